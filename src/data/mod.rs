@@ -1,0 +1,1 @@
+//! Reading what users bring: images, label lists and attribute tables.

@@ -1,0 +1,9 @@
+//! Lineament: facial-attribute prediction and clustering on any GPU.
+//!
+//! The crate reproduces "Transfer Learning for Facial Attributes Prediction and Clustering" (Anzalone et al., 2019)
+//! directly on wgpu with hand-written WGSL kernels. The flow is one way: the command line asks [`model`], [`train`] or
+//! [`cluster`] for a [`scheduler::Plan`], the scheduler records it, and kernels run.
+
+pub mod data;
+pub mod model;
+pub mod report;

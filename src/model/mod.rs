@@ -1,0 +1,1 @@
+//! The network: its layers, its weights and how they are read from safetensors.
