@@ -2,11 +2,14 @@
 
 mod case;
 mod cases;
+mod ceilings;
 mod command;
 mod compare;
 #[cfg(test)]
 mod complete;
 mod fixture;
+mod mutants;
+mod perf;
 mod random;
 mod reference;
 mod run_case;
@@ -24,7 +27,8 @@ fn main() -> ExitCode {
     let CommandLine { command } = CommandLine::parse();
     match command {
         Command::Test(arguments) => finish(&arguments.common, run_tests::run(&arguments.common)),
-        _ => ExitCode::FAILURE,
+        Command::Mutants(arguments) => finish(&arguments, mutants::run(&arguments)),
+        Command::Perf(arguments) => finish(&arguments, perf::run(&arguments)),
     }
 }
 

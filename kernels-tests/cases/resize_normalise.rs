@@ -35,8 +35,10 @@ pub fn cases(context: Context) -> Vec<Case> {
 }
 
 fn case((size, images): (u32, &'static [[usize; 2]]), interpolation: Interpolation, purpose: Purpose) -> Case {
-    let sizes: Vec<String> = images.iter().map(|[rows, columns]| format!("{rows}x{columns}")).collect();
-    let name = format!("{} to {size}x{size} {interpolation:?}", sizes.join(", "));
+    let equal = images.iter().all(|image| *image == images[0]);
+    let sizes: Vec<String> =
+        images[..if equal { 1 } else { images.len() }].iter().map(|[rows, columns]| format!("{rows}x{columns}")).collect();
+    let name = format!("{} of {} to {size}x{size} {interpolation:?}", images.len(), sizes.join(", "));
     let mut case = Case::new(RESIZE_NORMALISE.name, RESIZE_NORMALISE.variants[0].name, name, purpose);
     let byte = |image: usize, at: usize| bits24(5, image as u64, at as u64) as u8;
     let picture = |(index, &size): (usize, &[usize; 2])| Picture {

@@ -5,16 +5,20 @@
 //! ([`padded_channels`]): kernels read and write vectors of four, and the padding holds zeros.
 
 mod depthwise;
+mod fused_multiply_add;
 mod global_average_pool;
 mod pointwise;
 mod resize_normalise;
 mod stem;
+mod stream;
 
 pub use depthwise::{DEPTHWISE, Depthwise};
+pub use fused_multiply_add::{FUSED_MULTIPLY_ADD, FusedMultiplyAdd};
 pub use global_average_pool::{GLOBAL_AVERAGE_POOL, GlobalAveragePool};
 pub use pointwise::{POINTWISE_REGISTERS, POINTWISE_SUBGROUP, POINTWISE_WORKGROUP, Pointwise, pointwise_variants};
 pub use resize_normalise::{ImageRecord, Interpolation, RESIZE_NORMALISE, ResizeNormalise};
 pub use stem::{STEM, Stem};
+pub use stream::{STREAM, Stream};
 
 use crate::scheduler::{Dispatch, Step, View};
 
@@ -27,6 +31,8 @@ pub const ALL: &[&Kernel] = &[
     &POINTWISE_REGISTERS,
     &POINTWISE_WORKGROUP,
     &GLOBAL_AVERAGE_POOL,
+    &FUSED_MULTIPLY_ADD,
+    &STREAM,
 ];
 
 /// How a kernel uses a binding.
