@@ -4,12 +4,14 @@
 //! Every tensor is row-major with channels last, and the number of channels is a multiple of four
 //! ([`padded_channels`]): kernels read and write vectors of four, and the padding holds zeros.
 
+mod choice;
 mod depthwise;
 mod global_average_pool;
 mod pointwise;
 mod resize_normalise;
 mod stem;
 
+pub use choice::Target;
 pub use depthwise::{DEPTHWISE, Depthwise};
 pub use global_average_pool::{GLOBAL_AVERAGE_POOL, GlobalAveragePool};
 pub use pointwise::{POINTWISE_REGISTERS, POINTWISE_SUBGROUP, POINTWISE_WORKGROUP, Pointwise, pointwise_variants};
