@@ -1,1 +1,3 @@
 //! The network: its layers, its weights and how they are read from safetensors.
+
+pub mod weights;
