@@ -3,6 +3,7 @@
 mod dense;
 pub mod mobilenet_v2;
 mod runner;
+pub mod weights;
 
 pub use dense::{Dense, Upload};
 pub use runner::{BatchShape, BuildNetwork, ImageRunner, Normalisation};
