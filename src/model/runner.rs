@@ -5,7 +5,7 @@ use super::dense::Upload;
 use crate::data::Rgb8Image;
 use crate::gpu::{Gpu, GpuError};
 use crate::kernels::{ImageRecord, Interpolation, ResizeNormalise};
-use crate::scheduler::{Plan, Program, View};
+use crate::scheduler::{Plan, PlanError, Program, View};
 
 /// From 8-bit RGB to what the network reads: value · scale + shift, channel by channel.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -64,7 +64,12 @@ impl<'a> ImageRunner<'a> {
         let pixels = plan.persistent("pixels", pixel_bytes);
         let images = plan.persistent("image records", u64::from(batch) * size_of::<ImageRecord>() as u64);
         let input = plan.transient("input", u64::from(batch) * u64::from(size * size) * 16);
-        plan.push(ResizeNormalise { batch, size, scale, shift, interpolation }.step("resize and normalise", pixels, images, input));
+        plan.push(ResizeNormalise { batch, size, scale, shift, interpolation }.step(
+            "resize and normalise",
+            pixels,
+            images,
+            input,
+        ));
         let (result, uploads) = (self.build)(&mut plan, input);
         (plan, [pixels, images, result], uploads)
     }
@@ -99,6 +104,17 @@ impl<'a> ImageRunner<'a> {
         self.ready.as_ref().map_or(Ok(Vec::new()), |ready| ready.program.run_timed(gpu))
     }
 
+    /// A batch that does not fit is refused with the one that would: every activation grows with the batch.
+    fn explain(&self, error: GpuError) -> ModelError {
+        match error {
+            GpuError::Plan(PlanError::BindingTooLarge { bytes, limit, .. }) => {
+                let fits = u64::from(self.shape.batch) * limit / bytes;
+                ModelError::BatchTooLarge { batch: self.shape.batch, fits: fits as u32 }
+            }
+            other => other.into(),
+        }
+    }
+
     fn ready(&mut self, gpu: &Gpu, bytes: u64) -> Result<&Ready, ModelError> {
         let fits = self.ready.as_ref().is_some_and(|ready| ready.pixel_bytes >= bytes);
         if !fits {
@@ -109,7 +125,7 @@ impl<'a> ImageRunner<'a> {
             }
             let pixel_bytes = bytes.next_power_of_two().clamp(FIRST_PIXEL_BYTES, limit / 4 * 4).max(bytes);
             let (plan, [pixels, images, result], uploads) = self.plan(pixel_bytes);
-            let program = Program::new(gpu, &plan, &[])?;
+            let program = Program::new(gpu, &plan, &[]).map_err(|error| self.explain(error))?;
             for (view, values) in &uploads {
                 program.write(gpu, *view, bytemuck::cast_slice(values));
             }
