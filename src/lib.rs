@@ -5,5 +5,9 @@
 //! [`cluster`] for a [`scheduler::Plan`], the scheduler records it, and kernels run.
 
 pub mod data;
+pub mod gpu;
+pub mod kernels;
 pub mod model;
 pub mod report;
+pub mod scheduler;
+pub mod shader;

@@ -6,15 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::error::WeightsError;
-
-/// How a 3×3 convolution of stride 2 pads an even size. (Stride 1 pads one pixel on every side under both.)
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Padding {
-    /// TensorFlow's `SAME`: nothing at the top and left, one pixel at the bottom and right.
-    TensorflowSame,
-    /// PyTorch's `padding=1`: one pixel on every side.
-    Symmetric,
-}
+use crate::kernels::Padding;
 
 /// What becomes of an RGB byte x before the first convolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,12 +34,10 @@ const PADDING: &str = "padding";
 const EPSILON: &str = "bn_eps";
 const INPUT: &str = "input";
 
-impl Padding {
-    fn text(self) -> &'static str {
-        match self {
-            Self::TensorflowSame => "tf-same (stride 2: top/left 0, bottom/right 1)",
-            Self::Symmetric => "symmetric 1",
-        }
+fn padding_text(padding: Padding) -> &'static str {
+    match padding {
+        Padding::TensorflowSame => "tf-same (stride 2: top/left 0, bottom/right 1)",
+        Padding::Symmetric => "symmetric 1",
     }
 }
 
@@ -106,7 +96,7 @@ impl Convention {
     /// The keys and values that [`parse`](Self::parse) reads back as the same convention.
     pub fn to_metadata(&self) -> BTreeMap<String, String> {
         let pairs = [
-            (PADDING, self.padding.text().to_owned()),
+            (PADDING, padding_text(self.padding).to_owned()),
             (EPSILON, self.epsilon.to_string()),
             (INPUT, self.input.text().to_owned()),
         ];

@@ -6,7 +6,7 @@ mod header;
 pub mod reader;
 pub mod writer;
 
-pub use convention::{Convention, InputScaling, Padding};
+pub use convention::{Convention, InputScaling};
 pub use error::WeightsError;
 pub use reader::{ExpectedTensor, WeightsFile};
 pub use writer::{StoredPrecision, StoredTensor, write_weights};
