@@ -11,7 +11,7 @@ pub mod labels;
 pub mod prefetch;
 pub mod table;
 mod text;
-mod whole;
+mod whole_png;
 
 pub use atomic::write_atomically;
 pub use celeba::open_celeba;
