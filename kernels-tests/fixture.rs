@@ -10,6 +10,17 @@ pub enum Verdict {
     Skipped(String),
 }
 
+impl Verdict {
+    /// The word for it, and the reason where there is one.
+    pub fn words(&self) -> (&'static str, &str) {
+        match self {
+            Verdict::Passed => ("passed", ""),
+            Verdict::Failed(reason) => ("failed", reason),
+            Verdict::Skipped(reason) => ("skipped", reason),
+        }
+    }
+}
+
 /// One line of the report: one tensor (or one behaviour) of one fixture.
 #[derive(Debug, Clone)]
 pub struct FixtureResult {

@@ -1,10 +1,13 @@
 //! The shapes each kernel is tested and timed on, one file a kernel.
 
+mod depthwise;
+mod global_average_pool;
 mod pointwise;
+mod resize_normalise;
+mod stem;
 
 use crate::case::{Case, Context};
 
-/// Every case of every kernel on an adapter.
-pub fn all(context: Context) -> Vec<Case> {
-    [pointwise::cases].into_iter().flat_map(|cases| cases(context)).collect()
-}
+/// The cases of every kernel on an adapter.
+pub const ALL: &[fn(Context) -> Vec<Case>] =
+    &[resize_normalise::cases, stem::cases, depthwise::cases, pointwise::cases, global_average_pool::cases];
