@@ -4,6 +4,7 @@
 //! Every tensor is row-major with channels last, and the number of channels is a multiple of four
 //! ([`padded_channels`]): kernels read and write vectors of four, and the padding holds zeros.
 
+mod choice;
 mod depthwise;
 mod fused_multiply_add;
 mod global_average_pool;
@@ -12,6 +13,7 @@ mod resize_normalise;
 mod stem;
 mod stream;
 
+pub use choice::Target;
 pub use depthwise::{DEPTHWISE, Depthwise};
 pub use fused_multiply_add::{FUSED_MULTIPLY_ADD, FusedMultiplyAdd};
 pub use global_average_pool::{GLOBAL_AVERAGE_POOL, GlobalAveragePool};
