@@ -7,6 +7,8 @@ mod compare;
 #[cfg(test)]
 mod complete;
 mod fixture;
+#[cfg(test)]
+mod golden_io;
 mod random;
 mod reference;
 mod run_case;
