@@ -14,7 +14,8 @@ use serde_json::Value;
 
 use crate::fixture::{FixtureResult, Verdict};
 
-/// How far a decoded JPEG may be from Pillow's, in grey levels: inverse transforms and upsampling are not bit-exact between decoders.
+/// How far a decoded JPEG may be from the fixture's, in grey levels: JPEG leaves its decoders some rounding, and a fixture may
+/// come from another version of Pillow's.
 const JPEG_TOLERANCE: f64 = 2.0;
 
 type Outcome<T> = Result<T, String>;

@@ -8,6 +8,8 @@ mod compare;
 #[cfg(test)]
 mod complete;
 mod fixture;
+#[cfg(test)]
+mod golden_io;
 mod mutants;
 mod perf;
 mod random;

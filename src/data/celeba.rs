@@ -372,7 +372,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200), text in "[0-9a-z_, \t\r\n\"-]{0,200}") {
+        fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), text in "[0-9a-z_, \t\r\n\"-]{0,200}") {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("list");
             for content in [bytes, text.into_bytes()] {

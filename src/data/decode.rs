@@ -268,7 +268,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn damaged_pictures_never_panic(picture in 0usize..9, at: prop::sample::Index, bytes in prop::collection::vec(any::<u8>(), 1..8)) {
+        fn damaged_pictures_never_panic(
+            picture in 0usize..9,
+            at: prop::sample::Index,
+            bytes in prop::collection::vec(any::<u8>(), 1..8),
+        ) {
             let mut content = pictures().swap_remove(picture);
             let at = at.index(content.len());
             let end = (at + bytes.len()).min(content.len());

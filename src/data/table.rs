@@ -38,7 +38,8 @@ impl AttributeTable {
     /// Writes the table as CSV, quoted as RFC 4180 asks; every number with the digits it takes to read the same `f32` back.
     ///
     /// # Errors
-    /// [`DataError::Table`] if [`read`](Self::read) would refuse the result; [`DataError::Write`], naming `path`, if `writer` fails.
+    /// [`DataError::Table`] if [`read`](Self::read) would refuse the result; [`DataError::Write`], naming `path`, if
+    /// `writer` fails.
     pub fn write_to(&self, writer: impl Write, path: &Path) -> Result<(), DataError> {
         self.check().map_err(DataError::Table)?;
         self.write_rows(writer).map_err(|source| DataError::Write {
@@ -231,7 +232,8 @@ mod tests {
             prop_assume!(!attributes.contains("image"));
             let values = bits.into_iter().map(f32::from_bits).map(|value| if value.is_finite() { value } else { 0.25 });
             let values = values.take(images.len() * attributes.len()).collect();
-            let table = AttributeTable { images: images.into_iter().collect(), attributes: attributes.into_iter().collect(), values };
+            let (images, attributes) = (images.into_iter().collect(), attributes.into_iter().collect());
+            let table = AttributeTable { images, attributes, values };
             prop_assume!(table.values.len() == table.images.len() * table.attributes.len());
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("attributes.csv");
@@ -243,7 +245,10 @@ mod tests {
         }
 
         #[test]
-        fn arbitrary_text_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..200), text in "[imagexyz0-9,.\"\r\n-]{0,200}") {
+        fn arbitrary_text_never_panics(
+            bytes in prop::collection::vec(any::<u8>(), 0..200),
+            text in "[imagexyz0-9,.\"\r\n-]{0,200}",
+        ) {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("attributes.csv");
             for content in [bytes, text.clone().into_bytes(), format!("image,x\n{text}").into_bytes()] {

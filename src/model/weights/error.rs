@@ -21,7 +21,8 @@ pub enum WeightsError {
     #[error("{path}: the tensor '{name}' is {found} where F32 or F16 is wanted; convert it", path = path.display())]
     Dtype { path: PathBuf, name: String, found: String },
     /// A tensor has another shape.
-    #[error("{path}: the tensor '{name}' is {found:?} where {expected:?} is wanted; this is another model's file or another layout",
+    #[error("{path}: the tensor '{name}' is {found:?} where {expected:?} is wanted; \
+        this is another model's file or another layout",
         path = path.display())]
     Shape { path: PathBuf, name: String, expected: Vec<usize>, found: Vec<usize> },
     /// A weight is NaN or infinite.
