@@ -1,6 +1,6 @@
 //! What several verbs share: choosing the adapter, batches of decoded images, progress, interruption, run folders.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -37,11 +37,6 @@ impl GpuArguments {
         let note = if gpu.is_software() { " — a software adapter: this computes on the processor" } else { "" };
         eprintln!("adapter: {} ({}, {}){note}", report.name, report.backend, report.kind);
         Ok(gpu)
-    }
-
-    /// The backend asked for.
-    pub fn backend(&self) -> Option<&str> {
-        self.backend.as_deref()
     }
 }
 
@@ -129,11 +124,6 @@ pub fn progress(length: u64, unit: &str) -> ProgressBar {
     bar
 }
 
-/// Whether somebody watches stderr.
-pub fn watched() -> bool {
-    std::io::stderr().is_terminal()
-}
-
 /// A flag that Ctrl-C sets, so that long work can save what it has; a second Ctrl-C ends the program at once.
 pub fn interruption() -> Arc<AtomicBool> {
     let flag = Arc::new(AtomicBool::new(false));
@@ -148,6 +138,24 @@ pub fn interruption() -> Arc<AtomicBool> {
         eprintln!("note: Ctrl-C will not save the work in progress ({error})");
     }
     flag
+}
+
+/// Tries, before long work, whether a file can be written at `path`; leaves nothing behind.
+pub fn ensure_writable(path: &Path) -> Result<(), Box<dyn std::error::Error>> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match tempfile::tempfile_in(folder) {
+        Ok(_) if !path.is_dir() => Ok(()),
+        Ok(_) => Err(format!("{}: is a folder; name a file in it", path.display()).into()),
+        Err(error) => {
+            Err(format!("{}: cannot be written: {error}; choose a folder that exists and can be written", path.display()).into())
+        }
+    }
+}
+
+/// Makes a run folder, and the folders above it.
+pub fn make_run_folder(run: &Path) -> Result<(), Box<dyn std::error::Error>> {
+    std::fs::create_dir_all(run).map_err(|error| format!("{}: {error}; choose a folder that can be written", run.display()))?;
+    ensure_writable(&run.join("config.json"))
 }
 
 /// Writes to a file atomically, or to stdout where no file is named.

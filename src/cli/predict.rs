@@ -8,7 +8,9 @@ use lineament::data::{AttributeTable, DataError};
 use lineament::model::{Model, Top};
 use serde_json::{Map, json};
 
-use super::common::{GpuArguments, Misuse, Resize, default_batch, record, report_failures, run_images};
+use super::common::{
+    GpuArguments, Misuse, Resize, default_batch, ensure_writable, make_run_folder, record, report_failures, run_images,
+};
 use super::{Outcome, Verdict};
 
 /// Predict facial attributes of images, as CSV
@@ -45,6 +47,8 @@ pub struct Predict {
 impl Predict {
     pub fn run(&self) -> Verdict {
         let images = expand(&self.images)?;
+        self.out.as_deref().map_or(Ok(()), ensure_writable)?;
+        self.run.as_deref().map_or(Ok(()), make_run_folder)?;
         let model = Model::open(&self.model, self.backbone.as_deref())?;
         if !matches!(model.top, Top::Attributes(_)) {
             let path = self.model.display();
@@ -74,8 +78,6 @@ impl Predict {
         match &self.run {
             None => self.write(&table)?,
             Some(run) => {
-                std::fs::create_dir_all(run)
-                    .map_err(|error| format!("{}: {error}; choose a folder that can be written", run.display()))?;
                 table.write(&run.join("attributes.csv"))?;
                 let mut details = Map::new();
                 let weights: Vec<_> =
