@@ -6,6 +6,9 @@ use lineament::scheduler::{Program, Residence, TensorId, View};
 use crate::case::{Case, Output};
 use crate::compare::{self, Comparison, POISON};
 
+/// What everything but outputs holds around what is written there: a NaN too, but one that an output never starts with.
+const STRAY: u32 = 0x7FC0_BEEF;
+
 /// How one output of a case came out.
 pub struct OutputResult {
     /// The output's label.
@@ -34,7 +37,8 @@ pub fn run_case(gpu: &Gpu, case: &Case) -> Result<Vec<OutputResult>, GpuError> {
 fn run_once(gpu: &Gpu, case: &Case, program: &Program) -> Result<Vec<Vec<f32>>, GpuError> {
     for (index, tensor) in case.plan.tensors().iter().enumerate() {
         if tensor.residence == Residence::Persistent {
-            let words = vec![POISON; tensor.bytes.div_ceil(4) as usize];
+            let is_output = case.outputs.iter().any(|output| output.view.tensor.0 == index);
+            let words = vec![if is_output { POISON } else { STRAY }; tensor.bytes.div_ceil(4) as usize];
             program.write(gpu, whole(TensorId(index), tensor.bytes), bytemuck::cast_slice(&words));
         }
     }

@@ -1,6 +1,6 @@
 //! The variants of kernels that are built on `shaders/lib/tile_distances.wgsl`.
 
-use super::{Kernel, Variant};
+use super::{Kernel, Target, Variant};
 
 /// Threads of a workgroup in the variants that pass the others through workgroup memory.
 const THREADS: u32 = 64;
@@ -11,15 +11,18 @@ pub(super) fn workgroup_rows(variant: &Variant, lanes: Option<u32>) -> u32 {
     threads * variant.constant("ROWS")
 }
 
-/// The variant for `columns` others: of the subgroup family if `subgroup` says so, with the least work past the last column,
-/// and of several such the widest.
-pub fn distance_variant(kernel: &'static Kernel, subgroup: bool, columns: u32) -> &'static Variant {
-    let family = kernel.variants.iter().filter(|variant| variant.subgroup == subgroup);
-    let best = family.min_by_key(|variant| {
-        let width = variant.constant("COLUMNS");
-        (columns.div_ceil(width) * width, std::cmp::Reverse(width))
-    });
-    best.unwrap_or(&kernel.variants[0])
+impl Target {
+    /// The variant of a distance kernel for `columns` others. A software adapter takes the subgroup family, if it has
+    /// subgroups of one size; of a family, the variant with the least work past the last column, and the widest of such.
+    pub fn distances(self, kernel: &'static Kernel, columns: u32) -> &'static Variant {
+        let subgroup = self.software && self.lanes.is_some();
+        let family = kernel.variants.iter().filter(|variant| variant.subgroup == subgroup);
+        let best = family.min_by_key(|variant| {
+            let width = variant.constant("COLUMNS");
+            (columns.div_ceil(width) * width, std::cmp::Reverse(width))
+        });
+        best.unwrap_or(&kernel.variants[0])
+    }
 }
 
 /// Declares a variant: rows a thread × others a tile.
@@ -48,8 +51,8 @@ mod tests {
     #[test]
     fn the_variant_wastes_as_little_as_it_can() {
         for (columns, width) in [(1, 4), (4, 4), (5, 8), (8, 8), (9, 4), (16, 16), (24, 8), (32, 16)] {
-            for subgroup in [false, true] {
-                let variant = distance_variant(&KMEANS_ASSIGN, subgroup, columns);
+            for (software, lanes, subgroup) in [(true, Some(8), true), (true, None, false), (false, Some(32), false)] {
+                let variant = Target { software, lanes }.distances(&KMEANS_ASSIGN, columns);
                 assert_eq!((variant.constant("COLUMNS"), variant.subgroup), (width, subgroup), "{columns} columns");
             }
         }

@@ -4,8 +4,10 @@
 //! Every tensor is row-major with channels last, and the number of channels is a multiple of four
 //! ([`padded_channels`]): kernels read and write vectors of four, and the padding holds zeros.
 
+mod choice;
 mod depthwise;
 mod distance_tile;
+mod fused_multiply_add;
 mod global_average_pool;
 mod kmeans_accumulate;
 mod kmeans_assign;
@@ -17,9 +19,11 @@ mod pointwise;
 mod resize_normalise;
 mod silhouette;
 mod stem;
+mod stream;
 
+pub use choice::Target;
 pub use depthwise::{DEPTHWISE, Depthwise};
-pub use distance_tile::distance_variant;
+pub use fused_multiply_add::{FUSED_MULTIPLY_ADD, FusedMultiplyAdd};
 pub use global_average_pool::{GLOBAL_AVERAGE_POOL, GlobalAveragePool};
 pub use kmeans_accumulate::{KMEANS_ACCUMULATE, KmeansAccumulate};
 pub use kmeans_assign::{KMEANS_ASSIGN, KmeansAssign, KmeansShape};
@@ -31,6 +35,7 @@ pub use pointwise::{POINTWISE_REGISTERS, POINTWISE_SUBGROUP, POINTWISE_WORKGROUP
 pub use resize_normalise::{ImageRecord, Interpolation, RESIZE_NORMALISE, ResizeNormalise};
 pub use silhouette::{Metric, SILHOUETTE, SilhouetteSlice};
 pub use stem::{STEM, Stem};
+pub use stream::{STREAM, Stream};
 
 use crate::scheduler::{Dispatch, Step, View};
 
@@ -50,6 +55,8 @@ pub const ALL: &[&Kernel] = &[
     &KMEANS_REDUCE,
     &KMEANS_MOVE,
     &SILHOUETTE,
+    &FUSED_MULTIPLY_ADD,
+    &STREAM,
 ];
 
 /// How a kernel uses a binding.
