@@ -9,6 +9,8 @@ mod compare;
 mod complete;
 mod fixture;
 #[cfg(test)]
+mod golden_cluster;
+#[cfg(test)]
 mod golden_io;
 mod mutants;
 mod perf;

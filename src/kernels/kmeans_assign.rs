@@ -68,11 +68,16 @@ pub struct KmeansAssign {
 }
 
 impl KmeansAssign {
+    /// Work of the dispatch.
+    pub fn cost(shape: KmeansShape) -> Cost {
+        let [n, d, k, r] = [shape.rows, shape.columns, shape.clusters, shape.restarts].map(u64::from);
+        Cost { flops: 3 * d * n * k * r, bytes: r * (4 * d * (n + k) + 12 * n) }
+    }
+
     /// The dispatch over rows, centers and states; writes labels and distances.
     pub fn step(self, label: &str, variant: &'static Variant, lanes: Option<u32>, views: [View; 5]) -> Step {
         let KmeansShape { rows, clusters, restarts, .. } = self.shape;
         let quads = self.shape.quads();
-        let (n, k, r, q) = (u64::from(rows), u64::from(clusters), u64::from(restarts), u64::from(quads));
         Encoding {
             kernel: &KMEANS_ASSIGN,
             variant,
@@ -80,8 +85,8 @@ impl KmeansAssign {
             overrides: Vec::new(),
             params: KmeansAssignParams { rows, quads, clusters, restarts, finished_too: u32::from(self.finished_too) },
             bindings: &views,
-            workgroups: r * u64::from(rows.div_ceil(workgroup_rows(variant, lanes))),
-            cost: Cost { flops: 12 * q * n * k * r, bytes: r * (16 * q * (n + k) + 12 * n) },
+            workgroups: u64::from(restarts) * u64::from(rows.div_ceil(workgroup_rows(variant, lanes))),
+            cost: Self::cost(self.shape),
         }
         .step(label)
     }
