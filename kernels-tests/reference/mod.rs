@@ -3,7 +3,14 @@
 pub mod depthwise;
 pub mod fused_multiply_add;
 pub mod global_average_pool;
+pub mod kmeans_accumulate;
+pub mod kmeans_assign;
+pub mod kmeans_candidates;
+pub mod kmeans_move;
+pub mod kmeans_potential;
+pub mod kmeans_reduce;
 pub mod pointwise;
 pub mod resize_normalise;
+pub mod silhouette;
 pub mod stem;
 pub mod stream;
