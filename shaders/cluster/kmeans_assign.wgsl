@@ -74,14 +74,14 @@ fn main(
     if (state.finished != 0u && params.finished_too == 0u) {
         return;
     }
-    let first_row = ((line % tiles) * THREADS + thread) * $(ROWS)u;
+    let first_row = (line % tiles) * THREADS * $(ROWS)u + thread;
     #for r in 0..ROWS
     var nearest_$r = 3.4028234e38;
     var label_$r = 0u;
     var rank_$r = 0xffffffffu;
     var key_$r = 0u;
     if (TIES_BY_KEY == 1u) {
-        key_$r = keys[min(first_row + $(r)u, params.rows - 1u)];
+        key_$r = keys[min(first_row + $(r)u * THREADS, params.rows - 1u)];
     }
     #end
     for (first_center = 0u; first_center < params.clusters; first_center += $(COLUMNS)u) {
@@ -106,8 +106,8 @@ fn main(
         #end
     }
     #for r in 0..ROWS
-    if (first_row + $(r)u < params.rows) {
-        let at = restart * params.rows + first_row + $(r)u;
+    if (first_row + $(r)u * THREADS < params.rows) {
+        let at = restart * params.rows + first_row + $(r)u * THREADS;
         let changed = state.iterations == 0u || (labels[at] & ~CHANGED) != label_$r;
         labels[at] = select(label_$r, label_$r | CHANGED, changed);
         distances[at] = nearest_$r;

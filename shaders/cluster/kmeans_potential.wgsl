@@ -65,14 +65,14 @@ fn main(
     if (restart >= params.restarts) {
         return;
     }
-    let first_row = (chunk * THREADS + thread) * $(ROWS)u;
+    let first_row = chunk * THREADS * $(ROWS)u + thread;
     #for r in 0..ROWS
     var weight_$r = 0.0;
     var closest_$r = 3.4028234e38;
-    if (first_row + $(r)u < params.rows) {
-        weight_$r = weights[first_row + $(r)u];
+    if (first_row + $(r)u * THREADS < params.rows) {
+        weight_$r = weights[first_row + $(r)u * THREADS];
         if (params.step > 1u) {
-            closest_$r = closest[restart * params.rows + first_row + $(r)u];
+            closest_$r = closest[restart * params.rows + first_row + $(r)u * THREADS];
         }
     }
     #end
@@ -117,8 +117,8 @@ fn main(
         workgroupBarrier();
     }
     #for r in 0..ROWS
-    if (first_row + $(r)u < params.rows) {
-        closest[restart * params.rows + first_row + $(r)u] = closest_$r;
+    if (first_row + $(r)u * THREADS < params.rows) {
+        closest[restart * params.rows + first_row + $(r)u * THREADS] = closest_$r;
     }
     #end
 }

@@ -75,9 +75,9 @@ fn main(
     if (workgroup_row >= params.end_row) {
         return;
     }
-    let first_row = workgroup_row + thread * $(ROWS)u;
+    let first_row = workgroup_row + thread;
     #for r in 0..ROWS
-    let row_$r = first_row + $(r)u;
+    let row_$r = first_row + $(r)u * THREADS;
     let zero_row_$r = traits[min(row_$r, params.rows - 1u)].y;
     var within_$r = 0.0;
     var alone_$r = true;

@@ -23,10 +23,11 @@ struct TileDistances {
     #end
 }
 
-// Every thread of the workgroup must call it. `first_row` is the thread's first row, and no row past `last_row` is read.
+// Every thread of the workgroup must call it. The thread's rows are first_row, first_row + THREADS, …, so that neighbouring threads
+// read neighbouring rows; a row past last_row stands for last_row.
 fn tile_distances(thread: u32, first_row: u32, last_row: u32, quads: u32) -> TileDistances {
     #for r in 0..ROWS
-    let row_at_$r = min(first_row + $(r)u, last_row) * quads;
+    let row_at_$r = min(first_row + $(r)u * THREADS, last_row) * quads;
     #for c in 0..COLUMNS
     var of_$(r)_$c = 0.0;
     #end
