@@ -62,7 +62,8 @@ impl KMeans {
     /// Settings or values that make no sense, `k` above the number of distinct rows, data that do not fit the adapter,
     /// or whatever the device reports.
     pub fn fit(&self, gpu: &Gpu, rows: &[f32], n: usize, d: usize) -> Result<KMeansFit, ClusterError> {
-        self.fit_weighted(gpu, rows, &vec![1.0; n], n, d)
+        let rows = Rows::new("row", rows, n, d)?;
+        self.fit_rows(gpu, &rows, &vec![1.0; n])
     }
 
     /// As [`KMeans::fit`], with row i counted `weights[i]` times: distinct rows with their counts cluster as all rows do.
@@ -79,16 +80,36 @@ impl KMeans {
     ) -> Result<KMeansFit, ClusterError> {
         let rows = Rows::new("row", rows, n, d)?;
         check_weights(weights, n)?;
-        let initial = self.check(&rows, weights)?;
-        let target = gpu.target();
-        let whole = KmeansShape {
+        self.fit_rows(gpu, &rows, weights)
+    }
+
+    fn fit_rows(&self, gpu: &Gpu, rows: &Rows, weights: &[f32]) -> Result<KMeansFit, ClusterError> {
+        let initial = self.check(rows, weights)?;
+        let whole = self.shape(rows);
+        let together = restarts_together(gpu, whole)?;
+        self.fit_in_batches(gpu, (whole, together), rows, weights, initial.as_ref())
+    }
+
+    fn shape(&self, rows: &Rows) -> KmeansShape {
+        KmeansShape {
             rows: rows.count as u32,
             columns: rows.padded as u32,
             clusters: self.k as u32,
-            restarts: if initial.is_some() { 1 } else { self.n_init },
-        };
+            restarts: if self.initial.is_some() { 1 } else { self.n_init },
+        }
+    }
+
+    /// Runs the restarts of `whole`, `together` at a time.
+    fn fit_in_batches(
+        &self,
+        gpu: &Gpu,
+        (whole, together): (KmeansShape, u32),
+        rows: &Rows,
+        weights: &[f32],
+        initial: Option<&Rows>,
+    ) -> Result<KMeansFit, ClusterError> {
+        let target = gpu.target();
         let ties = if initial.is_some() { Ties::First } else { Ties::ByKey };
-        let together = restarts_together(gpu, whole)?;
         let keys = rows.keys();
         let (mean, variance) = rows.mean_and_variance(weights);
         let tolerance = (self.tolerance * variance) as f32;
@@ -103,13 +124,13 @@ impl KMeans {
             program.write(gpu, tensors.weights, bytemuck::cast_slice(weights));
             program.write(gpu, tensors.keys, bytemuck::cast_slice(&keys));
             program.write(gpu, tensors.mean, bytemuck::cast_slice(&mean));
-            match &initial {
+            match initial {
                 Some(centers) => program.write(gpu, tensors.centers, bytemuck::cast_slice(&centers.values)),
                 None => tensors.share(gpu, &seeding(shape, target, self.seed, first), &program)?.run(gpu)?,
             }
             let batch = Batch { gpu, shape, ties, tensors, program };
             batch.iterate()?;
-            batch.keep_best(&mut best, first, d)?;
+            batch.keep_best(&mut best, first, rows.columns)?;
             first += shape.restarts;
         }
         best.ok_or(ClusterError::Setting { name: "n_init", value: "0".into(), expected: "at least 1" })
@@ -236,5 +257,27 @@ impl Batch<'_> {
             restart: first + restart as u32,
         });
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn restarts_run_together_as_they_run_apart() {
+        let gpu = Gpu::open(&Default::default()).unwrap();
+        // A whirl of numbers without two rows alike.
+        let values: Vec<f32> = (0..300 * 5).map(|index| ((index * index) % 1009) as f32 / 1009.0).collect();
+        let rows = Rows::new("row", &values, 300, 5).unwrap();
+        let weights = vec![1.0; 300];
+        let settings = KMeans { k: 7, n_init: 6, seed: 3, tolerance: 1e-4, iterations: 300, initial: None };
+        let fit = |together| settings.fit_in_batches(&gpu, (settings.shape(&rows), together), &rows, &weights, None).unwrap();
+        let all = fit(6);
+        assert!(all.restart > 0, "the first restart is best, so this shows little");
+        for together in [1, 4] {
+            assert_eq!(fit(together), all, "{together} at a time");
+        }
+        assert_eq!(settings.fit(&gpu, &values, 300, 5).unwrap(), all);
     }
 }

@@ -1,1 +1,188 @@
+//! Clustering as a whole: scikit-learn's conventions, equal bytes, and what must be refused.
 
+use super::*;
+use crate::gpu::Gpu;
+
+fn gpu() -> Gpu {
+    Gpu::open(&Default::default()).unwrap()
+}
+
+fn settings(k: usize) -> KMeans {
+    KMeans { k, n_init: 4, seed: 0, tolerance: 1e-4, iterations: 300, initial: None }
+}
+
+/// `rows` rows of `columns` zeros and ones.
+fn binary(rows: usize, columns: usize) -> Vec<f32> {
+    let mut state = 12345u32;
+    let next = |_| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 31) as f32
+    };
+    (0..rows * columns).map(next).collect()
+}
+
+#[test]
+fn empty_clusters_are_relocated_as_scikit_learn_does() {
+    let rows = [0., 0., 1., 0., 0., 1., 1., 1., 10., 10., 11., 10., 10., 12., 30., 0., 31., 2., 29., 1.];
+    let initial = Some(vec![0.5, 0.25, 100.0, 100.0, 200.0, 200.0, 9.0, 9.0]);
+    // What KMeans(4, init=…, n_init=1, max_iter=…, tol=0) of scikit-learn gives: centres, inertia, n_iter_.
+    let limits: [(u32, [f32; 8], f64, u32); 2] = [
+        (1, [0.5, 0.5, 31.0, 2.0, 30.0, 0.0, 15.0, 8.25], 90.1875, 1),
+        (300, [0.5, 0.5, 31.0, 2.0, 29.5, 0.5, 31.0 / 3.0, 32.0 / 3.0], 6.333_333_333, 3),
+    ];
+    for (iterations, centers, inertia, taken) in limits {
+        let settings = KMeans { tolerance: 0.0, iterations, initial: initial.clone(), ..settings(4) };
+        let fit = settings.fit(&gpu(), &rows, 10, 2).unwrap();
+        assert_eq!(fit.labels, [0, 0, 0, 0, 3, 3, 3, 2, 1, 2]);
+        assert_eq!((fit.iterations, fit.restart), (taken, 0));
+        assert!(fit.centers.iter().zip(centers).all(|(found, expected)| (found - expected).abs() < 1e-5), "{:?}", fit.centers);
+        assert!((fit.inertia - inertia).abs() < 1e-5 * inertia, "{}", fit.inertia);
+    }
+}
+
+#[test]
+fn as_many_clusters_as_distinct_rows_fit_exactly() {
+    let rows: Vec<f32> = (0..60).map(|index| (index % 20 / 2 * 2 + index % 2) as f32).collect();
+    let gpu = gpu();
+    let fit = KMeans { n_init: 1, ..settings(10) }.fit(&gpu, &rows, 30, 2).unwrap();
+    assert_eq!(fit.inertia, 0.0);
+    for (a, b) in (0..30).flat_map(|a| (0..30).map(move |b| (a, b))) {
+        assert_eq!(fit.labels[a] == fit.labels[b], rows[2 * a..2 * a + 2] == rows[2 * b..2 * b + 2]);
+    }
+    let mean = settings(1).fit(&gpu, &rows, 30, 2).unwrap();
+    assert!((mean.centers[0] - 9.0).abs() < 1e-5 && (mean.centers[1] - 10.0).abs() < 1e-5, "{:?}", mean.centers);
+}
+
+#[test]
+fn two_runs_give_the_same_bytes_and_another_seed_other_ones() {
+    let rows = binary(700, 11);
+    let gpu = gpu();
+    let fit = |seed| KMeans { seed, ..settings(9) }.fit(&gpu, &rows, 700, 11).unwrap();
+    let bits = |fit: &KMeansFit| (fit.labels.clone(), fit.centers.iter().map(|value| value.to_bits()).collect::<Vec<u32>>());
+    let (first, second) = (fit(7), fit(7));
+    assert_eq!(bits(&first), bits(&second));
+    assert_eq!(first.inertia.to_bits(), second.inertia.to_bits());
+    assert_ne!(bits(&first), bits(&fit(8)));
+    let labels: Vec<i64> = first.labels.iter().map(|label| i64::from(*label)).collect();
+    let judge = || silhouette(&gpu, &rows, 700, 11, &labels, Metric::Euclidean).unwrap();
+    assert_eq!(judge(), judge());
+}
+
+#[test]
+fn distinct_rows_with_counts_cluster_as_all_rows_do() {
+    let all = binary(500, 6);
+    let mut distinct: Vec<Vec<f32>> = all.chunks(6).map(<[f32]>::to_vec).collect();
+    distinct.sort_by(|a, b| a.partial_cmp(b).unwrap());
+    distinct.dedup();
+    let counts: Vec<f32> =
+        distinct.iter().map(|row| all.chunks(6).filter(|other| other == row).count() as f32).collect();
+    let initial = Some((0..24).map(|index| 0.1 + 0.035 * index as f32).collect());
+    let settings = KMeans { initial, tolerance: 0.0, ..settings(4) };
+    let gpu = gpu();
+    let weighted = settings.fit_weighted(&gpu, &distinct.concat(), &counts, distinct.len(), 6).unwrap();
+    let plain = settings.fit(&gpu, &all, 500, 6).unwrap();
+    assert_eq!(weighted.centers, plain.centers);
+    assert!((weighted.inertia - plain.inertia).abs() < 1e-5 * plain.inertia);
+    for (row, label) in all.chunks(6).zip(&plain.labels) {
+        let at = distinct.iter().position(|other| other == row).unwrap();
+        assert_eq!(weighted.labels[at], *label);
+    }
+}
+
+/// The definition, in f64.
+fn naive_silhouette(rows: &[f32], d: usize, labels: &[i64], metric: Metric) -> Vec<f64> {
+    let row = |i: usize| rows[i * d..(i + 1) * d].iter().map(|value| f64::from(*value));
+    let length = |i: usize| row(i).map(|x| x * x).sum::<f64>().sqrt();
+    let distance = |a: usize, b: usize| match metric {
+        Metric::Euclidean => row(a).zip(row(b)).map(|(x, y)| (x - y).powi(2)).sum::<f64>().sqrt(),
+        Metric::Manhattan => row(a).zip(row(b)).map(|(x, y)| (x - y).abs()).sum(),
+        Metric::Cosine if length(a) * length(b) == 0.0 => 1.0,
+        Metric::Cosine => 1.0 - row(a).zip(row(b)).map(|(x, y)| x * y).sum::<f64>() / (length(a) * length(b)),
+    };
+    let mean = |i: usize, label: i64| {
+        let others: Vec<usize> = (0..labels.len()).filter(|j| *j != i && labels[*j] == label).collect();
+        (!others.is_empty()).then(|| others.iter().map(|j| distance(i, *j)).sum::<f64>() / others.len() as f64)
+    };
+    let of_row = |i: usize| {
+        let others = labels.iter().filter(|label| **label != labels[i]).filter_map(|label| mean(i, *label));
+        let nearest = others.fold(f64::INFINITY, f64::min);
+        mean(i, labels[i]).filter(|within| within.max(nearest) > 0.0).map_or(0.0, |within| (nearest - within) / within.max(nearest))
+    };
+    (0..labels.len()).map(of_row).collect()
+}
+
+#[test]
+fn the_silhouette_follows_its_definition() {
+    // Few distinct rows, zero rows among them, and a row alone; the label -1 is a cluster like any other.
+    let rows = binary(90, 3);
+    let labels: Vec<i64> = (0..90).map(|index| if index == 40 { 7 } else { index % 4 - 1 }).collect();
+    assert!(rows.chunks(3).any(|row| row == [0.0; 3]));
+    let gpu = gpu();
+    for metric in [Metric::Euclidean, Metric::Manhattan, Metric::Cosine] {
+        let found = silhouette(&gpu, &rows, 90, 3, &labels, metric).unwrap();
+        let expected = naive_silhouette(&rows, 3, &labels, metric);
+        for (found, expected) in found.samples.iter().zip(&expected) {
+            assert!((f64::from(*found) - expected).abs() < 1e-5, "{metric:?}: {found} where {expected} is expected");
+        }
+        assert!((found.mean - expected.iter().sum::<f64>() / 90.0).abs() < 1e-5);
+    }
+}
+
+#[test]
+fn k_means_refuses_what_it_cannot_do() {
+    let gpu = gpu();
+    let rows = [0.0, -0.0, 0.0, 0.0, 1.0, 2.0, 1.0, 2.0];
+    let with = |change: &dyn Fn(&mut KMeans)| {
+        let mut settings = settings(2);
+        change(&mut settings);
+        settings
+    };
+    let unchanged = with(&|_| {});
+    let cases: Vec<(KMeans, Vec<f32>, [usize; 2], &str)> = vec![
+        (unchanged.clone(), vec![], [0, 2], "nothing to cluster: 0 rows"),
+        (unchanged.clone(), vec![], [4, 0], "nothing to cluster: 4 rows of 0 columns"),
+        (unchanged.clone(), rows.to_vec(), [5, 2], "8 values for 5 rows"),
+        (unchanged.clone(), rows.to_vec(), [usize::MAX, 2], "8 values for"),
+        (unchanged.clone(), vec![0.0, 1.0, f32::NAN, 2.0], [2, 2], "row 1, column 0: the value is NaN"),
+        (unchanged.clone(), vec![0.0, 1.0, 3.0, f32::INFINITY], [2, 2], "row 1, column 1"),
+        (unchanged.clone(), vec![0.0, 1.0, 3.0, -1e16], [2, 2], "between"),
+        (with(&|settings| settings.k = 0), rows.to_vec(), [4, 2], "k is 0"),
+        (with(&|settings| settings.k = 3), rows.to_vec(), [4, 2], "only 2 are distinct"),
+        (with(&|settings| settings.k = usize::MAX), rows.to_vec(), [4, 2], "only 2 are distinct"),
+        (with(&|settings| settings.n_init = 0), rows.to_vec(), [4, 2], "n_init is 0"),
+        (with(&|settings| settings.iterations = 0), rows.to_vec(), [4, 2], "iterations is 0"),
+        (with(&|settings| settings.tolerance = f64::NAN), rows.to_vec(), [4, 2], "tolerance is NaN"),
+        (with(&|settings| settings.tolerance = -1.0), rows.to_vec(), [4, 2], "tolerance is -1"),
+        (with(&|settings| settings.initial = Some(vec![0.0; 3])), rows.to_vec(), [4, 2], "3 numbers; expected 2 centres"),
+        (with(&|settings| settings.initial = Some(vec![f32::NAN; 4])), rows.to_vec(), [4, 2], "initial centre 0, column 0"),
+    ];
+    for (settings, values, [n, d], message) in cases {
+        let error = settings.fit(&gpu, &values, n, d).unwrap_err().to_string();
+        assert!(error.contains(message), "`{error}` does not say `{message}`");
+    }
+    let weights: [(&[f32], &str); 4] =
+        [(&[1.0; 3], "there are 3"), (&[0.0; 4], "all are 0"), (&[1.0, -1.0, 1.0, 1.0], "weight 1"), (&[f32::NAN; 4], "weight 0")];
+    for (weights, message) in weights {
+        let error = unchanged.fit_weighted(&gpu, &rows, weights, 4, 2).unwrap_err().to_string();
+        assert!(error.contains(message), "`{error}` does not say `{message}`");
+    }
+    let error = unchanged.fit_weighted(&gpu, &rows, &[1.0, 1.0, 0.0, 0.0], 4, 2).unwrap_err().to_string();
+    assert!(error.contains("only 1 are distinct"), "{error}");
+}
+
+#[test]
+fn the_silhouette_refuses_what_it_cannot_do() {
+    let gpu = gpu();
+    let rows = [0.0, 1.0, 2.0, 3.0];
+    let cases: [(&[f32], &[i64], &str); 5] = [
+        (&rows, &[1, 1, 1, 1], "labels is 1; the silhouette of 4 rows is defined for 2 to 3"),
+        (&rows, &[0, 1, 2, 3], "labels is 4"),
+        (&rows, &[0, 1, 2], "3 labels for 4 rows"),
+        (&[0.0, 1.0, f32::NAN, 3.0], &[0, 0, 1, 1], "row 2"),
+        (&[], &[], "nothing to cluster"),
+    ];
+    for (rows, labels, message) in cases {
+        let error = silhouette(&gpu, rows, rows.len(), 1, labels, Metric::Euclidean).unwrap_err().to_string();
+        assert!(error.contains(message), "`{error}` does not say `{message}`");
+    }
+}
