@@ -29,7 +29,7 @@ pub fn states(restarts: u32) -> Vec<RestartState> {
 pub fn labels(tensor: u64, count: usize, clusters: u32) -> Vec<u32> {
     let label = |index| {
         let bits = bits24(11, tensor, index);
-        bits / 2 % clusters | if bits % 2 == 1 { CHANGED } else { 0 }
+        (bits / 2 % clusters) | if bits % 2 == 1 { CHANGED } else { 0 }
     };
     (0..count as u64).map(label).collect()
 }
@@ -69,7 +69,8 @@ fn case(step: KmeansAssign, variant: &'static Variant, context: Context) -> Case
     let (x, centers) = (draw(0, n * d), draw(1, r * k * d));
     let keys: Vec<u32> = (0..n as u64).map(|index| bits24(11, 2, index).wrapping_mul(0x9e37_79b1)).collect();
     let (states, before, distances_before) = (states(restarts), labels(3, r * n, clusters), values(11, 4, r * n));
-    let views = [case.input("rows", &x), case.input("centers", &centers), case.input("keys", &keys), case.input("states", &states)];
+    let views =
+        [case.input("rows", &x), case.input("centers", &centers), case.input("keys", &keys), case.input("states", &states)];
     let expected = {
         let (before, distances) = (before.clone(), distances_before.clone());
         move || kmeans_assign(shape, (ties, finished_too), [&x, &centers], &keys, &states, &before, &distances)

@@ -43,7 +43,7 @@ fn case(step: KmeansCandidates, purpose: Purpose) -> Case {
     let weights: Vec<f32> = (0..n as u64).map(|index| (4.0 * unit(16, 1, index)).floor()).collect();
     let closest: Vec<f32> = (0..(r * n) as u64).map(|index| unit(16, 2, index)).collect();
     // Some chunks hold nothing, and must not be drawn.
-    let potential = |index: u64| if bits24(16, 3, index) % 5 == 0 { 0.0 } else { 10.0 * unit(16, 4, index) };
+    let potential = |index: u64| if bits24(16, 3, index).is_multiple_of(5) { 0.0 } else { 10.0 * unit(16, 4, index) };
     let potentials: Vec<f32> = (0..(r * t * chunks) as u64).map(potential).collect();
     let picks: Vec<u32> = (0..(r * (k + 1) * (t + 1)) as u64).map(|index| bits24(16, 5, index) % rows).collect();
     let centers = values(16, 6, r * k * d);

@@ -18,7 +18,10 @@ pub struct Inputs<'a> {
 }
 
 /// Sums, centres and states (two numbers each) afterwards.
-pub fn kmeans_move(step: KmeansMove, inputs: &Inputs) -> (Vec<f64>, Vec<f64>, Vec<f64>) {
+pub type Outputs = [Vec<f64>; 3];
+
+/// What one dispatch changes.
+pub fn kmeans_move(step: KmeansMove, inputs: &Inputs) -> Outputs {
     let [n, d, k] = [step.shape.rows, step.shape.columns, step.shape.clusters].map(|size| size as usize);
     let width = d + 4;
     let widen = |values: &[f32]| values.iter().map(|value| f64::from(*value)).collect::<Vec<f64>>();
@@ -66,5 +69,5 @@ pub fn kmeans_move(step: KmeansMove, inputs: &Inputs) -> (Vec<f64>, Vec<f64>, Ve
         };
         states.extend([f64::from(finished), f64::from(iterations)]);
     }
-    (sums, centers, states)
+    [sums, centers, states]
 }

@@ -3,12 +3,7 @@
 use lineament::kernels::RestartState;
 
 /// The sums over `chunks` of `entries` floats; `before` for a restart that has finished.
-pub fn kmeans_reduce(
-    [chunks, entries]: [usize; 2],
-    partials: &[f32],
-    states: &[RestartState],
-    before: &[f32],
-) -> Vec<f64> {
+pub fn kmeans_reduce([chunks, entries]: [usize; 2], partials: &[f32], states: &[RestartState], before: &[f32]) -> Vec<f64> {
     let mut sums = Vec::new();
     for (r, state) in states.iter().enumerate() {
         for e in 0..entries {

@@ -1,8 +1,8 @@
 //! k-means on the GPU, as scikit-learn defines it: greedy k-means++, Lloyd's iterations, restarts that run together.
 
+use super::ClusterError;
 use super::kmeans_plan::{Tensors, finish, inertia, lloyd, restart_bytes, seeding};
 use super::rows::Rows;
-use super::ClusterError;
 use crate::gpu::{Gpu, GpuError};
 use crate::kernels::{KmeansAssign, KmeansShape, RestartState, Ties};
 use crate::scheduler::{Program, View};
@@ -70,14 +70,7 @@ impl KMeans {
     ///
     /// # Errors
     /// As [`KMeans::fit`], and weights that do not fit the rows.
-    pub fn fit_weighted(
-        &self,
-        gpu: &Gpu,
-        rows: &[f32],
-        weights: &[f32],
-        n: usize,
-        d: usize,
-    ) -> Result<KMeansFit, ClusterError> {
+    pub fn fit_weighted(&self, gpu: &Gpu, rows: &[f32], weights: &[f32], n: usize, d: usize) -> Result<KMeansFit, ClusterError> {
         let rows = Rows::new("row", rows, n, d)?;
         check_weights(weights, n)?;
         self.fit_rows(gpu, &rows, weights)

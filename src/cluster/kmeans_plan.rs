@@ -76,13 +76,7 @@ pub(super) fn restart_bytes(shape: KmeansShape, target: Target) -> Vec<(&'static
 }
 
 /// One Lloyd iteration of every restart that has not finished.
-pub(super) fn lloyd(
-    shape: KmeansShape,
-    target: Target,
-    ties: Ties,
-    iterations: u32,
-    tolerance: f32,
-) -> (Plan, Tensors) {
+pub(super) fn lloyd(shape: KmeansShape, target: Target, ties: Ties, iterations: u32, tolerance: f32) -> (Plan, Tensors) {
     let mut plan = Plan::new("k-means iteration");
     let tensors = Tensors::new(&mut plan, shape);
     let distances = assign_and_sum(&mut plan, tensors, target, KmeansAssign { shape, ties, finished_too: false });

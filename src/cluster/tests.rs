@@ -74,8 +74,7 @@ fn distinct_rows_with_counts_cluster_as_all_rows_do() {
     let mut distinct: Vec<Vec<f32>> = all.chunks(6).map(<[f32]>::to_vec).collect();
     distinct.sort_by(|a, b| a.partial_cmp(b).unwrap());
     distinct.dedup();
-    let counts: Vec<f32> =
-        distinct.iter().map(|row| all.chunks(6).filter(|other| other == row).count() as f32).collect();
+    let counts: Vec<f32> = distinct.iter().map(|row| all.chunks(6).filter(|other| other == row).count() as f32).collect();
     let initial = Some((0..24).map(|index| 0.1 + 0.035 * index as f32).collect());
     let settings = KMeans { initial, tolerance: 0.0, ..settings(4) };
     let gpu = gpu();
@@ -106,7 +105,9 @@ fn naive_silhouette(rows: &[f32], d: usize, labels: &[i64], metric: Metric) -> V
     let of_row = |i: usize| {
         let others = labels.iter().filter(|label| **label != labels[i]).filter_map(|label| mean(i, *label));
         let nearest = others.fold(f64::INFINITY, f64::min);
-        mean(i, labels[i]).filter(|within| within.max(nearest) > 0.0).map_or(0.0, |within| (nearest - within) / within.max(nearest))
+        mean(i, labels[i])
+            .filter(|within| within.max(nearest) > 0.0)
+            .map_or(0.0, |within| (nearest - within) / within.max(nearest))
     };
     (0..labels.len()).map(of_row).collect()
 }
@@ -160,8 +161,12 @@ fn k_means_refuses_what_it_cannot_do() {
         let error = settings.fit(&gpu, &values, n, d).unwrap_err().to_string();
         assert!(error.contains(message), "`{error}` does not say `{message}`");
     }
-    let weights: [(&[f32], &str); 4] =
-        [(&[1.0; 3], "there are 3"), (&[0.0; 4], "all are 0"), (&[1.0, -1.0, 1.0, 1.0], "weight 1"), (&[f32::NAN; 4], "weight 0")];
+    let weights: [(&[f32], &str); 4] = [
+        (&[1.0; 3], "there are 3"),
+        (&[0.0; 4], "all are 0"),
+        (&[1.0, -1.0, 1.0, 1.0], "weight 1"),
+        (&[f32::NAN; 4], "weight 0"),
+    ];
     for (weights, message) in weights {
         let error = unchanged.fit_weighted(&gpu, &rows, weights, 4, 2).unwrap_err().to_string();
         assert!(error.contains(message), "`{error}` does not say `{message}`");

@@ -22,14 +22,7 @@ pub static KMEANS_ACCUMULATE: Kernel = Kernel {
     group: "cluster",
     source: include_str!("../../shaders/cluster/kmeans_accumulate.wgsl"),
     params: KmeansAccumulateParams::FIELDS,
-    bindings: &[
-        read("rows"),
-        read("weights"),
-        read("labels"),
-        read("distances"),
-        read("states"),
-        read_write("partials"),
-    ],
+    bindings: &[read("rows"), read("weights"), read("labels"), read("distances"), read("states"), read_write("partials")],
     variants: &[Variant { name: "default", constants: &[], subgroup: false }],
     overrides: &[],
 };

@@ -21,14 +21,7 @@ pub static KMEANS_ASSIGN: Kernel = Kernel {
     group: "cluster",
     source: include_str!("../../shaders/cluster/kmeans_assign.wgsl"),
     params: KmeansAssignParams::FIELDS,
-    bindings: &[
-        read("rows"),
-        read("centers"),
-        read("keys"),
-        read("states"),
-        read_write("labels"),
-        read_write("distances"),
-    ],
+    bindings: &[read("rows"), read("centers"), read("keys"), read("states"), read_write("labels"), read_write("distances")],
     variants: distance_variants![
         ("subgroup 4x16", 4 x 16, subgroup),
         ("subgroup 4x8", 4 x 8, subgroup),

@@ -26,14 +26,7 @@ pub static KMEANS_CANDIDATES: Kernel = Kernel {
     group: "cluster",
     source: include_str!("../../shaders/cluster/kmeans_candidates.wgsl"),
     params: KmeansCandidatesParams::FIELDS,
-    bindings: &[
-        read("rows"),
-        read("weights"),
-        read("closest"),
-        read("potentials"),
-        read_write("picks"),
-        read_write("centers"),
-    ],
+    bindings: &[read("rows"), read("weights"), read("closest"), read("potentials"), read_write("picks"), read_write("centers")],
     variants: &[Variant { name: "default", constants: &[], subgroup: false }],
     overrides: &[],
 };
