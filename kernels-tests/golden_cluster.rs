@@ -301,7 +301,7 @@ impl Group<'_> {
 fn listed(fixture: &Value) -> Data {
     let rows = fixture["x"].as_array().map_or(0, Vec::len);
     let values: Vec<f32> = numbers(&fixture["x"]).iter().map(|value| *value as f32).collect();
-    Data { rows, columns: if rows == 0 { 0 } else { values.len() / rows }, values }
+    Data { rows, columns: values.len().checked_div(rows).unwrap_or(0), values }
 }
 
 #[cfg(test)]
