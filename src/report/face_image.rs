@@ -19,11 +19,16 @@ pub(super) fn decode(path: &Path) -> Result<RgbImage, String> {
         .map_err(|error| error.to_string())?;
     let pixels = u64::from(width) * u64::from(height);
     if pixels == 0 || pixels > PIXEL_LIMIT {
-        return Err(format!("{width} × {height} pixels, expected between 1 and {PIXEL_LIMIT} in all"));
+        return Err(format!(
+            "{width} × {height} pixels, expected between 1 and {PIXEL_LIMIT} in all"
+        ));
     }
     let mut reader = open().map_err(|error| error.to_string())?;
     let mut limits = Limits::default();
     limits.max_alloc = Some(PIXEL_LIMIT * 8);
     reader.limits(limits);
-    Ok(reader.decode().map_err(|error| error.to_string())?.to_rgb8())
+    Ok(reader
+        .decode()
+        .map_err(|error| error.to_string())?
+        .to_rgb8())
 }
