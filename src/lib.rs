@@ -4,6 +4,7 @@
 //! directly on wgpu with hand-written WGSL kernels. The flow is one way: the command line asks [`model`], [`train`] or
 //! [`cluster`] for a [`scheduler::Plan`], the scheduler records it, and kernels run.
 
+pub mod cluster;
 pub mod data;
 pub mod gpu;
 pub mod kernels;
