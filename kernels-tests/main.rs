@@ -1,1 +1,54 @@
-fn main() {}
+//! `kernels`: tests and times every kernel on the adapter of this machine.
+
+mod case;
+mod cases;
+mod ceilings;
+mod command;
+mod compare;
+#[cfg(test)]
+mod complete;
+mod fixture;
+#[cfg(test)]
+mod golden_io;
+mod mutants;
+mod perf;
+mod random;
+mod reference;
+mod run_case;
+mod run_tests;
+mod tally;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use command::{Command, CommandLine, CommonArguments};
+use tally::Tally;
+
+fn main() -> ExitCode {
+    let CommandLine { command } = CommandLine::parse();
+    match command {
+        Command::Test(arguments) => finish(&arguments.common, run_tests::run(&arguments.common)),
+        Command::Mutants(arguments) => finish(&arguments, mutants::run(&arguments)),
+        Command::Perf(arguments) => finish(&arguments, perf::run(&arguments)),
+    }
+}
+
+/// The line that ends the output, and the exit status: 0 only if nothing failed.
+fn finish(arguments: &CommonArguments, tally: Result<Tally, impl std::fmt::Display>) -> ExitCode {
+    match tally {
+        Ok(tally) => {
+            // With --json stdout holds the object alone.
+            if arguments.json {
+                eprintln!("{tally}")
+            } else {
+                println!("{tally}")
+            }
+            if tally.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

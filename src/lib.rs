@@ -6,5 +6,9 @@
 
 pub mod cluster;
 pub mod data;
+pub mod gpu;
+pub mod kernels;
 pub mod model;
 pub mod report;
+pub mod scheduler;
+pub mod shader;

@@ -1,0 +1,131 @@
+//! A case: one small plan, what goes in, and what must come out.
+
+use lineament::scheduler::{Plan, View};
+
+/// What an adapter offers that a case depends on.
+#[derive(Debug, Clone, Copy)]
+pub struct Context {
+    /// Subgroup size, where it is known beforehand.
+    pub lanes: Option<u32>,
+    /// Which cases are wanted: the tensors of benchmarks are large, so a case file makes no others.
+    pub purpose: Purpose,
+}
+
+/// What a case is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Compared with the reference; small and awkward shapes.
+    Test,
+    /// Timed; shapes of the model. Not compared.
+    Benchmark,
+}
+
+/// Computes what an output must hold, in f64, row-major with the padding channels.
+pub type Expected = Box<dyn Fn() -> Vec<f64>>;
+
+/// An output and how near it must come.
+pub struct Output {
+    /// What a failure calls it.
+    pub label: &'static str,
+    /// Where the plan leaves it; made by [`Case::output`], between two guard bands.
+    pub view: View,
+    /// The reference.
+    pub expected: Expected,
+    /// Whether the tensor holds `u32` rather than `f32`.
+    pub integers: bool,
+    /// Largest normalised mean squared error, Σ(y − e)² / Σe².
+    pub nmse: f64,
+    /// Largest absolute error.
+    pub max_abs: f64,
+}
+
+/// One shape of one kernel and variant.
+pub struct Case {
+    /// Name of the kernel under test.
+    pub kernel: &'static str,
+    /// Name of its variant.
+    pub variant: &'static str,
+    /// Shape and options, in words: with kernel and variant it names the case.
+    pub name: String,
+    /// Test or benchmark.
+    pub purpose: Purpose,
+    /// The steps; usually one.
+    pub plan: Plan,
+    /// Bytes to write before the run.
+    pub inputs: Vec<(View, Vec<u8>)>,
+    /// What to compare after it.
+    pub outputs: Vec<Output>,
+}
+
+/// Bytes on either side of an output that a kernel must leave alone.
+pub const GUARD: u64 = 256;
+
+impl Case {
+    /// A case without inputs and outputs.
+    pub fn new(kernel: &'static str, variant: &'static str, name: String, purpose: Purpose) -> Case {
+        let plan = Plan::new(&format!("{kernel} {variant} {name}"));
+        Case { kernel, variant, name, purpose, plan, inputs: Vec::new(), outputs: Vec::new() }
+    }
+
+    /// What names the case, for filters and for the line that replays it.
+    pub fn label(&self) -> String {
+        format!("{} {} {}", self.kernel, self.variant, self.name)
+    }
+
+    /// An input tensor holding `values` (`f32`, `u32` or plain bytes). The kernel's binding reaches into a guard band of NaN
+    /// behind it: an adapter clamps what is read beyond a binding, and so would hide it.
+    pub fn input<T: bytemuck::NoUninit>(&mut self, label: &str, values: &[T]) -> View {
+        let bytes: &[u8] = bytemuck::cast_slice(values);
+        let view = self.plan.persistent(label, (bytes.len() as u64).next_multiple_of(4) + GUARD);
+        self.inputs.push((view, bytes.to_vec()));
+        view
+    }
+
+    /// An output tensor that the kernel also reads: `values` before the run.
+    pub fn updated<T: bytemuck::NoUninit>(
+        &mut self,
+        label: &'static str,
+        values: &[T],
+        bounds: Bounds,
+        expected: Expected,
+    ) -> View {
+        let bytes: &[u8] = bytemuck::cast_slice(values);
+        let view = self.output(label, bytes.len() / 4, bounds, expected);
+        self.inputs.push((view, bytes.to_vec()));
+        view
+    }
+
+    /// An output tensor of `elements` four-byte numbers between guard bands, poisoned before the run. The kernel's binding
+    /// reaches into the band behind it: what is written beyond a binding would be lost, and not seen.
+    pub fn output(&mut self, label: &'static str, elements: usize, bounds: Bounds, expected: Expected) -> View {
+        let bytes = 4 * elements as u64;
+        let whole = self.plan.persistent(label, bytes.next_multiple_of(GUARD) + 2 * GUARD);
+        let view = View { offset: GUARD, bytes, ..whole };
+        let Bounds { nmse, max_abs, integers } = bounds;
+        self.outputs.push(Output { label, view, expected, integers, nmse, max_abs });
+        View { bytes: bytes.next_multiple_of(GUARD) + GUARD, ..view }
+    }
+}
+
+/// How near an output must come to its reference.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// Largest normalised mean squared error.
+    pub nmse: f64,
+    /// Largest absolute error.
+    pub max_abs: f64,
+    /// Whether the tensor holds `u32`.
+    pub integers: bool,
+}
+
+impl Bounds {
+    /// A float tensor: NMSE and largest absolute error.
+    pub fn float(nmse: f64, max_abs: f64) -> Bounds {
+        Bounds { nmse, max_abs, integers: false }
+    }
+
+    /// A tensor of `u32` that must be equal.
+    pub fn integers() -> Bounds {
+        Bounds { nmse: 0.0, max_abs: 0.0, integers: true }
+    }
+}

@@ -1,0 +1,6 @@
+//! y = x + 1
+
+/// Every element and one.
+pub fn stream(x: &[f32]) -> Vec<f64> {
+    x.iter().map(|x| f64::from(*x) + 1.0).collect()
+}

@@ -1,0 +1,30 @@
+// The adapter's memory ceiling:  y[i] = x[i] + 1
+//
+// x  [vectors, 4]
+// y  [vectors, 4]
+//
+// One thread copies $VECTORS vectors of four, 64 apart, so that the 64 threads of a workgroup always touch consecutive memory.
+// Cost: one addition, four bytes read and four written an element.
+#import dispatch
+
+struct Params {
+    vectors: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) grid: vec3<u32>,
+    @builtin(local_invocation_index) thread: u32,
+) {
+    let first = linear_workgroup(workgroup, grid) * $(64 * VECTORS)u + thread;
+    #for v in 0..VECTORS
+    if (first + $(64 * v)u < params.vectors) {
+        y[first + $(64 * v)u] = x[first + $(64 * v)u] + 1.0;
+    }
+    #end
+}

@@ -1,0 +1,87 @@
+// Pointwise convolution, register family:  y[m, n] = activate(Σ_k x[m, k] · w[k, n] + bias[n]) + residual[m, n]
+//
+// x         [rows, inputs]      activations, NHWC seen as rows of channels
+// w         [inputs, outputs]   weights
+// bias      [outputs]
+// residual  [rows, outputs]     read only where RESIDUAL is 1
+// y         [rows, outputs]
+// inputs and outputs are multiples of four; every array is read as vec4.
+//
+// One workgroup of 8 × 8 threads computes $(8 * ROWS) rows × $(8 * COLUMNS) columns; a thread keeps $ROWS × $COLUMNS sums in
+// registers and reads x and w straight from memory. Neighbouring threads read neighbouring column quads of w and y.
+// Cost: 2 · rows · inputs · outputs flops; a thread loads $(ROWS + COLUMNS) vectors for every $(4 * ROWS * COLUMNS) multiply-adds.
+#import dispatch
+#import activation
+
+struct Params {
+    rows: u32,
+    inputs: u32,
+    outputs: u32,
+}
+
+override RESIDUAL: u32 = 0u;
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> w: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> residual: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read_write> y: array<vec4<f32>>;
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) grid: vec3<u32>,
+    @builtin(local_invocation_index) thread: u32,
+) {
+    let input_quads = params.inputs / 4u;
+    let output_quads = params.outputs / 4u;
+    let column_tiles = (output_quads + $(2 * COLUMNS - 1)u) / $(2 * COLUMNS)u;
+    let tile = linear_workgroup(workgroup, grid);
+    // Column quads of a thread lie eight apart, so that a row of threads touches consecutive memory.
+    let first_quad = (tile % column_tiles) * $(2 * COLUMNS)u + thread % 8u;
+    let first_row = (tile / column_tiles) * $(8 * ROWS)u + (thread / 8u) * $(ROWS)u;
+    if (first_row >= params.rows || first_quad >= output_quads) {
+        return;
+    }
+
+    #for r in 0..ROWS
+    let x_at_$r = min(first_row + $(r)u, params.rows - 1u) * input_quads;
+    #for c in 0..COLUMNS / 4
+    var sum_$(r)_$c = vec4<f32>();
+    #end
+    #end
+    #for c in 0..COLUMNS / 4
+    let quad_$c = min(first_quad + $(8 * c)u, output_quads - 1u);
+    #end
+
+    for (var k = 0u; k < input_quads; k++) {
+        #for r in 0..ROWS
+        let x_$r = x[x_at_$r + k];
+        #end
+        #for j in 0..4
+        #for c in 0..COLUMNS / 4
+        let w_$(j)_$c = w[(k * 4u + $(j)u) * output_quads + quad_$c];
+        #for r in 0..ROWS
+        sum_$(r)_$c += x_$r[$j] * w_$(j)_$c;
+        #end
+        #end
+        #end
+    }
+
+    #for c in 0..COLUMNS / 4
+    if (first_quad + $(8 * c)u < output_quads) {
+        let offset = bias[quad_$c];
+        #for r in 0..ROWS
+        if (first_row + $(r)u < params.rows) {
+            let at = (first_row + $(r)u) * output_quads + quad_$c;
+            var value = activate(sum_$(r)_$c + offset);
+            if (RESIDUAL == 1u) {
+                value += residual[at];
+            }
+            y[at] = value;
+        }
+        #end
+    }
+    #end
+}

@@ -1,0 +1,90 @@
+// Pointwise convolution, subgroup family:  y[m, n] = activate(Σ_k x[m, k] · w[k, n] + bias[n]) + residual[m, n]
+//
+// x         [rows, inputs]      activations, NHWC seen as rows of channels
+// w         [inputs, outputs]   weights
+// bias      [outputs]
+// residual  [rows, outputs]     read only where RESIDUAL is 1
+// y         [rows, outputs]
+// inputs and outputs are multiples of four; every array is read as vec4.
+//
+// One workgroup is one subgroup of $LANES lanes and computes $(LANES * ROWS) rows × $COLUMNS columns: a lane keeps $ROWS rows
+// in registers, the lanes load the weights of four k together and broadcast them, so that no weight is loaded twice.
+// Cost: 2 · rows · inputs · outputs flops; x is read outputs / $COLUMNS times, w rows / $(LANES * ROWS) times.
+#import dispatch
+#import activation
+
+struct Params {
+    rows: u32,
+    inputs: u32,
+    outputs: u32,
+}
+
+override RESIDUAL: u32 = 0u;
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> w: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> residual: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read_write> y: array<vec4<f32>>;
+
+@compute @workgroup_size($LANES)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) grid: vec3<u32>,
+    @builtin(subgroup_invocation_id) lane: u32,
+) {
+    let input_quads = params.inputs / 4u;
+    let output_quads = params.outputs / 4u;
+    let column_tiles = (output_quads + $(COLUMNS / 4 - 1)u) / $(COLUMNS / 4)u;
+    let tile = linear_workgroup(workgroup, grid);
+    let first_quad = (tile % column_tiles) * $(COLUMNS / 4)u;
+    let first_row = (tile / column_tiles) * $(LANES * ROWS)u + lane * $(ROWS)u;
+    if ((tile / column_tiles) * $(LANES * ROWS)u >= params.rows) {
+        return;
+    }
+
+    #for r in 0..ROWS
+    let x_at_$r = min(first_row + $(r)u, params.rows - 1u) * input_quads;
+    #for c in 0..COLUMNS / 4
+    var sum_$(r)_$c = vec4<f32>();
+    #end
+    #end
+    // Weight vector i of the $COLUMNS that four k need: row i / $(COLUMNS / 4) of w, column quad i % $(COLUMNS / 4).
+    #for q in 0..(COLUMNS + LANES - 1) / LANES
+    let vector_$q = min($(q * LANES)u + lane, $(COLUMNS - 1)u);
+    let w_at_$q = (vector_$q / $(COLUMNS / 4)u) * output_quads + min(first_quad + vector_$q % $(COLUMNS / 4)u, output_quads - 1u);
+    #end
+
+    for (var k = 0u; k < input_quads; k++) {
+        #for r in 0..ROWS
+        let x_$r = x[x_at_$r + k];
+        #end
+        #for q in 0..(COLUMNS + LANES - 1) / LANES
+        let w_$q = w[w_at_$q + k * 4u * output_quads];
+        #end
+        #for i in 0..COLUMNS
+        let weight_$i = subgroupBroadcast(w_$(i / LANES), $(i % LANES)u);
+        #for r in 0..ROWS
+        sum_$(r)_$(i % (COLUMNS / 4)) += x_$r[$(i / (COLUMNS / 4))] * weight_$i;
+        #end
+        #end
+    }
+
+    #for c in 0..COLUMNS / 4
+    let quad_$c = first_quad + $(c)u;
+    if (quad_$c < output_quads) {
+        let offset = bias[quad_$c];
+        #for r in 0..ROWS
+        if (first_row + $(r)u < params.rows) {
+            let at = (first_row + $(r)u) * output_quads + quad_$c;
+            var value = activate(sum_$(r)_$c + offset);
+            if (RESIDUAL == 1u) {
+                value += residual[at];
+            }
+            y[at] = value;
+        }
+        #end
+    }
+    #end
+}

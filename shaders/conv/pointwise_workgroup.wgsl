@@ -1,0 +1,111 @@
+// Pointwise convolution, workgroup-memory family:  y[m, n] = activate(Σ_k x[m, k] · w[k, n] + bias[n]) + residual[m, n]
+//
+// x         [rows, inputs]      activations, NHWC seen as rows of channels
+// w         [inputs, outputs]   weights
+// bias      [outputs]
+// residual  [rows, outputs]     read only where RESIDUAL is 1
+// y         [rows, outputs]
+// inputs and outputs are multiples of four; every array is read as vec4.
+//
+// One workgroup of $THREADS × $THREADS threads computes $(THREADS * ROWS) rows × $(THREADS * COLUMNS) columns: $DEPTH k at a time, it brings its
+// part of x and of w into workgroup memory once, and every thread multiplies $ROWS × $COLUMNS from there.
+// Cost: 2 · rows · inputs · outputs flops; x is read outputs / $(THREADS * COLUMNS) times, w rows / $(THREADS * ROWS) times.
+#import dispatch
+#import activation
+
+struct Params {
+    rows: u32,
+    inputs: u32,
+    outputs: u32,
+}
+
+override RESIDUAL: u32 = 0u;
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> w: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> residual: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read_write> y: array<vec4<f32>>;
+
+// Row by row: x_tile[row][k quad], one quad of padding a row against bank conflicts; w_tile[k][column quad].
+var<workgroup> x_tile: array<vec4<f32>, $(THREADS * ROWS * (DEPTH / 4 + 1))>;
+var<workgroup> w_tile: array<vec4<f32>, $(DEPTH * THREADS * COLUMNS / 4)>;
+
+@compute @workgroup_size($(THREADS * THREADS))
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) grid: vec3<u32>,
+    @builtin(local_invocation_index) thread: u32,
+) {
+    let input_quads = params.inputs / 4u;
+    let output_quads = params.outputs / 4u;
+    let column_tiles = (output_quads + $(THREADS * COLUMNS / 4 - 1)u) / $(THREADS * COLUMNS / 4)u;
+    let tile = linear_workgroup(workgroup, grid);
+    let tile_quad = (tile % column_tiles) * $(THREADS * COLUMNS / 4)u;
+    let tile_row = (tile / column_tiles) * $(THREADS * ROWS)u;
+    if (tile_row >= params.rows) {
+        return;
+    }
+    let column = thread % $(THREADS)u;
+    let row = (thread / $(THREADS)u) * $(ROWS)u;
+
+    #for r in 0..ROWS
+    #for c in 0..COLUMNS / 4
+    var sum_$(r)_$c = vec4<f32>();
+    #end
+    #end
+
+    for (var k = 0u; k < input_quads; k += $(DEPTH / 4)u) {
+        for (var i = thread; i < $(THREADS * ROWS * DEPTH / 4)u; i += $(THREADS * THREADS)u) {
+            let tile_k = i % $(DEPTH / 4)u;
+            let from_row = tile_row + i / $(DEPTH / 4)u;
+            var value = vec4<f32>();
+            if (from_row < params.rows && k + tile_k < input_quads) {
+                value = x[from_row * input_quads + k + tile_k];
+            }
+            x_tile[(i / $(DEPTH / 4)u) * $(DEPTH / 4 + 1)u + tile_k] = value;
+        }
+        for (var i = thread; i < $(DEPTH * THREADS * COLUMNS / 4)u; i += $(THREADS * THREADS)u) {
+            let from_k = k * 4u + i / $(THREADS * COLUMNS / 4)u;
+            let from_quad = tile_quad + i % $(THREADS * COLUMNS / 4)u;
+            var value = vec4<f32>();
+            if (from_k < params.inputs && from_quad < output_quads) {
+                value = w[from_k * output_quads + from_quad];
+            }
+            w_tile[i] = value;
+        }
+        workgroupBarrier();
+        for (var q = 0u; q < $(DEPTH / 4)u; q++) {
+            #for r in 0..ROWS
+            let x_$r = x_tile[(row + $(r)u) * $(DEPTH / 4 + 1)u + q];
+            #end
+            #for j in 0..4
+            #for c in 0..COLUMNS / 4
+            let w_$(j)_$c = w_tile[(q * 4u + $(j)u) * $(THREADS * COLUMNS / 4)u + column + $(c * THREADS)u];
+            #for r in 0..ROWS
+            sum_$(r)_$c += x_$r[$j] * w_$(j)_$c;
+            #end
+            #end
+            #end
+        }
+        workgroupBarrier();
+    }
+
+    #for c in 0..COLUMNS / 4
+    let quad_$c = tile_quad + column + $(c * THREADS)u;
+    if (quad_$c < output_quads) {
+        let offset = bias[quad_$c];
+        #for r in 0..ROWS
+        if (tile_row + row + $(r)u < params.rows) {
+            let at = (tile_row + row + $(r)u) * output_quads + quad_$c;
+            var value = activate(sum_$(r)_$c + offset);
+            if (RESIDUAL == 1u) {
+                value += residual[at];
+            }
+            y[at] = value;
+        }
+        #end
+    }
+    #end
+}

@@ -1,0 +1,86 @@
+// Resize and normalise:  y[b, i, j, c] = resized[i, j, c] · scale[c] + shift[c], and 0 in the fourth channel
+//
+// pixels  bytes R G B R G B …, four to a word, every image starting at a word; images of any size, one after the other
+// images  [batch]                 where each image starts (in words), its width and its height
+// y       [batch, size, size, 4]
+//
+// BILINEAR 0 takes the nearest source pixel, floor((i + ½) · in / out), as Pillow and so Keras' load_img do; 1 interpolates between
+// the four around (i + ½) · in / out − ½, clamped to the image, as cv2.resize and PyTorch (no antialiasing) do.
+//
+// One thread computes one output pixel, a workgroup 64 in a row. Cost: 6 flops and 3 bytes read a pixel (bilinear: 24 and 12).
+#import dispatch
+
+struct Params {
+    batch: u32,
+    size: u32,
+    scale_red: f32,
+    scale_green: f32,
+    scale_blue: f32,
+    shift_red: f32,
+    shift_green: f32,
+    shift_blue: f32,
+}
+
+struct Image {
+    first_word: u32,
+    width: u32,
+    height: u32,
+    unused: u32,
+}
+
+override BILINEAR: u32 = 0u;
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> pixels: array<u32>;
+@group(0) @binding(2) var<storage, read> images: array<Image>;
+@group(0) @binding(3) var<storage, read_write> y: array<vec4<f32>>;
+
+fn byte(image: Image, at: u32) -> f32 {
+    return f32((pixels[image.first_word + at / 4u] >> (8u * (at % 4u))) & 255u);
+}
+
+fn pixel(image: Image, row: u32, column: u32) -> vec3<f32> {
+    let at = 3u * (row * image.width + column);
+    return vec3<f32>(byte(image, at), byte(image, at + 1u), byte(image, at + 2u));
+}
+
+fn bilinear(image: Image, i: u32, j: u32) -> vec3<f32> {
+    let row = clamp((f32(i) + 0.5) * f32(image.height) / f32(params.size) - 0.5, 0.0, f32(image.height - 1u));
+    let column = clamp((f32(j) + 0.5) * f32(image.width) / f32(params.size) - 0.5, 0.0, f32(image.width - 1u));
+    let top = u32(row);
+    let left = u32(column);
+    let bottom = min(top + 1u, image.height - 1u);
+    let right = min(left + 1u, image.width - 1u);
+    let across = column - f32(left);
+    let upper = mix(pixel(image, top, left), pixel(image, top, right), across);
+    let lower = mix(pixel(image, bottom, left), pixel(image, bottom, right), across);
+    return mix(upper, lower, row - f32(top));
+}
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) grid: vec3<u32>,
+    @builtin(local_invocation_index) thread: u32,
+) {
+    let index = linear_workgroup(workgroup, grid) * 64u + thread;
+    let batch = index / (params.size * params.size);
+    if (batch >= params.batch) {
+        return;
+    }
+    let i = index / params.size % params.size;
+    let j = index % params.size;
+    let image = images[batch];
+    var value: vec3<f32>;
+    if (BILINEAR == 1u) {
+        value = bilinear(image, i, j);
+    } else {
+        // In whole numbers, (2i + 1) · in / (2 · out), so that no rounding moves an index.
+        let row = (2u * i + 1u) * image.height / (2u * params.size);
+        let column = (2u * j + 1u) * image.width / (2u * params.size);
+        value = pixel(image, row, column);
+    }
+    let scale = vec3<f32>(params.scale_red, params.scale_green, params.scale_blue);
+    let shift = vec3<f32>(params.shift_red, params.shift_green, params.shift_blue);
+    y[index] = vec4<f32>(value * scale + shift, 0.0);
+}

@@ -1,0 +1,148 @@
+//! The open device.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::GpuError;
+use super::adapter::{self, AdapterReport, AdapterRequest};
+use super::pipeline::Cache;
+use crate::kernels::{Cost, Target};
+
+/// An open GPU: device, queue, limits and compiled pipelines.
+pub struct Gpu {
+    pub(super) device: wgpu::Device,
+    pub(super) queue: wgpu::Queue,
+    pub(super) pipelines: Cache,
+    limits: wgpu::Limits,
+    report: AdapterReport,
+    failure: Arc<Mutex<Option<GpuError>>>,
+}
+
+/// What a run cannot do without, by name: storage buffers a stage, threads and bytes of a workgroup.
+const NEEDED: [(&str, fn(&wgpu::Limits) -> u64, u64); 3] = [
+    ("storage buffers per stage", |limits| limits.max_storage_buffers_per_shader_stage as u64, 8),
+    ("threads per workgroup", |limits| limits.max_compute_invocations_per_workgroup as u64, 256),
+    ("bytes of workgroup memory", |limits| limits.max_compute_workgroup_storage_size as u64, 16_384),
+];
+
+impl Gpu {
+    /// Opens the adapter asked for, or the best of this machine.
+    ///
+    /// # Errors
+    /// No adapter, none that matches, one that is too small, or one that does not open.
+    pub fn open(request: &AdapterRequest) -> Result<Gpu, GpuError> {
+        let (index, adapter) = adapter::choose(request)?;
+        let report = adapter::report(index, &adapter);
+        let limits = wanted_limits(&adapter.limits());
+        for (what, value, needed) in NEEDED {
+            let found = value(&limits);
+            if found < needed {
+                return Err(GpuError::TooSmall { adapter: report.name, what, found, needed });
+            }
+        }
+        let features = adapter.features() & (wgpu::Features::SUBGROUP | wgpu::Features::TIMESTAMP_QUERY);
+        let descriptor = wgpu::DeviceDescriptor {
+            label: Some("lineament"),
+            required_features: features,
+            required_limits: limits.clone(),
+            experimental_features: wgpu::ExperimentalFeatures::disabled(),
+            memory_hints: wgpu::MemoryHints::Performance,
+            trace: wgpu::Trace::Off,
+        };
+        let (device, queue) = pollster::block_on(adapter.request_device(&descriptor))
+            .map_err(|error| GpuError::NoDevice { adapter: report.name.clone(), reason: error.to_string() })?;
+
+        let failure = Arc::new(Mutex::new(None));
+        // wgpu's own handler panics; ours keeps the first error until the next check.
+        let uncaptured = failure.clone();
+        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
+            keep(&uncaptured, GpuError::Validation { reason: error.to_string() })
+        }));
+        let lost = failure.clone();
+        device.set_device_lost_callback(move |reason, message| {
+            if reason != wgpu::DeviceLostReason::Destroyed {
+                keep(&lost, GpuError::Lost { reason: message });
+            }
+        });
+        Ok(Gpu { device, queue, pipelines: Cache::default(), limits, report, failure })
+    }
+
+    /// What the adapter is and can do.
+    pub fn report(&self) -> &AdapterReport {
+        &self.report
+    }
+
+    /// Whether the adapter computes on the processor.
+    pub fn is_software(&self) -> bool {
+        self.report.kind == "software"
+    }
+
+    /// The limits the device was opened with.
+    pub fn limits(&self) -> &wgpu::Limits {
+        &self.limits
+    }
+
+    /// The subgroup size, where it is known beforehand: kernels of the subgroup family need that.
+    pub fn lanes(&self) -> Option<u32> {
+        self.report.subgroup_size.filter(|[smallest, largest]| smallest == largest && *smallest >= 4).map(|[size, _]| size)
+    }
+
+    /// What the shipped choice of variants depends on.
+    pub fn target(&self) -> Target {
+        Target { software: self.is_software(), lanes: self.lanes() }
+    }
+
+    /// A cautious guess of how long a dispatch takes, in seconds, to keep submissions short.
+    pub fn predicted_seconds(&self, cost: Cost) -> f64 {
+        let (flops_a_second, bytes_a_second) = if self.is_software() { (5e9, 2e9) } else { (2e11, 2e10) };
+        (cost.flops as f64 / flops_a_second).max(cost.bytes as f64 / bytes_a_second)
+    }
+
+    pub(crate) fn encoder(&self, label: &str) -> wgpu::CommandEncoder {
+        self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some(label) })
+    }
+
+    pub(crate) fn submit(&self, encoder: wgpu::CommandEncoder) {
+        self.queue.submit([encoder.finish()]);
+    }
+
+    /// Waits until all submitted work is done.
+    ///
+    /// # Errors
+    /// Whatever the device reported since the last check.
+    pub fn wait(&self) -> Result<(), GpuError> {
+        let waited = self.device.poll(wgpu::PollType::wait_indefinitely());
+        self.check()?;
+        waited.map(|_| ()).map_err(|error| GpuError::Lost { reason: error.to_string() })
+    }
+
+    /// The first error that the device reported since the last check.
+    ///
+    /// # Errors
+    /// That error.
+    pub fn check(&self) -> Result<(), GpuError> {
+        match self.failure.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+}
+
+/// WebGPU's defaults, raised to the adapter's own where a larger model, batch or tile profits.
+fn wanted_limits(adapter: &wgpu::Limits) -> wgpu::Limits {
+    let defaults = wgpu::Limits::downlevel_defaults();
+    wgpu::Limits {
+        max_storage_buffer_binding_size: adapter.max_storage_buffer_binding_size,
+        max_buffer_size: adapter.max_buffer_size,
+        max_storage_buffers_per_shader_stage: adapter.max_storage_buffers_per_shader_stage.min(8),
+        max_compute_invocations_per_workgroup: adapter.max_compute_invocations_per_workgroup,
+        max_compute_workgroup_size_x: adapter.max_compute_workgroup_size_x,
+        max_compute_workgroup_storage_size: adapter.max_compute_workgroup_storage_size,
+        min_storage_buffer_offset_alignment: adapter.min_storage_buffer_offset_alignment,
+        min_uniform_buffer_offset_alignment: adapter.min_uniform_buffer_offset_alignment,
+        ..defaults.or_worse_values_from(adapter)
+    }
+}
+
+fn keep(failure: &Mutex<Option<GpuError>>, error: GpuError) {
+    failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+}

@@ -1,0 +1,225 @@
+//! The kernels, one `.rs` for each `.wgsl`: parameters, cost, variants and how a dispatch is encoded.
+//!
+//! A kernel knows nothing of models. Its constructor turns shapes and tensor views into a [`Step`], which is pure data.
+//! Every tensor is row-major with channels last, and the number of channels is a multiple of four
+//! ([`padded_channels`]): kernels read and write vectors of four, and the padding holds zeros.
+
+mod choice;
+mod depthwise;
+mod fused_multiply_add;
+mod global_average_pool;
+mod pointwise;
+mod resize_normalise;
+mod stem;
+mod stream;
+
+pub use choice::Target;
+pub use depthwise::{DEPTHWISE, Depthwise};
+pub use fused_multiply_add::{FUSED_MULTIPLY_ADD, FusedMultiplyAdd};
+pub use global_average_pool::{GLOBAL_AVERAGE_POOL, GlobalAveragePool};
+pub use pointwise::{POINTWISE_REGISTERS, POINTWISE_SUBGROUP, POINTWISE_WORKGROUP, Pointwise, pointwise_variants};
+pub use resize_normalise::{ImageRecord, Interpolation, RESIZE_NORMALISE, ResizeNormalise};
+pub use stem::{STEM, Stem};
+pub use stream::{STREAM, Stream};
+
+use crate::scheduler::{Dispatch, Step, View};
+
+/// Every kernel of the engine.
+pub const ALL: &[&Kernel] = &[
+    &RESIZE_NORMALISE,
+    &STEM,
+    &DEPTHWISE,
+    &POINTWISE_SUBGROUP,
+    &POINTWISE_REGISTERS,
+    &POINTWISE_WORKGROUP,
+    &GLOBAL_AVERAGE_POOL,
+    &FUSED_MULTIPLY_ADD,
+    &STREAM,
+];
+
+/// How a kernel uses a binding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Access {
+    /// `var<storage, read>`
+    Read,
+    /// `var<storage, read_write>`
+    ReadWrite,
+}
+
+/// A storage binding as the shader declares it; bindings are numbered from 1, `Params` is binding 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Binding {
+    /// The variable's name in the shader.
+    pub name: &'static str,
+    /// Read or read-write.
+    pub access: Access,
+}
+
+/// A read-only storage binding.
+pub const fn read(name: &'static str) -> Binding {
+    Binding { name, access: Access::Read }
+}
+
+/// A storage binding that the kernel writes.
+pub const fn read_write(name: &'static str) -> Binding {
+    Binding { name, access: Access::ReadWrite }
+}
+
+/// One choice of tile shape for a kernel.
+#[derive(Debug)]
+pub struct Variant {
+    /// What tables and `--variant` call it.
+    pub name: &'static str,
+    /// The expander's constants. [`LANES`] is added where [`Variant::subgroup`] is set.
+    pub constants: &'static [(&'static str, i64)],
+    /// Whether it needs subgroups of one known size.
+    pub subgroup: bool,
+}
+
+impl Variant {
+    /// The constant `name`, which the variant must declare.
+    pub fn constant(&self, name: &str) -> u32 {
+        let found = self.constants.iter().find(|(known, _)| *known == name);
+        found.map_or(1, |(_, value)| *value as u32)
+    }
+}
+
+/// Name of the constant that carries the adapter's subgroup size into a shader.
+pub const LANES: &str = "LANES";
+
+/// A kernel: its shader, what it binds and its variants.
+#[derive(Debug, Clone)]
+pub struct Kernel {
+    /// The shader's file name without `.wgsl`.
+    pub name: &'static str,
+    /// The folder under `shaders/`.
+    pub group: &'static str,
+    /// The unexpanded source.
+    pub source: &'static str,
+    /// Name, offset and size in bytes of every field of `Params`, in order.
+    pub params: &'static [ParamField],
+    /// Storage bindings in order, from binding 1.
+    pub bindings: &'static [Binding],
+    /// At least one; the first is the default.
+    pub variants: &'static [Variant],
+    /// Override constants that the shader declares, with every value in use.
+    pub overrides: &'static [(&'static str, &'static [u32])],
+}
+
+/// Name, offset and size in bytes of a field of `Params`.
+pub type ParamField = (&'static str, usize, usize);
+
+/// Work of one dispatch, counted from its formula: what an ideal machine would have to do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// Floating-point operations; a multiply-add is two.
+    pub flops: u64,
+    /// Bytes read and written once each.
+    pub bytes: u64,
+}
+
+impl std::ops::Add for Cost {
+    type Output = Cost;
+
+    fn add(self, other: Cost) -> Cost {
+        Cost { flops: self.flops + other.flops, bytes: self.bytes + other.bytes }
+    }
+}
+
+impl std::iter::Sum for Cost {
+    fn sum<I: Iterator<Item = Cost>>(costs: I) -> Cost {
+        costs.fold(Cost::default(), |total, cost| total + cost)
+    }
+}
+
+/// Activation at the end of a layer; the numbers are those of `shaders/lib/activation.wgsl`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Activation {
+    /// The value itself.
+    None = 0,
+    /// max(v, 0)
+    Relu = 1,
+    /// min(max(v, 0), 6)
+    Relu6 = 2,
+    /// 1 / (1 + e^−v)
+    Sigmoid = 3,
+}
+
+/// Every value of the `ACTIVATION` override.
+pub(crate) const ACTIVATIONS: (&str, &[u32]) = ("ACTIVATION", &[0, 1, 2, 3]);
+
+/// Where a 3×3 convolution on `size` inputs starts: zeros before the first input along one axis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub enum Padding {
+    /// TensorFlow's `SAME`: as little as the output size needs, the larger half after the input.
+    TensorflowSame,
+    /// PyTorch's `padding=1`.
+    Symmetric,
+}
+
+impl Padding {
+    /// Zeros before the first element of an axis of `size` inputs, for a 3-wide kernel.
+    pub fn before(self, size: u32, stride: u32) -> u32 {
+        match self {
+            Padding::Symmetric => 1,
+            Padding::TensorflowSame => ((size.div_ceil(stride) - 1) * stride + 3).saturating_sub(size) / 2,
+        }
+    }
+}
+
+/// `channels` rounded up to a multiple of four: the stride of a row of channels in every tensor.
+pub fn padded_channels(channels: u32) -> u32 {
+    channels.div_ceil(4) * 4
+}
+
+/// Declares a `Params` struct together with the layout that the shader is checked against.
+macro_rules! params {
+    ($(#[$attribute:meta])* struct $name:ident { $($field:ident: $kind:ty,)* }) => {
+        $(#[$attribute])*
+        #[repr(C)]
+        #[derive(Debug, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+        pub(crate) struct $name { $(pub $field: $kind,)* }
+
+        impl $name {
+            pub(crate) const FIELDS: &'static [$crate::kernels::ParamField] =
+                &[$((stringify!($field), std::mem::offset_of!($name, $field), size_of::<$kind>()),)*];
+        }
+    };
+}
+use params;
+
+/// What a kernel's constructor knows of a dispatch; [`Encoding::step`] makes it a [`Step`].
+struct Encoding<'a, P> {
+    kernel: &'static Kernel,
+    variant: &'static Variant,
+    /// Subgroup size, for variants that need it.
+    lanes: Option<u32>,
+    overrides: Vec<(&'static str, f64)>,
+    params: P,
+    bindings: &'a [View],
+    workgroups: u64,
+    cost: Cost,
+}
+
+impl<P: bytemuck::Pod> Encoding<'_, P> {
+    fn step(self, label: &str) -> Step {
+        let mut constants = self.variant.constants.to_vec();
+        if let (true, Some(lanes)) = (self.variant.subgroup, self.lanes) {
+            constants.push((LANES, i64::from(lanes)));
+        }
+        Step {
+            label: label.to_string(),
+            kernel: self.kernel,
+            variant: self.variant,
+            constants,
+            overrides: self.overrides,
+            params: bytemuck::bytes_of(&self.params).to_vec(),
+            bindings: self.bindings.to_vec(),
+            dispatch: Dispatch::line(self.workgroups),
+            cost: self.cost,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

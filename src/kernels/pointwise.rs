@@ -1,0 +1,125 @@
+//! Pointwise convolution and dense layers: one matrix product with its epilogue, in three families of kernel.
+//!
+//! A dense layer is a pointwise convolution over rows, so it runs on the same kernels with another activation.
+
+use super::{ACTIVATIONS, Activation, Binding, Cost, Encoding, Kernel, Variant, params, read, read_write};
+use crate::scheduler::{Step, View};
+
+params! {
+    /// `Params` of the three `pointwise_*` shaders.
+    struct PointwiseParams {
+        rows: u32,
+        inputs: u32,
+        outputs: u32,
+    }
+}
+
+const BINDINGS: &[Binding] = &[read("x"), read("w"), read("bias"), read("residual"), read_write("y")];
+const OVERRIDES: &[(&str, &[u32])] = &[ACTIVATIONS, ("RESIDUAL", &[0, 1])];
+
+/// Weights are loaded once by a subgroup and broadcast; rows stay in the lanes' registers.
+pub static POINTWISE_SUBGROUP: Kernel = Kernel {
+    name: "pointwise_subgroup",
+    group: "conv",
+    source: include_str!("../../shaders/conv/pointwise_subgroup.wgsl"),
+    params: PointwiseParams::FIELDS,
+    bindings: BINDINGS,
+    variants: &[
+        Variant { name: "4x32", constants: &[("ROWS", 4), ("COLUMNS", 32)], subgroup: true },
+        Variant { name: "4x24", constants: &[("ROWS", 4), ("COLUMNS", 24)], subgroup: true },
+        Variant { name: "4x16", constants: &[("ROWS", 4), ("COLUMNS", 16)], subgroup: true },
+        Variant { name: "2x32", constants: &[("ROWS", 2), ("COLUMNS", 32)], subgroup: true },
+        Variant { name: "1x32", constants: &[("ROWS", 1), ("COLUMNS", 32)], subgroup: true },
+    ],
+    overrides: OVERRIDES,
+};
+
+/// Every thread reads what it needs from memory into a register tile.
+pub static POINTWISE_REGISTERS: Kernel = Kernel {
+    name: "pointwise_registers",
+    group: "conv",
+    source: include_str!("../../shaders/conv/pointwise_registers.wgsl"),
+    params: PointwiseParams::FIELDS,
+    bindings: BINDINGS,
+    variants: &[
+        Variant { name: "8x8", constants: &[("ROWS", 8), ("COLUMNS", 8)], subgroup: false },
+        Variant { name: "4x4", constants: &[("ROWS", 4), ("COLUMNS", 4)], subgroup: false },
+        Variant { name: "1x4", constants: &[("ROWS", 1), ("COLUMNS", 4)], subgroup: false },
+    ],
+    overrides: OVERRIDES,
+};
+
+/// A workgroup brings its tiles of both matrices into workgroup memory: the classic on a GPU.
+pub static POINTWISE_WORKGROUP: Kernel = Kernel {
+    name: "pointwise_workgroup",
+    group: "conv",
+    source: include_str!("../../shaders/conv/pointwise_workgroup.wgsl"),
+    params: PointwiseParams::FIELDS,
+    bindings: BINDINGS,
+    variants: &[
+        Variant { name: "32x32", constants: &[("THREADS", 8), ("ROWS", 4), ("COLUMNS", 4), ("DEPTH", 16)], subgroup: false },
+        Variant { name: "64x64", constants: &[("THREADS", 8), ("ROWS", 8), ("COLUMNS", 8), ("DEPTH", 16)], subgroup: false },
+        Variant { name: "64x64/256", constants: &[("THREADS", 16), ("ROWS", 4), ("COLUMNS", 4), ("DEPTH", 16)], subgroup: false },
+    ],
+    overrides: OVERRIDES,
+};
+
+/// Every variant of the three families.
+pub fn pointwise_variants() -> impl Iterator<Item = (&'static Kernel, &'static Variant)> {
+    [&POINTWISE_SUBGROUP, &POINTWISE_REGISTERS, &POINTWISE_WORKGROUP]
+        .into_iter()
+        .flat_map(|kernel: &'static Kernel| kernel.variants.iter().map(move |variant| (kernel, variant)))
+}
+
+/// y\[rows, outputs\] = activation(x\[rows, inputs\] · w\[inputs, outputs\] + bias\[outputs\]) + residual\[rows, outputs\].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Pointwise {
+    /// Rows: batch × height × width, or the batch for a dense layer.
+    pub rows: u32,
+    /// Input channels, a multiple of four.
+    pub inputs: u32,
+    /// Output channels, a multiple of four.
+    pub outputs: u32,
+    /// Applied before the residual is added.
+    pub activation: Activation,
+}
+
+impl Pointwise {
+    /// The dispatch with one family's kernel and variant; `lanes` is the subgroup size for the subgroup family.
+    pub fn step(
+        self,
+        label: &str,
+        (kernel, variant): (&'static Kernel, &'static Variant),
+        lanes: Option<u32>,
+        [x, w, bias]: [View; 3],
+        residual: Option<View>,
+        y: View,
+    ) -> Step {
+        let (rows, columns) = if kernel.name == POINTWISE_SUBGROUP.name {
+            (variant.constant("ROWS") * lanes.unwrap_or(1), variant.constant("COLUMNS"))
+        } else {
+            let threads = if kernel.name == POINTWISE_WORKGROUP.name { variant.constant("THREADS") } else { 8 };
+            (threads * variant.constant("ROWS"), threads * variant.constant("COLUMNS"))
+        };
+        Encoding {
+            kernel,
+            variant,
+            lanes,
+            overrides: vec![("ACTIVATION", self.activation as u32 as f64), ("RESIDUAL", f64::from(u8::from(residual.is_some())))],
+            params: PointwiseParams { rows: self.rows, inputs: self.inputs, outputs: self.outputs },
+            // A layer without a shortcut binds its bias there: a binding cannot be empty, and it is not read.
+            bindings: &[x, w, bias, residual.unwrap_or(bias), y],
+            workgroups: u64::from(self.rows.div_ceil(rows)) * u64::from(self.outputs.div_ceil(columns)),
+            cost: self.cost(residual.is_some()),
+        }
+        .step(label)
+    }
+
+    fn cost(self, residual: bool) -> Cost {
+        let (rows, inputs, outputs) = (u64::from(self.rows), u64::from(self.inputs), u64::from(self.outputs));
+        Cost {
+            flops: 2 * rows * inputs * outputs,
+            bytes: 4 * (rows * inputs + inputs * outputs + outputs + rows * outputs * (1 + u64::from(residual))),
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! The memory ceiling of an adapter: what `kernels perf` measures every kernel's traffic against.
+
+use super::{Cost, Encoding, Kernel, Variant, params, read, read_write};
+use crate::scheduler::{Step, View};
+
+params! {
+    /// `Params` of `shaders/ceiling/stream.wgsl`.
+    struct StreamParams {
+        vectors: u32,
+    }
+}
+
+/// Copies with one addition; variants differ in vectors a thread.
+pub static STREAM: Kernel = Kernel {
+    name: "stream",
+    group: "ceiling",
+    source: include_str!("../../shaders/ceiling/stream.wgsl"),
+    params: StreamParams::FIELDS,
+    bindings: &[read("x"), read_write("y")],
+    variants: &[
+        Variant { name: "4 vectors", constants: &[("VECTORS", 4)], subgroup: false },
+        Variant { name: "1 vector", constants: &[("VECTORS", 1)], subgroup: false },
+    ],
+    overrides: &[],
+};
+
+/// y = x + 1, elementwise on \[vectors, 4\].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Stream {
+    /// Vectors of four.
+    pub vectors: u32,
+}
+
+impl Stream {
+    /// The dispatch.
+    pub fn step(self, label: &str, variant: &'static Variant, x: View, y: View) -> Step {
+        let vectors = u64::from(self.vectors);
+        Encoding {
+            kernel: &STREAM,
+            variant,
+            lanes: None,
+            overrides: Vec::new(),
+            params: StreamParams { vectors: self.vectors },
+            bindings: &[x, y],
+            workgroups: vectors.div_ceil(64 * u64::from(variant.constant("VECTORS"))),
+            cost: Cost { flops: 4 * vectors, bytes: 32 * vectors },
+        }
+        .step(label)
+    }
+}

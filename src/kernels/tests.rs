@@ -1,0 +1,86 @@
+//! Every expanded kernel and variant, without a GPU: naga parses, validates and translates it, and Rust agrees with it.
+
+use naga::back::{hlsl, msl, pipeline_constants::process_overrides, spv};
+
+use super::*;
+use crate::shader::reflect;
+
+/// Every kernel and variant, expanded; those of the subgroup family for every subgroup size in use.
+fn expanded() -> Vec<(&'static Kernel, &'static Variant, String)> {
+    let mut sources = Vec::new();
+    for kernel in ALL {
+        for variant in kernel.variants {
+            let lanes: &[u32] = if variant.subgroup { &[4, 8, 16, 32, 64] } else { &[1] };
+            for lanes in lanes {
+                let source = reflect::source(kernel, variant, *lanes).unwrap_or_else(|error| panic!("{}: {error}", kernel.name));
+                sources.push((*kernel, variant, source));
+            }
+        }
+    }
+    sources
+}
+
+#[test]
+fn every_variant_validates_and_agrees_with_its_rust_side() {
+    for (kernel, variant, source) in expanded() {
+        let (module, _) = reflect::validate(kernel.name, &source).unwrap_or_else(|error| panic!("{}: {error}", variant.name));
+        reflect::check_interface(kernel, &module).unwrap();
+    }
+}
+
+#[test]
+fn every_variant_translates_to_every_backend() {
+    for (kernel, variant, source) in expanded() {
+        let (module, info) = reflect::validate(kernel.name, &source).unwrap();
+        for (name, values) in kernel.overrides.iter().copied().chain([("", &[0][..])]) {
+            for value in values {
+                let constants = if name.is_empty() {
+                    Default::default()
+                } else {
+                    [(name.to_string(), f64::from(*value))].into_iter().collect()
+                };
+                let what = format!("{} {} {name}={value}", kernel.name, variant.name);
+                let (module, info) =
+                    process_overrides(&module, &info, None, &constants).unwrap_or_else(|error| panic!("{what}: {error}"));
+                let options = spv::Options { lang_version: (1, 3), ..Default::default() };
+                spv::write_vec(&module, &info, &options, None).unwrap_or_else(|error| panic!("{what}: {error}"));
+                let options = msl::Options { lang_version: (2, 4), fake_missing_bindings: true, ..Default::default() };
+                msl::write_string(&module, &info, &options, &Default::default())
+                    .unwrap_or_else(|error| panic!("{what}: {error}"));
+                let options =
+                    hlsl::Options { shader_model: hlsl::ShaderModel::V6_0, fake_missing_bindings: true, ..Default::default() };
+                let mut text = String::new();
+                hlsl::Writer::new(&mut text, &options, &Default::default())
+                    .write(&module, &info, None)
+                    .unwrap_or_else(|error| panic!("{what}: {error}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_disagreement_is_found() {
+    let (kernel, _, source) = expanded().into_iter().find(|(kernel, ..)| kernel.name == "global_average_pool").unwrap();
+    for (from, to) in [
+        ("@binding(1)", "@binding(7)"),
+        ("storage, read>", "storage, read_write>"),
+        ("positions: u32", "places: u32"),
+        ("batch: u32,", "batch: u32, extra: u32,"),
+        ("@compute", "override SPARE: u32 = 1u;\n@compute"),
+    ] {
+        let changed = source
+            .replacen(from, to, 1)
+            .replace("params.positions", if to.contains("places") { "params.places" } else { "params.positions" });
+        let (module, _) = reflect::validate(kernel.name, &changed).unwrap();
+        assert!(reflect::check_interface(kernel, &module).is_err(), "{from} to {to} was not found");
+    }
+}
+
+#[test]
+fn padding_follows_tensorflow_and_pytorch() {
+    // (size, stride, TensorFlow's zeros before): even sizes at stride 2 have none, odd ones have one.
+    for (size, stride, before) in [(224, 2, 0), (7, 2, 1), (8, 1, 1), (5, 1, 1), (1, 1, 1), (2, 2, 0), (1, 2, 1)] {
+        assert_eq!(Padding::TensorflowSame.before(size, stride), before, "size {size}, stride {stride}");
+        assert_eq!(Padding::Symmetric.before(size, stride), 1);
+    }
+}

@@ -1,0 +1,12 @@
+//! The scheduler: a plan of steps as pure data, memory for it, and its submission. It knows no kernel by kind.
+
+mod arena;
+mod plan;
+mod submit;
+
+pub use arena::{Arena, Slot};
+pub use plan::{Dispatch, Plan, PlanError, Residence, Step, Tensor, TensorId, View};
+pub use submit::{Program, StepTime};
+
+#[cfg(test)]
+mod tests;

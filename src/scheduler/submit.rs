@@ -1,0 +1,199 @@
+//! From plan to GPU: buffers, pipelines and bind groups are made once, then every run records and submits them.
+
+use std::sync::Arc;
+
+use super::arena::{ALIGNMENT, Arena};
+use super::plan::{Plan, Residence, TensorId, View};
+use crate::gpu::{Buffer, Gpu, GpuError, Pipeline};
+use crate::kernels::Cost;
+
+/// The most predicted time of one submission, in seconds: well under the two seconds after which drivers give up.
+const SUBMISSION_SECONDS: f64 = 0.5;
+
+/// A plan made ready to run as often as wanted. Nothing is allocated on the device after [`Program::new`].
+pub struct Program {
+    label: String,
+    steps: Vec<Recorded>,
+    tensors: Vec<Option<(Buffer, u64, u64)>>,
+    params: Buffer,
+    persistent: Vec<bool>,
+}
+
+struct Recorded {
+    label: String,
+    pipeline: Arc<Pipeline>,
+    bind_group: wgpu::BindGroup,
+    grid: [u32; 3],
+    cost: Cost,
+    params: (u64, usize),
+    /// Whether a new submission starts before this step.
+    starts_submission: bool,
+}
+
+/// What one step took.
+#[derive(Debug, Clone)]
+pub struct StepTime {
+    /// The step's label.
+    pub label: String,
+    /// Its cost by formula.
+    pub cost: Cost,
+    /// Measured seconds.
+    pub seconds: f64,
+}
+
+impl Program {
+    /// Allocates the arena and persistent tensors, compiles what is not cached, and binds everything. Tensors in `shared`
+    /// live in the given buffers, so that several programs can work on the same weights.
+    ///
+    /// # Errors
+    /// The plan does not fit the adapter's limits, memory is exhausted, or a pipeline does not compile.
+    pub fn new(gpu: &Gpu, plan: &Plan, shared: &[(View, &Buffer)]) -> Result<Program, GpuError> {
+        let limits = gpu.limits();
+        plan.check(limits.max_storage_buffer_binding_size, limits.max_compute_workgroups_per_dimension)?;
+        let arena = Arena::plan(plan, limits.max_buffer_size);
+        let mut banks = Vec::with_capacity(arena.banks.len());
+        for (index, bytes) in arena.banks.iter().enumerate() {
+            banks.push(gpu.buffer(&format!("{}: arena bank {index}", plan.label), *bytes)?);
+        }
+        let tensors = place(gpu, plan, &arena, &banks, shared)?;
+
+        let starts = submission_starts(plan, gpu);
+        let stride = ALIGNMENT.max(u64::from(limits.min_uniform_buffer_offset_alignment));
+        let params = gpu.uniform_buffer(&format!("{}: params", plan.label), stride * plan.steps().len().max(1) as u64)?;
+        let mut steps = Vec::with_capacity(plan.steps().len());
+        for (index, step) in plan.steps().iter().enumerate() {
+            let pipeline = gpu.pipeline(step.kernel, &step.constants, &step.overrides)?;
+            let at = stride * index as u64;
+            gpu.write(&params, at, &step.params);
+            let mut entries = vec![(&params, at, step.params.len() as u64)];
+            for view in &step.bindings {
+                if let Some((buffer, offset, _)) = &tensors[view.tensor.0] {
+                    entries.push((buffer, offset + view.offset, view.bytes));
+                }
+            }
+            steps.push(Recorded {
+                label: step.label.clone(),
+                bind_group: gpu.bind_group(&step.label, &pipeline, &entries)?,
+                pipeline,
+                grid: step.dispatch.0,
+                cost: step.cost,
+                params: (at, step.params.len()),
+                starts_submission: starts[index],
+            });
+        }
+        let persistent = plan.tensors().iter().map(|tensor| tensor.residence == Residence::Persistent).collect();
+        Ok(Program { label: plan.label.clone(), steps, tensors, params, persistent })
+    }
+
+    /// Records and submits every step, without waiting.
+    ///
+    /// # Errors
+    /// Whatever the device reports: validation, lost device, exhausted memory.
+    pub fn run(&self, gpu: &Gpu) -> Result<(), GpuError> {
+        let mut start = 0;
+        while start < self.steps.len() {
+            let length = self.steps[start + 1..].iter().take_while(|step| !step.starts_submission).count() + 1;
+            let mut encoder = gpu.encoder(&self.label);
+            {
+                let mut pass =
+                    encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label: Some(&self.label), timestamp_writes: None });
+                for step in &self.steps[start..start + length] {
+                    step.record(&mut pass);
+                }
+            }
+            gpu.submit(encoder);
+            start += length;
+        }
+        gpu.check()
+    }
+
+    /// Runs every step in a pass of its own between timestamps; without timestamps, waits for each step and takes the
+    /// wall clock. Slower than [`Program::run`]: for measurements only.
+    ///
+    /// # Errors
+    /// As [`Program::run`].
+    pub fn run_timed(&self, gpu: &Gpu) -> Result<Vec<StepTime>, GpuError> {
+        let seconds = gpu.time_passes(self.steps.len(), |index, pass| self.steps[index].record(pass))?;
+        let times = self.steps.iter().zip(seconds);
+        Ok(times.map(|(step, seconds)| StepTime { label: step.label.clone(), cost: step.cost, seconds }).collect())
+    }
+
+    /// Replaces the `Params` of a step for the runs that follow; of the same length as planned.
+    pub fn set_params(&self, gpu: &Gpu, step: usize, params: &[u8]) {
+        let (at, length) = self.steps[step].params;
+        gpu.write(&self.params, at, &params[..length.min(params.len())]);
+    }
+
+    /// Writes to a persistent tensor, from the view's first byte.
+    pub fn write(&self, gpu: &Gpu, view: View, bytes: &[u8]) {
+        if let (true, Some((buffer, offset, _))) = (self.persistent[view.tensor.0], &self.tensors[view.tensor.0]) {
+            gpu.write(buffer, offset + view.offset, bytes);
+        }
+    }
+
+    /// Reads a view of a persistent tensor; waits for the GPU. A transient one holds what its last run left, unless
+    /// another tensor took its place.
+    ///
+    /// # Errors
+    /// Whatever the device reports.
+    pub fn read(&self, gpu: &Gpu, view: View) -> Result<Vec<f32>, GpuError> {
+        match &self.tensors[view.tensor.0] {
+            Some((buffer, offset, _)) => gpu.read(buffer, offset + view.offset, view.bytes),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// The buffer of a persistent tensor, to share with another program.
+    pub fn buffer(&self, tensor: TensorId) -> Option<&Buffer> {
+        self.tensors[tensor.0].as_ref().filter(|_| self.persistent[tensor.0]).map(|(buffer, _, _)| buffer)
+    }
+}
+
+impl Recorded {
+    fn record(&self, pass: &mut wgpu::ComputePass) {
+        pass.push_debug_group(&self.label);
+        pass.set_pipeline(self.pipeline.raw());
+        pass.set_bind_group(0, &self.bind_group, &[]);
+        let [x, y, z] = self.grid;
+        pass.dispatch_workgroups(x, y, z);
+        pass.pop_debug_group();
+    }
+}
+
+type Placement = Option<(Buffer, u64, u64)>;
+
+fn place(
+    gpu: &Gpu,
+    plan: &Plan,
+    arena: &Arena,
+    banks: &[Buffer],
+    shared: &[(View, &Buffer)],
+) -> Result<Vec<Placement>, GpuError> {
+    let mut placements = Vec::with_capacity(plan.tensors().len());
+    for (index, tensor) in plan.tensors().iter().enumerate() {
+        let placement = if let Some((_, buffer)) = shared.iter().find(|(view, _)| view.tensor.0 == index) {
+            Some(((*buffer).clone(), 0, tensor.bytes))
+        } else if let Some(slot) = arena.slots[index] {
+            Some((banks[slot.bank].clone(), slot.offset, tensor.bytes))
+        } else if tensor.residence == Residence::Persistent {
+            Some((gpu.buffer(&tensor.label, tensor.bytes)?, 0, tensor.bytes))
+        } else {
+            None
+        };
+        placements.push(placement);
+    }
+    Ok(placements)
+}
+
+/// Where a new submission starts, so that the predicted time of none exceeds [`SUBMISSION_SECONDS`].
+fn submission_starts(plan: &Plan, gpu: &Gpu) -> Vec<bool> {
+    let mut spent = 0.0;
+    let predicted = plan.steps().iter().map(|step| gpu.predicted_seconds(step.cost));
+    predicted
+        .map(|seconds| {
+            let starts = spent > 0.0 && spent + seconds > SUBMISSION_SECONDS;
+            spent = if starts { seconds } else { spent + seconds };
+            starts
+        })
+        .collect()
+}

@@ -1,0 +1,189 @@
+//! The expander: WGSL with a few directives in, plain WGSL out.
+//!
+//! | directive | meaning |
+//! | --- | --- |
+//! | `#import NAME` | the snippet `shaders/lib/NAME.wgsl`, once |
+//! | `#for i in A..B` … `#end` | the lines between, once for each `i` from A to B − 1 |
+//! | `#if EXPRESSION` … `#end` | the lines between, where the expression is not 0 |
+//! | `$NAME`, `$(EXPRESSION)` | the value of a constant, a loop variable or an integer expression |
+//!
+//! Register tiles need it: an accumulator must be a named variable, because an array indexed in a loop lives in memory on
+//! every adapter that we measured.
+
+use super::{ShaderError, expression, library};
+
+/// Expands `source` with the constants of a variant.
+///
+/// # Errors
+/// [`ShaderError::Directive`] names the line for an unknown snippet, an undefined name, a block that never ends or an
+/// expression without a value.
+pub fn expand(source: &str, constants: &[(&str, i64)]) -> Result<String, ShaderError> {
+    let mut expander = Expander {
+        output: String::with_capacity(source.len() * 2),
+        scope: constants.iter().map(|(name, value)| (name.to_string(), *value)).collect(),
+        imported: Vec::new(),
+    };
+    expander.source(source)?;
+    Ok(expander.output)
+}
+
+type Numbered<'a> = (usize, &'a str);
+
+struct Expander {
+    output: String,
+    /// Constants and loop variables, the innermost last.
+    scope: Vec<(String, i64)>,
+    imported: Vec<String>,
+}
+
+impl Expander {
+    fn source(&mut self, source: &str) -> Result<(), ShaderError> {
+        let lines: Vec<Numbered> = source.lines().enumerate().map(|(index, text)| (index + 1, text)).collect();
+        self.block(&lines)
+    }
+
+    fn block(&mut self, lines: &[Numbered]) -> Result<(), ShaderError> {
+        let mut next = 0;
+        while let Some(&line) = lines.get(next) {
+            next += 1;
+            let directive = line.1.trim_start();
+            if let Some(name) = directive.strip_prefix("#import ") {
+                self.import(line, name.trim())?;
+            } else if let Some(header) = directive.strip_prefix("#for ") {
+                let body = body_of(lines, next, line)?;
+                next += body.len() + 1;
+                self.repeat(line, header, body)?;
+            } else if let Some(condition) = directive.strip_prefix("#if ") {
+                let body = body_of(lines, next, line)?;
+                next += body.len() + 1;
+                if self.evaluate(line, condition)? != 0 {
+                    self.block(body)?;
+                }
+            } else if directive.starts_with('#') {
+                return Err(wrong(line, "no such directive, or an `#end` too many"));
+            } else {
+                self.substitute(line)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn import(&mut self, line: Numbered, name: &str) -> Result<(), ShaderError> {
+        if self.imported.iter().any(|known| known == name) {
+            return Ok(());
+        }
+        let snippet = library::snippet(name).ok_or_else(|| wrong(line, "no such snippet in shaders/lib"))?;
+        self.imported.push(name.to_string());
+        self.source(snippet)
+    }
+
+    fn repeat(&mut self, line: Numbered, header: &str, body: &[Numbered]) -> Result<(), ShaderError> {
+        let (variable, range) = header.split_once(" in ").ok_or_else(|| wrong(line, "expected `#for i in A..B`"))?;
+        let (first, end) = range.split_once("..").ok_or_else(|| wrong(line, "expected `#for i in A..B`"))?;
+        let (first, end) = (self.evaluate(line, first)?, self.evaluate(line, end)?);
+        for value in first..end {
+            self.scope.push((variable.trim().to_string(), value));
+            let result = self.block(body);
+            self.scope.pop();
+            result?;
+        }
+        Ok(())
+    }
+
+    fn evaluate(&self, line: Numbered, text: &str) -> Result<i64, ShaderError> {
+        let lookup = |name: &str| self.scope.iter().rev().find(|(known, _)| known == name).map(|(_, value)| *value);
+        expression::evaluate(text, &lookup).map_err(|reason| wrong(line, &reason))
+    }
+
+    fn substitute(&mut self, line: Numbered) -> Result<(), ShaderError> {
+        let mut rest = line.1;
+        while let Some(at) = rest.find('$') {
+            self.output.push_str(&rest[..at]);
+            rest = &rest[at + 1..];
+            let length = expression_length(rest).ok_or_else(|| wrong(line, "`$` without a name or a closed expression"))?;
+            let value = self.evaluate(line, &rest[..length])?;
+            self.output.push_str(&value.to_string());
+            rest = &rest[length..];
+        }
+        self.output.push_str(rest);
+        self.output.push('\n');
+        Ok(())
+    }
+}
+
+/// The lines between a block's head and its own `#end`.
+fn body_of<'a, 'b>(lines: &'a [Numbered<'b>], start: usize, head: Numbered) -> Result<&'a [Numbered<'b>], ShaderError> {
+    let mut depth = 1;
+    for (index, (_, text)) in lines.iter().enumerate().skip(start) {
+        let directive = text.trim_start();
+        if directive.starts_with("#for ") || directive.starts_with("#if ") {
+            depth += 1;
+        } else if directive.trim_end() == "#end" {
+            depth -= 1;
+            if depth == 0 {
+                return Ok(&lines[start..index]);
+            }
+        }
+    }
+    Err(wrong(head, "no `#end` for this block"))
+}
+
+/// Length of what follows a `$`: a name, or a parenthesised expression with its parentheses.
+fn expression_length(text: &str) -> Option<usize> {
+    if !text.starts_with('(') {
+        let length = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len());
+        return (length > 0).then_some(length);
+    }
+    let mut depth = 0;
+    for (index, character) in text.char_indices() {
+        match character {
+            '(' => depth += 1,
+            ')' if depth == 1 => return Some(index + 1),
+            ')' => depth -= 1,
+            _ => {}
+        }
+    }
+    None
+}
+
+fn wrong(line: Numbered, reason: &str) -> ShaderError {
+    ShaderError::Directive { line: line.0, reason: reason.to_string(), text: line.1.trim().to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loops_conditions_and_values_expand() {
+        let source = "#for r in 0..ROWS\n#for c in r..2\n#if c > 0\nlet a_$(r)_$c = $(r * 2 + c)u;\n#end\n#end\n#end\n";
+        let expanded = expand(source, &[("ROWS", 2)]).unwrap();
+        assert_eq!(expanded, "let a_0_1 = 1u;\nlet a_1_1 = 3u;\n");
+    }
+
+    #[test]
+    fn a_snippet_is_imported_once() {
+        let expanded = expand("#import dispatch\n#import dispatch\n", &[]).unwrap();
+        assert_eq!(expanded.matches("fn linear_workgroup").count(), 1);
+    }
+
+    #[test]
+    fn mistakes_name_their_line() {
+        for (source, line, reason) in [
+            ("\n#import nothing", 2, "no such snippet"),
+            ("#for i in 0..2\n$i", 1, "no `#end`"),
+            ("#end", 1, "no such directive"),
+            ("a\nb $MISSING", 2, "not defined"),
+            ("a $ b", 1, "without a name"),
+            ("#for i = 0\n#end", 1, "expected"),
+        ] {
+            match expand(source, &[]).unwrap_err() {
+                ShaderError::Directive { line: found, reason: text, .. } => {
+                    assert_eq!(found, line, "{source}");
+                    assert!(text.contains(reason), "{source}: {text}");
+                }
+                other => panic!("{other}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The snippets under `shaders/lib` that kernels import.
+
+const SNIPPETS: &[(&str, &str)] = &[
+    ("activation", include_str!("../../shaders/lib/activation.wgsl")),
+    ("dispatch", include_str!("../../shaders/lib/dispatch.wgsl")),
+];
+
+/// The source of a snippet, by the name that `#import` gives.
+pub(super) fn snippet(name: &str) -> Option<&'static str> {
+    SNIPPETS.iter().find(|(known, _)| *known == name).map(|(_, source)| *source)
+}

@@ -1,0 +1,99 @@
+//! What naga says of an expanded kernel, checked against what Rust declares.
+
+use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
+use naga::{AddressSpace, Module, StorageAccess, TypeInner};
+
+use super::{ShaderError, expand};
+use crate::kernels::{Access, Kernel, LANES, Variant};
+
+/// The expanded source of a variant; `lanes` is the subgroup size for variants that need one.
+///
+/// # Errors
+/// [`ShaderError::Directive`] where the source does not expand.
+pub fn source(kernel: &Kernel, variant: &Variant, lanes: u32) -> Result<String, ShaderError> {
+    let mut constants = variant.constants.to_vec();
+    if variant.subgroup {
+        constants.push((LANES, i64::from(lanes)));
+    }
+    expand(kernel.source, &constants)
+}
+
+/// Parses and validates expanded WGSL.
+///
+/// # Errors
+/// [`ShaderError::Invalid`] with naga's message.
+pub fn validate(kernel: &str, source: &str) -> Result<(Module, ModuleInfo), ShaderError> {
+    let invalid = |reason: String| ShaderError::Invalid { kernel: kernel.to_string(), reason };
+    let module = naga::front::wgsl::parse_str(source).map_err(|error| invalid(error.emit_to_string(source)))?;
+    let info = Validator::new(ValidationFlags::all(), Capabilities::SUBGROUP)
+        .validate(&module)
+        .map_err(|error| invalid(error.emit_to_string(source)))?;
+    Ok((module, info))
+}
+
+/// Compares bindings, `Params` and overrides of a parsed kernel with its Rust declaration.
+///
+/// # Errors
+/// [`ShaderError::Invalid`] names the binding, field or override that differs, with expected and found.
+pub fn check_interface(kernel: &Kernel, module: &Module) -> Result<(), ShaderError> {
+    let mut differences = Vec::new();
+    check_bindings(kernel, module, &mut differences);
+    check_overrides(kernel, module, &mut differences);
+    if differences.is_empty() {
+        return Ok(());
+    }
+    Err(ShaderError::Invalid { kernel: kernel.name.to_string(), reason: differences.join("; ") })
+}
+
+fn check_bindings(kernel: &Kernel, module: &Module, differences: &mut Vec<String>) {
+    let mut found: Vec<(u32, String, String)> = Vec::new();
+    for (_, variable) in module.global_variables.iter() {
+        let Some(binding) = &variable.binding else { continue };
+        let access = match variable.space {
+            AddressSpace::Uniform => "uniform",
+            AddressSpace::Storage { access } if access.contains(StorageAccess::STORE) => "read_write",
+            AddressSpace::Storage { .. } => "read",
+            _ => "other",
+        };
+        found.push((binding.binding, variable.name.clone().unwrap_or_default(), access.to_string()));
+        if variable.space == AddressSpace::Uniform {
+            check_params(kernel, module, variable.ty, differences);
+        }
+    }
+    found.sort();
+    let mut expected = vec![(0, "params".to_string(), "uniform".to_string())];
+    for (binding, number) in kernel.bindings.iter().zip(1..) {
+        let access = if binding.access == Access::Read { "read" } else { "read_write" };
+        expected.push((number, binding.name.to_string(), access.to_string()));
+    }
+    if found != expected {
+        differences.push(format!("bindings: Rust declares {expected:?}, the shader {found:?}"));
+    }
+}
+
+fn check_params(kernel: &Kernel, module: &Module, ty: naga::Handle<naga::Type>, differences: &mut Vec<String>) {
+    let TypeInner::Struct { members, .. } = &module.types[ty].inner else {
+        differences.push("params is not a struct".into());
+        return;
+    };
+    let found: Vec<(&str, usize, usize)> = members
+        .iter()
+        .map(|member| {
+            let size = module.types[member.ty].inner.size(module.to_ctx()) as usize;
+            (member.name.as_deref().unwrap_or(""), member.offset as usize, size)
+        })
+        .collect();
+    if found != kernel.params {
+        differences.push(format!("Params: Rust has {:?}, the shader {found:?}", kernel.params));
+    }
+}
+
+fn check_overrides(kernel: &Kernel, module: &Module, differences: &mut Vec<String>) {
+    let mut found: Vec<&str> = module.overrides.iter().filter_map(|(_, item)| item.name.as_deref()).collect();
+    let mut expected: Vec<&str> = kernel.overrides.iter().map(|(name, _)| *name).collect();
+    found.sort_unstable();
+    expected.sort_unstable();
+    if found != expected {
+        differences.push(format!("overrides: Rust declares {expected:?}, the shader {found:?}"));
+    }
+}
