@@ -11,20 +11,11 @@ use lineament::report;
 /// Runs `tools/check-report` on a page.
 fn check(page: &Path, options: &[&str]) -> Output {
     let tool = Path::new(env!("CARGO_MANIFEST_DIR")).join("tools/check-report");
-    Command::new("python3")
-        .arg(tool)
-        .arg(page)
-        .args(options)
-        .output()
-        .expect("python3 runs tools/check-report")
+    Command::new("python3").arg(tool).arg(page).args(options).output().expect("python3 runs tools/check-report")
 }
 
 fn messages(output: &Output) -> String {
-    format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    )
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
 /// A run folder with faces, a name with HTML in it, a corrupt image, an empty cluster and a training history.
@@ -36,15 +27,11 @@ fn make_run(folder: &Path) -> PathBuf {
         if face == 5 {
             std::fs::write(folder.join(&name), "no picture").expect("a written file");
         } else {
-            image::RgbImage::from_fn(89, 109, |x, y| {
-                image::Rgb([face * 10, x as u8 * 2, y as u8 * 2])
-            })
-            .save(folder.join(&name))
-            .expect("a written picture");
+            image::RgbImage::from_fn(89, 109, |x, y| image::Rgb([face * 10, x as u8 * 2, y as u8 * 2]))
+                .save(folder.join(&name))
+                .expect("a written picture");
         }
-        let values: Vec<String> = (0..4)
-            .map(|attribute| (face >> attribute & 1).to_string())
-            .collect();
+        let values: Vec<String> = (0..4).map(|attribute| (face >> attribute & 1).to_string()).collect();
         table += &format!("{name},{}\n", values.join(","));
         labels.push(face % 3);
     }
@@ -56,10 +43,7 @@ fn make_run(folder: &Path) -> PathBuf {
     for (name, text) in [
         ("attributes.csv", table),
         ("clusters.json", clusters.to_string()),
-        (
-            "config.json",
-            r#"{"weights":{"file":"a.safetensors"}}"#.into(),
-        ),
+        ("config.json", r#"{"weights":{"file":"a.safetensors"}}"#.into()),
         ("history.csv", history.into()),
     ] {
         std::fs::write(folder.join(name), text).expect("a written file");
@@ -77,29 +61,14 @@ fn a_report_is_quiet_and_fits_desktop_and_phone() {
     let page = make_run(folder.path());
     let picture = folder.path().join("picture.png");
     let picture_name = picture.to_str().expect("a UTF-8 path");
-    for options in [
-        &["--width", "1280"][..],
-        &["--width", "390", "--dark"],
-        &["--width", "320"],
-    ] {
+    for options in [&["--width", "1280"][..], &["--width", "390", "--dark"], &["--width", "320"]] {
         let output = check(&page, &[options, &["--screenshot", picture_name]].concat());
-        assert!(
-            output.status.success(),
-            "{options:?}: {}",
-            messages(&output)
-        );
+        assert!(output.status.success(), "{options:?}: {}", messages(&output));
         let picture = image::open(&picture).expect("a screenshot").to_rgb8();
         assert_eq!(picture.width().to_string(), options[1]);
         let first = picture.get_pixel(0, 0);
-        assert!(
-            picture.pixels().any(|pixel| pixel != first),
-            "{options:?}: the page is blank"
-        );
-        assert_eq!(
-            first.0[0] < 128,
-            options.contains(&"--dark"),
-            "{options:?}: {first:?}"
-        );
+        assert!(picture.pixels().any(|pixel| pixel != first), "{options:?}: the page is blank");
+        assert_eq!(first.0[0] < 128, options.contains(&"--dark"), "{options:?}: {first:?}");
     }
 }
 
@@ -109,42 +78,16 @@ fn the_check_rejects_pages_that_are_not_quiet() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let cases = [
         ("nothing wrong", "<p>quiet</p>", None),
-        (
-            "an external image",
-            "<img src='https://example.com/a.png' alt=''>",
-            Some("request: https://example.com/a.png"),
-        ),
-        (
-            "a file beside it",
-            "<img src='beside.png' alt=''>",
-            Some("beside.png"),
-        ),
-        (
-            "an error",
-            "<script>throw new Error('oops')</script>",
-            Some("exception: Error: oops"),
-        ),
-        (
-            "a console message",
-            "<script>console.warn('careful')</script>",
-            Some("console.warning: careful"),
-        ),
-        (
-            "a late request",
-            "<script>setTimeout(() => fetch('https://example.org/late'), 400)</script>",
-            Some("/late"),
-        ),
-        (
-            "too wide",
-            "<div style='width: 4000px'>wide</div>",
-            Some("pixels wide"),
-        ),
+        ("an external image", "<img src='https://example.com/a.png' alt=''>", Some("request: https://example.com/a.png")),
+        ("a file beside it", "<img src='beside.png' alt=''>", Some("beside.png")),
+        ("an error", "<script>throw new Error('oops')</script>", Some("exception: Error: oops")),
+        ("a console message", "<script>console.warn('careful')</script>", Some("console.warning: careful")),
+        ("a late request", "<script>setTimeout(() => fetch('https://example.org/late'), 400)</script>", Some("/late")),
+        ("too wide", "<div style='width: 4000px'>wide</div>", Some("pixels wide")),
     ];
     for (name, body, complaint) in cases {
         let page = folder.path().join("page.html");
-        let html = format!(
-            "<!DOCTYPE html><link rel=icon href='data:,'><title>{name}</title><body>{body}</body>"
-        );
+        let html = format!("<!DOCTYPE html><link rel=icon href='data:,'><title>{name}</title><body>{body}</body>");
         std::fs::write(&page, html).expect("a written page");
         let output = check(&page, &[]);
         let said = messages(&output);
@@ -163,10 +106,7 @@ fn a_missing_browser_fails_and_says_how_to_install_it() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let page = folder.path().join("page.html");
     std::fs::write(&page, "<!DOCTYPE html><title>page</title>").expect("a written page");
-    let python = Command::new("python3")
-        .args(["-c", "import sys; print(sys.executable)"])
-        .output()
-        .expect("python3 runs");
+    let python = Command::new("python3").args(["-c", "import sys; print(sys.executable)"]).output().expect("python3 runs");
     let python = String::from_utf8(python.stdout).expect("a UTF-8 path");
     let tool = Path::new(env!("CARGO_MANIFEST_DIR")).join("tools/check-report");
     let output = Command::new(python.trim())
@@ -177,9 +117,5 @@ fn a_missing_browser_fails_and_says_how_to_install_it() {
         .output()
         .expect("python3 runs tools/check-report");
     assert_eq!(output.status.code(), Some(1));
-    assert!(
-        messages(&output).contains("apt-get install chromium"),
-        "{}",
-        messages(&output)
-    );
+    assert!(messages(&output).contains("apt-get install chromium"), "{}", messages(&output));
 }

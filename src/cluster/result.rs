@@ -73,21 +73,10 @@ impl ClusterResult {
     /// # Errors
     /// [`ClusterResultError`] if the file is missing, is not JSON of this form, or contradicts itself.
     pub fn read(path: &Path) -> Result<Self, ClusterResultError> {
-        let bytes = std::fs::read(path).map_err(|source| ClusterResultError::Read {
-            path: path.to_path_buf(),
-            source,
-        })?;
+        let bytes = std::fs::read(path).map_err(|source| ClusterResultError::Read { path: path.to_path_buf(), source })?;
         let result: Self =
-            serde_json::from_slice(&bytes).map_err(|source| ClusterResultError::Parse {
-                path: path.to_path_buf(),
-                source,
-            })?;
-        result
-            .check()
-            .map_err(|problem| ClusterResultError::Inconsistent {
-                path: path.to_path_buf(),
-                problem,
-            })?;
+            serde_json::from_slice(&bytes).map_err(|source| ClusterResultError::Parse { path: path.to_path_buf(), source })?;
+        result.check().map_err(|problem| ClusterResultError::Inconsistent { path: path.to_path_buf(), problem })?;
         Ok(result)
     }
 
@@ -100,11 +89,7 @@ impl ClusterResult {
             return Err("`labels` is empty, expected one label a face".into());
         }
         if self.sizes.len() != self.k {
-            return Err(format!(
-                "`sizes` has {} entries, expected k = {}",
-                self.sizes.len(),
-                self.k
-            ));
+            return Err(format!("`sizes` has {} entries, expected k = {}", self.sizes.len(), self.k));
         }
         if !self.images.is_empty() && self.images.len() != self.labels.len() {
             return Err(format!(
@@ -128,23 +113,17 @@ impl ClusterResult {
         }
         for (cluster, (&stated, &found)) in self.sizes.iter().zip(&counted).enumerate() {
             if stated != found {
-                return Err(format!(
-                    "`sizes`, entry {cluster}: says {stated} faces, but {found} labels name that cluster"
-                ));
+                return Err(format!("`sizes`, entry {cluster}: says {stated} faces, but {found} labels name that cluster"));
             }
         }
         match self.silhouette {
             Some(value) if !(-1.0..=1.0).contains(&value) => {
-                return Err(format!(
-                    "`silhouette`: expected a number in [-1, 1], found {value}"
-                ));
+                return Err(format!("`silhouette`: expected a number in [-1, 1], found {value}"));
             }
             _ => {}
         }
         match self.inertia {
-            Some(value) if value < 0.0 => Err(format!(
-                "`inertia`: expected a number of at least 0, found {value}"
-            )),
+            Some(value) if value < 0.0 => Err(format!("`inertia`: expected a number of at least 0, found {value}")),
             _ => Ok(()),
         }
     }
@@ -159,8 +138,7 @@ mod tests {
 
     fn read(text: &str) -> Result<ClusterResult, ClusterResultError> {
         let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
-        file.write_all(text.as_bytes())
-            .expect("a writable temporary file");
+        file.write_all(text.as_bytes()).expect("a writable temporary file");
         ClusterResult::read(file.path())
     }
 
@@ -168,14 +146,7 @@ mod tests {
     fn six_fields_suffice_and_round_trip() {
         let result = read(GOOD).expect("a good file");
         assert_eq!(result.sizes, [2, 0, 2]);
-        assert_eq!(
-            (
-                result.select.len(),
-                result.images.len(),
-                result.adapter.as_deref()
-            ),
-            (0, 0, None)
-        );
+        assert_eq!((result.select.len(), result.images.len(), result.adapter.as_deref()), (0, 0, None));
         let written = serde_json::to_string(&result).expect("a result that serialises");
         assert_eq!(read(&written).expect("what was written is read"), result);
     }
@@ -190,51 +161,24 @@ mod tests {
     #[test]
     fn contradictions_are_refused_and_named() {
         let cases = [
-            (
-                GOOD.replace("[2,0,2]", "[2,2]"),
-                "`sizes` has 2 entries, expected k = 3",
-            ),
-            (
-                GOOD.replace("[2,0,2]", "[1,1,2]"),
-                "`sizes`, entry 0: says 1 faces, but 2 labels",
-            ),
-            (
-                GOOD.replace("[0,2,2,0]", "[0,2,3,0]"),
-                "`labels`, entry 2: expected -1 (noise) or a cluster below k = 3",
-            ),
+            (GOOD.replace("[2,0,2]", "[2,2]"), "`sizes` has 2 entries, expected k = 3"),
+            (GOOD.replace("[2,0,2]", "[1,1,2]"), "`sizes`, entry 0: says 1 faces, but 2 labels"),
+            (GOOD.replace("[0,2,2,0]", "[0,2,3,0]"), "`labels`, entry 2: expected -1 (noise) or a cluster below k = 3"),
             (GOOD.replace("[0,2,2,0]", "[0,-2,2,0]"), "found -2"),
             (GOOD.replace("[0,2,2,0]", "[]"), "`labels` is empty"),
-            (
-                GOOD.replace("0.25", "1.5"),
-                "`silhouette`: expected a number in [-1, 1], found 1.5",
-            ),
+            (GOOD.replace("0.25", "1.5"), "`silhouette`: expected a number in [-1, 1], found 1.5"),
             (GOOD.replace("4.5", "-4.5"), "`inertia`"),
-            (
-                GOOD.replace(r#""k":3"#, r#""k":18446744073709551615"#),
-                "`sizes` has 3 entries",
-            ),
-            (
-                GOOD.replace(r#""silhouette":0.25,"#, ""),
-                "missing field `silhouette`",
-            ),
-            (
-                GOOD.replace(r#""inertia":4.5,"#, ""),
-                "missing field `inertia`",
-            ),
-            (
-                GOOD.replace(r#""k":3"#, r#""k":3,"images":["a.jpg"]"#),
-                "`images` has 1 entries",
-            ),
+            (GOOD.replace(r#""k":3"#, r#""k":18446744073709551615"#), "`sizes` has 3 entries"),
+            (GOOD.replace(r#""silhouette":0.25,"#, ""), "missing field `silhouette`"),
+            (GOOD.replace(r#""inertia":4.5,"#, ""), "missing field `inertia`"),
+            (GOOD.replace(r#""k":3"#, r#""k":3,"images":["a.jpg"]"#), "`images` has 1 entries"),
             (GOOD[..40].to_string(), "line 1 column"),
             (String::new(), "not a clustering result"),
         ];
         for (text, expected) in cases {
             let message = read(&text).expect_err(&text).to_string();
             assert!(message.contains(expected), "{text}: {message}");
-            assert!(
-                message.contains("lineament cluster"),
-                "says what to do: {message}"
-            );
+            assert!(message.contains("lineament cluster"), "says what to do: {message}");
         }
     }
 }

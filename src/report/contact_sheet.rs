@@ -31,9 +31,7 @@ pub(super) fn thumbnail(face: &RgbImage) -> Result<String, ReportError> {
 
 /// The largest size of the same proportions within the thumbnail's box, and not above the original.
 fn thumbnail_size((width, height): (u32, u32)) -> (u32, u32) {
-    let scale = (f64::from(THUMBNAIL.0) / f64::from(width))
-        .min(f64::from(THUMBNAIL.1) / f64::from(height))
-        .min(1.0);
+    let scale = (f64::from(THUMBNAIL.0) / f64::from(width)).min(f64::from(THUMBNAIL.1) / f64::from(height)).min(1.0);
     let scaled = |length: u32| ((f64::from(length) * scale).round() as u32).max(1);
     (scaled(width), scaled(height))
 }
@@ -44,17 +42,12 @@ fn thumbnail_size((width, height): (u32, u32)) -> (u32, u32) {
 /// [`ReportError::Encode`] if the encoder fails.
 pub(super) fn jpeg_data_uri(picture: &RgbImage, quality: u8) -> Result<String, ReportError> {
     let mut bytes = Vec::new();
-    JpegEncoder::new_with_quality(&mut bytes, quality)
-        .encode_image(picture)
-        .map_err(|source| ReportError::Encode {
-            width: picture.width(),
-            height: picture.height(),
-            source,
-        })?;
-    Ok(format!(
-        "data:image/jpeg;base64,{}",
-        BASE64_STANDARD.encode(bytes)
-    ))
+    JpegEncoder::new_with_quality(&mut bytes, quality).encode_image(picture).map_err(|source| ReportError::Encode {
+        width: picture.width(),
+        height: picture.height(),
+        source,
+    })?;
+    Ok(format!("data:image/jpeg;base64,{}", BASE64_STANDARD.encode(bytes)))
 }
 
 #[cfg(test)]
@@ -76,10 +69,7 @@ mod tests {
         for (size, expected) in cases {
             let found = thumbnail_size(size);
             // The paper's faces are a hair narrower than the box.
-            assert!(
-                found.0.abs_diff(expected.0) <= 1 && found.1 == expected.1,
-                "{size:?}: {found:?}"
-            );
+            assert!(found.0.abs_diff(expected.0) <= 1 && found.1 == expected.1, "{size:?}: {found:?}");
         }
     }
 
@@ -87,9 +77,7 @@ mod tests {
     fn a_data_uri_decodes_to_the_picture() {
         let face = RgbImage::from_pixel(300, 300, image::Rgb([200, 40, 90]));
         let uri = thumbnail(&face).expect("an encodable picture");
-        let encoded = uri
-            .strip_prefix("data:image/jpeg;base64,")
-            .expect("a JPEG data URI");
+        let encoded = uri.strip_prefix("data:image/jpeg;base64,").expect("a JPEG data URI");
         let bytes = BASE64_STANDARD.decode(encoded).expect("base64");
         let picture = image::load_from_memory(&bytes).expect("a JPEG").to_rgb8();
         assert_eq!(picture.dimensions(), (96, 96));
@@ -111,9 +99,6 @@ mod tests {
             let bytes = uri.len() * capacity(sheets) * sheets;
             assert!(bytes < 12_000_000, "{sheets} sheets: {bytes} bytes");
         }
-        assert_eq!(
-            [0, 1, 8, 16, 50, 100, usize::MAX].map(capacity),
-            [64, 64, 64, 32, 10, 5, 5]
-        );
+        assert_eq!([0, 1, 8, 16, 50, 100, usize::MAX].map(capacity), [64, 64, 64, 32, 10, 5, 5]);
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::cluster::ClusterResultError;
+use crate::data::DataError;
 
 /// Why no report was written. An image that cannot be read is not an error: the report shows and lists it.
 #[derive(Debug, thiserror::Error)]
@@ -29,7 +30,7 @@ pub enum ReportError {
         /// What the operating system said.
         source: std::io::Error,
     },
-    /// A table has a bad row.
+    /// `history.csv` has a bad row.
     #[error("{}, line {line}: {problem}", path.display())]
     Table {
         /// The file.
@@ -56,14 +57,9 @@ pub enum ReportError {
         /// What was expected, what was found and what to do.
         problem: String,
     },
-    /// The report could not be written.
-    #[error("{}: the report cannot be written: {source}", path.display())]
-    Write {
-        /// The file asked for.
-        path: PathBuf,
-        /// What the operating system said.
-        source: std::io::Error,
-    },
+    /// `attributes.csv` cannot be read, or the report cannot be written.
+    #[error(transparent)]
+    Data(#[from] DataError),
     /// A picture of the report could not be encoded as JPEG.
     #[error("a picture of {width} × {height} pixels cannot be encoded: {source}")]
     Encode {

@@ -1,9 +1,14 @@
 //! Reading the faces of each cluster: every picture is decoded once, for its thumbnail and for the mean face.
 
+use std::path::Path;
+
+use image::RgbImage;
 use rayon::prelude::*;
 
+use crate::data::{Rgb8Image, decode};
+
 use super::mean_face::{self, MeanFace};
-use super::{FaceSource, ReportError, ReportInput, UnreadableImage, contact_sheet, face_image};
+use super::{FaceSource, ReportError, ReportInput, UnreadableImage, contact_sheet};
 
 /// Clusters that a page shows in full; more would make it unreadable and too large to send.
 const GROUP_LIMIT: usize = 100;
@@ -39,33 +44,22 @@ pub(super) struct Portrait {
 /// # Errors
 /// [`ReportError::Encode`] if a picture cannot be encoded; one that cannot be decoded is noted in its group.
 pub(super) fn read(input: &ReportInput) -> Result<Vec<Group>, ReportError> {
-    let mut members: Vec<(Option<usize>, Vec<usize>)> = (0..input.clusters.k)
-        .map(|label| (Some(label), Vec::new()))
-        .collect();
+    let mut members: Vec<(Option<usize>, Vec<usize>)> = (0..input.clusters.k).map(|label| (Some(label), Vec::new())).collect();
     let mut noise = Vec::new();
     for (row, &label) in input.clusters.labels.iter().enumerate() {
-        match usize::try_from(label)
-            .ok()
-            .and_then(|label| members.get_mut(label))
-        {
+        match usize::try_from(label).ok().and_then(|label| members.get_mut(label)) {
             Some((_, rows)) => rows.push(row),
             None => noise.push(row),
         }
     }
     members.sort_by_key(|(_, rows)| std::cmp::Reverse(rows.len()));
     let in_full = members.len().min(GROUP_LIMIT);
-    let mut selected: Vec<(bool, Option<usize>, Vec<usize>)> = members
-        .into_iter()
-        .enumerate()
-        .map(|(rank, (label, rows))| (rank < in_full, label, rows))
-        .collect();
+    let mut selected: Vec<(bool, Option<usize>, Vec<usize>)> =
+        members.into_iter().enumerate().map(|(rank, (label, rows))| (rank < in_full, label, rows)).collect();
     if !noise.is_empty() {
         selected.push((true, None, noise));
     }
-    let sheets = selected
-        .iter()
-        .filter(|(in_full, _, rows)| *in_full && !rows.is_empty())
-        .count();
+    let sheets = selected.iter().filter(|(in_full, _, rows)| *in_full && !rows.is_empty()).count();
     let capacity = contact_sheet::capacity(sheets);
     selected
         .into_par_iter()
@@ -73,14 +67,7 @@ pub(super) fn read(input: &ReportInput) -> Result<Vec<Group>, ReportError> {
             if in_full {
                 read_group(&input.images, label, rows, capacity)
             } else {
-                Ok(Group {
-                    label,
-                    rows,
-                    sheet: Vec::new(),
-                    mean_face: None,
-                    unreadable: Vec::new(),
-                    in_full,
-                })
+                Ok(Group { label, rows, sheet: Vec::new(), mean_face: None, unreadable: Vec::new(), in_full })
             }
         })
         .collect()
@@ -100,31 +87,25 @@ struct Gathered {
     unreadable: Vec<(usize, UnreadableImage)>,
 }
 
-fn read_group(
-    images: &[FaceSource],
-    label: Option<usize>,
-    rows: Vec<usize>,
-    capacity: usize,
-) -> Result<Group, ReportError> {
-    let empty = || Gathered {
-        sum: MeanFace::new(mean_face::SIZE),
-        sheet: Vec::new(),
-        unreadable: Vec::new(),
-    };
+/// Decodes the picture of a face, or says why it cannot be shown.
+fn decode_face(path: &Path) -> Result<RgbImage, String> {
+    let Rgb8Image { width, height, pixels } = decode(path).map_err(|error| error.to_string())?;
+    RgbImage::from_raw(width, height, pixels).ok_or_else(|| format!("{}: fewer pixels than its size says", path.display()))
+}
+
+fn read_group(images: &[FaceSource], label: Option<usize>, rows: Vec<usize>, capacity: usize) -> Result<Group, ReportError> {
+    let empty = || Gathered { sum: MeanFace::new(mean_face::SIZE), sheet: Vec::new(), unreadable: Vec::new() };
     let gathered = rows
         .par_iter()
         .enumerate()
         .with_min_len(FACES_A_THREAD)
         .try_fold(empty, |mut gathered, (position, &row)| {
             let FaceSource { name, file } = &images[row];
-            let decoded = file.clone().and_then(|path| face_image::decode(&path));
+            let decoded = file.as_ref().map_err(String::clone).and_then(|path| decode_face(path));
             match &decoded {
                 Ok(face) => gathered.sum.add(face),
                 Err(reason) => {
-                    let image = UnreadableImage {
-                        name: name.clone(),
-                        reason: reason.clone(),
-                    };
+                    let image = UnreadableImage { name: name.clone(), reason: reason.clone() };
                     gathered.unreadable.push((row, image));
                 }
             }
@@ -133,21 +114,14 @@ fn read_group(
                     Ok(face) => Ok(contact_sheet::thumbnail(&face)?),
                     Err(reason) => Err(reason),
                 };
-                gathered.sheet.push(Portrait {
-                    name: name.clone(),
-                    picture,
-                });
+                gathered.sheet.push(Portrait { name: name.clone(), picture });
             }
             Ok::<_, ReportError>(gathered)
         })
         .try_reduce(empty, |mut left, mut right| {
             left.sheet.append(&mut right.sheet);
             left.unreadable.append(&mut right.unreadable);
-            Ok(Gathered {
-                sum: left.sum.merge(&right.sum),
-                sheet: left.sheet,
-                unreadable: left.unreadable,
-            })
+            Ok(Gathered { sum: left.sum.merge(&right.sum), sheet: left.sheet, unreadable: left.unreadable })
         })?;
     Ok(Group {
         label,

@@ -77,56 +77,28 @@ pub(super) struct History {
 pub(super) fn summarise(epochs: &[Epoch]) -> Option<History> {
     let (first, last) = (epochs.first()?, epochs.last()?);
     // The first of equals is the best, as it is kept while training.
-    let best = epochs.iter().fold(first, |best, epoch| {
-        if epoch.validation_accuracy > best.validation_accuracy {
-            epoch
-        } else {
-            best
-        }
-    });
+    let best =
+        epochs.iter().fold(first, |best, epoch| if epoch.validation_accuracy > best.validation_accuracy { epoch } else { best });
     let stride = epochs.len().div_ceil(ROW_LIMIT);
     let rows = epochs
         .iter()
         .enumerate()
-        .filter(|(index, epoch)| {
-            index % stride == 0 || epoch.epoch == best.epoch || epoch.epoch == last.epoch
-        })
+        .filter(|(index, epoch)| index % stride == 0 || epoch.epoch == best.epoch || epoch.epoch == last.epoch)
         .map(|(_, epoch)| Row {
             epoch: epoch.epoch,
             is_best: epoch.epoch == best.epoch,
-            figures: [
-                epoch.loss,
-                epoch.accuracy,
-                epoch.validation_loss,
-                epoch.validation_accuracy,
-            ]
-            .map(decimal),
+            figures: [epoch.loss, epoch.accuracy, epoch.validation_loss, epoch.validation_accuracy].map(decimal),
         })
         .collect();
     let charts = vec![
-        chart("Accuracy", epochs, |epoch| {
-            (epoch.accuracy, epoch.validation_accuracy)
-        }),
+        chart("Accuracy", epochs, |epoch| (epoch.accuracy, epoch.validation_accuracy)),
         chart("Loss", epochs, |epoch| (epoch.loss, epoch.validation_loss)),
     ];
-    Some(History {
-        charts,
-        rows,
-        best: best.epoch,
-        epochs: epochs.len(),
-        first: first.epoch,
-        last: last.epoch,
-    })
+    Some(History { charts, rows, best: best.epoch, epochs: epochs.len(), first: first.epoch, last: last.epoch })
 }
 
 fn chart(title: &'static str, epochs: &[Epoch], pair: impl Fn(&Epoch) -> (f64, f64)) -> Chart {
-    let finite = || {
-        epochs
-            .iter()
-            .map(&pair)
-            .flat_map(|(a, b)| [a, b])
-            .filter(|value| value.is_finite())
-    };
+    let finite = || epochs.iter().map(&pair).flat_map(|(a, b)| [a, b]).filter(|value| value.is_finite());
     let highest = finite().fold(f64::NEG_INFINITY, f64::max);
     let lowest = finite().fold(f64::INFINITY, f64::min);
     let range = (highest - lowest).max(f64::MIN_POSITIVE);
@@ -134,19 +106,10 @@ fn chart(title: &'static str, epochs: &[Epoch], pair: impl Fn(&Epoch) -> (f64, f
         let steps = (epochs.len() - 1).max(1) as f64;
         let place = |(index, epoch): (usize, &Epoch)| {
             let value = select(epoch);
-            let point = format!(
-                "{:.2},{:.2}",
-                index as f64 / steps * 100.0,
-                (highest - value) / range * 100.0
-            );
+            let point = format!("{:.2},{:.2}", index as f64 / steps * 100.0, (highest - value) / range * 100.0);
             value.is_finite().then_some(point)
         };
-        epochs
-            .iter()
-            .enumerate()
-            .filter_map(place)
-            .collect::<Vec<_>>()
-            .join(" ")
+        epochs.iter().enumerate().filter_map(place).collect::<Vec<_>>().join(" ")
     };
     Chart {
         title,
@@ -167,8 +130,7 @@ mod tests {
     use super::*;
 
     fn epochs(count: u64) -> Vec<Epoch> {
-        let accuracy =
-            |epoch: u64| 1.0 - 1.0 / (epoch as f64 + 1.0) - if epoch > 30 { 0.1 } else { 0.0 };
+        let accuracy = |epoch: u64| 1.0 - 1.0 / (epoch as f64 + 1.0) - if epoch > 30 { 0.1 } else { 0.0 };
         let make = |epoch| Epoch {
             epoch,
             loss: -accuracy(epoch),
@@ -184,44 +146,22 @@ mod tests {
         let history = summarise(&epochs(100)).expect("a history");
         assert_eq!((history.best, history.epochs), (30, 100));
         assert!(history.rows.len() <= ROW_LIMIT + 2);
-        assert!(
-            [1, 30, 100]
-                .iter()
-                .all(|wanted| history.rows.iter().any(|row| row.epoch == *wanted))
-        );
+        assert!([1, 30, 100].iter().all(|wanted| history.rows.iter().any(|row| row.epoch == *wanted)));
         let short = summarise(&epochs(3)).expect("a history");
         assert_eq!(
-            short
-                .rows
-                .iter()
-                .map(|row| (row.epoch, row.is_best))
-                .collect::<Vec<_>>(),
+            short.rows.iter().map(|row| (row.epoch, row.is_best)).collect::<Vec<_>>(),
             [(1, false), (2, false), (3, true)]
         );
-        assert_eq!(
-            short.rows[0].figures,
-            ["−0.5000", "0.5000", "−0.5000", "0.2500"]
-        );
+        assert_eq!(short.rows[0].figures, ["−0.5000", "0.5000", "−0.5000", "0.2500"]);
         assert!(summarise(&[]).is_none());
     }
 
     #[test]
     fn curves_span_their_box() {
         let history = summarise(&epochs(3)).expect("a history");
-        assert_eq!(
-            history.charts[0].training,
-            "0.00,50.00 50.00,16.67 100.00,0.00"
-        );
-        assert_eq!(
-            history.charts[0].validation,
-            "0.00,100.00 50.00,83.33 100.00,75.00"
-        );
+        assert_eq!(history.charts[0].training, "0.00,50.00 50.00,16.67 100.00,0.00");
+        assert_eq!(history.charts[0].validation, "0.00,100.00 50.00,83.33 100.00,75.00");
         let single = summarise(&epochs(1)).expect("a history");
-        assert!(
-            !single
-                .charts
-                .iter()
-                .any(|chart| chart.training.contains("NaN") || chart.training.contains("inf"))
-        );
+        assert!(!single.charts.iter().any(|chart| chart.training.contains("NaN") || chart.training.contains("inf")));
     }
 }

@@ -24,12 +24,7 @@ pub(super) struct MeanFace {
 impl MeanFace {
     /// The sum of no faces, for faces brought to `size`, width and height in pixels.
     pub(super) fn new((width, height): (u32, u32)) -> Self {
-        Self {
-            width,
-            height,
-            sums: vec![0; width as usize * height as usize * 3],
-            faces: 0,
-        }
+        Self { width, height, sums: vec![0; width as usize * height as usize * 3], faces: 0 }
     }
 
     /// Adds a face, stretched to the common size by bilinear interpolation (averaging where it shrinks).
@@ -73,11 +68,7 @@ impl MeanFace {
         let byte = |value: f64| (value * 255.0).round() as u8;
         let picture = RgbImage::from_fn(self.width, self.height, |x, y| {
             let first = (y as usize * self.width as usize + x as usize) * 3;
-            Rgb([
-                byte(mean[first]),
-                byte(mean[first + 1]),
-                byte(mean[first + 2]),
-            ])
+            Rgb([byte(mean[first]), byte(mean[first + 1]), byte(mean[first + 2])])
         });
         jpeg_data_uri(&picture, JPEG_QUALITY).map(Some)
     }
@@ -101,10 +92,7 @@ mod tests {
         let mean = sum.mean().expect("three faces have a mean");
         for pixel in mean.chunks_exact(3) {
             for (found, expected) in pixel.iter().zip([40.0, 20.0, 215.0]) {
-                assert!(
-                    (found * 255.0 - expected).abs() < 1e-9,
-                    "{found} for {expected}"
-                );
+                assert!((found * 255.0 - expected).abs() < 1e-9, "{found} for {expected}");
             }
         }
     }
@@ -125,38 +113,23 @@ mod tests {
     /// Against the means that scikit-learn's and OpenCV's PCA subtract.
     #[test]
     fn means_agree_with_golden_data() {
-        let folder =
-            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("kernels-tests/golden/pca");
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("kernels-tests/golden/pca");
         let read = |name: &str| std::fs::read(folder.join(name)).expect("golden data");
-        let (many, few) = (
-            read("eigenface.safetensors"),
-            read("eigenface_few.safetensors"),
-        );
+        let (many, few) = (read("eigenface.safetensors"), read("eigenface_few.safetensors"));
         let many = safetensors::SafeTensors::deserialize(&many).expect("safetensors");
         let few = safetensors::SafeTensors::deserialize(&few).expect("safetensors");
         let images = many.tensor("images").expect("the images");
-        let cases = [
-            (&many, "mean", 40),
-            (&many, "mean_cv2_float32", 40),
-            (&few, "mean_3", 3),
-            (&few, "mean_1", 1),
-        ];
+        let cases = [(&many, "mean", 40), (&many, "mean_cv2_float32", 40), (&few, "mean_3", 3), (&few, "mean_1", 1)];
         for (file, name, faces) in cases {
             let mut sum = MeanFace::new((32, 32));
             for pixels in images.data().chunks_exact(32 * 32 * 3).take(faces) {
                 sum.add(&RgbImage::from_raw(32, 32, pixels.to_vec()).expect("an image of 32 × 32"));
             }
             let golden = file.tensor(name).expect("a golden mean");
-            let golden = golden
-                .data()
-                .chunks_exact(4)
-                .map(|b| f64::from(f32::from_le_bytes([b[0], b[1], b[2], b[3]])));
+            let golden = golden.data().chunks_exact(4).map(|b| f64::from(f32::from_le_bytes([b[0], b[1], b[2], b[3]])));
             let mean = sum.mean().expect("faces have a mean");
             assert_eq!(golden.len(), mean.len());
-            let largest = golden
-                .zip(&mean)
-                .map(|(expected, found)| (expected - found).abs())
-                .fold(0.0, f64::max);
+            let largest = golden.zip(&mean).map(|(expected, found)| (expected - found).abs()).fold(0.0, f64::max);
             assert!(largest < 1e-6, "{name}: largest difference {largest}");
         }
     }
@@ -164,11 +137,6 @@ mod tests {
     #[test]
     fn no_faces_have_no_mean() {
         assert!(MeanFace::new(SIZE).mean().is_none());
-        assert!(
-            MeanFace::new(SIZE)
-                .data_uri()
-                .expect("nothing to encode")
-                .is_none()
-        );
+        assert!(MeanFace::new(SIZE).data_uri().expect("nothing to encode").is_none());
     }
 }

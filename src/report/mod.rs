@@ -6,7 +6,6 @@
 
 mod contact_sheet;
 mod error;
-mod face_image;
 mod faces;
 mod history;
 mod mean_face;
@@ -22,6 +21,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::cluster::ClusterResult;
+use crate::data::atomic::write_atomically;
 pub use error::ReportError;
 pub use history::Epoch;
 pub use run_folder::load_run;
@@ -87,16 +87,9 @@ impl ReportInput {
         let mismatch = |problem| Err(ReportError::Mismatch { problem });
         let (faces, attributes) = (self.images.len(), self.attributes.len());
         if attributes.checked_mul(faces) != Some(self.values.len()) {
-            return mismatch(format!(
-                "attributes: expected {faces} × {attributes} values, found {}",
-                self.values.len()
-            ));
+            return mismatch(format!("attributes: expected {faces} × {attributes} values, found {}", self.values.len()));
         }
-        if let Some(position) = self
-            .values
-            .iter()
-            .position(|value| !(0.0..=1.0).contains(value))
-        {
+        if let Some(position) = self.values.iter().position(|value| !(0.0..=1.0).contains(value)) {
             return mismatch(format!(
                 "attributes, face {}, {}: expected a probability in [0, 1], found {}",
                 self.images[position / attributes].name,
@@ -105,9 +98,7 @@ impl ReportInput {
             ));
         }
         if let Err(problem) = self.clusters.check() {
-            return mismatch(format!(
-                "clusters: {problem}; run `lineament cluster` again"
-            ));
+            return mismatch(format!("clusters: {problem}; run `lineament cluster` again"));
         }
         if self.clusters.labels.len() != faces {
             return mismatch(format!(
@@ -116,11 +107,7 @@ impl ReportInput {
                 self.clusters.labels.len()
             ));
         }
-        let differing = self
-            .images
-            .iter()
-            .zip(&self.clusters.images)
-            .position(|(face, name)| face.name != *name);
+        let differing = self.images.iter().zip(&self.clusters.images).position(|(face, name)| face.name != *name);
         if let Some(row) = differing {
             return mismatch(format!(
                 "clusters.json names face {row} {:?}, but attributes.csv names it {:?}: they are of different runs; run \
@@ -128,12 +115,7 @@ impl ReportInput {
                 self.clusters.images[row], self.images[row].name
             ));
         }
-        if let Some(unknown) = self
-            .clusters
-            .select
-            .iter()
-            .find(|name| !self.attributes.contains(name))
-        {
+        if let Some(unknown) = self.clusters.select.iter().find(|name| !self.attributes.contains(name)) {
             return mismatch(format!(
                 "clusters.json was made with the attribute {unknown:?}, which attributes.csv does not have: they are of \
                  different runs; run `lineament cluster` again on this attributes.csv"
@@ -155,10 +137,7 @@ pub fn write_report(input: &ReportInput, out: &Path) -> Result<ReportSummary, Re
     let groups = faces::read(input)?;
     let unreadable = faces::unreadable(&groups);
     let page = page::render(input, &groups, &unreadable)?;
-    write_page(out, &page).map_err(|source| ReportError::Write {
-        path: out.to_path_buf(),
-        source,
-    })?;
+    write_atomically(out, |writer| writer.write_all(page.as_bytes()))?;
     Ok(ReportSummary {
         path: out.to_path_buf(),
         bytes: page.len() as u64,
@@ -166,27 +145,4 @@ pub fn write_report(input: &ReportInput, out: &Path) -> Result<ReportSummary, Re
         clusters: input.clusters.k,
         unreadable,
     })
-}
-
-/// Writes beside, flushes to disk and renames, so that `out` is never half a page.
-fn write_page(out: &Path, page: &str) -> std::io::Result<()> {
-    let folder = out
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new()
-        .prefix(".report-")
-        .suffix(".html")
-        .tempfile_in(folder)?;
-    file.write_all(page.as_bytes())?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // A temporary file is private to its owner; a report is there to be sent on.
-        file.as_file()
-            .set_permissions(std::fs::Permissions::from_mode(0o644))?;
-    }
-    file.as_file().sync_all()?;
-    file.persist(out).map_err(|error| error.error)?;
-    Ok(())
 }

@@ -55,17 +55,11 @@ pub(super) fn shares(input: &ReportInput, rows: impl ExactSizeIterator<Item = us
     let faces = rows.len().max(1) as f64;
     let mut counts = vec![0u64; attributes];
     for row in rows {
-        for (count, &value) in counts
-            .iter_mut()
-            .zip(&input.values[row * attributes..][..attributes])
-        {
+        for (count, &value) in counts.iter_mut().zip(&input.values[row * attributes..][..attributes]) {
             *count += u64::from(value > 0.5);
         }
     }
-    counts
-        .into_iter()
-        .map(|count| count as f64 / faces)
-        .collect()
+    counts.into_iter().map(|count| count as f64 / faces).collect()
 }
 
 /// Pairs the shares of a group with those of all faces, most frequent in the group first, then by overall share, then in
@@ -75,17 +69,9 @@ pub(super) fn rank(group: &[f64], overall: &[f64]) -> Vec<Occurrence> {
         .iter()
         .zip(overall)
         .enumerate()
-        .map(|(attribute, (&share, &overall))| Occurrence {
-            attribute,
-            share,
-            overall,
-        })
+        .map(|(attribute, (&share, &overall))| Occurrence { attribute, share, overall })
         .collect();
-    ranked.sort_by(|a, b| {
-        b.share
-            .total_cmp(&a.share)
-            .then(b.overall.total_cmp(&a.overall))
-    });
+    ranked.sort_by(|a, b| b.share.total_cmp(&a.share).then(b.overall.total_cmp(&a.overall)));
     ranked
 }
 
@@ -94,10 +80,7 @@ pub(super) fn rank(group: &[f64], overall: &[f64]) -> Vec<Occurrence> {
 pub(super) fn distinguishing(ranked: &[Occurrence]) -> (Vec<&Occurrence>, Vec<&Occurrence>) {
     let largest = |sign: f64| {
         let excess = |occurrence: &Occurrence| sign * (occurrence.share - occurrence.overall);
-        let mut chosen: Vec<_> = ranked
-            .iter()
-            .filter(|occurrence| excess(occurrence) >= REMARKABLE)
-            .collect();
+        let mut chosen: Vec<_> = ranked.iter().filter(|occurrence| excess(occurrence) >= REMARKABLE).collect();
         chosen.sort_by(|a, b| excess(b).total_cmp(&excess(a)));
         chosen.truncate(NAMED);
         chosen
@@ -112,15 +95,7 @@ mod tests {
 
     #[test]
     fn shares_count_faces_by_rounding_half_to_even() {
-        let input = input_of(
-            &[
-                &[1.0, 0.5, 0.2],
-                &[0.500_001, 0.5, 0.9],
-                &[0.0, 1.0, 1.0],
-                &[1.0, 0.0, 0.0],
-            ],
-            &[0; 4],
-        );
+        let input = input_of(&[&[1.0, 0.5, 0.2], &[0.500_001, 0.5, 0.9], &[0.0, 1.0, 1.0], &[1.0, 0.0, 0.0]], &[0; 4]);
         assert_eq!(shares(&input, 0..4), [0.75, 0.25, 0.5]);
         assert_eq!(shares(&input, [3, 1].into_iter()), [1.0, 0.0, 0.5]);
         assert_eq!(shares(&input, 0..0), [0.0; 3]);
@@ -129,22 +104,12 @@ mod tests {
     #[test]
     fn ranking_is_by_share_then_overall_then_order() {
         let ranked = rank(&[0.5, 1.0, 0.5, 0.5], &[0.1, 0.0, 0.3, 0.1]);
-        assert_eq!(
-            ranked.iter().map(|o| o.attribute).collect::<Vec<_>>(),
-            [1, 2, 0, 3]
-        );
+        assert_eq!(ranked.iter().map(|o| o.attribute).collect::<Vec<_>>(), [1, 2, 0, 3]);
     }
 
     #[test]
     fn standing_tells_prominent_from_noisy() {
-        let standing = |share| {
-            Occurrence {
-                attribute: 0,
-                share,
-                overall: 0.0,
-            }
-            .standing()
-        };
+        let standing = |share| Occurrence { attribute: 0, share, overall: 0.0 }.standing();
         let cases = [
             (1.0, Standing::Prominent),
             (0.8, Standing::Prominent),
@@ -162,15 +127,9 @@ mod tests {
 
     #[test]
     fn distinguishing_attributes_are_the_largest_differences() {
-        let ranked = rank(
-            &[0.9, 0.2, 0.5, 0.3, 1.0, 0.8],
-            &[0.1, 0.9, 0.45, 0.5, 0.7, 0.65],
-        );
+        let ranked = rank(&[0.9, 0.2, 0.5, 0.3, 1.0, 0.8], &[0.1, 0.9, 0.45, 0.5, 0.7, 0.65]);
         let (more, less) = distinguishing(&ranked);
-        assert_eq!(
-            more.iter().map(|o| o.attribute).collect::<Vec<_>>(),
-            [0, 4, 5]
-        );
+        assert_eq!(more.iter().map(|o| o.attribute).collect::<Vec<_>>(), [0, 4, 5]);
         assert_eq!(less.iter().map(|o| o.attribute).collect::<Vec<_>>(), [1, 3]);
     }
 }

@@ -103,11 +103,7 @@ struct Page<'a> {
 ///
 /// # Errors
 /// [`ReportError::Template`] if the template is defective.
-pub(super) fn render(
-    input: &ReportInput,
-    groups: &[Group],
-    unreadable: &[UnreadableImage],
-) -> Result<String, ReportError> {
+pub(super) fn render(input: &ReportInput, groups: &[Group], unreadable: &[UnreadableImage]) -> Result<String, ReportError> {
     let overall = occurrence::shares(input, 0..input.images.len());
     let further: Vec<&Group> = groups.iter().filter(|group| !group.in_full).collect();
     let page = Page {
@@ -118,11 +114,7 @@ pub(super) fn render(
         all_faces: count(input.images.len(), "face"),
         selected: !input.clusters.select.is_empty(),
         frequencies: bars(input, &occurrence::rank(&overall, &overall)),
-        sections: groups
-            .iter()
-            .filter(|group| group.in_full)
-            .map(|group| section(input, group, &overall))
-            .collect(),
+        sections: groups.iter().filter(|group| group.in_full).map(|group| section(input, group, &overall)).collect(),
         further: count(further.len(), "further cluster"),
         further_count: further.len(),
         further_faces: count(further.iter().map(|group| group.rows.len()).sum(), "face"),
@@ -132,20 +124,12 @@ pub(super) fn render(
         unreadable_total: count(unreadable.len(), "image"),
         unreadable_more: unreadable.len().saturating_sub(UNREADABLE_LIMIT),
         prominent: percent(occurrence::PROMINENT),
-        noisy: [
-            percent(*occurrence::NOISY.start()),
-            percent(*occurrence::NOISY.end()),
-        ],
+        noisy: [percent(*occurrence::NOISY.start()), percent(*occurrence::NOISY.end())],
         version: env!("CARGO_PKG_VERSION"),
     };
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_syntax(
-        SyntaxConfig::builder()
-            .trim_blocks(true)
-            .lstrip_blocks(true)
-            .build()?,
-    );
+    environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
     environment.add_template("report.html", TEMPLATE)?;
     let template = environment.get_template("report.html")?;
     Ok(template.render(Serde(&page))?)
@@ -154,22 +138,12 @@ pub(super) fn render(
 fn section<'a>(input: &ReportInput, group: &'a Group, overall: &[f64]) -> Section<'a> {
     let faces = group.rows.len();
     let share = faces as f64 / input.images.len().max(1) as f64;
-    let ranked = occurrence::rank(
-        &occurrence::shares(input, group.rows.iter().copied()),
-        overall,
-    );
-    let (more, less) = if faces > 0 {
-        occurrence::distinguishing(&ranked)
-    } else {
-        Default::default()
-    };
+    let ranked = occurrence::rank(&occurrence::shares(input, group.rows.iter().copied()), overall);
+    let (more, less) = if faces > 0 { occurrence::distinguishing(&ranked) } else { Default::default() };
     let differences = |chosen: Vec<&Occurrence>| {
         let difference = |occurrence: &&Occurrence| Difference {
             attribute: readable_name(&input.attributes[occurrence.attribute]),
-            points: format!(
-                "{:.0}",
-                (occurrence.share - occurrence.overall).abs() * 100.0
-            ),
+            points: format!("{:.0}", (occurrence.share - occurrence.overall).abs() * 100.0),
         };
         chosen.iter().map(difference).collect()
     };
@@ -222,11 +196,7 @@ fn summary(input: &ReportInput) -> String {
     let clusters = &input.clusters;
     let attributes = match clusters.select.len() {
         0 => count(input.attributes.len(), "attribute"),
-        selected => format!(
-            "{} of {}",
-            thousands(selected),
-            count(input.attributes.len(), "attribute")
-        ),
+        selected => format!("{} of {}", thousands(selected), count(input.attributes.len(), "attribute")),
     };
     format!(
         "{}, grouped into {} by {} on {attributes}.",
@@ -240,61 +210,29 @@ fn figures(input: &ReportInput, groups: &[Group], unreadable: usize) -> Vec<Figu
     let clusters = &input.clusters;
     let noise = clusters.labels.iter().filter(|&&label| label < 0).count();
     let empty = clusters.sizes.iter().filter(|&&size| size == 0).count();
-    let largest = groups
-        .iter()
-        .filter(|group| group.label.is_some())
-        .map(|group| group.rows.len())
-        .max();
+    let largest = groups.iter().filter(|group| group.label.is_some()).map(|group| group.rows.len()).max();
     let figure = |name, value, note| Figure { name, value, note };
     let noted = |number: usize, words: &str| {
-        if number > 0 {
-            format!("{} {words}", thousands(number))
-        } else {
-            String::new()
-        }
+        if number > 0 { format!("{} {words}", thousands(number)) } else { String::new() }
     };
     let mut figures = vec![
-        figure(
-            "Faces",
-            thousands(input.images.len()),
-            noted(noise, "in no cluster"),
-        ),
+        figure("Faces", thousands(input.images.len()), noted(noise, "in no cluster")),
         figure("Clusters", thousands(clusters.k), noted(empty, "empty")),
-        figure(
-            "Attributes",
-            thousands(input.attributes.len()),
-            noted(clusters.select.len(), "used to cluster"),
-        ),
+        figure("Attributes", thousands(input.attributes.len()), noted(clusters.select.len(), "used to cluster")),
     ];
     if let Some(largest) = largest {
         let share = largest as f64 / input.images.len().max(1) as f64;
-        figures.push(figure(
-            "Largest cluster",
-            percent(share),
-            count(largest, "face"),
-        ));
+        figures.push(figure("Largest cluster", percent(share), count(largest, "face")));
     }
     if let Some(silhouette) = clusters.silhouette {
         let value = format!("{silhouette:.3}").replace('-', "−");
-        figures.push(figure(
-            "Silhouette",
-            value,
-            "from −1 to 1, higher is better".into(),
-        ));
+        figures.push(figure("Silhouette", value, "from −1 to 1, higher is better".into()));
     }
     if let Some(inertia) = clusters.inertia {
-        figures.push(figure(
-            "Inertia",
-            significant(inertia),
-            "squared distances to the centres".into(),
-        ));
+        figures.push(figure("Inertia", significant(inertia), "squared distances to the centres".into()));
     }
     if unreadable > 0 {
-        figures.push(figure(
-            "Not readable",
-            thousands(unreadable),
-            "listed at the end".into(),
-        ));
+        figures.push(figure("Not readable", thousands(unreadable), "listed at the end".into()));
     }
     figures
 }

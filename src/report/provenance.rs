@@ -13,14 +13,8 @@ pub(super) fn lines(input: &ReportInput) -> Vec<(String, String)> {
     let clusters = &input.clusters;
     let mut lines = Vec::new();
     flatten("", &input.configuration, &mut lines);
-    let also = [
-        ("clustering command", &clusters.command),
-        ("clustering adapter", &clusters.adapter),
-    ];
-    lines.extend(
-        also.into_iter()
-            .filter_map(|(name, value)| Some((name.to_owned(), value.clone()?))),
-    );
+    let also = [("clustering command", &clusters.command), ("clustering adapter", &clusters.adapter)];
+    lines.extend(also.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?))));
     lines.truncate(CONFIGURATION_LIMITS.0);
     for (_, value) in &mut lines {
         if let Some((cut, _)) = value.char_indices().nth(CONFIGURATION_LIMITS.1) {
@@ -33,23 +27,12 @@ pub(super) fn lines(input: &ReportInput) -> Vec<(String, String)> {
 
 fn flatten(prefix: &str, object: &Map<String, Value>, lines: &mut Vec<(String, String)>) {
     for (key, value) in object {
-        let key = if prefix.is_empty() {
-            readable_name(key)
-        } else {
-            format!("{prefix} › {}", readable_name(key))
-        };
+        let key = if prefix.is_empty() { readable_name(key) } else { format!("{prefix} › {}", readable_name(key)) };
         match value {
             Value::Object(inner) => flatten(&key, inner, lines),
             Value::String(text) => lines.push((key, text.clone())),
             Value::Array(items) if items.iter().all(Value::is_string) => {
-                lines.push((
-                    key,
-                    items
-                        .iter()
-                        .filter_map(Value::as_str)
-                        .collect::<Vec<_>>()
-                        .join(", "),
-                ));
+                lines.push((key, items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")));
             }
             other => lines.push((key, other.to_string())),
         }
@@ -67,27 +50,10 @@ mod tests {
         let mut lines = Vec::new();
         flatten("", &object, &mut lines);
         lines.sort();
-        let lines: Vec<_> = lines
-            .iter()
-            .map(|(key, value)| format!("{key}={value}"))
-            .collect();
-        assert_eq!(
-            lines,
-            [
-                "b=null",
-                "seed=7",
-                "select=Male, Bald",
-                "weights › file=a.safetensors",
-                "weights › layers=[1,2]"
-            ]
-        );
+        let lines: Vec<_> = lines.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        assert_eq!(lines, ["b=null", "seed=7", "select=Male, Bald", "weights › file=a.safetensors", "weights › layers=[1,2]"]);
         let mut input = super::super::tests::input_of(&[&[1.0]], &[0]);
-        input
-            .configuration
-            .insert("long".into(), Value::String("é".repeat(5000)));
-        assert_eq!(
-            super::lines(&input)[0].1.chars().count(),
-            CONFIGURATION_LIMITS.1 + 1
-        );
+        input.configuration.insert("long".into(), Value::String("é".repeat(5000)));
+        assert_eq!(super::lines(&input)[0].1.chars().count(), CONFIGURATION_LIMITS.1 + 1);
     }
 }

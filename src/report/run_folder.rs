@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::{FaceSource, ReportError, ReportInput, history};
 use crate::cluster::ClusterResult;
+use crate::data::table::AttributeTable;
 
 /// Reads what a run folder holds.
 ///
@@ -20,39 +21,25 @@ use crate::cluster::ClusterResult;
 /// it), or if a file is malformed or they are of different runs.
 pub fn load_run(run: &Path, images: Option<&Path>) -> Result<ReportInput, ReportError> {
     if !run.is_dir() {
-        return Err(ReportError::NoRun {
-            path: run.to_path_buf(),
-        });
+        return Err(ReportError::NoRun { path: run.to_path_buf() });
     }
     let require = |name: &str, command| {
         let path = run.join(name);
-        if path.is_file() {
-            Ok(path)
-        } else {
-            Err(ReportError::Missing { path, command })
-        }
+        if path.is_file() { Ok(path) } else { Err(ReportError::Missing { path, command }) }
     };
-    let attributes = require(
-        "attributes.csv",
-        "lineament predict IMAGES… --out RUN/attributes.csv",
-    )?;
+    let attributes = require("attributes.csv", "lineament predict IMAGES… --out RUN/attributes.csv")?;
     let clusters = require(
         "clusters.json",
         "lineament cluster --attributes RUN/attributes.csv --method kmeans --k 8 --json > RUN/clusters.json",
     )?;
-    let table = read_attributes(&attributes)?;
+    let table = AttributeTable::read(&attributes)?;
     let clusters = ClusterResult::read(&clusters)?;
     let optional = |name: &str| Some(run.join(name)).filter(|path| path.is_file());
-    let configuration =
-        optional("config.json").map_or(Ok(Map::new()), |path| read_configuration(&path))?;
+    let configuration = optional("config.json").map_or(Ok(Map::new()), |path| read_configuration(&path))?;
     let history = optional("history.csv").map_or(Ok(Vec::new()), |path| history::read(&path))?;
     let input = ReportInput {
         title: title(run),
-        images: table
-            .images
-            .into_iter()
-            .map(|name| find(name, run, images))
-            .collect(),
+        images: table.images.into_iter().map(|name| find(name, run, images)).collect(),
         attributes: table.attributes,
         values: table.values,
         clusters,
@@ -65,13 +52,8 @@ pub fn load_run(run: &Path, images: Option<&Path>) -> Result<ReportInput, Report
 
 /// The run folder's own name, also when it is given as `.` or `..`.
 fn title(run: &Path) -> String {
-    let named = |path: &Path| {
-        path.file_name()
-            .map(|name| name.to_string_lossy().into_owned())
-    };
-    named(run)
-        .or_else(|| run.canonicalize().ok().as_deref().and_then(named))
-        .unwrap_or_else(|| "Faces".into())
+    let named = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+    named(run).or_else(|| run.canonicalize().ok().as_deref().and_then(named)).unwrap_or_else(|| "Faces".into())
 }
 
 /// Looks for an image in the places that [`load_run`] promises.
@@ -85,83 +67,16 @@ fn find(name: String, run: &Path, images: Option<&Path>) -> FaceSource {
     let found = candidates.into_iter().find(|candidate| candidate.is_file());
     let file = found.ok_or_else(|| match images {
         Some(folder) => {
-            format!(
-                "not found from the current directory, in {} or in {}",
-                run.display(),
-                folder.display()
-            )
+            format!("not found from the current directory, in {} or in {}", run.display(), folder.display())
         }
-        None => format!(
-            "not found from the current directory or in {}; name its folder with --images",
-            run.display()
-        ),
+        None => format!("not found from the current directory or in {}; name its folder with --images", run.display()),
     });
     FaceSource { name, file }
 }
 
-struct AttributeRows {
-    images: Vec<String>,
-    attributes: Vec<String>,
-    values: Vec<f32>,
-}
-
-fn read_attributes(path: &Path) -> Result<AttributeRows, ReportError> {
-    let bad = |line: u64, problem: String| ReportError::Table {
-        path: path.to_path_buf(),
-        line,
-        problem,
-    };
-    let mut reader = csv::Reader::from_path(path).map_err(|error| table_error(path, &error))?;
-    let header = reader
-        .headers()
-        .map_err(|error| table_error(path, &error))?;
-    if header.get(0) != Some("image") || header.len() < 2 {
-        let found: Vec<&str> = header.iter().take(3).collect();
-        return Err(bad(
-            1,
-            format!("expected the columns `image` and one per attribute, found {found:?}"),
-        ));
-    }
-    let attributes: Vec<String> = header.iter().skip(1).map(str::to_owned).collect();
-    let (mut images, mut values) = (Vec::new(), Vec::new());
-    for record in reader.records() {
-        let record = record.map_err(|error| table_error(path, &error))?;
-        let line = record.position().map_or(0, csv::Position::line);
-        images.push(record.get(0).unwrap_or_default().to_owned());
-        for (text, attribute) in record.iter().skip(1).zip(&attributes) {
-            match text.trim().parse::<f32>() {
-                Ok(value) if (0.0..=1.0).contains(&value) => values.push(value),
-                _ => {
-                    return Err(bad(
-                        line,
-                        format!("{attribute}: expected a probability in [0, 1], found {text:?}"),
-                    ));
-                }
-            }
-        }
-    }
-    if images.is_empty() {
-        return Err(bad(
-            1,
-            "no face follows the header; run `lineament predict` on some images".into(),
-        ));
-    }
-    Ok(AttributeRows {
-        images,
-        attributes,
-        values,
-    })
-}
-
 fn read_configuration(path: &Path) -> Result<Map<String, Value>, ReportError> {
-    let file = File::open(path).map_err(|source| ReportError::Read {
-        path: path.to_path_buf(),
-        source,
-    })?;
-    let problem = |problem: String| ReportError::Configuration {
-        path: path.to_path_buf(),
-        problem,
-    };
+    let file = File::open(path).map_err(|source| ReportError::Read { path: path.to_path_buf(), source })?;
+    let problem = |problem: String| ReportError::Configuration { path: path.to_path_buf(), problem };
     serde_json::from_reader(BufReader::new(file)).map_err(|error| problem(error.to_string()))
 }
 
@@ -171,20 +86,14 @@ pub(super) fn table_error(path: &Path, error: &csv::Error) -> ReportError {
     let position = error.position().map_or(1, csv::Position::line);
     let problem = match error.kind() {
         csv::ErrorKind::Io(source) => source.to_string(),
-        csv::ErrorKind::UnequalLengths {
-            expected_len, len, ..
-        } => {
+        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
             format!("expected {expected_len} columns as in the header, found {len}")
         }
         csv::ErrorKind::Utf8 { err, .. } => format!("not UTF-8: {err}"),
         csv::ErrorKind::Deserialize { err, .. } => err.to_string(),
         _ => error.to_string(),
     };
-    ReportError::Table {
-        path,
-        line: position,
-        problem,
-    }
+    ReportError::Table { path, line: position, problem }
 }
 
 #[cfg(test)]
@@ -193,7 +102,8 @@ mod tests {
     use super::*;
 
     const ATTRIBUTES: &str = "image,Male,Bald\na.png,0.9,0\nb.png,1,0.25\n";
-    const CLUSTERS: &str = r#"{"method":"kmeans","k":2,"silhouette":0.5,"inertia":0.1,"labels":[0,1],"sizes":[1,1],"select":["Bald"]}"#;
+    const CLUSTERS: &str =
+        r#"{"method":"kmeans","k":2,"silhouette":0.5,"inertia":0.1,"labels":[0,1],"sizes":[1,1],"select":["Bald"]}"#;
 
     /// Writes the files of a run folder.
     fn run_folder(files: &[(&str, &str)]) -> tempfile::TempDir {
@@ -206,10 +116,7 @@ mod tests {
 
     #[test]
     fn images_are_found_from_the_run_folder_and_the_given_folder() {
-        let folder = run_folder(&[(
-            "attributes.csv",
-            "image,Male\na.png,1\nsub/b.png,0\nold/c.png,0\nd.png,1\n",
-        )]);
+        let folder = run_folder(&[("attributes.csv", "image,Male\na.png,1\nsub/b.png,0\nold/c.png,0\nd.png,1\n")]);
         let clusters = r#"{"method":"kmeans","k":1,"silhouette":null,"inertia":0,"labels":[0,0,0,0],"sizes":[4]}"#;
         std::fs::write(folder.path().join("clusters.json"), clusters).expect("a written file");
         let images = tempfile::tempdir().expect("a temporary folder");
@@ -223,25 +130,9 @@ mod tests {
             std::fs::write(path, "").expect("a written file");
         }
         let input = load_run(folder.path(), Some(images.path())).expect("a run");
-        let files: Vec<_> = input
-            .images
-            .iter()
-            .map(|image| image.file.as_ref().ok())
-            .collect();
-        let expected = [
-            folder.path().join("a.png"),
-            images.path().join("sub/b.png"),
-            images.path().join("c.png"),
-        ];
-        assert_eq!(
-            files,
-            [
-                Some(&expected[0]),
-                Some(&expected[1]),
-                Some(&expected[2]),
-                None
-            ]
-        );
+        let files: Vec<_> = input.images.iter().map(|image| image.file.as_ref().ok()).collect();
+        let expected = [folder.path().join("a.png"), images.path().join("sub/b.png"), images.path().join("c.png")];
+        assert_eq!(files, [Some(&expected[0]), Some(&expected[1]), Some(&expected[2]), None]);
         let without = load_run(folder.path(), None).expect("a run");
         let reason = without.images[1].file.as_ref().expect_err("not found");
         assert!(reason.contains("--images"), "{reason}");
@@ -255,112 +146,46 @@ mod tests {
         assert!(load(&[attributes, clusters]).is_ok());
         type Files<'a> = &'a [(&'a str, &'a str)];
         let cases: &[(Files, &[&str])] = &[
+            (&[clusters], &["attributes.csv: missing", "lineament predict"]),
+            (&[attributes], &["clusters.json: missing", "lineament cluster"]),
+            (&[("attributes.csv", ""), clusters], &["attributes.csv", "empty"]),
+            (&[("attributes.csv", "file,Male\na,1\n"), clusters], &["attributes.csv, line 1", "'file'", "'image'"]),
+            (&[("attributes.csv", "image,Male\n"), clusters], &["attributes.csv", "no rows"]),
+            (&[("attributes.csv", "image,Male\na,1\nb,yes\n"), clusters], &["line 3", "Male", "'yes'"]),
+            (&[("attributes.csv", "image,Male\na,NaN\n"), clusters], &["line 2", "'NaN'"]),
+            (&[("attributes.csv", "image,Male\na,1.5\n"), clusters], &["face a, Male", "[0, 1], found 1.5"]),
+            (&[("attributes.csv", "image,Male\na,1,0\n"), clusters], &["attributes.csv, line 2"]),
+            (&[("attributes.csv", "image,Bald\na,1\n"), clusters], &["2 faces", "attributes.csv has 1"]),
+            (&[("attributes.csv", "image,Male\na,1\nb,0\n"), clusters], &["\"Bald\"", "lineament cluster"]),
+            (&[attributes, ("clusters.json", "[1]")], &["clusters.json", "line 1"]),
+            (&[attributes, clusters, ("config.json", "[1]")], &["config.json", "JSON object"]),
+            (&[attributes, clusters, ("config.json", "{")], &["config.json", "line 1"]),
+            (&[attributes, clusters, ("history.csv", "epoch,loss\n1,2\n")], &["history.csv, line 2", "accuracy"]),
             (
-                &[clusters],
-                &["attributes.csv: missing", "lineament predict"],
-            ),
-            (
-                &[attributes],
-                &["clusters.json: missing", "lineament cluster"],
-            ),
-            (
-                &[("attributes.csv", ""), clusters],
-                &["attributes.csv, line 1", "`image`"],
-            ),
-            (
-                &[("attributes.csv", "file,Male\na,1\n"), clusters],
-                &["line 1", "[\"file\", \"Male\"]"],
-            ),
-            (
-                &[("attributes.csv", "image,Male\n"), clusters],
-                &["no face", "lineament predict"],
-            ),
-            (
-                &[("attributes.csv", "image,Male\na,1\nb,yes\n"), clusters],
-                &["line 3", "Male", "\"yes\""],
-            ),
-            (
-                &[("attributes.csv", "image,Male\na,NaN\n"), clusters],
-                &["line 2", "\"NaN\""],
-            ),
-            (
-                &[("attributes.csv", "image,Male\na,1.5\n"), clusters],
-                &["line 2", "[0, 1]"],
-            ),
-            (
-                &[("attributes.csv", "image,Male\na,1,0\n"), clusters],
-                &["line 2", "expected 2 columns", "found 3"],
-            ),
-            (
-                &[("attributes.csv", "image,Bald\na,1\n"), clusters],
-                &["2 faces", "attributes.csv has 1"],
-            ),
-            (
-                &[("attributes.csv", "image,Male\na,1\nb,0\n"), clusters],
-                &["\"Bald\"", "lineament cluster"],
-            ),
-            (
-                &[attributes, ("clusters.json", "[1]")],
-                &["clusters.json", "line 1"],
-            ),
-            (
-                &[attributes, clusters, ("config.json", "[1]")],
-                &["config.json", "JSON object"],
-            ),
-            (
-                &[attributes, clusters, ("config.json", "{")],
-                &["config.json", "line 1"],
-            ),
-            (
-                &[attributes, clusters, ("history.csv", "epoch,loss\n1,2\n")],
-                &["history.csv, line 2", "accuracy"],
-            ),
-            (
-                &[
-                    attributes,
-                    (
-                        "clusters.json",
-                        &CLUSTERS.replace("\"k\":2", "\"k\":2,\"images\":[\"a.png\",\"c.png\"]"),
-                    ),
-                ],
+                &[attributes, ("clusters.json", &CLUSTERS.replace("\"k\":2", "\"k\":2,\"images\":[\"a.png\",\"c.png\"]"))],
                 &["face 1 \"c.png\"", "\"b.png\"", "lineament cluster"],
             ),
         ];
         for (files, expected) in cases {
             let message = load(files).expect_err(&format!("{files:?}")).to_string();
             for part in *expected {
-                assert!(
-                    message.contains(part),
-                    "{files:?}: {message:?} lacks {part:?}"
-                );
+                assert!(message.contains(part), "{files:?}: {message:?} lacks {part:?}");
             }
         }
-        let message = load_run(Path::new("/no/such/run"), None)
-            .expect_err("no run")
-            .to_string();
-        assert!(
-            message.contains("/no/such/run: no such run folder"),
-            "{message}"
-        );
+        let message = load_run(Path::new("/no/such/run"), None).expect_err("no run").to_string();
+        assert!(message.contains("/no/such/run: no such run folder"), "{message}");
     }
 
     #[test]
     fn a_history_is_drawn_and_tabled() {
-        let history = "epoch,loss,accuracy,validation_loss,validation_accuracy,seconds\n1,-0.6,0.7,-0.5,0.6,9\n2,-0.8,0.9,-0.7,0.8,9\n";
-        let run = run_folder(&[
-            ("attributes.csv", ATTRIBUTES),
-            ("clusters.json", CLUSTERS),
-            ("history.csv", history),
-        ]);
+        let history =
+            "epoch,loss,accuracy,validation_loss,validation_accuracy,seconds\n1,-0.6,0.7,-0.5,0.6,9\n2,-0.8,0.9,-0.7,0.8,9\n";
+        let run = run_folder(&[("attributes.csv", ATTRIBUTES), ("clusters.json", CLUSTERS), ("history.csv", history)]);
         let input = load_run(run.path(), None).expect("a run");
         assert_eq!(input.history.len(), 2);
         let (page, _) = written(&input);
         assert!(page.contains("2 epochs; the best by validation accuracy is epoch 2."));
-        assert!(
-            page.contains(
-                "<polyline class=\"validation-line\" points=\"0.00,100.00 100.00,33.33\"/>"
-            )
-        );
+        assert!(page.contains("<polyline class=\"validation-line\" points=\"0.00,100.00 100.00,33.33\"/>"));
         let (without, _) = written(&input_of(&[&[1.0]], &[0]));
         assert!(!without.contains("id=\"training\""));
     }

@@ -32,11 +32,7 @@ pub(super) fn width(share: f64) -> String {
 
 /// A number with its noun in singular or plural.
 pub(super) fn count(number: usize, noun: &str) -> String {
-    format!(
-        "{} {noun}{}",
-        thousands(number),
-        if number == 1 { "" } else { "s" }
-    )
+    format!("{} {noun}{}", thousands(number), if number == 1 { "" } else { "s" })
 }
 
 /// A whole number with its thousands set apart.
