@@ -8,11 +8,16 @@ mod compare;
 #[cfg(test)]
 mod complete;
 mod fixture;
-#[cfg(test)]
+mod golden;
+mod golden_block;
+mod golden_data;
 mod golden_io;
+mod golden_kernels;
+mod golden_network;
 mod mutants;
 mod perf;
 mod random;
+mod recipe;
 mod reference;
 mod run_case;
 mod run_tests;
@@ -22,13 +27,14 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use command::{Command, CommandLine, CommonArguments};
+use command::{Command, CommandLine, CommonArguments, TestArguments};
 use tally::Tally;
 
 fn main() -> ExitCode {
     let CommandLine { command } = CommandLine::parse();
     match command {
-        Command::Test(arguments) => finish(&arguments.common, run_tests::run(&arguments.common)),
+        Command::Test(TestArguments { common, golden: Some(folder) }) => finish(&common, golden::run(&common, &folder)),
+        Command::Test(TestArguments { common, golden: None }) => finish(&common, run_tests::run(&common)),
         Command::Mutants(arguments) => finish(&arguments, mutants::run(&arguments)),
         Command::Perf(arguments) => finish(&arguments, perf::run(&arguments)),
     }
