@@ -13,7 +13,7 @@ fn file(folder: &str, kernel: &Kernel) -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let ends = kernel.name.match_indices('_').map(|(at, _)| at).chain([kernel.name.len()]);
     let names = ends.map(|end| folder.join(format!("{}.rs", &kernel.name[..end])));
-    names.filter(|path| path.is_file()).last()
+    names.filter(|path| path.is_file()).next_back()
 }
 
 #[test]
