@@ -8,8 +8,11 @@ use serde_json::Value;
 use crate::golden_data::{GoldenError, json};
 use crate::random::{symmetric, unit};
 
-/// Shape and elements of a tensor, by its name.
-pub type Tensors = HashMap<String, (Vec<usize>, Vec<f32>)>;
+/// Shape and elements of a tensor.
+pub type Tensor = (Vec<usize>, Vec<f32>);
+
+/// Tensors by their names.
+pub type Tensors = HashMap<String, Tensor>;
 
 /// The recipe of a group.
 pub struct Recipe(Value);
@@ -51,7 +54,7 @@ impl Recipe {
         self.0["seed"].as_u64().ok_or_else(|| unusable("seed"))
     }
 
-    fn tensor(&self, line: &Value) -> Result<(String, (Vec<usize>, Vec<f32>)), GoldenError> {
+    fn tensor(&self, line: &Value) -> Result<(String, Tensor), GoldenError> {
         let name = line["name"].as_str().ok_or_else(|| unusable("name"))?;
         let of = |key: &str| unusable(&format!("{name}.{key}"));
         let index = line["index"].as_u64().ok_or_else(|| of("index"))?;

@@ -93,8 +93,10 @@ fn misuse_and_missing_folders_are_told_apart() {
     assert!(adapter.stderr.contains("no such adapter"), "{}", adapter.stderr);
 }
 
+type Change = fn(&mut Vec<u8>);
+
 /// A group of one fixture, copied from the golden data and changed by `change`.
-fn changed_group(folder: &Path, change: impl Fn(&mut Vec<u8>)) {
+fn changed_group(folder: &Path, change: Change) {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("kernels-tests/golden/kernels");
     let file = "global_average_pool_0.safetensors";
     let manifest: serde_json::Value = serde_json::from_slice(&std::fs::read(source.join("manifest.json")).unwrap()).unwrap();
@@ -108,9 +110,9 @@ fn changed_group(folder: &Path, change: impl Fn(&mut Vec<u8>)) {
 #[test]
 fn golden_data_that_disagrees_or_is_damaged_fails() {
     // (what is done to the fixture, failures)
-    let changes: [(fn(&mut Vec<u8>), usize); 3] = [
+    let changes: [(Change, usize); 3] = [
         (|_| (), 0),
-        // The last tensor in the file is y or x: one bit in the exponent of its last element.
+        // One bit in the exponent of the last element of the last tensor, which is y.
         (|bytes| *bytes.last_mut().unwrap() ^= 1, 1),
         (|bytes| bytes.truncate(bytes.len() - 3), 1),
     ];
