@@ -10,6 +10,7 @@ mod complete;
 mod fixture;
 mod golden;
 mod golden_block;
+mod golden_cluster;
 mod golden_data;
 mod golden_io;
 mod golden_kernels;

@@ -1,14 +1,17 @@
 //! The command line: one file a verb, no arithmetic.
 
 mod classify;
+mod cluster;
 mod common;
 mod devices;
 mod predict;
+mod report;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+/// Facial attributes and clusters of faces, on any GPU.
 #[derive(Parser)]
 #[command(name = "lineament", version, about, max_term_width = 100)]
 struct Cli {
@@ -21,6 +24,8 @@ enum Verb {
     Devices(devices::Devices),
     Classify(classify::Classify),
     Predict(predict::Predict),
+    Cluster(cluster::Cluster),
+    Report(report::Report),
 }
 
 /// How a verb ends when nothing went wrong as a whole.
@@ -40,6 +45,8 @@ pub fn run() -> ExitCode {
         Verb::Devices(verb) => verb.run(),
         Verb::Classify(verb) => verb.run(),
         Verb::Predict(verb) => verb.run(),
+        Verb::Cluster(verb) => verb.run(),
+        Verb::Report(verb) => verb.run(),
     };
     match verdict {
         Ok(Outcome::Done) => ExitCode::SUCCESS,

@@ -1,5 +1,18 @@
-//! Grouping faces by their attributes, and the result of it as a file.
+//! Grouping faces by their attributes on the GPU: k-means, the silhouette that judges a grouping, and the result as a file.
 
+mod error;
+mod kmeans;
+mod kmeans_plan;
 mod result;
+mod rows;
+mod select;
+mod silhouette;
+#[cfg(test)]
+mod tests;
 
+pub use crate::kernels::Metric;
+pub use error::ClusterError;
+pub use kmeans::{KMeans, KMeansFit};
 pub use result::{ClusterResult, ClusterResultError};
+pub use select::{read_centers, select_columns};
+pub use silhouette::{Silhouette, silhouette};

@@ -6,10 +6,18 @@
 
 mod choice;
 mod depthwise;
+mod distance_tile;
 mod fused_multiply_add;
 mod global_average_pool;
+mod kmeans_accumulate;
+mod kmeans_assign;
+mod kmeans_candidates;
+mod kmeans_move;
+mod kmeans_potential;
+mod kmeans_reduce;
 mod pointwise;
 mod resize_normalise;
+mod silhouette;
 mod stem;
 mod stream;
 
@@ -17,8 +25,15 @@ pub use choice::Target;
 pub use depthwise::{DEPTHWISE, Depthwise};
 pub use fused_multiply_add::{FUSED_MULTIPLY_ADD, FusedMultiplyAdd};
 pub use global_average_pool::{GLOBAL_AVERAGE_POOL, GlobalAveragePool};
+pub use kmeans_accumulate::{KMEANS_ACCUMULATE, KmeansAccumulate};
+pub use kmeans_assign::{KMEANS_ASSIGN, KmeansAssign, KmeansShape};
+pub use kmeans_candidates::{KMEANS_CANDIDATES, KmeansCandidates};
+pub use kmeans_move::{KMEANS_MOVE, KmeansMove, RestartState};
+pub use kmeans_potential::{KMEANS_POTENTIAL, KmeansPotential};
+pub use kmeans_reduce::{KMEANS_REDUCE, KmeansReduce};
 pub use pointwise::{POINTWISE_REGISTERS, POINTWISE_SUBGROUP, POINTWISE_WORKGROUP, Pointwise, pointwise_variants};
 pub use resize_normalise::{ImageRecord, Interpolation, RESIZE_NORMALISE, ResizeNormalise};
+pub use silhouette::{Metric, SILHOUETTE, SilhouetteSlice};
 pub use stem::{STEM, Stem};
 pub use stream::{STREAM, Stream};
 
@@ -33,6 +48,13 @@ pub const ALL: &[&Kernel] = &[
     &POINTWISE_REGISTERS,
     &POINTWISE_WORKGROUP,
     &GLOBAL_AVERAGE_POOL,
+    &KMEANS_POTENTIAL,
+    &KMEANS_CANDIDATES,
+    &KMEANS_ASSIGN,
+    &KMEANS_ACCUMULATE,
+    &KMEANS_REDUCE,
+    &KMEANS_MOVE,
+    &SILHOUETTE,
     &FUSED_MULTIPLY_ADD,
     &STREAM,
 ];

@@ -1,0 +1,71 @@
+// k-means, first half of the update: for every chunk of rows and every cluster j
+//     partial[r, chunk, j] = ( Σ w_i x_i,  [Σ w_i, Σ w_i distance_i, Σ changed_i, 0] )   over the rows of the chunk with label j
+//
+// rows       [rows, 4 · quads]
+// weights    [rows]
+// labels     [restarts, rows]      bit 31 says that the label changed
+// distances  [restarts, rows]      squared distance to the row's centre
+// states     [restarts]            a restart that has finished is left alone, unless finished_too is 1
+// partials   [restarts, chunks, clusters, 4 · (quads + 1)]
+// rows and partials are read as vec4.
+//
+// One thread owns one vec4 column of one chunk and walks its rows in order, so that the sums need no atomics and always
+// come out alike; neighbouring threads read neighbouring columns. A chunk is short enough for plain f32 sums.
+// Cost: 4 (quads + 1) · rows · restarts additions, each with a load and a store of its sum.
+#import dispatch
+#import restart_state
+
+struct Params {
+    rows: u32,
+    quads: u32,
+    clusters: u32,
+    restarts: u32,
+    chunks: u32,
+    chunk_rows: u32,
+    finished_too: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> rows: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> weights: array<f32>;
+@group(0) @binding(3) var<storage, read> labels: array<u32>;
+@group(0) @binding(4) var<storage, read> distances: array<f32>;
+@group(0) @binding(5) var<storage, read> states: array<RestartState>;
+@group(0) @binding(6) var<storage, read_write> partials: array<vec4<f32>>;
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) grid: vec3<u32>,
+    @builtin(local_invocation_index) thread: u32,
+) {
+    let columns = params.quads + 1u;
+    let index = linear_workgroup(workgroup, grid) * 64u + thread;
+    let column = index % columns;
+    let chunk = index / columns % params.chunks;
+    let restart = index / columns / params.chunks;
+    if (restart >= params.restarts) {
+        return;
+    }
+    if (states[restart].finished != 0u && params.finished_too == 0u) {
+        return;
+    }
+    let base = (restart * params.chunks + chunk) * params.clusters * columns + column;
+    for (var j = 0u; j < params.clusters; j++) {
+        partials[base + j * columns] = vec4<f32>();
+    }
+    let first = chunk * params.chunk_rows;
+    let end = min(first + params.chunk_rows, params.rows);
+    for (var i = first; i < end; i++) {
+        let label = labels[restart * params.rows + i];
+        let at = base + (label & ~CHANGED) * columns;
+        let weight = weights[i];
+        var value: vec4<f32>;
+        if (column < params.quads) {
+            value = weight * rows[i * params.quads + column];
+        } else {
+            value = vec4<f32>(weight, weight * distances[restart * params.rows + i], f32(label >> 31u), 0.0);
+        }
+        partials[at] += value;
+    }
+}

@@ -1,0 +1,91 @@
+// k-means, assignment:  label[r, i] = argmin_j |x_i − centre[r, j]|²,  the lowest j of several equally near
+//
+// rows       [rows, 4 · quads]
+// centers    [restarts, clusters, 4 · quads]
+// states     [restarts]            a restart that has finished is left alone, unless finished_too is 1
+// labels     [restarts, rows]      the label before, read and replaced; bit 31 is set where it changed
+// distances  [restarts, rows]      |x_i − centre of its label|²
+// rows and centers are read as vec4; their padding holds zeros.
+//
+// One workgroup finds the centre of ROWS · threads rows for one restart, $COLUMNS centres at a time.
+// Cost: 3 · 4 quads · rows · clusters · restarts flops; rows are read clusters / $COLUMNS times a restart.
+#import dispatch
+#import restart_state
+#import tile_distances
+
+struct Params {
+    rows: u32,
+    quads: u32,
+    clusters: u32,
+    restarts: u32,
+    finished_too: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> rows: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> centers: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> states: array<RestartState>;
+@group(0) @binding(4) var<storage, read_write> labels: array<u32>;
+@group(0) @binding(5) var<storage, read_write> distances: array<f32>;
+
+var<private> restart: u32;
+var<private> first_center: u32;
+
+fn row_quad(at: u32) -> vec4<f32> {
+    return rows[at];
+}
+
+fn other_quad(at: u32) -> vec4<f32> {
+    return centers[at];
+}
+
+// Past the last centre it is repeated, which a strict comparison does not notice.
+fn other_row(column: u32) -> u32 {
+    return restart * params.clusters + min(first_center + column, params.clusters - 1u);
+}
+
+fn term(difference: vec4<f32>) -> f32 {
+    return dot(difference, difference);
+}
+
+@compute @workgroup_size(THREADS)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) grid: vec3<u32>,
+    @builtin(local_invocation_index) thread: u32,
+) {
+    let tiles = (params.rows + THREADS * $(ROWS)u - 1u) / (THREADS * $(ROWS)u);
+    let line = linear_workgroup(workgroup, grid);
+    restart = line / tiles;
+    if (restart >= params.restarts) {
+        return;
+    }
+    let state = states[restart];
+    if (state.finished != 0u && params.finished_too == 0u) {
+        return;
+    }
+    let first_row = ((line % tiles) * THREADS + thread) * $(ROWS)u;
+    #for r in 0..ROWS
+    var nearest_$r = 3.4028234e38;
+    var label_$r = 0u;
+    #end
+    for (first_center = 0u; first_center < params.clusters; first_center += $(COLUMNS)u) {
+        let tile = tile_distances(thread, first_row, params.rows - 1u, params.quads);
+        #for c in 0..COLUMNS
+        #for r in 0..ROWS
+        if (tile.of_$(r)_$c < nearest_$r) {
+            nearest_$r = tile.of_$(r)_$c;
+            label_$r = first_center + $(c)u;
+        }
+        #end
+        #end
+    }
+    #for r in 0..ROWS
+    if (first_row + $(r)u < params.rows) {
+        let at = restart * params.rows + first_row + $(r)u;
+        let changed = state.iterations == 0u || (labels[at] & ~CHANGED) != label_$r;
+        labels[at] = select(label_$r, label_$r | CHANGED, changed);
+        distances[at] = nearest_$r;
+    }
+    #end
+}

@@ -1,0 +1,153 @@
+// k-means, end of an iteration, as scikit-learn ends it:
+//     an empty cluster takes the row farthest from its centre, which leaves its own cluster (the next farthest for the next)
+//     centre_j = Σ w_i x_i / Σ w_i;  a cluster that lost its only row that way falls back to the mean of all rows
+//     finished = no label changed, or Σ_j |shift of centre j|² ≤ tolerance, or the iteration limit
+//
+// rows       [rows, 4 · quads]
+// weights    [rows]
+// mean       [4 · quads]                              the mean of all rows
+// labels     [restarts, rows]
+// distances  [restarts, rows]                         squared distance to the row's centre
+// sums       [restarts, clusters, 4 · (quads + 1)]    of kmeans_reduce; the last vec4 begins with Σ w, Σ w distance, Σ changed
+// centers    [restarts, clusters, 4 · quads]          replaced
+// states     [restarts]                               replaced; a restart that has finished is left alone
+// Everything but weights, labels and distances is read as vec4.
+//
+// One workgroup does one restart. Cost: 4 flops an element of centers, and a pass over distances for each empty cluster.
+#import dispatch
+#import restart_state
+#import tree_sum
+
+struct Params {
+    rows: u32,
+    quads: u32,
+    clusters: u32,
+    restarts: u32,
+    iterations: u32,
+    tolerance: f32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> rows: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> weights: array<f32>;
+@group(0) @binding(3) var<storage, read> mean: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> labels: array<u32>;
+@group(0) @binding(5) var<storage, read> distances: array<f32>;
+@group(0) @binding(6) var<storage, read_write> sums: array<vec4<f32>>;
+@group(0) @binding(7) var<storage, read_write> centers: array<vec4<f32>>;
+@group(0) @binding(8) var<storage, read_write> states: array<RestartState>;
+
+struct Farthest {
+    distance: f32,
+    row: u32,
+}
+
+var<workgroup> candidates: array<Farthest, 64>;
+
+// Whether `a` comes before `b`: farther, or as far with a lower row.
+fn precedes(a: Farthest, b: Farthest) -> bool {
+    return a.distance > b.distance || (a.distance == b.distance && a.row < b.row);
+}
+
+// The row that comes next after `last`, over the whole workgroup.
+fn farthest_after(thread: u32, restart: u32, last: Farthest) -> Farthest {
+    var best = Farthest(-1.0, 0xffffffffu);
+    for (var i = thread; i < params.rows; i += 64u) {
+        let candidate = Farthest(distances[restart * params.rows + i], i);
+        if (weights[i] > 0.0 && precedes(last, candidate) && precedes(candidate, best)) {
+            best = candidate;
+        }
+    }
+    workgroupBarrier();
+    candidates[thread] = best;
+    for (var reach = 32u; reach > 0u; reach /= 2u) {
+        workgroupBarrier();
+        if (thread < reach && precedes(candidates[thread + reach], candidates[thread])) {
+            candidates[thread] = candidates[thread + reach];
+        }
+    }
+    workgroupBarrier();
+    return candidates[0];
+}
+
+// Gives every empty cluster a row. Every thread of the workgroup must call it.
+fn relocate(thread: u32, restart: u32) {
+    let columns = params.quads + 1u;
+    let base = restart * params.clusters * columns;
+    var last = Farthest(3.4028234e38, 0u);
+    for (var j = 0u; j < params.clusters; j++) {
+        // Only clusters that were empty to begin with: one emptied here has a row's distance to show for it.
+        let tail = sums[base + j * columns + params.quads];
+        if (tail.x > 0.0 || tail.y > 0.0) {
+            continue;
+        }
+        last = farthest_after(thread, restart, last);
+        // At distance 0 every row sits on its centre, and moving one gains nothing.
+        if (!(last.distance > 0.0)) {
+            return;
+        }
+        let weight = weights[last.row];
+        let from_at = base + (labels[restart * params.rows + last.row] & ~CHANGED) * columns;
+        for (var q = thread; q < params.quads; q += 64u) {
+            let value = weight * rows[last.row * params.quads + q];
+            sums[from_at + q] -= value;
+            sums[base + j * columns + q] = value;
+        }
+        if (thread == 0u) {
+            sums[from_at + params.quads].x -= weight;
+            sums[base + j * columns + params.quads].x = weight;
+        }
+        storageBarrier();
+    }
+}
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) grid: vec3<u32>,
+    @builtin(local_invocation_index) thread: u32,
+) {
+    let restart = linear_workgroup(workgroup, grid);
+    if (restart >= params.restarts) {
+        return;
+    }
+    let state = states[restart];
+    if (state.finished != 0u) {
+        return;
+    }
+    let columns = params.quads + 1u;
+    var empty = 0.0;
+    var changed = 0.0;
+    for (var j = thread; j < params.clusters; j += 64u) {
+        let tail = sums[(restart * params.clusters + j) * columns + params.quads];
+        empty += select(1.0, 0.0, tail.x > 0.0);
+        changed += tail.z;
+    }
+    let counts = tree_sum(thread, 1u, vec4<f32>(empty, changed, 0.0, 0.0));
+    if (counts.x > 0.0) {
+        relocate(thread, restart);
+    }
+    var shift = 0.0;
+    for (var e = thread; e < params.clusters * params.quads; e += 64u) {
+        let at = (restart * params.clusters + e / params.quads) * columns;
+        let weight = sums[at + params.quads].x;
+        var center = mean[e % params.quads];
+        if (weight > 0.0) {
+            center = sums[at + e % params.quads] / weight;
+        }
+        let difference = center - centers[restart * params.clusters * params.quads + e];
+        shift += dot(difference, difference);
+        centers[restart * params.clusters * params.quads + e] = center;
+    }
+    let total_shift = tree_sum(thread, 1u, vec4<f32>(shift, 0.0, 0.0, 0.0)).x;
+    if (thread == 0u) {
+        let iterations = state.iterations + 1u;
+        var finished = select(0u, 3u, iterations >= params.iterations);
+        if (counts.y == 0.0) {
+            finished = 1u;
+        } else if (total_shift <= params.tolerance) {
+            finished = 2u;
+        }
+        states[restart] = RestartState(finished, iterations, counts.y, total_shift);
+    }
+}

@@ -1,0 +1,124 @@
+// k-means++, what a candidate is worth: with D²_i = the squared distance of row i to the nearest centre chosen so far,
+//     potential[r, t, chunk] = Σ w_i min(D²_i, |x_i − candidate_t|²)   over the rows of the chunk
+// Step 0 has no candidates yet: its potential is Σ w_i. Step s judges the candidates for centre s − 1.
+//
+// rows        [rows, 4 · quads]
+// weights     [rows]
+// picks       [restarts, clusters + 1, 1 + trials]   row numbers: at centre c, the row chosen for centre c − 1, then candidates
+// closest     [restarts, rows]                       D², here lowered to the centre chosen last
+// potentials  [restarts, trials, chunks]             a chunk is the rows of one workgroup
+// rows is read as vec4; its padding holds zeros.
+//
+// One workgroup judges all candidates of a restart on ROWS · threads rows, with the chosen centre as one more column of the tile.
+// Cost: 3 · 4 quads · rows · (trials + 1) · restarts flops.
+#import dispatch
+#import tile_distances
+
+struct Params {
+    rows: u32,
+    quads: u32,
+    clusters: u32,
+    restarts: u32,
+    trials: u32,
+    step: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> rows: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> weights: array<f32>;
+@group(0) @binding(3) var<storage, read> picks: array<u32>;
+@group(0) @binding(4) var<storage, read_write> closest: array<f32>;
+@group(0) @binding(5) var<storage, read_write> potentials: array<f32>;
+
+var<private> picks_at: u32;
+var<private> first_column: u32;
+var<workgroup> thread_sums: array<f32, THREADS * $(COLUMNS)u>;
+
+fn row_quad(at: u32) -> vec4<f32> {
+    return rows[at];
+}
+
+fn other_quad(at: u32) -> vec4<f32> {
+    return rows[at];
+}
+
+// Column 0 is the centre chosen last; at step 1 there is none, and the first candidate stands in.
+fn other_row(column: u32) -> u32 {
+    let wanted = min(first_column + column, params.trials);
+    return picks[picks_at + select(wanted, 1u, wanted == 0u && params.step < 2u)];
+}
+
+fn term(difference: vec4<f32>) -> f32 {
+    return dot(difference, difference);
+}
+
+@compute @workgroup_size(THREADS)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) grid: vec3<u32>,
+    @builtin(local_invocation_index) thread: u32,
+) {
+    let chunks = (params.rows + THREADS * $(ROWS)u - 1u) / (THREADS * $(ROWS)u);
+    let line = linear_workgroup(workgroup, grid);
+    let restart = line / chunks;
+    let chunk = line % chunks;
+    if (restart >= params.restarts) {
+        return;
+    }
+    let first_row = (chunk * THREADS + thread) * $(ROWS)u;
+    #for r in 0..ROWS
+    var weight_$r = 0.0;
+    var closest_$r = 3.4028234e38;
+    if (first_row + $(r)u < params.rows) {
+        weight_$r = weights[first_row + $(r)u];
+        if (params.step > 1u) {
+            closest_$r = closest[restart * params.rows + first_row + $(r)u];
+        }
+    }
+    #end
+    if (params.step > 0u) {
+        picks_at = (restart * (params.clusters + 1u) + params.step - 1u) * (params.trials + 1u);
+    }
+    for (first_column = 0u; first_column <= params.trials; first_column += $(COLUMNS)u) {
+        if (params.step > 0u) {
+            let tile = tile_distances(thread, first_row, params.rows - 1u, params.quads);
+            if (params.step > 1u && first_column == 0u) {
+                #for r in 0..ROWS
+                closest_$r = min(closest_$r, tile.of_$(r)_0);
+                #end
+            }
+            #for c in 0..COLUMNS
+            var sum_$c = 0.0;
+            #for r in 0..ROWS
+            sum_$c += weight_$r * min(closest_$r, tile.of_$(r)_$c);
+            #end
+            thread_sums[$(c)u * THREADS + thread] = sum_$c;
+            #end
+        } else {
+            #for c in 0..COLUMNS
+            var sum_$c = 0.0;
+            #for r in 0..ROWS
+            sum_$c += weight_$r;
+            #end
+            thread_sums[$(c)u * THREADS + thread] = sum_$c;
+            #end
+        }
+        workgroupBarrier();
+        for (var i = thread; i < $(COLUMNS)u; i += THREADS) {
+            let column = first_column + i;
+            if (column > 0u && column <= params.trials) {
+                var total = 0.0;
+                for (var other = 0u; other < THREADS; other++) {
+                    total += thread_sums[i * THREADS + other];
+                }
+                potentials[(restart * params.trials + column - 1u) * chunks + chunk] = total;
+            }
+        }
+        workgroupBarrier();
+    }
+    #for r in 0..ROWS
+    if (first_row + $(r)u < params.rows) {
+        closest[restart * params.rows + first_row + $(r)u] = closest_$r;
+    }
+    #end
+}

@@ -1,0 +1,49 @@
+// k-means, second half of the update:  sums[r, e] = Σ_chunk partials[r, chunk, e]
+//
+// partials  [restarts, chunks, entries]   vec4
+// states    [restarts]                    a restart that has finished is left alone, unless finished_too is 1
+// sums      [restarts, entries]           vec4; an entry is one vec4 column of one cluster
+//
+// One thread adds one entry over all chunks: 32 at a time, and then those sums, so that a run stays short.
+// Cost: one addition and one load a partial.
+#import dispatch
+#import restart_state
+
+struct Params {
+    restarts: u32,
+    chunks: u32,
+    entries: u32,
+    finished_too: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> partials: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> states: array<RestartState>;
+@group(0) @binding(3) var<storage, read_write> sums: array<vec4<f32>>;
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) grid: vec3<u32>,
+    @builtin(local_invocation_index) thread: u32,
+) {
+    let index = linear_workgroup(workgroup, grid) * 64u + thread;
+    let restart = index / params.entries;
+    if (restart >= params.restarts) {
+        return;
+    }
+    if (states[restart].finished != 0u && params.finished_too == 0u) {
+        return;
+    }
+    let base = restart * params.chunks * params.entries + index % params.entries;
+    var total = vec4<f32>();
+    for (var first = 0u; first < params.chunks; first += 32u) {
+        var run = vec4<f32>();
+        let end = min(first + 32u, params.chunks);
+        for (var chunk = first; chunk < end; chunk++) {
+            run += partials[base + chunk * params.entries];
+        }
+        total += run;
+    }
+    sums[index] = total;
+}

@@ -1,0 +1,14 @@
+// Where one restart of k-means stands.
+struct RestartState {
+    // 0 while it goes on; 1 when no label changed, 2 when the centres moved less than the tolerance, 3 at the iteration limit.
+    finished: u32,
+    // Lloyd iterations so far.
+    iterations: u32,
+    // Rows whose label the last iteration changed.
+    changed: f32,
+    // Σ_j |shift of centre j|² of the last iteration.
+    shift: f32,
+}
+
+// Set in a label that differs from the label before.
+const CHANGED = 0x80000000u;

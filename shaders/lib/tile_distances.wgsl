@@ -1,0 +1,83 @@
+// Distances between $ROWS rows of a thread and $COLUMNS others that the whole workgroup shares, by the subtraction form, which
+// does not cancel as |a|² − 2a·b + |b|² does. The kernel that imports this defines
+//     fn row_quad(at: u32) -> vec4<f32>          four numbers of the thread's own rows, at a position counted in vec4
+//     fn other_quad(at: u32) -> vec4<f32>        the same of the others
+//     fn other_row(column: u32) -> u32           which row of the others stands in a column of the tile
+//     fn term(difference: vec4<f32>) -> f32      what four differences add to a distance
+// With BROADCAST a workgroup is one subgroup, whose lanes load the others together and broadcast them; without, the others
+// pass through workgroup memory, DEPTH vec4 of each at a time.
+#if BROADCAST
+const THREADS = $(LANES)u;
+#end
+#if BROADCAST == 0
+const THREADS = 64u;
+const SHARED_QUADS = $(COLUMNS * DEPTH)u;
+var<workgroup> shared_quads: array<vec4<f32>, SHARED_QUADS>;
+#end
+
+struct TileDistances {
+    #for r in 0..ROWS
+    #for c in 0..COLUMNS
+    of_$(r)_$c: f32,
+    #end
+    #end
+}
+
+// Every thread of the workgroup must call it. `first_row` is the thread's first row, and no row past `last_row` is read.
+fn tile_distances(thread: u32, first_row: u32, last_row: u32, quads: u32) -> TileDistances {
+    #for r in 0..ROWS
+    let row_at_$r = min(first_row + $(r)u, last_row) * quads;
+    #for c in 0..COLUMNS
+    var of_$(r)_$c = 0.0;
+    #end
+    #end
+    #if BROADCAST
+    #for v in 0..(COLUMNS + LANES - 1) / LANES
+    let mine_at_$v = other_row(min($(v * LANES)u + thread, $(COLUMNS - 1)u)) * quads;
+    #end
+    for (var q = 0u; q < quads; q++) {
+        #for v in 0..(COLUMNS + LANES - 1) / LANES
+        let mine_$v = other_quad(mine_at_$v + q);
+        #end
+        #for r in 0..ROWS
+        let row_$r = row_quad(row_at_$r + q);
+        #end
+        #for c in 0..COLUMNS
+        let other_$c = subgroupBroadcast(mine_$(c / LANES), $(c % LANES)u);
+        #for r in 0..ROWS
+        of_$(r)_$c += term(row_$r - other_$c);
+        #end
+        #end
+    }
+    #end
+    #if BROADCAST == 0
+    for (var first = 0u; first < quads; first += $(DEPTH)u) {
+        let depth = min($(DEPTH)u, quads - first);
+        // The threads may still read the tile before.
+        workgroupBarrier();
+        for (var i = thread; i < SHARED_QUADS; i += THREADS) {
+            let at = other_row(i / $(DEPTH)u) * quads + first + min(i % $(DEPTH)u, depth - 1u);
+            shared_quads[i] = other_quad(at);
+        }
+        workgroupBarrier();
+        for (var q = 0u; q < depth; q++) {
+            #for r in 0..ROWS
+            let row_$r = row_quad(row_at_$r + first + q);
+            #end
+            #for c in 0..COLUMNS
+            let other_$c = shared_quads[$(c * DEPTH)u + q];
+            #for r in 0..ROWS
+            of_$(r)_$c += term(row_$r - other_$c);
+            #end
+            #end
+        }
+    }
+    #end
+    var tile: TileDistances;
+    #for r in 0..ROWS
+    #for c in 0..COLUMNS
+    tile.of_$(r)_$c = of_$(r)_$c;
+    #end
+    #end
+    return tile;
+}

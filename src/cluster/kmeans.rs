@@ -1,0 +1,228 @@
+//! k-means on the GPU, as scikit-learn defines it: greedy k-means++, Lloyd's iterations, restarts that run together.
+
+use super::ClusterError;
+use super::kmeans_plan::{Tensors, finish, inertia, lloyd, restart_bytes, seeding};
+use super::rows::Rows;
+use crate::gpu::{Gpu, GpuError};
+use crate::kernels::{KmeansAssign, KmeansShape, RestartState};
+use crate::scheduler::{Program, View};
+
+/// Iterations between two looks at whether every restart has finished: looking waits for the GPU.
+const ITERATIONS_A_LOOK: u32 = 4;
+
+/// Bytes that the restarts of one batch may take together.
+const BATCH_BYTES: u64 = 256 << 20;
+
+/// Predicted seconds of one dispatch over the restarts of a batch, at most: a driver gives up on one that takes too long.
+const DISPATCH_SECONDS: f64 = 0.5;
+
+/// Settings of k-means.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KMeans {
+    /// Clusters.
+    pub k: usize,
+    /// Restarts, of which the one with the lowest inertia is kept; 1 where `initial` is given.
+    pub n_init: u32,
+    /// Seed of the restarts.
+    pub seed: u64,
+    /// A restart ends when the squared shifts of its centres add up to no more than this times the mean of the columns'
+    /// variances (scikit-learn's `tol`; its default is 1e-4).
+    pub tolerance: f64,
+    /// The most Lloyd iterations of a restart (scikit-learn's `max_iter`; its default is 300).
+    pub iterations: u32,
+    /// Centres to start from, `[k, columns]` row-major, instead of k-means++.
+    pub initial: Option<Vec<f32>>,
+}
+
+/// The best restart.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KMeansFit {
+    /// Cluster of each row, `[rows]`, in `0..k`.
+    pub labels: Vec<u32>,
+    /// `[k, columns]` row-major.
+    pub centers: Vec<f32>,
+    /// Σ of the squared distances of all rows to their centres.
+    pub inertia: f64,
+    /// Lloyd iterations it took.
+    pub iterations: u32,
+    /// Which restart it is, from 0.
+    pub restart: u32,
+}
+
+impl KMeans {
+    /// Clusters `[n, d]` row-major values.
+    ///
+    /// An iteration assigns every row to its nearest centre (the lowest of equals), gives an empty cluster the row
+    /// farthest from its centre, and moves the centres to the means. It ends when no label changes, or by `tolerance`,
+    /// or by `iterations`; the labels returned are those of the final centres. Of equal inertias the first restart is
+    /// kept. The same call on the same adapter gives the same bytes, however many restarts fit in memory at once.
+    ///
+    /// # Errors
+    /// Settings or values that make no sense, `k` above the number of distinct rows, data that do not fit the adapter,
+    /// or whatever the device reports.
+    pub fn fit(&self, gpu: &Gpu, rows: &[f32], n: usize, d: usize) -> Result<KMeansFit, ClusterError> {
+        self.fit_weighted(gpu, rows, &vec![1.0; n], n, d)
+    }
+
+    /// As [`KMeans::fit`], with row i counted `weights[i]` times: distinct rows with their counts cluster as all rows do.
+    ///
+    /// # Errors
+    /// As [`KMeans::fit`], and weights that do not fit the rows.
+    pub fn fit_weighted(&self, gpu: &Gpu, rows: &[f32], weights: &[f32], n: usize, d: usize) -> Result<KMeansFit, ClusterError> {
+        let rows = Rows::new("row", rows, n, d)?;
+        check_weights(weights, n)?;
+        let initial = self.check(&rows, weights)?;
+        let target = gpu.target();
+        let whole = KmeansShape {
+            rows: rows.count as u32,
+            columns: rows.padded as u32,
+            clusters: self.k as u32,
+            restarts: if initial.is_some() { 1 } else { self.n_init },
+        };
+        let together = restarts_together(gpu, whole)?;
+        let (mean, variance) = rows.mean_and_variance(weights);
+        let tolerance = (self.tolerance * variance) as f32;
+
+        let mut best: Option<KMeansFit> = None;
+        let mut first = 0;
+        while first < whole.restarts {
+            let shape = KmeansShape { restarts: together.min(whole.restarts - first), ..whole };
+            let (plan, tensors) = lloyd(shape, target, self.iterations, tolerance);
+            let program = Program::new(gpu, &plan, &[])?;
+            program.write(gpu, tensors.rows, bytemuck::cast_slice(&rows.values));
+            program.write(gpu, tensors.weights, bytemuck::cast_slice(weights));
+            program.write(gpu, tensors.mean, bytemuck::cast_slice(&mean));
+            match &initial {
+                Some(centers) => program.write(gpu, tensors.centers, bytemuck::cast_slice(&centers.values)),
+                None => tensors.share(gpu, &seeding(shape, target, self.seed, first), &program)?.run(gpu)?,
+            }
+            let batch = Batch { gpu, shape, tensors, program };
+            batch.iterate()?;
+            batch.keep_best(&mut best, first, d)?;
+            first += shape.restarts;
+        }
+        best.ok_or(ClusterError::Setting { name: "n_init", value: "0".into(), expected: "at least 1" })
+    }
+
+    /// Checks the settings against the rows; returns the initial centres, padded.
+    fn check(&self, rows: &Rows, weights: &[f32]) -> Result<Option<Rows>, ClusterError> {
+        let setting = |name, value: String, expected| Err(ClusterError::Setting { name, value, expected });
+        if self.k == 0 {
+            return setting("k", self.k.to_string(), "at least 1");
+        }
+        if self.n_init == 0 {
+            return setting("n_init", self.n_init.to_string(), "at least 1");
+        }
+        if self.iterations == 0 {
+            return setting("the limit of iterations", self.iterations.to_string(), "at least 1");
+        }
+        if !(self.tolerance >= 0.0 && self.tolerance.is_finite()) {
+            return setting("the tolerance", self.tolerance.to_string(), "a number of at least 0");
+        }
+        let distinct = rows.distinct(weights, self.k);
+        if self.k > distinct {
+            return Err(ClusterError::TooManyClusters { k: self.k, distinct, rows: rows.count });
+        }
+        let Some(initial) = &self.initial else { return Ok(None) };
+        if initial.len() != self.k * rows.columns {
+            return Err(ClusterError::InitialShape { found: initial.len(), k: self.k, columns: rows.columns });
+        }
+        Rows::new("initial centre", initial, self.k, rows.columns).map(Some)
+    }
+}
+
+fn check_weights(weights: &[f32], rows: usize) -> Result<(), ClusterError> {
+    let wrong = |problem| Err(ClusterError::Weights { rows, problem });
+    if weights.len() != rows {
+        return wrong(format!("there are {}", weights.len()));
+    }
+    // NaN is not within any range.
+    if let Some(at) = weights.iter().position(|weight| !(0.0..=1e15).contains(weight)) {
+        return wrong(format!("weight {at} is {}", weights[at]));
+    }
+    if weights.iter().all(|weight| *weight == 0.0) {
+        return wrong("all are 0".to_string());
+    }
+    Ok(())
+}
+
+/// How many restarts fit on the adapter at once.
+fn restarts_together(gpu: &Gpu, shape: KmeansShape) -> Result<u32, ClusterError> {
+    let limit = gpu.limits().max_storage_buffer_binding_size.min(gpu.limits().max_buffer_size);
+    let each = restart_bytes(shape, gpu.target());
+    let data = [("the data", 4 * u64::from(shape.rows) * u64::from(shape.columns))];
+    if let Some((what, bytes)) = each.iter().chain(&data).find(|(_, bytes)| *bytes > limit) {
+        return Err(ClusterError::TooLarge { what, bytes: *bytes, limit });
+    }
+    let largest = each.iter().map(|(_, bytes)| *bytes).max().unwrap_or(1);
+    let total: u64 = each.iter().map(|(_, bytes)| *bytes).sum();
+    let seconds = gpu.predicted_seconds(KmeansAssign::cost(KmeansShape { restarts: 1, ..shape }));
+    let in_time = (DISPATCH_SECONDS / seconds) as u64;
+    let together = (limit / largest.max(1)).min(BATCH_BYTES / total.max(1)).min(in_time).clamp(1, u64::from(shape.restarts));
+    Ok(together as u32)
+}
+
+/// Restarts that run together, with their centres in place.
+struct Batch<'a> {
+    gpu: &'a Gpu,
+    shape: KmeansShape,
+    tensors: Tensors,
+    program: Program,
+}
+
+impl Batch<'_> {
+    /// Iterates until every restart has finished.
+    fn iterate(&self) -> Result<(), ClusterError> {
+        loop {
+            for _ in 0..ITERATIONS_A_LOOK {
+                self.program.run(self.gpu)?;
+            }
+            if self.states()?.iter().all(|state| state.finished != 0) {
+                return Ok(());
+            }
+        }
+    }
+
+    fn states(&self) -> Result<Vec<RestartState>, GpuError> {
+        self.read(self.tensors.states, 0, self.shape.restarts as usize)
+    }
+
+    /// Elements `first..first + count` of a tensor.
+    fn read<T: bytemuck::Pod>(&self, view: View, first: usize, count: usize) -> Result<Vec<T>, GpuError> {
+        let size = size_of::<T>();
+        match self.program.buffer(view.tensor) {
+            Some(buffer) => self.gpu.read(buffer, (first * size) as u64, (count * size) as u64),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Labels every row by the final centres, and puts the restart with the lowest inertia in the place of a worse `best`.
+    fn keep_best(&self, best: &mut Option<KMeansFit>, first: u32, columns: usize) -> Result<(), ClusterError> {
+        let shape = self.shape;
+        let plan = finish(shape, self.gpu.target());
+        self.tensors.share(self.gpu, &plan, &self.program)?.run(self.gpu)?;
+        let [n, k, padded] = [shape.rows, shape.clusters, shape.columns].map(|size| size as usize);
+        let sums: Vec<f32> = self.read(self.tensors.sums, 0, 4 * (shape.restarts * shape.sum_entries()) as usize)?;
+        let states = self.states()?;
+        let inertias = sums.chunks_exact(k * (padded + 4)).map(|sums| inertia(sums, padded));
+        let mut chosen = None;
+        for (restart, inertia) in inertias.enumerate() {
+            let lowest = chosen.map_or(best.as_ref().map_or(f64::INFINITY, |best| best.inertia), |(_, lowest)| lowest);
+            if inertia < lowest {
+                chosen = Some((restart, inertia));
+            }
+        }
+        let Some((restart, inertia)) = chosen else { return Ok(()) };
+        let labels: Vec<u32> = self.read(self.tensors.labels, restart * n, n)?;
+        let centers: Vec<f32> = self.read(self.tensors.centers, restart * k * padded, k * padded)?;
+        *best = Some(KMeansFit {
+            // Bit 31 says that the label changed.
+            labels: labels.iter().map(|label| label & 0x7fff_ffff).collect(),
+            centers: centers.chunks_exact(padded).flat_map(|center| &center[..columns]).copied().collect(),
+            inertia,
+            iterations: states[restart].iterations,
+            restart: first + restart as u32,
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,85 @@
+//! Rows as kernels take them: checked, padded to a multiple of four columns, and which of them are alike.
+
+use std::collections::HashSet;
+
+use super::ClusterError;
+use crate::kernels::padded_channels;
+
+/// Beyond this the square of a difference, added up over columns, could leave the range of f32.
+const LARGEST: f32 = 1e15;
+
+/// `[count, padded]` row-major numbers; the padding holds zeros, and no zero has a sign.
+#[derive(Debug)]
+pub(super) struct Rows {
+    pub values: Vec<f32>,
+    pub count: usize,
+    pub columns: usize,
+    pub padded: usize,
+}
+
+impl Rows {
+    /// Checks `[count, columns]` values and pads them; `what` names a row in errors.
+    pub fn new(what: &'static str, values: &[f32], count: usize, columns: usize) -> Result<Rows, ClusterError> {
+        if count == 0 || columns == 0 {
+            return Err(ClusterError::Empty { rows: count, columns });
+        }
+        if count.checked_mul(columns) != Some(values.len()) {
+            return Err(ClusterError::Shape { found: values.len(), rows: count, columns });
+        }
+        // NaN is not within any range.
+        if let Some(at) = values.iter().position(|value| !(-LARGEST..=LARGEST).contains(value)) {
+            return Err(ClusterError::NotFinite { what, row: at / columns, column: at % columns, value: values[at] });
+        }
+        let limit = u64::from(u32::MAX);
+        let bytes = 4 * (count as u64).saturating_mul(columns as u64 + 3);
+        if bytes > limit {
+            return Err(ClusterError::TooLarge { what: "the data", bytes, limit });
+        }
+        let padded = padded_channels(columns as u32) as usize;
+        let mut rows = Rows { values: vec![0.0; count * padded], count, columns, padded };
+        for (row, source) in rows.values.chunks_exact_mut(padded).zip(values.chunks_exact(columns)) {
+            // Adding zero turns −0 into 0, so that equal rows have equal bits.
+            row.iter_mut().zip(source).for_each(|(to, from)| *to = from + 0.0);
+        }
+        Ok(rows)
+    }
+
+    /// The padded row `index`.
+    pub fn row(&self, index: usize) -> &[f32] {
+        &self.values[index * self.padded..(index + 1) * self.padded]
+    }
+
+    /// The bits of row `index`: equal for equal rows.
+    pub fn bits(&self, index: usize) -> &[u32] {
+        bytemuck::cast_slice(self.row(index))
+    }
+
+    /// How many distinct rows with a weight there are, counted up to `enough`.
+    pub fn distinct(&self, weights: &[f32], enough: usize) -> usize {
+        let mut seen = HashSet::new();
+        for index in (0..self.count).filter(|index| weights[*index] > 0.0) {
+            if seen.len() >= enough {
+                break;
+            }
+            seen.insert(self.bits(index));
+        }
+        seen.len()
+    }
+
+    /// Mean of each column, padding included, and the mean of the columns' variances, every row counted `weight` times.
+    pub fn mean_and_variance(&self, weights: &[f32]) -> (Vec<f32>, f64) {
+        let total: f64 = weights.iter().map(|weight| f64::from(*weight)).sum();
+        let average = |value: &dyn Fn(usize, f64) -> f64| {
+            let mut sums = vec![0.0; self.padded];
+            for (row, weight) in self.values.chunks_exact(self.padded).zip(weights) {
+                for (column, (sum, entry)) in sums.iter_mut().zip(row).enumerate() {
+                    *sum += f64::from(*weight) * value(column, f64::from(*entry));
+                }
+            }
+            sums.iter().map(|sum| sum / total).collect::<Vec<f64>>()
+        };
+        let mean = average(&|_, entry| entry);
+        let variance = average(&|column, entry| (entry - mean[column]).powi(2));
+        (mean.iter().map(|value| *value as f32).collect(), variance.iter().sum::<f64>() / self.columns as f64)
+    }
+}

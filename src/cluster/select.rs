@@ -1,0 +1,122 @@
+//! What goes into a clustering: columns of a table by name, and centres to start from.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use super::ClusterError;
+use crate::data::{AttributeTable, DataError, attributes};
+
+/// The columns `names` of a table, in that order, or all of them where `names` is empty: `[images, names]` values
+/// row-major, and the names.
+///
+/// # Errors
+/// An attribute that the table does not have, with the nearest that it has, or one named twice.
+pub fn select_columns(table: &AttributeTable, names: &[String]) -> Result<(Vec<f32>, Vec<String>), ClusterError> {
+    if names.is_empty() {
+        return Ok((table.values.clone(), table.attributes.clone()));
+    }
+    let columns = attributes::resolve(names, &table.attributes)?;
+    let mut seen = HashSet::new();
+    if let Some(twice) = columns.iter().find(|column| !seen.insert(**column)) {
+        return Err(ClusterError::SelectedTwice { name: table.attributes[*twice].clone() });
+    }
+    let rows = table.values.chunks_exact(table.attributes.len());
+    let values = rows.flat_map(|row| columns.iter().map(|column| row[*column])).collect();
+    Ok((values, names.to_vec()))
+}
+
+/// Centres from a CSV file: `k` lines of `columns` numbers, after a header line without any number or without a header;
+/// `[k, columns]` row-major.
+///
+/// # Errors
+/// The file cannot be read, or names the line that is not as it should be.
+pub fn read_centers(path: &Path, k: usize, columns: usize) -> Result<Vec<f32>, ClusterError> {
+    let unreadable = |source| ClusterError::from(DataError::Read { path: path.to_path_buf(), source });
+    let wrong = |line, problem| ClusterError::InitialFile { path: path.to_path_buf(), line, problem, k, columns };
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).trim(csv::Trim::All).from_reader(file);
+    let mut centers: Vec<f32> = Vec::new();
+    let mut lines = 0;
+    let mut last_line = 1;
+    for (index, record) in reader.records().enumerate() {
+        let record = record.map_err(|error| {
+            let line = error.position().map_or(last_line, csv::Position::line);
+            match error.into_kind() {
+                csv::ErrorKind::Io(source) => unreadable(source),
+                csv::ErrorKind::Utf8 { .. } => wrong(line, "it is not text in UTF-8".to_string()),
+                other => wrong(line, format!("it is not CSV ({other:?})")),
+            }
+        })?;
+        last_line = record.position().map_or(last_line, csv::Position::line);
+        let numbers: Vec<Option<f32>> = record.iter().map(|field| field.parse().ok()).collect();
+        if index == 0 && numbers.iter().all(Option::is_none) {
+            continue;
+        }
+        lines += 1;
+        if lines > k {
+            return Err(wrong(last_line, format!("there are more than {k} centres")));
+        }
+        if numbers.len() != columns {
+            return Err(wrong(last_line, format!("{} numbers", numbers.len())));
+        }
+        for (number, field) in numbers.into_iter().zip(&record) {
+            let number = number.filter(|number| number.is_finite());
+            centers.push(number.ok_or_else(|| wrong(last_line, format!("'{field}' is not a finite number")))?);
+        }
+    }
+    if lines < k {
+        return Err(wrong(last_line, format!("the file ends after {lines} centres")));
+    }
+    Ok(centers)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn columns_come_in_the_order_asked_for() {
+        let table = AttributeTable {
+            images: ["a", "b"].map(String::from).to_vec(),
+            attributes: ["Male", "Smiling", "Young"].map(String::from).to_vec(),
+            values: vec![0.0, 1.0, 2.0, 3.0, 4.0, 5.0],
+        };
+        let select = |names: &[&str]| select_columns(&table, &names.iter().map(|name| name.to_string()).collect::<Vec<_>>());
+        assert_eq!(select(&[]).unwrap().0, table.values);
+        assert_eq!(select(&["Young", "Male"]).unwrap().0, [2.0, 0.0, 5.0, 3.0]);
+        assert!(select(&["Smilling"]).unwrap_err().to_string().contains("Smiling"));
+        assert!(select(&["Male", "Male"]).unwrap_err().to_string().contains("twice"));
+    }
+
+    #[test]
+    fn centres_are_read_with_or_without_a_header() {
+        // (contents, what the error must say; empty where it must be read)
+        for (text, message) in [
+            ("1,2\n3,4\n", ""),
+            ("Male, Young\n 1, 2\n3,4", ""),
+            ("1,2\n", "ends after 1"),
+            ("", "ends after 0"),
+            ("1,2\n3,4\n5,6\n", "line 3: there are more than 2"),
+            ("1,2\n3\n", "line 2: 1 numbers"),
+            ("1,x\n3,4\n", "line 1: 'x' is not"),
+            ("1,2\n3,inf\n", "line 2: 'inf' is not"),
+            ("1,2\n3,NaN\n", "line 2: 'NaN' is not"),
+        ] {
+            let mut file = tempfile::NamedTempFile::new().unwrap();
+            file.write_all(text.as_bytes()).unwrap();
+            match read_centers(file.path(), 2, 2) {
+                Ok(centers) => assert!(message.is_empty() && centers == [1.0, 2.0, 3.0, 4.0], "{text:?}"),
+                Err(error) => {
+                    let found = error.to_string();
+                    assert!(!message.is_empty() && found.contains(message), "{text:?}: {found}");
+                }
+            }
+        }
+        assert!(matches!(read_centers(Path::new("/nowhere/centres.csv"), 2, 2), Err(ClusterError::Data(_))));
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(b"1,\xff\n").unwrap();
+        assert!(read_centers(file.path(), 2, 2).unwrap_err().to_string().contains("UTF-8"));
+    }
+}

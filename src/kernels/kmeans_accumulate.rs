@@ -1,0 +1,78 @@
+//! k-means: sums of the rows of each cluster, chunk by chunk.
+
+use super::{Cost, Encoding, Kernel, KmeansShape, Variant, params, read, read_write};
+use crate::scheduler::{Step, View};
+
+params! {
+    /// `Params` of `shaders/cluster/kmeans_accumulate.wgsl`.
+    struct KmeansAccumulateParams {
+        rows: u32,
+        quads: u32,
+        clusters: u32,
+        restarts: u32,
+        chunks: u32,
+        chunk_rows: u32,
+        finished_too: u32,
+    }
+}
+
+/// A thread owns one vec4 column of one chunk of rows.
+pub static KMEANS_ACCUMULATE: Kernel = Kernel {
+    name: "kmeans_accumulate",
+    group: "cluster",
+    source: include_str!("../../shaders/cluster/kmeans_accumulate.wgsl"),
+    params: KmeansAccumulateParams::FIELDS,
+    bindings: &[read("rows"), read("weights"), read("labels"), read("distances"), read("states"), read_write("partials")],
+    variants: &[Variant { name: "default", constants: &[], subgroup: false }],
+    overrides: &[],
+};
+
+/// Per chunk and cluster: Σ w x, Σ w, Σ w · distance and the number of changed labels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct KmeansAccumulate {
+    /// Sizes.
+    pub shape: KmeansShape,
+    /// Rows of a chunk.
+    pub chunk_rows: u32,
+    /// Whether restarts that have finished take part.
+    pub finished_too: bool,
+}
+
+impl KmeansAccumulate {
+    /// Rows of a chunk that suit `clusters`: enough that clearing and reducing the sums costs little beside adding the rows,
+    /// few enough that a plain f32 sum over a chunk is good.
+    pub fn chunk_rows(clusters: u32) -> u32 {
+        clusters.saturating_mul(4).next_power_of_two().clamp(256, 4096)
+    }
+
+    /// Number of chunks.
+    pub fn chunks(self) -> u32 {
+        self.shape.rows.div_ceil(self.chunk_rows)
+    }
+
+    /// The dispatch over rows, weights, labels, distances and states; writes partials.
+    pub fn step(self, label: &str, views: [View; 6]) -> Step {
+        let KmeansShape { rows, clusters, restarts, .. } = self.shape;
+        let (quads, chunks) = (self.shape.quads(), self.chunks());
+        let (n, r, c, q) = (u64::from(rows), u64::from(restarts), u64::from(chunks), u64::from(quads) + 1);
+        Encoding {
+            kernel: &KMEANS_ACCUMULATE,
+            variant: &KMEANS_ACCUMULATE.variants[0],
+            lanes: None,
+            overrides: Vec::new(),
+            params: KmeansAccumulateParams {
+                rows,
+                quads,
+                clusters,
+                restarts,
+                chunks,
+                chunk_rows: self.chunk_rows,
+                finished_too: u32::from(self.finished_too),
+            },
+            bindings: &views,
+            workgroups: (r * c * q).div_ceil(64),
+            cost: Cost { flops: 8 * q * n * r, bytes: r * (16 * q * (n + c * u64::from(clusters)) + 12 * n) },
+        }
+        .step(label)
+    }
+}

@@ -1,0 +1,93 @@
+//! k-means: the nearest centre of every row.
+
+use super::distance_tile::{distance_variants, workgroup_rows};
+use super::{Cost, Encoding, Kernel, Variant, params, read, read_write};
+use crate::scheduler::{Step, View};
+
+params! {
+    /// `Params` of `shaders/cluster/kmeans_assign.wgsl`.
+    struct KmeansAssignParams {
+        rows: u32,
+        quads: u32,
+        clusters: u32,
+        restarts: u32,
+        finished_too: u32,
+    }
+}
+
+/// A workgroup holds some rows and passes the centres by them.
+pub static KMEANS_ASSIGN: Kernel = Kernel {
+    name: "kmeans_assign",
+    group: "cluster",
+    source: include_str!("../../shaders/cluster/kmeans_assign.wgsl"),
+    params: KmeansAssignParams::FIELDS,
+    bindings: &[read("rows"), read("centers"), read("states"), read_write("labels"), read_write("distances")],
+    variants: distance_variants![
+        ("subgroup 4x16", 4 x 16, subgroup),
+        ("subgroup 4x8", 4 x 8, subgroup),
+        ("subgroup 4x4", 4 x 4, subgroup),
+        ("workgroup 4x16", 4 x 16, workgroup),
+        ("workgroup 4x8", 4 x 8, workgroup),
+        ("workgroup 4x4", 4 x 4, workgroup),
+    ],
+    overrides: &[],
+};
+
+/// Sizes that every kernel of k-means shares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct KmeansShape {
+    /// Rows of the data.
+    pub rows: u32,
+    /// Columns, a multiple of four.
+    pub columns: u32,
+    /// Clusters, k.
+    pub clusters: u32,
+    /// Restarts that run together.
+    pub restarts: u32,
+}
+
+impl KmeansShape {
+    /// vec4 in a row.
+    pub(super) fn quads(self) -> u32 {
+        self.columns / 4
+    }
+
+    /// vec4 in what `kmeans_accumulate` sums for a restart: a row and its tail for each cluster.
+    pub fn sum_entries(self) -> u32 {
+        self.clusters * (self.quads() + 1)
+    }
+}
+
+/// The nearest centre of every row, for every restart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct KmeansAssign {
+    /// Sizes.
+    pub shape: KmeansShape,
+    /// Whether restarts that have finished take part: for the labels of the final centres.
+    pub finished_too: bool,
+}
+
+impl KmeansAssign {
+    /// Work of the dispatch.
+    pub fn cost(shape: KmeansShape) -> Cost {
+        let [n, d, k, r] = [shape.rows, shape.columns, shape.clusters, shape.restarts].map(u64::from);
+        Cost { flops: 3 * d * n * k * r, bytes: r * (4 * d * (n + k) + 12 * n) }
+    }
+
+    /// The dispatch over rows, centers and states; writes labels and distances.
+    pub fn step(self, label: &str, variant: &'static Variant, lanes: Option<u32>, views: [View; 5]) -> Step {
+        let KmeansShape { rows, clusters, restarts, .. } = self.shape;
+        let quads = self.shape.quads();
+        Encoding {
+            kernel: &KMEANS_ASSIGN,
+            variant,
+            lanes,
+            overrides: Vec::new(),
+            params: KmeansAssignParams { rows, quads, clusters, restarts, finished_too: u32::from(self.finished_too) },
+            bindings: &views,
+            workgroups: u64::from(restarts) * u64::from(rows.div_ceil(workgroup_rows(variant, lanes))),
+            cost: Self::cost(self.shape),
+        }
+        .step(label)
+    }
+}

@@ -1,0 +1,79 @@
+//! k-means++: the best candidate for one centre, and the candidates for the next.
+
+use super::{Cost, Encoding, Kernel, KmeansPotential, KmeansShape, Variant, params, read, read_write};
+use crate::scheduler::{Step, View};
+
+params! {
+    /// `Params` of `shaders/cluster/kmeans_candidates.wgsl`.
+    struct KmeansCandidatesParams {
+        rows: u32,
+        quads: u32,
+        clusters: u32,
+        restarts: u32,
+        trials: u32,
+        step: u32,
+        chunks: u32,
+        chunk_rows: u32,
+        first_restart: u32,
+        seed_low: u32,
+        seed_high: u32,
+    }
+}
+
+/// A workgroup draws one candidate of one restart.
+pub static KMEANS_CANDIDATES: Kernel = Kernel {
+    name: "kmeans_candidates",
+    group: "cluster",
+    source: include_str!("../../shaders/cluster/kmeans_candidates.wgsl"),
+    params: KmeansCandidatesParams::FIELDS,
+    bindings: &[read("rows"), read("weights"), read("closest"), read("potentials"), read_write("picks"), read_write("centers")],
+    variants: &[Variant { name: "default", constants: &[], subgroup: false }],
+    overrides: &[],
+};
+
+/// One step of k-means++: keeps the best candidate for centre `step` − 1 and draws those for centre `step`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct KmeansCandidates {
+    /// The step that gave the potentials.
+    pub potential: KmeansPotential,
+    /// Rows of a chunk in the potentials, at most 256.
+    pub chunk_rows: u32,
+    /// Number of the first restart, for the random numbers.
+    pub first_restart: u32,
+    /// Seed of the random numbers.
+    pub seed: u64,
+}
+
+impl KmeansCandidates {
+    /// The dispatch over rows, weights, closest and potentials; changes picks and centers.
+    pub fn step(self, label: &str, views: [View; 6]) -> Step {
+        let KmeansPotential { shape, trials, step } = self.potential;
+        let KmeansShape { rows, clusters, restarts, .. } = shape;
+        let (quads, chunks) = (shape.quads(), rows.div_ceil(self.chunk_rows));
+        let (r, t, c, q) = (u64::from(restarts), u64::from(trials), u64::from(chunks), u64::from(quads));
+        let chunk = u64::from(self.chunk_rows);
+        Encoding {
+            kernel: &KMEANS_CANDIDATES,
+            variant: &KMEANS_CANDIDATES.variants[0],
+            lanes: None,
+            overrides: Vec::new(),
+            params: KmeansCandidatesParams {
+                rows,
+                quads,
+                clusters,
+                restarts,
+                trials,
+                step,
+                chunks,
+                chunk_rows: self.chunk_rows,
+                first_restart: self.first_restart,
+                seed_low: self.seed as u32,
+                seed_high: (self.seed >> 32) as u32,
+            },
+            bindings: &views,
+            workgroups: r * t,
+            cost: Cost { flops: r * t * (t * c + 12 * chunk * q), bytes: r * (4 * t * c + 16 * chunk * q) },
+        }
+        .step(label)
+    }
+}

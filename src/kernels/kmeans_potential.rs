@@ -1,0 +1,78 @@
+//! k-means++: what the candidates for a centre are worth.
+
+use super::distance_tile::{distance_variants, workgroup_rows};
+use super::{Cost, Encoding, Kernel, KmeansShape, Variant, params, read, read_write};
+use crate::scheduler::{Step, View};
+
+params! {
+    /// `Params` of `shaders/cluster/kmeans_potential.wgsl`.
+    struct KmeansPotentialParams {
+        rows: u32,
+        quads: u32,
+        clusters: u32,
+        restarts: u32,
+        trials: u32,
+        step: u32,
+    }
+}
+
+/// A workgroup judges all candidates of one restart on one chunk of rows.
+pub static KMEANS_POTENTIAL: Kernel = Kernel {
+    name: "kmeans_potential",
+    group: "cluster",
+    source: include_str!("../../shaders/cluster/kmeans_potential.wgsl"),
+    params: KmeansPotentialParams::FIELDS,
+    bindings: &[read("rows"), read("weights"), read("picks"), read_write("closest"), read_write("potentials")],
+    variants: distance_variants![
+        ("subgroup 4x8", 4 x 8, subgroup),
+        ("subgroup 4x6", 4 x 6, subgroup),
+        ("subgroup 4x4", 4 x 4, subgroup),
+        ("workgroup 4x8", 4 x 8, workgroup),
+        ("workgroup 4x6", 4 x 6, workgroup),
+        ("workgroup 4x4", 4 x 4, workgroup),
+    ],
+    overrides: &[],
+};
+
+/// One step of k-means++: the potential that each candidate would leave, chunk by chunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct KmeansPotential {
+    /// Sizes.
+    pub shape: KmeansShape,
+    /// Candidates for a centre.
+    pub trials: u32,
+    /// 0 sums the weights; s judges the candidates for centre s − 1.
+    pub step: u32,
+}
+
+impl KmeansPotential {
+    /// Candidates for each of `clusters` centres: 2 + ⌊ln k⌋ (Arthur and Vassilvitskii 2007, as scikit-learn has it).
+    pub fn trials(clusters: u32) -> u32 {
+        2 + f64::from(clusters.max(1)).ln() as u32
+    }
+
+    /// Rows of a chunk with a variant.
+    pub fn chunk_rows(variant: &Variant, lanes: Option<u32>) -> u32 {
+        workgroup_rows(variant, lanes)
+    }
+
+    /// The dispatch over rows, weights and picks; changes closest, writes potentials.
+    pub fn step(self, label: &str, variant: &'static Variant, lanes: Option<u32>, views: [View; 5]) -> Step {
+        let KmeansShape { rows, clusters, restarts, .. } = self.shape;
+        let (quads, trials) = (self.shape.quads(), self.trials);
+        let chunks = rows.div_ceil(workgroup_rows(variant, lanes));
+        let (n, r, c) = (u64::from(rows), u64::from(restarts), u64::from(chunks));
+        let (t, q) = (u64::from(trials), u64::from(quads));
+        Encoding {
+            kernel: &KMEANS_POTENTIAL,
+            variant,
+            lanes,
+            overrides: Vec::new(),
+            params: KmeansPotentialParams { rows, quads, clusters, restarts, trials, step: self.step },
+            bindings: &views,
+            workgroups: r * c,
+            cost: Cost { flops: 12 * q * n * (t + 1) * r, bytes: r * (16 * q * n + 12 * n + 4 * t * c) },
+        }
+        .step(label)
+    }
+}

@@ -1,0 +1,48 @@
+//! k-means: the sums of all chunks.
+
+use super::{Cost, Encoding, Kernel, KmeansAccumulate, Variant, params, read, read_write};
+use crate::scheduler::{Step, View};
+
+params! {
+    /// `Params` of `shaders/cluster/kmeans_reduce.wgsl`.
+    struct KmeansReduceParams {
+        restarts: u32,
+        chunks: u32,
+        entries: u32,
+        finished_too: u32,
+    }
+}
+
+/// A thread adds one vec4 of one cluster over all chunks.
+pub static KMEANS_REDUCE: Kernel = Kernel {
+    name: "kmeans_reduce",
+    group: "cluster",
+    source: include_str!("../../shaders/cluster/kmeans_reduce.wgsl"),
+    params: KmeansReduceParams::FIELDS,
+    bindings: &[read("partials"), read("states"), read_write("sums")],
+    variants: &[Variant { name: "default", constants: &[], subgroup: false }],
+    overrides: &[],
+};
+
+/// Adds what [`KmeansAccumulate`] left for each chunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct KmeansReduce(pub KmeansAccumulate);
+
+impl KmeansReduce {
+    /// The dispatch over partials and states; writes sums.
+    pub fn step(self, label: &str, views: [View; 3]) -> Step {
+        let (restarts, chunks, entries) = (self.0.shape.restarts, self.0.chunks(), self.0.shape.sum_entries());
+        let (r, c, e) = (u64::from(restarts), u64::from(chunks), u64::from(entries));
+        Encoding {
+            kernel: &KMEANS_REDUCE,
+            variant: &KMEANS_REDUCE.variants[0],
+            lanes: None,
+            overrides: Vec::new(),
+            params: KmeansReduceParams { restarts, chunks, entries, finished_too: u32::from(self.0.finished_too) },
+            bindings: &views,
+            workgroups: (r * e).div_ceil(64),
+            cost: Cost { flops: 4 * r * c * e, bytes: 16 * r * e * (c + 1) },
+        }
+        .step(label)
+    }
+}
