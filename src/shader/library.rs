@@ -3,6 +3,8 @@
 const SNIPPETS: &[(&str, &str)] = &[
     ("activation", include_str!("../../shaders/lib/activation.wgsl")),
     ("dispatch", include_str!("../../shaders/lib/dispatch.wgsl")),
+    ("random", include_str!("../../shaders/lib/random.wgsl")),
+    ("tree_sum", include_str!("../../shaders/lib/tree_sum.wgsl")),
 ];
 
 /// The source of a snippet, by the name that `#import` gives.
