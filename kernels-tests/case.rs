@@ -49,7 +49,7 @@ pub struct Case {
     pub purpose: Purpose,
     /// The steps; usually one.
     pub plan: Plan,
-    /// Bytes to write before the run.
+    /// Bytes to write before the run, after outputs are poisoned.
     pub inputs: Vec<(View, Vec<u8>)>,
     /// What to compare after it.
     pub outputs: Vec<Output>,
@@ -70,6 +70,19 @@ impl Case {
         let bytes: &[u8] = bytemuck::cast_slice(values);
         let view = self.plan.persistent(label, bytes.len() as u64);
         self.inputs.push((view, bytes.to_vec()));
+        view
+    }
+
+    /// An output that the kernel also reads: `before` is written where it is poisoned otherwise.
+    pub fn updated<T: bytemuck::NoUninit>(
+        &mut self,
+        label: &'static str,
+        before: &[T],
+        bounds: Bounds,
+        expected: Expected,
+    ) -> View {
+        let view = self.output(label, before.len(), bounds, expected);
+        self.inputs.push((view, bytemuck::cast_slice(before).to_vec()));
         view
     }
 

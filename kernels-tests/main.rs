@@ -29,10 +29,12 @@ fn main() {
             program.run(&gpu).unwrap();
             for output in &case.outputs {
                 let y: Vec<f32> = program.read(&gpu, output.view).unwrap();
+                let y: Vec<f64> =
+                    y.iter().map(|y| if output.integers { f64::from(y.to_bits()) } else { f64::from(*y) }).collect();
                 let expected = (output.expected)();
-                let error: f64 = y.iter().zip(&expected).map(|(y, e)| (f64::from(*y) - e).powi(2)).sum::<f64>();
-                let norm: f64 = expected.iter().map(|e| e * e).sum();
-                println!("{label}: nmse {:.2e} {}", error / norm, if error / norm < output.nmse { "ok" } else { "FAILED" });
+                let error: f64 = y.iter().zip(&expected).map(|(y, e)| (y - e).powi(2)).sum::<f64>();
+                let norm: f64 = expected.iter().map(|e| e * e).sum::<f64>().max(1e-300);
+                println!("{label}: nmse {:.2e} {}", error / norm, if error / norm <= output.nmse { "ok" } else { "FAILED" });
             }
         }
     }
