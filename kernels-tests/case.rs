@@ -7,6 +7,8 @@ use lineament::scheduler::{Plan, View};
 pub struct Context {
     /// Subgroup size, where it is known beforehand.
     pub lanes: Option<u32>,
+    /// Which cases are wanted: the tensors of benchmarks are large, so a case file makes no others.
+    pub purpose: Purpose,
 }
 
 /// What a case is for.
@@ -49,7 +51,7 @@ pub struct Case {
     pub purpose: Purpose,
     /// The steps; usually one.
     pub plan: Plan,
-    /// Bytes to write before the run, after outputs are poisoned.
+    /// Bytes to write before the run.
     pub inputs: Vec<(View, Vec<u8>)>,
     /// What to compare after it.
     pub outputs: Vec<Output>,
@@ -65,35 +67,50 @@ impl Case {
         Case { kernel, variant, name, purpose, plan, inputs: Vec::new(), outputs: Vec::new() }
     }
 
-    /// An input tensor holding `values` (`f32`, `u32` or plain bytes).
+    /// What names the case, for filters and for the line that replays it.
+    pub fn label(&self) -> String {
+        format!("{} {} {}", self.kernel, self.variant, self.name)
+    }
+
+    /// The case with its lines of workgroups folded over two dimensions, as those past 65,535 are; `None` if each is a
+    /// single workgroup.
+    pub fn folded(mut self) -> Option<Case> {
+        self.name += ", folded";
+        self.plan.fold_lines().then_some(self)
+    }
+
+    /// An input tensor holding `values` (`f32`, `u32` or plain bytes). The kernel's binding reaches into a guard band of NaN
+    /// behind it: an adapter clamps what is read beyond a binding, and so would hide it.
     pub fn input<T: bytemuck::NoUninit>(&mut self, label: &str, values: &[T]) -> View {
         let bytes: &[u8] = bytemuck::cast_slice(values);
-        let view = self.plan.persistent(label, bytes.len() as u64);
+        let view = self.plan.persistent(label, (bytes.len() as u64).next_multiple_of(4) + GUARD);
         self.inputs.push((view, bytes.to_vec()));
         view
     }
 
-    /// An output that the kernel also reads: `before` is written where it is poisoned otherwise.
+    /// An output tensor that the kernel also reads: `values` before the run.
     pub fn updated<T: bytemuck::NoUninit>(
         &mut self,
         label: &'static str,
-        before: &[T],
+        values: &[T],
         bounds: Bounds,
         expected: Expected,
     ) -> View {
-        let view = self.output(label, before.len(), bounds, expected);
-        self.inputs.push((view, bytemuck::cast_slice(before).to_vec()));
+        let bytes: &[u8] = bytemuck::cast_slice(values);
+        let view = self.output(label, bytes.len() / 4, bounds, expected);
+        self.inputs.push((view, bytes.to_vec()));
         view
     }
 
-    /// An output tensor of `elements` four-byte numbers between guard bands, poisoned before the run.
+    /// An output tensor of `elements` four-byte numbers between guard bands, poisoned before the run. The kernel's binding
+    /// reaches into the band behind it: what is written beyond a binding would be lost, and not seen.
     pub fn output(&mut self, label: &'static str, elements: usize, bounds: Bounds, expected: Expected) -> View {
         let bytes = 4 * elements as u64;
         let whole = self.plan.persistent(label, bytes.next_multiple_of(GUARD) + 2 * GUARD);
         let view = View { offset: GUARD, bytes, ..whole };
         let Bounds { nmse, max_abs, integers } = bounds;
         self.outputs.push(Output { label, view, expected, integers, nmse, max_abs });
-        view
+        View { bytes: bytes.next_multiple_of(GUARD) + GUARD, ..view }
     }
 }
 

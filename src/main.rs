@@ -1,1 +1,7 @@
-fn main() {}
+//! `lineament`: from faces to attributes, clusters and a report, on any GPU.
+
+mod cli;
+
+fn main() -> std::process::ExitCode {
+    cli::run()
+}

@@ -2,25 +2,34 @@
 
 use lineament::kernels::{ADADELTA, Adadelta};
 
+use super::by_shape;
 use crate::case::{Bounds, Case, Context, Purpose};
 use crate::random::{unit, values};
 use crate::reference::{adadelta::adadelta, widen};
 
-const KERAS: Adadelta = Adadelta { count: 0, learning_rate: 1.0, rho: 0.95, epsilon: 1e-7 };
-const PYTORCH: Adadelta = Adadelta { rho: 0.9, epsilon: 1e-6, ..KERAS };
+const fn keras(count: u32) -> Adadelta {
+    Adadelta { count, learning_rate: 1.0, rho: 0.95, epsilon: 1e-7 }
+}
 
-/// One quad, primes, tile ± 1.
-const TESTS: &[(u32, Adadelta)] = &[(4, KERAS), (28, PYTORCH), (252, KERAS), (260, KERAS)];
+/// One quad, primes, tile ± 1; the rates of Keras, PyTorch and TensorFlow 2.
+const TESTS: &[Adadelta] = &[
+    keras(4),
+    Adadelta { rho: 0.9, epsilon: 1e-6, ..keras(28) },
+    keras(252),
+    Adadelta { learning_rate: 0.001, ..keras(260) },
+    keras(1028),
+];
+const BENCHMARKS: &[Adadelta] = &[keras(1280 * 1536)];
 
-pub fn cases(_: Context) -> Vec<Case> {
-    let tests = TESTS.iter().map(|(count, rates)| case(Adadelta { count: *count, ..*rates }, Purpose::Test));
-    tests.chain([case(Adadelta { count: 1280 * 1536, ..KERAS }, Purpose::Benchmark)]).collect()
+pub fn cases(context: Context) -> Vec<Case> {
+    by_shape(context, TESTS, BENCHMARKS, case)
 }
 
 fn case(rates: Adadelta, purpose: Purpose) -> Case {
-    let name = format!("{} rho {} epsilon {}", rates.count, rates.rho, rates.epsilon);
+    let Adadelta { count, learning_rate, rho, epsilon } = rates;
+    let name = format!("{count} learning rate {learning_rate} rho {rho} epsilon {epsilon}");
     let mut case = Case::new(ADADELTA.name, "default", name, purpose);
-    let count = rates.count as usize;
+    let count = count as usize;
     let mut g = values(24, 0, count);
     g[1] = 0.0;
     let average = |tensor| (0..count as u64).map(|i| 0.01 * unit(24, tensor, i)).collect::<Vec<f32>>();

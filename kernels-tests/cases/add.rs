@@ -2,16 +2,17 @@
 
 use lineament::kernels::{ADD, Add};
 
+use super::by_shape;
 use crate::case::{Bounds, Case, Context, Purpose};
 use crate::random::values;
 use crate::reference::{add::add, widen};
 
 /// (rows, channels): one, primes, tile ± 1.
 const TESTS: &[(u32, u32)] = &[(1, 4), (7, 36), (63, 4), (5, 52)];
+const BENCHMARKS: &[(u32, u32)] = &[(8 * 56 * 56, 24)];
 
-pub fn cases(_: Context) -> Vec<Case> {
-    let tests = TESTS.iter().map(|shape| case(*shape, Purpose::Test));
-    tests.chain([case((8 * 56 * 56, 24), Purpose::Benchmark)]).collect()
+pub fn cases(context: Context) -> Vec<Case> {
+    by_shape(context, TESTS, BENCHMARKS, case)
 }
 
 fn case((rows, channels): (u32, u32), purpose: Purpose) -> Case {

@@ -2,6 +2,7 @@
 
 use lineament::kernels::{BATCH_NORM_DW, BatchNormDw};
 
+use super::by_shape;
 use crate::case::{Bounds, Case, Context, Purpose};
 use crate::random::{unit, values};
 use crate::reference::batch_norm_dw::batch_norm_dw;
@@ -12,9 +13,8 @@ const TESTS: &[(u32, u32)] = &[(1, 4), (7, 12), (15, 16), (17, 20), (1025, 4), (
 /// The head's batch, and a layer of the network at 112 × 112, batch 8.
 const BENCHMARKS: &[(u32, u32)] = &[(64, 1536), (8 * 112 * 112, 32)];
 
-pub fn cases(_: Context) -> Vec<Case> {
-    let tests = TESTS.iter().map(|shape| case(*shape, Purpose::Test));
-    tests.chain(BENCHMARKS.iter().map(|shape| case(*shape, Purpose::Benchmark))).collect()
+pub fn cases(context: Context) -> Vec<Case> {
+    by_shape(context, TESTS, BENCHMARKS, case)
 }
 
 fn case((rows, channels): (u32, u32), purpose: Purpose) -> Case {

@@ -2,6 +2,7 @@
 
 use lineament::kernels::{BATCH_NORM_DX, BatchNormDx};
 
+use super::by_shape;
 use crate::case::{Bounds, Case, Context, Purpose};
 use crate::random::{unit, values};
 use crate::reference::batch_norm_dx::batch_norm_dx;
@@ -12,9 +13,9 @@ const TESTS: &[(u32, u32)] = &[(1, 4), (7, 12), (63, 4), (13, 20), (65, 68)];
 /// The head's batch, and a layer of the network at 112 × 112, batch 8.
 const BENCHMARKS: &[(u32, u32)] = &[(64, 1536), (8 * 112 * 112, 32)];
 
-pub fn cases(_: Context) -> Vec<Case> {
-    let tests = TESTS.iter().flat_map(|shape| [true, false].map(|training| case(*shape, training, Purpose::Test)));
-    tests.chain(BENCHMARKS.iter().map(|shape| case(*shape, true, Purpose::Benchmark))).collect()
+pub fn cases(context: Context) -> Vec<Case> {
+    let mode = |training| by_shape(context, TESTS, BENCHMARKS, move |shape, purpose| case(shape, training, purpose));
+    [true, false].into_iter().flat_map(mode).collect()
 }
 
 fn case((rows, channels): (u32, u32), training: bool, purpose: Purpose) -> Case {

@@ -2,6 +2,7 @@
 
 use lineament::kernels::{BATCH_NORM_STATISTICS, BatchNormStatistics};
 
+use super::by_shape;
 use crate::case::{Bounds, Case, Context, Purpose};
 use crate::random::values;
 use crate::reference::batch_norm_statistics::{batch_norm_statistics, running};
@@ -12,15 +13,13 @@ const TESTS: &[(u32, u32, f32)] =
     &[(1, 4, 0.0), (7, 12, 0.0), (15, 16, 100.0), (17, 20, 0.0), (64, 68, 0.5), (1025, 4, 30.0), (5003, 8, 0.1)];
 
 /// The head's batch, and a layer of the network at 112 × 112, batch 8.
-const BENCHMARKS: &[(u32, u32)] = &[(64, 1536), (8 * 112 * 112, 32)];
+const BENCHMARKS: &[(u32, u32, f32)] = &[(64, 1536, 0.0), (8 * 112 * 112, 32, 0.0)];
 
-pub fn cases(_: Context) -> Vec<Case> {
-    let tests = TESTS.iter().map(|(rows, channels, offset)| case(*rows, *channels, *offset, Purpose::Test));
-    let benchmarks = BENCHMARKS.iter().map(|(rows, channels)| case(*rows, *channels, 0.0, Purpose::Benchmark));
-    tests.chain(benchmarks).collect()
+pub fn cases(context: Context) -> Vec<Case> {
+    by_shape(context, TESTS, BENCHMARKS, case)
 }
 
-fn case(rows: u32, channels: u32, offset: f32, purpose: Purpose) -> Case {
+fn case((rows, channels, offset): (u32, u32, f32), purpose: Purpose) -> Case {
     let mut case = Case::new(BATCH_NORM_STATISTICS.name, "default", format!("{rows}x{channels} + {offset}"), purpose);
     let c = channels as usize;
     let x: Vec<f32> = values(10, 0, rows as usize * c).iter().map(|x| x + offset).collect();

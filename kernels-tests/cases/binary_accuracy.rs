@@ -2,16 +2,17 @@
 
 use lineament::kernels::{BINARY_ACCURACY, BinaryAccuracy, padded_channels};
 
-use super::cosine_proximity::padded;
+use super::{by_shape, cosine_proximity::padded};
 use crate::case::{Bounds, Case, Context, Purpose};
 use crate::random::bits24;
 use crate::reference::{binary_accuracy::binary_accuracy, widen};
 
 /// (rows, attributes): one, primes, more than a workgroup's quads.
 const TESTS: &[(u32, u32)] = &[(1, 1), (7, 37), (64, 40), (131, 259)];
+const BENCHMARKS: &[(u32, u32)] = &[(64, 37)];
 
-pub fn cases(_: Context) -> Vec<Case> {
-    TESTS.iter().map(|shape| case(*shape, Purpose::Test)).chain([case((64, 37), Purpose::Benchmark)]).collect()
+pub fn cases(context: Context) -> Vec<Case> {
+    by_shape(context, TESTS, BENCHMARKS, case)
 }
 
 fn case((rows, attributes): (u32, u32), purpose: Purpose) -> Case {

@@ -2,16 +2,17 @@
 
 use lineament::kernels::{COLUMN_SUM, ColumnSum};
 
+use super::by_shape;
 use crate::case::{Bounds, Case, Context, Purpose};
 use crate::random::values;
 use crate::reference::{column_sum::column_sum, widen};
 
 /// (rows, channels): one, primes, tile ± 1, more than one run of rows.
 const TESTS: &[(u32, u32)] = &[(1, 4), (7, 12), (15, 16), (17, 20), (1025, 4), (2003, 8), (2, 132)];
+const BENCHMARKS: &[(u32, u32)] = &[(64, 1536), (8 * 112 * 112, 32)];
 
-pub fn cases(_: Context) -> Vec<Case> {
-    let tests = TESTS.iter().map(|shape| case(*shape, Purpose::Test));
-    tests.chain([case((64, 1536), Purpose::Benchmark), case((8 * 112 * 112, 32), Purpose::Benchmark)]).collect()
+pub fn cases(context: Context) -> Vec<Case> {
+    by_shape(context, TESTS, BENCHMARKS, case)
 }
 
 fn case((rows, channels): (u32, u32), purpose: Purpose) -> Case {

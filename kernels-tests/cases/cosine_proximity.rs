@@ -3,16 +3,17 @@
 
 use lineament::kernels::{COSINE_PROXIMITY, CosineProximity, padded_channels};
 
+use super::by_shape;
 use crate::case::{Bounds, Case, Context, Purpose};
 use crate::random::{bits24, unit};
 use crate::reference::cosine_proximity::{cosine_proximity, cosine_proximity_gradient};
 
 /// (batch, attributes): one, primes, more than a workgroup's quads.
 const TESTS: &[(u32, u32)] = &[(1, 1), (7, 37), (5, 40), (3, 259), (64, 37), (67, 4)];
+const BENCHMARKS: &[(u32, u32)] = &[(64, 37)];
 
-pub fn cases(_: Context) -> Vec<Case> {
-    let tests = TESTS.iter().map(|shape| case(*shape, Purpose::Test));
-    tests.chain([case((64, 37), Purpose::Benchmark)]).collect()
+pub fn cases(context: Context) -> Vec<Case> {
+    by_shape(context, TESTS, BENCHMARKS, case)
 }
 
 fn case((batch, attributes): (u32, u32), purpose: Purpose) -> Case {

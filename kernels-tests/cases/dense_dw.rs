@@ -2,6 +2,7 @@
 
 use lineament::kernels::{DenseDw, Kernel, Variant, dense_dw_variants};
 
+use super::by_shape;
 use crate::case::{Bounds, Case, Context, Purpose};
 use crate::random::values;
 use crate::reference::{dense_dw::dense_dw, widen};
@@ -13,12 +14,9 @@ const TESTS: &[(u32, u32, u32)] =
 const BENCHMARKS: &[(u32, u32, u32)] = &[(64, 1280, 1536), (64, 1536, 40)];
 
 pub fn cases(context: Context) -> Vec<Case> {
-    let mut cases = Vec::new();
-    for family in dense_dw_variants().filter(|(_, variant)| !variant.subgroup || context.lanes.is_some()) {
-        cases.extend(TESTS.iter().map(|shape| case(*shape, family, Purpose::Test, context)));
-        cases.extend(BENCHMARKS.iter().map(|shape| case(*shape, family, Purpose::Benchmark, context)));
-    }
-    cases
+    let families = dense_dw_variants().filter(|(_, variant)| !variant.subgroup || context.lanes.is_some());
+    let of_family = |family| by_shape(context, TESTS, BENCHMARKS, move |shape, purpose| case(shape, family, purpose, context));
+    families.flat_map(of_family).collect()
 }
 
 fn case(

@@ -2,16 +2,17 @@
 
 use lineament::kernels::{DROPOUT, Dropout};
 
+use super::by_shape;
 use crate::case::{Bounds, Case, Context, Purpose};
 use crate::random::{bits24, values};
 use crate::reference::{dropout::dropout, widen};
 
 /// (rows, channels, rate): one, primes, tile ± 1.
 const TESTS: &[(u32, u32, f32)] = &[(1, 4, 0.3), (7, 36, 0.3), (63, 4, 0.0), (13, 20, 0.9), (5, 52, 0.5), (65, 68, 0.5)];
+const BENCHMARKS: &[(u32, u32, f32)] = &[(64, 1536, 0.3)];
 
-pub fn cases(_: Context) -> Vec<Case> {
-    let tests = TESTS.iter().map(|shape| case(*shape, Purpose::Test));
-    tests.chain([case((64, 1536, 0.3), Purpose::Benchmark)]).collect()
+pub fn cases(context: Context) -> Vec<Case> {
+    by_shape(context, TESTS, BENCHMARKS, case)
 }
 
 fn case((rows, channels, rate): (u32, u32, f32), purpose: Purpose) -> Case {

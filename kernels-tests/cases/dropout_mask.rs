@@ -2,10 +2,11 @@
 
 use lineament::kernels::{DROPOUT_MASK, DropoutMask};
 
+use super::by_shape;
 use crate::case::{Bounds, Case, Context, Purpose};
 use crate::reference::dropout_mask::dropout_mask;
 
-/// Shapes of one, primes, tile ± 1; rates at both ends; keys at their largest.
+/// One, primes and tile ± 1; rates at both ends; keys at their largest.
 const TESTS: &[DropoutMask] = &[
     DropoutMask { rows: 1, channels: 4, rate: 0.3, seed: 1, epoch: 0, first_sample: 0 },
     DropoutMask { rows: 7, channels: 36, rate: 0.3, seed: 2, epoch: 3, first_sample: 64 },
@@ -13,10 +14,10 @@ const TESTS: &[DropoutMask] = &[
     DropoutMask { rows: 13, channels: 20, rate: 0.999, seed: u32::MAX, epoch: u32::MAX, first_sample: u32::MAX - 5 },
     DropoutMask { rows: 65, channels: 68, rate: 0.5, seed: 5, epoch: 1, first_sample: 7 },
 ];
-const BENCHMARK: DropoutMask = DropoutMask { rows: 64, channels: 1536, rate: 0.3, seed: 1, epoch: 0, first_sample: 0 };
+const BENCHMARKS: &[DropoutMask] = &[DropoutMask { rows: 64, channels: 1536, rate: 0.3, seed: 1, epoch: 0, first_sample: 0 }];
 
-pub fn cases(_: Context) -> Vec<Case> {
-    TESTS.iter().map(|shape| case(*shape, Purpose::Test)).chain([case(BENCHMARK, Purpose::Benchmark)]).collect()
+pub fn cases(context: Context) -> Vec<Case> {
+    by_shape(context, TESTS, BENCHMARKS, case)
 }
 
 fn case(shape: DropoutMask, purpose: Purpose) -> Case {

@@ -2,15 +2,17 @@
 
 use lineament::kernels::{LOSS_MEAN, LossMean};
 
+use super::by_shape;
 use crate::case::{Bounds, Case, Context, Purpose};
 use crate::random::values;
 use crate::reference::{loss_mean::loss_mean, widen};
 
 /// (count, position) in a list of five: one, primes, tile ± 1.
 const TESTS: &[(u32, u32)] = &[(1, 0), (7, 4), (63, 1), (64, 2), (65, 3), (1009, 4)];
+const BENCHMARKS: &[(u32, u32)] = &[(64, 0)];
 
-pub fn cases(_: Context) -> Vec<Case> {
-    TESTS.iter().map(|shape| case(*shape, Purpose::Test)).chain([case((64, 0), Purpose::Benchmark)]).collect()
+pub fn cases(context: Context) -> Vec<Case> {
+    by_shape(context, TESTS, BENCHMARKS, case)
 }
 
 fn case((count, position): (u32, u32), purpose: Purpose) -> Case {

@@ -12,19 +12,25 @@ mod binary_accuracy;
 mod column_sum;
 mod cosine_proximity;
 mod dense_dw;
+mod depthwise;
 mod dropout;
 mod dropout_mask;
+mod global_average_pool;
 mod loss_mean;
 mod pointwise;
+mod resize_normalise;
+mod stem;
 mod transpose;
-
-use lineament::scheduler::{Dispatch, Plan};
 
 use crate::case::{Case, Context, Purpose};
 
-/// The cases of each kernel.
-const KERNELS: &[fn(Context) -> Vec<Case>] = &[
+/// The cases of every kernel on an adapter.
+pub const ALL: &[fn(Context) -> Vec<Case>] = &[
+    resize_normalise::cases,
+    stem::cases,
+    depthwise::cases,
     pointwise::cases,
+    global_average_pool::cases,
     batch_norm_statistics::cases,
     batch_norm::cases,
     batch_norm_dw::cases,
@@ -43,34 +49,11 @@ const KERNELS: &[fn(Context) -> Vec<Case>] = &[
     adadelta::cases,
 ];
 
-/// Every case of every kernel on an adapter; the tests a second time with folded grids.
-pub fn all(context: Context) -> Vec<Case> {
-    let folded = |cases: &fn(Context) -> Vec<Case>| cases(context).into_iter().filter_map(folded);
-    KERNELS.iter().flat_map(|cases| cases(context).into_iter().chain(folded(cases))).collect()
-}
-
-/// A test whose lines of workgroups are folded over two dimensions, as they are past 65,535, and overshoot by one row.
-fn folded(mut case: Case) -> Option<Case> {
-    let line = |step: &lineament::scheduler::Step| step.dispatch.0[0] > 1 && step.dispatch.0[1] == 1;
-    if case.purpose != Purpose::Test || !case.plan.steps().iter().any(line) {
-        return None;
+/// The cases of a kernel by shape: all benchmarks, or all tests and again with their grids folded those that can be.
+fn by_shape<S: Copy>(context: Context, tests: &[S], benchmarks: &[S], case: impl Fn(S, Purpose) -> Case) -> Vec<Case> {
+    if context.purpose == Purpose::Benchmark {
+        return benchmarks.iter().map(|shape| case(*shape, Purpose::Benchmark)).collect();
     }
-    case.name += ", folded";
-    let mut plan = Plan::new(&format!("{}, folded", case.plan.label));
-    for tensor in case.plan.tensors() {
-        // The views of a case number its tensors in order, so copies in the same order fit them.
-        match tensor.residence {
-            lineament::scheduler::Residence::Persistent => plan.persistent(&tensor.label, tensor.bytes),
-            lineament::scheduler::Residence::Transient => plan.transient(&tensor.label, tensor.bytes),
-        };
-    }
-    for step in case.plan.steps() {
-        let mut step = step.clone();
-        if line(&step) {
-            step.dispatch = Dispatch([step.dispatch.0[0].div_ceil(2), 3, 1]);
-        }
-        plan.push(step);
-    }
-    case.plan = plan;
-    Some(case)
+    let tests = || tests.iter().map(|shape| case(*shape, Purpose::Test));
+    tests().chain(tests().filter_map(Case::folded)).collect()
 }

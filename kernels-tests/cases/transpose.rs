@@ -2,16 +2,17 @@
 
 use lineament::kernels::{TRANSPOSE, Transpose};
 
+use super::by_shape;
 use crate::case::{Bounds, Case, Context, Purpose};
 use crate::random::values;
 use crate::reference::{transpose::transpose, widen};
 
 /// (rows, columns): one block, odd numbers of blocks, a single row or column of them.
 const TESTS: &[(u32, u32)] = &[(4, 4), (12, 20), (4, 260), (252, 4), (28, 36), (68, 132)];
+const BENCHMARKS: &[(u32, u32)] = &[(1536, 40), (1280, 1536)];
 
-pub fn cases(_: Context) -> Vec<Case> {
-    let tests = TESTS.iter().map(|shape| case(*shape, Purpose::Test));
-    tests.chain([case((1536, 40), Purpose::Benchmark), case((1280, 1536), Purpose::Benchmark)]).collect()
+pub fn cases(context: Context) -> Vec<Case> {
+    by_shape(context, TESTS, BENCHMARKS, case)
 }
 
 fn case((rows, columns): (u32, u32), purpose: Purpose) -> Case {

@@ -12,12 +12,16 @@ pub mod binary_accuracy;
 pub mod column_sum;
 pub mod cosine_proximity;
 pub mod dense_dw;
+pub mod depthwise;
 pub mod dropout;
 pub mod dropout_mask;
 #[cfg(test)]
 pub mod finite_difference;
+pub mod global_average_pool;
 pub mod loss_mean;
 pub mod pointwise;
+pub mod resize_normalise;
+pub mod stem;
 pub mod transpose;
 
 /// The same numbers in double precision.

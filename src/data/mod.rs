@@ -1,1 +1,22 @@
 //! Reading what users bring: images, label lists and attribute tables.
+
+pub mod atomic;
+pub mod attributes;
+pub mod celeba;
+pub mod dataset;
+pub mod decode;
+pub mod error;
+pub mod folder;
+pub mod labels;
+pub mod prefetch;
+pub mod table;
+mod text;
+mod whole_png;
+
+pub use atomic::write_atomically;
+pub use celeba::open_celeba;
+pub use dataset::{Dataset, Partition};
+pub use decode::{DecodeError, Rgb8Image, decode};
+pub use error::DataError;
+pub use prefetch::{Prefetch, decode_ahead};
+pub use table::AttributeTable;

@@ -53,7 +53,7 @@ fn instance(backends: Backends) -> wgpu::Instance {
 }
 
 fn backends(name: Option<&str>) -> Result<Backends, GpuError> {
-    let Some(name) = name else { return Ok(Backends::VULKAN | Backends::METAL | Backends::DX12 | Backends::GL) };
+    let Some(name) = name else { return Ok(Backends::PRIMARY) };
     match name.to_ascii_lowercase().as_str() {
         "vulkan" => Ok(Backends::VULKAN),
         "metal" => Ok(Backends::METAL),
@@ -78,10 +78,18 @@ fn rank(info: &wgpu::AdapterInfo) -> (u8, u8) {
     (kind, u8::from(info.backend == wgpu::Backend::Gl))
 }
 
-fn enumerate(backend: Option<&str>) -> Result<Vec<wgpu::Adapter>, GpuError> {
-    let backends = backends(backend)?;
+fn of_backends(backends: Backends) -> Vec<wgpu::Adapter> {
     let mut adapters = pollster::block_on(instance(backends).enumerate_adapters(backends));
     adapters.retain(|adapter| adapter.get_info().backend != wgpu::Backend::Noop);
+    adapters
+}
+
+/// Adapters, best first. GL is asked only by name or where there is nothing else: it shows the same devices again.
+fn enumerate(backend: Option<&str>) -> Result<Vec<wgpu::Adapter>, GpuError> {
+    let mut adapters = of_backends(backends(backend)?);
+    if adapters.is_empty() && backend.is_none() {
+        adapters = of_backends(Backends::GL);
+    }
     adapters.sort_by_key(|adapter| rank(&adapter.get_info()));
     Ok(adapters)
 }

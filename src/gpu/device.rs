@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::GpuError;
 use super::adapter::{self, AdapterReport, AdapterRequest};
 use super::pipeline::Cache;
-use crate::kernels::Cost;
+use crate::kernels::{Cost, Target};
 
 /// An open GPU: device, queue, limits and compiled pipelines.
 pub struct Gpu {
@@ -84,6 +84,11 @@ impl Gpu {
     /// The subgroup size, where it is known beforehand: kernels of the subgroup family need that.
     pub fn lanes(&self) -> Option<u32> {
         self.report.subgroup_size.filter(|[smallest, largest]| smallest == largest && *smallest >= 4).map(|[size, _]| size)
+    }
+
+    /// What the shipped choice of variants depends on.
+    pub fn target(&self) -> Target {
+        Target { software: self.is_software(), lanes: self.lanes() }
     }
 
     /// A cautious guess of how long a dispatch takes, in seconds, to keep submissions short.

@@ -7,3 +7,6 @@ mod submit;
 pub use arena::{Arena, Slot};
 pub use plan::{Dispatch, Plan, PlanError, Residence, Step, Tensor, TensorId, View};
 pub use submit::{Program, StepTime};
+
+#[cfg(test)]
+mod tests;

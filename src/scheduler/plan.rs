@@ -161,6 +161,19 @@ impl Plan {
         }
     }
 
+    /// Folds every line of several workgroups over two dimensions, overshooting by a row, and says whether there was any:
+    /// how folding is put to the test on small shapes.
+    pub fn fold_lines(&mut self) -> bool {
+        let mut found = false;
+        for step in &mut self.steps {
+            if let Dispatch([width @ 2.., 1, 1]) = step.dispatch {
+                step.dispatch = Dispatch([width.div_ceil(2), 3, 1]);
+                found = true;
+            }
+        }
+        found
+    }
+
     /// The steps in order.
     pub fn steps(&self) -> &[Step] {
         &self.steps
@@ -196,18 +209,15 @@ impl Plan {
     /// Checks bindings and grids against an adapter's limits.
     ///
     /// # Errors
-    /// [`PlanError`] names the step and the tensor with what it needs and what the adapter takes.
+    /// [`PlanError`] names the step with the largest binding, or a grid, that does not fit: what it needs and what the
+    /// adapter takes.
     pub fn check(&self, binding_bytes: u64, workgroups: u32) -> Result<(), PlanError> {
+        let bindings = self.steps.iter().flat_map(|step| step.bindings.iter().map(move |view| (step, view)));
+        if let Some((step, view)) = bindings.max_by_key(|(_, view)| view.bytes).filter(|(_, view)| view.bytes > binding_bytes) {
+            let tensor = self.tensors[view.tensor.0].label.clone();
+            return Err(PlanError::BindingTooLarge { step: step.label.clone(), tensor, bytes: view.bytes, limit: binding_bytes });
+        }
         for step in &self.steps {
-            if let Some(view) = step.bindings.iter().find(|view| view.bytes > binding_bytes) {
-                let tensor = self.tensors[view.tensor.0].label.clone();
-                return Err(PlanError::BindingTooLarge {
-                    step: step.label.clone(),
-                    tensor,
-                    bytes: view.bytes,
-                    limit: binding_bytes,
-                });
-            }
             if let Some(found) = step.dispatch.0.into_iter().find(|count| *count > workgroups) {
                 return Err(PlanError::GridTooLarge { step: step.label.clone(), found, limit: workgroups });
             }

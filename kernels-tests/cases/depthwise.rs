@@ -1,0 +1,76 @@
+//! Depthwise 3×3 convolution at both strides, with both paddings, in every tile shape.
+
+use lineament::kernels::{Activation, DEPTHWISE, Depthwise, Padding, Variant};
+
+use crate::case::{Bounds, Case, Context, Purpose};
+use crate::random::values;
+use crate::reference::depthwise::depthwise;
+
+/// (batch, height, width, channels, activation): one pixel, primes, and tile ± 1 of the tiles 4 × 7, 7 × 7 and 2 × 4 at both strides.
+const TESTS: &[(u32, u32, u32, u32, Activation)] = &[
+    (1, 1, 1, 4, Activation::None),
+    (2, 2, 3, 8, Activation::None),
+    (1, 3, 5, 20, Activation::Relu),
+    (1, 5, 8, 12, Activation::None),
+    (3, 7, 7, 4, Activation::Relu6),
+    (1, 9, 15, 16, Activation::None),
+    (1, 13, 11, 28, Activation::Relu6),
+    (2, 14, 16, 32, Activation::None),
+];
+
+/// The model's layers at 224 × 224, batch 8: (size, channels, stride).
+const BENCHMARKS: &[(u32, u32, u32)] = &[
+    (112, 32, 1),
+    (112, 96, 2),
+    (56, 144, 1),
+    (56, 144, 2),
+    (28, 192, 1),
+    (28, 192, 2),
+    (14, 384, 1),
+    (14, 576, 2),
+    (7, 960, 1),
+];
+
+pub fn cases(context: Context) -> Vec<Case> {
+    let mut shapes = Vec::new();
+    match context.purpose {
+        Purpose::Test => {
+            for &(batch, height, width, channels, activation) in TESTS {
+                for padding in [Padding::TensorflowSame, Padding::Symmetric] {
+                    let size = [height, width];
+                    shapes.extend([1, 2].map(|stride| Depthwise { batch, size, channels, stride, padding, activation }));
+                }
+            }
+        }
+        Purpose::Benchmark => shapes.extend(BENCHMARKS.iter().map(|&(size, channels, stride)| Depthwise {
+            batch: 8,
+            size: [size, size],
+            channels,
+            stride,
+            padding: Padding::TensorflowSame,
+            activation: Activation::Relu6,
+        })),
+    }
+    let fitting = |variant: &'static Variant| {
+        let shapes = shapes.iter().filter(|shape| shape.stride == variant.constant("STRIDE"));
+        shapes.map(move |shape| (variant, *shape)).collect::<Vec<_>>()
+    };
+    DEPTHWISE.variants.iter().flat_map(fitting).map(|(variant, shape)| case(shape, variant, context.purpose)).collect()
+}
+
+fn case(shape: Depthwise, variant: &'static Variant, purpose: Purpose) -> Case {
+    let Depthwise { batch, size: [height, width], channels, padding, activation, .. } = shape;
+    let name = format!("{batch}x{height}x{width}x{channels} {padding:?} {activation:?}");
+    let mut case = Case::new(DEPTHWISE.name, variant.name, name, purpose);
+    let [out_height, out_width] = shape.out_size();
+    let x = values(2, 0, (batch * height * width * channels) as usize);
+    let w = values(2, 1, 9 * channels as usize);
+    // Scaled so that ReLU6 meets both its knees.
+    let bias: Vec<f32> = values(2, 2, channels as usize).iter().map(|value| 6.0 * value).collect();
+    let views = [case.input("x", &x), case.input("w", &w), case.input("bias", &bias)];
+    let outputs = (batch * out_height * out_width * channels) as usize;
+    let expected = move || depthwise(shape, [&x, &w, &bias]);
+    let y = case.output("y", outputs, Bounds::float(1e-11, 1e-5), Box::new(expected));
+    case.plan.push(shape.step(DEPTHWISE.name, variant, views, y));
+    case
+}

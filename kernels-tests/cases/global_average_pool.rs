@@ -1,0 +1,32 @@
+//! Global average pooling.
+
+use lineament::kernels::{GLOBAL_AVERAGE_POOL, GlobalAveragePool};
+
+use crate::case::{Bounds, Case, Context, Purpose};
+use crate::random::values;
+use crate::reference::global_average_pool::global_average_pool;
+
+/// (batch, positions, channels): one, primes, and 64 channel quads ± 1.
+const TESTS: &[(u32, u32, u32)] = &[(1, 1, 4), (3, 49, 8), (2, 7, 252), (1, 11, 260), (5, 25, 1280), (2, 3136, 20)];
+
+/// (batch, positions, channels): the model's at 224 × 224 and at 128 × 128.
+const BENCHMARKS: &[(u32, u32, u32)] = &[(8, 49, 1280), (64, 16, 1280)];
+
+pub fn cases(context: Context) -> Vec<Case> {
+    let shapes = if context.purpose == Purpose::Test { TESTS } else { BENCHMARKS };
+    let shapes = shapes.iter().map(|&(batch, positions, channels)| GlobalAveragePool { batch, positions, channels });
+    shapes.map(|shape| case(shape, context.purpose)).collect()
+}
+
+fn case(shape: GlobalAveragePool, purpose: Purpose) -> Case {
+    let GlobalAveragePool { batch, positions, channels } = shape;
+    let name = format!("{batch}x{positions}x{channels}");
+    let mut case = Case::new(GLOBAL_AVERAGE_POOL.name, GLOBAL_AVERAGE_POOL.variants[0].name, name, purpose);
+    // Away from zero: the mean of many symmetric values would be small beside them, and so would an error in it.
+    let x: Vec<f32> = values(4, 0, (batch * positions * channels) as usize).iter().map(|value| value + 0.5).collect();
+    let view = case.input("x", &x);
+    let expected = move || global_average_pool(shape, &x);
+    let y = case.output("y", (batch * channels) as usize, Bounds::float(1e-11, 1e-5), Box::new(expected));
+    case.plan.push(shape.step(GLOBAL_AVERAGE_POOL.name, view, y));
+    case
+}

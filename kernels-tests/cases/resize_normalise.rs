@@ -1,0 +1,66 @@
+//! Resizing and normalising batches of 8-bit images of several sizes.
+
+use lineament::kernels::{ImageRecord, Interpolation, RESIZE_NORMALISE, ResizeNormalise};
+
+use crate::case::{Bounds, Case, Context, Purpose};
+use crate::random::bits24;
+use crate::reference::resize_normalise::{Picture, resize_normalise};
+
+/// (output size, (rows, columns) of each image): one pixel, primes, up, down, the same, and several sizes in one batch.
+const TESTS: &[(u32, &[[usize; 2]])] = &[
+    (1, &[[1, 1]]),
+    (7, &[[1, 1], [1, 5], [3, 1]]),
+    (8, &[[8, 8]]),
+    (13, &[[2, 3], [31, 17], [13, 13], [5, 41]]),
+    (32, &[[31, 33], [64, 16]]),
+    (50, &[[7, 11]]),
+];
+
+/// Past 65,535 workgroups, so that the line of workgroups is folded, and small enough to be tested.
+const FOLDED: (u32, &[[usize; 2]]) = (2049, &[[1, 2]]);
+
+/// Faces of CelebA, and a larger photograph.
+const BENCHMARKS: &[(u32, &[[usize; 2]])] = &[(224, &[[218, 178]; 8]), (224, &[[1200, 1600]])];
+
+pub fn cases(context: Context) -> Vec<Case> {
+    let shapes = if context.purpose == Purpose::Test { TESTS } else { BENCHMARKS };
+    let both = |shape: (u32, &'static [[usize; 2]])| {
+        [Interpolation::Nearest, Interpolation::Bilinear].map(|interpolation| case(shape, interpolation, context.purpose))
+    };
+    let mut cases: Vec<Case> = shapes.iter().copied().flat_map(both).collect();
+    if context.purpose == Purpose::Test {
+        cases.push(case(FOLDED, Interpolation::Nearest, Purpose::Test));
+    }
+    cases
+}
+
+fn case((size, images): (u32, &'static [[usize; 2]]), interpolation: Interpolation, purpose: Purpose) -> Case {
+    let sizes: Vec<String> = images.iter().map(|[rows, columns]| format!("{rows}x{columns}")).collect();
+    let name = format!("{} to {size}x{size} {interpolation:?}", sizes.join(", "));
+    let mut case = Case::new(RESIZE_NORMALISE.name, RESIZE_NORMALISE.variants[0].name, name, purpose);
+    let byte = |image: usize, at: usize| bits24(5, image as u64, at as u64) as u8;
+    let picture = |(index, &size): (usize, &[usize; 2])| Picture {
+        size,
+        bytes: (0..3 * size[0] * size[1]).map(|at| byte(index, at)).collect(),
+    };
+    let pictures: Vec<Picture> = images.iter().enumerate().map(picture).collect();
+    let (mut pixels, mut records) = (Vec::new(), Vec::new());
+    for Picture { size: [rows, columns], bytes } in &pictures {
+        records.push(ImageRecord {
+            first_word: pixels.len() as u32 / 4,
+            width: *columns as u32,
+            height: *rows as u32,
+            unused: 0,
+        });
+        pixels.extend_from_slice(bytes);
+        pixels.resize(pixels.len().next_multiple_of(4), 255);
+    }
+    let (scale, shift) = ([1.0 / 127.5, 1.0 / 58.0, 1.0 / 255.0], [-1.0, -2.1, 0.25]);
+    let shape = ResizeNormalise { batch: images.len() as u32, size, scale, shift, interpolation };
+    let views = [case.input("pixels", &pixels), case.input("images", &records)];
+    let elements = images.len() * (size * size * 4) as usize;
+    let expected = move || resize_normalise(shape, &pictures);
+    let y = case.output("y", elements, Bounds::float(1e-11, 5e-5), Box::new(expected));
+    case.plan.push(shape.step(RESIZE_NORMALISE.name, views[0], views[1], y));
+    case
+}

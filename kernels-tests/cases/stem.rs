@@ -1,0 +1,60 @@
+//! Dense 3×3 convolution at both strides, with both paddings.
+
+use lineament::kernels::{Activation, Padding, STEM, Stem, Variant};
+
+use crate::case::{Bounds, Case, Context, Purpose};
+use crate::random::values;
+use crate::reference::stem::stem;
+
+/// (batch, height, width, inputs, outputs, activation): one pixel, primes, and 8 pixels × 8 outputs ± 1 pixel or quad.
+const TESTS: &[(u32, u32, u32, u32, u32, Activation)] = &[
+    (1, 1, 1, 4, 4, Activation::None),
+    (2, 2, 3, 4, 12, Activation::None),
+    (1, 5, 7, 8, 8, Activation::Relu),
+    (1, 9, 9, 4, 20, Activation::Relu6),
+    (2, 13, 17, 8, 16, Activation::None),
+    (1, 16, 15, 4, 32, Activation::Sigmoid),
+];
+
+pub fn cases(context: Context) -> Vec<Case> {
+    let mut shapes = Vec::new();
+    match context.purpose {
+        Purpose::Test => {
+            for &(batch, height, width, inputs, outputs, activation) in TESTS {
+                for (stride, padding) in [1, 2]
+                    .into_iter()
+                    .flat_map(|stride| [Padding::TensorflowSame, Padding::Symmetric].map(|padding| (stride, padding)))
+                {
+                    shapes.push(Stem { batch, size: [height, width], inputs, outputs, stride, padding, activation });
+                }
+            }
+        }
+        // The network's first layer.
+        Purpose::Benchmark => shapes.push(Stem {
+            batch: 8,
+            size: [224, 224],
+            inputs: 4,
+            outputs: 32,
+            stride: 2,
+            padding: Padding::TensorflowSame,
+            activation: Activation::Relu6,
+        }),
+    }
+    STEM.variants.iter().flat_map(|variant| shapes.iter().map(move |shape| case(*shape, variant, context.purpose))).collect()
+}
+
+fn case(shape: Stem, variant: &'static Variant, purpose: Purpose) -> Case {
+    let Stem { batch, size: [height, width], inputs, outputs, stride, padding, activation } = shape;
+    let name = format!("{batch}x{height}x{width}x{inputs} to {outputs} stride {stride} {padding:?} {activation:?}");
+    let mut case = Case::new(STEM.name, variant.name, name, purpose);
+    let [out_height, out_width] = shape.out_size();
+    let x = values(3, 0, (batch * height * width * inputs) as usize);
+    let w = values(3, 1, (9 * inputs * outputs) as usize);
+    let bias: Vec<f32> = values(3, 2, outputs as usize).iter().map(|value| 6.0 * value).collect();
+    let views = [case.input("x", &x), case.input("w", &w), case.input("bias", &bias)];
+    let elements = (batch * out_height * out_width * outputs) as usize;
+    let expected = move || stem(shape, [&x, &w, &bias]);
+    let y = case.output("y", elements, Bounds::float(1e-11, 2e-5), Box::new(expected));
+    case.plan.push(shape.step(STEM.name, variant, views, y));
+    case
+}

@@ -1,0 +1,69 @@
+//! The model against ONNX Runtime on thirteen photographs: logits, features and the class that anyone can see.
+
+use std::path::Path;
+
+use lineament::data::{Rgb8Image, decode};
+use lineament::gpu::Gpu;
+use lineament::kernels::Interpolation;
+use lineament::model::weights::WeightsFile;
+use lineament::model::{Model, Top};
+
+const PHOTOGRAPHS: &str = "kernels-tests/golden/imagenet-photos";
+
+/// (weights, suffix of the expected tensor, outputs, largest absolute difference)
+const MODELS: [(&str, &str, usize, f32); 3] = [
+    ("weights/mobilenet_v2_imagenet.safetensors", "tf.logits", 1000, 0.02),
+    ("weights/mobilenet_v2_imagenet.safetensors", "tf.feat", 1280, 0.002),
+    ("kernels-tests/golden/models/mobilenet_v2_035_imagenet.safetensors", "a035.feat", 1280, 0.002),
+];
+
+fn photographs(expected: &WeightsFile, suffix: &str) -> Vec<(String, Rgb8Image)> {
+    let names = expected.names().into_iter();
+    let stems = names.filter_map(|name| name.strip_suffix(&format!(".{suffix}")).map(String::from));
+    stems.map(|stem| (stem.clone(), decode(&Path::new(PHOTOGRAPHS).join(format!("{stem}.png"))).unwrap())).collect()
+}
+
+fn largest(values: &[f32]) -> usize {
+    (0..values.len()).max_by(|a, b| values[*a].total_cmp(&values[*b])).unwrap()
+}
+
+#[test]
+fn thirteen_photographs_agree_with_onnx_runtime() {
+    let gpu = Gpu::open(&Default::default()).expect("a GPU adapter; `tools/setup` installs a software one");
+    let expected = WeightsFile::open(&Path::new(PHOTOGRAPHS).join("expected.safetensors")).unwrap();
+    for (weights, suffix, outputs, bound) in MODELS {
+        let mut model = Model::open(Path::new(weights), None).unwrap();
+        if suffix.ends_with("feat") {
+            model.top = Top::None;
+        }
+        let photographs = photographs(&expected, suffix);
+        assert_eq!(photographs.len(), 13);
+        // A batch of five leaves the last one partly filled.
+        let mut runner = model.runner(&gpu, 5, Interpolation::Nearest);
+        for batch in photographs.chunks(5) {
+            let images: Vec<&Rgb8Image> = batch.iter().map(|(_, image)| image).collect();
+            let results = runner.run(&gpu, &images).unwrap();
+            assert_eq!(results, runner.run(&gpu, &images).unwrap(), "two runs differ");
+            for ((name, _), result) in batch.iter().zip(results.chunks_exact(outputs)) {
+                let wanted = expected.f32(&format!("{name}.{suffix}"), &[outputs]).unwrap();
+                let difference = result.iter().zip(&wanted).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+                assert!(difference <= bound, "{name}.{suffix}: differs by {difference}, bound {bound}");
+                assert_eq!(largest(result), largest(&wanted), "{name}.{suffix}: another largest value");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_batch_that_does_not_fit_is_refused_with_one_that_does() {
+    let gpu = Gpu::open(&Default::default()).expect("a GPU adapter; `tools/setup` installs a software one");
+    let model = Model::open(Path::new(MODELS[0].0), None).unwrap();
+    let image = Rgb8Image { width: 1, height: 1, pixels: vec![128; 3] };
+    // 112 × 112 × 96 activations are the largest tensor.
+    let fits = gpu.limits().max_storage_buffer_binding_size / (112 * 112 * 96 * 4);
+    if fits >= 4096 {
+        return;
+    }
+    let error = model.runner(&gpu, 4096, Interpolation::Nearest).run(&gpu, &[&image]).unwrap_err().to_string();
+    assert!(error.contains(&format!("--batch {fits}")), "{error}");
+}

@@ -1,0 +1,65 @@
+//! Running one case: everything poisoned, inputs written, run twice, outputs compared.
+
+use lineament::gpu::{Gpu, GpuError};
+use lineament::scheduler::{Program, Residence, TensorId, View};
+
+use crate::case::{Case, Output};
+use crate::compare::{self, Comparison, POISON};
+
+/// How one output of a case came out.
+pub struct OutputResult {
+    /// The output's label.
+    pub tensor: &'static str,
+    /// The errors, and what is wrong.
+    pub comparison: Comparison,
+    /// Bound of the normalised mean squared error.
+    pub nmse_bound: f64,
+    /// Bound of the largest absolute error.
+    pub max_abs_bound: f64,
+}
+
+/// Runs a case twice from poisoned memory and compares every output with its reference.
+///
+/// # Errors
+/// The plan does not fit the adapter, a shader does not compile, or the device fails.
+pub fn run_case(gpu: &Gpu, case: &Case) -> Result<Vec<OutputResult>, GpuError> {
+    let program = Program::new(gpu, &case.plan, &[])?;
+    let first = run_once(gpu, case, &program)?;
+    let second = run_once(gpu, case, &program)?;
+    let outputs = case.outputs.iter().zip(first.iter().zip(&second));
+    Ok(outputs.map(|(output, (first, second))| compare_output(output, first, second)).collect())
+}
+
+/// Everything in the tensors of the outputs, guard bands included, after a run from poisoned memory.
+fn run_once(gpu: &Gpu, case: &Case, program: &Program) -> Result<Vec<Vec<f32>>, GpuError> {
+    for (index, tensor) in case.plan.tensors().iter().enumerate() {
+        if tensor.residence == Residence::Persistent {
+            let words = vec![POISON; tensor.bytes.div_ceil(4) as usize];
+            program.write(gpu, whole(TensorId(index), tensor.bytes), bytemuck::cast_slice(&words));
+        }
+    }
+    for (view, bytes) in &case.inputs {
+        program.write(gpu, *view, bytes);
+    }
+    program.run(gpu)?;
+    let tensors = case.outputs.iter().map(|output| output.view.tensor);
+    tensors.map(|tensor| program.read(gpu, whole(tensor, case.plan.tensors()[tensor.0].bytes))).collect()
+}
+
+fn whole(tensor: TensorId, bytes: u64) -> View {
+    View { tensor, offset: 0, bytes }
+}
+
+fn compare_output(output: &Output, first: &[f32], second: &[f32]) -> OutputResult {
+    let (start, length) = ((output.view.offset / 4) as usize, (output.view.bytes / 4) as usize);
+    let found = &first[start..start + length];
+    let expected = (output.expected)();
+    let mut comparison = if output.integers {
+        compare::integers(found, &expected)
+    } else {
+        compare::floats(found, &expected, output.nmse, output.max_abs)
+    };
+    let elsewhere = || compare::guards(first, start, length).or_else(|| compare::repeatable(first, second));
+    comparison.fault = comparison.fault.or_else(elsewhere);
+    OutputResult { tensor: output.label, comparison, nmse_bound: output.nmse, max_abs_bound: output.max_abs }
+}

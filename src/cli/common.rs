@@ -1,0 +1,201 @@
+//! What several verbs share: choosing the adapter, batches of decoded images, progress, interruption, run folders.
+
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use clap::{Args, ValueEnum};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use lineament::data::{decode_ahead, prefetch::decoding_threads, write_atomically};
+use lineament::gpu::{AdapterRequest, Gpu, GpuError};
+use lineament::kernels::Interpolation;
+use lineament::model::{ImageRunner, ModelError};
+use serde_json::{Map, Value, json};
+
+/// A command that cannot be meant as it was given: exit status 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Misuse(pub String);
+
+/// Which GPU to use.
+#[derive(Args, Clone)]
+pub struct GpuArguments {
+    /// Adapter by part of its name, or by its index in `lineament devices`
+    #[arg(long, value_name = "NAME|INDEX")]
+    adapter: Option<String>,
+    /// Graphics interface: vulkan, metal, dx12 or gl
+    #[arg(long)]
+    backend: Option<String>,
+}
+
+impl GpuArguments {
+    /// Opens the adapter and says which one it is.
+    pub fn open(&self) -> Result<Gpu, GpuError> {
+        let gpu = Gpu::open(&AdapterRequest { adapter: self.adapter.clone(), backend: self.backend.clone() })?;
+        let report = gpu.report();
+        let note = if gpu.is_software() { " — a software adapter: this computes on the processor" } else { "" };
+        eprintln!("adapter: {} ({}, {}){note}", report.name, report.backend, report.kind);
+        Ok(gpu)
+    }
+
+    /// The backend asked for.
+    pub fn backend(&self) -> Option<&str> {
+        self.backend.as_deref()
+    }
+}
+
+/// How an image is brought to the network's size.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Resize {
+    /// As Keras' load_img does
+    Nearest,
+    /// Between the four nearest pixels
+    Bilinear,
+}
+
+impl From<Resize> for Interpolation {
+    fn from(resize: Resize) -> Interpolation {
+        match resize {
+            Resize::Nearest => Interpolation::Nearest,
+            Resize::Bilinear => Interpolation::Bilinear,
+        }
+    }
+}
+
+/// Images a batch where the user does not say: what a software adapter is best at, and what fills a real GPU.
+pub fn default_batch(gpu: &Gpu) -> u32 {
+    if gpu.is_software() { 8 } else { 32 }
+}
+
+/// An image that could not be used, and why.
+pub type Failure = (usize, String);
+
+/// Runs every image through the network in batches, decoded in parallel ahead of the GPU; `use_row` sees the results in
+/// order. Images that do not decode are returned, the rest is done.
+pub fn run_images(
+    gpu: &Gpu,
+    runner: &mut ImageRunner,
+    batch: u32,
+    images: &[PathBuf],
+    outputs: usize,
+    mut use_row: impl FnMut(usize, &[f32]),
+) -> Result<Vec<Failure>, ModelError> {
+    let progress = progress(images.len() as u64, "images");
+    let (mut failures, mut pending) = (Vec::new(), Vec::with_capacity(batch as usize));
+    let mut decoded = decode_ahead(images.to_vec(), decoding_threads(), 4 * batch as usize);
+    loop {
+        let next = decoded.next();
+        let last = next.is_none();
+        match next {
+            Some((index, Ok(image))) => pending.push((index, image)),
+            Some((index, Err(error))) => failures.push((index, error.to_string())),
+            None => {}
+        }
+        if pending.len() == batch as usize || (last && !pending.is_empty()) {
+            let borrowed: Vec<_> = pending.iter().map(|(_, image)| image).collect();
+            let rows = runner.run(gpu, &borrowed)?;
+            for ((index, _), row) in pending.iter().zip(rows.chunks_exact(outputs)) {
+                use_row(*index, row);
+            }
+            progress.inc(pending.len() as u64);
+            pending.clear();
+        }
+        if last {
+            progress.finish_and_clear();
+            return Ok(failures);
+        }
+    }
+}
+
+/// Names the unusable images on stderr.
+pub fn report_failures(images: &[PathBuf], failures: &[Failure]) {
+    if failures.is_empty() {
+        return;
+    }
+    eprintln!("{} of {} images could not be used:", failures.len(), images.len());
+    for (_, reason) in failures {
+        eprintln!("  {reason}");
+    }
+}
+
+/// A bar on stderr; nothing where stderr is not a terminal.
+pub fn progress(length: u64, unit: &str) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr());
+    let template = format!("{{bar:32}} {{pos}}/{{len}} {unit}  {{per_sec}}  {{eta}} left");
+    if let Ok(style) = ProgressStyle::with_template(&template) {
+        bar.set_style(style);
+    }
+    bar
+}
+
+/// Whether somebody watches stderr.
+pub fn watched() -> bool {
+    std::io::stderr().is_terminal()
+}
+
+/// A flag that Ctrl-C sets, so that long work can save what it has; a second Ctrl-C ends the program at once.
+pub fn interruption() -> Arc<AtomicBool> {
+    let flag = Arc::new(AtomicBool::new(false));
+    let set = flag.clone();
+    let installed = ctrlc::set_handler(move || {
+        if set.swap(true, Ordering::SeqCst) {
+            std::process::exit(130);
+        }
+        eprintln!("\nstopping after this step; press Ctrl-C again to stop at once");
+    });
+    if let Err(error) = installed {
+        eprintln!("note: Ctrl-C will not save the work in progress ({error})");
+    }
+    flag
+}
+
+/// Writes to a file atomically, or to stdout where no file is named.
+pub fn write_out(out: Option<&Path>, bytes: &[u8]) -> Result<(), Box<dyn std::error::Error>> {
+    match out {
+        Some(path) => write_atomically(path, |writer| writer.write_all(bytes))?,
+        None => std::io::stdout().lock().write_all(bytes)?,
+    }
+    Ok(())
+}
+
+/// Records in RUN/config.json how a verb's result was made; other verbs' records stay.
+pub fn record(
+    run: &Path,
+    verb: &str,
+    gpu: Option<&Gpu>,
+    mut details: Map<String, Value>,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let path = run.join("config.json");
+    let mut config: Map<String, Value> = match std::fs::read(&path) {
+        Ok(bytes) => {
+            serde_json::from_slice(&bytes).map_err(|error| format!("{}: {error}; remove it and run again", path.display()))?
+        }
+        Err(_) => Map::new(),
+    };
+    details.insert("command".into(), json!(command_line()));
+    if let Some(gpu) = gpu {
+        let report = gpu.report();
+        details
+            .insert("adapter".into(), json!(format!("{} ({}, {}; {})", report.name, report.backend, report.kind, report.driver)));
+    }
+    config.insert("version".into(), json!(concat!("lineament ", env!("CARGO_PKG_VERSION"))));
+    config.insert(verb.into(), Value::Object(details));
+    let mut bytes = serde_json::to_vec_pretty(&config)?;
+    bytes.push(b'\n');
+    write_atomically(&path, |writer| writer.write_all(&bytes))?;
+    Ok(())
+}
+
+/// The command as it was given, without the folder of the program; long lists of images are cut.
+pub fn command_line() -> String {
+    let mut words: Vec<String> = std::env::args().skip(1).collect();
+    words.insert(0, "lineament".into());
+    let kept = 24;
+    if words.len() > kept {
+        let cut = words.len() - kept;
+        words.truncate(kept);
+        words.push(format!("… and {cut} more"));
+    }
+    words.join(" ")
+}

@@ -1,0 +1,62 @@
+//! `lineament devices`
+
+use clap::Args;
+use lineament::gpu::{AdapterReport, list_adapters};
+
+use super::{Outcome, Verdict};
+
+/// List the adapters of this machine and what matters of them to a kernel author
+#[derive(Args)]
+pub struct Devices {
+    /// Only this graphics interface: vulkan, metal, dx12 or gl
+    #[arg(long)]
+    backend: Option<String>,
+    /// Print a JSON array instead of a table
+    #[arg(long)]
+    json: bool,
+}
+
+impl Devices {
+    pub fn run(&self) -> Verdict {
+        let adapters = list_adapters(self.backend.as_deref())?;
+        if self.json {
+            println!("{}", serde_json::to_string_pretty(&adapters)?);
+            return Ok(Outcome::Done);
+        }
+        if adapters.is_empty() {
+            return Err(Box::new(lineament::gpu::GpuError::NoAdapter));
+        }
+        let rows: Vec<[String; 10]> = adapters.iter().map(row).collect();
+        let header = ["#", "adapter", "backend", "kind", "subgroup", "f16", "timestamps", "binding", "workgroup", "driver"]
+            .map(String::from);
+        let width = |column: usize| rows.iter().chain([&header]).map(|row| row[column].chars().count()).max().unwrap_or(0);
+        let widths: Vec<usize> = (0..header.len()).map(width).collect();
+        for row in [&header].into_iter().chain(&rows) {
+            let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+            println!("{}", cells.join("  ").trim_end());
+        }
+        Ok(Outcome::Done)
+    }
+}
+
+fn row(adapter: &AdapterReport) -> [String; 10] {
+    let yes = |flag: bool| if flag { "yes" } else { "no" }.to_string();
+    let subgroup = match adapter.subgroup_size {
+        Some([smallest, largest]) if smallest == largest => smallest.to_string(),
+        Some([smallest, largest]) => format!("{smallest}–{largest}"),
+        None => "none".to_string(),
+    };
+    let memory = adapter.workgroup_memory_bytes / 1024;
+    [
+        adapter.index.to_string(),
+        adapter.name.clone(),
+        adapter.backend.clone(),
+        adapter.kind.clone(),
+        subgroup,
+        yes(adapter.shader_f16),
+        yes(adapter.timestamps),
+        format!("{} MiB", adapter.storage_binding_bytes >> 20),
+        format!("{} threads, {memory} KiB", adapter.workgroup_threads),
+        adapter.driver.clone(),
+    ]
+}

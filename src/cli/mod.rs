@@ -1,0 +1,58 @@
+//! The command line: one file a verb, no arithmetic.
+
+mod classify;
+mod common;
+mod devices;
+mod predict;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "lineament", version, about, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    Devices(devices::Devices),
+    Classify(classify::Classify),
+    Predict(predict::Predict),
+}
+
+/// How a verb ends when nothing went wrong as a whole.
+enum Outcome {
+    /// Everything was done.
+    Done,
+    /// Some inputs could not be used; they were named, the rest was done.
+    Incomplete,
+}
+
+/// What a verb returns: any room's error ends as one line on stderr.
+type Verdict = Result<Outcome, Box<dyn std::error::Error>>;
+
+/// Runs the command line; exit status 0 done, 1 failed, 2 misused.
+pub fn run() -> ExitCode {
+    let verdict = match Cli::parse().verb {
+        Verb::Devices(verb) => verb.run(),
+        Verb::Classify(verb) => verb.run(),
+        Verb::Predict(verb) => verb.run(),
+    };
+    match verdict {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::Incomplete) => ExitCode::from(1),
+        Err(error) if is_closed_pipe(error.as_ref()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(if error.is::<common::Misuse>() { 2 } else { 1 })
+        }
+    }
+}
+
+/// Whoever read our output has enough: `lineament … | head` is no failure.
+fn is_closed_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}

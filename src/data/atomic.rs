@@ -1,0 +1,137 @@
+//! Writing a file so that it is either whole or absent.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use super::error::DataError;
+
+/// Writes `path` by way of a temporary file beside it: fill, flush, fsync, rename.
+///
+/// A reader of `path` sees the old bytes or all of the new ones. When `write` or the operating system fails, the old file
+/// is untouched and the temporary one is removed. A symbolic link is followed, so that the file it names is replaced.
+///
+/// # Errors
+/// [`DataError::Write`] when the folder is missing or not writable, when `path` is a folder or a device, or when `write` fails.
+pub fn write_atomically<T>(path: &Path, write: impl FnOnce(&mut BufWriter<&mut File>) -> io::Result<T>) -> Result<T, DataError> {
+    let failed = |source: io::Error| DataError::Write { path: path.to_path_buf(), remedy: remedy(&source), source };
+    let target = target_of(path).map_err(failed)?;
+    let folder = match target.parent() {
+        Some(parent) if parent != Path::new("") => parent.to_path_buf(),
+        _ => PathBuf::from("."),
+    };
+
+    let mut temporary = temporary_file(&folder).map_err(failed)?;
+    let mut writer = BufWriter::new(temporary.as_file_mut());
+    let value = write(&mut writer).map_err(failed)?;
+    writer.flush().map_err(failed)?;
+    drop(writer);
+    temporary.as_file().sync_all().map_err(failed)?;
+    temporary.persist(&target).map_err(|refused| failed(refused.error))?;
+    sync_folder(&folder).map_err(failed)?;
+    Ok(value)
+}
+
+/// The file to replace: `path`, or what it links to. Renaming over a device or a pipe would destroy it.
+fn target_of(path: &Path) -> io::Result<PathBuf> {
+    match fs::metadata(path) {
+        Ok(found) if found.is_dir() => Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder")),
+        Ok(found) if !found.is_file() => Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file")),
+        Ok(_) => path.canonicalize(),
+        Err(absent) if absent.kind() == io::ErrorKind::NotFound => Ok(path.to_path_buf()),
+        Err(refused) => Err(refused),
+    }
+}
+
+fn remedy(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::NotFound => "create its folder first",
+        io::ErrorKind::NotADirectory => "a part of its path is a file; name another folder",
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => "choose a folder you may write to",
+        io::ErrorKind::IsADirectory | io::ErrorKind::InvalidInput => "name a file to create or replace",
+        io::ErrorKind::StorageFull => "free some space",
+        _ => "nothing was written",
+    }
+}
+
+fn temporary_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".lineament-").suffix(".partial");
+    // The temporary file becomes the result, so it gets the permissions any new file would, less the umask.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(folder)
+}
+
+/// Makes the rename itself survive a power cut. Windows has no such call and needs none.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) {
+        File::open(folder)?.sync_all()?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entries(folder: &Path) -> usize {
+        fs::read_dir(folder).unwrap().count()
+    }
+
+    #[test]
+    fn replaces_the_whole_file_and_leaves_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("it's \"here\" & <there>.csv");
+        for text in ["a long first version", "short"] {
+            write_atomically(&path, |writer| writer.write_all(text.as_bytes())).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), text);
+        }
+        assert_eq!(entries(folder.path()), 1);
+    }
+
+    #[test]
+    fn a_failure_half_way_keeps_the_old_file_and_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("table.csv");
+        fs::write(&path, "old").unwrap();
+        let failed = write_atomically(&path, |writer| {
+            writer.write_all(b"new, but not all of it")?;
+            Err::<(), _>(io::Error::other("the GPU went away"))
+        });
+        assert!(failed.unwrap_err().to_string().contains("the GPU went away"));
+        assert_eq!(fs::read_to_string(&path).unwrap(), "old");
+        assert_eq!(entries(folder.path()), 1);
+    }
+
+    #[test]
+    fn says_what_to_do_about_a_path_that_cannot_be_written() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("file"), "").unwrap();
+        let cases = [
+            ("missing/table.csv", "create its folder first"),
+            ("file/table.csv", "name another folder"),
+            ("", "name a file to create or replace"),
+        ];
+        for (name, advice) in cases {
+            let message = write_atomically(&folder.path().join(name), |_| Ok(())).unwrap_err().to_string();
+            assert!(message.contains(advice), "{name}: {message}");
+        }
+        assert_eq!(entries(folder.path()), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn refuses_a_device_and_follows_a_link() {
+        let refused = write_atomically(Path::new("/dev/null"), |_| Ok(())).unwrap_err();
+        assert!(refused.to_string().contains("not a regular file"));
+
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("file"), folder.path().join("link"));
+        fs::write(&file, "old").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        write_atomically(&link, |writer| writer.write_all(b"new")).unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(fs::read_to_string(&file).unwrap(), "new");
+    }
+}

@@ -1,0 +1,144 @@
+//! The names of facial attributes: CelebA's forty, the paper's thirty-seven and the ten it clusters by.
+
+use super::error::DataError;
+
+/// CelebA's 40 attributes in the order of its `list_attr_celeba.txt`.
+pub const CELEBA_ATTRIBUTES: [&str; 40] = [
+    "5_o_Clock_Shadow",
+    "Arched_Eyebrows",
+    "Attractive",
+    "Bags_Under_Eyes",
+    "Bald",
+    "Bangs",
+    "Big_Lips",
+    "Big_Nose",
+    "Black_Hair",
+    "Blond_Hair",
+    "Blurry",
+    "Brown_Hair",
+    "Bushy_Eyebrows",
+    "Chubby",
+    "Double_Chin",
+    "Eyeglasses",
+    "Goatee",
+    "Gray_Hair",
+    "Heavy_Makeup",
+    "High_Cheekbones",
+    "Male",
+    "Mouth_Slightly_Open",
+    "Mustache",
+    "Narrow_Eyes",
+    "No_Beard",
+    "Oval_Face",
+    "Pale_Skin",
+    "Pointy_Nose",
+    "Receding_Hairline",
+    "Rosy_Cheeks",
+    "Sideburns",
+    "Smiling",
+    "Straight_Hair",
+    "Wavy_Hair",
+    "Wearing_Earrings",
+    "Wearing_Hat",
+    "Wearing_Lipstick",
+    "Wearing_Necklace",
+    "Wearing_Necktie",
+    "Young",
+];
+
+/// The three of [`CELEBA_ATTRIBUTES`] that the paper leaves out as subjective or about the photograph.
+pub const DROPPED_ATTRIBUTES: [&str; 3] = ["Attractive", "Blurry", "Pale_Skin"];
+
+/// The ten attributes the paper's script clusters by, in its order.
+pub const CHOSEN_ATTRIBUTES: [&str; 10] = [
+    "Wearing_Lipstick",
+    "Smiling",
+    "No_Beard",
+    "Heavy_Makeup",
+    "Bald",
+    "Male",
+    "Young",
+    "Eyeglasses",
+    "Blond_Hair",
+    "Wearing_Hat",
+];
+
+/// The 37 attributes of the paper's model: CelebA's, in its order, without [`DROPPED_ATTRIBUTES`].
+pub fn paper_attributes() -> Vec<&'static str> {
+    CELEBA_ATTRIBUTES.into_iter().filter(|name| !DROPPED_ATTRIBUTES.contains(name)).collect()
+}
+
+/// The position in `known` of each of `names`.
+///
+/// # Errors
+/// [`DataError::UnknownAttribute`] for the first name that is not known, with the nearest known one suggested.
+pub fn resolve(names: &[impl AsRef<str>], known: &[impl AsRef<str>]) -> Result<Vec<usize>, DataError> {
+    names.iter().map(|name| position(name.as_ref(), known)).collect()
+}
+
+fn position(name: &str, known: &[impl AsRef<str>]) -> Result<usize, DataError> {
+    known.iter().position(|candidate| candidate.as_ref() == name).ok_or_else(|| DataError::UnknownAttribute {
+        name: name.to_owned(),
+        suggestion: match nearest(name, known) {
+            Some(candidate) => format!("did you mean '{candidate}'?"),
+            None => format!("the known ones are {}", joined(known)),
+        },
+    })
+}
+
+/// The known name most like `name`, if any is like it at all, letter case and `-`, `_`, space being equal.
+pub fn nearest<'a>(name: &str, known: &'a [impl AsRef<str>]) -> Option<&'a str> {
+    const LIKE: f64 = 0.7;
+    let plain = |text: &str| text.to_lowercase().replace(['-', ' '], "_");
+    let wanted = plain(name);
+    known
+        .iter()
+        .map(|candidate| (strsim::jaro_winkler(&wanted, &plain(candidate.as_ref())), candidate.as_ref()))
+        .max_by(|left, right| left.0.total_cmp(&right.0))
+        .filter(|(likeness, _)| *likeness >= LIKE)
+        .map(|(_, candidate)| candidate)
+}
+
+fn joined(names: &[impl AsRef<str>]) -> String {
+    names.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_paper_uses_37_of_40_and_clusters_by_ten_of_those() {
+        let paper = paper_attributes();
+        assert_eq!(paper.len(), 37);
+        assert!(CELEBA_ATTRIBUTES.is_sorted());
+        assert_eq!(resolve(&CHOSEN_ATTRIBUTES, &paper).unwrap().len(), 10);
+    }
+
+    #[test]
+    fn the_order_agrees_with_the_list_in_the_fixtures() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/kernels-tests/golden/io/celeba_values.json");
+        let values: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        assert_eq!(values["attributes"], serde_json::json!(CELEBA_ATTRIBUTES.as_slice()));
+        assert_eq!(values["dropped_for_37"].as_array().unwrap().len(), DROPPED_ATTRIBUTES.len());
+        for name in DROPPED_ATTRIBUTES {
+            assert!(values["dropped_for_37"].as_array().unwrap().iter().any(|dropped| dropped == name));
+        }
+    }
+
+    #[test]
+    fn resolves_in_the_order_asked_and_suggests_the_nearest() {
+        assert_eq!(resolve(&["Young", "Bald"], &CELEBA_ATTRIBUTES).unwrap(), [39, 4]);
+        let cases = [
+            ("Yuong", "did you mean 'Young'?"),
+            ("smiling", "did you mean 'Smiling'?"),
+            ("wearing-hat", "did you mean 'Wearing_Hat'?"),
+            ("Moustache", "did you mean 'Mustache'?"),
+            ("zzzz", "the known ones are 5_o_Clock_Shadow, "),
+        ];
+        for (name, advice) in cases {
+            let message = resolve(&["Bald", name], &CELEBA_ATTRIBUTES).unwrap_err().to_string();
+            assert!(message.contains(name) && message.contains(advice), "{message}");
+        }
+    }
+}

@@ -1,0 +1,395 @@
+//! CelebA's own lists, in the official spelling (`.txt`, blank-separated) and in Kaggle's (`.csv`).
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use super::attributes::{self, CELEBA_ATTRIBUTES};
+use super::dataset::{Dataset, Partition, require_images, stays_inside};
+use super::error::DataError;
+use super::text::{CsvRows, read_text};
+
+/// What a `list_attr_celeba` holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AttributeList {
+    /// The file it came from.
+    pub path: PathBuf,
+    /// The images' names, in the file's order.
+    pub images: Vec<String>,
+    /// 1 where the image has the attribute, else 0: `[images × 40]` row-major, columns as [`CELEBA_ATTRIBUTES`].
+    pub labels: Vec<u8>,
+    /// The line of each image, counted from 1.
+    pub lines: Vec<usize>,
+}
+
+/// What a `list_eval_partition` holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PartitionList {
+    /// The file it came from.
+    pub path: PathBuf,
+    /// The images' names, in the file's order.
+    pub images: Vec<String>,
+    /// The partition of each image.
+    pub partition: Vec<Partition>,
+    /// The line of each image, counted from 1.
+    pub lines: Vec<usize>,
+}
+
+/// Reads a `list_attr_celeba.txt` (a count, the names, then rows separated by any white space) or `list_attr_celeba.csv`
+/// (`image_id` and the names, in any order). Which of the two it is follows from its first line.
+///
+/// # Errors
+/// Names the line of whatever is wrong: the count, the header's names, a row's width, a label other than -1 and 1, an
+/// image listed twice or outside the image folder, NUL bytes, invalid UTF-8; and refuses a list without rows.
+pub fn read_attributes(path: &Path) -> Result<AttributeList, DataError> {
+    let text = read_text(path)?;
+    let mut list = AttributeList { path: path.to_path_buf(), images: Vec::new(), labels: Vec::new(), lines: Vec::new() };
+    let add = |line: usize, columns: &[usize], image: &str, values: &[&str]| {
+        list.images.push(image.to_owned());
+        list.lines.push(line);
+        let start = list.labels.len();
+        list.labels.resize(start + columns.len(), 0);
+        for (&column, value) in columns.iter().zip(values) {
+            list.labels[start + column] = label(path, line, CELEBA_ATTRIBUTES[column], value)?;
+        }
+        Ok(())
+    };
+    if is_kaggle(&text) {
+        kaggle_attributes(path, &text, add)?
+    } else {
+        official_attributes(path, &text, add)?
+    }
+    check_images(path, &list.images, &list.lines)?;
+    Ok(list)
+}
+
+/// Reads a `list_eval_partition.txt` (name and number, no header) or `.csv` (`image_id,partition`).
+///
+/// # Errors
+/// As [`read_attributes`]; a partition must be 0 (training), 1 (validation) or 2 (test).
+pub fn read_partition(path: &Path) -> Result<PartitionList, DataError> {
+    let text = read_text(path)?;
+    let mut list = PartitionList { path: path.to_path_buf(), images: Vec::new(), partition: Vec::new(), lines: Vec::new() };
+    let mut add = |line: usize, image: &str, number: &str| {
+        let partition = Partition::parse(number).filter(|_| number.len() == 1).ok_or_else(|| {
+            let problem = format!("the partition is '{number}'");
+            DataError::line(path, line, problem, "it must be 0 (training), 1 (validation) or 2 (test)")
+        })?;
+        list.images.push(image.to_owned());
+        list.partition.push(partition);
+        list.lines.push(line);
+        Ok::<(), DataError>(())
+    };
+    if is_kaggle(&text) {
+        let mut rows = CsvRows::new(path, &text)?;
+        if rows.header() != ["image_id", "partition"] {
+            let problem = format!("the header is '{}'", rows.header().join(","));
+            return Err(DataError::line(path, 1, problem, "it must be 'image_id,partition'"));
+        }
+        while let Some((line, row)) = rows.next_row()? {
+            add(line, &row[0], &row[1])?;
+        }
+    } else {
+        for (line, row) in filled_lines(&text) {
+            let [image, number] = row.split_whitespace().collect::<Vec<_>>()[..] else {
+                let problem = format!("{} columns where 2 are expected", row.split_whitespace().count());
+                return Err(DataError::line(path, line, problem, "a row is an image and its partition"));
+            };
+            add(line, image, number)?;
+        }
+    }
+    check_images(path, &list.images, &list.lines)?;
+    Ok(list)
+}
+
+/// The partition of each image of `attributes`, in its order.
+///
+/// # Errors
+/// When one of the two lists names an image that the other does not: dropping such rows in silence, as an inner join
+/// does, would change every figure.
+pub fn join_partition(attributes: &AttributeList, partition: &PartitionList) -> Result<Vec<Partition>, DataError> {
+    let remedy = "the two lists must name the same images: fetch both from the same place";
+    let mut given: HashMap<&str, (Partition, usize)> = HashMap::with_capacity(partition.images.len());
+    for ((image, &value), &line) in partition.images.iter().zip(&partition.partition).zip(&partition.lines) {
+        given.insert(image, (value, line));
+    }
+    let joined = attributes.images.iter().zip(&attributes.lines).map(|(image, &line)| {
+        let found = given.remove(image.as_str()).map(|(value, _)| value);
+        found.ok_or_else(|| {
+            let problem = format!("{image} has labels but no row in {}", partition.path.display());
+            DataError::line(&attributes.path, line, problem, remedy)
+        })
+    });
+    let joined = joined.collect::<Result<Vec<_>, _>>()?;
+    match given.iter().min_by_key(|(_, (_, line))| line) {
+        None => Ok(joined),
+        Some((image, (_, line))) => {
+            let problem = format!("{image} has a partition but no labels in {}", attributes.path.display());
+            Err(DataError::line(&partition.path, *line, problem, remedy))
+        }
+    }
+}
+
+/// Opens CelebA as it is distributed: both lists in `folder` (or in the official `Anno` and `Eval`), in either spelling, and
+/// the images in `img_align_celeba`, in `Img/img_align_celeba`, or nested twice as Kaggle packs them.
+///
+/// `attributes` are positions in [`CELEBA_ATTRIBUTES`], as [`attributes::resolve`] gives them; the labels come in that order.
+///
+/// # Errors
+/// When a list or the image folder is not there, a list is wrong, the two lists differ, or an image is missing.
+///
+/// # Panics
+/// If a position in `attributes` is 40 or more.
+pub fn open_celeba(folder: &Path, attributes: &[usize]) -> Result<Dataset, DataError> {
+    let list = read_attributes(&find_list(folder, "list_attr_celeba", "Anno")?)?;
+    let partition = join_partition(&list, &read_partition(&find_list(folder, "list_eval_partition", "Eval")?)?)?;
+    let images = find_images(folder)?;
+    require_images(&list.path, &images, &list.images)?;
+    let labels = list.labels.chunks_exact(CELEBA_ATTRIBUTES.len());
+    Ok(Dataset {
+        images: list.images.iter().map(|name| images.join(name)).collect(),
+        labels: labels.flat_map(|row| attributes.iter().map(|&column| row[column])).collect(),
+        names: list.images,
+        attributes: attributes.iter().map(|&column| CELEBA_ATTRIBUTES[column].to_owned()).collect(),
+        partition,
+    })
+}
+
+/// Whether `folder` looks like CelebA, so that a caller can choose between this reader and that of labelled folders.
+pub fn is_celeba(folder: &Path) -> bool {
+    find_list(folder, "list_attr_celeba", "Anno").is_ok()
+}
+
+fn find_list(folder: &Path, name: &str, official: &str) -> Result<PathBuf, DataError> {
+    let places = [folder.to_path_buf(), folder.join(official)];
+    let candidates = places.iter().flat_map(|place| ["txt", "csv"].map(|kind| place.join(format!("{name}.{kind}"))));
+    candidates.into_iter().find(|path| path.is_file()).ok_or_else(|| {
+        DataError::file(folder, format!("holds neither {name}.txt nor {name}.csv"), "name the folder that CelebA's lists are in")
+    })
+}
+
+fn find_images(folder: &Path) -> Result<PathBuf, DataError> {
+    let name = "img_align_celeba";
+    let outer = [folder.join("Img").join(name), folder.join(name)].into_iter().find(|path| path.is_dir());
+    let outer = outer
+        .ok_or_else(|| DataError::file(folder, format!("holds no folder {name}"), "unpack CelebA's aligned images there"))?;
+    let nested = outer.join(name);
+    Ok(if nested.is_dir() { nested } else { outer })
+}
+
+fn is_kaggle(text: &str) -> bool {
+    text.lines().next().is_some_and(|line| line.contains(','))
+}
+
+/// The lines that are not blank, with their numbers from 1.
+fn filled_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    (1..).zip(text.lines()).filter(|(_, row)| !row.trim().is_empty())
+}
+
+fn official_attributes(
+    path: &Path,
+    text: &str,
+    mut add: impl FnMut(usize, &[usize], &str, &[&str]) -> Result<(), DataError>,
+) -> Result<(), DataError> {
+    let mut lines = (1..).zip(text.lines());
+    let count = lines.next().map_or("", |(_, line)| line.trim());
+    let count: usize = count.parse().map_err(|_| {
+        DataError::line(path, 1, format!("'{count}' where the number of images is expected"), "fetch the list again")
+    })?;
+    let names: Vec<&str> = lines.next().map_or("", |(_, line)| line).split_whitespace().collect();
+    let columns = columns(path, 2, &names)?;
+    let mut found = 0;
+    for (line, row) in lines.filter(|(_, row)| !row.trim().is_empty()) {
+        let mut fields = row.split_whitespace();
+        let image = fields.next().unwrap_or_default();
+        let values: Vec<&str> = fields.collect();
+        if values.len() != columns.len() {
+            let problem = format!("{} values where {} attributes are named", values.len(), columns.len());
+            return Err(DataError::line(path, line, problem, "complete or remove the row"));
+        }
+        add(line, &columns, image, &values)?;
+        found += 1;
+    }
+    if found != count {
+        let problem = format!("the list promises {count} images and {found} rows follow");
+        return Err(DataError::line(path, 1, problem, "fetch the list again or correct the number"));
+    }
+    Ok(())
+}
+
+fn kaggle_attributes(
+    path: &Path,
+    text: &str,
+    mut add: impl FnMut(usize, &[usize], &str, &[&str]) -> Result<(), DataError>,
+) -> Result<(), DataError> {
+    let mut rows = CsvRows::new(path, text)?;
+    let (first, names) = match rows.header() {
+        [first, names @ ..] => (first.as_str(), names),
+        [] => ("", &[][..]),
+    };
+    if first != "image_id" {
+        let problem = format!("the first column is '{first}'");
+        return Err(DataError::line(path, 1, problem, "it must be 'image_id'"));
+    }
+    let columns = columns(path, 1, names)?;
+    while let Some((line, row)) = rows.next_row()? {
+        let values: Vec<&str> = row.iter().skip(1).collect();
+        add(line, &columns, &row[0], &values)?;
+    }
+    Ok(())
+}
+
+/// Where each column of a list goes in [`CELEBA_ATTRIBUTES`]; all forty must be there, once each.
+fn columns(path: &Path, line: usize, names: &[impl AsRef<str>]) -> Result<Vec<usize>, DataError> {
+    let wrong = |problem: String, remedy: &str| DataError::line(path, line, problem, remedy);
+    let mut columns = Vec::with_capacity(CELEBA_ATTRIBUTES.len());
+    for name in names {
+        let column = attributes::resolve(&[name], &CELEBA_ATTRIBUTES)
+            .map_err(|unknown| wrong(unknown.to_string(), "the header must name CelebA's 40 attributes"))?[0];
+        if columns.contains(&column) {
+            return Err(wrong(format!("the attribute '{}' appears twice", name.as_ref()), "keep one of the two"));
+        }
+        columns.push(column);
+    }
+    match (0..CELEBA_ATTRIBUTES.len()).find(|column| !columns.contains(column)) {
+        None => Ok(columns),
+        Some(column) => {
+            let problem = format!("the attribute '{}' is missing from the {} named", CELEBA_ATTRIBUTES[column], names.len());
+            Err(wrong(problem, "the header must name CelebA's 40 attributes"))
+        }
+    }
+}
+
+fn label(path: &Path, line: usize, attribute: &str, value: &str) -> Result<u8, DataError> {
+    match value {
+        "1" => Ok(1),
+        "-1" => Ok(0),
+        _ => Err(DataError::line(path, line, format!("{attribute} is '{value}'"), "a label must be -1 or 1")),
+    }
+}
+
+fn check_images(path: &Path, images: &[String], lines: &[usize]) -> Result<(), DataError> {
+    if images.is_empty() {
+        return Err(DataError::file(path, "the list has no rows", "fetch the list again"));
+    }
+    let mut seen: HashMap<&str, usize> = HashMap::with_capacity(images.len());
+    for (image, &line) in images.iter().zip(lines) {
+        if !stays_inside(image) {
+            let problem = format!("the image name '{image}' leaves the image folder");
+            return Err(DataError::line(path, line, problem, "a name must be that of a file in the folder"));
+        }
+        if let Some(before) = seen.insert(image, line) {
+            let problem = format!("{image} appears twice, first in line {before}");
+            return Err(DataError::line(path, line, problem, "keep one of the two rows"));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::fs;
+
+    fn fixture(name: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("kernels-tests/golden/io/celeba").join(name)
+    }
+
+    #[test]
+    fn every_complaint_names_the_file_the_line_and_the_fault() {
+        let cases = [
+            ("attr_wrong_count.txt", "line 1: the list promises 31 images and 30 rows follow"),
+            ("attr_count_not_a_number.txt", "line 1: 'thirty'"),
+            ("attr_missing_column.txt", "line 8: 39 values"),
+            ("attr_missing_column.csv", "line 5: 40 columns where the header has 41"),
+            ("attr_extra_column.csv", "line 5: 42 columns"),
+            ("attr_value_2.csv", "line 11: Bags_Under_Eyes is '2'; a label must be -1 or 1"),
+            ("attr_value_2.txt", "line 12: Bags_Under_Eyes is '2'"),
+            ("attr_value_0.csv", "line 4: 5_o_Clock_Shadow is '0'"),
+            ("attr_text_value.csv", "line 2: Young is 'yes'"),
+            ("attr_duplicate_id.csv", "line 14: 000004.jpg appears twice, first in line 5"),
+            ("attr_duplicate_id.txt", "line 15: 000004.jpg appears twice, first in line 6"),
+            ("attr_duplicate_column.csv", "line 1: the column '5_o_Clock_Shadow' appears twice"),
+            ("attr_unknown_column.csv", "unknown attribute 'Yuong'; did you mean 'Young'?"),
+            ("attr_header_only.csv", "no rows"),
+            ("attr_nul_bytes.csv", "line 32: a NUL byte"),
+            ("attr_not_utf8.csv", "line 6: invalid UTF-8"),
+            ("attr_path_escape.csv", "line 8: the image name '../../etc/passwd' leaves"),
+        ];
+        for (name, expected) in cases {
+            let message = read_attributes(&fixture(name)).unwrap_err().to_string();
+            assert!(message.contains(expected) && message.contains(name), "{message}");
+        }
+    }
+
+    #[test]
+    fn every_complaint_about_a_partition_names_its_row() {
+        let attributes = read_attributes(&fixture("list_attr_celeba.txt")).unwrap();
+        let cases = [
+            ("partition_missing_row.csv", "line 17: 000015.jpg has labels but no row"),
+            ("partition_unknown_id.txt", "line 31: 000099.jpg has a partition but no labels"),
+            ("partition_value_3.txt", "line 30: the partition is '3'"),
+            ("partition_duplicate.csv", "line 32: 000001.jpg appears twice, first in line 2"),
+        ];
+        for (name, expected) in cases {
+            let joined = read_partition(&fixture(name)).and_then(|list| join_partition(&attributes, &list));
+            let message = joined.unwrap_err().to_string();
+            assert!(message.contains(expected) && message.contains(name), "{message}");
+        }
+    }
+
+    #[test]
+    fn opens_both_spellings_and_both_image_folders() {
+        let chosen = attributes::resolve(&["Young", "Male"], &CELEBA_ATTRIBUTES).unwrap();
+        let mut opened = Vec::new();
+        for (spelling, images) in [("txt", "img_align_celeba"), ("csv", "img_align_celeba/img_align_celeba")] {
+            let folder = tempfile::tempdir().unwrap();
+            assert!(!is_celeba(folder.path()));
+            for list in ["list_attr_celeba", "list_eval_partition"] {
+                let name = format!("{list}.{spelling}");
+                fs::copy(fixture(&name), folder.path().join(&name)).unwrap();
+            }
+            let missing = open_celeba(folder.path(), &chosen).unwrap_err().to_string();
+            assert!(missing.contains("holds no folder img_align_celeba"), "{missing}");
+            fs::create_dir_all(folder.path().join(images)).unwrap();
+            for number in 1..=30 {
+                fs::write(folder.path().join(images).join(format!("{number:06}.jpg")), "").unwrap();
+            }
+            assert!(is_celeba(folder.path()));
+            let dataset = open_celeba(folder.path(), &chosen).unwrap();
+            assert_eq!(dataset.images[0], folder.path().join(images).join("000001.jpg"));
+            assert_eq!((dataset.len(), dataset.attributes.as_slice()), (30, &["Young".to_owned(), "Male".to_owned()][..]));
+            assert_eq!((dataset.labels_of(0), dataset.labels_of(2)), (&[1, 1][..], &[1, 0][..]));
+            assert_eq!(dataset.indices_of(Partition::Validation), (20..25).collect::<Vec<_>>());
+            opened.push((dataset.names, dataset.labels, dataset.partition));
+
+            fs::remove_file(folder.path().join(images).join("000007.jpg")).unwrap();
+            let missing = open_celeba(folder.path(), &chosen).unwrap_err().to_string();
+            assert!(missing.contains("1 of its 30 images") && missing.contains("000007.jpg"), "{missing}");
+        }
+        assert_eq!(opened[0], opened[1]);
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200), text in "[0-9a-z_, \t\r\n\"-]{0,200}") {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("list");
+            for content in [bytes, text.into_bytes()] {
+                fs::write(&path, content).unwrap();
+                let _ = read_attributes(&path);
+                let _ = read_partition(&path);
+            }
+        }
+
+        #[test]
+        fn a_damaged_list_never_panics(at in 0usize..4398, byte: u8) {
+            let mut content = fs::read(fixture("list_attr_celeba.txt")).unwrap();
+            content[at] = byte;
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("list");
+            fs::write(&path, content).unwrap();
+            let _ = read_attributes(&path);
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! Any folder of images with a label file of the user's own.
+//!
+//! The label file is CSV. Its first column, `image` or `file`, names an image below the folder; a column `partition` or
+//! `split`, if there is one, says what each image serves; every other column is an attribute.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use super::attributes;
+use super::dataset::{Dataset, Partition, require_images, stays_inside};
+use super::error::DataError;
+use super::text::{CsvRows, read_text};
+
+/// What to do with a row in which a label of a chosen attribute is -1 in a file that also has 0: "unsure".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum UnknownLabels {
+    /// Refuse the file, naming the row.
+    #[default]
+    Refuse,
+    /// Leave the row out.
+    DropRow,
+}
+
+/// What to take from a labelled folder.
+#[derive(Debug, Clone, Default)]
+pub struct LabelOptions {
+    /// The attributes to take, in this order; `None` takes all, in the file's order.
+    pub attributes: Option<Vec<String>>,
+    /// What to do with rows that leave a chosen attribute open.
+    pub unknown: UnknownLabels,
+    /// Decides which images are for validation when the file does not say.
+    pub seed: u64,
+}
+
+/// A dataset and how many rows of its label file were left out as unsure.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LabelledFolder {
+    /// The images with their labels.
+    pub dataset: Dataset,
+    /// Rows left out under [`UnknownLabels::DropRow`].
+    pub dropped: usize,
+}
+
+/// One row of a label file.
+struct Row {
+    line: usize,
+    image: String,
+    values: Vec<i8>,
+    partition: Option<Partition>,
+}
+
+/// The share of the images set aside for validation when the label file has no partition.
+const VALIDATION_SHARE: f64 = 0.1;
+
+/// Opens the images of `folder` with the labels of `label_file`, or of `labels.csv` in the folder when that is `None`.
+///
+/// What the values mean is decided for the file as a whole: 0 and 1, or -1 and 1, are no and yes; where -1, 0 and 1 all
+/// occur, or -1 and 0, -1 is "unsure" and [`UnknownLabels`] says what becomes of the row. Without a partition column a
+/// tenth of the images, chosen by a hash of the seed and the image's name alone, are for validation and the rest for
+/// training: adding an image moves no other.
+///
+/// # Errors
+/// Names the line of whatever is wrong with the file; also when an attribute asked for is not in it, an image is missing,
+/// or nothing is left.
+pub fn open_labelled(folder: &Path, label_file: Option<&Path>, options: &LabelOptions) -> Result<LabelledFolder, DataError> {
+    let beside = folder.join("labels.csv");
+    let path = label_file.unwrap_or(&beside);
+    let text = read_text(path)?;
+    let mut rows = CsvRows::new(path, &text)?;
+    let columns = Columns::find(path, rows.header())?;
+    let names: Vec<String> = columns.attributes.iter().map(|&column| rows.header()[column].clone()).collect();
+    let chosen = match &options.attributes {
+        Some(wanted) => attributes::resolve(wanted, &names)?,
+        None => (0..names.len()).collect(),
+    };
+
+    let mut seen = HashMap::new();
+    let mut read = Vec::new();
+    while let Some((line, row)) = rows.next_row()? {
+        let row = columns.row(path, line, row, &names)?;
+        if let Some(before) = seen.insert(row.image.clone(), line) {
+            let problem = format!("{} appears twice, first in line {before}", row.image);
+            return Err(DataError::line(path, line, problem, "keep one of the two rows"));
+        }
+        read.push(row);
+    }
+    if read.is_empty() {
+        return Err(DataError::file(path, "the list has no rows", "add a row for each image"));
+    }
+    let total = read.len();
+    let has_zero = read.iter().any(|row| row.values.contains(&0));
+    let unsure = |row: &Row| chosen.iter().copied().find(|&column| has_zero && row.values[column] == -1);
+    if options.unknown == UnknownLabels::Refuse {
+        refuse_unsure(path, &read, &names, unsure)?;
+    }
+    read.retain(|row| unsure(row).is_none());
+    if read.is_empty() {
+        return Err(DataError::file(path, "every row has a label of -1, unsure", "label the images or choose fewer attributes"));
+    }
+
+    let images: Vec<String> = read.iter().map(|row| row.image.clone()).collect();
+    require_images(path, folder, &images)?;
+    let dataset = Dataset {
+        images: images.iter().map(|name| folder.join(name)).collect(),
+        labels: read.iter().flat_map(|row| chosen.iter().map(|&column| u8::from(row.values[column] == 1))).collect(),
+        attributes: chosen.iter().map(|&column| names[column].clone()).collect(),
+        partition: read.iter().map(|row| row.partition.unwrap_or_else(|| partition_by_name(options.seed, &row.image))).collect(),
+        names: images,
+    };
+    Ok(LabelledFolder { dropped: total - dataset.len(), dataset })
+}
+
+fn refuse_unsure(path: &Path, rows: &[Row], names: &[String], unsure: impl Fn(&Row) -> Option<usize>) -> Result<(), DataError> {
+    let count = rows.iter().filter(|row| unsure(row).is_some()).count();
+    match rows.iter().find_map(|row| unsure(row).map(|column| (row, column))) {
+        None => Ok(()),
+        Some((row, column)) => {
+            let problem = format!(
+                "{} of {} is -1 in a file that also has 0, so it means unsure ({count} of {} rows have such a label)",
+                names[column],
+                row.image,
+                rows.len()
+            );
+            Err(DataError::line(path, row.line, problem, "label it 0 or 1, choose other attributes, or drop such rows"))
+        }
+    }
+}
+
+/// Which column of the label file is what.
+struct Columns {
+    partition: Option<usize>,
+    attributes: Vec<usize>,
+}
+
+impl Columns {
+    fn find(path: &Path, header: &[String]) -> Result<Self, DataError> {
+        if !matches!(header[0].as_str(), "image" | "file") {
+            let problem = format!("the first column is '{}'", header[0]);
+            return Err(DataError::line(path, 1, problem, "it must be 'image' or 'file'"));
+        }
+        let is_partition = |column: &usize| matches!(header[*column].as_str(), "partition" | "split");
+        let (partitions, attributes): (Vec<_>, Vec<_>) = (1..header.len()).partition(is_partition);
+        if partitions.len() > 1 {
+            return Err(DataError::line(path, 1, "both 'partition' and 'split' are there", "keep one of the two"));
+        }
+        if attributes.is_empty() {
+            return Err(DataError::line(path, 1, "no column names an attribute", "add a column for each attribute"));
+        }
+        Ok(Self { partition: partitions.first().copied(), attributes })
+    }
+
+    fn row(&self, path: &Path, line: usize, row: &csv::StringRecord, names: &[String]) -> Result<Row, DataError> {
+        let image = row[0].to_owned();
+        if !stays_inside(&image) {
+            let problem = format!("the image name '{image}' leaves the image folder");
+            return Err(DataError::line(path, line, problem, "a name must be that of a file in the folder"));
+        }
+        let values = self.attributes.iter().zip(names).map(|(&column, name)| match row[column].trim() {
+            "1" => Ok(1),
+            "0" => Ok(0),
+            "-1" => Ok(-1),
+            other => {
+                let problem = format!("{name} of {image} is '{other}'");
+                Err(DataError::line(path, line, problem, "a label must be 0 or 1, or -1 or 1"))
+            }
+        });
+        let values = values.collect::<Result<Vec<i8>, _>>()?;
+        let partition = self.partition.map(|column| {
+            let text = row[column].trim();
+            Partition::parse(text).ok_or_else(|| {
+                let problem = format!("the partition of {image} is '{text}'");
+                DataError::line(path, line, problem, format!("it must be one of {}", Partition::SPELLINGS))
+            })
+        });
+        Ok(Row { line, values, partition: partition.transpose()?, image })
+    }
+}
+
+/// Validation for a tenth of all names, training for the rest: FNV-1a of the name, then the splitmix64 finaliser with the seed.
+fn partition_by_name(seed: u64, name: &str) -> Partition {
+    let hash =
+        name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
+    let mut mixed = hash.wrapping_add(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^= mixed >> 31;
+    let unit = (mixed >> 11) as f64 / (1_u64 << 53) as f64;
+    if unit < VALIDATION_SHARE { Partition::Validation } else { Partition::Train }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn folder(labels: &str, images: &[&str]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("labels.csv"), labels).unwrap();
+        for image in images {
+            fs::write(folder.path().join(image), "").unwrap();
+        }
+        folder
+    }
+
+    fn options(attributes: &[&str], unknown: UnknownLabels) -> LabelOptions {
+        let attributes = attributes.iter().map(|name| name.to_string()).collect();
+        LabelOptions { attributes: Some(attributes), unknown, seed: 7 }
+    }
+
+    #[test]
+    fn reads_both_conventions_and_a_partition() {
+        let texts = [
+            "image,Bald,split,Young\na.jpg,1,train,0\nb.jpg,0,test,1\n",
+            "file,Bald,Young,partition\r\na.jpg,1,-1,0\r\nb.jpg,-1,1,2\r\n",
+        ];
+        for text in texts {
+            let folder = folder(text, &["a.jpg", "b.jpg"]);
+            let read = open_labelled(folder.path(), None, &LabelOptions::default()).unwrap().dataset;
+            assert_eq!(read.attributes, ["Bald", "Young"]);
+            assert_eq!(read.labels, [1, 0, 0, 1]);
+            assert_eq!(read.partition, [Partition::Train, Partition::Test]);
+            assert_eq!(read.images[1], folder.path().join("b.jpg"));
+        }
+    }
+
+    #[test]
+    fn names_the_line_of_what_is_wrong() {
+        let cases = [
+            ("picture,Bald\na.jpg,1\n", "line 1: the first column is 'picture'"),
+            ("image,split\na.jpg,0\n", "line 1: no column names an attribute"),
+            ("image,Bald,split,partition\na.jpg,1,0,0\n", "line 1: both 'partition' and 'split'"),
+            ("image,Bald\na.jpg,1\nb.jpg,2\n", "line 3: Bald of b.jpg is '2'"),
+            ("image,Bald\na.jpg,yes\n", "line 2: Bald of a.jpg is 'yes'"),
+            ("image,Bald\na.jpg,1\na.jpg,1\n", "line 3: a.jpg appears twice, first in line 2"),
+            ("image,Bald\n../a.jpg,1\n", "line 2: the image name '../a.jpg' leaves"),
+            ("image,Bald,split\na.jpg,1,dev\n", "line 2: the partition of a.jpg is 'dev'"),
+            ("image,Bald\n", "no rows"),
+            ("image,Bald\nc.jpg,1\n", "1 of its 1 images are not in"),
+            ("image,Bald\na.jpg,-1\nb.jpg,0\n", "line 2: Bald of a.jpg is -1 in a file that also has 0"),
+        ];
+        for (text, expected) in cases {
+            let folder = folder(text, &["a.jpg", "b.jpg"]);
+            let failed = open_labelled(folder.path(), None, &LabelOptions::default());
+            let message = failed.unwrap_err().to_string();
+            assert!(message.contains(expected) && message.contains("labels.csv"), "{message}");
+        }
+    }
+
+    #[test]
+    fn unsure_rows_of_the_portraits_are_refused_or_dropped_by_choice() {
+        let faces = Path::new(env!("CARGO_MANIFEST_DIR")).join("tools/faces");
+        let refused = open_labelled(&faces, None, &LabelOptions::default()).unwrap_err().to_string();
+        assert!(refused.contains("line 4: Gray_Hair of B001281.jpg is -1") && refused.contains("drop such rows"), "{refused}");
+
+        let sure = open_labelled(&faces, None, &options(&["Male"], UnknownLabels::Refuse)).unwrap();
+        assert_eq!((sure.dataset.len(), sure.dropped), (96, 0));
+        assert_eq!(sure.dataset.labels.iter().filter(|&&label| label == 1).count(), 72);
+
+        let bald = open_labelled(&faces, None, &options(&["Bald", "Male"], UnknownLabels::DropRow)).unwrap();
+        assert_eq!((bald.dataset.len(), bald.dropped), (87, 9));
+        assert_eq!(bald.dataset.labels.iter().step_by(2).filter(|&&label| label == 1).count(), 5);
+
+        let unknown = open_labelled(&faces, None, &options(&["male"], UnknownLabels::Refuse)).unwrap_err().to_string();
+        assert!(unknown.contains("did you mean 'Male'?"), "{unknown}");
+    }
+
+    #[test]
+    fn the_split_is_a_tenth_and_depends_on_seed_and_name_alone() {
+        let chosen = |seed| -> Vec<usize> {
+            (0..10_000).filter(|n| partition_by_name(seed, &format!("{n:06}.jpg")) == Partition::Validation).collect()
+        };
+        let (first, second) = (chosen(1), chosen(2));
+        assert_eq!(first, chosen(1));
+        assert_ne!(first, second);
+        // Five standard deviations of a binomial draw of 10,000 with share 0.1.
+        assert!(first.len().abs_diff(1000) < 150 && second.len().abs_diff(1000) < 150);
+        assert!(first.iter().filter(|n| second.contains(n)).count() < 200);
+    }
+}

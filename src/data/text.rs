@@ -1,0 +1,183 @@
+//! Reading the text of a list, and its lines as comma-separated values, so that every complaint can name a line.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use csv::StringRecord;
+
+use super::error::DataError;
+
+/// More than ten times CelebA's longest list; a larger file is no list.
+const LARGEST_LIST: u64 = 1 << 30;
+
+/// The text of a list, without its byte order mark.
+///
+/// # Errors
+/// When it cannot be read, is empty, holds NUL bytes or is not UTF-8; the last two name the line.
+pub(super) fn read_text(path: &Path) -> Result<String, DataError> {
+    let read = |source: io::Error| DataError::read(path, source);
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(read)?;
+    file.take(LARGEST_LIST + 1).read_to_end(&mut bytes).map_err(read)?;
+    if bytes.len() as u64 > LARGEST_LIST {
+        return Err(DataError::file(path, "larger than 1 GiB", "this is not a list of images"));
+    }
+    if let Some(at) = bytes.iter().position(|&byte| byte == 0) {
+        let problem = format!("a NUL byte at byte {at}");
+        return Err(DataError::line(path, line_of(&bytes, at), problem, "the file is damaged: fetch it again"));
+    }
+    let text = String::from_utf8(bytes).map_err(|invalid| {
+        let at = invalid.utf8_error().valid_up_to();
+        let line = line_of(invalid.as_bytes(), at);
+        DataError::line(path, line, format!("invalid UTF-8 at byte {at}"), "save the file as UTF-8")
+    })?;
+    let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
+    if text.trim().is_empty() {
+        return Err(DataError::file(path, "the file is empty", "fetch or export it again"));
+    }
+    Ok(text)
+}
+
+/// The number, from 1, of the line that holds byte `at`.
+fn line_of(bytes: &[u8], at: usize) -> usize {
+    1 + newlines(&bytes[..at])
+}
+
+fn newlines(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|&&byte| byte == b'\n').count()
+}
+
+/// The rows of a CSV text with a header, each as wide as the header. Quoting as in RFC 4180; LF and CRLF end a line.
+pub(super) struct CsvRows<'a> {
+    path: &'a Path,
+    text: &'a str,
+    reader: csv::Reader<&'a [u8]>,
+    record: StringRecord,
+    header: Vec<String>,
+    counted_to: usize,
+    line: usize,
+}
+
+impl<'a> CsvRows<'a> {
+    /// Reads the header.
+    ///
+    /// # Errors
+    /// When a column has no name or a name appears twice.
+    pub(super) fn new(path: &'a Path, text: &'a str) -> Result<Self, DataError> {
+        let reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
+        let mut rows = Self { path, text, reader, record: StringRecord::new(), header: Vec::new(), counted_to: 0, line: 1 };
+        rows.advance()?;
+        rows.header = rows.record.iter().map(str::to_owned).collect();
+        let mut seen = std::collections::HashSet::new();
+        for (index, name) in rows.header.iter().enumerate() {
+            if name.is_empty() {
+                let problem = format!("column {} of the header has no name", index + 1);
+                return Err(DataError::line(path, rows.line, problem, "name every column"));
+            }
+            if !seen.insert(name.as_str()) {
+                let problem = format!("the column '{name}' appears twice in the header");
+                return Err(DataError::line(path, rows.line, problem, "keep one of the two"));
+            }
+        }
+        Ok(rows)
+    }
+
+    pub(super) fn header(&self) -> &[String] {
+        &self.header
+    }
+
+    /// The next row with the number of its first line, or `None` after the last.
+    ///
+    /// # Errors
+    /// When the row is not as wide as the header.
+    pub(super) fn next_row(&mut self) -> Result<Option<(usize, &StringRecord)>, DataError> {
+        if !self.advance()? {
+            return Ok(None);
+        }
+        let (found, expected) = (self.record.len(), self.header.len());
+        if found != expected {
+            let problem = format!("{found} columns where the header has {expected}");
+            return Err(DataError::line(self.path, self.line, problem, "complete or remove the row"));
+        }
+        Ok(Some((self.line, &self.record)))
+    }
+
+    fn advance(&mut self) -> Result<bool, DataError> {
+        let more = self
+            .reader
+            .read_record(&mut self.record)
+            .map_err(|refused| DataError::line(self.path, self.line, refused.to_string(), "correct the line"))?;
+        // The reader's own line number is that of the end of the row before; blank lines and the LF of a CRLF come between.
+        if let Some(start) = self.record.position().filter(|_| more) {
+            let bytes = self.text.as_bytes();
+            let blank = bytes[start.byte() as usize..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+            let start = start.byte() as usize + blank;
+            self.line += newlines(&bytes[self.counted_to..start]);
+            self.counted_to = start;
+        }
+        Ok(more)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(bytes: &[u8]) -> Result<String, DataError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("list.csv");
+        std::fs::write(&path, bytes).unwrap();
+        read_text(&path)
+    }
+
+    #[test]
+    fn refuses_what_is_no_text_and_names_the_line() {
+        let cases: [(&[u8], &str); 5] = [
+            (b"", "empty"),
+            (b" \n\r\n", "empty"),
+            (b"\xef\xbb\xbf", "empty"),
+            (b"a\nb\nc\0d\n", "line 3: a NUL byte at byte 5"),
+            (b"a\nb\xffc\n", "line 2: invalid UTF-8 at byte 3"),
+        ];
+        for (bytes, expected) in cases {
+            let message = read(bytes).unwrap_err().to_string();
+            assert!(message.contains(expected) && message.contains("list.csv"), "{message}");
+        }
+        assert_eq!(read(b"\xef\xbb\xbfimage\n").unwrap(), "image\n");
+    }
+
+    #[test]
+    fn counts_lines_through_blank_lines_quotes_and_both_line_ends() {
+        let path = Path::new("list.csv");
+        for end in ["\n", "\r\n"] {
+            let text = ["image,a", "x,1", "", "\"two", "lines\",2", "z,3"].join(end);
+            let mut rows = CsvRows::new(path, &text).unwrap();
+            assert_eq!(rows.header(), ["image", "a"]);
+            let mut lines = Vec::new();
+            while let Some((line, row)) = rows.next_row().unwrap() {
+                lines.push((line, row[1].to_owned()));
+            }
+            assert_eq!(lines, [(2, "1".to_owned()), (4, "2".to_owned()), (6, "3".to_owned())]);
+        }
+    }
+
+    #[test]
+    fn refuses_ragged_rows_and_bad_headers() {
+        let cases = [
+            ("image,a\nx,1\ny\n", "line 3: 1 columns where the header has 2"),
+            ("image,a\r\nx,1,2\r\n", "line 2: 3 columns where the header has 2"),
+            ("image,a,a\nx,1,1\n", "'a' appears twice"),
+            ("image,,b\nx,1,1\n", "column 2 of the header has no name"),
+        ];
+        for (text, expected) in cases {
+            let path = Path::new("list.csv");
+            let failed = CsvRows::new(path, text).and_then(|mut rows| {
+                while rows.next_row()?.is_some() {}
+                Ok(())
+            });
+            let message = failed.unwrap_err().to_string();
+            assert!(message.contains(expected), "{message}");
+        }
+    }
+}

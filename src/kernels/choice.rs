@@ -1,0 +1,56 @@
+//! The shipped choice of variants for each kind of adapter, where no measurement says better.
+
+use super::{DEPTHWISE, Depthwise, Kernel, POINTWISE_REGISTERS, POINTWISE_SUBGROUP, POINTWISE_WORKGROUP, STEM, Variant};
+
+/// What the choice of a variant depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Target {
+    /// Whether the adapter computes on the processor.
+    pub software: bool,
+    /// The subgroup size, where it is known beforehand.
+    pub lanes: Option<u32>,
+}
+
+impl Target {
+    /// Family and tile of a pointwise convolution or dense layer.
+    ///
+    /// On a software adapter memory operations decide, and the subgroup family has the fewest; without subgroups the
+    /// register family follows. A real GPU reads through workgroup memory; small layers take smaller tiles so that
+    /// there are enough workgroups to fill it.
+    pub fn pointwise(self, rows: u32, inputs: u32, outputs: u32) -> (&'static Kernel, &'static Variant) {
+        match (self.software, self.lanes) {
+            (true, Some(lanes)) => {
+                let name = match rows.div_ceil(lanes) {
+                    1 => "1x32",
+                    2 => "2x32",
+                    // Stores bind a short sum, and the narrow tile keeps fewer of them in flight.
+                    _ if inputs <= 24 || outputs <= 16 => "4x16",
+                    _ => "4x32",
+                };
+                (&POINTWISE_SUBGROUP, named(&POINTWISE_SUBGROUP, name))
+            }
+            (true, None) => (&POINTWISE_REGISTERS, named(&POINTWISE_REGISTERS, if rows < 64 { "4x4" } else { "8x8" })),
+            (false, _) => {
+                let large = u64::from(rows) * u64::from(outputs) >= 64 * 64 * 256;
+                (&POINTWISE_WORKGROUP, named(&POINTWISE_WORKGROUP, if large { "64x64/256" } else { "32x32" }))
+            }
+        }
+    }
+
+    /// Tile of a depthwise convolution: large where a thread's registers live in a cache, small on a real GPU.
+    pub fn depthwise(self, layer: Depthwise) -> &'static Variant {
+        // At stride 2 the large tile runs a tenth faster there, but takes four times as long to compile.
+        let tile = if self.software && layer.stride == 1 { "4x7" } else { "2x4" };
+        named(&DEPTHWISE, &format!("stride {}, {tile}", layer.stride))
+    }
+
+    /// Tile of the first layer.
+    pub fn stem(self) -> &'static Variant {
+        named(&STEM, if self.software { "8x8" } else { "4x8" })
+    }
+}
+
+/// The variant of that name, or the kernel's default.
+fn named(kernel: &'static Kernel, name: &str) -> &'static Variant {
+    kernel.variants.iter().find(|variant| variant.name == name).unwrap_or(&kernel.variants[0])
+}

@@ -1,0 +1,318 @@
+//! MobileNetV2 (Sandler et al., 2018): its layers, with batch norm folded into the convolutions at load time.
+
+use super::ModelError;
+use crate::kernels::{Activation, Depthwise, GlobalAveragePool, Padding, Pointwise, Stem, Target, padded_channels};
+use crate::scheduler::{Plan, View};
+
+/// Expansion, channels, repeats and first stride of each stage (table 2 of the paper).
+const STAGES: [(u32, u32, u32, u32); 7] =
+    [(1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1)];
+
+/// The widths that ImageNet weights exist for.
+pub const WIDTHS: [f32; 6] = [1.0, 0.75, 0.5, 0.35, 1.3, 1.4];
+
+/// What a convolution connects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConvolutionKind {
+    /// 3×3 over all input channels.
+    Stem,
+    /// 3×3, channel by channel.
+    Depthwise,
+    /// 1×1 over all input channels.
+    Pointwise,
+}
+
+/// A convolution with its batch norm, by torchvision's names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layer {
+    /// Prefix of the convolution's tensors: `features.1.conv.0.0`.
+    pub convolution: String,
+    /// Prefix of the batch norm's tensors: `features.1.conv.0.1`.
+    pub norm: String,
+    /// Stem, depthwise or pointwise.
+    pub kind: ConvolutionKind,
+    /// Input channels.
+    pub inputs: u32,
+    /// Output channels.
+    pub outputs: u32,
+    /// 1 or 2.
+    pub stride: u32,
+    /// Whether ReLU6 follows.
+    pub relu6: bool,
+    /// Position of the block: torchvision's `features[block]`.
+    pub block: usize,
+    /// Whether it ends a block whose input is added to its output.
+    pub residual: bool,
+}
+
+/// Channels scaled by the width multiplier, rounded to a multiple of eight and never down by more than a tenth
+/// (`_make_divisible` of TensorFlow and torchvision).
+pub fn scaled_channels(channels: u32, width: f32) -> u32 {
+    let wanted = channels as f32 * width;
+    let rounded = (((wanted + 4.0) as u32) / 8 * 8).max(8);
+    if (rounded as f32) < 0.9 * wanted { rounded + 8 } else { rounded }
+}
+
+/// The 52 convolutions of the network at a width multiplier, in order.
+pub fn layers(width: f32) -> Vec<Layer> {
+    let stem = scaled_channels(32, width);
+    let mut layers = vec![layer((0, "features.0.0", "features.0.1"), ConvolutionKind::Stem, [3, stem, 2], true)];
+    let (mut inputs, mut block) = (stem, 1);
+    for (expansion, channels, repeats, first_stride) in STAGES {
+        let outputs = scaled_channels(channels, width);
+        for repeat in 0..repeats {
+            let stride = if repeat == 0 { first_stride } else { 1 };
+            let hidden = inputs * expansion;
+            let mut part = 0;
+            let mut names = |nested: bool| {
+                let prefix = format!("features.{block}.conv.{part}");
+                let names = if nested {
+                    (format!("{prefix}.0"), format!("{prefix}.1"))
+                } else {
+                    (prefix, format!("features.{block}.conv.{}", part + 1))
+                };
+                part += 1;
+                names
+            };
+            let mut push = |nested, kind, shape, relu6| {
+                let (convolution, norm) = names(nested);
+                layers.push(layer((block, &convolution, &norm), kind, shape, relu6));
+            };
+            if expansion > 1 {
+                push(true, ConvolutionKind::Pointwise, [inputs, hidden, 1], true);
+            }
+            push(true, ConvolutionKind::Depthwise, [hidden, hidden, stride], true);
+            push(false, ConvolutionKind::Pointwise, [hidden, outputs, 1], false);
+            if let Some(last) = layers.last_mut() {
+                last.residual = stride == 1 && inputs == outputs;
+            }
+            (inputs, block) = (outputs, block + 1);
+        }
+    }
+    let last = scaled_channels(1280, width.max(1.0));
+    layers.push(layer((block, "features.18.0", "features.18.1"), ConvolutionKind::Pointwise, [inputs, last, 1], true));
+    layers
+}
+
+fn layer(
+    (block, convolution, norm): (usize, &str, &str),
+    kind: ConvolutionKind,
+    [inputs, outputs, stride]: [u32; 3],
+    relu6: bool,
+) -> Layer {
+    let (convolution, norm) = (convolution.to_string(), norm.to_string());
+    Layer { convolution, norm, kind, inputs, outputs, stride, relu6, block, residual: false }
+}
+
+impl Layer {
+    /// Shape of the convolution's weight in torchvision's layout, OIHW (depthwise: C1HW).
+    pub fn weight_shape(&self) -> Vec<usize> {
+        let (inputs, outputs) = (self.inputs as usize, self.outputs as usize);
+        match self.kind {
+            ConvolutionKind::Stem => vec![outputs, inputs, 3, 3],
+            ConvolutionKind::Depthwise => vec![outputs, 1, 3, 3],
+            ConvolutionKind::Pointwise => vec![outputs, inputs, 1, 1],
+        }
+    }
+}
+
+/// Name and shape of every tensor of the backbone at a width, in torchvision's naming.
+pub fn expected_tensors(width: f32) -> Vec<(String, Vec<usize>)> {
+    let mut tensors = Vec::new();
+    for layer in layers(width) {
+        tensors.push((format!("{}.weight", layer.convolution), layer.weight_shape()));
+        for part in ["weight", "bias", "running_mean", "running_var"] {
+            tensors.push((format!("{}.{part}", layer.norm), vec![layer.outputs as usize]));
+        }
+    }
+    tensors
+}
+
+/// Where a layer's folded weight and bias lie in the weight buffer, in elements.
+#[derive(Debug, Clone, Copy)]
+struct Folded {
+    weight: (usize, usize),
+    bias: (usize, usize),
+}
+
+/// The backbone with batch norm folded, ready to be planned.
+#[derive(Debug, Clone)]
+pub struct Backbone {
+    layers: Vec<Layer>,
+    folded: Vec<Folded>,
+    parameters: Vec<f32>,
+    padding: Padding,
+}
+
+impl Backbone {
+    /// Reads every layer through `tensor(name, shape)`, which checks what it returns, and folds batch norm:
+    /// w·γ/√(σ² + ε) and β − μ·γ/√(σ² + ε), computed in f64.
+    ///
+    /// # Errors
+    /// Whatever `tensor` reports.
+    pub fn load(
+        width: f32,
+        padding: Padding,
+        epsilon: f32,
+        tensor: &dyn Fn(&str, &[usize]) -> Result<Vec<f32>, ModelError>,
+    ) -> Result<Backbone, ModelError> {
+        let mut backbone = Backbone { layers: layers(width), folded: Vec::new(), parameters: Vec::new(), padding };
+        for layer in backbone.layers.clone() {
+            let weight = tensor(&format!("{}.weight", layer.convolution), &layer.weight_shape())?;
+            let part = |name: &str| tensor(&format!("{}.{name}", layer.norm), &[layer.outputs as usize]);
+            let [gamma, beta, mean, variance] = [part("weight")?, part("bias")?, part("running_mean")?, part("running_var")?];
+            let scale: Vec<f64> = gamma
+                .iter()
+                .zip(&variance)
+                .map(|(gamma, variance)| f64::from(*gamma) / (f64::from(*variance) + f64::from(epsilon)).sqrt())
+                .collect();
+            let mut bias: Vec<f32> =
+                (0..beta.len()).map(|n| (f64::from(beta[n]) - f64::from(mean[n]) * scale[n]) as f32).collect();
+            bias.resize(padded_channels(layer.outputs) as usize, 0.0);
+            let folded = Folded { weight: backbone.append(&fold(&layer, &weight, &scale)), bias: backbone.append(&bias) };
+            backbone.folded.push(folded);
+        }
+        Ok(backbone)
+    }
+
+    /// Appends at the next position that every adapter can bind: a multiple of 256 bytes.
+    fn append(&mut self, values: &[f32]) -> (usize, usize) {
+        let start = self.parameters.len().next_multiple_of(64);
+        self.parameters.resize(start, 0.0);
+        self.parameters.extend_from_slice(values);
+        (start, values.len())
+    }
+
+    /// The folded parameters, to be written to the tensor that [`Backbone::plan_weights`] declares.
+    pub fn parameters(&self) -> &[f32] {
+        &self.parameters
+    }
+
+    /// Number of features.
+    pub fn features(&self) -> u32 {
+        self.layers.last().map_or(0, |layer| layer.outputs)
+    }
+
+    /// Declares the tensor of all weights.
+    pub fn plan_weights(&self, plan: &mut Plan) -> View {
+        plan.persistent("backbone weights", 4 * self.parameters.len() as u64)
+    }
+
+    /// Appends the convolutions: \[batch, size, size, 4\] in, the last activations \[batch, size/32, size/32, features\] out.
+    /// `watch` sees the output of each block with its position and shape, for tests that look inside.
+    pub fn plan_convolutions(
+        &self,
+        plan: &mut Plan,
+        target: Target,
+        [batch, size]: [u32; 2],
+        weights: View,
+        input: View,
+        watch: &mut dyn FnMut(usize, View, [u32; 2], u32),
+    ) -> (View, [u32; 2]) {
+        let part = |(start, length): (usize, usize)| View { offset: 4 * start as u64, bytes: 4 * length as u64, ..weights };
+        let (mut x, mut extent) = (input, [size, size]);
+        let (mut block, mut block_input) = (0, input);
+        for (layer, folded) in self.layers.iter().zip(&self.folded) {
+            if layer.block != block {
+                watch(block, x, extent, self.channels_before(layer));
+                (block, block_input) = (layer.block, x);
+            }
+            let activation = if layer.relu6 { Activation::Relu6 } else { Activation::None };
+            let (inputs, outputs) = (padded_channels(layer.inputs), padded_channels(layer.outputs));
+            let parameters = [part(folded.weight), part(folded.bias)];
+            let out_extent = extent.map(|size| size.div_ceil(layer.stride));
+            let bytes = 4 * u64::from(batch) * u64::from(out_extent[0] * out_extent[1]) * u64::from(outputs);
+            let y = plan.transient(&layer.convolution, bytes);
+            let operands = [x, parameters[0], parameters[1]];
+            let step = match layer.kind {
+                ConvolutionKind::Stem => {
+                    let shape =
+                        Stem { batch, size: extent, inputs, outputs, stride: layer.stride, padding: self.padding, activation };
+                    shape.step(&layer.convolution, target.stem(), operands, y)
+                }
+                ConvolutionKind::Depthwise => {
+                    let shape = Depthwise {
+                        batch,
+                        size: extent,
+                        channels: outputs,
+                        stride: layer.stride,
+                        padding: self.padding,
+                        activation,
+                    };
+                    shape.step(&layer.convolution, target.depthwise(shape), operands, y)
+                }
+                ConvolutionKind::Pointwise => {
+                    let rows = batch * extent[0] * extent[1];
+                    let shape = Pointwise { rows, inputs, outputs, activation };
+                    let residual = layer.residual.then_some(block_input);
+                    shape.step(&layer.convolution, target.pointwise(rows, inputs, outputs), target.lanes, operands, residual, y)
+                }
+            };
+            plan.push(step);
+            (x, extent) = (y, out_extent);
+        }
+        watch(block, x, extent, self.features());
+        (x, extent)
+    }
+
+    /// Output channels of the layer before `layer`.
+    fn channels_before(&self, layer: &Layer) -> u32 {
+        let position = self.layers.iter().position(|other| other == layer).unwrap_or(0);
+        self.layers[position.saturating_sub(1)].outputs
+    }
+
+    /// Appends the whole backbone with its global average pool: \[batch, size, size, 4\] in, \[batch, features\] out.
+    pub fn plan_features(&self, plan: &mut Plan, target: Target, shape: [u32; 2], weights: View, input: View) -> View {
+        let (activations, [height, width]) = self.plan_convolutions(plan, target, shape, weights, input, &mut |_, _, _, _| ());
+        let channels = padded_channels(self.features());
+        let features = plan.persistent("features", 4 * u64::from(shape[0]) * u64::from(channels));
+        let pool = GlobalAveragePool { batch: shape[0], positions: height * width, channels };
+        plan.push(pool.step("global average pool", activations, features));
+        features
+    }
+}
+
+/// The weight scaled channel by channel, in the layout of its kernel: outputs last, channels padded to four.
+fn fold(layer: &Layer, weight: &[f32], scale: &[f64]) -> Vec<f32> {
+    let taps = if layer.kind == ConvolutionKind::Pointwise { 1 } else { 9 };
+    let inputs = if layer.kind == ConvolutionKind::Depthwise { 1 } else { layer.inputs as usize };
+    let outputs = layer.outputs as usize;
+    let padded_inputs = if layer.kind == ConvolutionKind::Depthwise { 1 } else { padded_channels(layer.inputs) as usize };
+    let padded_outputs = padded_channels(layer.outputs) as usize;
+    let mut folded = vec![0.0; taps * padded_inputs * padded_outputs];
+    for output in 0..outputs {
+        for input in 0..inputs {
+            for tap in 0..taps {
+                let value = f64::from(weight[(output * inputs + input) * taps + tap]) * scale[output];
+                folded[(tap * padded_inputs + input) * padded_outputs + output] = value as f32;
+            }
+        }
+    }
+    folded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_network_has_its_published_shape() {
+        let layers = layers(1.0);
+        assert_eq!(layers.len(), 52);
+        let count: usize = expected_tensors(1.0).iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
+        // Keras counts 2,257,984 parameters without the top.
+        assert_eq!(count, 2_257_984);
+        assert_eq!(layers.iter().filter(|layer| layer.residual).count(), 10);
+        assert_eq!(layers[0].outputs, 32);
+        assert_eq!(layers[4].convolution, "features.2.conv.1.0");
+        assert_eq!(layers[5].norm, "features.2.conv.3");
+    }
+
+    #[test]
+    fn widths_round_as_torchvision_does() {
+        for (width, channels) in [(0.35, [16, 8, 8, 16, 24, 32, 56, 112]), (1.4, [48, 24, 32, 48, 88, 136, 224, 448])] {
+            let found = [32, 16, 24, 32, 64, 96, 160, 320].map(|channels| scaled_channels(channels, width));
+            assert_eq!(found, channels, "width {width}");
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Running a network over batches of images: pack, upload, run, read back.
+
+use super::ModelError;
+use super::dense::Upload;
+use crate::data::Rgb8Image;
+use crate::gpu::{Gpu, GpuError};
+use crate::kernels::{ImageRecord, Interpolation, ResizeNormalise};
+use crate::scheduler::{Plan, PlanError, Program, View};
+
+/// From 8-bit RGB to what the network reads: value · scale + shift, channel by channel.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Normalisation {
+    /// Factor for red, green and blue, on values 0 to 255.
+    pub scale: [f32; 3],
+    /// Added after scaling.
+    pub shift: [f32; 3],
+}
+
+/// What a batch looks like on its way in.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BatchShape {
+    /// Images a batch.
+    pub batch: u32,
+    /// Height and width after resizing.
+    pub size: u32,
+    /// How images are resized.
+    pub interpolation: Interpolation,
+    /// How their values are scaled.
+    pub normalisation: Normalisation,
+}
+
+/// Appends a network to a plan: from the input \[batch, size, size, 4\] to its result, and what to upload.
+pub type BuildNetwork<'a> = dyn Fn(&mut Plan, View) -> (View, Vec<Upload>) + 'a;
+
+/// A network made ready for batches of images of any size.
+pub struct ImageRunner<'a> {
+    shape: BatchShape,
+    build: Box<BuildNetwork<'a>>,
+    outputs: usize,
+    ready: Option<Ready>,
+}
+
+struct Ready {
+    program: Program,
+    pixel_bytes: u64,
+    pixels: View,
+    images: View,
+    result: View,
+}
+
+/// Room for the pixels of a batch at first; grown where a batch needs more.
+const FIRST_PIXEL_BYTES: u64 = 4 << 20;
+
+impl<'a> ImageRunner<'a> {
+    /// A runner of the network that `build` appends, with `outputs` values an image (its rows are padded to four).
+    pub fn new(shape: BatchShape, outputs: u32, build: Box<BuildNetwork<'a>>) -> ImageRunner<'a> {
+        ImageRunner { shape, build, outputs: outputs as usize, ready: None }
+    }
+
+    /// The plan for batches whose pixels take at most `pixel_bytes`.
+    fn plan(&self, pixel_bytes: u64) -> (Plan, [View; 3], Vec<Upload>) {
+        let BatchShape { batch, size, interpolation, normalisation: Normalisation { scale, shift } } = self.shape;
+        let mut plan = Plan::new("network");
+        let pixels = plan.persistent("pixels", pixel_bytes);
+        let images = plan.persistent("image records", u64::from(batch) * size_of::<ImageRecord>() as u64);
+        let input = plan.transient("input", u64::from(batch) * u64::from(size * size) * 16);
+        plan.push(ResizeNormalise { batch, size, scale, shift, interpolation }.step(
+            "resize and normalise",
+            pixels,
+            images,
+            input,
+        ));
+        let (result, uploads) = (self.build)(&mut plan, input);
+        (plan, [pixels, images, result], uploads)
+    }
+
+    /// The plan that a first batch would run, to be printed.
+    pub fn preview(&self) -> Plan {
+        self.plan(FIRST_PIXEL_BYTES).0
+    }
+
+    /// The result of up to a batch of images, row by row without padding. With fewer images than a batch the rest of
+    /// the GPU's work is thrown away.
+    ///
+    /// # Errors
+    /// More pixels than the adapter can bind at once, or whatever the device reports.
+    pub fn run(&mut self, gpu: &Gpu, images: &[&Rgb8Image]) -> Result<Vec<f32>, ModelError> {
+        let (records, bytes) = pack(images, self.shape.batch as usize);
+        let ready = self.ready(gpu, bytes.len() as u64)?;
+        ready.program.write(gpu, ready.pixels, &bytes);
+        ready.program.write(gpu, ready.images, bytemuck::cast_slice(&records));
+        ready.program.run(gpu)?;
+        let rows = ready.program.read(gpu, ready.result)?;
+        let stride = rows.len() / self.shape.batch as usize;
+        let outputs = self.outputs;
+        Ok(rows.chunks_exact(stride).take(images.len()).flat_map(|row| row[..outputs].to_vec()).collect())
+    }
+
+    /// Seconds of each step for the images of the last [`ImageRunner::run`].
+    ///
+    /// # Errors
+    /// Whatever the device reports.
+    pub fn time(&self, gpu: &Gpu) -> Result<Vec<crate::scheduler::StepTime>, GpuError> {
+        self.ready.as_ref().map_or(Ok(Vec::new()), |ready| ready.program.run_timed(gpu))
+    }
+
+    /// A batch that does not fit is refused with the one that would: every activation grows with the batch.
+    fn explain(&self, error: GpuError) -> ModelError {
+        match error {
+            GpuError::Plan(PlanError::BindingTooLarge { bytes, limit, .. }) => {
+                let fits = u64::from(self.shape.batch) * limit / bytes;
+                ModelError::BatchTooLarge { batch: self.shape.batch, fits: fits as u32 }
+            }
+            other => other.into(),
+        }
+    }
+
+    fn ready(&mut self, gpu: &Gpu, bytes: u64) -> Result<&Ready, ModelError> {
+        let fits = self.ready.as_ref().is_some_and(|ready| ready.pixel_bytes >= bytes);
+        if !fits {
+            self.ready = None;
+            let limit = gpu.limits().max_storage_buffer_binding_size;
+            if bytes > limit {
+                return Err(ModelError::TooManyPixels { bytes, limit });
+            }
+            let pixel_bytes = bytes.next_power_of_two().clamp(FIRST_PIXEL_BYTES, limit / 4 * 4).max(bytes);
+            let (plan, [pixels, images, result], uploads) = self.plan(pixel_bytes);
+            let program = Program::new(gpu, &plan, &[]).map_err(|error| self.explain(error))?;
+            for (view, values) in &uploads {
+                program.write(gpu, *view, bytemuck::cast_slice(values));
+            }
+            self.ready = Some(Ready { program, pixel_bytes, pixels, images, result });
+        }
+        self.ready.as_ref().ok_or(ModelError::TooManyPixels { bytes, limit: 0 })
+    }
+}
+
+/// The bytes of all images, each from a word boundary, and where each lies; the batch is filled up with the first one.
+fn pack(images: &[&Rgb8Image], batch: usize) -> (Vec<ImageRecord>, Vec<u8>) {
+    let mut records = Vec::with_capacity(batch);
+    let mut bytes = Vec::with_capacity(images.iter().map(|image| image.pixels.len() + 3).sum());
+    for image in images {
+        records.push(ImageRecord { first_word: (bytes.len() / 4) as u32, width: image.width, height: image.height, unused: 0 });
+        bytes.extend_from_slice(&image.pixels);
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+    }
+    if let Some(first) = records.first().copied() {
+        records.resize(batch, first);
+    }
+    (records, bytes)
+}
