@@ -166,7 +166,8 @@ impl Plan {
     pub fn fold_lines(&mut self) -> bool {
         let mut found = false;
         for step in &mut self.steps {
-            if let Dispatch([width @ 2.., 1, 1]) = step.dispatch {
+            let [width, height, depth] = step.dispatch.0;
+            if width > 1 && (height, depth) == (1, 1) {
                 step.dispatch = Dispatch([width.div_ceil(2), 3, 1]);
                 found = true;
             }
