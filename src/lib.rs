@@ -11,3 +11,4 @@ pub mod model;
 pub mod report;
 pub mod scheduler;
 pub mod shader;
+pub mod train;
