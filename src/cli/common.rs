@@ -117,7 +117,7 @@ pub fn report_failures(images: &[PathBuf], failures: &[Failure]) {
 /// A bar on stderr; nothing where stderr is not a terminal.
 pub fn progress(length: u64, unit: &str) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr());
-    let template = format!("{{bar:32}} {{pos}}/{{len}} {unit}  {{per_sec}}  {{eta}} left");
+    let template = format!("{{msg}} {{bar:32}} {{pos}}/{{len}} {unit}  {{per_sec}}  {{eta}} left");
     if let Ok(style) = ProgressStyle::with_template(&template) {
         bar.set_style(style);
     }

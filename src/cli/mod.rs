@@ -6,6 +6,7 @@ mod common;
 mod devices;
 mod predict;
 mod report;
+mod train;
 
 use std::process::ExitCode;
 
@@ -23,6 +24,7 @@ struct Cli {
 enum Verb {
     Devices(devices::Devices),
     Classify(classify::Classify),
+    Train(train::Train),
     Predict(predict::Predict),
     Cluster(cluster::Cluster),
     Report(report::Report),
@@ -44,6 +46,7 @@ pub fn run() -> ExitCode {
     let verdict = match Cli::parse().verb {
         Verb::Devices(verb) => verb.run(),
         Verb::Classify(verb) => verb.run(),
+        Verb::Train(verb) => verb.run(),
         Verb::Predict(verb) => verb.run(),
         Verb::Cluster(verb) => verb.run(),
         Verb::Report(verb) => verb.run(),

@@ -1,246 +1,292 @@
-//! The backbone's features of every image, computed once and kept beside the run.
+//! The features of all images, computed once: a table in memory, and its cache on disk.
 //!
-//! Two files: `features.json` says what they are features of, `features.f32` holds the rows, little-endian, in the order
-//! of the data. Rows are appended batch by batch, so an interrupted extraction goes on where it stopped.
+//! The cache is two files in the run's folder: `features.f32`, rows of little-endian f32 in the order of the data's list and
+//! appended batch by batch, and `features.json`, which says of which images and weights they are. So an interrupted
+//! extraction goes on where it stopped, and rows of other images or weights are refused.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::data::prefetch::decoding_threads;
-use crate::data::{DataError, DecodeError, decode_ahead, write_atomically};
-use crate::gpu::Gpu;
-use crate::kernels::Interpolation;
-use crate::model::{Model, ModelError, Top};
+use crate::data::{DataError, write_atomically};
 
-/// Why features could not be had.
+/// The rows' file in a run's folder.
+pub const ROWS_FILE: &str = "features.f32";
+/// The file beside it that says what the rows are.
+pub const IDENTITY_FILE: &str = "features.json";
+const FORMAT: &str = "lineament-features-1";
+/// The longest `features.json` that is read.
+const IDENTITY_BYTES: u64 = 1 << 16;
+
+/// What can be wrong with features.
 #[derive(Debug, thiserror::Error)]
 pub enum FeatureError {
-    /// The cache is of other weights or data.
-    #[error("{}: holds features of {what}; remove it and features.f32 beside it, or train into another folder", path.display())]
-    Stale {
-        /// `features.json`.
-        path: PathBuf,
-        /// What differs: expected and found.
-        what: String,
-    },
-    /// The cache cannot be read or written.
-    #[error("{}: {source}; check the path, its permissions and the free space", path.display())]
+    /// The operating system refuses.
+    #[error("{}: {source}; check the path, its permissions and the space left", path.display())]
     File {
         /// The file.
         path: PathBuf,
-        /// What the operating system said.
+        /// The system's words.
         source: io::Error,
     },
-    /// `features.json` is not ours.
-    #[error("{}: not a description of features: {source}; remove it and start again", path.display())]
-    Description {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong, with line and column.
-        source: serde_json::Error,
-    },
-    /// An image of the data cannot be decoded.
-    #[error("{0}; or take it out of the label list")]
-    Image(#[from] DecodeError),
     /// The description cannot be written.
     #[error(transparent)]
     Data(#[from] DataError),
-    /// The network cannot be run.
-    #[error(transparent)]
-    Model(#[from] ModelError),
-    /// The user stopped it.
-    #[error("stopped after {done} of {total} images; the same command goes on from there")]
-    Interrupted {
-        /// Rows on disk.
-        done: usize,
-        /// Rows wanted.
-        total: usize,
+    /// The file that describes the rows is damaged, or missing beside rows.
+    #[error("{}: {problem}; delete {IDENTITY_FILE} and {ROWS_FILE} to compute the features again", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The rows are of other images or weights.
+    #[error(
+        "{}: holds features with {what} {found}, but {wanted} is wanted; choose another folder, or delete {IDENTITY_FILE} and \
+         {ROWS_FILE} to compute them again", path.display()
+    )]
+    Other {
+        /// The description.
+        path: PathBuf,
+        /// Which part of it differs.
+        what: &'static str,
+        /// What it says.
+        found: String,
+        /// What was wanted.
+        wanted: String,
+    },
+    /// Rows that cannot be features of these images.
+    #[error("features: {problem}")]
+    Rows {
+        /// What is wrong with them.
+        problem: String,
     },
 }
 
-/// What features are of: whatever differs here makes a cache useless.
+/// What rows of features depend on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeatureIdentity {
+    /// SHA-256 of the backbone's weights file, in hexadecimal.
+    pub weights_sha256: String,
+    /// [`FeatureIdentity::of_names`] of the images, in order.
+    pub data_sha256: String,
+    /// Number of images.
+    pub images: u64,
+    /// Values of a row.
+    pub features: u32,
+    /// Height and width of the network's input.
+    pub size: u32,
+    /// How images are resized to it.
+    pub interpolation: String,
+}
+
+#[derive(Serialize, Deserialize)]
 struct Description {
     format: String,
-    weights_sha256: String,
-    data_sha256: String,
-    images: usize,
-    features: u32,
-    size: u32,
-    interpolation: Interpolation,
+    #[serde(flatten)]
+    identity: FeatureIdentity,
 }
 
-/// Name of the format, with its version.
-const FORMAT: &str = "lineament features 1";
+impl FeatureIdentity {
+    /// SHA-256 over the images' names in order, in hexadecimal.
+    pub fn of_names<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+        let mut hash = Sha256::new();
+        for name in names {
+            // With the length, no two lists of names run together to the same bytes.
+            hash.update((name.len() as u64).to_le_bytes());
+            hash.update(name.as_bytes());
+        }
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
 
-/// Where features come from.
-pub struct FeatureSource<'a> {
-    /// The model whose backbone is run; what follows it does not matter.
-    pub model: &'a Model,
-    /// The images in the order of the data.
-    pub images: &'a [PathBuf],
-    /// Images a batch; it does not change a bit of the result.
-    pub batch: u32,
-    /// How images are resized.
-    pub interpolation: Interpolation,
+    /// The first part in which `found` differs: its name, what it is there and what it is here.
+    fn difference(&self, found: &FeatureIdentity) -> Option<(&'static str, String, String)> {
+        let parts = [
+            ("the weights' SHA-256", found.weights_sha256.clone(), self.weights_sha256.clone()),
+            ("a number of images of", found.images.to_string(), self.images.to_string()),
+            ("the image list's SHA-256", found.data_sha256.clone(), self.data_sha256.clone()),
+            ("values a row of", found.features.to_string(), self.features.to_string()),
+            ("an input size of", found.size.to_string(), self.size.to_string()),
+            ("interpolation", found.interpolation.clone(), self.interpolation.clone()),
+        ];
+        parts.into_iter().find(|(_, found, wanted)| found != wanted)
+    }
 }
 
-/// Features of all images.
+/// Rows of features in memory.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Features {
-    /// Values an image.
-    pub width: usize,
-    /// \[images, width\], row-major.
-    pub values: Vec<f32>,
+pub struct FeatureTable {
+    features: usize,
+    values: Vec<f32>,
 }
 
-impl FeatureSource<'_> {
-    fn describe(&self) -> Result<Description, FeatureError> {
-        let mut data = Sha256::new();
-        for path in self.images {
-            let length = fs::metadata(path).map_err(|source| FeatureError::File { path: path.clone(), source })?.len();
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            data.update(format!("{name}\n{length}\n"));
-        }
-        let weights = self.model.files.first().map_or(String::new(), |(_, hash)| hash.clone());
-        Ok(Description {
-            format: FORMAT.to_string(),
-            weights_sha256: weights,
-            data_sha256: data.finalize().iter().map(|byte| format!("{byte:02x}")).collect(),
-            images: self.images.len(),
-            features: self.model.backbone.features(),
-            size: self.model.size,
-            interpolation: self.interpolation,
-        })
+impl FeatureTable {
+    /// A table of rows of `features` values.
+    ///
+    /// # Errors
+    /// [`FeatureError::Rows`] when the rows are not whole, or a value is NaN or infinite; the message names it.
+    pub fn new(features: usize, values: Vec<f32>) -> Result<FeatureTable, FeatureError> {
+        check(features, &values, 0)?;
+        Ok(FeatureTable { features, values })
+    }
+
+    /// Values of a row.
+    pub fn features(&self) -> usize {
+        self.features
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.values.len() / self.features
+    }
+
+    /// One row.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    pub fn row(&self, index: usize) -> &[f32] {
+        &self.values[index * self.features..(index + 1) * self.features]
+    }
+
+    /// All rows, one after the other.
+    pub fn values(&self) -> &[f32] {
+        &self.values
     }
 }
 
-/// Reads the features kept in `folder`, computing what is missing; `progress` hears how many rows are done.
-///
-/// # Errors
-/// [`FeatureError`]: a cache of other weights or data, an image that does not decode, a full disk, or `stop` was set. What
-/// was computed stays on disk.
-pub fn extract_features(
-    gpu: &Gpu,
-    source: &FeatureSource,
-    folder: &Path,
-    stop: &AtomicBool,
-    mut progress: impl FnMut(usize),
-) -> Result<Features, FeatureError> {
-    let description = source.describe()?;
-    let width = description.features as usize;
-    let cache = Cache { description: folder.join("features.json"), rows: folder.join("features.f32") };
-    let (mut file, mut done) = cache.open(&description)?;
-    let failed = |source| FeatureError::File { path: cache.rows.clone(), source };
-
-    let mut backbone = source.model.clone();
-    backbone.top = Top::None;
-    let mut runner = backbone.runner(gpu, source.batch, source.interpolation);
-    let mut decoded = decode_ahead(source.images[done..].to_vec(), decoding_threads(), 4 * source.batch as usize);
-    progress(done);
-    while done < source.images.len() {
-        if stop.load(Ordering::SeqCst) {
-            return Err(FeatureError::Interrupted { done, total: source.images.len() });
-        }
-        let batch: Vec<_> = decoded.by_ref().take(source.batch as usize).map(|(_, image)| image).collect::<Result<_, _>>()?;
-        let rows = runner.run(gpu, &batch.iter().collect::<Vec<_>>())?;
-        file.write_all(bytemuck::cast_slice(&rows)).map_err(failed)?;
-        done += batch.len();
-        progress(done);
+/// Whole rows of finite values; `first` is the number of the first one, for the message.
+fn check(features: usize, values: &[f32], first: u64) -> Result<(), FeatureError> {
+    if features == 0 || values.len() % features != 0 {
+        let problem = format!("{} values are no whole rows of {features}", values.len());
+        return Err(FeatureError::Rows { problem });
     }
-    file.sync_all().map_err(failed)?;
-    let bytes = fs::read(&cache.rows).map_err(failed)?;
-    Ok(Features { width, values: bytemuck::pod_collect_to_vec(&bytes) })
+    match values.iter().position(|value| !value.is_finite()) {
+        None => Ok(()),
+        Some(at) => {
+            let (row, column) = (first + (at / features) as u64, at % features);
+            Err(FeatureError::Rows { problem: format!("row {row}, column {column} is {}", values[at]) })
+        }
+    }
 }
 
-struct Cache {
-    description: PathBuf,
-    rows: PathBuf,
+/// The cache of a run's folder, open to be continued.
+#[derive(Debug)]
+pub struct FeatureCache {
+    path: PathBuf,
+    file: File,
+    identity: FeatureIdentity,
+    done: u64,
 }
 
-impl Cache {
-    /// The file of rows, ready to be appended to, and how many it holds; a row cut short by a crash is dropped.
-    fn open(&self, wanted: &Description) -> Result<(File, usize), FeatureError> {
-        match fs::read(&self.description) {
-            Ok(bytes) => {
-                let found: Description = serde_json::from_slice(&bytes)
-                    .map_err(|source| FeatureError::Description { path: self.description.clone(), source })?;
-                if let Some(what) = difference(&found, wanted) {
-                    return Err(FeatureError::Stale { path: self.description.clone(), what });
+impl FeatureCache {
+    /// Opens the cache in `folder`, or begins one. A row that was cut short is dropped.
+    ///
+    /// # Errors
+    /// [`FeatureError::Other`] when the cache is of other images or weights, [`FeatureError::Damaged`] when it cannot be
+    /// told, [`FeatureError::File`] when the folder is missing or not writable.
+    pub fn open(folder: &Path, identity: &FeatureIdentity) -> Result<FeatureCache, FeatureError> {
+        let (path, description) = (folder.join(ROWS_FILE), folder.join(IDENTITY_FILE));
+        match read_identity(&description)? {
+            Some(found) => {
+                if let Some((what, found, wanted)) = identity.difference(&found) {
+                    return Err(FeatureError::Other { path: description, what, found, wanted });
                 }
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let failed = |source| FeatureError::File { path: self.rows.clone(), source };
-                File::create(&self.rows).map_err(failed)?;
-                let text = serde_json::to_vec_pretty(wanted)
-                    .map_err(|source| FeatureError::Description { path: self.description.clone(), source })?;
-                write_atomically(&self.description, |writer| writer.write_all(&text))?;
+            None if path.exists() => {
+                let problem = format!("is missing, so nothing says of which images {ROWS_FILE} is");
+                return Err(FeatureError::Damaged { path: description, problem });
             }
-            Err(source) => return Err(FeatureError::File { path: self.description.clone(), source }),
+            None => {
+                let text = Description { format: FORMAT.to_string(), identity: identity.clone() };
+                write_atomically(&description, |writer| serde_json::to_writer_pretty(writer, &text).map_err(io::Error::from))?;
+            }
         }
-        let failed = |source| FeatureError::File { path: self.rows.clone(), source };
-        let file = OpenOptions::new().create(true).append(true).open(&self.rows).map_err(failed)?;
-        let row = 4 * u64::from(wanted.features);
-        let done = (file.metadata().map_err(failed)?.len() / row).min(wanted.images as u64);
-        file.set_len(done * row).map_err(failed)?;
-        Ok((file, done as usize))
+        let refused = |source| FeatureError::File { path: path.clone(), source };
+        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(refused)?;
+        let length = file.metadata().map_err(refused)?.len();
+        let row = 4 * u64::from(identity.features.max(1));
+        let done = length / row;
+        if done > identity.images {
+            let problem = format!("has {done} rows for {} images", identity.images);
+            return Err(FeatureError::Damaged { path, problem });
+        }
+        file.set_len(done * row).map_err(refused)?;
+        file.seek(SeekFrom::End(0)).map_err(refused)?;
+        Ok(FeatureCache { path, file, identity: identity.clone(), done })
+    }
+
+    /// Rows that are there already: the images before this one need not be looked at again.
+    pub fn done(&self) -> u64 {
+        self.done
+    }
+
+    /// Whether every image has its row.
+    pub fn is_complete(&self) -> bool {
+        self.done == self.identity.images
+    }
+
+    /// Appends the rows of the images that follow, and has them on disk when it returns.
+    ///
+    /// # Errors
+    /// [`FeatureError::Rows`] when they are not whole, not finite or too many, [`FeatureError::File`] when they cannot be
+    /// written.
+    pub fn append(&mut self, values: &[f32]) -> Result<(), FeatureError> {
+        let features = self.identity.features as usize;
+        check(features, values, self.done)?;
+        let rows = (values.len() / features) as u64;
+        if rows > self.identity.images - self.done {
+            let problem = format!("{} rows for {} images", self.done + rows, self.identity.images);
+            return Err(FeatureError::Rows { problem });
+        }
+        let refused = |source| FeatureError::File { path: self.path.clone(), source };
+        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        self.file.write_all(&bytes).and_then(|()| self.file.sync_data()).map_err(refused)?;
+        self.done += rows;
+        Ok(())
+    }
+
+    /// Reads the whole table.
+    ///
+    /// # Errors
+    /// [`FeatureError::Rows`] when rows are missing or not finite, [`FeatureError::File`] when they cannot be read.
+    pub fn read(mut self) -> Result<FeatureTable, FeatureError> {
+        if !self.is_complete() {
+            let problem = format!("{} of {} rows are there", self.done, self.identity.images);
+            return Err(FeatureError::Rows { problem });
+        }
+        let refused = |source| FeatureError::File { path: self.path.clone(), source };
+        self.file.seek(SeekFrom::Start(0)).map_err(refused)?;
+        let features = self.identity.features as usize;
+        // As many as the file was found to have, not as any header says.
+        let mut values = Vec::with_capacity(self.done as usize * features);
+        let mut bytes = vec![0; 4 * features];
+        for _ in 0..self.done {
+            self.file.read_exact(&mut bytes).map_err(refused)?;
+            values.extend(bytes.chunks_exact(4).map(|word| f32::from_le_bytes([word[0], word[1], word[2], word[3]])));
+        }
+        FeatureTable::new(features, values)
     }
 }
 
-/// What a cache is of instead of what is wanted.
-fn difference(found: &Description, wanted: &Description) -> Option<String> {
-    if found == wanted {
-        return None;
+/// What `features.json` says; `None` where there is none.
+fn read_identity(path: &Path) -> Result<Option<FeatureIdentity>, FeatureError> {
+    let refused = |source| FeatureError::File { path: path.to_path_buf(), source };
+    let damaged = |problem: String| FeatureError::Damaged { path: path.to_path_buf(), problem };
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(refused(error)),
+    };
+    let mut text = Vec::new();
+    file.take(IDENTITY_BYTES).read_to_end(&mut text).map_err(refused)?;
+    let value: serde_json::Value = serde_json::from_slice(&text).map_err(|error| damaged(error.to_string()))?;
+    if value["format"] != FORMAT {
+        return Err(damaged(format!("its format is {} where \"{FORMAT}\" is wanted", value["format"])));
     }
-    let fields = [
-        ("format", found.format.clone(), wanted.format.clone()),
-        ("weights with SHA-256", found.weights_sha256.clone(), wanted.weights_sha256.clone()),
-        ("images", found.images.to_string(), wanted.images.to_string()),
-        ("images with the digest", found.data_sha256.clone(), wanted.data_sha256.clone()),
-        ("features", found.features.to_string(), wanted.features.to_string()),
-        ("image size", found.size.to_string(), wanted.size.to_string()),
-        ("interpolation", format!("{:?}", found.interpolation), format!("{:?}", wanted.interpolation)),
-    ];
-    let different = fields.iter().find(|(_, found, wanted)| found != wanted);
-    different.map(|(name, found, wanted)| format!("{name} {found}, not {wanted}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn description() -> Description {
-        Description {
-            format: FORMAT.into(),
-            weights_sha256: "aa".into(),
-            data_sha256: "bb".into(),
-            images: 3,
-            features: 2,
-            size: 224,
-            interpolation: Interpolation::Nearest,
-        }
-    }
-
-    #[test]
-    fn a_cut_row_is_dropped_and_another_cache_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let cache = Cache { description: folder.path().join("features.json"), rows: folder.path().join("features.f32") };
-        let (mut file, done) = cache.open(&description()).unwrap();
-        assert_eq!(done, 0);
-        // One row of two values and half of the next.
-        file.write_all(&[1; 13]).unwrap();
-        assert_eq!(cache.open(&description()).unwrap().1, 1);
-        assert_eq!(fs::metadata(&cache.rows).unwrap().len(), 8);
-
-        let other = Description { weights_sha256: "cc".into(), ..description() };
-        let message = cache.open(&other).unwrap_err().to_string();
-        assert!(message.contains("weights with SHA-256 aa, not cc") && message.contains("another folder"), "{message}");
-        fs::write(&cache.description, "{").unwrap();
-        assert!(cache.open(&description()).unwrap_err().to_string().contains("not a description"));
-    }
+    let description: Description = serde_json::from_value(value).map_err(|error| damaged(error.to_string()))?;
+    Ok(Some(description.identity))
 }
