@@ -176,11 +176,11 @@ fn a_loss_that_is_not_finite_ends_the_run_and_names_its_step() {
     let gpu = Gpu::open(&Default::default()).unwrap();
     let folder = tempfile::tempdir().unwrap();
     // Sums of such features overflow, and their batch statistics are NaN.
-    let features = FeatureTable::new(4, vec![3e38; 8]).unwrap();
+    let features = FeatureTable::new(64, vec![3e38; 128]).unwrap();
     let data = TrainingData { features: &features, labels: &[1, 0], attributes: 1, train_rows: &[0, 1], validation_rows: &[0] };
     let (stop, progress) = (AtomicBool::new(false), &mut |_| {});
     let mut run = HeadRun { folder: Some(folder.path()), resume: false, metadata: BTreeMap::new(), stop: &stop, progress };
-    let error = train_head(&gpu, &data, &HeadTraining { batch: 1, ..settings() }, &mut run).unwrap_err();
+    let error = train_head(&gpu, &data, &settings(), &mut run).unwrap_err();
     assert!(matches!(error, TrainError::NotFinite { epoch: 1, step: 1, .. }), "{error}");
     assert!(!folder.path().join(LAST).exists());
 }
