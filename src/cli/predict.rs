@@ -86,6 +86,9 @@ impl Predict {
                 let weights: Vec<_> =
                     model.files.iter().map(|(path, hash)| json!({"file": path.display().to_string(), "sha256": hash})).collect();
                 details.insert("weights".into(), json!(weights));
+                if let Some(crop) = self.crop {
+                    details.insert("crop".into(), json!(crop.to_string()));
+                }
                 details.insert("images".into(), json!(table.images.len()));
                 details.insert("unreadable".into(), json!(failures.len()));
                 record(run, "predict", Some(&gpu), details)?;

@@ -32,6 +32,12 @@ impl std::str::FromStr for Crop {
     }
 }
 
+impl std::fmt::Display for Crop {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{},{},{},{}", self.left, self.top, self.width, self.height)
+    }
+}
+
 impl Crop {
     /// The part of `image`, of at least one pixel.
     pub fn of(self, image: &Rgb8Image) -> Rgb8Image {
@@ -59,6 +65,7 @@ mod tests {
     fn the_part_is_cut_out() {
         let image = Rgb8Image { width: 4, height: 2, pixels: (0..24).collect() };
         let part: Crop = "25,50,50,50".parse().unwrap();
+        assert_eq!(part.to_string(), "25,50,50,50");
         assert_eq!(part.of(&image), Rgb8Image { width: 2, height: 1, pixels: (15..21).collect() });
         assert_eq!("0,0,100,100".parse::<Crop>().unwrap().of(&image), image);
         let pixel = Rgb8Image { width: 1, height: 1, pixels: vec![7, 8, 9] };
