@@ -14,6 +14,7 @@ mod golden_cluster;
 mod golden_data;
 mod golden_io;
 mod golden_kernels;
+mod golden_masked_head;
 mod golden_network;
 mod mutants;
 mod perf;
