@@ -1,5 +1,6 @@
 //! `kernels`: tests and times every kernel on the adapter of this machine.
 
+mod backbone;
 mod case;
 mod cases;
 mod ceilings;

@@ -7,7 +7,7 @@ use super::kmeans_assign::squared_distance;
 /// pcg4d of Jarzynski and Olano, "Hash Functions for GPU Rendering", 2020.
 pub fn random_bits(counter: [u32; 4]) -> [u32; 4] {
     let [mut x, mut y, mut z, mut w] = counter.map(|word| word.wrapping_mul(1_664_525).wrapping_add(1_013_904_223));
-    let mut mix = |x: &mut u32, y: &mut u32, z: &mut u32, w: &mut u32| {
+    let mix = |x: &mut u32, y: &mut u32, z: &mut u32, w: &mut u32| {
         *x = x.wrapping_add(y.wrapping_mul(*w));
         *y = y.wrapping_add(z.wrapping_mul(*x));
         *z = z.wrapping_add(x.wrapping_mul(*y));
