@@ -72,6 +72,13 @@ impl Case {
         format!("{} {} {}", self.kernel, self.variant, self.name)
     }
 
+    /// The case with its lines of workgroups folded over two dimensions, as those past 65,535 are; `None` if each is a
+    /// single workgroup.
+    pub fn folded(mut self) -> Option<Case> {
+        self.name += ", folded";
+        self.plan.fold_lines().then_some(self)
+    }
+
     /// An input tensor holding `values` (`f32`, `u32` or plain bytes). The kernel's binding reaches into a guard band of NaN
     /// behind it: an adapter clamps what is read beyond a binding, and so would hide it.
     pub fn input<T: bytemuck::NoUninit>(&mut self, label: &str, values: &[T]) -> View {

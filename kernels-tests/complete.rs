@@ -12,8 +12,8 @@ use crate::cases;
 fn file(folder: &str, kernel: &Kernel) -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let ends = kernel.name.match_indices('_').map(|(at, _)| at).chain([kernel.name.len()]);
-    let names = ends.map(|end| folder.join(format!("{}.rs", &kernel.name[..end])));
-    names.filter(|path| path.is_file()).last()
+    let mut names = ends.map(|end| folder.join(format!("{}.rs", &kernel.name[..end])));
+    names.rfind(|path| path.is_file())
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! `kernels`: tests and times every kernel on the adapter of this machine.
 
+mod backbone;
 mod case;
 mod cases;
 mod ceilings;
@@ -8,13 +9,18 @@ mod compare;
 #[cfg(test)]
 mod complete;
 mod fixture;
-#[cfg(test)]
+mod golden;
+mod golden_block;
 mod golden_cluster;
-#[cfg(test)]
+mod golden_data;
 mod golden_io;
+mod golden_kernels;
+mod golden_masked_head;
+mod golden_network;
 mod mutants;
 mod perf;
 mod random;
+mod recipe;
 mod reference;
 mod run_case;
 mod run_tests;
@@ -24,13 +30,14 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use command::{Command, CommandLine, CommonArguments};
+use command::{Command, CommandLine, CommonArguments, TestArguments};
 use tally::Tally;
 
 fn main() -> ExitCode {
     let CommandLine { command } = CommandLine::parse();
     match command {
-        Command::Test(arguments) => finish(&arguments.common, run_tests::run(&arguments.common)),
+        Command::Test(TestArguments { common, golden: Some(folder) }) => finish(&common, golden::run(&common, &folder)),
+        Command::Test(TestArguments { common, golden: None }) => finish(&common, run_tests::run(&common)),
         Command::Mutants(arguments) => finish(&arguments, mutants::run(&arguments)),
         Command::Perf(arguments) => finish(&arguments, perf::run(&arguments)),
     }

@@ -12,3 +12,4 @@ pub mod model;
 pub mod report;
 pub mod scheduler;
 pub mod shader;
+pub mod train;

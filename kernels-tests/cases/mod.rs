@@ -1,6 +1,20 @@
 //! The shapes each kernel is tested and timed on, one file a kernel.
 
+mod activation_backward;
+mod activation_forward;
+mod adadelta;
+mod add;
+mod batch_norm;
+mod batch_norm_dw;
+mod batch_norm_dx;
+mod batch_norm_statistics;
+mod binary_accuracy;
+mod column_sum;
+mod cosine_proximity;
+mod dense_dw;
 mod depthwise;
+mod dropout;
+mod dropout_mask;
 pub mod fused_multiply_add;
 mod global_average_pool;
 mod kmeans_accumulate;
@@ -9,13 +23,15 @@ mod kmeans_candidates;
 mod kmeans_move;
 mod kmeans_potential;
 mod kmeans_reduce;
+mod loss_mean;
 mod pointwise;
 mod resize_normalise;
 mod silhouette;
 mod stem;
 pub mod stream;
+mod transpose;
 
-use crate::case::{Case, Context};
+use crate::case::{Case, Context, Purpose};
 
 /// The cases of every kernel on an adapter.
 pub const ALL: &[fn(Context) -> Vec<Case>] = &[
@@ -33,4 +49,29 @@ pub const ALL: &[fn(Context) -> Vec<Case>] = &[
     silhouette::cases,
     fused_multiply_add::cases,
     stream::cases,
+    batch_norm_statistics::cases,
+    batch_norm::cases,
+    batch_norm_dw::cases,
+    batch_norm_dx::cases,
+    dropout_mask::cases,
+    dropout::cases,
+    transpose::cases,
+    column_sum::cases,
+    dense_dw::cases,
+    activation_forward::cases,
+    activation_backward::cases,
+    add::cases,
+    cosine_proximity::cases,
+    loss_mean::cases,
+    binary_accuracy::cases,
+    adadelta::cases,
 ];
+
+/// The cases of a kernel by shape: all benchmarks, or all tests and again with their grids folded those that can be.
+fn by_shape<S: Copy>(context: Context, tests: &[S], benchmarks: &[S], case: impl Fn(S, Purpose) -> Case) -> Vec<Case> {
+    if context.purpose == Purpose::Benchmark {
+        return benchmarks.iter().map(|shape| case(*shape, Purpose::Benchmark)).collect();
+    }
+    let tests = || tests.iter().map(|shape| case(*shape, Purpose::Test));
+    tests().chain(tests().filter_map(Case::folded)).collect()
+}

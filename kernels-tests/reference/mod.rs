@@ -1,6 +1,22 @@
 //! Plain f64 loops, one file a kernel: the formula as one would write it on paper, with no thought of speed.
 
+pub mod activation_backward;
+pub mod activation_forward;
+pub mod adadelta;
+pub mod add;
+pub mod batch_norm;
+pub mod batch_norm_dw;
+pub mod batch_norm_dx;
+pub mod batch_norm_statistics;
+pub mod binary_accuracy;
+pub mod column_sum;
+pub mod cosine_proximity;
+pub mod dense_dw;
 pub mod depthwise;
+pub mod dropout;
+pub mod dropout_mask;
+#[cfg(test)]
+pub mod finite_difference;
 pub mod fused_multiply_add;
 pub mod global_average_pool;
 pub mod kmeans_accumulate;
@@ -9,8 +25,15 @@ pub mod kmeans_candidates;
 pub mod kmeans_move;
 pub mod kmeans_potential;
 pub mod kmeans_reduce;
+pub mod loss_mean;
 pub mod pointwise;
 pub mod resize_normalise;
 pub mod silhouette;
 pub mod stem;
 pub mod stream;
+pub mod transpose;
+
+/// The same numbers in double precision.
+pub fn widen(values: &[f32]) -> Vec<f64> {
+    values.iter().map(|value| f64::from(*value)).collect()
+}

@@ -1,14 +1,18 @@
 //! The command line: one file a verb, no arithmetic.
 
 mod classify;
+mod cluster;
 mod common;
 mod devices;
 mod predict;
+mod report;
+mod train;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+/// Facial attributes and clusters of faces, on any GPU.
 #[derive(Parser)]
 #[command(name = "lineament", version, about, max_term_width = 100)]
 struct Cli {
@@ -20,7 +24,10 @@ struct Cli {
 enum Verb {
     Devices(devices::Devices),
     Classify(classify::Classify),
+    Train(train::Train),
     Predict(predict::Predict),
+    Cluster(cluster::Cluster),
+    Report(report::Report),
 }
 
 /// How a verb ends when nothing went wrong as a whole.
@@ -39,7 +46,10 @@ pub fn run() -> ExitCode {
     let verdict = match Cli::parse().verb {
         Verb::Devices(verb) => verb.run(),
         Verb::Classify(verb) => verb.run(),
+        Verb::Train(verb) => verb.run(),
         Verb::Predict(verb) => verb.run(),
+        Verb::Cluster(verb) => verb.run(),
+        Verb::Report(verb) => verb.run(),
     };
     match verdict {
         Ok(Outcome::Done) => ExitCode::SUCCESS,

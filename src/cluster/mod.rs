@@ -1,8 +1,9 @@
-//! Grouping faces by their attributes on the GPU: k-means, and the silhouette that judges a grouping.
+//! Grouping faces by their attributes on the GPU: k-means, the silhouette that judges a grouping, and the result as a file.
 
 mod error;
 mod kmeans;
 mod kmeans_plan;
+mod result;
 mod rows;
 mod select;
 mod silhouette;
@@ -12,5 +13,6 @@ mod tests;
 pub use crate::kernels::Metric;
 pub use error::ClusterError;
 pub use kmeans::{KMeans, KMeansFit};
+pub use result::{ClusterResult, ClusterResultError};
 pub use select::{read_centers, select_columns};
 pub use silhouette::{Silhouette, silhouette};

@@ -17,8 +17,11 @@ pub struct Gpu {
     failure: Arc<Mutex<Option<GpuError>>>,
 }
 
-/// What a run cannot do without, by name: storage buffers a stage, threads and bytes of a workgroup.
-const NEEDED: [(&str, fn(&wgpu::Limits) -> u64, u64); 3] = [
+/// A limit's name, how to read it, and the least that will do.
+type Need = (&'static str, fn(&wgpu::Limits) -> u64, u64);
+
+/// What a run cannot do without.
+const NEEDED: [Need; 3] = [
     ("storage buffers per stage", |limits| limits.max_storage_buffers_per_shader_stage as u64, 8),
     ("threads per workgroup", |limits| limits.max_compute_invocations_per_workgroup as u64, 256),
     ("bytes of workgroup memory", |limits| limits.max_compute_workgroup_storage_size as u64, 16_384),

@@ -1,6 +1,9 @@
 //! The shipped choice of variants for each kind of adapter, where no measurement says better.
 
-use super::{DEPTHWISE, Depthwise, Kernel, POINTWISE_REGISTERS, POINTWISE_SUBGROUP, POINTWISE_WORKGROUP, STEM, Variant};
+use super::{
+    DENSE_DW_REGISTERS, DENSE_DW_SUBGROUP, DEPTHWISE, Depthwise, Kernel, POINTWISE_REGISTERS, POINTWISE_SUBGROUP,
+    POINTWISE_WORKGROUP, STEM, Variant,
+};
 
 /// What the choice of a variant depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -33,6 +36,18 @@ impl Target {
             (false, _) => {
                 let large = u64::from(rows) * u64::from(outputs) >= 64 * 64 * 256;
                 (&POINTWISE_WORKGROUP, named(&POINTWISE_WORKGROUP, if large { "64x64/256" } else { "32x32" }))
+            }
+        }
+    }
+
+    /// Family and tile of the gradient of a dense layer by its weights, by the same reasons; narrow layers take smaller
+    /// tiles on a real GPU so that there are enough workgroups.
+    pub fn dense_dw(self, outputs: u32) -> (&'static Kernel, &'static Variant) {
+        match (self.software, self.lanes) {
+            (true, Some(_)) => (&DENSE_DW_SUBGROUP, named(&DENSE_DW_SUBGROUP, "4x32")),
+            (software, _) => {
+                let name = if software || outputs > 64 { "8x8" } else { "4x4" };
+                (&DENSE_DW_REGISTERS, named(&DENSE_DW_REGISTERS, name))
             }
         }
     }

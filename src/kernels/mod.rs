@@ -4,9 +4,23 @@
 //! Every tensor is row-major with channels last, and the number of channels is a multiple of four
 //! ([`padded_channels`]): kernels read and write vectors of four, and the padding holds zeros.
 
+mod activation_backward;
+mod activation_forward;
+mod adadelta;
+mod add;
+mod batch_norm;
+mod batch_norm_dw;
+mod batch_norm_dx;
+mod batch_norm_statistics;
+mod binary_accuracy;
 mod choice;
+mod column_sum;
+mod cosine_proximity;
+mod dense_dw;
 mod depthwise;
 mod distance_tile;
+mod dropout;
+mod dropout_mask;
 mod fused_multiply_add;
 mod global_average_pool;
 mod kmeans_accumulate;
@@ -15,14 +29,30 @@ mod kmeans_candidates;
 mod kmeans_move;
 mod kmeans_potential;
 mod kmeans_reduce;
+mod loss_mean;
 mod pointwise;
 mod resize_normalise;
 mod silhouette;
 mod stem;
 mod stream;
+mod transpose;
 
+pub use activation_backward::{ACTIVATION_BACKWARD, ActivationBackward};
+pub use activation_forward::{ACTIVATION_FORWARD, ActivationForward};
+pub use adadelta::{ADADELTA, Adadelta};
+pub use add::{ADD, Add};
+pub use batch_norm::{BATCH_NORM, BatchNorm};
+pub use batch_norm_dw::{BATCH_NORM_DW, BatchNormDw};
+pub use batch_norm_dx::{BATCH_NORM_DX, BatchNormDx};
+pub use batch_norm_statistics::{BATCH_NORM_STATISTICS, BatchNormStatistics};
+pub use binary_accuracy::{BINARY_ACCURACY, BinaryAccuracy};
 pub use choice::Target;
+pub use column_sum::{COLUMN_SUM, ColumnSum};
+pub use cosine_proximity::{COSINE_PROXIMITY, CosineProximity};
+pub use dense_dw::{DENSE_DW_REGISTERS, DENSE_DW_SUBGROUP, DenseDw, dense_dw_variants};
 pub use depthwise::{DEPTHWISE, Depthwise};
+pub use dropout::{DROPOUT, Dropout};
+pub use dropout_mask::{DROPOUT_MASK, DropoutMask};
 pub use fused_multiply_add::{FUSED_MULTIPLY_ADD, FusedMultiplyAdd};
 pub use global_average_pool::{GLOBAL_AVERAGE_POOL, GlobalAveragePool};
 pub use kmeans_accumulate::{KMEANS_ACCUMULATE, KmeansAccumulate};
@@ -31,11 +61,13 @@ pub use kmeans_candidates::{KMEANS_CANDIDATES, KmeansCandidates};
 pub use kmeans_move::{KMEANS_MOVE, KmeansMove, RestartState};
 pub use kmeans_potential::{KMEANS_POTENTIAL, KmeansPotential};
 pub use kmeans_reduce::{KMEANS_REDUCE, KmeansReduce};
+pub use loss_mean::{LOSS_MEAN, LossMean};
 pub use pointwise::{POINTWISE_REGISTERS, POINTWISE_SUBGROUP, POINTWISE_WORKGROUP, Pointwise, pointwise_variants};
 pub use resize_normalise::{ImageRecord, Interpolation, RESIZE_NORMALISE, ResizeNormalise};
 pub use silhouette::{Metric, SILHOUETTE, SilhouetteSlice};
 pub use stem::{STEM, Stem};
 pub use stream::{STREAM, Stream};
+pub use transpose::{TRANSPOSE, Transpose};
 
 use crate::scheduler::{Dispatch, Step, View};
 
@@ -57,6 +89,23 @@ pub const ALL: &[&Kernel] = &[
     &SILHOUETTE,
     &FUSED_MULTIPLY_ADD,
     &STREAM,
+    &BATCH_NORM_STATISTICS,
+    &BATCH_NORM,
+    &BATCH_NORM_DW,
+    &BATCH_NORM_DX,
+    &DROPOUT_MASK,
+    &DROPOUT,
+    &TRANSPOSE,
+    &COLUMN_SUM,
+    &DENSE_DW_SUBGROUP,
+    &DENSE_DW_REGISTERS,
+    &ACTIVATION_FORWARD,
+    &ACTIVATION_BACKWARD,
+    &ADD,
+    &COSINE_PROXIMITY,
+    &LOSS_MEAN,
+    &BINARY_ACCURACY,
+    &ADADELTA,
 ];
 
 /// How a kernel uses a binding.

@@ -50,6 +50,11 @@ impl Head {
         ]
     }
 
+    /// Number of values in all tensors: 2,030,629 in the paper's head of 37 attributes, 3,072 of them not trained.
+    pub fn parameters(&self) -> usize {
+        self.tensors.iter().map(Vec::len).sum()
+    }
+
     /// The tensors that a file with a head must hold, by the shapes of its two kernels.
     pub fn expected_tensors(file: &WeightsFile) -> Vec<ExpectedTensor> {
         let shapes = Self::shapes(sizes(file));

@@ -128,6 +128,9 @@ pub fn expected_tensors(width: f32) -> Vec<(String, Vec<usize>)> {
     tensors
 }
 
+/// Gives a tensor's values by name and expected shape, checked.
+pub type ReadTensor<'a> = dyn Fn(&str, &[usize]) -> Result<Vec<f32>, ModelError> + 'a;
+
 /// Where a layer's folded weight and bias lie in the weight buffer, in elements.
 #[derive(Debug, Clone, Copy)]
 struct Folded {
@@ -150,12 +153,7 @@ impl Backbone {
     ///
     /// # Errors
     /// Whatever `tensor` reports.
-    pub fn load(
-        width: f32,
-        padding: Padding,
-        epsilon: f32,
-        tensor: &dyn Fn(&str, &[usize]) -> Result<Vec<f32>, ModelError>,
-    ) -> Result<Backbone, ModelError> {
+    pub fn load(width: f32, padding: Padding, epsilon: f32, tensor: &ReadTensor) -> Result<Backbone, ModelError> {
         let mut backbone = Backbone { layers: layers(width), folded: Vec::new(), parameters: Vec::new(), padding };
         for layer in backbone.layers.clone() {
             let weight = tensor(&format!("{}.weight", layer.convolution), &layer.weight_shape())?;

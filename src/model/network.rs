@@ -51,7 +51,8 @@ pub mod keys {
 const CLASSIFIER: [&str; 2] = ["classifier.1.weight", "classifier.1.bias"];
 
 impl Model {
-    /// Reads a whole model, or a head and the backbone it names: `backbone` where given, else the file beside it.
+    /// Reads a whole model, or a head and the backbone it names: `backbone` where given, else the file of that name beside it,
+    /// or in `weights/`.
     ///
     /// # Errors
     /// The file cannot be read, holds another model, or names a backbone that is not there or not the one.
@@ -60,8 +61,11 @@ impl Model {
         let Some(wanted) = file.metadata().get(keys::BACKBONE_SHA256).map(|hash| hash.to_string()) else {
             return whole(path, &file);
         };
-        let beside = path.with_file_name(file.metadata().get(keys::BACKBONE_FILE).map_or("", |name| name));
-        let backbone_path = backbone.unwrap_or(&beside);
+        let named = file.metadata().get(keys::BACKBONE_FILE).map_or("", |name| name).to_string();
+        let beside = path.with_file_name(&named);
+        let shipped = Path::new("weights").join(&named);
+        let found = if beside.is_file() || !shipped.is_file() { &beside } else { &shipped };
+        let backbone_path = backbone.unwrap_or(found);
         let backbone_file = WeightsFile::open(backbone_path)?;
         if backbone_file.sha256() != wanted {
             let found = backbone_file.sha256().to_string();

@@ -1,1 +1,151 @@
 //! The HTML report of a run: contact sheets, charts and mean faces in one self-contained file.
+//!
+//! [`load_run`] reads a run folder into a [`ReportInput`]; [`write_report`] turns that into one page with its styles and
+//! pictures inside, which opens anywhere, needs no script and asks nothing of any network. The same input gives the same
+//! bytes.
+
+mod contact_sheet;
+mod error;
+mod faces;
+mod history;
+mod mean_face;
+mod occurrence;
+mod page;
+mod provenance;
+mod run_folder;
+#[cfg(test)]
+mod tests;
+mod wording;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use crate::cluster::ClusterResult;
+use crate::data::Crop;
+use crate::data::atomic::write_atomically;
+pub use error::ReportError;
+pub use history::Epoch;
+pub use run_folder::load_run;
+
+/// Everything a report is made of, for `n` faces and `a` attributes.
+#[derive(Debug, Clone)]
+pub struct ReportInput {
+    /// Title of the page, usually the run folder's name.
+    pub title: String,
+    /// The faces, in the order of `attributes.csv`, shape `[n]`.
+    pub images: Vec<FaceSource>,
+    /// Names of the attributes, shape `[a]`.
+    pub attributes: Vec<String>,
+    /// Probabilities or 0/1, shape `[n, a]`, row-major, each in [0, 1].
+    pub values: Vec<f32>,
+    /// The part of each picture that the network looked at; the report shows that part.
+    pub crop: Option<Crop>,
+    /// What the clustering found for these faces.
+    pub clusters: ClusterResult,
+    /// How the run was made: any JSON object, shown as it is.
+    pub configuration: serde_json::Map<String, serde_json::Value>,
+    /// The training history, one entry an epoch; empty if the run did not train.
+    pub history: Vec<Epoch>,
+}
+
+/// Where the picture of one face is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FaceSource {
+    /// Name as in `attributes.csv`, shown to readers.
+    pub name: String,
+    /// The file, or the reason why there is none.
+    pub file: Result<PathBuf, String>,
+}
+
+/// An image that the report shows as a named box, because it could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct UnreadableImage {
+    /// Name as in `attributes.csv`.
+    pub name: String,
+    /// Why it could not be read.
+    pub reason: String,
+}
+
+/// What was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportSummary {
+    /// The report.
+    pub path: PathBuf,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// Number of faces it tells of.
+    pub faces: usize,
+    /// Number of clusters it tells of.
+    pub clusters: usize,
+    /// The images that could not be read, in the order of `attributes.csv`.
+    pub unreadable: Vec<UnreadableImage>,
+}
+
+impl ReportInput {
+    /// Checks that the parts belong together.
+    ///
+    /// # Errors
+    /// [`ReportError::Mismatch`] names the part, what was expected and what was found.
+    pub fn check(&self) -> Result<(), ReportError> {
+        let mismatch = |problem| Err(ReportError::Mismatch { problem });
+        let (faces, attributes) = (self.images.len(), self.attributes.len());
+        if attributes.checked_mul(faces) != Some(self.values.len()) {
+            return mismatch(format!("attributes: expected {faces} × {attributes} values, found {}", self.values.len()));
+        }
+        if let Some(position) = self.values.iter().position(|value| !(0.0..=1.0).contains(value)) {
+            return mismatch(format!(
+                "attributes, face {}, {}: expected a probability in [0, 1], found {}",
+                self.images[position / attributes].name,
+                self.attributes[position % attributes],
+                self.values[position]
+            ));
+        }
+        if let Err(problem) = self.clusters.check() {
+            return mismatch(format!("clusters: {problem}; run `lineament cluster` again"));
+        }
+        if self.clusters.labels.len() != faces {
+            return mismatch(format!(
+                "clusters.json has labels for {} faces, but attributes.csv has {faces}: they are of different runs; run \
+                 `lineament cluster` again on this attributes.csv",
+                self.clusters.labels.len()
+            ));
+        }
+        let differing = self.images.iter().zip(&self.clusters.images).position(|(face, name)| face.name != *name);
+        if let Some(row) = differing {
+            return mismatch(format!(
+                "clusters.json names face {row} {:?}, but attributes.csv names it {:?}: they are of different runs; run \
+                 `lineament cluster` again on this attributes.csv",
+                self.clusters.images[row], self.images[row].name
+            ));
+        }
+        if let Some(unknown) = self.clusters.select.iter().find(|name| !self.attributes.contains(name)) {
+            return mismatch(format!(
+                "clusters.json was made with the attribute {unknown:?}, which attributes.csv does not have: they are of \
+                 different runs; run `lineament cluster` again on this attributes.csv"
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Writes the report of `input` to the file `out`, all of it or nothing.
+///
+/// Images that cannot be read do not fail the report: it shows a named box in their place and lists them at its end, and
+/// so does the summary.
+///
+/// # Errors
+/// [`ReportError`] if the parts of the input do not belong together or the file cannot be written.
+pub fn write_report(input: &ReportInput, out: &Path) -> Result<ReportSummary, ReportError> {
+    input.check()?;
+    let groups = faces::read(input)?;
+    let unreadable = faces::unreadable(&groups);
+    let page = page::render(input, &groups, &unreadable)?;
+    write_atomically(out, |writer| writer.write_all(page.as_bytes()))?;
+    Ok(ReportSummary {
+        path: out.to_path_buf(),
+        bytes: page.len() as u64,
+        faces: input.images.len(),
+        clusters: input.clusters.k,
+        unreadable,
+    })
+}

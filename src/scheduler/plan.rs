@@ -161,6 +161,20 @@ impl Plan {
         }
     }
 
+    /// Folds every line of several workgroups over two dimensions, overshooting by a row, and says whether there was any:
+    /// how folding is put to the test on small shapes.
+    pub fn fold_lines(&mut self) -> bool {
+        let mut found = false;
+        for step in &mut self.steps {
+            let [width, height, depth] = step.dispatch.0;
+            if width > 1 && (height, depth) == (1, 1) {
+                step.dispatch = Dispatch([width.div_ceil(2), 3, 1]);
+                found = true;
+            }
+        }
+        found
+    }
+
     /// The steps in order.
     pub fn steps(&self) -> &[Step] {
         &self.steps

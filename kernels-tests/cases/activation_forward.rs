@@ -1,0 +1,30 @@
+//! Activations, element by element, with values far out on both sides.
+
+use lineament::kernels::{ACTIVATION_FORWARD, Activation, ActivationForward};
+
+use super::by_shape;
+use crate::case::{Bounds, Case, Context, Purpose};
+use crate::random::values;
+use crate::reference::{activation_forward::activation_forward, widen};
+
+/// (rows, channels): one, primes, tile ± 1.
+const TESTS: &[(u32, u32)] = &[(1, 4), (7, 36), (63, 4), (5, 52)];
+const ACTIVATIONS: [Activation; 4] = [Activation::None, Activation::Relu, Activation::Relu6, Activation::Sigmoid];
+const BENCHMARKS: &[(u32, u32)] = &[(64, 1536)];
+
+pub fn cases(context: Context) -> Vec<Case> {
+    let all = |activation| by_shape(context, TESTS, BENCHMARKS, move |shape, purpose| case(shape, activation, purpose));
+    ACTIVATIONS.into_iter().flat_map(all).collect()
+}
+
+fn case((rows, channels): (u32, u32), activation: Activation, purpose: Purpose) -> Case {
+    let mut case = Case::new(ACTIVATION_FORWARD.name, "default", format!("{rows}x{channels} {activation:?}"), purpose);
+    let mut x: Vec<f32> = values(18, 0, rows as usize * channels as usize).iter().map(|x| 10.0 * x).collect();
+    x[..4].copy_from_slice(&[0.0, 6.0, 3e38, -3e38]);
+    let view = case.input("x", &x);
+    let elements = x.len();
+    let expected = move || activation_forward(activation, &widen(&x));
+    let y = case.output("y", elements, Bounds::float(1e-12, 1e-5), Box::new(expected));
+    case.plan.push(ActivationForward { rows, channels, activation }.step("activation", view, y));
+    case
+}

@@ -1,0 +1,27 @@
+//! Sums of two tensors.
+
+use lineament::kernels::{ADD, Add};
+
+use super::by_shape;
+use crate::case::{Bounds, Case, Context, Purpose};
+use crate::random::values;
+use crate::reference::{add::add, widen};
+
+/// (rows, channels): one, primes, tile ± 1.
+const TESTS: &[(u32, u32)] = &[(1, 4), (7, 36), (63, 4), (5, 52)];
+const BENCHMARKS: &[(u32, u32)] = &[(8 * 56 * 56, 24)];
+
+pub fn cases(context: Context) -> Vec<Case> {
+    by_shape(context, TESTS, BENCHMARKS, case)
+}
+
+fn case((rows, channels): (u32, u32), purpose: Purpose) -> Case {
+    let mut case = Case::new(ADD.name, "default", format!("{rows}x{channels}"), purpose);
+    let elements = rows as usize * channels as usize;
+    let (a, b) = (values(20, 0, elements), values(20, 1, elements));
+    let views = (case.input("a", &a), case.input("b", &b));
+    let expected = move || add(&widen(&a), &widen(&b));
+    let y = case.output("y", elements, Bounds::float(1e-13, 1e-6), Box::new(expected));
+    case.plan.push(Add { rows, channels }.step("add", views.0, views.1, y));
+    case
+}

@@ -1,0 +1,196 @@
+//! The `kernels` group: every layer type against TensorFlow and PyTorch in double precision, in every variant.
+
+use std::path::Path;
+
+use lineament::gpu::Gpu;
+use lineament::kernels::{
+    Activation, DEPTHWISE, Depthwise, GLOBAL_AVERAGE_POOL, GlobalAveragePool, Padding, Pointwise, STEM, Stem, padded_channels,
+    pointwise_variants,
+};
+use serde_json::Value;
+
+use crate::case::{Bounds, Case, Purpose};
+use crate::compare::Comparison;
+use crate::fixture::{FixtureResult, Verdict};
+use crate::golden::{failed, skipped};
+use crate::golden_block;
+use crate::golden_data::{Array, Arrays, GoldenError, Manifest};
+use crate::run_case::run_case;
+
+/// What a forward kernel may differ by from double precision.
+pub const FORWARD_NMSE: f64 = 1e-10;
+
+/// Runs every fixture of the group.
+pub fn run(gpu: &Gpu, folder: &Path, manifest: &Manifest) -> Vec<FixtureResult> {
+    manifest.files.iter().flat_map(|(file, entry)| run_fixture(gpu, folder, file, entry)).collect()
+}
+
+fn run_fixture(gpu: &Gpu, folder: &Path, file: &str, entry: &Value) -> Vec<FixtureResult> {
+    let fits = |(start, part, _): &&(&str, &str, Build)| file.starts_with(start) && file.contains(part);
+    let Some((_, _, build)) = KINDS.iter().find(fits) else {
+        let reason = if file.ends_with(".json") { "a note, nothing to compare" } else { "not built yet" };
+        return vec![skipped(file, "all", reason)];
+    };
+    let fixture = Arrays::read(&folder.join(file), entry).map(|arrays| Fixture { file, entry, arrays });
+    let results = fixture.and_then(|fixture| {
+        let mut results = vec![compare(gpu, file, &build(gpu, &fixture)?)?];
+        results.extend(fixture.arrays.gradients().map(|name| skipped(file, name, "backward: not built yet")));
+        Ok(results)
+    });
+    results.unwrap_or_else(|error| vec![failed(file, "y", &error)])
+}
+
+/// A fixture's arrays and what its manifest says of it.
+pub struct Fixture<'a> {
+    /// Its file name.
+    pub file: &'a str,
+    /// Its entry in the manifest.
+    pub entry: &'a Value,
+    /// Its tensors.
+    pub arrays: Arrays,
+}
+
+type Build = fn(&Gpu, &Fixture) -> Result<Vec<Case>, GoldenError>;
+
+/// By the start of the file's name and another part of it: the cases that compute its `y`, one for each variant.
+const KINDS: &[(&str, &str, Build)] = &[
+    ("conv3x3_", "", stem),
+    ("depthwise3x3_", "", depthwise),
+    ("pointwise_", "", pointwise),
+    ("global_average_pool_", "", global_average_pool),
+    ("block_", "_inference", golden_block::inference),
+];
+
+impl Fixture<'_> {
+    /// A whole number among the parameters.
+    pub fn number(&self, key: &str) -> Result<u32, GoldenError> {
+        let number = self.entry.pointer(&format!("/params/{key}")).and_then(Value::as_u64);
+        number.and_then(|number| u32::try_from(number).ok()).ok_or_else(|| self.unusable(key))
+    }
+
+    /// The complaint about a parameter.
+    pub fn unusable(&self, key: &str) -> GoldenError {
+        GoldenError::Manifest { fixture: self.file.to_string(), key: key.to_string() }
+    }
+
+    /// An array in `layout`, padded with zeros so that axes of channels are multiples of four, as the kernels take it.
+    pub fn input(&self, name: &str, layout: &str) -> Result<(Vec<f32>, Vec<u32>), GoldenError> {
+        let (values, shape) = padded(self.arrays.get(name)?, layout)?;
+        Ok((values.into_iter().map(|value| value as f32).collect(), shape))
+    }
+
+    /// The padding convention that pads as the manifest says.
+    fn padding(&self, size: [u32; 2], stride: u32) -> Result<Padding, GoldenError> {
+        let given = [self.number("padding/top")?, self.number("padding/left")?];
+        let pads = |padding: &Padding| size.map(|size| padding.before(size, stride)) == given;
+        [Padding::TensorflowSame, Padding::Symmetric].into_iter().find(pads).ok_or_else(|| self.unusable("padding"))
+    }
+
+    /// A case that compares `y` in `layout`, and what `push` appends to its plan.
+    fn case(
+        &self,
+        kernel: &'static str,
+        variant: &'static str,
+        layout: &str,
+        push: impl FnOnce(&mut Case, lineament::scheduler::View),
+    ) -> Result<Case, GoldenError> {
+        let mut case = Case::new(kernel, variant, self.file.to_string(), Purpose::Test);
+        let (expected, _) = padded(self.arrays.get("y")?, layout)?;
+        let y = case.output("y", expected.len(), FORWARD, Box::new(move || expected.clone()));
+        push(&mut case, y);
+        Ok(case)
+    }
+}
+
+/// The padding channels of `y` are compared too: they must be zero, or the next layer would read them.
+pub const FORWARD: Bounds = Bounds { nmse: FORWARD_NMSE, max_abs: f64::INFINITY, integers: false };
+
+/// The elements in `layout` with axes C, I and O padded to multiples of four, and the padded shape.
+pub fn padded(array: &Array, layout: &str) -> Result<(Vec<f64>, Vec<u32>), GoldenError> {
+    // Fixtures of pooling and dense layers give no layout for their result.
+    let named =
+        Array { layout: if array.layout.is_empty() { layout.to_string() } else { array.layout.clone() }, ..array.clone() };
+    let array = named.arranged(layout)?;
+    let is_channels = |axis: char| matches!(axis, 'C' | 'I' | 'O');
+    let pad = |(length, axis): (&usize, char)| if is_channels(axis) { padded_channels(*length as u32) } else { *length as u32 };
+    let shape: Vec<u32> = array.shape.iter().zip(layout.chars()).map(pad).collect();
+    let lengths: Vec<usize> = shape.iter().map(|length| *length as usize).collect();
+    Ok((array.padded(&lengths), shape))
+}
+
+/// Runs the case of every variant; the worst comes back, and the first that fails.
+fn compare(gpu: &Gpu, file: &str, cases: &[Case]) -> Result<FixtureResult, GoldenError> {
+    let mut worst = Comparison { nmse: 0.0, max_abs: 0.0, fault: None };
+    let mut verdict = Verdict::Passed;
+    for case in cases {
+        for output in run_case(gpu, case)? {
+            let Comparison { nmse, max_abs, fault } = output.comparison;
+            worst = Comparison { nmse: worst.nmse.max(nmse), max_abs: worst.max_abs.max(max_abs), fault: None };
+            if let (Some(fault), Verdict::Passed) = (fault, &verdict) {
+                verdict = Verdict::Failed(format!("{} {}: {fault}", case.kernel, case.variant));
+            }
+        }
+    }
+    let bound = format!("NMSE ≤ {FORWARD_NMSE:e}");
+    let (fixture, tensor) = (file.to_string(), "y".to_string());
+    Ok(FixtureResult { fixture, tensor, nmse: worst.nmse, max_abs: worst.max_abs, bound, verdict })
+}
+
+fn stem(_: &Gpu, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
+    let (x, x_shape) = fixture.input("x", "NHWC")?;
+    let (w, w_shape) = fixture.input("w", "HWIO")?;
+    let (bias, _) = fixture.input("b", "C")?;
+    let (size, stride) = ([x_shape[1], x_shape[2]], fixture.number("stride")?);
+    let padding = fixture.padding(size, stride)?;
+    let (inputs, outputs, activation) = (x_shape[3], w_shape[3], Activation::None);
+    let shape = Stem { batch: x_shape[0], size, inputs, outputs, stride, padding, activation };
+    let case = |variant: &'static lineament::kernels::Variant| {
+        fixture.case(STEM.name, variant.name, "NHWC", |case, y| {
+            let views = [case.input("x", &x), case.input("w", &w), case.input("b", &bias)];
+            case.plan.push(shape.step(fixture.file, variant, views, y));
+        })
+    };
+    STEM.variants.iter().map(case).collect()
+}
+
+fn depthwise(_: &Gpu, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
+    let (x, x_shape) = fixture.input("x", "NHWC")?;
+    let (w, _) = fixture.input("w", "HW1C")?;
+    let (bias, _) = fixture.input("b", "C")?;
+    let (size, stride) = ([x_shape[1], x_shape[2]], fixture.number("stride")?);
+    let padding = fixture.padding(size, stride)?;
+    let shape = Depthwise { batch: x_shape[0], size, channels: x_shape[3], stride, padding, activation: Activation::None };
+    let case = |variant: &'static lineament::kernels::Variant| {
+        fixture.case(DEPTHWISE.name, variant.name, "NHWC", |case, y| {
+            let views = [case.input("x", &x), case.input("w", &w), case.input("b", &bias)];
+            case.plan.push(shape.step(fixture.file, variant, views, y));
+        })
+    };
+    shape.variants().map(case).collect()
+}
+
+fn pointwise(gpu: &Gpu, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
+    let (x, x_shape) = fixture.input("x", "NHWC")?;
+    let (w, w_shape) = fixture.input("w", "HWIO")?;
+    let (bias, _) = fixture.input("b", "C")?;
+    let rows = x_shape[..3].iter().product();
+    let shape = Pointwise { rows, inputs: x_shape[3], outputs: w_shape[3], activation: Activation::None };
+    let families = pointwise_variants().filter(|(_, variant)| !variant.subgroup || gpu.lanes().is_some());
+    let case = |family: (&'static lineament::kernels::Kernel, &'static lineament::kernels::Variant)| {
+        fixture.case(family.0.name, family.1.name, "NHWC", |case, y| {
+            let views = [case.input("x", &x), case.input("w", &w), case.input("b", &bias)];
+            case.plan.push(shape.step(fixture.file, family, gpu.lanes(), views, None, y));
+        })
+    };
+    families.map(case).collect()
+}
+
+fn global_average_pool(_: &Gpu, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
+    let (x, shape) = fixture.input("x", "NHWC")?;
+    let pool = GlobalAveragePool { batch: shape[0], positions: shape[1] * shape[2], channels: shape[3] };
+    let case = fixture.case(GLOBAL_AVERAGE_POOL.name, GLOBAL_AVERAGE_POOL.variants[0].name, "NC", |case, y| {
+        let x = case.input("x", &x);
+        case.plan.push(pool.step(fixture.file, x, y));
+    });
+    Ok(vec![case?])
+}

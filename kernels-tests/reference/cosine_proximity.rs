@@ -1,0 +1,44 @@
+//! loss\[s\] = −Σ_a n(y) n(p),  n(v) = v / √max(Σ v², 1e-12): Keras 2.2.4
+
+const FLOOR: f64 = 1e-12;
+
+/// Loss of each sample of \[batch, attributes\].
+pub fn cosine_proximity(attributes: usize, predictions: &[f64], labels: &[f64]) -> Vec<f64> {
+    let samples = predictions.chunks(attributes).zip(labels.chunks(attributes));
+    samples.map(|(p, y)| -dot(p, y) / length(p) / length(y)).collect()
+}
+
+/// Gradient of the batch's mean loss by the predictions; below the floor n(p) is linear.
+pub fn cosine_proximity_gradient(attributes: usize, predictions: &[f64], labels: &[f64]) -> Vec<f64> {
+    let batch = (predictions.len() / attributes) as f64;
+    let samples = predictions.chunks(attributes).zip(labels.chunks(attributes));
+    let gradient = |(p, y): (&[f64], &[f64])| -> Vec<f64> {
+        let (length_p, length_y) = (length(p), length(y));
+        let cosine = if dot(p, p) >= FLOOR { dot(p, y) / length_p / length_y } else { 0.0 };
+        p.iter().zip(y).map(|(p, y)| -(y / length_y - p / length_p * cosine) / length_p / batch).collect()
+    };
+    samples.flat_map(gradient).collect()
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+fn length(v: &[f64]) -> f64 {
+    dot(v, v).max(FLOOR).sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reference::finite_difference::check;
+
+    #[test]
+    fn the_gradient_agrees_with_finite_differences() {
+        let attributes = 5;
+        let p: Vec<f64> = (0..3 * attributes as u64).map(|i| f64::from(crate::random::unit(5, 0, i))).collect();
+        let y: Vec<f64> = (0..3 * attributes).map(|i| f64::from(u8::from(i % 3 == 0 && i < 10))).collect();
+        let gradient = cosine_proximity_gradient(attributes, &p, &y);
+        check(&[1.0 / 3.0; 3], &p, &gradient, |p| cosine_proximity(attributes, p, &y));
+    }
+}

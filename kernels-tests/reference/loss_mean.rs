@@ -1,0 +1,8 @@
+//! means\[position\] = Σ loss / count
+
+/// The list with one element replaced.
+pub fn loss_mean(position: usize, loss: &[f64], before: &[f64]) -> Vec<f64> {
+    let mut means = before.to_vec();
+    means[position] = loss.iter().sum::<f64>() / loss.len() as f64;
+    means
+}

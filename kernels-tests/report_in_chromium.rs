@@ -1,0 +1,121 @@
+//! A report opened in Chromium: it says nothing on the console, asks nothing of any network and fits its window.
+//!
+//! `tools/check-report` drives the browser. A missing Chromium fails these tests, with a line on how to install it:
+//! `tools/test` does so.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use lineament::report;
+
+/// Runs `tools/check-report` on a page.
+fn check(page: &Path, options: &[&str]) -> Output {
+    let tool = Path::new(env!("CARGO_MANIFEST_DIR")).join("tools/check-report");
+    Command::new("python3").arg(tool).arg(page).args(options).output().expect("python3 runs tools/check-report")
+}
+
+fn messages(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// A run folder with faces, a name with HTML in it, a corrupt image, an empty cluster and a training history.
+fn make_run(folder: &Path) -> PathBuf {
+    let attributes = ["Male", "Eyeglasses", "Smiling", "Wearing_Necktie"];
+    let (mut table, mut labels) = (format!("image,{}\n", attributes.join(",")), Vec::new());
+    for face in 0..24u8 {
+        let name = format!("face {face} & <b>'quoted'<b>.png");
+        if face == 5 {
+            std::fs::write(folder.join(&name), "no picture").expect("a written file");
+        } else {
+            image::RgbImage::from_fn(89, 109, |x, y| image::Rgb([face * 10, x as u8 * 2, y as u8 * 2]))
+                .save(folder.join(&name))
+                .expect("a written picture");
+        }
+        let values: Vec<String> = (0..4).map(|attribute| (face >> attribute & 1).to_string()).collect();
+        table += &format!("{name},{}\n", values.join(","));
+        labels.push(face % 3);
+    }
+    let clusters = serde_json::json!({
+        "method": "kmeans", "k": 4, "silhouette": 0.31, "inertia": 17.5, "labels": labels, "sizes": [8, 8, 8, 0],
+        "select": ["Male", "Smiling"], "adapter": "an adapter", "command": "lineament cluster",
+    });
+    let history = "epoch,loss,accuracy,validation_loss,validation_accuracy\n1,-0.7,0.8,-0.7,0.79\n2,-0.8,0.9,-0.8,0.88\n";
+    for (name, text) in [
+        ("attributes.csv", table),
+        ("clusters.json", clusters.to_string()),
+        ("config.json", r#"{"weights":{"file":"a.safetensors"}}"#.into()),
+        ("history.csv", history.into()),
+    ] {
+        std::fs::write(folder.join(name), text).expect("a written file");
+    }
+    let page = folder.join("report.html");
+    let input = report::load_run(folder, None).expect("a run");
+    let summary = report::write_report(&input, &page).expect("a report");
+    assert_eq!(summary.unreadable.len(), 1);
+    page
+}
+
+#[test]
+fn a_report_is_quiet_and_fits_desktop_and_phone() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let page = make_run(folder.path());
+    let picture = folder.path().join("picture.png");
+    let picture_name = picture.to_str().expect("a UTF-8 path");
+    for options in [&["--width", "1280"][..], &["--width", "390", "--dark"], &["--width", "320"]] {
+        let output = check(&page, &[options, &["--screenshot", picture_name]].concat());
+        assert!(output.status.success(), "{options:?}: {}", messages(&output));
+        let picture = image::open(&picture).expect("a screenshot").to_rgb8();
+        assert_eq!(picture.width().to_string(), options[1]);
+        let first = picture.get_pixel(0, 0);
+        assert!(picture.pixels().any(|pixel| pixel != first), "{options:?}: the page is blank");
+        assert_eq!(first.0[0] < 128, options.contains(&"--dark"), "{options:?}: {first:?}");
+    }
+}
+
+/// The check must be able to fail, or it says nothing.
+#[test]
+fn the_check_rejects_pages_that_are_not_quiet() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let cases = [
+        ("nothing wrong", "<p>quiet</p>", None),
+        ("an external image", "<img src='https://example.com/a.png' alt=''>", Some("request: https://example.com/a.png")),
+        ("a file beside it", "<img src='beside.png' alt=''>", Some("beside.png")),
+        ("an error", "<script>throw new Error('oops')</script>", Some("exception: Error: oops")),
+        ("a console message", "<script>console.warn('careful')</script>", Some("console.warning: careful")),
+        ("a late request", "<script>setTimeout(() => fetch('https://example.org/late'), 400)</script>", Some("/late")),
+        ("too wide", "<div style='width: 4000px'>wide</div>", Some("pixels wide")),
+    ];
+    for (name, body, complaint) in cases {
+        let page = folder.path().join("page.html");
+        let html = format!("<!DOCTYPE html><link rel=icon href='data:,'><title>{name}</title><body>{body}</body>");
+        std::fs::write(&page, html).expect("a written page");
+        let output = check(&page, &[]);
+        let said = messages(&output);
+        match complaint {
+            None => assert!(output.status.success(), "{name}: {said}"),
+            Some(complaint) => {
+                assert_eq!(output.status.code(), Some(1), "{name}: {said}");
+                assert!(said.contains(complaint), "{name}: {said}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_missing_browser_fails_and_says_how_to_install_it() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let page = folder.path().join("page.html");
+    std::fs::write(&page, "<!DOCTYPE html><title>page</title>").expect("a written page");
+    let python = Command::new("python3").args(["-c", "import sys; print(sys.executable)"]).output().expect("python3 runs");
+    let python = String::from_utf8(python.stdout).expect("a UTF-8 path");
+    let tool = Path::new(env!("CARGO_MANIFEST_DIR")).join("tools/check-report");
+    let output = Command::new(python.trim())
+        .arg(tool)
+        .arg(&page)
+        .env("PATH", folder.path())
+        .env_remove("CHROMIUM")
+        .output()
+        .expect("python3 runs tools/check-report");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(messages(&output).contains("apt-get install chromium"), "{}", messages(&output));
+}

@@ -1,0 +1,77 @@
+// Gradient of a dense layer by its weights, register family:  dw[k, n] = Σ_m x[m, k] · gy[m, n]
+//
+// x   [rows, inputs]      the layer's input
+// gy  [rows, outputs]     gradient of the loss by its output, before the activation
+// dw  [inputs, outputs]
+// inputs and outputs are multiples of four; every array is read as vec4. One run of additions goes over all rows: meant for
+// a batch, up to some thousands of rows.
+//
+// One workgroup of 8 × 8 threads computes $(8 * ROWS) inputs × $(8 * COLUMNS) outputs; a thread keeps $ROWS × $COLUMNS sums in
+// registers. Neighbouring threads read neighbouring column quads of gy and dw.
+// Cost: 2 · rows · inputs · outputs flops; a thread loads $(ROWS / 4 + COLUMNS / 4) vectors for $(ROWS * COLUMNS) multiply-adds.
+#import dispatch
+
+struct Params {
+    rows: u32,
+    inputs: u32,
+    outputs: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> gy: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read_write> dw: array<vec4<f32>>;
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) grid: vec3<u32>,
+    @builtin(local_invocation_index) thread: u32,
+) {
+    let input_quads = params.inputs / 4u;
+    let output_quads = params.outputs / 4u;
+    let column_tiles = (output_quads + $(2 * COLUMNS - 1)u) / $(2 * COLUMNS)u;
+    let tile = linear_workgroup(workgroup, grid);
+    // Quads of a thread lie eight apart, so that a row of threads touches consecutive memory.
+    let first_quad = (tile % column_tiles) * $(2 * COLUMNS)u + thread % 8u;
+    let first_input_quad = (tile / column_tiles) * $(2 * ROWS)u + thread / 8u;
+    if (first_input_quad >= input_quads || first_quad >= output_quads) {
+        return;
+    }
+
+    #for i in 0..ROWS / 4
+    let input_quad_$i = min(first_input_quad + $(8 * i)u, input_quads - 1u);
+    #end
+    #for c in 0..COLUMNS / 4
+    let quad_$c = min(first_quad + $(8 * c)u, output_quads - 1u);
+    #end
+    #for k in 0..ROWS
+    #for c in 0..COLUMNS / 4
+    var sum_$(k)_$c = vec4<f32>();
+    #end
+    #end
+
+    for (var m = 0u; m < params.rows; m++) {
+        #for i in 0..ROWS / 4
+        let value_$i = x[m * input_quads + input_quad_$i];
+        #end
+        #for c in 0..COLUMNS / 4
+        let gradient_$c = gy[m * output_quads + quad_$c];
+        #for k in 0..ROWS
+        sum_$(k)_$c += value_$(k / 4)[$(k % 4)] * gradient_$c;
+        #end
+        #end
+    }
+
+    #for i in 0..ROWS / 4
+    if (first_input_quad + $(8 * i)u < input_quads) {
+        #for c in 0..COLUMNS / 4
+        if (first_quad + $(8 * c)u < output_quads) {
+            #for k in 0..4
+            dw[(input_quad_$i * 4u + $(k)u) * output_quads + quad_$c] = sum_$(4 * i + k)_$c;
+            #end
+        }
+        #end
+    }
+    #end
+}

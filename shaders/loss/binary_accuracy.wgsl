@@ -1,0 +1,42 @@
+// Right predictions of each attribute:  correct[a] += Σ_s (round(p[s, a]) = y[s, a])
+// round is half to even, so a prediction of exactly 0.5 counts as 0.
+//
+// predictions  [rows, channels]   p in [0, 1]; channels is `attributes` rounded up to a multiple of four
+// labels       [rows, channels]   y, 0 or 1
+// correct      [channels]         u32, added to; the padding is left as it is
+// Every array is read as vectors of four.
+//
+// One thread counts four attributes over all rows. Cost: one comparison and two loads an element.
+#import dispatch
+
+struct Params {
+    rows: u32,
+    attributes: u32,
+    channels: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> predictions: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> labels: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read_write> correct: array<vec4<u32>>;
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) grid: vec3<u32>,
+    @builtin(local_invocation_index) thread: u32,
+) {
+    let quads = params.channels / 4u;
+    let quad = linear_workgroup(workgroup, grid) * 64u + thread;
+    if (quad >= quads) {
+        return;
+    }
+    let middle = vec4<f32>(0.5);
+    var count = vec4<u32>(0u);
+    for (var row = 0u; row < params.rows; row++) {
+        let at = row * quads + quad;
+        count += select(vec4<u32>(0u), vec4<u32>(1u), (predictions[at] > middle) == (labels[at] > middle));
+    }
+    let position = vec4<u32>(quad * 4u) + vec4<u32>(0u, 1u, 2u, 3u);
+    correct[quad] += select(vec4<u32>(0u), count, position < vec4<u32>(params.attributes));
+}

@@ -1,0 +1,69 @@
+// Cosine proximity of each sample (Keras 2.2.4), and its gradient by the predictions:
+// loss[s] = −Σ_a n(y)[s, a] n(p)[s, a],  n(v) = v / √max(Σ v², 1e-12);  the batch's loss is the mean over its samples
+// gradient[s, a] = −(n(y) − n(p) Σ n(y) n(p)) / (|p| batch) where Σ p² ≥ 1e-12,  −10⁶ n(y) / batch below that floor
+//
+// predictions  [batch, channels]   p; channels is `attributes` rounded up to a multiple of four
+// labels       [batch, channels]   y
+// loss         [batch]
+// gradient     [batch, channels]   of the batch's mean loss; 0 in the padding
+// What the padding of predictions and labels holds does not matter. All but loss are read as vec4.
+//
+// One workgroup computes one sample: a pass over the row for the three sums, a pass for the gradient.
+// Cost: twelve flops, two loads and one store an element.
+#import dispatch
+#import tree_sum
+
+struct Params {
+    batch: u32,
+    attributes: u32,
+    channels: u32,
+}
+
+const FLOOR = 1e-12;
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> predictions: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> labels: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read_write> loss: array<f32>;
+@group(0) @binding(4) var<storage, read_write> gradient: array<vec4<f32>>;
+
+fn without_padding(value: vec4<f32>, quad: u32) -> vec4<f32> {
+    let position = vec4<u32>(quad * 4u) + vec4<u32>(0u, 1u, 2u, 3u);
+    return select(vec4<f32>(), value, position < vec4<u32>(params.attributes));
+}
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) grid: vec3<u32>,
+    @builtin(local_invocation_index) thread: u32,
+) {
+    let sample = linear_workgroup(workgroup, grid);
+    if (sample >= params.batch) {
+        return;
+    }
+    let quads = params.channels / 4u;
+    let row = sample * quads;
+
+    var sums = vec4<f32>();
+    for (var quad = thread; quad < quads; quad += 64u) {
+        let p = without_padding(predictions[row + quad], quad);
+        let y = without_padding(labels[row + quad], quad);
+        sums += vec4<f32>(dot(y, y), dot(p, p), dot(y, p), 0.0);
+    }
+    let total = tree_sum(thread, 1u, sums);
+    let inverse_y = 1.0 / sqrt(max(total.x, FLOOR));
+    let inverse_p = 1.0 / sqrt(max(total.y, FLOOR));
+    let cosine = total.z * inverse_y * inverse_p;
+    if (thread == 0u) {
+        loss[sample] = -cosine;
+    }
+
+    // Below the floor n(p) is linear in p, and nothing is projected out.
+    let projection = select(0.0, cosine * inverse_p, total.y >= FLOOR);
+    let scale = -inverse_p / f32(params.batch);
+    for (var quad = thread; quad < quads; quad += 64u) {
+        let value = scale * (labels[row + quad] * inverse_y - predictions[row + quad] * projection);
+        gradient[row + quad] = without_padding(value, quad);
+    }
+}

@@ -1,0 +1,43 @@
+// AdaDelta (Zeiler 2012, as Keras has it), with g the gradient, p the parameter, and a and d starting at 0:
+// a = rho a + (1 − rho) g²;  u = g √(d + epsilon) / √(a + epsilon);  p −= learning_rate u;  d = rho d + (1 − rho) u²
+//
+// gradient              [count]   g
+// parameter             [count]   p, updated
+// accumulated_gradient  [count]   a, updated
+// accumulated_update    [count]   d, updated
+// count is a multiple of four; every array is read as vectors of four, of which there are `quads`.
+//
+// One thread updates four parameters. Cost: thirteen flops, four loads and three stores an element.
+#import dispatch
+
+struct Params {
+    quads: u32,
+    learning_rate: f32,
+    rho: f32,
+    epsilon: f32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> gradient: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read_write> parameter: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read_write> accumulated_gradient: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read_write> accumulated_update: array<vec4<f32>>;
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) grid: vec3<u32>,
+    @builtin(local_invocation_index) thread: u32,
+) {
+    let index = linear_workgroup(workgroup, grid) * 64u + thread;
+    if (index >= params.quads) {
+        return;
+    }
+    let g = gradient[index];
+    let d = accumulated_update[index];
+    let a = params.rho * accumulated_gradient[index] + (1.0 - params.rho) * g * g;
+    let u = g * sqrt(d + params.epsilon) / sqrt(a + params.epsilon);
+    accumulated_gradient[index] = a;
+    parameter[index] -= params.learning_rate * u;
+    accumulated_update[index] = params.rho * d + (1.0 - params.rho) * u * u;
+}

@@ -1,0 +1,51 @@
+//! Activations, element by element: where no kernel before has them in its epilogue.
+
+use super::{ACTIVATIONS, Activation, Cost, Encoding, Kernel, Variant, params, read, read_write};
+use crate::scheduler::{Step, View};
+
+params! {
+    /// `Params` of `shaders/head/activation_forward.wgsl`.
+    struct ActivationForwardParams {
+        quads: u32,
+    }
+}
+
+/// A thread computes four elements.
+pub static ACTIVATION_FORWARD: Kernel = Kernel {
+    name: "activation_forward",
+    group: "head",
+    source: include_str!("../../shaders/head/activation_forward.wgsl"),
+    params: ActivationForwardParams::FIELDS,
+    bindings: &[read("x"), read_write("y")],
+    variants: &[Variant { name: "default", constants: &[], subgroup: false }],
+    overrides: &[ACTIVATIONS],
+};
+
+/// y = activation(x) over \[rows, channels\].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ActivationForward {
+    /// Rows.
+    pub rows: u32,
+    /// Channels, a multiple of four.
+    pub channels: u32,
+    /// Which.
+    pub activation: Activation,
+}
+
+impl ActivationForward {
+    /// The dispatch.
+    pub fn step(self, label: &str, x: View, y: View) -> Step {
+        let elements = u64::from(self.rows) * u64::from(self.channels);
+        Encoding {
+            kernel: &ACTIVATION_FORWARD,
+            variant: &ACTIVATION_FORWARD.variants[0],
+            lanes: None,
+            overrides: vec![("ACTIVATION", self.activation as u32 as f64)],
+            params: ActivationForwardParams { quads: (elements / 4) as u32 },
+            bindings: &[x, y],
+            workgroups: (elements / 4).div_ceil(64),
+            cost: Cost { flops: elements, bytes: 8 * elements },
+        }
+        .step(label)
+    }
+}

@@ -1,0 +1,62 @@
+//! The AdaDelta optimizer.
+
+use super::{Cost, Encoding, Kernel, Variant, params, read, read_write};
+use crate::scheduler::{Step, View};
+
+params! {
+    /// `Params` of `shaders/optim/adadelta.wgsl`.
+    struct AdadeltaParams {
+        quads: u32,
+        learning_rate: f32,
+        rho: f32,
+        epsilon: f32,
+    }
+}
+
+/// A thread updates four parameters.
+pub static ADADELTA: Kernel = Kernel {
+    name: "adadelta",
+    group: "optim",
+    source: include_str!("../../shaders/optim/adadelta.wgsl"),
+    params: AdadeltaParams::FIELDS,
+    bindings: &[read("gradient"), read_write("parameter"), read_write("accumulated_gradient"), read_write("accumulated_update")],
+    variants: &[Variant { name: "default", constants: &[], subgroup: false }],
+    overrides: &[],
+};
+
+/// One update: a = rho a + (1 − rho) g², u = g √(d + epsilon) / √(a + epsilon), p −= learning_rate u,
+/// d = rho d + (1 − rho) u² (Zeiler 2012, as Keras has it).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Adadelta {
+    /// Parameters, a multiple of four.
+    pub count: u32,
+    /// 1 in Keras 2.2.4, which the paper used, and in PyTorch; 0.001 in TensorFlow 2.
+    pub learning_rate: f32,
+    /// Decay of both averages: 0.95 in Keras, 0.9 in PyTorch.
+    pub rho: f32,
+    /// 1e-7 in Keras, 1e-6 in PyTorch.
+    pub epsilon: f32,
+}
+
+impl Adadelta {
+    /// The dispatch. `state` is the accumulated squared gradient and the accumulated squared update, both 0 at first.
+    pub fn step(self, label: &str, gradient: View, parameter: View, state: [View; 2]) -> Step {
+        let count = u64::from(self.count);
+        Encoding {
+            kernel: &ADADELTA,
+            variant: &ADADELTA.variants[0],
+            lanes: None,
+            overrides: Vec::new(),
+            params: AdadeltaParams {
+                quads: self.count / 4,
+                learning_rate: self.learning_rate,
+                rho: self.rho,
+                epsilon: self.epsilon,
+            },
+            bindings: &[gradient, parameter, state[0], state[1]],
+            workgroups: (count / 4).div_ceil(64),
+            cost: Cost { flops: 13 * count, bytes: 28 * count },
+        }
+        .step(label)
+    }
+}

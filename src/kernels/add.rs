@@ -1,0 +1,49 @@
+//! Sum of two tensors.
+
+use super::{Cost, Encoding, Kernel, Variant, params, read, read_write};
+use crate::scheduler::{Step, View};
+
+params! {
+    /// `Params` of `shaders/head/add.wgsl`.
+    struct AddParams {
+        quads: u32,
+    }
+}
+
+/// A thread computes four elements.
+pub static ADD: Kernel = Kernel {
+    name: "add",
+    group: "head",
+    source: include_str!("../../shaders/head/add.wgsl"),
+    params: AddParams::FIELDS,
+    bindings: &[read("a"), read("b"), read_write("y")],
+    variants: &[Variant { name: "default", constants: &[], subgroup: false }],
+    overrides: &[],
+};
+
+/// y = a + b over \[rows, channels\].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Add {
+    /// Rows.
+    pub rows: u32,
+    /// Channels, a multiple of four.
+    pub channels: u32,
+}
+
+impl Add {
+    /// The dispatch.
+    pub fn step(self, label: &str, a: View, b: View, y: View) -> Step {
+        let elements = u64::from(self.rows) * u64::from(self.channels);
+        Encoding {
+            kernel: &ADD,
+            variant: &ADD.variants[0],
+            lanes: None,
+            overrides: Vec::new(),
+            params: AddParams { quads: (elements / 4) as u32 },
+            bindings: &[a, b, y],
+            workgroups: (elements / 4).div_ceil(64),
+            cost: Cost { flops: elements, bytes: 12 * elements },
+        }
+        .step(label)
+    }
+}

@@ -1,0 +1,53 @@
+//! Batch norm with given statistics: those of the batch in training, the running ones in inference.
+
+use super::{Cost, Encoding, Kernel, Variant, params, read, read_write};
+use crate::scheduler::{Step, View};
+
+params! {
+    /// `Params` of `shaders/norm/batch_norm.wgsl`.
+    struct BatchNormParams {
+        rows: u32,
+        channels: u32,
+        epsilon: f32,
+    }
+}
+
+/// A thread normalises four channels of a row.
+pub static BATCH_NORM: Kernel = Kernel {
+    name: "batch_norm",
+    group: "norm",
+    source: include_str!("../../shaders/norm/batch_norm.wgsl"),
+    params: BatchNormParams::FIELDS,
+    bindings: &[read("x"), read("mean"), read("variance"), read("gamma"), read("beta"), read_write("y")],
+    variants: &[Variant { name: "default", constants: &[], subgroup: false }],
+    overrides: &[],
+};
+
+/// y = gamma (x − mean) / √(variance + epsilon) + beta over \[rows, channels\].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BatchNorm {
+    /// Rows: the batch, or batch × height × width.
+    pub rows: u32,
+    /// Channels, a multiple of four.
+    pub channels: u32,
+    /// Added to the variance: 1e-3 in Keras, 1e-5 in PyTorch.
+    pub epsilon: f32,
+}
+
+impl BatchNorm {
+    /// The dispatch. `statistics` is mean and variance, `weights` gamma and beta.
+    pub fn step(self, label: &str, x: View, statistics: [View; 2], weights: [View; 2], y: View) -> Step {
+        let (rows, channels) = (u64::from(self.rows), u64::from(self.channels));
+        Encoding {
+            kernel: &BATCH_NORM,
+            variant: &BATCH_NORM.variants[0],
+            lanes: None,
+            overrides: Vec::new(),
+            params: BatchNormParams { rows: self.rows, channels: self.channels, epsilon: self.epsilon },
+            bindings: &[x, statistics[0], statistics[1], weights[0], weights[1], y],
+            workgroups: (rows * channels / 4).div_ceil(64),
+            cost: Cost { flops: 4 * rows * channels, bytes: 4 * (2 * rows * channels + 4 * channels) },
+        }
+        .step(label)
+    }
+}

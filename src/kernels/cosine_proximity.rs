@@ -1,0 +1,52 @@
+//! Cosine proximity, the paper's loss, with its gradient.
+
+use super::{Cost, Encoding, Kernel, Variant, padded_channels, params, read, read_write};
+use crate::scheduler::{Step, View};
+
+params! {
+    /// `Params` of `shaders/loss/cosine_proximity.wgsl`.
+    struct CosineProximityParams {
+        batch: u32,
+        attributes: u32,
+        channels: u32,
+    }
+}
+
+/// A workgroup computes one sample.
+pub static COSINE_PROXIMITY: Kernel = Kernel {
+    name: "cosine_proximity",
+    group: "loss",
+    source: include_str!("../../shaders/loss/cosine_proximity.wgsl"),
+    params: CosineProximityParams::FIELDS,
+    bindings: &[read("predictions"), read("labels"), read_write("loss"), read_write("gradient")],
+    variants: &[Variant { name: "default", constants: &[], subgroup: false }],
+    overrides: &[],
+};
+
+/// loss\[s\] = −Σ n(y) n(p) with n(v) = v / √max(Σ v², 1e-12) (Keras 2.2.4), and the gradient of the mean over the batch by p.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CosineProximity {
+    /// Samples.
+    pub batch: u32,
+    /// Predictions of a sample; their rows are padded to a multiple of four.
+    pub attributes: u32,
+}
+
+impl CosineProximity {
+    /// The dispatch: predictions and labels \[batch, padded attributes\] to loss \[batch\] and gradient \[batch, padded attributes\].
+    pub fn step(self, label: &str, predictions: View, labels: View, loss: View, gradient: View) -> Step {
+        let channels = padded_channels(self.attributes);
+        let elements = u64::from(self.batch) * u64::from(channels);
+        Encoding {
+            kernel: &COSINE_PROXIMITY,
+            variant: &COSINE_PROXIMITY.variants[0],
+            lanes: None,
+            overrides: Vec::new(),
+            params: CosineProximityParams { batch: self.batch, attributes: self.attributes, channels },
+            bindings: &[predictions, labels, loss, gradient],
+            workgroups: u64::from(self.batch),
+            cost: Cost { flops: 12 * elements, bytes: 12 * elements + 4 * u64::from(self.batch) },
+        }
+        .step(label)
+    }
+}

@@ -1,0 +1,52 @@
+//! Inverted dropout with a given mask; the gradient is the same formula.
+
+use super::{Cost, Encoding, Kernel, Variant, params, read, read_write};
+use crate::scheduler::{Step, View};
+
+params! {
+    /// `Params` of `shaders/head/dropout.wgsl`.
+    struct DropoutParams {
+        quads: u32,
+        scale: f32,
+    }
+}
+
+/// A thread computes four elements.
+pub static DROPOUT: Kernel = Kernel {
+    name: "dropout",
+    group: "head",
+    source: include_str!("../../shaders/head/dropout.wgsl"),
+    params: DropoutParams::FIELDS,
+    bindings: &[read("x"), read("mask"), read_write("y")],
+    variants: &[Variant { name: "default", constants: &[], subgroup: false }],
+    overrides: &[],
+};
+
+/// y = x · mask / (1 − rate) over \[rows, channels\]; dx is the same on gy.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Dropout {
+    /// Rows.
+    pub rows: u32,
+    /// Channels, a multiple of four.
+    pub channels: u32,
+    /// The share of values that is dropped, in \[0, 1).
+    pub rate: f32,
+}
+
+impl Dropout {
+    /// The dispatch. `mask` holds `u32`.
+    pub fn step(self, label: &str, x: View, mask: View, y: View) -> Step {
+        let elements = u64::from(self.rows) * u64::from(self.channels);
+        Encoding {
+            kernel: &DROPOUT,
+            variant: &DROPOUT.variants[0],
+            lanes: None,
+            overrides: Vec::new(),
+            params: DropoutParams { quads: (elements / 4) as u32, scale: (1.0 / (1.0 - f64::from(self.rate))) as f32 },
+            bindings: &[x, mask, y],
+            workgroups: (elements / 4).div_ceil(64),
+            cost: Cost { flops: elements, bytes: 12 * elements },
+        }
+        .step(label)
+    }
+}

@@ -1,0 +1,205 @@
+//! Reading a run folder: `attributes.csv`, `clusters.json`, and where there are any `config.json` and `history.csv`.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+
+use super::{FaceSource, ReportError, ReportInput, history};
+use crate::cluster::ClusterResult;
+use crate::data::{AttributeTable, Crop};
+
+/// Reads what a run folder holds.
+///
+/// The images that `attributes.csv` names by relative paths are looked for from the current directory, then in `run`, then
+/// in `images`, there also by their file name alone. One that is in none of these is no error here: the report shows a box
+/// in its place.
+///
+/// # Errors
+/// [`ReportError`] if `run` is no folder, if `attributes.csv` or `clusters.json` is missing (naming the command that makes
+/// it), or if a file is malformed or they are of different runs.
+pub fn load_run(run: &Path, images: Option<&Path>) -> Result<ReportInput, ReportError> {
+    if !run.is_dir() {
+        return Err(ReportError::NoRun { path: run.to_path_buf() });
+    }
+    let require = |name: &str, command| {
+        let path = run.join(name);
+        if path.is_file() { Ok(path) } else { Err(ReportError::Missing { path, command }) }
+    };
+    let attributes = require("attributes.csv", "lineament predict IMAGES… --out RUN/attributes.csv")?;
+    let clusters = require(
+        "clusters.json",
+        "lineament cluster --attributes RUN/attributes.csv --method kmeans --k 8 --json > RUN/clusters.json",
+    )?;
+    let table = AttributeTable::read(&attributes)?;
+    let clusters = ClusterResult::read(&clusters)?;
+    let optional = |name: &str| Some(run.join(name)).filter(|path| path.is_file());
+    let configuration = optional("config.json").map_or(Ok(Map::new()), |path| read_configuration(&path))?;
+    let history = optional("history.csv").map_or(Ok(Vec::new()), |path| history::read(&path))?;
+    let input = ReportInput {
+        title: title(run),
+        images: table.images.into_iter().map(|name| find(name, run, images)).collect(),
+        attributes: table.attributes,
+        values: table.values,
+        crop: crop(run, &configuration)?,
+        clusters,
+        configuration,
+        history,
+    };
+    input.check()?;
+    Ok(input)
+}
+
+/// What `lineament predict` recorded as the part of each picture that it looked at.
+fn crop(run: &Path, configuration: &Map<String, Value>) -> Result<Option<Crop>, ReportError> {
+    let Some(recorded) = configuration.get("predict").and_then(|predict| predict.get("crop")) else { return Ok(None) };
+    let crop = recorded.as_str().unwrap_or_default().parse();
+    let problem = |problem: String| ReportError::Configuration {
+        path: run.join("config.json"),
+        problem: format!("predict.crop: {problem}"),
+    };
+    crop.map(Some).map_err(problem)
+}
+
+/// The run folder's own name, also when it is given as `.` or `..`.
+fn title(run: &Path) -> String {
+    let named = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+    named(run).or_else(|| run.canonicalize().ok().as_deref().and_then(named)).unwrap_or_else(|| "Faces".into())
+}
+
+/// Looks for an image in the places that [`load_run`] promises.
+fn find(name: String, run: &Path, images: Option<&Path>) -> FaceSource {
+    let path = Path::new(&name);
+    let mut candidates = vec![path.to_path_buf(), run.join(path)];
+    if let Some(folder) = images {
+        candidates.push(folder.join(path));
+        candidates.extend(path.file_name().map(|file_name| folder.join(file_name)));
+    }
+    let found = candidates.into_iter().find(|candidate| candidate.is_file());
+    let file = found.ok_or_else(|| match images {
+        Some(folder) => {
+            format!("not found from the current directory, in {} or in {}", run.display(), folder.display())
+        }
+        None => format!("not found from the current directory or in {}; name its folder with --images", run.display()),
+    });
+    FaceSource { name, file }
+}
+
+fn read_configuration(path: &Path) -> Result<Map<String, Value>, ReportError> {
+    let file = File::open(path).map_err(|source| ReportError::Read { path: path.to_path_buf(), source })?;
+    let problem = |problem: String| ReportError::Configuration { path: path.to_path_buf(), problem };
+    serde_json::from_reader(BufReader::new(file)).map_err(|error| problem(error.to_string()))
+}
+
+/// An error of the `csv` crate with the file and, where it knows it, the line.
+pub(super) fn table_error(path: &Path, error: &csv::Error) -> ReportError {
+    let path: PathBuf = path.to_path_buf();
+    let position = error.position().map_or(1, csv::Position::line);
+    let problem = match error.kind() {
+        csv::ErrorKind::Io(source) => source.to_string(),
+        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
+            format!("expected {expected_len} columns as in the header, found {len}")
+        }
+        csv::ErrorKind::Utf8 { err, .. } => format!("not UTF-8: {err}"),
+        csv::ErrorKind::Deserialize { err, .. } => err.to_string(),
+        _ => error.to_string(),
+    };
+    ReportError::Table { path, line: position, problem }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{input_of, written};
+    use super::*;
+
+    const ATTRIBUTES: &str = "image,Male,Bald\na.png,0.9,0\nb.png,1,0.25\n";
+    const CLUSTERS: &str =
+        r#"{"method":"kmeans","k":2,"silhouette":0.5,"inertia":0.1,"labels":[0,1],"sizes":[1,1],"select":["Bald"]}"#;
+
+    /// Writes the files of a run folder.
+    fn run_folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        for (name, text) in files {
+            std::fs::write(folder.path().join(name), text).expect("a written file");
+        }
+        folder
+    }
+
+    #[test]
+    fn images_are_found_from_the_run_folder_and_the_given_folder() {
+        let folder = run_folder(&[("attributes.csv", "image,Male\na.png,1\nsub/b.png,0\nold/c.png,0\nd.png,1\n")]);
+        let clusters = r#"{"method":"kmeans","k":1,"silhouette":null,"inertia":0,"labels":[0,0,0,0],"sizes":[4]}"#;
+        std::fs::write(folder.path().join("clusters.json"), clusters).expect("a written file");
+        let images = tempfile::tempdir().expect("a temporary folder");
+        std::fs::create_dir(images.path().join("sub")).expect("a folder");
+        for path in [
+            folder.path().join("a.png"),
+            images.path().join("a.png"),
+            images.path().join("sub/b.png"),
+            images.path().join("c.png"),
+        ] {
+            std::fs::write(path, "").expect("a written file");
+        }
+        let input = load_run(folder.path(), Some(images.path())).expect("a run");
+        let files: Vec<_> = input.images.iter().map(|image| image.file.as_ref().ok()).collect();
+        let expected = [folder.path().join("a.png"), images.path().join("sub/b.png"), images.path().join("c.png")];
+        assert_eq!(files, [Some(&expected[0]), Some(&expected[1]), Some(&expected[2]), None]);
+        let without = load_run(folder.path(), None).expect("a run");
+        let reason = without.images[1].file.as_ref().expect_err("not found");
+        assert!(reason.contains("--images"), "{reason}");
+    }
+
+    #[test]
+    fn bad_runs_are_refused_with_file_line_and_remedy() {
+        let attributes = ("attributes.csv", ATTRIBUTES);
+        let clusters = ("clusters.json", CLUSTERS);
+        let load = |files: &[(&str, &str)]| load_run(run_folder(files).path(), None);
+        assert!(load(&[attributes, clusters]).is_ok());
+        type Files<'a> = &'a [(&'a str, &'a str)];
+        let cases: &[(Files, &[&str])] = &[
+            (&[clusters], &["attributes.csv: missing", "lineament predict"]),
+            (&[attributes], &["clusters.json: missing", "lineament cluster"]),
+            (&[("attributes.csv", ""), clusters], &["attributes.csv", "empty"]),
+            (&[("attributes.csv", "file,Male\na,1\n"), clusters], &["attributes.csv, line 1", "'file'", "'image'"]),
+            (&[("attributes.csv", "image,Male\n"), clusters], &["attributes.csv", "no rows"]),
+            (&[("attributes.csv", "image,Male\na,1\nb,yes\n"), clusters], &["line 3", "Male", "'yes'"]),
+            (&[("attributes.csv", "image,Male\na,NaN\n"), clusters], &["line 2", "'NaN'"]),
+            (&[("attributes.csv", "image,Male\na,1.5\n"), clusters], &["face a, Male", "[0, 1], found 1.5"]),
+            (&[("attributes.csv", "image,Male\na,1,0\n"), clusters], &["attributes.csv, line 2"]),
+            (&[("attributes.csv", "image,Bald\na,1\n"), clusters], &["2 faces", "attributes.csv has 1"]),
+            (&[("attributes.csv", "image,Male\na,1\nb,0\n"), clusters], &["\"Bald\"", "lineament cluster"]),
+            (&[attributes, ("clusters.json", "[1]")], &["clusters.json", "line 1"]),
+            (&[attributes, clusters, ("config.json", "[1]")], &["config.json", "JSON object"]),
+            (&[attributes, clusters, ("config.json", "{")], &["config.json", "line 1"]),
+            (&[attributes, clusters, ("config.json", r#"{"predict":{"crop":"all"}}"#)], &["config.json", "predict.crop", "LEFT"]),
+            (&[attributes, clusters, ("history.csv", "epoch,loss\n1,2\n")], &["history.csv, line 2", "accuracy"]),
+            (
+                &[attributes, ("clusters.json", &CLUSTERS.replace("\"k\":2", "\"k\":2,\"images\":[\"a.png\",\"c.png\"]"))],
+                &["face 1 \"c.png\"", "\"b.png\"", "lineament cluster"],
+            ),
+        ];
+        for (files, expected) in cases {
+            let message = load(files).expect_err(&format!("{files:?}")).to_string();
+            for part in *expected {
+                assert!(message.contains(part), "{files:?}: {message:?} lacks {part:?}");
+            }
+        }
+        let message = load_run(Path::new("/no/such/run"), None).expect_err("no run").to_string();
+        assert!(message.contains("/no/such/run: no such run folder"), "{message}");
+    }
+
+    #[test]
+    fn a_history_is_drawn_and_tabled() {
+        let history =
+            "epoch,loss,accuracy,validation_loss,validation_accuracy,seconds\n1,-0.6,0.7,-0.5,0.6,9\n2,-0.8,0.9,-0.7,0.8,9\n";
+        let run = run_folder(&[("attributes.csv", ATTRIBUTES), ("clusters.json", CLUSTERS), ("history.csv", history)]);
+        let input = load_run(run.path(), None).expect("a run");
+        assert_eq!(input.history.len(), 2);
+        let (page, _) = written(&input);
+        assert!(page.contains("2 epochs; the best by validation accuracy is epoch 2."));
+        assert!(page.contains("<polyline class=\"validation-line\" points=\"0.00,100.00 100.00,33.33\"/>"));
+        let (without, _) = written(&input_of(&[&[1.0]], &[0]));
+        assert!(!without.contains("id=\"training\""));
+    }
+}

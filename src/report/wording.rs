@@ -1,0 +1,94 @@
+//! Names and numbers as one writes them.
+
+/// The name of a clustering method as one writes it.
+pub(super) fn method(name: &str) -> &str {
+    match name {
+        "kmeans" => "k-means",
+        "agglomerative" => "agglomerative clustering",
+        "dbscan" => "DBSCAN",
+        other => other,
+    }
+}
+
+/// CelebA joins words by underscores.
+pub(super) fn readable_name(name: &str) -> String {
+    name.replace('_', " ")
+}
+
+/// A share as whole per cent, telling a few from none and almost all from all.
+pub(super) fn percent(share: f64) -> String {
+    let rounded = (share * 100.0).round();
+    match rounded {
+        0.0 if share > 0.0 => "<1%".into(),
+        100.0 if share < 1.0 => ">99%".into(),
+        _ => format!("{rounded:.0}%"),
+    }
+}
+
+/// A share as the width of a bar in CSS.
+pub(super) fn width(share: f64) -> String {
+    format!("{:.2}%", share * 100.0)
+}
+
+/// A number with its noun in singular or plural.
+pub(super) fn count(number: usize, noun: &str) -> String {
+    format!("{} {noun}{}", thousands(number), if number == 1 { "" } else { "s" })
+}
+
+/// A whole number with its thousands set apart.
+pub(super) fn thousands(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (position, digit) in digits.chars().enumerate() {
+        if position > 0 && (digits.len() - position).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A number of at least zero with four significant digits.
+pub(super) fn significant(number: f64) -> String {
+    if number >= 1000.0 && number < usize::MAX as f64 {
+        return thousands(number.round() as usize);
+    }
+    let decimals = if number >= 100.0 {
+        1
+    } else if number >= 10.0 {
+        2
+    } else {
+        3
+    };
+    format!("{number:.decimals$}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_as_one_writes_them() {
+        let cases = [
+            (thousands(0), "0"),
+            (thousands(999), "999"),
+            (thousands(1000), "1,000"),
+            (thousands(1_234_567), "1,234,567"),
+            (count(1, "face"), "1 face"),
+            (count(0, "face"), "0 faces"),
+            (percent(0.0), "0%"),
+            (percent(0.004), "<1%"),
+            (percent(0.996), ">99%"),
+            (percent(1.0), "100%"),
+            (percent(0.625), "63%"),
+            (width(1.0 / 3.0), "33.33%"),
+            (significant(0.12345), "0.123"),
+            (significant(12.345), "12.35"),
+            (significant(123.45), "123.5"),
+            (significant(12_345.6), "12,346"),
+        ];
+        for (found, expected) in cases {
+            assert_eq!(found, expected);
+        }
+    }
+}

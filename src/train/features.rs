@@ -1,0 +1,292 @@
+//! The features of all images, computed once: a table in memory, and its cache on disk.
+//!
+//! The cache is two files in the run's folder: `features.f32`, rows of little-endian f32 in the order of the data's list and
+//! appended batch by batch, and `features.json`, which says of which images and weights they are. So an interrupted
+//! extraction goes on where it stopped, and rows of other images or weights are refused.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::data::{DataError, write_atomically};
+
+/// The rows' file in a run's folder.
+pub const ROWS_FILE: &str = "features.f32";
+/// The file beside it that says what the rows are.
+pub const IDENTITY_FILE: &str = "features.json";
+const FORMAT: &str = "lineament-features-1";
+/// The longest `features.json` that is read.
+const IDENTITY_BYTES: u64 = 1 << 16;
+
+/// What can be wrong with features.
+#[derive(Debug, thiserror::Error)]
+pub enum FeatureError {
+    /// The operating system refuses.
+    #[error("{}: {source}; check the path, its permissions and the space left", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The system's words.
+        source: io::Error,
+    },
+    /// The description cannot be written.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The file that describes the rows is damaged, or missing beside rows.
+    #[error("{}: {problem}; delete {IDENTITY_FILE} and {ROWS_FILE} to compute the features again", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The rows are of other images or weights.
+    #[error(
+        "{}: holds features with {what} {found}, but {wanted} is wanted; choose another folder, or delete {IDENTITY_FILE} and \
+         {ROWS_FILE} to compute them again", path.display()
+    )]
+    Other {
+        /// The description.
+        path: PathBuf,
+        /// Which part of it differs.
+        what: &'static str,
+        /// What it says.
+        found: String,
+        /// What was wanted.
+        wanted: String,
+    },
+    /// Rows that cannot be features of these images.
+    #[error("features: {problem}")]
+    Rows {
+        /// What is wrong with them.
+        problem: String,
+    },
+}
+
+/// What rows of features depend on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeatureIdentity {
+    /// SHA-256 of the backbone's weights file, in hexadecimal.
+    pub weights_sha256: String,
+    /// [`FeatureIdentity::of_names`] of the images, in order.
+    pub data_sha256: String,
+    /// Number of images.
+    pub images: u64,
+    /// Values of a row.
+    pub features: u32,
+    /// Height and width of the network's input.
+    pub size: u32,
+    /// How images are resized to it.
+    pub interpolation: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Description {
+    format: String,
+    #[serde(flatten)]
+    identity: FeatureIdentity,
+}
+
+impl FeatureIdentity {
+    /// SHA-256 over the images' names in order, in hexadecimal.
+    pub fn of_names<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+        let mut hash = Sha256::new();
+        for name in names {
+            // With the length, no two lists of names run together to the same bytes.
+            hash.update((name.len() as u64).to_le_bytes());
+            hash.update(name.as_bytes());
+        }
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// The first part in which `found` differs: its name, what it is there and what it is here.
+    fn difference(&self, found: &FeatureIdentity) -> Option<(&'static str, String, String)> {
+        let parts = [
+            ("the weights' SHA-256", found.weights_sha256.clone(), self.weights_sha256.clone()),
+            ("a number of images of", found.images.to_string(), self.images.to_string()),
+            ("the image list's SHA-256", found.data_sha256.clone(), self.data_sha256.clone()),
+            ("values a row of", found.features.to_string(), self.features.to_string()),
+            ("an input size of", found.size.to_string(), self.size.to_string()),
+            ("interpolation", found.interpolation.clone(), self.interpolation.clone()),
+        ];
+        parts.into_iter().find(|(_, found, wanted)| found != wanted)
+    }
+}
+
+/// Rows of features in memory.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FeatureTable {
+    features: usize,
+    values: Vec<f32>,
+}
+
+impl FeatureTable {
+    /// A table of rows of `features` values.
+    ///
+    /// # Errors
+    /// [`FeatureError::Rows`] when the rows are not whole, or a value is NaN or infinite; the message names it.
+    pub fn new(features: usize, values: Vec<f32>) -> Result<FeatureTable, FeatureError> {
+        check(features, &values, 0)?;
+        Ok(FeatureTable { features, values })
+    }
+
+    /// Values of a row.
+    pub fn features(&self) -> usize {
+        self.features
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.values.len() / self.features
+    }
+
+    /// One row.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    pub fn row(&self, index: usize) -> &[f32] {
+        &self.values[index * self.features..(index + 1) * self.features]
+    }
+
+    /// All rows, one after the other.
+    pub fn values(&self) -> &[f32] {
+        &self.values
+    }
+}
+
+/// Whole rows of finite values; `first` is the number of the first one, for the message.
+fn check(features: usize, values: &[f32], first: u64) -> Result<(), FeatureError> {
+    if features == 0 || values.len() % features != 0 {
+        let problem = format!("{} values are no whole rows of {features}", values.len());
+        return Err(FeatureError::Rows { problem });
+    }
+    match values.iter().position(|value| !value.is_finite()) {
+        None => Ok(()),
+        Some(at) => {
+            let (row, column) = (first + (at / features) as u64, at % features);
+            Err(FeatureError::Rows { problem: format!("row {row}, column {column} is {}", values[at]) })
+        }
+    }
+}
+
+/// The cache of a run's folder, open to be continued.
+#[derive(Debug)]
+pub struct FeatureCache {
+    path: PathBuf,
+    file: File,
+    identity: FeatureIdentity,
+    done: u64,
+}
+
+impl FeatureCache {
+    /// Opens the cache in `folder`, or begins one. A row that was cut short is dropped.
+    ///
+    /// # Errors
+    /// [`FeatureError::Other`] when the cache is of other images or weights, [`FeatureError::Damaged`] when it cannot be
+    /// told, [`FeatureError::File`] when the folder is missing or not writable.
+    pub fn open(folder: &Path, identity: &FeatureIdentity) -> Result<FeatureCache, FeatureError> {
+        let (path, description) = (folder.join(ROWS_FILE), folder.join(IDENTITY_FILE));
+        match read_identity(&description)? {
+            Some(found) => {
+                if let Some((what, found, wanted)) = identity.difference(&found) {
+                    return Err(FeatureError::Other { path: description, what, found, wanted });
+                }
+            }
+            None if path.exists() => {
+                let problem = format!("is missing, so nothing says of which images {ROWS_FILE} is");
+                return Err(FeatureError::Damaged { path: description, problem });
+            }
+            None => {
+                let text = Description { format: FORMAT.to_string(), identity: identity.clone() };
+                write_atomically(&description, |writer| serde_json::to_writer_pretty(writer, &text).map_err(io::Error::from))?;
+            }
+        }
+        let refused = |source| FeatureError::File { path: path.clone(), source };
+        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(refused)?;
+        let length = file.metadata().map_err(refused)?.len();
+        let row = 4 * u64::from(identity.features.max(1));
+        let done = length / row;
+        if done > identity.images {
+            let problem = format!("has {done} rows for {} images", identity.images);
+            return Err(FeatureError::Damaged { path, problem });
+        }
+        file.set_len(done * row).map_err(refused)?;
+        file.seek(SeekFrom::End(0)).map_err(refused)?;
+        Ok(FeatureCache { path, file, identity: identity.clone(), done })
+    }
+
+    /// Rows that are there already: the images before this one need not be looked at again.
+    pub fn done(&self) -> u64 {
+        self.done
+    }
+
+    /// Whether every image has its row.
+    pub fn is_complete(&self) -> bool {
+        self.done == self.identity.images
+    }
+
+    /// Appends the rows of the images that follow, and has them on disk when it returns.
+    ///
+    /// # Errors
+    /// [`FeatureError::Rows`] when they are not whole, not finite or too many, [`FeatureError::File`] when they cannot be
+    /// written.
+    pub fn append(&mut self, values: &[f32]) -> Result<(), FeatureError> {
+        let features = self.identity.features as usize;
+        check(features, values, self.done)?;
+        let rows = (values.len() / features) as u64;
+        if rows > self.identity.images - self.done {
+            let problem = format!("{} rows for {} images", self.done + rows, self.identity.images);
+            return Err(FeatureError::Rows { problem });
+        }
+        let refused = |source| FeatureError::File { path: self.path.clone(), source };
+        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        self.file.write_all(&bytes).and_then(|()| self.file.sync_data()).map_err(refused)?;
+        self.done += rows;
+        Ok(())
+    }
+
+    /// Reads the whole table.
+    ///
+    /// # Errors
+    /// [`FeatureError::Rows`] when rows are missing or not finite, [`FeatureError::File`] when they cannot be read.
+    pub fn read(mut self) -> Result<FeatureTable, FeatureError> {
+        if !self.is_complete() {
+            let problem = format!("{} of {} rows are there", self.done, self.identity.images);
+            return Err(FeatureError::Rows { problem });
+        }
+        let refused = |source| FeatureError::File { path: self.path.clone(), source };
+        self.file.seek(SeekFrom::Start(0)).map_err(refused)?;
+        let features = self.identity.features as usize;
+        // As many as the file was found to have, not as any header says.
+        let mut values = Vec::with_capacity(self.done as usize * features);
+        let mut bytes = vec![0; 4 * features];
+        for _ in 0..self.done {
+            self.file.read_exact(&mut bytes).map_err(refused)?;
+            values.extend(bytes.chunks_exact(4).map(|word| f32::from_le_bytes([word[0], word[1], word[2], word[3]])));
+        }
+        FeatureTable::new(features, values)
+    }
+}
+
+/// What `features.json` says; `None` where there is none.
+fn read_identity(path: &Path) -> Result<Option<FeatureIdentity>, FeatureError> {
+    let refused = |source| FeatureError::File { path: path.to_path_buf(), source };
+    let damaged = |problem: String| FeatureError::Damaged { path: path.to_path_buf(), problem };
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(refused(error)),
+    };
+    let mut text = Vec::new();
+    file.take(IDENTITY_BYTES).read_to_end(&mut text).map_err(refused)?;
+    let value: serde_json::Value = serde_json::from_slice(&text).map_err(|error| damaged(error.to_string()))?;
+    if value["format"] != FORMAT {
+        return Err(damaged(format!("its format is {} where \"{FORMAT}\" is wanted", value["format"])));
+    }
+    let description: Description = serde_json::from_value(value).map_err(|error| damaged(error.to_string()))?;
+    Ok(Some(description.identity))
+}

@@ -1,0 +1,30 @@
+//! Training: the head on features of a frozen backbone, with its checkpoints, history and metrics.
+//!
+//! Every random number is a function of the seed and of what it is for ([`random`]), so a run gives the same bytes each time
+//! on one adapter, and one that was stopped and resumed gives the bytes of an unbroken one.
+
+mod checkpoint;
+mod error;
+mod extract;
+pub mod features;
+mod head;
+mod history;
+mod metrics;
+mod plan;
+mod predict;
+pub mod random;
+mod session;
+
+pub use checkpoint::{BEST, HISTORY, LAST};
+pub use error::TrainError;
+pub use extract::{ExtractError, FeatureSource, extract_features};
+pub use features::{FeatureCache, FeatureError, FeatureIdentity, FeatureTable};
+pub use head::{HeadRun, Progress, TrainedHead, TrainingData, train_head};
+pub use history::EpochRecord;
+pub use metrics::{AttributeMetrics, Metrics};
+pub use plan::{HeadPlan, HeadShape, HeadTensors, HeadTraining, Masks};
+pub use predict::predict_rows;
+pub use session::{HeadSession, HeadState, Position};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,266 @@
+//! Training runs on small heads, on whatever adapter there is.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::features::{IDENTITY_FILE, ROWS_FILE};
+use super::random::{Stream, bits};
+use super::*;
+use crate::gpu::Gpu;
+use crate::model::Head;
+use crate::model::weights::WeightsFile;
+
+const ATTRIBUTES: u32 = 5;
+const IMAGES: usize = 90;
+
+/// Features with a pattern to learn: an attribute is there where its own feature is above one half.
+fn samples() -> (FeatureTable, Vec<u8>) {
+    let unit = |index: usize| (bits(9, Stream::Dropout, index as u64) >> 40) as f32 / 16_777_216.0;
+    let features = 10;
+    let values: Vec<f32> = (0..IMAGES * features).map(unit).collect();
+    let label = |at: usize| u8::from(values[at / 5 * features + at % 5] > 0.5);
+    let labels = (0..IMAGES * ATTRIBUTES as usize).map(label).collect();
+    (FeatureTable::new(features, values).unwrap(), labels)
+}
+
+fn settings() -> HeadTraining {
+    HeadTraining { hidden: 22, batch: 16, epochs: 3, seed: 42, ..HeadTraining::default() }
+}
+
+/// Trains on the first 75 images, so that an epoch ends with a batch of eleven; stops before step `stop` of the whole run.
+fn train(
+    gpu: &Gpu,
+    settings: &HeadTraining,
+    folder: Option<&Path>,
+    resume: bool,
+    stop: usize,
+) -> Result<TrainedHead, TrainError> {
+    let (features, labels) = samples();
+    let rows: Vec<u32> = (0..IMAGES as u32).collect();
+    let data = TrainingData {
+        features: &features,
+        labels: &labels,
+        attributes: ATTRIBUTES,
+        train_rows: &rows[..75],
+        validation_rows: &rows[75..],
+    };
+    let (flag, mut steps) = (AtomicBool::new(stop == 0), 0);
+    let mut progress = |progress| {
+        steps += usize::from(matches!(progress, Progress::Step { .. }));
+        flag.store(steps >= stop, Ordering::Relaxed);
+    };
+    let metadata = BTreeMap::from([("attributes".to_string(), "a,b,c,d,e".to_string())]);
+    train_head(gpu, &data, settings, &mut HeadRun { folder, resume, metadata, stop: &flag, progress: &mut progress })
+}
+
+fn files(folder: &Path) -> Vec<Vec<u8>> {
+    [LAST, BEST, HISTORY].map(|name| std::fs::read(folder.join(name)).unwrap()).to_vec()
+}
+
+#[test]
+fn a_head_learns() {
+    let gpu = Gpu::open(&Default::default()).unwrap();
+    let trained = train(&gpu, &HeadTraining { epochs: 60, ..settings() }, None, false, usize::MAX).unwrap();
+    let (first, last) = (trained.history[0], trained.history[59]);
+    assert!(last.loss < first.loss - 0.05, "{first:?} {last:?}");
+    let best = trained.history[trained.epoch as usize - 1];
+    // Guessing is right in half of the cases.
+    assert!(best.validation_accuracy > 0.7, "{best:?}");
+
+    // Predictions with batch norm folded are those that chose the epoch.
+    let (features, labels) = samples();
+    let rows: Vec<u32> = (75..IMAGES as u32).collect();
+    let predictions = predict_rows(&gpu, &trained.head, &features, &rows).unwrap();
+    let names = ["a", "b", "c", "d", "e"].map(String::from);
+    let figures = Metrics::new(&names, &predictions, &labels[75 * 5..]);
+    assert!((figures.accuracy - best.validation_accuracy).abs() < 1e-12);
+}
+
+#[test]
+fn a_run_gives_the_same_bytes_again_and_when_it_is_stopped_and_resumed() {
+    let gpu = Gpu::open(&Default::default()).unwrap();
+    let unbroken = tempfile::tempdir().unwrap();
+    train(&gpu, &settings(), Some(unbroken.path()), false, usize::MAX).unwrap();
+    let again = tempfile::tempdir().unwrap();
+    train(&gpu, &settings(), Some(again.path()), false, usize::MAX).unwrap();
+    assert!(files(unbroken.path()) == files(again.path()));
+
+    // Five steps an epoch: before the first, within each epoch, between two, and before the smaller last batch.
+    let broken = tempfile::tempdir().unwrap();
+    for (stop, epoch, steps) in [(0, 1, 0), (3, 1, 3), (2, 2, 0), (4, 2, 4), (3, 3, 2)] {
+        match train(&gpu, &settings(), Some(broken.path()), true, stop) {
+            Err(TrainError::Interrupted { epoch: at, steps: done, saved }) => {
+                assert_eq!((at, done), (epoch, steps));
+                assert_eq!(saved, Some(broken.path().join(LAST)));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    let resumed = train(&gpu, &settings(), Some(broken.path()), true, usize::MAX).unwrap();
+    assert!(files(unbroken.path()) == files(broken.path()));
+    assert_eq!(resumed.history.len(), 3);
+
+    // A run that is done needs no step, and more epochs can be asked of it.
+    assert_eq!(train(&gpu, &settings(), Some(broken.path()), true, 0).unwrap(), resumed);
+    let longer = train(&gpu, &HeadTraining { epochs: 4, ..settings() }, Some(broken.path()), true, usize::MAX).unwrap();
+    assert_eq!(longer.history[..3], resumed.history);
+}
+
+#[test]
+fn the_best_head_can_be_read_as_a_model() {
+    let gpu = Gpu::open(&Default::default()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let trained = train(&gpu, &settings(), Some(folder.path()), false, usize::MAX).unwrap();
+    let file = WeightsFile::open(&folder.path().join(BEST)).unwrap();
+    file.check(&Head::expected_tensors(&file)).unwrap();
+    assert_eq!(Head::read(&file).unwrap(), trained.head);
+    assert_eq!(file.metadata()["attributes"], "a,b,c,d,e");
+    assert_eq!(file.metadata()["epoch"], trained.epoch.to_string());
+}
+
+#[test]
+fn a_folder_of_another_run_is_left_alone() {
+    let gpu = Gpu::open(&Default::default()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    train(&gpu, &HeadTraining { epochs: 1, ..settings() }, Some(folder.path()), false, usize::MAX).unwrap();
+    let before = files(folder.path());
+    let refused = |settings: HeadTraining, resume: bool| {
+        train(&gpu, &settings, Some(folder.path()), resume, usize::MAX).unwrap_err().to_string()
+    };
+    assert!(refused(settings(), false).contains("--resume"));
+    for (other, what) in [
+        (HeadTraining { seed: 43, ..settings() }, "seed 42"),
+        (HeadTraining { hidden: 24, ..settings() }, "hidden 22"),
+        (HeadTraining { dropout: 0.25, ..settings() }, "dropout 0.3"),
+    ] {
+        let message = refused(other, true);
+        assert!(message.contains(what) && message.contains("last.safetensors"), "{message}");
+    }
+    std::fs::write(folder.path().join(LAST), b"no checkpoint").unwrap();
+    assert!(refused(settings(), true).contains("not a valid safetensors file"));
+    assert!(files(folder.path())[1..] == before[1..]);
+}
+
+#[test]
+fn what_makes_no_sense_is_refused() {
+    let gpu = Gpu::open(&Default::default()).unwrap();
+    let refused = |settings: HeadTraining| train(&gpu, &settings, None, false, usize::MAX).unwrap_err().to_string();
+    for (settings, what) in [
+        (HeadTraining { batch: 0, ..settings() }, "batch is 0"),
+        (HeadTraining { dropout: 1.0, ..settings() }, "dropout is 1"),
+        (HeadTraining { learning_rate: f32::NAN, ..settings() }, "learning rate is NaN"),
+        (HeadTraining { epochs: 0, ..settings() }, "epochs is 0"),
+    ] {
+        let message = refused(settings);
+        assert!(message.contains(what), "{message}");
+    }
+    let (features, mut labels) = samples();
+    labels[7] = 2;
+    let stop = AtomicBool::new(false);
+    let refused = |labels: &[u8], train_rows: &[u32], validation_rows: &[u32]| {
+        let data = TrainingData { features: &features, labels, attributes: ATTRIBUTES, train_rows, validation_rows };
+        let progress = &mut |_| {};
+        let mut run = HeadRun { folder: None, resume: false, metadata: BTreeMap::new(), stop: &stop, progress };
+        train_head(&gpu, &data, &settings(), &mut run).unwrap_err().to_string()
+    };
+    assert!(refused(&labels, &[0], &[1]).contains("image 1 has the label 2 for attribute 2"));
+    labels[7] = 1;
+    assert!(refused(&labels, &[], &[1]).contains("no training images"));
+    assert!(refused(&labels, &[0], &[90]).contains("validation image 90 is beyond the 90"));
+    assert!(refused(&labels[1..], &[0], &[1]).contains("449 labels for 90 images"));
+}
+
+#[test]
+fn a_loss_that_is_not_finite_ends_the_run_and_names_its_step() {
+    let gpu = Gpu::open(&Default::default()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    // Sums of such features overflow, and their batch statistics are NaN.
+    let features = FeatureTable::new(64, vec![3e38; 128]).unwrap();
+    let data = TrainingData { features: &features, labels: &[1, 0], attributes: 1, train_rows: &[0, 1], validation_rows: &[0] };
+    let (stop, progress) = (AtomicBool::new(false), &mut |_| {});
+    let mut run = HeadRun { folder: Some(folder.path()), resume: false, metadata: BTreeMap::new(), stop: &stop, progress };
+    let error = train_head(&gpu, &data, &settings(), &mut run).unwrap_err();
+    assert!(matches!(error, TrainError::NotFinite { epoch: 1, step: 1, .. }), "{error}");
+    assert!(!folder.path().join(LAST).exists());
+}
+
+fn identity() -> FeatureIdentity {
+    FeatureIdentity {
+        weights_sha256: "aa".to_string(),
+        data_sha256: FeatureIdentity::of_names(["a.jpg", "b.jpg", "c.jpg"]),
+        images: 3,
+        features: 4,
+        size: 224,
+        interpolation: "bilinear".to_string(),
+    }
+}
+
+#[test]
+fn a_cache_goes_on_where_it_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    let values: Vec<f32> = (0..12).map(|value| value as f32 / 7.0).collect();
+    let mut cache = FeatureCache::open(folder.path(), &identity()).unwrap();
+    assert!(cache.append(&values[..3]).is_err());
+    cache.append(&values[..4]).unwrap();
+    drop(cache);
+
+    // A row cut short by a crash is computed again.
+    let path = folder.path().join(ROWS_FILE);
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes.extend([1; 9]);
+    std::fs::write(&path, bytes).unwrap();
+    let mut cache = FeatureCache::open(folder.path(), &identity()).unwrap();
+    assert_eq!((cache.done(), cache.is_complete()), (1, false));
+    cache.append(&values[4..]).unwrap();
+    assert!(cache.append(&values[..4]).unwrap_err().to_string().contains("4 rows for 3 images"));
+    assert_eq!(cache.read().unwrap().values(), values);
+    assert_eq!(FeatureCache::open(folder.path(), &identity()).unwrap().read().unwrap().row(2), &values[8..]);
+}
+
+#[test]
+fn features_of_other_images_or_weights_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    FeatureCache::open(folder.path(), &identity()).unwrap().append(&[1.0; 12]).unwrap();
+    let others = [
+        FeatureIdentity { weights_sha256: "bb".to_string(), ..identity() },
+        FeatureIdentity { data_sha256: FeatureIdentity::of_names(["a.jpgb.jpg", "c.jpg", ""]), ..identity() },
+        FeatureIdentity { images: 2, ..identity() },
+        FeatureIdentity { size: 128, ..identity() },
+    ];
+    for other in others {
+        let refused = FeatureCache::open(folder.path(), &other).unwrap_err();
+        assert!(matches!(refused, FeatureError::Other { .. }), "{refused}");
+        assert!(refused.to_string().contains("delete features.json and features.f32"), "{refused}");
+    }
+    assert!(FeatureCache::open(folder.path(), &identity()).unwrap().is_complete());
+}
+
+#[test]
+fn a_damaged_cache_is_refused() {
+    let damage: [(&str, &str, &str); 4] = [
+        (IDENTITY_FILE, "{", "EOF"),
+        (IDENTITY_FILE, "{\"format\": \"other\"}", "format"),
+        (IDENTITY_FILE, "{\"format\": \"lineament-features-1\"}", "missing field"),
+        (ROWS_FILE, "as many bytes as four rows of four numbers have, and then more than that.", "4 rows for 3 images"),
+    ];
+    for (name, text, problem) in damage {
+        let folder = tempfile::tempdir().unwrap();
+        drop(FeatureCache::open(folder.path(), &identity()).unwrap());
+        std::fs::write(folder.path().join(name), text).unwrap();
+        let message = FeatureCache::open(folder.path(), &identity()).unwrap_err().to_string();
+        assert!(message.contains(problem) && message.contains(name), "{message}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join(ROWS_FILE), [0; 16]).unwrap();
+    let message = FeatureCache::open(folder.path(), &identity()).unwrap_err().to_string();
+    assert!(message.contains("features.json: is missing"), "{message}");
+}
+
+#[test]
+fn features_must_be_whole_and_finite() {
+    assert!(FeatureTable::new(4, vec![0.0; 6]).unwrap_err().to_string().contains("no whole rows"));
+    let mut values = vec![0.0; 8];
+    values[6] = f32::INFINITY;
+    assert!(FeatureTable::new(4, values).unwrap_err().to_string().contains("row 1, column 2 is inf"));
+}
