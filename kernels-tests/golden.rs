@@ -8,7 +8,7 @@ use crate::command::CommonArguments;
 use crate::fixture::{FixtureResult, Verdict};
 use crate::golden_data::{GoldenError, Manifest};
 use crate::tally::Tally;
-use crate::{golden_cluster, golden_io, golden_kernels, golden_network};
+use crate::{golden_cluster, golden_io, golden_kernels, golden_network, golden_train};
 
 /// Runs every fixture of a group, or of every group in a folder, prints a line for each tensor, and counts.
 ///
@@ -65,6 +65,7 @@ fn run_group(gpu: &Gpu, folder: &Path) -> Result<Vec<FixtureResult>, GoldenError
         "kernels" => golden_kernels::run(gpu, folder, &manifest),
         "network" => golden_network::run(gpu, folder, &manifest),
         "cluster" => golden_cluster::run(gpu, folder),
+        "losses" | "optimizers" | "training" => golden_train::run(gpu, folder, &manifest),
         "io" => golden_io::run(folder),
         _ => manifest.files.keys().map(|file| skipped(file, "all", "not built yet")).collect(),
     };

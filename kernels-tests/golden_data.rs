@@ -187,6 +187,7 @@ fn numbers(dtype: Dtype, bytes: &[u8]) -> Option<Vec<f64>> {
     match dtype {
         Dtype::F64 => Some(bytemuck::pod_collect_to_vec::<u8, f64>(bytes)),
         Dtype::F32 => Some(bytemuck::pod_collect_to_vec::<u8, f32>(bytes).into_iter().map(f64::from).collect()),
+        Dtype::I32 => Some(bytemuck::pod_collect_to_vec::<u8, i32>(bytes).into_iter().map(f64::from).collect()),
         Dtype::U8 | Dtype::BOOL => Some(bytes.iter().map(|byte| f64::from(*byte)).collect()),
         _ => None,
     }

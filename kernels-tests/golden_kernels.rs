@@ -13,9 +13,9 @@ use crate::case::{Bounds, Case, Purpose};
 use crate::compare::Comparison;
 use crate::fixture::{FixtureResult, Verdict};
 use crate::golden::{failed, skipped};
-use crate::golden_block;
 use crate::golden_data::{Array, Arrays, GoldenError, Manifest};
 use crate::run_case::run_case;
+use crate::{golden_block, golden_layers};
 
 /// What a forward kernel may differ by from double precision.
 pub const FORWARD_NMSE: f64 = 1e-10;
@@ -27,6 +27,9 @@ pub fn run(gpu: &Gpu, folder: &Path, manifest: &Manifest) -> Vec<FixtureResult> 
 
 fn run_fixture(gpu: &Gpu, folder: &Path, file: &str, entry: &Value) -> Vec<FixtureResult> {
     let fits = |(start, part, _): &&(&str, &str, Build)| file.starts_with(start) && file.contains(part);
+    if let Some(results) = golden_layers::kernels_fixture(gpu, folder, file, entry) {
+        return results;
+    }
     let Some((_, _, build)) = KINDS.iter().find(fits) else {
         let reason = if file.ends_with(".json") { "a note, nothing to compare" } else { "not built yet" };
         return vec![skipped(file, "all", reason)];

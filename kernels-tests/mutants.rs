@@ -21,11 +21,24 @@ macro_rules! mutants {
 }
 
 const ALL: &[(&str, &str)] = mutants! {
+    "activation_backward_knee_open"
+    "adadelta_epsilon_outside_root"
+    "adadelta_old_gradient_average"
+    "batch_norm_dx_mean_not_removed"
+    "batch_norm_statistics_run_cut_short"
+    "batch_norm_statistics_unbiased"
+    "binary_accuracy_half_up"
+    "binary_accuracy_padding_counted"
+    "cosine_padding_kept"
+    "cosine_projection_below_floor"
+    "dense_dw_subgroup_wrong_component"
     "depthwise_column_edge_kept"
     "depthwise_row_edge_lost"
     "depthwise_stride_swapped"
     "depthwise_tail_lost"
     "depthwise_window_shifted"
+    "dropout_mask_sample_ignored"
+    "dropout_not_scaled"
     "fused_multiply_add_chain_missing"
     "kmeans_accumulate_every_label_changed"
     "kmeans_accumulate_weight_ignored"
@@ -61,6 +74,7 @@ const ALL: &[(&str, &str)] = mutants! {
     "stem_not_clamped_nor_masked"
     "stem_padding_ignored"
     "stream_tail_lost"
+    "transpose_rows_not_turned"
 };
 
 /// Why a mutant cannot be put to the test.

@@ -27,7 +27,7 @@ fn case((rows, channels): (u32, u32), activation: Activation, purpose: Purpose) 
     let y: Vec<f32> = (0..elements as u64).map(output).collect();
     let views = (case.input("gy", &gy), case.input("y", &y));
     let expected = move || activation_backward(activation, &widen(&gy), &widen(&y));
-    let dx = case.output("dx", elements, Bounds::float(1e-12, 1e-5), Box::new(expected));
+    let dx = case.output("dx", elements, Bounds::float(1e-12, 1e-6), Box::new(expected));
     case.plan.push(ActivationBackward { rows, channels, activation }.step("activation", views.0, views.1, dx));
     case
 }

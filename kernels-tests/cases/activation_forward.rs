@@ -24,7 +24,7 @@ fn case((rows, channels): (u32, u32), activation: Activation, purpose: Purpose) 
     let view = case.input("x", &x);
     let elements = x.len();
     let expected = move || activation_forward(activation, &widen(&x));
-    let y = case.output("y", elements, Bounds::float(1e-12, 1e-5), Box::new(expected));
+    let y = case.output("y", elements, Bounds::float(1e-12, 1e-6), Box::new(expected));
     case.plan.push(ActivationForward { rows, channels, activation }.step("activation", view, y));
     case
 }

@@ -42,7 +42,7 @@ fn case(rates: Adadelta, purpose: Purpose) -> Case {
             let [p, a, d] = [0, 1, 2].map(|i| widen(&given[i]));
             adadelta(rates, &widen(&g), [&p, &a, &d])[which].clone()
         };
-        case.updated(label, &before[which], Bounds::float(1e-12, 1e-5), Box::new(expected))
+        case.updated(label, &before[which], Bounds::float(1e-12, 1e-6), Box::new(expected))
     });
     case.plan.push(rates.step("update", gradient, state[0], [state[1], state[2]]));
     case

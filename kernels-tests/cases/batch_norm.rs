@@ -31,7 +31,7 @@ fn case((rows, channels): (u32, u32), purpose: Purpose) -> Case {
         let [mean, variance, gamma, beta] = [0, 1, 2, 3].map(|i| widen(&given[i]));
         batch_norm(f64::from(shape.epsilon), &widen(&x), [&mean, &variance], [&gamma, &beta])
     };
-    let y = case.output("y", rows as usize * c, Bounds::float(1e-12, 1e-4), Box::new(expected));
+    let y = case.output("y", rows as usize * c, Bounds::float(1e-12, 1e-5), Box::new(expected));
     case.plan.push(shape.step("normalise", view, [mean, variance], [gamma, beta], y));
     case
 }

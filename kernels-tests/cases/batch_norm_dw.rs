@@ -33,7 +33,7 @@ fn case((rows, channels): (u32, u32), purpose: Purpose) -> Case {
             let [dgamma, dbeta] = batch_norm_dw(f64::from(shape.epsilon), &gy, &x, [&mean, &variance]);
             if which == 0 { dgamma } else { dbeta }
         };
-        case.output(label, c, Bounds::float(1e-11, 1e-2), Box::new(expected))
+        case.output(label, c, Bounds::float(1e-11, 1e-4), Box::new(expected))
     });
     case.plan.push(shape.step("dw", gy, x, [mean, variance], gradients));
     case

@@ -34,7 +34,7 @@ fn case((rows, channels): (u32, u32), training: bool, purpose: Purpose) -> Case 
         let epsilon = f64::from(shape.epsilon);
         batch_norm_dx(training, epsilon, &gy, &x, [&mean, &variance], [&gamma, &dgamma, &dbeta])
     };
-    let dx = case.output("dx", elements, Bounds::float(1e-12, 1e-4), Box::new(expected));
+    let dx = case.output("dx", elements, Bounds::float(1e-12, 1e-5), Box::new(expected));
     case.plan.push(shape.step("dx", gy, x, [mean, variance], [gamma, dgamma, dbeta], dx));
     case
 }

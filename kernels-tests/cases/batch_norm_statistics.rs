@@ -28,7 +28,7 @@ fn case((rows, channels, offset): (u32, u32, f32), purpose: Purpose) -> Case {
     let shape = BatchNormStatistics { rows, channels, momentum: 0.99, correction };
     let view = case.input("x", &x);
     let x = widen(&x);
-    let bounds = Bounds::float(1e-11, 1e-4);
+    let bounds = Bounds::float(1e-11, 4e-5);
     let (for_mean, for_variance) = (x.clone(), x.clone());
     let mean = case.output("mean", c, bounds, Box::new(move || batch_norm_statistics(c, &for_mean).0));
     let variance = case.output("variance", c, bounds, Box::new(move || batch_norm_statistics(c, &for_variance).1));

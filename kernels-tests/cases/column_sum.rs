@@ -21,7 +21,7 @@ fn case((rows, channels): (u32, u32), purpose: Purpose) -> Case {
     let x = values(16, 0, rows as usize * c);
     let view = case.input("x", &x);
     let expected = move || column_sum(c, &widen(&x));
-    let y = case.output("y", c, Bounds::float(1e-11, 1e-3), Box::new(expected));
+    let y = case.output("y", c, Bounds::float(1e-11, 1e-4), Box::new(expected));
     case.plan.push(ColumnSum { rows, channels }.step("column sum", view, y));
     case
 }

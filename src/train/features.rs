@@ -160,7 +160,7 @@ impl FeatureTable {
 
 /// Whole rows of finite values; `first` is the number of the first one, for the message.
 fn check(features: usize, values: &[f32], first: u64) -> Result<(), FeatureError> {
-    if features == 0 || values.len() % features != 0 {
+    if features == 0 || !values.len().is_multiple_of(features) {
         let problem = format!("{} values are no whole rows of {features}", values.len());
         return Err(FeatureError::Rows { problem });
     }

@@ -46,7 +46,7 @@ pub fn shuffled(seed: u64, epoch: u32, rows: &[u32]) -> Vec<u32> {
     for last in (1..order.len()).rev() {
         // The upper half of the bits times the count: a bias below 2⁻³² times the count.
         let draw = bits(seed, Stream::Shuffle(epoch), last as u64) >> 32;
-        order.swap(last, (draw * (last as u64 + 1) >> 32) as usize);
+        order.swap(last, ((draw * (last as u64 + 1)) >> 32) as usize);
     }
     order
 }

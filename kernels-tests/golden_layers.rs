@@ -1,0 +1,322 @@
+//! Layers of the `kernels` group forward and backward: activations, sums, dense layers, dropout and batch norm.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use lineament::gpu::Gpu;
+use lineament::kernels::{
+    Activation, ActivationBackward, ActivationForward, Add, BatchNorm, BatchNormDw, BatchNormDx, BatchNormStatistics, ColumnSum,
+    DenseDw, Dropout, Pointwise, Transpose, dense_dw_variants, padded_channels, pointwise_variants,
+};
+use lineament::scheduler::View;
+use serde_json::Value;
+
+use crate::case::{Bounds, Case, Purpose};
+use crate::fixture::{FixtureResult, Verdict};
+use crate::golden::failed;
+use crate::golden_data::{Array, Arrays, GoldenError};
+use crate::golden_kernels::{FORWARD, FORWARD_NMSE, Fixture};
+use crate::run_case::run_case;
+
+/// What rounding may take of a difference, against the squares of what was subtracted.
+const SUBTRACTED_NMSE: f64 = 1e-12;
+
+/// Compares every tensor of a fixture of these layers; `None` for another kind of fixture.
+pub fn kernels_fixture(gpu: &Gpu, folder: &Path, file: &str, entry: &Value) -> Option<Vec<FixtureResult>> {
+    let (_, build) = KINDS.iter().find(|(start, _)| file.starts_with(start))?;
+    let fixture = Arrays::read(&folder.join(file), entry).map(|arrays| Fixture { file, entry, arrays });
+    let results = fixture.and_then(|fixture| compare(gpu, file, &build(gpu, &fixture)?));
+    Some(results.unwrap_or_else(|error| vec![failed(file, "y", &error)]))
+}
+
+type Build = fn(&Gpu, &Fixture) -> Result<Vec<Case>, GoldenError>;
+
+/// By the start of the file's name: the cases that compute its tensors.
+const KINDS: &[(&str, Build)] = &[
+    ("relu6", |_, fixture| activation(fixture, Activation::Relu6)),
+    ("relu", |_, fixture| activation(fixture, Activation::Relu)),
+    ("sigmoid", |_, fixture| activation(fixture, Activation::Sigmoid)),
+    ("residual_add", |_, fixture| residual_add(fixture)),
+    ("dense_", dense),
+    ("dropout_", |_, fixture| dropout(fixture)),
+    ("batchnorm_", |_, fixture| batch_norm(fixture)),
+];
+
+/// Runs all cases; a tensor that several compute is as good as the worst of them.
+fn compare(gpu: &Gpu, file: &str, cases: &[Case]) -> Result<Vec<FixtureResult>, GoldenError> {
+    let mut results: BTreeMap<&str, FixtureResult> = BTreeMap::new();
+    for case in cases {
+        for output in run_case(gpu, case)? {
+            let result = results.entry(output.tensor).or_insert_with(|| FixtureResult {
+                tensor: output.tensor.to_string(),
+                ..FixtureResult::behaviour(file, &format!("NMSE ≤ {:.0e}", output.nmse_bound), Verdict::Passed)
+            });
+            result.nmse = result.nmse.max(output.comparison.nmse);
+            result.max_abs = result.max_abs.max(output.comparison.max_abs);
+            if let (Some(fault), Verdict::Passed) = (output.comparison.fault, &result.verdict) {
+                result.verdict = Verdict::Failed(format!("{} {}: {fault}", case.kernel, case.variant));
+            }
+        }
+    }
+    Ok(results.into_values().collect())
+}
+
+/// An array as rows of channels, each row padded with `filling` to a multiple of four.
+struct Rows {
+    rows: u32,
+    channels: u32,
+    values: Vec<f64>,
+}
+
+impl Rows {
+    fn new(array: &Array, filling: f64) -> Result<Rows, GoldenError> {
+        // The kernels have channels last.
+        let array = if array.layout == "NCHW" { array.arranged("NHWC")? } else { array.clone() };
+        let width = array.shape.last().copied().unwrap_or(1).max(1);
+        let channels = padded_channels(width as u32);
+        let filled = |row: &[f64]| [row, &vec![filling; channels as usize - width]].concat();
+        let values = array.values.chunks(width).flat_map(filled).collect();
+        Ok(Rows { rows: (array.values.len() / width) as u32, channels, values })
+    }
+
+    fn single(&self) -> Vec<f32> {
+        self.values.iter().map(|value| *value as f32).collect()
+    }
+}
+
+/// A case that reads arrays of the fixture and compares others, by name.
+struct Builder<'a> {
+    fixture: &'a Fixture<'a>,
+    case: Case,
+}
+
+impl<'a> Builder<'a> {
+    fn new(fixture: &'a Fixture<'a>, kernel: &'static str, variant: &'static str) -> Builder<'a> {
+        Builder { fixture, case: Case::new(kernel, variant, fixture.file.to_string(), Purpose::Test) }
+    }
+
+    fn rows(&self, name: &str) -> Result<Rows, GoldenError> {
+        Rows::new(self.fixture.arrays.get(name)?, 0.0)
+    }
+
+    fn input(&mut self, name: &str) -> Result<View, GoldenError> {
+        let values = self.rows(name)?.single();
+        Ok(self.case.input(name, &values))
+    }
+
+    /// A weight matrix \[in, out\], both padded.
+    fn matrix(&mut self, name: &str) -> Result<View, GoldenError> {
+        let mut rows = self.rows(name)?;
+        rows.values.resize((padded_channels(rows.rows) * rows.channels) as usize, 0.0);
+        Ok(self.case.input(name, &rows.single()))
+    }
+
+    fn output(&mut self, name: &'static str) -> Result<View, GoldenError> {
+        self.output_filled(name, 0.0)
+    }
+
+    /// An output of another bound than a forward kernel's.
+    fn output_within(&mut self, name: &'static str, nmse: f64) -> Result<View, GoldenError> {
+        let expected = self.rows(name)?.values;
+        Ok(self.case.output(name, expected.len(), Bounds { nmse, ..FORWARD }, Box::new(move || expected.clone())))
+    }
+
+    /// An output whose padding holds `filling`.
+    fn output_filled(&mut self, name: &'static str, filling: f64) -> Result<View, GoldenError> {
+        let expected = Rows::new(self.fixture.arrays.get(name)?, filling)?.values;
+        Ok(self.case.output(name, expected.len(), FORWARD, Box::new(move || expected.clone())))
+    }
+
+    /// An output matrix \[in, out\], both padded.
+    fn output_matrix(&mut self, name: &'static str) -> Result<View, GoldenError> {
+        let mut rows = self.rows(name)?;
+        rows.values.resize((padded_channels(rows.rows) * rows.channels) as usize, 0.0);
+        let expected = rows.values;
+        Ok(self.case.output(name, expected.len(), FORWARD, Box::new(move || expected.clone())))
+    }
+
+    /// An output that starts as another array.
+    fn updated(&mut self, from: &str, name: &'static str) -> Result<View, GoldenError> {
+        let (before, expected) = (self.rows(from)?.single(), self.rows(name)?.values);
+        Ok(self.case.updated(name, &before, FORWARD, Box::new(move || expected.clone())))
+    }
+
+    fn transient(&mut self, label: &str, rows: u32, channels: u32) -> View {
+        self.case.plan.transient(label, 4 * u64::from(rows) * u64::from(channels))
+    }
+
+    fn number(&self, key: &str) -> Result<f32, GoldenError> {
+        let number = self.fixture.entry["params"][key].as_f64();
+        number.map(|number| number as f32).ok_or_else(|| self.fixture.unusable(key))
+    }
+}
+
+fn activation(fixture: &Fixture, activation: Activation) -> Result<Vec<Case>, GoldenError> {
+    let mut builder = Builder::new(fixture, "activation", "default");
+    let Rows { rows, channels, .. } = builder.rows("x")?;
+    let (x, gy) = (builder.input("x")?, builder.input("gy")?);
+    let y = builder.output_filled("y", filling(activation))?;
+    let dx = builder.output("dx")?;
+    builder.case.plan.push(ActivationForward { rows, channels, activation }.step("y", x, y));
+    builder.case.plan.push(ActivationBackward { rows, channels, activation }.step("dx", gy, y, dx));
+    Ok(vec![builder.case])
+}
+
+/// What an activation makes of the zeros in the padding.
+fn filling(activation: Activation) -> f64 {
+    if activation == Activation::Sigmoid { 0.5 } else { 0.0 }
+}
+
+fn residual_add(fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
+    let mut builder = Builder::new(fixture, "add", "default");
+    let Rows { rows, channels, .. } = builder.rows("a")?;
+    let (a, b, y) = (builder.input("a")?, builder.input("b")?, builder.output("y")?);
+    builder.case.plan.push(Add { rows, channels }.step("y", a, b, y));
+    // Both gradients are gy itself: a copy is what a plan makes of it where it needs one.
+    let gy = builder.input("gy")?;
+    for name in ["da", "db"] {
+        let gradient = builder.output(name)?;
+        let copy = ActivationForward { rows, channels, activation: Activation::None };
+        builder.case.plan.push(copy.step(name, gy, gradient));
+    }
+    Ok(vec![builder.case])
+}
+
+fn dense(gpu: &Gpu, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
+    let activation = match fixture.entry["params"]["activation"].as_str() {
+        Some("linear") => Activation::None,
+        Some("relu") => Activation::Relu,
+        Some("sigmoid") => Activation::Sigmoid,
+        _ => return Err(fixture.unusable("activation")),
+    };
+    let runs = |subgroup: bool| !subgroup || gpu.lanes().is_some();
+    let mut cases = Vec::new();
+    for family in pointwise_variants().filter(|(_, variant)| runs(variant.subgroup)) {
+        let mut builder = Builder::new(fixture, family.0.name, family.1.name);
+        let (rows, inputs, outputs) = dense_shape(&builder)?;
+        let (x, w, bias) = (builder.input("x")?, builder.matrix("w")?, builder.input("b")?);
+        let y = builder.output_filled("y", filling(activation))?;
+        let layer = Pointwise { rows, inputs, outputs, activation };
+        builder.case.plan.push(layer.step("y", family, gpu.lanes(), [x, w, bias], None, y));
+        let by_logits = by_logits(&mut builder, activation, y)?;
+        let transposed = builder.transient("w transposed", inputs, outputs);
+        builder.case.plan.push(Transpose { rows: inputs, columns: outputs }.step("transpose", w, transposed));
+        let zeros = builder.case.input("zeros", &vec![0.0f32; inputs as usize]);
+        let dx = builder.output("dx")?;
+        let layer = Pointwise { rows, inputs: outputs, outputs: inputs, activation: Activation::None };
+        builder.case.plan.push(layer.step("dx", family, gpu.lanes(), [by_logits, transposed, zeros], None, dx));
+        cases.push(builder.case);
+    }
+    for family in dense_dw_variants().filter(|(_, variant)| runs(variant.subgroup)) {
+        let mut builder = Builder::new(fixture, family.0.name, family.1.name);
+        let (rows, inputs, outputs) = dense_shape(&builder)?;
+        let (x, y) = (builder.input("x")?, builder.input("y")?);
+        let by_logits = by_logits(&mut builder, activation, y)?;
+        let (dw, db) = (builder.output_matrix("dw")?, builder.output("db")?);
+        builder.case.plan.push(DenseDw { rows, inputs, outputs }.step("dw", family, gpu.lanes(), x, by_logits, dw));
+        builder.case.plan.push(ColumnSum { rows, channels: outputs }.step("db", by_logits, db));
+        cases.push(builder.case);
+    }
+    Ok(cases)
+}
+
+/// Rows, inputs and outputs, padded.
+fn dense_shape(builder: &Builder) -> Result<(u32, u32, u32), GoldenError> {
+    let (x, w) = (builder.rows("x")?, builder.rows("w")?);
+    Ok((x.rows, x.channels, w.channels))
+}
+
+/// The gradient before the activation, from `gy` and the activation's output.
+fn by_logits(builder: &mut Builder, activation: Activation, y: View) -> Result<View, GoldenError> {
+    let Rows { rows, channels, .. } = builder.rows("gy")?;
+    let gy = builder.input("gy")?;
+    let gradient = builder.transient("gradient before the activation", rows, channels);
+    builder.case.plan.push(ActivationBackward { rows, channels, activation }.step("activation dx", gy, y, gradient));
+    Ok(gradient)
+}
+
+fn dropout(fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
+    let mut builder = Builder::new(fixture, "dropout", "default");
+    let Rows { rows, channels, .. } = builder.rows("x")?;
+    let layer = Dropout { rows, channels, rate: builder.number("rate")? };
+    let mask: Vec<u32> = builder.rows("mask")?.values.iter().map(|kept| *kept as u32).collect();
+    let mask = builder.case.input("mask", &mask);
+    for (from, to) in [("x", "y"), ("gy", "dx")] {
+        let (x, y) = (builder.input(from)?, builder.output(to)?);
+        builder.case.plan.push(layer.step(to, x, mask, y));
+    }
+    Ok(vec![builder.case])
+}
+
+fn batch_norm(fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
+    let training = fixture.arrays.get("batch_mean").is_ok();
+    let mut builder = Builder::new(fixture, "batch_norm", "default");
+    let Rows { rows, channels, .. } = builder.rows("x")?;
+    let epsilon = builder.number("eps")?;
+    let (x, gy) = (builder.input("x")?, builder.input("gy")?);
+    let [gamma, beta] = [builder.input("gamma")?, builder.input("beta")?];
+    let mut cases = Vec::new();
+    let statistics = if training {
+        let statistics = [builder.output("batch_mean")?, builder.output("batch_var_biased")?];
+        let running =
+            [builder.updated("running_mean", "new_mean_keras")?, builder.updated("running_var", "new_var_keras_biased")?];
+        let momentum = builder.number("momentum_keras")?;
+        let layer = BatchNormStatistics { rows, channels, momentum, correction: 1.0 };
+        builder.case.plan.push(layer.step("statistics", x, statistics, running));
+        cases.extend(running_statistics(fixture, rows, channels)?);
+        statistics
+    } else {
+        [builder.input("running_mean")?, builder.input("running_var")?]
+    };
+    let cancelled = if training { cancellation(fixture, f64::from(epsilon))? } else { 1.0 };
+    let bound = FORWARD_NMSE.max(SUBTRACTED_NMSE * cancelled);
+    let [y, dx] = [builder.output("y")?, builder.output_within("dx", bound)?];
+    let gradients = [builder.output("dgamma")?, builder.output("dbeta")?];
+    let plan = &mut builder.case.plan;
+    plan.push(BatchNorm { rows, channels, epsilon }.step("y", x, statistics, [gamma, beta], y));
+    plan.push(BatchNormDw { rows, channels, epsilon }.step("dw", gy, x, statistics, gradients));
+    let weights = [gamma, gradients[0], gradients[1]];
+    plan.push(BatchNormDx { rows, channels, epsilon, training }.step("dx", gy, x, statistics, weights, dx));
+    cases.push(builder.case);
+    Ok(cases)
+}
+
+/// How much larger the squares of gamma / σ · gy are than those of dx, which is what batch norm in training leaves of them.
+/// In a batch of two it is next to nothing, and rounding is to be measured against what was subtracted.
+fn cancellation(fixture: &Fixture, epsilon: f64) -> Result<f64, GoldenError> {
+    let [gy, dx] = [Rows::new(fixture.arrays.get("gy")?, 0.0)?, Rows::new(fixture.arrays.get("dx")?, 0.0)?];
+    let [gamma, variance] =
+        [Rows::new(fixture.arrays.get("gamma")?, 0.0)?, Rows::new(fixture.arrays.get("batch_var_biased")?, 0.0)?];
+    let term = |(at, gy): (usize, &f64)| {
+        let channel = at % gamma.values.len();
+        gamma.values[channel].powi(2) / (variance.values[channel] + epsilon) * gy * gy
+    };
+    let terms: f64 = gy.values.iter().enumerate().map(term).sum();
+    let left: f64 = dx.values.iter().map(|dx| dx * dx).sum();
+    // A batch of one leaves nothing at all, and that exactly.
+    Ok(if left == 0.0 { 1.0 } else { (terms / left).max(1.0) })
+}
+
+/// The running statistics of PyTorch and of Keras for images, which take the unbiased variance; a batch of one has none.
+fn running_statistics(fixture: &Fixture, rows: u32, channels: u32) -> Result<Vec<Case>, GoldenError> {
+    let mut cases = Vec::new();
+    // PyTorch's momentum is the weight of the batch.
+    let kinds =
+        [("new_mean_torch", "new_var_torch", "momentum_torch"), ("new_mean_keras", "new_var_keras_fused", "momentum_keras")];
+    for (mean, variance, momentum) in kinds {
+        if rows == 1 || fixture.arrays.get(variance).is_err() {
+            continue;
+        }
+        let mut builder = Builder::new(fixture, "batch_norm_statistics", "default");
+        let given = builder.number(momentum)?;
+        let momentum = if momentum == "momentum_torch" { 1.0 - given } else { given };
+        let x = builder.input("x")?;
+        let statistics = [builder.output("batch_mean")?, builder.output("batch_var_biased")?];
+        let running = [builder.updated("running_mean", mean)?, builder.updated("running_var", variance)?];
+        let correction = rows as f32 / (rows - 1) as f32;
+        let layer = BatchNormStatistics { rows, channels, momentum, correction };
+        builder.case.plan.push(layer.step("statistics", x, statistics, running));
+        cases.push(builder.case);
+    }
+    Ok(cases)
+}
