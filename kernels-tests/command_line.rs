@@ -141,3 +141,121 @@ fn devices_lists_what_a_kernel_author_needs() {
     let list: serde_json::Value = serde_json::from_slice(&lineament(&["devices", "--json"]).stdout).unwrap();
     assert!(list[0]["name"].is_string() && list[0]["storage_binding_bytes"].is_u64(), "{list}");
 }
+
+/// A folder of faces with a label list of two attributes and a partition.
+fn labelled_faces(count: usize) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let mut list = String::from("image,Male,Smiling,partition\n");
+    for index in 0..count {
+        std::fs::copy(face(index), folder.path().join(format!("{index:02}.jpg"))).unwrap();
+        let partition = if index % 4 == 3 { "validation" } else { "train" };
+        list += &format!("{index:02}.jpg,{},{},{partition}\n", index % 2, index / 2 % 2);
+    }
+    std::fs::write(folder.path().join("labels.csv"), list).unwrap();
+    folder
+}
+
+#[test]
+fn a_head_is_trained_resumed_and_used() {
+    let faces = labelled_faces(16);
+    let data = faces.path().to_string_lossy().into_owned();
+    let runs = tempfile::tempdir().unwrap();
+    let run = |name: &str| runs.path().join(name).to_string_lossy().into_owned();
+    let train = |name: &str, more: &[&str]| {
+        let out = run(name);
+        let mut arguments = vec!["train", "--data", &data, "--out", &out, "--weights", BACKBONE, "--batch", "5"];
+        arguments.extend(more);
+        let output = lineament(&arguments);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        output
+    };
+    train("whole", &["--epochs", "4"]);
+    let output = train("again", &["--epochs", "4"]);
+    assert!(text(&output.stdout).contains("validation accuracy"), "{}", text(&output.stdout));
+    let read = |name: &str, file: &str| std::fs::read(Path::new(&run(name)).join(file)).unwrap();
+    for file in [
+        "features.f32",
+        "checkpoints/best.safetensors",
+        "checkpoints/last.safetensors",
+        "history.csv",
+        "metrics.csv",
+        "model.safetensors",
+    ] {
+        assert_eq!(read("whole", file), read("again", file), "{file} differs between two runs");
+    }
+    assert_eq!(text(&read("whole", "history.csv")).lines().count(), 5);
+
+    // The run is there already; it is not written over, and other settings or data do not continue it.
+    let (whole, again) = (run("whole"), run("again"));
+    let base = ["train", "--data", &data, "--out", &whole, "--weights", BACKBONE, "--batch", "5", "--epochs", "4"];
+    refused(&base, 1, &["--resume"]);
+    refused(&[&base[..], &["--resume", "--seed", "7"]].concat(), 1, &["seed"]);
+    refused(
+        &["train", "--data", &data, "--out", &again, "--weights", "weights/mobilenet_v2_imagenet.safetensors"],
+        1,
+        &["features.json"],
+    );
+
+    let model = format!("{whole}/model.safetensors");
+    let predict = ["predict", &data, "--model", &model, "--backbone", BACKBONE, "--run", &whole];
+    assert_eq!(lineament(&predict).status.code(), Some(0));
+    let cluster = lineament(&["cluster", "--run", &whole, "--k", "3", "--json"]);
+    assert_eq!(cluster.status.code(), Some(0), "{}", text(&cluster.stderr));
+    let result: serde_json::Value = serde_json::from_slice(&cluster.stdout).unwrap();
+    assert_eq!((&result["method"], &result["k"]), (&"kmeans".into(), &3.into()));
+    assert_eq!(result["labels"].as_array().map(Vec::len), Some(16));
+    assert_eq!(result["sizes"].as_array().unwrap().iter().map(|size| size.as_u64().unwrap()).sum::<u64>(), 16);
+    assert!(result["silhouette"].is_f64() && result["inertia"].is_f64());
+    let report = lineament(&["report", &whole]);
+    assert_eq!(report.status.code(), Some(0), "{}", text(&report.stderr));
+    assert!(text(&read("whole", "report.html")).contains("16 faces"));
+}
+
+#[test]
+fn bad_labels_and_clusterings_are_refused() {
+    let faces = labelled_faces(4);
+    let data = faces.path().to_string_lossy().into_owned();
+    let list = faces.path().join("labels.csv");
+    let good = std::fs::read_to_string(&list).unwrap();
+    let out = faces.path().join("run").to_string_lossy().into_owned();
+    let train = ["train", "--data", &data, "--out", &out, "--weights", BACKBONE];
+    for (from, to, parts) in [
+        ("01.jpg,1,0", "01.jpg,1,maybe", &["labels.csv", "line 3", "maybe"][..]),
+        ("01.jpg,1,0", "01.jpg,1", &["labels.csv", "line 3"]),
+        ("01.jpg,1,0", "99.jpg,1,0", &["99.jpg"]),
+        ("01.jpg,1,0", "00.jpg,1,0", &["labels.csv", "00.jpg"]),
+    ] {
+        std::fs::write(&list, good.replacen(from, to, 1)).unwrap();
+        refused(&train, 1, parts);
+        assert!(!Path::new(&out).exists(), "{from} to {to} left a run folder");
+    }
+    std::fs::write(&list, &good).unwrap();
+    refused(&[&train[..], &["--attributes", "Smilling"]].concat(), 1, &["Smilling", "Smiling"]);
+    refused(&["train", "--data", "no/such/data", "--out", &out], 1, &["no/such/data"]);
+
+    let table = faces.path().join("table.csv");
+    std::fs::write(&table, "image,Male,Smiling\na,0,1\nb,0,1\nc,1,1\nd,1,0\n").unwrap();
+    let table = table.to_string_lossy().into_owned();
+    let centers = faces.path().join("centers.csv");
+    std::fs::write(&centers, "0,1\n1\n").unwrap();
+    let centers = centers.to_string_lossy().into_owned();
+    let clusters = faces.path().join("clusters.json").to_string_lossy().into_owned();
+    let cluster = |more: &[&'static str]| {
+        let mut arguments: Vec<String> = ["cluster", "--attributes", &table, "--out", &clusters].map(String::from).to_vec();
+        arguments.extend(more.iter().map(|word| word.to_string()));
+        arguments
+    };
+    let refused_cluster = |more: &[&'static str], status: i32, parts: &[&str]| {
+        let arguments = cluster(more);
+        refused(&arguments.iter().map(String::as_str).collect::<Vec<_>>(), status, parts);
+    };
+    refused_cluster(&["--k", "4"], 1, &["3"]);
+    refused_cluster(&["--k", "0"], 1, &["0"]);
+    refused_cluster(&["--k", "2", "--select", "Smile"], 1, &["Smile", "Smiling"]);
+    refused_cluster(&["--k", "2", "--method", "kmean"], 2, &["kmeans"]);
+    refused(&["cluster", "--attributes", &table, "--k", "2", "--init", &centers], 1, &["centers.csv"]);
+    refused(&["cluster", "--attributes", "no/such.csv", "--k", "2"], 1, &["no/such.csv"]);
+    refused(&["cluster", "--k", "2"], 2, &["--attributes"]);
+    assert!(!Path::new(&clusters).exists());
+    refused(&["report", "no/such/run"], 1, &["no/such/run"]);
+}

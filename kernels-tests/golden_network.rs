@@ -13,6 +13,7 @@ use serde_json::Value;
 use crate::fixture::{FixtureResult, Verdict};
 use crate::golden::{failed, skipped};
 use crate::golden_data::{Arrays, GoldenError, Manifest, json};
+use crate::golden_masked_head;
 use crate::recipe::{Recipe, Tensors};
 
 /// What features may differ by: ten times what the libraries' own float32 runs do. Values are 0 to 6.
@@ -87,41 +88,53 @@ impl Group<'_> {
     ) -> Result<FixtureResult, GoldenError> {
         let conventions = || CONVENTIONS.into_iter();
         let features = conventions().find(|(convention, ..)| name.strip_prefix("features_") == Some(convention));
-        let outputs: Option<u32> = name.strip_prefix("predictions_").and_then(|outputs| outputs.parse().ok());
+        let masked = name.ends_with("_masked");
+        let outputs = name.strip_prefix("predictions_").map(|outputs| outputs.trim_end_matches("_masked"));
+        let outputs: Option<u32> = outputs.and_then(|outputs| outputs.parse().ok());
         let (found, bound) = match (features, outputs) {
-            (Some((_, padding, epsilon)), _) => (self.network(recipe, shape, (padding, epsilon), None)?, FEATURES_BOUND),
+            (Some((_, padding, epsilon)), _) => (self.network(recipe, shape, (padding, epsilon), None, false)?, FEATURES_BOUND),
             (None, Some(outputs)) => {
                 // The paper's model is Keras'.
                 let (_, padding, epsilon) = CONVENTIONS[0];
                 let head = head(&recipe.tensors(&format!("head_{outputs}"))?)?;
-                (self.network(recipe, shape, (padding, epsilon), Some(&head))?, PREDICTIONS_BOUND)
-            }
-            _ if name.ends_with("_masked") => {
-                return Ok(skipped(file, name, "inference of the head with a dropout mask: not built yet"));
+                (self.network(recipe, shape, (padding, epsilon), Some(&head), masked)?, PREDICTIONS_BOUND)
             }
             _ => return Ok(skipped(file, name, "not built yet")),
         };
         Ok(FixtureResult::within(file, name, &found, &arrays.get(name)?.arranged("NC")?.values, bound))
     }
 
-    /// The network as the program runs it: features, or predictions where there is a head.
+    /// The network as the program runs it: features, or predictions where there is a head; with the recipe's dropout mask
+    /// the head runs layer by layer, as in training.
     fn network(
         &self,
         recipe: &Recipe,
         shape: &Shape,
         (padding, epsilon): (Padding, f32),
         head: Option<&Head>,
+        masked: bool,
     ) -> Result<Vec<f64>, GoldenError> {
         let backbone = backbone(recipe, shape.width, padding, epsilon)?;
         let mut plan = Plan::new("network");
         let (input, weights, pixels) = self.inputs(&mut plan, recipe, shape, &backbone)?;
         let mut result = backbone.plan_features(&mut plan, self.target(), [shape.batch, shape.size], weights, input);
         let (mut outputs, mut uploads) = (backbone.features(), Vec::new());
+        let mut kept = None;
         if let Some(head) = head {
-            (result, uploads) = head.plan(&mut plan, self.target(), shape.batch, result);
+            if masked {
+                let mask = recipe.mask(shape.batch, head.hidden)?;
+                let view = plan.persistent("mask", 4 * mask.len() as u64);
+                (result, uploads) = golden_masked_head::plan(&mut plan, self.target(), head, shape.batch, result, view);
+                kept = Some((view, mask));
+            } else {
+                (result, uploads) = head.plan(&mut plan, self.target(), shape.batch, result);
+            }
             outputs = head.attributes;
         }
         let program = Program::new(self.gpu, &plan, &[])?;
+        if let Some((view, mask)) = &kept {
+            program.write(self.gpu, *view, bytemuck::cast_slice(mask));
+        }
         uploads.extend([(weights, backbone.parameters().to_vec()), (input, pixels)]);
         for (view, values) in &uploads {
             program.write(self.gpu, *view, bytemuck::cast_slice(values));

@@ -1,5 +1,6 @@
 //! `kernels`: tests and times every kernel on the adapter of this machine.
 
+mod backbone;
 mod case;
 mod cases;
 mod ceilings;
@@ -15,6 +16,7 @@ mod golden_data;
 mod golden_io;
 mod golden_kernels;
 mod golden_layers;
+mod golden_masked_head;
 mod golden_network;
 mod golden_train;
 mod mutants;

@@ -4,6 +4,7 @@ use lineament::gpu::{Gpu, GpuError};
 use lineament::kernels::Cost;
 use lineament::scheduler::Program;
 
+use crate::backbone;
 use crate::case::{Case, Purpose};
 use crate::cases;
 use crate::ceilings::Ceilings;
@@ -76,8 +77,8 @@ pub fn run(arguments: &CommonArguments) -> Result<Tally, GpuError> {
         let wanted = |case: &Case| case.purpose == Purpose::Benchmark && arguments.wants(&case.label());
         for case in cases(context(&gpu, Purpose::Benchmark)).into_iter().filter(wanted) {
             match time(&gpu, &case) {
-                Ok(timing) if arguments.json => rows.push(json(&case, timing, ceilings)),
-                Ok(timing) => print_row(&case, timing, ceilings),
+                Ok(timing) if arguments.json => rows.push(json([case.kernel, case.variant, &case.name], timing, ceilings)),
+                Ok(timing) => print_row([case.kernel, case.variant, &case.name], timing, ceilings),
                 Err(error) => {
                     eprintln!("FAILED {}: {error}", case.label());
                     tally.add(&Verdict::Failed(error.to_string()));
@@ -87,18 +88,34 @@ pub fn run(arguments: &CommonArguments) -> Result<Tally, GpuError> {
             tally.add(&Verdict::Passed);
         }
     }
+    for batch in backbone::BATCHES {
+        let shape = format!("224x224, batch {batch}");
+        if !arguments.wants(&format!("backbone whole {shape}")) {
+            continue;
+        }
+        match backbone::time(&gpu, batch) {
+            Ok(timing) if arguments.json => rows.push(json(["backbone", "whole", &shape], timing, ceilings)),
+            Ok(timing) => print_row(["backbone", "whole", &shape], timing, ceilings),
+            Err(error) => {
+                eprintln!("skipped backbone whole {shape}: {error}");
+                tally.add(&Verdict::Skipped(error.to_string()));
+                continue;
+            }
+        }
+        tally.add(&Verdict::Passed);
+    }
     if arguments.json {
         println!("{}", serde_json::json!({ "adapter": gpu.report(), "ceilings": ceilings, "cases": rows, "summary": tally }));
     }
     Ok(tally)
 }
 
-fn print_row(case: &Case, timing: Timing, ceilings: Ceilings) {
+fn print_row([kernel, variant, shape]: [&str; 3], timing: Timing, ceilings: Ceilings) {
     println!(
         "{:20} {:15} {:46} {:10.3} {:8.1} {:7.2} {:6.1} {:8.1}",
-        case.kernel,
-        case.variant,
-        case.name,
+        kernel,
+        variant,
+        shape,
         1e3 * timing.seconds,
         timing.flops_a_second() / 1e9,
         timing.bytes_a_second() / 1e9,
@@ -107,9 +124,9 @@ fn print_row(case: &Case, timing: Timing, ceilings: Ceilings) {
     );
 }
 
-fn json(case: &Case, timing: Timing, ceilings: Ceilings) -> serde_json::Value {
+fn json([kernel, variant, shape]: [&str; 3], timing: Timing, ceilings: Ceilings) -> serde_json::Value {
     serde_json::json!({
-        "kernel": case.kernel, "variant": case.variant, "case": case.name,
+        "kernel": kernel, "variant": variant, "case": shape,
         "seconds": timing.seconds, "flops": timing.cost.flops, "bytes": timing.cost.bytes,
         "flops_a_second": timing.flops_a_second(), "bytes_a_second": timing.bytes_a_second(),
         "share_of_multiply_add_ceiling": timing.flops_a_second() / ceilings.flops_a_second,

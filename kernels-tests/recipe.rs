@@ -1,11 +1,13 @@
 //! Weights by formula: `network/recipe.json` says how every tensor of the whole-network fixtures is made, so none are stored.
 
+use lineament::kernels::padded_channels;
 use std::collections::HashMap;
 use std::path::Path;
 
 use serde_json::Value;
 
 use crate::golden_data::{GoldenError, json};
+use crate::golden_masked_head::RATE;
 use crate::random::{symmetric, unit};
 
 /// Shape and elements of a tensor.
@@ -48,6 +50,18 @@ impl Recipe {
     pub fn input(&self, count: usize) -> Result<Vec<f32>, GoldenError> {
         let (seed, index) = (self.seed()?, self.0["input"]["index"].as_u64().ok_or_else(|| unusable("input.index"))?);
         Ok((0..count as u64).map(|element| unit(seed, index, element)).collect())
+    }
+
+    /// The dropout mask \[rows, channels\] with channels padded to four: 1 for kept, 0 for dropped and for padding.
+    ///
+    /// # Errors
+    /// The recipe does not say which tensor of the hash it is.
+    pub fn mask(&self, rows: u32, channels: u32) -> Result<Vec<u32>, GoldenError> {
+        let (seed, index) = (self.seed()?, self.0["mask"]["index"].as_u64().ok_or_else(|| unusable("mask.index"))?);
+        let (channels, padded) = (u64::from(channels), u64::from(padded_channels(channels)));
+        let elements = (0..u64::from(rows)).flat_map(|row| (0..padded).map(move |channel| (row, channel)));
+        let kept = |row, channel| channel < channels && unit(seed, index, row * channels + channel) >= RATE;
+        Ok(elements.map(|(row, channel)| u32::from(kept(row, channel))).collect())
     }
 
     fn seed(&self) -> Result<u64, GoldenError> {

@@ -17,9 +17,16 @@ mod dropout;
 mod dropout_mask;
 pub mod fused_multiply_add;
 mod global_average_pool;
+mod kmeans_accumulate;
+mod kmeans_assign;
+mod kmeans_candidates;
+mod kmeans_move;
+mod kmeans_potential;
+mod kmeans_reduce;
 mod loss_mean;
 mod pointwise;
 mod resize_normalise;
+mod silhouette;
 mod stem;
 pub mod stream;
 mod transpose;
@@ -33,6 +40,13 @@ pub const ALL: &[fn(Context) -> Vec<Case>] = &[
     depthwise::cases,
     pointwise::cases,
     global_average_pool::cases,
+    kmeans_potential::cases,
+    kmeans_candidates::cases,
+    kmeans_assign::cases,
+    kmeans_accumulate::cases,
+    kmeans_reduce::cases,
+    kmeans_move::cases,
+    silhouette::cases,
     fused_multiply_add::cases,
     stream::cases,
     batch_norm_statistics::cases,

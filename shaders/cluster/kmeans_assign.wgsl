@@ -1,7 +1,9 @@
-// k-means, assignment:  label[r, i] = argmin_j |x_i − centre[r, j]|²,  the lowest j of several equally near
+// k-means, assignment:  label[r, i] = argmin_j |x_i − centre[r, j]|²
+// Of several equally near: the lowest j, or with TIES_BY_KEY the one that a hash of row and centre ranks first
 //
 // rows       [rows, 4 · quads]
 // centers    [restarts, clusters, 4 · quads]
+// keys       [rows]                a hash of each row, equal for equal rows; read only where TIES_BY_KEY is 1
 // states     [restarts]            a restart that has finished is left alone, unless finished_too is 1
 // labels     [restarts, rows]      the label before, read and replaced; bit 31 is set where it changed
 // distances  [restarts, rows]      |x_i − centre of its label|²
@@ -21,12 +23,15 @@ struct Params {
     finished_too: u32,
 }
 
+override TIES_BY_KEY: u32 = 0u;
+
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> rows: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> centers: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> states: array<RestartState>;
-@group(0) @binding(4) var<storage, read_write> labels: array<u32>;
-@group(0) @binding(5) var<storage, read_write> distances: array<f32>;
+@group(0) @binding(3) var<storage, read> keys: array<u32>;
+@group(0) @binding(4) var<storage, read> states: array<RestartState>;
+@group(0) @binding(5) var<storage, read_write> labels: array<u32>;
+@group(0) @binding(6) var<storage, read_write> distances: array<f32>;
 
 var<private> restart: u32;
 var<private> first_center: u32;
@@ -39,13 +44,18 @@ fn other_quad(at: u32) -> vec4<f32> {
     return centers[at];
 }
 
-// Past the last centre it is repeated, which a strict comparison does not notice.
+// Past the last centre it is repeated.
 fn other_row(column: u32) -> u32 {
     return restart * params.clusters + min(first_center + column, params.clusters - 1u);
 }
 
 fn term(difference: vec4<f32>) -> f32 {
     return dot(difference, difference);
+}
+
+// Where a hash puts centre j among the equals of a row. Multiplying carries every bit of the key into the highest ones.
+fn rank(key: u32, center: u32) -> u32 {
+    return (key ^ (center * 0x9e3779b9u)) * 0xc2b2ae35u;
 }
 
 @compute @workgroup_size(THREADS)
@@ -68,14 +78,29 @@ fn main(
     #for r in 0..ROWS
     var nearest_$r = 3.4028234e38;
     var label_$r = 0u;
+    var rank_$r = 0xffffffffu;
+    var key_$r = 0u;
+    if (TIES_BY_KEY == 1u) {
+        key_$r = keys[min(first_row + $(r)u, params.rows - 1u)];
+    }
     #end
     for (first_center = 0u; first_center < params.clusters; first_center += $(COLUMNS)u) {
         let tile = tile_distances(thread, first_row, params.rows - 1u, params.quads);
         #for c in 0..COLUMNS
+        let center_$c = min(first_center + $(c)u, params.clusters - 1u);
         #for r in 0..ROWS
-        if (tile.of_$(r)_$c < nearest_$r) {
-            nearest_$r = tile.of_$(r)_$c;
-            label_$r = first_center + $(c)u;
+        if (TIES_BY_KEY == 0u) {
+            if (tile.of_$(r)_$c < nearest_$r) {
+                nearest_$r = tile.of_$(r)_$c;
+                label_$r = center_$c;
+            }
+        } else {
+            let rank_of_center = rank(key_$r, center_$c);
+            if (tile.of_$(r)_$c < nearest_$r || (tile.of_$(r)_$c == nearest_$r && rank_of_center < rank_$r)) {
+                nearest_$r = tile.of_$(r)_$c;
+                label_$r = center_$c;
+                rank_$r = rank_of_center;
+            }
         }
         #end
         #end

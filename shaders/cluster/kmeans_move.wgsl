@@ -148,6 +148,6 @@ fn main(
         } else if (total_shift <= params.tolerance) {
             finished = 2u;
         }
-        states[restart] = RestartState(finished, iterations, counts.y, total_shift);
+        states[restart] = RestartState(finished, iterations);
     }
 }

@@ -11,22 +11,7 @@
 // registers and reads x and w straight from memory. Neighbouring threads read neighbouring column quads of w and y.
 // Cost: 2 · rows · inputs · outputs flops; a thread loads $(ROWS + COLUMNS) vectors for every $(4 * ROWS * COLUMNS) multiply-adds.
 #import dispatch
-#import activation
-
-struct Params {
-    rows: u32,
-    inputs: u32,
-    outputs: u32,
-}
-
-override RESIDUAL: u32 = 0u;
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> w: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read> residual: array<vec4<f32>>;
-@group(0) @binding(5) var<storage, read_write> y: array<vec4<f32>>;
+#import pointwise
 
 @compute @workgroup_size(64)
 fn main(
@@ -73,14 +58,7 @@ fn main(
     if (first_quad + $(8 * c)u < output_quads) {
         let offset = bias[quad_$c];
         #for r in 0..ROWS
-        if (first_row + $(r)u < params.rows) {
-            let at = (first_row + $(r)u) * output_quads + quad_$c;
-            var value = activate(sum_$(r)_$c + offset);
-            if (RESIDUAL == 1u) {
-                value += residual[at];
-            }
-            y[at] = value;
-        }
+        finish(first_row + $(r)u, quad_$c, sum_$(r)_$c, offset);
         #end
     }
     #end

@@ -11,22 +11,7 @@
 // part of x and of w into workgroup memory once, and every thread multiplies $ROWS × $COLUMNS from there.
 // Cost: 2 · rows · inputs · outputs flops; x is read outputs / $(THREADS * COLUMNS) times, w rows / $(THREADS * ROWS) times.
 #import dispatch
-#import activation
-
-struct Params {
-    rows: u32,
-    inputs: u32,
-    outputs: u32,
-}
-
-override RESIDUAL: u32 = 0u;
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> w: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read> residual: array<vec4<f32>>;
-@group(0) @binding(5) var<storage, read_write> y: array<vec4<f32>>;
+#import pointwise
 
 // Row by row: x_tile[row][k quad], one quad of padding a row against bank conflicts; w_tile[k][column quad].
 var<workgroup> x_tile: array<vec4<f32>, $(THREADS * ROWS * (DEPTH / 4 + 1))>;
@@ -97,14 +82,7 @@ fn main(
     if (quad_$c < output_quads) {
         let offset = bias[quad_$c];
         #for r in 0..ROWS
-        if (tile_row + row + $(r)u < params.rows) {
-            let at = (tile_row + row + $(r)u) * output_quads + quad_$c;
-            var value = activate(sum_$(r)_$c + offset);
-            if (RESIDUAL == 1u) {
-                value += residual[at];
-            }
-            y[at] = value;
-        }
+        finish(tile_row + row + $(r)u, quad_$c, sum_$(r)_$c, offset);
         #end
     }
     #end

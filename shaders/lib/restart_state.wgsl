@@ -4,10 +4,6 @@ struct RestartState {
     finished: u32,
     // Lloyd iterations so far.
     iterations: u32,
-    // Rows whose label the last iteration changed.
-    changed: f32,
-    // Σ_j |shift of centre j|² of the last iteration.
-    shift: f32,
 }
 
 // Set in a label that differs from the label before.

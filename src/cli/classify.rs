@@ -36,7 +36,7 @@ impl Classify {
     pub fn run(&self) -> Verdict {
         let images = expand(&self.images)?;
         let model = Model::open(&self.weights, None)?;
-        let Top::Classifier(classifier) = &model.top else {
+        let Top::Classifier(_) = &model.top else {
             let path = self.weights.display();
             return Err(Box::new(Misuse(format!(
                 "{path}: holds no ImageNet classifier; use weights/mobilenet_v2_imagenet.safetensors"
@@ -47,8 +47,7 @@ impl Classify {
         let batch = default_batch(&gpu).min(images.len() as u32);
         let mut runner = model.runner(&gpu, batch, self.resize.into());
         let mut results: Vec<Option<Vec<(usize, f32)>>> = vec![None; images.len()];
-        let outputs = classifier.outputs as usize;
-        let failures = run_images(&gpu, &mut runner, batch, &images, outputs, |index, logits| {
+        let failures = run_images(&gpu, &mut runner, batch, &images, None, |index, logits| {
             let mut ranked: Vec<(usize, f32)> = softmax(logits).into_iter().enumerate().collect();
             ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
             ranked.truncate(usize::from(self.top));

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use lineament::data::{decode_ahead, prefetch::decoding_threads, write_atomically};
+use lineament::data::{Crop, decode_ahead, prefetch::decoding_threads, write_atomically};
 use lineament::gpu::{AdapterRequest, Gpu, GpuError};
 use lineament::kernels::Interpolation;
 use lineament::model::{ImageRunner, ModelError};
@@ -73,7 +73,7 @@ pub fn run_images(
     runner: &mut ImageRunner,
     batch: u32,
     images: &[PathBuf],
-    outputs: usize,
+    crop: Option<Crop>,
     mut use_row: impl FnMut(usize, &[f32]),
 ) -> Result<Vec<Failure>, ModelError> {
     let progress = progress(images.len() as u64, "images");
@@ -83,14 +83,14 @@ pub fn run_images(
         let next = decoded.next();
         let last = next.is_none();
         match next {
-            Some((index, Ok(image))) => pending.push((index, image)),
+            Some((index, Ok(image))) => pending.push((index, if let Some(crop) = crop { crop.of(&image) } else { image })),
             Some((index, Err(error))) => failures.push((index, error.to_string())),
             None => {}
         }
         if pending.len() == batch as usize || (last && !pending.is_empty()) {
             let borrowed: Vec<_> = pending.iter().map(|(_, image)| image).collect();
             let rows = runner.run(gpu, &borrowed)?;
-            for ((index, _), row) in pending.iter().zip(rows.chunks_exact(outputs)) {
+            for ((index, _), row) in pending.iter().zip(rows.chunks_exact(rows.len() / borrowed.len())) {
                 use_row(*index, row);
             }
             progress.inc(pending.len() as u64);

@@ -4,7 +4,7 @@ use super::ClusterError;
 use super::kmeans_plan::{Tensors, finish, inertia, lloyd, restart_bytes, seeding};
 use super::rows::Rows;
 use crate::gpu::{Gpu, GpuError};
-use crate::kernels::{KmeansAssign, KmeansShape, RestartState};
+use crate::kernels::{KmeansAssign, KmeansShape, RestartState, Ties};
 use crate::scheduler::{Program, View};
 
 /// Iterations between two looks at whether every restart has finished: looking waits for the GPU.
@@ -52,7 +52,8 @@ pub struct KMeansFit {
 impl KMeans {
     /// Clusters `[n, d]` row-major values.
     ///
-    /// An iteration assigns every row to its nearest centre (the lowest of equals), gives an empty cluster the row
+    /// An iteration assigns every row to its nearest centre (of equals the lowest, as scikit-learn does, but
+    /// after k-means++ by a hash: see [`Ties`]), gives an empty cluster the row
     /// farthest from its centre, and moves the centres to the means. It ends when no label changes, or by `tolerance`,
     /// or by `iterations`; the labels returned are those of the final centres. Of equal inertias the first restart is
     /// kept. The same call on the same adapter gives the same bytes, however many restarts fit in memory at once.
@@ -79,7 +80,9 @@ impl KMeans {
             clusters: self.k as u32,
             restarts: if initial.is_some() { 1 } else { self.n_init },
         };
+        let ties = if initial.is_some() { Ties::First } else { Ties::ByKey };
         let together = restarts_together(gpu, whole)?;
+        let keys = rows.keys();
         let (mean, variance) = rows.mean_and_variance(weights);
         let tolerance = (self.tolerance * variance) as f32;
 
@@ -87,16 +90,17 @@ impl KMeans {
         let mut first = 0;
         while first < whole.restarts {
             let shape = KmeansShape { restarts: together.min(whole.restarts - first), ..whole };
-            let (plan, tensors) = lloyd(shape, target, self.iterations, tolerance);
+            let (plan, tensors) = lloyd(shape, target, ties, self.iterations, tolerance);
             let program = Program::new(gpu, &plan, &[])?;
             program.write(gpu, tensors.rows, bytemuck::cast_slice(&rows.values));
             program.write(gpu, tensors.weights, bytemuck::cast_slice(weights));
+            program.write(gpu, tensors.keys, bytemuck::cast_slice(&keys));
             program.write(gpu, tensors.mean, bytemuck::cast_slice(&mean));
             match &initial {
                 Some(centers) => program.write(gpu, tensors.centers, bytemuck::cast_slice(&centers.values)),
                 None => tensors.share(gpu, &seeding(shape, target, self.seed, first), &program)?.run(gpu)?,
             }
-            let batch = Batch { gpu, shape, tensors, program };
+            let batch = Batch { gpu, shape, ties, tensors, program };
             batch.iterate()?;
             batch.keep_best(&mut best, first, d)?;
             first += shape.restarts;
@@ -166,6 +170,7 @@ fn restarts_together(gpu: &Gpu, shape: KmeansShape) -> Result<u32, ClusterError>
 struct Batch<'a> {
     gpu: &'a Gpu,
     shape: KmeansShape,
+    ties: Ties,
     tensors: Tensors,
     program: Program,
 }
@@ -199,7 +204,7 @@ impl Batch<'_> {
     /// Labels every row by the final centres, and puts the restart with the lowest inertia in the place of a worse `best`.
     fn keep_best(&self, best: &mut Option<KMeansFit>, first: u32, columns: usize) -> Result<(), ClusterError> {
         let shape = self.shape;
-        let plan = finish(shape, self.gpu.target());
+        let plan = finish(shape, self.gpu.target(), self.ties);
         self.tensors.share(self.gpu, &plan, &self.program)?.run(self.gpu)?;
         let [n, k, padded] = [shape.rows, shape.clusters, shape.columns].map(|size| size as usize);
         let sums: Vec<f32> = self.read(self.tensors.sums, 0, 4 * (shape.restarts * shape.sum_entries()) as usize)?;

@@ -3,7 +3,7 @@
 use crate::gpu::{Gpu, GpuError};
 use crate::kernels::{
     KMEANS_ASSIGN, KMEANS_POTENTIAL, KmeansAccumulate, KmeansAssign, KmeansCandidates, KmeansMove, KmeansPotential, KmeansReduce,
-    KmeansShape, RestartState, Target,
+    KmeansShape, RestartState, Target, Ties,
 };
 use crate::scheduler::{Plan, Program, View};
 
@@ -14,6 +14,8 @@ pub(super) struct Tensors {
     pub rows: View,
     /// `[rows]`
     pub weights: View,
+    /// `[rows]`, a hash of each row
+    pub keys: View,
     /// `[columns]`, the mean of all rows
     pub mean: View,
     /// `[restarts, clusters, columns]`
@@ -33,6 +35,7 @@ impl Tensors {
         Tensors {
             rows: plan.persistent("rows", 4 * n * d),
             weights: plan.persistent("weights", 4 * n),
+            keys: plan.persistent("keys", 4 * n),
             mean: plan.persistent("mean", 4 * d),
             centers: plan.persistent("centers", 4 * r * k * d),
             states: plan.persistent("states", r * size_of::<RestartState>() as u64),
@@ -41,8 +44,8 @@ impl Tensors {
         }
     }
 
-    fn all(self) -> [View; 7] {
-        [self.rows, self.weights, self.mean, self.centers, self.states, self.labels, self.sums]
+    fn all(self) -> [View; 8] {
+        [self.rows, self.weights, self.keys, self.mean, self.centers, self.states, self.labels, self.sums]
     }
 
     /// A program of another plan on the tensors of `owner`.
@@ -73,32 +76,31 @@ pub(super) fn restart_bytes(shape: KmeansShape, target: Target) -> Vec<(&'static
 }
 
 /// One Lloyd iteration of every restart that has not finished.
-pub(super) fn lloyd(shape: KmeansShape, target: Target, iterations: u32, tolerance: f32) -> (Plan, Tensors) {
+pub(super) fn lloyd(shape: KmeansShape, target: Target, ties: Ties, iterations: u32, tolerance: f32) -> (Plan, Tensors) {
     let mut plan = Plan::new("k-means iteration");
     let tensors = Tensors::new(&mut plan, shape);
-    let distances = assign_and_sum(&mut plan, tensors, shape, target, false);
-    let Tensors { rows, weights, mean, centers, states, labels, sums } = tensors;
+    let distances = assign_and_sum(&mut plan, tensors, target, KmeansAssign { shape, ties, finished_too: false });
+    let Tensors { rows, weights, mean, centers, states, labels, sums, .. } = tensors;
     let views = [rows, weights, mean, labels, distances, sums, centers, states];
     plan.push(KmeansMove { shape, iterations, tolerance }.step("move", views));
     (plan, tensors)
 }
 
 /// Labels and inertia of the final centres of every restart.
-pub(super) fn finish(shape: KmeansShape, target: Target) -> Plan {
+pub(super) fn finish(shape: KmeansShape, target: Target, ties: Ties) -> Plan {
     let mut plan = Plan::new("k-means finish");
     let tensors = Tensors::new(&mut plan, shape);
-    assign_and_sum(&mut plan, tensors, shape, target, true);
+    assign_and_sum(&mut plan, tensors, target, KmeansAssign { shape, ties, finished_too: true });
     plan
 }
 
-fn assign_and_sum(plan: &mut Plan, tensors: Tensors, shape: KmeansShape, target: Target, finished_too: bool) -> View {
-    let Tensors { rows, weights, centers, states, labels, sums, .. } = tensors;
-    let accumulate = accumulate(shape, finished_too);
+fn assign_and_sum(plan: &mut Plan, tensors: Tensors, target: Target, assign: KmeansAssign) -> View {
+    let Tensors { rows, weights, keys, centers, states, labels, sums, .. } = tensors;
+    let accumulate = accumulate(assign.shape, assign.finished_too);
     let distances = plan.transient("distances", labels.bytes);
     let partials = plan.transient("partials", sums.bytes * u64::from(accumulate.chunks()));
-    let variant = target.distances(&KMEANS_ASSIGN, shape.clusters);
-    let assign = KmeansAssign { shape, finished_too };
-    plan.push(assign.step("assign", variant, target.lanes, [rows, centers, states, labels, distances]));
+    let variant = target.distances(&KMEANS_ASSIGN, assign.shape.clusters);
+    plan.push(assign.step("assign", variant, target.lanes, [rows, centers, keys, states, labels, distances]));
     plan.push(accumulate.step("accumulate", [rows, weights, labels, distances, states, partials]));
     plan.push(KmeansReduce(accumulate).step("reduce", [partials, states, sums]));
     distances

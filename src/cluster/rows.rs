@@ -66,6 +66,17 @@ impl Rows {
         seen.len()
     }
 
+    /// A hash of each row, equal for equal rows: FNV-1a over 32-bit words, with the finaliser of MurmurHash3.
+    pub fn keys(&self) -> Vec<u32> {
+        let hash = |index| {
+            let hash = self.bits(index).iter().fold(0x811c_9dc5u32, |hash, word| (hash ^ word).wrapping_mul(0x0100_0193));
+            let hash = (hash ^ (hash >> 16)).wrapping_mul(0x85eb_ca6b);
+            let hash = (hash ^ (hash >> 13)).wrapping_mul(0xc2b2_ae35);
+            hash ^ (hash >> 16)
+        };
+        (0..self.count).map(hash).collect()
+    }
+
     /// Mean of each column, padding included, and the mean of the columns' variances, every row counted `weight` times.
     pub fn mean_and_variance(&self, weights: &[f32]) -> (Vec<f32>, f64) {
         let total: f64 = weights.iter().map(|weight| f64::from(*weight)).sum();

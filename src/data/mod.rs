@@ -3,6 +3,7 @@
 pub mod atomic;
 pub mod attributes;
 pub mod celeba;
+mod crop;
 pub mod dataset;
 pub mod decode;
 pub mod error;
@@ -15,6 +16,7 @@ mod whole_png;
 
 pub use atomic::write_atomically;
 pub use celeba::open_celeba;
+pub use crop::Crop;
 pub use dataset::{Dataset, Partition};
 pub use decode::{DecodeError, Rgb8Image, decode};
 pub use error::DataError;

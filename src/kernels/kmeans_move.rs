@@ -43,10 +43,6 @@ pub struct RestartState {
     pub finished: u32,
     /// Lloyd iterations so far.
     pub iterations: u32,
-    /// Rows whose label the last iteration changed.
-    pub changed: f32,
-    /// Σ of the squared shifts of all centres in the last iteration.
-    pub shift: f32,
 }
 
 /// Empty clusters get a row, centres become means, finished restarts are marked.

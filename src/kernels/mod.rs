@@ -56,7 +56,7 @@ pub use dropout_mask::{DROPOUT_MASK, DropoutMask};
 pub use fused_multiply_add::{FUSED_MULTIPLY_ADD, FusedMultiplyAdd};
 pub use global_average_pool::{GLOBAL_AVERAGE_POOL, GlobalAveragePool};
 pub use kmeans_accumulate::{KMEANS_ACCUMULATE, KmeansAccumulate};
-pub use kmeans_assign::{KMEANS_ASSIGN, KmeansAssign, KmeansShape};
+pub use kmeans_assign::{KMEANS_ASSIGN, KmeansAssign, KmeansShape, Ties};
 pub use kmeans_candidates::{KMEANS_CANDIDATES, KmeansCandidates};
 pub use kmeans_move::{KMEANS_MOVE, KmeansMove, RestartState};
 pub use kmeans_potential::{KMEANS_POTENTIAL, KmeansPotential};

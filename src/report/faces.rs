@@ -5,7 +5,7 @@ use std::path::Path;
 use image::RgbImage;
 use rayon::prelude::*;
 
-use crate::data::{Rgb8Image, decode};
+use crate::data::{Crop, Rgb8Image, decode};
 
 use super::mean_face::{self, MeanFace};
 use super::{FaceSource, ReportError, ReportInput, UnreadableImage, contact_sheet};
@@ -65,7 +65,7 @@ pub(super) fn read(input: &ReportInput) -> Result<Vec<Group>, ReportError> {
         .into_par_iter()
         .map(|(in_full, label, rows)| {
             if in_full {
-                read_group(&input.images, label, rows, capacity)
+                read_group(input, label, rows, capacity)
             } else {
                 Ok(Group { label, rows, sheet: Vec::new(), mean_face: None, unreadable: Vec::new(), in_full })
             }
@@ -88,20 +88,22 @@ struct Gathered {
 }
 
 /// Decodes the picture of a face, or says why it cannot be shown.
-fn decode_face(path: &Path) -> Result<RgbImage, String> {
-    let Rgb8Image { width, height, pixels } = decode(path).map_err(|error| error.to_string())?;
+/// The part of the picture that the network looked at.
+fn decode_face(path: &Path, crop: Option<Crop>) -> Result<RgbImage, String> {
+    let whole = decode(path).map_err(|error| error.to_string())?;
+    let Rgb8Image { width, height, pixels } = if let Some(crop) = crop { crop.of(&whole) } else { whole };
     RgbImage::from_raw(width, height, pixels).ok_or_else(|| format!("{}: fewer pixels than its size says", path.display()))
 }
 
-fn read_group(images: &[FaceSource], label: Option<usize>, rows: Vec<usize>, capacity: usize) -> Result<Group, ReportError> {
+fn read_group(input: &ReportInput, label: Option<usize>, rows: Vec<usize>, capacity: usize) -> Result<Group, ReportError> {
     let empty = || Gathered { sum: MeanFace::new(mean_face::SIZE), sheet: Vec::new(), unreadable: Vec::new() };
     let gathered = rows
         .par_iter()
         .enumerate()
         .with_min_len(FACES_A_THREAD)
         .try_fold(empty, |mut gathered, (position, &row)| {
-            let FaceSource { name, file } = &images[row];
-            let decoded = file.as_ref().map_err(String::clone).and_then(|path| decode_face(path));
+            let FaceSource { name, file } = &input.images[row];
+            let decoded = file.as_ref().map_err(String::clone).and_then(|path| decode_face(path, input.crop));
             match &decoded {
                 Ok(face) => gathered.sum.add(face),
                 Err(reason) => {

@@ -21,6 +21,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::cluster::ClusterResult;
+use crate::data::Crop;
 use crate::data::atomic::write_atomically;
 pub use error::ReportError;
 pub use history::Epoch;
@@ -37,6 +38,8 @@ pub struct ReportInput {
     pub attributes: Vec<String>,
     /// Probabilities or 0/1, shape `[n, a]`, row-major, each in [0, 1].
     pub values: Vec<f32>,
+    /// The part of each picture that the network looked at; the report shows that part.
+    pub crop: Option<Crop>,
     /// What the clustering found for these faces.
     pub clusters: ClusterResult,
     /// How the run was made: any JSON object, shown as it is.

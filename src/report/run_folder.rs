@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::{FaceSource, ReportError, ReportInput, history};
 use crate::cluster::ClusterResult;
-use crate::data::table::AttributeTable;
+use crate::data::{AttributeTable, Crop};
 
 /// Reads what a run folder holds.
 ///
@@ -42,12 +42,24 @@ pub fn load_run(run: &Path, images: Option<&Path>) -> Result<ReportInput, Report
         images: table.images.into_iter().map(|name| find(name, run, images)).collect(),
         attributes: table.attributes,
         values: table.values,
+        crop: crop(run, &configuration)?,
         clusters,
         configuration,
         history,
     };
     input.check()?;
     Ok(input)
+}
+
+/// What `lineament predict` recorded as the part of each picture that it looked at.
+fn crop(run: &Path, configuration: &Map<String, Value>) -> Result<Option<Crop>, ReportError> {
+    let Some(recorded) = configuration.get("predict").and_then(|predict| predict.get("crop")) else { return Ok(None) };
+    let crop = recorded.as_str().unwrap_or_default().parse();
+    let problem = |problem: String| ReportError::Configuration {
+        path: run.join("config.json"),
+        problem: format!("predict.crop: {problem}"),
+    };
+    crop.map(Some).map_err(problem)
 }
 
 /// The run folder's own name, also when it is given as `.` or `..`.
@@ -160,6 +172,7 @@ mod tests {
             (&[attributes, ("clusters.json", "[1]")], &["clusters.json", "line 1"]),
             (&[attributes, clusters, ("config.json", "[1]")], &["config.json", "JSON object"]),
             (&[attributes, clusters, ("config.json", "{")], &["config.json", "line 1"]),
+            (&[attributes, clusters, ("config.json", r#"{"predict":{"crop":"all"}}"#)], &["config.json", "predict.crop", "LEFT"]),
             (&[attributes, clusters, ("history.csv", "epoch,loss\n1,2\n")], &["history.csv, line 2", "accuracy"]),
             (
                 &[attributes, ("clusters.json", &CLUSTERS.replace("\"k\":2", "\"k\":2,\"images\":[\"a.png\",\"c.png\"]"))],

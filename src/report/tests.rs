@@ -13,6 +13,7 @@ pub(super) fn input_of(values: &[&[f32]], labels: &[i64]) -> ReportInput {
             .collect(),
         attributes: (0..values[0].len()).map(|attribute| format!("Attribute_{attribute}")).collect(),
         values: values.concat(),
+        crop: None,
         clusters: ClusterResult {
             method: "kmeans".into(),
             k,

@@ -3,6 +3,7 @@
 const SNIPPETS: &[(&str, &str)] = &[
     ("activation", include_str!("../../shaders/lib/activation.wgsl")),
     ("dispatch", include_str!("../../shaders/lib/dispatch.wgsl")),
+    ("pointwise", include_str!("../../shaders/lib/pointwise.wgsl")),
     ("random", include_str!("../../shaders/lib/random.wgsl")),
     ("restart_state", include_str!("../../shaders/lib/restart_state.wgsl")),
     ("tile_distances", include_str!("../../shaders/lib/tile_distances.wgsl")),

@@ -1,0 +1,86 @@
+//! The nearest centre of every row.
+
+use lineament::kernels::{KMEANS_ASSIGN, KmeansAssign, KmeansShape, RestartState, Ties, Variant};
+
+use crate::case::{Bounds, Case, Context, Purpose};
+use crate::random::{bits24, values};
+use crate::reference::kmeans_assign::{CHANGED, kmeans_assign};
+
+/// (rows, columns, clusters, restarts, ties, finished too): one of each, primes, the tiles of every variant ± 1 in rows
+/// and in centres, more than one block of depth, and more workgroups than a dimension holds.
+const TESTS: &[(u32, u32, u32, u32, Ties, bool)] = &[
+    (1, 4, 1, 1, Ties::First, false),
+    (7, 12, 3, 2, Ties::ByKey, false),
+    (31, 40, 15, 3, Ties::First, false),
+    (33, 40, 17, 3, Ties::First, true),
+    (255, 8, 4, 2, Ties::ByKey, true),
+    (257, 68, 5, 1, Ties::First, false),
+    (61, 132, 33, 2, Ties::ByKey, false),
+    (1, 4, 2, 65_537, Ties::First, false),
+];
+
+/// A restart that goes on, one that has finished, and one that begins, in turn.
+pub fn states(restarts: u32) -> Vec<RestartState> {
+    let cycle = [(0, 3), (2, 5), (0, 0)].map(|(finished, iterations)| RestartState { finished, iterations });
+    cycle.into_iter().cycle().take(restarts as usize).collect()
+}
+
+/// Labels below `clusters`, some of them with the bit that says that they changed.
+pub fn labels(tensor: u64, count: usize, clusters: u32) -> Vec<u32> {
+    let label = |index| {
+        let bits = bits24(11, tensor, index);
+        bits / 2 % clusters | if bits % 2 == 1 { CHANGED } else { 0 }
+    };
+    (0..count as u64).map(label).collect()
+}
+
+/// Zeros and ones.
+pub fn binary(tensor: u64, count: usize) -> Vec<f32> {
+    (0..count as u64).map(|index| (bits24(11, tensor, index) % 2) as f32).collect()
+}
+
+pub fn cases(context: Context) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for variant in KMEANS_ASSIGN.variants.iter().filter(|variant| !variant.subgroup || context.lanes.is_some()) {
+        if context.purpose == Purpose::Benchmark {
+            let shape = KmeansShape { rows: 200_000, columns: 40, clusters: variant.constant("COLUMNS"), restarts: 1 };
+            for ties in [Ties::First, Ties::ByKey] {
+                cases.push(case(KmeansAssign { shape, ties, finished_too: true }, variant, context));
+            }
+            continue;
+        }
+        for &(rows, columns, clusters, restarts, ties, finished_too) in TESTS {
+            let shape = KmeansShape { rows, columns, clusters, restarts };
+            cases.push(case(KmeansAssign { shape, ties, finished_too }, variant, context));
+        }
+    }
+    cases
+}
+
+fn case(step: KmeansAssign, variant: &'static Variant, context: Context) -> Case {
+    let KmeansAssign { shape, ties, finished_too } = step;
+    let KmeansShape { rows, columns, clusters, restarts } = shape;
+    let finished = if finished_too { ", finished too" } else { "" };
+    let name = format!("{restarts}x{rows}x{columns}, {clusters} clusters, {ties:?}{finished}");
+    let mut case = Case::new(KMEANS_ASSIGN.name, variant.name, name, context.purpose);
+    let [n, d, k, r] = [rows, columns, clusters, restarts].map(|size| size as usize);
+    // Rows and centres of 0 and 1 have whole distances, and so exact ties.
+    let draw: fn(u64, usize) -> Vec<f32> = if ties == Ties::First { |tensor, count| values(11, tensor, count) } else { binary };
+    let (x, centers) = (draw(0, n * d), draw(1, r * k * d));
+    let keys: Vec<u32> = (0..n as u64).map(|index| bits24(11, 2, index).wrapping_mul(0x9e37_79b1)).collect();
+    let (states, before, distances_before) = (states(restarts), labels(3, r * n, clusters), values(11, 4, r * n));
+    let views =
+        [case.input("rows", &x), case.input("centers", &centers), case.input("keys", &keys), case.input("states", &states)];
+    let expected = {
+        let (before, distances) = (before.clone(), distances_before.clone());
+        move || kmeans_assign(shape, (ties, finished_too), [&x, &centers], &keys, &states, &before, &distances)
+    };
+    let of_labels = expected.clone();
+    let labels = case.updated("labels", &before, Bounds::integers(), Box::new(move || of_labels().0));
+    let bounds = Bounds::float(1e-12, 1e-4);
+    let distances = case.updated("distances", &distances_before, bounds, Box::new(move || expected().1));
+    let [rows, centers, keys, states] = views;
+    let label = case.name.clone();
+    case.plan.push(step.step(&label, variant, context.lanes, [rows, centers, keys, states, labels, distances]));
+    case
+}

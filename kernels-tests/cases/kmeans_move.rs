@@ -1,0 +1,121 @@
+//! New centres, and whether a restart has finished.
+
+use lineament::kernels::{KMEANS_MOVE, KmeansMove, KmeansShape, RestartState};
+
+use super::kmeans_assign::{labels, states};
+use crate::case::{Bounds, Case, Context, Purpose};
+use crate::random::{bits24, unit, values};
+use crate::reference::kmeans_accumulate::kmeans_accumulate;
+use crate::reference::kmeans_assign::CHANGED;
+use crate::reference::kmeans_move::{Inputs, kmeans_move};
+
+/// What makes a restart end, and what happens to clusters.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Situation {
+    /// Labels changed, and centres move.
+    GoesOn,
+    /// No label changed.
+    Settled,
+    /// The tolerance is wide.
+    Tolerated,
+    /// The limit of iterations is reached.
+    Limited,
+    /// Some clusters have no rows.
+    Empty,
+    /// All rows but the ones with single labels sit on their centre: fewer far rows than empty clusters.
+    FewFar,
+}
+
+/// (rows, columns, clusters, restarts): one of each, primes, a workgroup of rows, clusters and elements ± 1.
+const TESTS: &[(u32, u32, u32, u32, Situation)] = &[
+    (1, 4, 1, 1, Situation::GoesOn),
+    (97, 12, 5, 3, Situation::GoesOn),
+    (65, 40, 13, 2, Situation::Settled),
+    (63, 40, 13, 3, Situation::Tolerated),
+    (64, 8, 65, 2, Situation::Limited),
+    (101, 20, 11, 3, Situation::Empty),
+    (257, 40, 70, 3, Situation::Empty),
+    (131, 12, 9, 3, Situation::FewFar),
+    (1, 4, 1, 65_537, Situation::GoesOn),
+];
+
+pub fn cases(context: Context) -> Vec<Case> {
+    let benchmarks = &[(200_000, 40, 16, 10, Situation::GoesOn), (200_000, 40, 16, 1, Situation::Empty)];
+    let tests = if context.purpose == Purpose::Test { TESTS } else { benchmarks };
+    tests.iter().map(|test| case(*test, context.purpose)).collect()
+}
+
+fn case((rows, columns, clusters, restarts, situation): (u32, u32, u32, u32, Situation), purpose: Purpose) -> Case {
+    let name = format!("{restarts}x{rows}x{columns}, {clusters} clusters, {situation:?}");
+    let mut case = Case::new(KMEANS_MOVE.name, "default", name, purpose);
+    let shape = KmeansShape { rows, columns, clusters, restarts };
+    let step = KmeansMove {
+        shape,
+        iterations: if situation == Situation::Limited { 4 } else { u32::MAX },
+        tolerance: if situation == Situation::Tolerated { 1e6 } else { 1e-6 },
+    };
+    let [n, d, k, r] = [rows, columns, clusters, restarts].map(|size| size as usize);
+    let inputs = Owned::new(step, situation, [n, d, k, r]);
+    let views = [
+        case.input("rows", &inputs.rows),
+        case.input("weights", &inputs.weights),
+        case.input("mean", &inputs.mean),
+        case.input("labels", &inputs.labels),
+        case.input("distances", &inputs.distances),
+    ];
+    let expect = |part: fn((Vec<f64>, Vec<f64>, Vec<f64>)) -> Vec<f64>| {
+        let inputs = inputs.clone();
+        Box::new(move || part(kmeans_move(step, &inputs.borrow())))
+    };
+    let sums = case.updated("sums", &inputs.sums, Bounds::float(1e-12, 1e-4), expect(|out| out.0));
+    let centers = case.updated("centers", &inputs.centers, Bounds::float(1e-11, 1e-4), expect(|out| out.1));
+    let states = case.updated("states", &inputs.states, Bounds::integers(), expect(|out| out.2));
+    let [rows, weights, mean, labels, distances] = views;
+    let label = case.name.clone();
+    case.plan.push(step.step(&label, [rows, weights, mean, labels, distances, sums, centers, states]));
+    case
+}
+
+#[derive(Clone)]
+struct Owned {
+    rows: Vec<f32>,
+    weights: Vec<f32>,
+    mean: Vec<f32>,
+    labels: Vec<u32>,
+    distances: Vec<f32>,
+    sums: Vec<f32>,
+    centers: Vec<f32>,
+    states: Vec<RestartState>,
+}
+
+impl Owned {
+    fn new(step: KmeansMove, situation: Situation, [n, d, k, r]: [usize; 4]) -> Owned {
+        let rows = values(14, 0, n * d);
+        let weights: Vec<f32> = (0..n as u64).map(|index| 1.0 + (3.0 * unit(14, 1, index)).floor()).collect();
+        let with_rows = if matches!(situation, Situation::Empty | Situation::FewFar) { (k / 2).max(1) } else { k };
+        let mut labels = labels(14, r * n, with_rows as u32);
+        if situation == Situation::Settled {
+            labels.iter_mut().for_each(|label| *label &= !CHANGED);
+        } else {
+            labels.iter_mut().step_by(n).for_each(|label| *label |= CHANGED);
+        }
+        // Distances repeat, so that the lower of two rows as far must be taken.
+        let distance = |index: usize| match situation {
+            Situation::FewFar if index % n > 1 => 0.0,
+            _ => (1 + bits24(14, 2, index as u64) % 50) as f32,
+        };
+        let distances: Vec<f32> = (0..r * n).map(distance).collect();
+        let states = states(step.shape.restarts);
+        let accumulate = lineament::kernels::KmeansAccumulate { shape: step.shape, chunk_rows: n as u32, finished_too: true };
+        let blank = vec![0.0; r * k * (d + 4)];
+        let sums = kmeans_accumulate(accumulate, [&rows, &weights, &distances], &labels, &states, &blank);
+        let sums = sums.into_iter().map(|value| value as f32).collect();
+        let (mean, centers) = (values(14, 3, d), values(14, 4, r * k * d));
+        Owned { rows, weights, mean, labels, distances, sums, centers, states }
+    }
+
+    fn borrow(&self) -> Inputs<'_> {
+        let Owned { rows, weights, mean, labels, distances, sums, centers, states } = self;
+        Inputs { rows, weights, mean, labels, distances, sums, centers, states }
+    }
+}

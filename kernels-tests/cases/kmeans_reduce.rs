@@ -1,0 +1,36 @@
+//! The sums of all chunks.
+
+use lineament::kernels::{KMEANS_REDUCE, KmeansAccumulate, KmeansReduce, KmeansShape};
+
+use super::kmeans_assign::states;
+use crate::case::{Bounds, Case, Context, Purpose};
+use crate::random::values;
+use crate::reference::kmeans_reduce::kmeans_reduce;
+
+/// (chunks, columns, clusters, restarts): one of each, the run of 32 ± 1 and several of them, a workgroup ± 1.
+const TESTS: &[(u32, u32, u32, u32)] =
+    &[(1, 4, 1, 1), (31, 12, 5, 2), (33, 8, 21, 3), (97, 40, 7, 3), (3, 4, 13, 5), (1, 4, 1, 65_537)];
+
+pub fn cases(context: Context) -> Vec<Case> {
+    let shapes = if context.purpose == Purpose::Test { TESTS } else { &[(782, 40, 16, 1), (782, 40, 16, 10)] };
+    shapes.iter().map(|shape| case(*shape, context.purpose)).collect()
+}
+
+fn case((chunks, columns, clusters, restarts): (u32, u32, u32, u32), purpose: Purpose) -> Case {
+    let name = format!("{restarts}x{chunks} chunks, {columns} columns, {clusters} clusters");
+    let mut case = Case::new(KMEANS_REDUCE.name, "default", name, purpose);
+    let shape = KmeansShape { rows: chunks, columns, clusters, restarts };
+    let step = KmeansReduce(KmeansAccumulate { shape, chunk_rows: 1, finished_too: false });
+    let [chunks, entries, r] = [chunks, 4 * shape.sum_entries(), restarts].map(|size| size as usize);
+    let (partials, states) = (values(13, 0, r * chunks * entries), states(restarts));
+    let before = values(13, 1, r * entries);
+    let views = [case.input("partials", &partials), case.input("states", &states)];
+    let expected = {
+        let before = before.clone();
+        move || kmeans_reduce([chunks, entries], &partials, &states, &before)
+    };
+    let sums = case.updated("sums", &before, Bounds::float(1e-12, 1e-4), Box::new(expected));
+    let label = case.name.clone();
+    case.plan.push(step.step(&label, [views[0], views[1], sums]));
+    case
+}

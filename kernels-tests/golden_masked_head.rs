@@ -1,0 +1,43 @@
+//! The head in inference mode with a given dropout mask: layer by layer, as training runs it, nothing folded.
+
+use lineament::kernels::{Activation, BatchNorm, Dropout, Target, padded_channels};
+use lineament::model::{Dense, HEAD_EPSILON, Head, Upload};
+use lineament::scheduler::{Plan, View};
+
+/// The paper's dropout rate, with which the recipe's mask is drawn.
+pub const RATE: f32 = 0.3;
+
+/// Appends the head to `plan`; the mask holds 1 for kept and 0 for dropped values, \[batch, padded hidden\].
+pub fn plan(plan: &mut Plan, target: Target, head: &Head, batch: u32, features: View, mask: View) -> (View, Vec<Upload>) {
+    let [kernel1, bias1, gamma, beta, mean, variance, kernel2, bias2] = &head.tensors;
+    let dense = |inputs, outputs, kernel: &[f32], bias: &[f32], activation| Dense {
+        inputs,
+        outputs,
+        kernel: kernel.to_vec(),
+        bias: bias.to_vec(),
+        activation,
+    };
+    let channels = padded_channels(head.hidden);
+    let bytes = 4 * u64::from(batch) * u64::from(channels);
+    let first = dense(head.features, head.hidden, kernel1, bias1, Activation::Relu);
+    let (hidden, uploads) = first.plan(plan, target, "dense 1", batch, features);
+    let mut uploads = uploads.to_vec();
+
+    let mut channel = |label: &str, values: &[f32]| {
+        let mut values = values.to_vec();
+        values.resize(channels as usize, 0.0);
+        let view = plan.persistent(label, 4 * u64::from(channels));
+        uploads.push((view, values));
+        view
+    };
+    let statistics = [channel("mean", mean), channel("variance", variance)];
+    let weights = [channel("gamma", gamma), channel("beta", beta)];
+    let (normalised, dropped) = (plan.persistent("normalised", bytes), plan.persistent("dropped", bytes));
+    let norm = BatchNorm { rows: batch, channels, epsilon: HEAD_EPSILON };
+    plan.push(norm.step("batch norm", hidden, statistics, weights, normalised));
+    plan.push(Dropout { rows: batch, channels, rate: RATE }.step("dropout", normalised, mask, dropped));
+    let second = dense(head.hidden, head.attributes, kernel2, bias2, Activation::Sigmoid);
+    let (predictions, more) = second.plan(plan, target, "dense 2", batch, dropped);
+    uploads.extend(more);
+    (predictions, uploads)
+}
