@@ -15,6 +15,7 @@ mod plan;
 mod predict;
 pub mod random;
 mod session;
+mod variants;
 
 pub use augmentation::{Augmentation, AugmentationRanges, DRAWS};
 pub use checkpoint::{BEST, HISTORY, LAST};
@@ -27,6 +28,7 @@ pub use metrics::{AttributeMetrics, Metrics};
 pub use plan::{HeadPlan, HeadShape, HeadTensors, HeadTraining, Masks};
 pub use predict::predict_rows;
 pub use session::{HeadSession, HeadState, Position};
+pub use variants::{augmented_variants, sheet_of};
 
 #[cfg(test)]
 mod tests;
