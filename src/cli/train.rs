@@ -21,7 +21,7 @@ use lineament::train::{
 };
 use serde_json::{Map, json};
 
-use super::common::{GpuArguments, default_batch, interruption, make_run_folder, progress, record};
+use super::common::{GpuArguments, default_batch, interruption, make_run_folder, print_line, progress, record};
 use super::{Outcome, Verdict};
 
 /// Train a head on labelled faces; the backbone stays as it is
@@ -213,11 +213,11 @@ impl Train {
         let labels: Vec<u8> = training.validation_rows.iter().flat_map(|row| data.labels_of(*row as usize)).copied().collect();
         let metrics = Metrics::new(&data.attributes, &probabilities, &labels);
         write_atomically(&self.out.join(METRICS), |writer| writer.write_all(metrics.to_csv().as_bytes()))?;
-        println!(
+        print_line(format_args!(
             "epoch {} of {}: validation accuracy {:.4}, balanced {:.4}; always guessing the majority {:.4}",
             trained.epoch, self.epochs, metrics.accuracy, metrics.balanced_accuracy, metrics.majority_accuracy
-        );
-        println!("{}", path.display());
+        ))?;
+        print_line(path.display())?;
         Ok(())
     }
 }
