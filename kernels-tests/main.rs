@@ -10,6 +10,7 @@ mod compare;
 mod complete;
 mod fixture;
 mod golden;
+mod golden_augment;
 mod golden_block;
 mod golden_cluster;
 mod golden_data;

@@ -4,6 +4,7 @@ mod activation_backward;
 mod activation_forward;
 mod adadelta;
 mod add;
+mod augment;
 mod batch_norm;
 mod batch_norm_dw;
 mod batch_norm_dx;
@@ -36,6 +37,7 @@ use crate::case::{Case, Context, Purpose};
 /// The cases of every kernel on an adapter.
 pub const ALL: &[fn(Context) -> Vec<Case>] = &[
     resize_normalise::cases,
+    augment::cases,
     stem::cases,
     depthwise::cases,
     pointwise::cases,

@@ -4,6 +4,7 @@ pub mod activation_backward;
 pub mod activation_forward;
 pub mod adadelta;
 pub mod add;
+pub mod augment;
 pub mod batch_norm;
 pub mod batch_norm_dw;
 pub mod batch_norm_dx;

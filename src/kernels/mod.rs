@@ -8,6 +8,7 @@ mod activation_backward;
 mod activation_forward;
 mod adadelta;
 mod add;
+mod augment;
 mod batch_norm;
 mod batch_norm_dw;
 mod batch_norm_dx;
@@ -41,6 +42,7 @@ pub use activation_backward::{ACTIVATION_BACKWARD, ActivationBackward};
 pub use activation_forward::{ACTIVATION_FORWARD, ActivationForward};
 pub use adadelta::{ADADELTA, Adadelta};
 pub use add::{ADD, Add};
+pub use augment::{AUGMENT, Augment, TransformRecord};
 pub use batch_norm::{BATCH_NORM, BatchNorm};
 pub use batch_norm_dw::{BATCH_NORM_DW, BatchNormDw};
 pub use batch_norm_dx::{BATCH_NORM_DX, BatchNormDx};
@@ -74,6 +76,7 @@ use crate::scheduler::{Dispatch, Step, View};
 /// Every kernel of the engine.
 pub const ALL: &[&Kernel] = &[
     &RESIZE_NORMALISE,
+    &AUGMENT,
     &STEM,
     &DEPTHWISE,
     &POINTWISE_SUBGROUP,

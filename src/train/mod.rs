@@ -3,6 +3,7 @@
 //! Every random number is a function of the seed and of what it is for ([`random`]), so a run gives the same bytes each time
 //! on one adapter, and one that was stopped and resumed gives the bytes of an unbroken one.
 
+mod augmentation;
 mod checkpoint;
 mod error;
 mod extract;
@@ -15,6 +16,7 @@ mod predict;
 pub mod random;
 mod session;
 
+pub use augmentation::{Augmentation, AugmentationRanges, DRAWS};
 pub use checkpoint::{BEST, HISTORY, LAST};
 pub use error::TrainError;
 pub use extract::{ExtractError, FeatureSource, extract_features};
