@@ -16,6 +16,7 @@ mod dense_dw;
 mod depthwise;
 mod dropout;
 mod dropout_mask;
+mod elementwise_loss;
 pub mod fused_multiply_add;
 mod global_average_pool;
 mod kmeans_accumulate;
@@ -64,6 +65,7 @@ pub const ALL: &[fn(Context) -> Vec<Case>] = &[
     activation_backward::cases,
     add::cases,
     cosine_proximity::cases,
+    elementwise_loss::cases,
     loss_mean::cases,
     binary_accuracy::cases,
     adadelta::cases,

@@ -16,6 +16,7 @@ pub mod dense_dw;
 pub mod depthwise;
 pub mod dropout;
 pub mod dropout_mask;
+pub mod elementwise_loss;
 #[cfg(test)]
 pub mod finite_difference;
 pub mod fused_multiply_add;

@@ -22,6 +22,7 @@ mod depthwise;
 mod distance_tile;
 mod dropout;
 mod dropout_mask;
+mod elementwise_loss;
 mod fused_multiply_add;
 mod global_average_pool;
 mod kmeans_accumulate;
@@ -55,6 +56,7 @@ pub use dense_dw::{DENSE_DW_REGISTERS, DENSE_DW_SUBGROUP, DenseDw, dense_dw_vari
 pub use depthwise::{DEPTHWISE, Depthwise};
 pub use dropout::{DROPOUT, Dropout};
 pub use dropout_mask::{DROPOUT_MASK, DropoutMask};
+pub use elementwise_loss::{ELEMENTWISE_LOSS, ElementwiseFormula, ElementwiseLoss};
 pub use fused_multiply_add::{FUSED_MULTIPLY_ADD, FusedMultiplyAdd};
 pub use global_average_pool::{GLOBAL_AVERAGE_POOL, GlobalAveragePool};
 pub use kmeans_accumulate::{KMEANS_ACCUMULATE, KmeansAccumulate};
@@ -106,6 +108,7 @@ pub const ALL: &[&Kernel] = &[
     &ACTIVATION_BACKWARD,
     &ADD,
     &COSINE_PROXIMITY,
+    &ELEMENTWISE_LOSS,
     &LOSS_MEAN,
     &BINARY_ACCURACY,
     &ADADELTA,
