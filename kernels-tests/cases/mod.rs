@@ -3,6 +3,7 @@
 mod activation_backward;
 mod activation_forward;
 mod adadelta;
+mod adam;
 mod add;
 mod augment;
 mod batch_norm;
@@ -28,6 +29,7 @@ mod kmeans_reduce;
 mod loss_mean;
 mod pointwise;
 mod resize_normalise;
+mod sgd;
 mod silhouette;
 mod stem;
 pub mod stream;
@@ -69,6 +71,8 @@ pub const ALL: &[fn(Context) -> Vec<Case>] = &[
     loss_mean::cases,
     binary_accuracy::cases,
     adadelta::cases,
+    adam::cases,
+    sgd::cases,
 ];
 
 /// The cases of a kernel by shape: all benchmarks, or all tests and again with their grids folded those that can be.

@@ -3,6 +3,7 @@
 pub mod activation_backward;
 pub mod activation_forward;
 pub mod adadelta;
+pub mod adam;
 pub mod add;
 pub mod augment;
 pub mod batch_norm;
@@ -30,6 +31,7 @@ pub mod kmeans_reduce;
 pub mod loss_mean;
 pub mod pointwise;
 pub mod resize_normalise;
+pub mod sgd;
 pub mod silhouette;
 pub mod stem;
 pub mod stream;

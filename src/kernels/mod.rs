@@ -7,6 +7,7 @@
 mod activation_backward;
 mod activation_forward;
 mod adadelta;
+mod adam;
 mod add;
 mod augment;
 mod batch_norm;
@@ -34,6 +35,7 @@ mod kmeans_reduce;
 mod loss_mean;
 mod pointwise;
 mod resize_normalise;
+mod sgd;
 mod silhouette;
 mod stem;
 mod stream;
@@ -42,6 +44,7 @@ mod transpose;
 pub use activation_backward::{ACTIVATION_BACKWARD, ActivationBackward};
 pub use activation_forward::{ACTIVATION_FORWARD, ActivationForward};
 pub use adadelta::{ADADELTA, Adadelta};
+pub use adam::{ADAM, Adam, AdamForm};
 pub use add::{ADD, Add};
 pub use augment::{AUGMENT, Augment, TransformRecord};
 pub use batch_norm::{BATCH_NORM, BatchNorm};
@@ -68,6 +71,7 @@ pub use kmeans_reduce::{KMEANS_REDUCE, KmeansReduce};
 pub use loss_mean::{LOSS_MEAN, LossMean};
 pub use pointwise::{POINTWISE_REGISTERS, POINTWISE_SUBGROUP, POINTWISE_WORKGROUP, Pointwise, pointwise_variants};
 pub use resize_normalise::{ImageRecord, Interpolation, RESIZE_NORMALISE, ResizeNormalise};
+pub use sgd::{SGD, Sgd};
 pub use silhouette::{Metric, SILHOUETTE, SilhouetteSlice};
 pub use stem::{STEM, Stem};
 pub use stream::{STREAM, Stream};
@@ -112,6 +116,8 @@ pub const ALL: &[&Kernel] = &[
     &LOSS_MEAN,
     &BINARY_ACCURACY,
     &ADADELTA,
+    &ADAM,
+    &SGD,
 ];
 
 /// How a kernel uses a binding.
