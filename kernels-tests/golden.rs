@@ -65,7 +65,7 @@ fn run_group(gpu: &Gpu, folder: &Path) -> Result<Vec<FixtureResult>, GoldenError
         "kernels" => golden_kernels::run(gpu, folder, &manifest),
         "network" => golden_network::run(gpu, folder, &manifest),
         "cluster" => golden_cluster::run(gpu, folder),
-        "losses" | "optimizers" | "training" => golden_train::run(gpu, folder, &manifest),
+        "losses" | "optimizers" | "training" | "era" => golden_train::run(gpu, folder, &manifest),
         "augment" => golden_augment::run(gpu, folder, &manifest),
         "io" => golden_io::run(folder),
         other => {
