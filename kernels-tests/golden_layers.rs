@@ -6,7 +6,7 @@ use std::path::Path;
 use lineament::gpu::Gpu;
 use lineament::kernels::{
     Activation, ActivationBackward, ActivationForward, Add, BatchNorm, BatchNormDw, BatchNormDx, BatchNormStatistics, ColumnSum,
-    DenseDw, Dropout, Pointwise, Transpose, dense_dw_variants, padded_channels, pointwise_variants,
+    DenseDw, Dropout, Pointwise, RowParts, Transpose, dense_dw_variants, padded_channels, pointwise_variants,
 };
 use lineament::scheduler::View;
 use serde_json::Value;
@@ -213,8 +213,15 @@ fn dense(gpu: &Gpu, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
         let (x, y) = (builder.input("x")?, builder.input("y")?);
         let by_logits = by_logits(&mut builder, activation, y)?;
         let (dw, db) = (builder.output_matrix("dw")?, builder.output("db")?);
-        builder.case.plan.push(DenseDw { rows, inputs, outputs }.step("dw", family, gpu.lanes(), x, by_logits, dw));
-        builder.case.plan.push(ColumnSum { rows, channels: outputs }.step("db", by_logits, db));
+        builder.case.plan.push(DenseDw { rows: RowParts::whole(rows), inputs, outputs }.step(
+            "dw",
+            family,
+            gpu.lanes(),
+            x,
+            by_logits,
+            dw,
+        ));
+        builder.case.plan.push(ColumnSum { rows: RowParts::whole(rows), channels: outputs }.step("db", by_logits, db));
         cases.push(builder.case);
     }
     Ok(cases)
@@ -274,7 +281,7 @@ fn batch_norm(fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
     let gradients = [builder.output("dgamma")?, builder.output("dbeta")?];
     let plan = &mut builder.case.plan;
     plan.push(BatchNorm { rows, channels, epsilon }.step("y", x, statistics, [gamma, beta], y));
-    plan.push(BatchNormDw { rows, channels, epsilon }.step("dw", gy, x, statistics, gradients));
+    plan.push(BatchNormDw { rows: RowParts::whole(rows), channels, epsilon }.step("dw", gy, x, statistics, gradients));
     let weights = [gamma, gradients[0], gradients[1]];
     plan.push(BatchNormDx { rows, channels, epsilon, training }.step("dx", gy, x, statistics, weights, dx));
     cases.push(builder.case);

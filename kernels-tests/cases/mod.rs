@@ -29,6 +29,7 @@ mod resize_normalise;
 mod silhouette;
 mod stem;
 pub mod stream;
+mod sum_of_parts;
 mod transpose;
 
 use crate::case::{Case, Context, Purpose};
@@ -57,6 +58,7 @@ pub const ALL: &[fn(Context) -> Vec<Case>] = &[
     dropout::cases,
     transpose::cases,
     column_sum::cases,
+    sum_of_parts::cases,
     dense_dw::cases,
     activation_forward::cases,
     activation_backward::cases,

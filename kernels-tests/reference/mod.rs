@@ -31,6 +31,7 @@ pub mod resize_normalise;
 pub mod silhouette;
 pub mod stem;
 pub mod stream;
+pub mod sum_of_parts;
 pub mod transpose;
 
 /// The same numbers in double precision.

@@ -2,7 +2,7 @@
 
 use super::{
     DENSE_DW_REGISTERS, DENSE_DW_SUBGROUP, DEPTHWISE, Depthwise, Kernel, POINTWISE_REGISTERS, POINTWISE_SUBGROUP,
-    POINTWISE_WORKGROUP, STEM, Variant,
+    POINTWISE_WORKGROUP, RowParts, STEM, Variant,
 };
 
 /// What the choice of a variant depends on.
@@ -44,12 +44,31 @@ impl Target {
     /// tiles on a real GPU so that there are enough workgroups.
     pub fn dense_dw(self, outputs: u32) -> (&'static Kernel, &'static Variant) {
         match (self.software, self.lanes) {
-            (true, Some(_)) => (&DENSE_DW_SUBGROUP, named(&DENSE_DW_SUBGROUP, "4x32")),
+            (true, Some(_)) => {
+                let name = match outputs {
+                    ..=16 => "4x16",
+                    17..=24 => "4x24",
+                    _ => "4x32",
+                };
+                (&DENSE_DW_SUBGROUP, named(&DENSE_DW_SUBGROUP, name))
+            }
             (software, _) => {
                 let name = if software || outputs > 64 { "8x8" } else { "4x4" };
                 (&DENSE_DW_REGISTERS, named(&DENSE_DW_REGISTERS, name))
             }
         }
+    }
+
+    /// Parts of a sum over `rows`, of which each takes `workgroups_a_part`: short enough for `f32`, and so many that there is
+    /// enough work for every thread of the adapter.
+    pub fn row_parts(self, rows: u32, workgroups_a_part: u32) -> RowParts {
+        /// A longer run of additions in `f32` loses more than the bounds of the tests allow.
+        const LONGEST: u32 = 4096;
+        /// With fewer rows, writing and adding up the parts costs more than the sum.
+        const SHORTEST: u32 = 128;
+        let workgroups: u32 = if self.software { 32 } else { 1024 };
+        let wanted = workgroups.div_ceil(workgroups_a_part.max(1));
+        RowParts { rows, rows_a_part: rows.div_ceil(wanted).clamp(SHORTEST, LONGEST) }
     }
 
     /// Tile of a depthwise convolution: large where a thread's registers live in a cache, small on a real GPU.

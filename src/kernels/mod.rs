@@ -35,6 +35,7 @@ mod resize_normalise;
 mod silhouette;
 mod stem;
 mod stream;
+mod sum_of_parts;
 mod transpose;
 
 pub use activation_backward::{ACTIVATION_BACKWARD, ActivationBackward};
@@ -67,6 +68,7 @@ pub use resize_normalise::{ImageRecord, Interpolation, RESIZE_NORMALISE, ResizeN
 pub use silhouette::{Metric, SILHOUETTE, SilhouetteSlice};
 pub use stem::{STEM, Stem};
 pub use stream::{STREAM, Stream};
+pub use sum_of_parts::{RowParts, SUM_OF_PARTS, SumOfParts};
 pub use transpose::{TRANSPOSE, Transpose};
 
 use crate::scheduler::{Dispatch, Step, View};
@@ -97,6 +99,7 @@ pub const ALL: &[&Kernel] = &[
     &DROPOUT,
     &TRANSPOSE,
     &COLUMN_SUM,
+    &SUM_OF_PARTS,
     &DENSE_DW_SUBGROUP,
     &DENSE_DW_REGISTERS,
     &ACTIVATION_FORWARD,
