@@ -13,10 +13,13 @@ mod column_sum;
 mod cosine_proximity;
 mod dense_dw;
 mod depthwise;
+mod depthwise_dw;
+mod depthwise_dx;
 mod dropout;
 mod dropout_mask;
 pub mod fused_multiply_add;
 mod global_average_pool;
+mod global_average_pool_dx;
 mod kmeans_accumulate;
 mod kmeans_assign;
 mod kmeans_candidates;
@@ -28,6 +31,8 @@ mod pointwise;
 mod resize_normalise;
 mod silhouette;
 mod stem;
+mod stem_dw;
+mod stem_dx;
 pub mod stream;
 mod sum_of_parts;
 mod transpose;
@@ -41,6 +46,11 @@ pub const ALL: &[fn(Context) -> Vec<Case>] = &[
     depthwise::cases,
     pointwise::cases,
     global_average_pool::cases,
+    stem_dw::cases,
+    stem_dx::cases,
+    depthwise_dw::cases,
+    depthwise_dx::cases,
+    global_average_pool_dx::cases,
     kmeans_potential::cases,
     kmeans_candidates::cases,
     kmeans_assign::cases,

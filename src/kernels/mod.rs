@@ -18,11 +18,14 @@ mod column_sum;
 mod cosine_proximity;
 mod dense_dw;
 mod depthwise;
+mod depthwise_dw;
+mod depthwise_dx;
 mod distance_tile;
 mod dropout;
 mod dropout_mask;
 mod fused_multiply_add;
 mod global_average_pool;
+mod global_average_pool_dx;
 mod kmeans_accumulate;
 mod kmeans_assign;
 mod kmeans_candidates;
@@ -34,6 +37,8 @@ mod pointwise;
 mod resize_normalise;
 mod silhouette;
 mod stem;
+mod stem_dw;
+mod stem_dx;
 mod stream;
 mod sum_of_parts;
 mod transpose;
@@ -52,10 +57,13 @@ pub use column_sum::{COLUMN_SUM, ColumnSum};
 pub use cosine_proximity::{COSINE_PROXIMITY, CosineProximity};
 pub use dense_dw::{DENSE_DW_REGISTERS, DENSE_DW_SUBGROUP, DenseDw, dense_dw_variants};
 pub use depthwise::{DEPTHWISE, Depthwise};
+pub use depthwise_dw::{DEPTHWISE_DW, DepthwiseDw};
+pub use depthwise_dx::{DEPTHWISE_DX, DepthwiseDx};
 pub use dropout::{DROPOUT, Dropout};
 pub use dropout_mask::{DROPOUT_MASK, DropoutMask};
 pub use fused_multiply_add::{FUSED_MULTIPLY_ADD, FusedMultiplyAdd};
 pub use global_average_pool::{GLOBAL_AVERAGE_POOL, GlobalAveragePool};
+pub use global_average_pool_dx::{GLOBAL_AVERAGE_POOL_DX, GlobalAveragePoolDx};
 pub use kmeans_accumulate::{KMEANS_ACCUMULATE, KmeansAccumulate};
 pub use kmeans_assign::{KMEANS_ASSIGN, KmeansAssign, KmeansShape, Ties};
 pub use kmeans_candidates::{KMEANS_CANDIDATES, KmeansCandidates};
@@ -67,6 +75,8 @@ pub use pointwise::{POINTWISE_REGISTERS, POINTWISE_SUBGROUP, POINTWISE_WORKGROUP
 pub use resize_normalise::{ImageRecord, Interpolation, RESIZE_NORMALISE, ResizeNormalise};
 pub use silhouette::{Metric, SILHOUETTE, SilhouetteSlice};
 pub use stem::{STEM, Stem};
+pub use stem_dw::{STEM_DW, StemDw};
+pub use stem_dx::{STEM_DX, StemDx};
 pub use stream::{STREAM, Stream};
 pub use sum_of_parts::{RowParts, SUM_OF_PARTS, SumOfParts};
 pub use transpose::{TRANSPOSE, Transpose};
@@ -82,6 +92,11 @@ pub const ALL: &[&Kernel] = &[
     &POINTWISE_REGISTERS,
     &POINTWISE_WORKGROUP,
     &GLOBAL_AVERAGE_POOL,
+    &STEM_DW,
+    &STEM_DX,
+    &DEPTHWISE_DW,
+    &DEPTHWISE_DX,
+    &GLOBAL_AVERAGE_POOL_DX,
     &KMEANS_POTENTIAL,
     &KMEANS_CANDIDATES,
     &KMEANS_ASSIGN,
