@@ -5,6 +5,7 @@ mod activation_forward;
 mod adadelta;
 mod add;
 mod batch_norm;
+mod batch_norm_combine;
 mod batch_norm_dw;
 mod batch_norm_dx;
 mod batch_norm_statistics;
@@ -61,6 +62,7 @@ pub const ALL: &[fn(Context) -> Vec<Case>] = &[
     fused_multiply_add::cases,
     stream::cases,
     batch_norm_statistics::cases,
+    batch_norm_combine::cases,
     batch_norm::cases,
     batch_norm_dw::cases,
     batch_norm_dx::cases,

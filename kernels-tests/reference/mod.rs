@@ -5,6 +5,7 @@ pub mod activation_forward;
 pub mod adadelta;
 pub mod add;
 pub mod batch_norm;
+pub mod batch_norm_combine;
 pub mod batch_norm_dw;
 pub mod batch_norm_dx;
 pub mod batch_norm_statistics;

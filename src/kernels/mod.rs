@@ -9,6 +9,7 @@ mod activation_forward;
 mod adadelta;
 mod add;
 mod batch_norm;
+mod batch_norm_combine;
 mod batch_norm_dw;
 mod batch_norm_dx;
 mod batch_norm_statistics;
@@ -48,6 +49,7 @@ pub use activation_forward::{ACTIVATION_FORWARD, ActivationForward};
 pub use adadelta::{ADADELTA, Adadelta};
 pub use add::{ADD, Add};
 pub use batch_norm::{BATCH_NORM, BatchNorm};
+pub use batch_norm_combine::{BATCH_NORM_COMBINE, BatchNormCombine};
 pub use batch_norm_dw::{BATCH_NORM_DW, BatchNormDw};
 pub use batch_norm_dx::{BATCH_NORM_DX, BatchNormDx};
 pub use batch_norm_statistics::{BATCH_NORM_STATISTICS, BatchNormStatistics};
@@ -107,6 +109,7 @@ pub const ALL: &[&Kernel] = &[
     &FUSED_MULTIPLY_ADD,
     &STREAM,
     &BATCH_NORM_STATISTICS,
+    &BATCH_NORM_COMBINE,
     &BATCH_NORM,
     &BATCH_NORM_DW,
     &BATCH_NORM_DX,

@@ -1,8 +1,9 @@
 //! The plans of head training: one step of it, and evaluation, for a batch of a given size.
 
 use crate::kernels::{
-    Activation, ActivationBackward, Adadelta, BatchNorm, BatchNormDw, BatchNormDx, BatchNormStatistics, BinaryAccuracy,
-    ColumnSum, CosineProximity, DenseDw, Dropout, DropoutMask, LossMean, Pointwise, RowParts, Target, Transpose, padded_channels,
+    Activation, ActivationBackward, Adadelta, BatchNorm, BatchNormCombine, BatchNormDw, BatchNormDx, BatchNormStatistics,
+    BinaryAccuracy, ColumnSum, CosineProximity, DenseDw, Dropout, DropoutMask, LossMean, Pointwise, RowParts, Target, Transpose,
+    padded_channels,
 };
 use crate::model::{HEAD_EPSILON, Head};
 use crate::scheduler::{Plan, View};
@@ -266,9 +267,14 @@ impl Builder {
 
         let activated = self.hidden_layer();
         let statistics = ["batch mean", "batch variance"].map(|label| self.values(label, u64::from(hidden)));
+        // A batch is a single part.
+        let of_parts = ["part mean", "part variance"].map(|label| self.values(label, u64::from(hidden)));
+        let parts = RowParts::whole(rows);
+        let shape = BatchNormStatistics { rows: parts, channels: hidden };
+        self.head.plan.push(shape.step("batch statistics", activated, of_parts));
         // For rows of features Keras keeps the biased variance.
-        let shape = BatchNormStatistics { rows, channels: hidden, momentum: settings.momentum, correction: 1.0 };
-        self.head.plan.push(shape.step("batch statistics", activated, statistics, [running_mean, running_variance]));
+        let shape = BatchNormCombine { rows: parts, channels: hidden, momentum: settings.momentum, correction: 1.0 };
+        self.head.plan.push(shape.step("running statistics", of_parts, statistics, [running_mean, running_variance]));
         let normalised = self.normalise(activated, statistics);
         let mask = self.mask(settings, masks);
         let dropout = Dropout { rows, channels: hidden, rate: settings.dropout };
