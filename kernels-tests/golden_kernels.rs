@@ -7,15 +7,14 @@ use lineament::kernels::{
     Activation, DEPTHWISE, Depthwise, GLOBAL_AVERAGE_POOL, GlobalAveragePool, Padding, Pointwise, STEM, Stem, padded_channels,
     pointwise_variants,
 };
+use lineament::scheduler::View;
 use serde_json::Value;
 
 use crate::case::{Bounds, Case, Purpose};
-use crate::compare::Comparison;
-use crate::fixture::{FixtureResult, Verdict};
+use crate::fixture::FixtureResult;
 use crate::golden::{failed, skipped};
 use crate::golden_data::{Array, Arrays, GoldenError, Manifest};
-use crate::run_case::run_case;
-use crate::{golden_block, golden_layers};
+use crate::{golden_block, golden_block_training, golden_gradients, golden_layers};
 
 /// What a forward kernel may differ by from double precision.
 pub const FORWARD_NMSE: f64 = 1e-10;
@@ -36,8 +35,10 @@ fn run_fixture(gpu: &Gpu, folder: &Path, file: &str, entry: &Value) -> Vec<Fixtu
     };
     let fixture = Arrays::read(&folder.join(file), entry).map(|arrays| Fixture { file, entry, arrays });
     let results = fixture.and_then(|fixture| {
-        let mut results = vec![compare(gpu, file, &build(gpu, &fixture)?)?];
-        results.extend(fixture.arrays.gradients().map(|name| skipped(file, name, "backward: not built yet")));
+        let mut results = golden_layers::compare(gpu, file, &build(gpu, &fixture)?)?;
+        let compared: Vec<String> = results.iter().map(|result| result.tensor.clone()).collect();
+        let missing = fixture.arrays.gradients().filter(|name| !compared.iter().any(|tensor| tensor == name));
+        results.extend(missing.map(|name| skipped(file, name, "no case computes it")));
         Ok(results)
     });
     results.unwrap_or_else(|error| vec![failed(file, "y", &error)])
@@ -57,12 +58,22 @@ type Build = fn(&Gpu, &Fixture) -> Result<Vec<Case>, GoldenError>;
 
 /// By the start of the file's name and another part of it: the cases that compute its `y`, one for each variant.
 const KINDS: &[(&str, &str, Build)] = &[
-    ("conv3x3_", "", stem),
-    ("depthwise3x3_", "", depthwise),
-    ("pointwise_", "", pointwise),
-    ("global_average_pool_", "", global_average_pool),
-    ("block_", "_inference", golden_block::inference),
+    ("conv3x3_", "", |gpu, fixture| both(stem(gpu, fixture), golden_gradients::stem(fixture))),
+    ("depthwise3x3_", "", |gpu, fixture| both(depthwise(gpu, fixture), golden_gradients::depthwise(fixture))),
+    ("pointwise_", "", |gpu, fixture| both(pointwise(gpu, fixture), golden_gradients::pointwise(gpu, fixture))),
+    ("global_average_pool_", "", |gpu, fixture| {
+        both(global_average_pool(gpu, fixture), golden_gradients::global_average_pool(fixture))
+    }),
+    ("block_", "_inference", |gpu, fixture| {
+        both(golden_block::inference(gpu, fixture), golden_block_training::block(gpu, fixture))
+    }),
+    ("block_", "_training", golden_block_training::block),
 ];
+
+/// The cases of the forward pass, then those of the backward pass.
+fn both(forward: Result<Vec<Case>, GoldenError>, backward: Result<Vec<Case>, GoldenError>) -> Result<Vec<Case>, GoldenError> {
+    Ok([forward?, backward?].into_iter().flatten().collect())
+}
 
 impl Fixture<'_> {
     /// A whole number among the parameters.
@@ -82,8 +93,14 @@ impl Fixture<'_> {
         Ok((values.into_iter().map(|value| value as f32).collect(), shape))
     }
 
+    /// An output of a case that must hold the gradient `name` in `layout`, its padding channels zero.
+    pub fn gradient(&self, case: &mut Case, name: &'static str, layout: &str) -> Result<View, GoldenError> {
+        let (expected, _) = padded(self.arrays.get(name)?, layout)?;
+        Ok(case.output(name, expected.len(), GRADIENT, Box::new(move || expected.clone())))
+    }
+
     /// The padding convention that pads as the manifest says.
-    fn padding(&self, size: [u32; 2], stride: u32) -> Result<Padding, GoldenError> {
+    pub fn padding(&self, size: [u32; 2], stride: u32) -> Result<Padding, GoldenError> {
         let given = [self.number("padding/top")?, self.number("padding/left")?];
         let pads = |padding: &Padding| size.map(|size| padding.before(size, stride)) == given;
         [Padding::TensorflowSame, Padding::Symmetric].into_iter().find(pads).ok_or_else(|| self.unusable("padding"))
@@ -95,7 +112,7 @@ impl Fixture<'_> {
         kernel: &'static str,
         variant: &'static str,
         layout: &str,
-        push: impl FnOnce(&mut Case, lineament::scheduler::View),
+        push: impl FnOnce(&mut Case, View),
     ) -> Result<Case, GoldenError> {
         let mut case = Case::new(kernel, variant, self.file.to_string(), Purpose::Test);
         let (expected, _) = padded(self.arrays.get("y")?, layout)?;
@@ -107,6 +124,9 @@ impl Fixture<'_> {
 
 /// The padding channels of `y` are compared too: they must be zero, or the next layer would read them.
 pub const FORWARD: Bounds = Bounds { nmse: FORWARD_NMSE, max_abs: f64::INFINITY, integers: false };
+
+/// What a gradient may differ by from double precision.
+pub const GRADIENT: Bounds = Bounds { nmse: 1e-9, max_abs: f64::INFINITY, integers: false };
 
 /// The elements in `layout` with axes C, I and O padded to multiples of four, and the padded shape.
 pub fn padded(array: &Array, layout: &str) -> Result<(Vec<f64>, Vec<u32>), GoldenError> {
@@ -121,32 +141,20 @@ pub fn padded(array: &Array, layout: &str) -> Result<(Vec<f64>, Vec<u32>), Golde
     Ok((array.padded(&lengths), shape))
 }
 
-/// Runs the case of every variant; the worst comes back, and the first that fails.
-fn compare(gpu: &Gpu, file: &str, cases: &[Case]) -> Result<FixtureResult, GoldenError> {
-    let mut worst = Comparison { nmse: 0.0, max_abs: 0.0, fault: None };
-    let mut verdict = Verdict::Passed;
-    for case in cases {
-        for output in run_case(gpu, case)? {
-            let Comparison { nmse, max_abs, fault } = output.comparison;
-            worst = Comparison { nmse: worst.nmse.max(nmse), max_abs: worst.max_abs.max(max_abs), fault: None };
-            if let (Some(fault), Verdict::Passed) = (fault, &verdict) {
-                verdict = Verdict::Failed(format!("{} {}: {fault}", case.kernel, case.variant));
-            }
-        }
-    }
-    let bound = format!("NMSE ≤ {FORWARD_NMSE:e}");
-    let (fixture, tensor) = (file.to_string(), "y".to_string());
-    Ok(FixtureResult { fixture, tensor, nmse: worst.nmse, max_abs: worst.max_abs, bound, verdict })
+/// The layer of a fixture of the dense 3×3 convolution.
+pub fn stem_layer(fixture: &Fixture) -> Result<Stem, GoldenError> {
+    let (_, x) = fixture.input("x", "NHWC")?;
+    let (_, w) = fixture.input("w", "HWIO")?;
+    let (size, stride) = ([x[1], x[2]], fixture.number("stride")?);
+    let padding = fixture.padding(size, stride)?;
+    Ok(Stem { batch: x[0], size, inputs: x[3], outputs: w[3], stride, padding, activation: Activation::None })
 }
 
 fn stem(_: &Gpu, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
-    let (x, x_shape) = fixture.input("x", "NHWC")?;
-    let (w, w_shape) = fixture.input("w", "HWIO")?;
+    let shape = stem_layer(fixture)?;
+    let (x, _) = fixture.input("x", "NHWC")?;
+    let (w, _) = fixture.input("w", "HWIO")?;
     let (bias, _) = fixture.input("b", "C")?;
-    let (size, stride) = ([x_shape[1], x_shape[2]], fixture.number("stride")?);
-    let padding = fixture.padding(size, stride)?;
-    let (inputs, outputs, activation) = (x_shape[3], w_shape[3], Activation::None);
-    let shape = Stem { batch: x_shape[0], size, inputs, outputs, stride, padding, activation };
     let case = |variant: &'static lineament::kernels::Variant| {
         fixture.case(STEM.name, variant.name, "NHWC", |case, y| {
             let views = [case.input("x", &x), case.input("w", &w), case.input("b", &bias)];
@@ -156,13 +164,19 @@ fn stem(_: &Gpu, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
     STEM.variants.iter().map(case).collect()
 }
 
+/// The layer of a fixture of the depthwise convolution.
+pub fn depthwise_layer(fixture: &Fixture) -> Result<Depthwise, GoldenError> {
+    let (_, x) = fixture.input("x", "NHWC")?;
+    let (size, stride) = ([x[1], x[2]], fixture.number("stride")?);
+    let padding = fixture.padding(size, stride)?;
+    Ok(Depthwise { batch: x[0], size, channels: x[3], stride, padding, activation: Activation::None })
+}
+
 fn depthwise(_: &Gpu, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
-    let (x, x_shape) = fixture.input("x", "NHWC")?;
+    let shape = depthwise_layer(fixture)?;
+    let (x, _) = fixture.input("x", "NHWC")?;
     let (w, _) = fixture.input("w", "HW1C")?;
     let (bias, _) = fixture.input("b", "C")?;
-    let (size, stride) = ([x_shape[1], x_shape[2]], fixture.number("stride")?);
-    let padding = fixture.padding(size, stride)?;
-    let shape = Depthwise { batch: x_shape[0], size, channels: x_shape[3], stride, padding, activation: Activation::None };
     let case = |variant: &'static lineament::kernels::Variant| {
         fixture.case(DEPTHWISE.name, variant.name, "NHWC", |case, y| {
             let views = [case.input("x", &x), case.input("w", &w), case.input("b", &bias)];
@@ -176,8 +190,8 @@ fn pointwise(gpu: &Gpu, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
     let (x, x_shape) = fixture.input("x", "NHWC")?;
     let (w, w_shape) = fixture.input("w", "HWIO")?;
     let (bias, _) = fixture.input("b", "C")?;
-    let rows = x_shape[..3].iter().product();
-    let shape = Pointwise { rows, inputs: x_shape[3], outputs: w_shape[3], activation: Activation::None };
+    let shape =
+        Pointwise { rows: x_shape[..3].iter().product(), inputs: x_shape[3], outputs: w_shape[3], activation: Activation::None };
     let families = pointwise_variants().filter(|(_, variant)| !variant.subgroup || gpu.lanes().is_some());
     let case = |family: (&'static lineament::kernels::Kernel, &'static lineament::kernels::Variant)| {
         fixture.case(family.0.name, family.1.name, "NHWC", |case, y| {

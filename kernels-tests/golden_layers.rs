@@ -5,8 +5,9 @@ use std::path::Path;
 
 use lineament::gpu::Gpu;
 use lineament::kernels::{
-    Activation, ActivationBackward, ActivationForward, Add, BatchNorm, BatchNormDw, BatchNormDx, BatchNormStatistics, ColumnSum,
-    DenseDw, Dropout, Pointwise, Transpose, dense_dw_variants, padded_channels, pointwise_variants,
+    Activation, ActivationBackward, ActivationForward, Add, BatchNorm, BatchNormCombine, BatchNormDw, BatchNormDx,
+    BatchNormStatistics, ColumnSum, DenseDw, Dropout, Pointwise, RowParts, Transpose, dense_dw_variants, padded_channels,
+    pointwise_variants,
 };
 use lineament::scheduler::View;
 use serde_json::Value;
@@ -43,7 +44,7 @@ const KINDS: &[(&str, Build)] = &[
 ];
 
 /// Runs all cases; a tensor that several compute is as good as the worst of them.
-fn compare(gpu: &Gpu, file: &str, cases: &[Case]) -> Result<Vec<FixtureResult>, GoldenError> {
+pub fn compare(gpu: &Gpu, file: &str, cases: &[Case]) -> Result<Vec<FixtureResult>, GoldenError> {
     let mut results: BTreeMap<&str, FixtureResult> = BTreeMap::new();
     for case in cases {
         for output in run_case(gpu, case)? {
@@ -145,6 +146,14 @@ impl<'a> Builder<'a> {
         self.case.plan.transient(label, 4 * u64::from(rows) * u64::from(channels))
     }
 
+    /// Statistics of the batch, in parts.
+    fn push_statistics(&mut self, layer: BatchNormCombine, x: View, statistics: [View; 2], running: [View; 2]) {
+        let BatchNormCombine { rows, channels, .. } = layer;
+        let of_parts = ["part means", "part variances"].map(|label| self.transient(label, rows.count(), channels));
+        self.case.plan.push(BatchNormStatistics { rows, channels }.step("part statistics", x, of_parts));
+        self.case.plan.push(layer.step("statistics", of_parts, statistics, running));
+    }
+
     fn number(&self, key: &str) -> Result<f32, GoldenError> {
         let number = self.fixture.entry["params"][key].as_f64();
         number.map(|number| number as f32).ok_or_else(|| self.fixture.unusable(key))
@@ -213,8 +222,15 @@ fn dense(gpu: &Gpu, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
         let (x, y) = (builder.input("x")?, builder.input("y")?);
         let by_logits = by_logits(&mut builder, activation, y)?;
         let (dw, db) = (builder.output_matrix("dw")?, builder.output("db")?);
-        builder.case.plan.push(DenseDw { rows, inputs, outputs }.step("dw", family, gpu.lanes(), x, by_logits, dw));
-        builder.case.plan.push(ColumnSum { rows, channels: outputs }.step("db", by_logits, db));
+        builder.case.plan.push(DenseDw { rows: RowParts::whole(rows), inputs, outputs }.step(
+            "dw",
+            family,
+            gpu.lanes(),
+            x,
+            by_logits,
+            dw,
+        ));
+        builder.case.plan.push(ColumnSum { rows: RowParts::whole(rows), channels: outputs }.step("db", by_logits, db));
         cases.push(builder.case);
     }
     Ok(cases)
@@ -248,6 +264,11 @@ fn dropout(fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
     Ok(vec![builder.case])
 }
 
+/// The rows of a fixture in parts that are shorter than any sensible one, so that several must be added up.
+pub fn parts(rows: u32) -> RowParts {
+    RowParts { rows, rows_a_part: rows.min(7) }
+}
+
 fn batch_norm(fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
     let training = fixture.arrays.get("batch_mean").is_ok();
     let mut builder = Builder::new(fixture, "batch_norm", "default");
@@ -261,8 +282,12 @@ fn batch_norm(fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
         let running =
             [builder.updated("running_mean", "new_mean_keras")?, builder.updated("running_var", "new_var_keras_biased")?];
         let momentum = builder.number("momentum_keras")?;
-        let layer = BatchNormStatistics { rows, channels, momentum, correction: 1.0 };
-        builder.case.plan.push(layer.step("statistics", x, statistics, running));
+        builder.push_statistics(
+            BatchNormCombine { rows: parts(rows), channels, momentum, correction: 1.0 },
+            x,
+            statistics,
+            running,
+        );
         cases.extend(running_statistics(fixture, rows, channels)?);
         statistics
     } else {
@@ -274,7 +299,7 @@ fn batch_norm(fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
     let gradients = [builder.output("dgamma")?, builder.output("dbeta")?];
     let plan = &mut builder.case.plan;
     plan.push(BatchNorm { rows, channels, epsilon }.step("y", x, statistics, [gamma, beta], y));
-    plan.push(BatchNormDw { rows, channels, epsilon }.step("dw", gy, x, statistics, gradients));
+    plan.push(BatchNormDw { rows: RowParts::whole(rows), channels, epsilon }.step("dw", gy, x, statistics, gradients));
     let weights = [gamma, gradients[0], gradients[1]];
     plan.push(BatchNormDx { rows, channels, epsilon, training }.step("dx", gy, x, statistics, weights, dx));
     cases.push(builder.case);
@@ -314,8 +339,7 @@ fn running_statistics(fixture: &Fixture, rows: u32, channels: u32) -> Result<Vec
         let statistics = [builder.output("batch_mean")?, builder.output("batch_var_biased")?];
         let running = [builder.updated("running_mean", mean)?, builder.updated("running_var", variance)?];
         let correction = rows as f32 / (rows - 1) as f32;
-        let layer = BatchNormStatistics { rows, channels, momentum, correction };
-        builder.case.plan.push(layer.step("statistics", x, statistics, running));
+        builder.push_statistics(BatchNormCombine { rows: parts(rows), channels, momentum, correction }, x, statistics, running);
         cases.push(builder.case);
     }
     Ok(cases)

@@ -1,17 +1,34 @@
 //! Gradient of a dense layer by its weights, both families.
 
-use lineament::kernels::{DenseDw, Kernel, Variant, dense_dw_variants};
+use lineament::kernels::{DenseDw, Kernel, RowParts, Variant, dense_dw_variants};
 
 use super::by_shape;
 use crate::case::{Bounds, Case, Context, Purpose};
 use crate::random::values;
 use crate::reference::{dense_dw::dense_dw, widen};
 
-/// (rows, inputs, outputs): one, primes, tile ± 1.
-const TESTS: &[(u32, u32, u32)] =
-    &[(1, 4, 4), (7, 12, 20), (31, 36, 28), (64, 68, 132), (63, 60, 124), (129, 4, 36), (1, 1028, 4)];
-/// The two layers of the head, batch 64.
-const BENCHMARKS: &[(u32, u32, u32)] = &[(64, 1280, 1536), (64, 1536, 40)];
+/// (rows, rows a part, inputs, outputs): one, primes, tile ± 1, several parts and a last one that is not full.
+const TESTS: &[(u32, u32, u32, u32)] = &[
+    (1, 1, 4, 4),
+    (7, 7, 12, 20),
+    (31, 31, 36, 28),
+    (64, 64, 68, 132),
+    (63, 63, 60, 124),
+    (129, 129, 4, 36),
+    (1, 1, 1028, 4),
+    (37, 9, 36, 28),
+    (64, 16, 68, 132),
+];
+/// The two layers of the head, batch 64, and pointwise convolutions at 224 × 224, batch 8.
+const BENCHMARKS: &[(u32, u32, u32, u32)] = &[
+    (64, 64, 1280, 1536),
+    (64, 64, 1536, 40),
+    (8 * 112 * 112, 4096, 16, 96),
+    (8 * 56 * 56, 4096, 96, 24),
+    (8 * 14 * 14, 784, 64, 384),
+    (8 * 14 * 14, 784, 384, 64),
+    (8 * 7 * 7, 392, 320, 1280),
+];
 
 pub fn cases(context: Context) -> Vec<Case> {
     let families = dense_dw_variants().filter(|(_, variant)| !variant.subgroup || context.lanes.is_some());
@@ -20,17 +37,24 @@ pub fn cases(context: Context) -> Vec<Case> {
 }
 
 fn case(
-    (rows, inputs, outputs): (u32, u32, u32),
+    (rows, rows_a_part, inputs, outputs): (u32, u32, u32, u32),
     family: (&'static Kernel, &'static Variant),
     purpose: Purpose,
     context: Context,
 ) -> Case {
-    let mut case = Case::new(family.0.name, family.1.name, format!("{rows}x{inputs} · {rows}x{outputs}"), purpose);
+    let mut case =
+        Case::new(family.0.name, family.1.name, format!("{rows}x{inputs} · {rows}x{outputs} by {rows_a_part}"), purpose);
     let [m, k, n] = [rows, inputs, outputs].map(|size| size as usize);
     let (x, gy) = (values(17, 0, m * k), values(17, 1, m * n));
     let views = (case.input("x", &x), case.input("gy", &gy));
-    let expected = move || dense_dw([m, k, n], &widen(&x), &widen(&gy));
-    let dw = case.output("dw", k * n, Bounds::float(1e-12, 4e-5), Box::new(expected));
+    let rows = RowParts { rows, rows_a_part };
+    let part = rows_a_part as usize;
+    let expected = move || {
+        let (x, gy) = (widen(&x), widen(&gy));
+        let parts = x.chunks(part * k).zip(gy.chunks(part * n));
+        parts.flat_map(|(x, gy)| dense_dw([x.len() / k, k, n], x, gy)).collect()
+    };
+    let dw = case.output("dw", rows.count() as usize * k * n, Bounds::float(1e-12, 4e-5), Box::new(expected));
     case.plan.push(DenseDw { rows, inputs, outputs }.step("dw", family, context.lanes, views.0, views.1, dw));
     case
 }

@@ -7,6 +7,7 @@ mod adam;
 mod add;
 mod augment;
 mod batch_norm;
+mod batch_norm_combine;
 mod batch_norm_dw;
 mod batch_norm_dx;
 mod batch_norm_statistics;
@@ -15,11 +16,14 @@ mod column_sum;
 mod cosine_proximity;
 mod dense_dw;
 mod depthwise;
+mod depthwise_dw;
+mod depthwise_dx;
 mod dropout;
 mod dropout_mask;
 mod elementwise_loss;
 pub mod fused_multiply_add;
 mod global_average_pool;
+mod global_average_pool_dx;
 mod kmeans_accumulate;
 mod kmeans_assign;
 mod kmeans_candidates;
@@ -32,7 +36,10 @@ mod resize_normalise;
 mod sgd;
 mod silhouette;
 mod stem;
+mod stem_dw;
+mod stem_dx;
 pub mod stream;
+mod sum_of_parts;
 mod transpose;
 
 use crate::case::{Case, Context, Purpose};
@@ -45,6 +52,11 @@ pub const ALL: &[fn(Context) -> Vec<Case>] = &[
     depthwise::cases,
     pointwise::cases,
     global_average_pool::cases,
+    stem_dw::cases,
+    stem_dx::cases,
+    depthwise_dw::cases,
+    depthwise_dx::cases,
+    global_average_pool_dx::cases,
     kmeans_potential::cases,
     kmeans_candidates::cases,
     kmeans_assign::cases,
@@ -55,6 +67,7 @@ pub const ALL: &[fn(Context) -> Vec<Case>] = &[
     fused_multiply_add::cases,
     stream::cases,
     batch_norm_statistics::cases,
+    batch_norm_combine::cases,
     batch_norm::cases,
     batch_norm_dw::cases,
     batch_norm_dx::cases,
@@ -62,6 +75,7 @@ pub const ALL: &[fn(Context) -> Vec<Case>] = &[
     dropout::cases,
     transpose::cases,
     column_sum::cases,
+    sum_of_parts::cases,
     dense_dw::cases,
     activation_forward::cases,
     activation_backward::cases,

@@ -1,5 +1,7 @@
 //! mean\[c\] = Σ_m x\[m, c\] / rows,  variance\[c\] = Σ_m (x\[m, c\] − mean\[c\])² / rows
 
+use lineament::kernels::RowParts;
+
 /// Mean and biased variance of every column of x \[rows, channels\].
 pub fn batch_norm_statistics(channels: usize, x: &[f64]) -> (Vec<f64>, Vec<f64>) {
     let rows = x.len() / channels;
@@ -10,7 +12,9 @@ pub fn batch_norm_statistics(channels: usize, x: &[f64]) -> (Vec<f64>, Vec<f64>)
     (mean, variance)
 }
 
-/// momentum · running + (1 − momentum) · correction · batch
-pub fn running(momentum: f64, correction: f64, running: &[f64], batch: &[f64]) -> Vec<f64> {
-    running.iter().zip(batch).map(|(running, batch)| momentum * running + (1.0 - momentum) * correction * batch).collect()
+/// Means and variances \[parts, channels\] of parts of the rows.
+pub fn statistics_of_parts(rows: RowParts, channels: usize, x: &[f64]) -> [Vec<f64>; 2] {
+    let parts = x.chunks(rows.rows_a_part as usize * channels).map(|part| batch_norm_statistics(channels, part));
+    let (means, variances): (Vec<_>, Vec<_>) = parts.unzip();
+    [means.concat(), variances.concat()]
 }

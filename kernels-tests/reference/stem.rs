@@ -5,7 +5,7 @@ use lineament::kernels::Stem;
 use super::pointwise::activate;
 
 /// Dense 3×3 convolution; x is zero outside the image.
-pub fn stem(shape: Stem, [x, w, bias]: [&[f32]; 3]) -> Vec<f64> {
+pub fn stem<T: Copy + Into<f64>>(shape: Stem, [x, w, bias]: [&[T]; 3]) -> Vec<f64> {
     let [height, width] = shape.size.map(|size| size as usize);
     let [out_height, out_width] = shape.out_size().map(|size| size as usize);
     let [top, left] = shape.size.map(|size| shape.padding.before(size, shape.stride) as usize);
@@ -15,13 +15,13 @@ pub fn stem(shape: Stem, [x, w, bias]: [&[f32]; 3]) -> Vec<f64> {
         for i in 0..out_height {
             for j in 0..out_width {
                 for n in 0..outputs {
-                    let mut sum = f64::from(bias[n]);
+                    let mut sum: f64 = bias[n].into();
                     for (u, v) in (0..9).map(|tap| (tap / 3, tap % 3)) {
                         let (row, column) = ((i * stride + u).wrapping_sub(top), (j * stride + v).wrapping_sub(left));
                         if row < height && column < width {
                             for c in 0..inputs {
-                                let x = x[((b * height + row) * width + column) * inputs + c];
-                                sum += f64::from(x) * f64::from(w[((u * 3 + v) * inputs + c) * outputs + n]);
+                                let x: f64 = x[((b * height + row) * width + column) * inputs + c].into();
+                                sum += x * w[((u * 3 + v) * inputs + c) * outputs + n].into();
                             }
                         }
                     }

@@ -1,10 +1,10 @@
 // Sums of columns, the gradient of a bias:  y[c] = Σ_m x[m, c]
 //
 // x  [rows, channels]
-// y  [channels]
+// y  [parts, channels]   part p sums rows p · rows_a_part up to (p + 1) · rows_a_part; sum_of_parts adds them up
 // channels is a multiple of four; both arrays are read as vec4.
 //
-// One workgroup takes four column quads, sixteen threads a quad; a thread adds up every sixteenth row in runs of 64.
+// One workgroup takes four column quads of a part, sixteen threads a quad; a thread adds up every sixteenth row in runs of 64.
 // Cost: one addition and one load an element.
 #import dispatch
 #import tree_sum
@@ -12,6 +12,7 @@
 struct Params {
     rows: u32,
     channels: u32,
+    rows_a_part: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -25,14 +26,19 @@ fn main(
     @builtin(local_invocation_index) thread: u32,
 ) {
     let quads = params.channels / 4u;
-    let first = linear_workgroup(workgroup, grid) * 4u;
-    if (first >= quads) {
+    let groups = (quads + 3u) / 4u;
+    let index = linear_workgroup(workgroup, grid);
+    let first = (index % groups) * 4u;
+    let part = index / groups;
+    let first_row = part * params.rows_a_part;
+    let end_row = min(first_row + params.rows_a_part, params.rows);
+    if (first_row >= params.rows) {
         return;
     }
     let quad = min(first + thread % 4u, quads - 1u);
     var sum = vec4<f32>();
-    for (var start = thread / 4u; start < params.rows; start += 1024u) {
-        let end = min(start + 1024u, params.rows);
+    for (var start = first_row + thread / 4u; start < end_row; start += 1024u) {
+        let end = min(start + 1024u, end_row);
         var run = vec4<f32>();
         for (var row = start; row < end; row += 16u) {
             run += x[row * quads + quad];
@@ -41,6 +47,6 @@ fn main(
     }
     let total = tree_sum(thread, 4u, sum);
     if (thread < 4u && first + thread < quads) {
-        y[quad] = total;
+        y[part * quads + quad] = total;
     }
 }

@@ -2,11 +2,11 @@
 //
 // x   [rows, inputs]      the layer's input
 // gy  [rows, outputs]     gradient of the loss by its output, before the activation
-// dw  [inputs, outputs]
-// inputs and outputs are multiples of four; every array is read as vec4. One run of additions goes over all rows: meant for
-// a batch, up to some thousands of rows.
+// dw  [parts, inputs, outputs]   part p sums rows p · rows_a_part up to (p + 1) · rows_a_part
+// inputs and outputs are multiples of four; every array is read as vec4. The rows are summed in parts, so that no run of
+// additions grows long; sum_of_parts adds them up. A batch of some hundreds is a single part, and dw the result itself.
 //
-// One workgroup of 8 × 8 threads computes $(8 * ROWS) inputs × $(8 * COLUMNS) outputs; a thread keeps $ROWS × $COLUMNS sums in
+// One workgroup of 8 × 8 threads computes $(8 * ROWS) inputs × $(8 * COLUMNS) outputs of a part; a thread keeps $ROWS × $COLUMNS sums in
 // registers. Neighbouring threads read neighbouring column quads of gy and dw.
 // Cost: 2 · rows · inputs · outputs flops; a thread loads $(ROWS / 4 + COLUMNS / 4) vectors for $(ROWS * COLUMNS) multiply-adds.
 #import dispatch
@@ -15,6 +15,7 @@ struct Params {
     rows: u32,
     inputs: u32,
     outputs: u32,
+    rows_a_part: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -31,11 +32,16 @@ fn main(
     let input_quads = params.inputs / 4u;
     let output_quads = params.outputs / 4u;
     let column_tiles = (output_quads + $(2 * COLUMNS - 1)u) / $(2 * COLUMNS)u;
-    let tile = linear_workgroup(workgroup, grid);
+    let input_tiles = (input_quads + $(2 * ROWS - 1)u) / $(2 * ROWS)u;
+    let index = linear_workgroup(workgroup, grid);
+    let tile = index % (input_tiles * column_tiles);
+    let part = index / (input_tiles * column_tiles);
+    let first_row = part * params.rows_a_part;
+    let end_row = min(first_row + params.rows_a_part, params.rows);
     // Quads of a thread lie eight apart, so that a row of threads touches consecutive memory.
     let first_quad = (tile % column_tiles) * $(2 * COLUMNS)u + thread % 8u;
     let first_input_quad = (tile / column_tiles) * $(2 * ROWS)u + thread / 8u;
-    if (first_input_quad >= input_quads || first_quad >= output_quads) {
+    if (first_row >= params.rows || first_input_quad >= input_quads || first_quad >= output_quads) {
         return;
     }
 
@@ -51,7 +57,7 @@ fn main(
     #end
     #end
 
-    for (var m = 0u; m < params.rows; m++) {
+    for (var m = first_row; m < end_row; m++) {
         #for i in 0..ROWS / 4
         let value_$i = x[m * input_quads + input_quad_$i];
         #end
@@ -68,7 +74,7 @@ fn main(
         #for c in 0..COLUMNS / 4
         if (first_quad + $(8 * c)u < output_quads) {
             #for k in 0..4
-            dw[(input_quad_$i * 4u + $(k)u) * output_quads + quad_$c] = sum_$(4 * i + k)_$c;
+            dw[(part * params.inputs + input_quad_$i * 4u + $(k)u) * output_quads + quad_$c] = sum_$(4 * i + k)_$c;
             #end
         }
         #end

@@ -2,11 +2,11 @@
 //
 // x   [rows, inputs]      the layer's input
 // gy  [rows, outputs]     gradient of the loss by its output, before the activation
-// dw  [inputs, outputs]
-// inputs and outputs are multiples of four; every array is read as vec4. One run of additions goes over all rows: meant for
-// a batch, up to some thousands of rows.
+// dw  [parts, inputs, outputs]   part p sums rows p · rows_a_part up to (p + 1) · rows_a_part
+// inputs and outputs are multiples of four; every array is read as vec4. The rows are summed in parts, so that no run of
+// additions grows long; sum_of_parts adds them up. A batch of some hundreds is a single part, and dw the result itself.
 //
-// One workgroup is one subgroup of $LANES lanes and computes $(LANES * 4) inputs × $COLUMNS outputs: a lane keeps four inputs,
+// One workgroup is one subgroup of $LANES lanes and computes $(LANES * 4) inputs × $COLUMNS outputs of a part: a lane keeps four inputs,
 // the lanes load a row of gy together and broadcast it, so that no element is loaded twice.
 // Cost: 2 · rows · inputs · outputs flops; x is read outputs / $COLUMNS times, gy inputs / $(LANES * 4) times.
 #import dispatch
@@ -15,6 +15,7 @@ struct Params {
     rows: u32,
     inputs: u32,
     outputs: u32,
+    rows_a_part: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -31,10 +32,15 @@ fn main(
     let input_quads = params.inputs / 4u;
     let output_quads = params.outputs / 4u;
     let column_tiles = (output_quads + $(COLUMNS / 4 - 1)u) / $(COLUMNS / 4)u;
-    let tile = linear_workgroup(workgroup, grid);
+    let input_tiles = (input_quads + $(LANES - 1)u) / $(LANES)u;
+    let index = linear_workgroup(workgroup, grid);
+    let tile = index % (input_tiles * column_tiles);
+    let part = index / (input_tiles * column_tiles);
+    let first_row = part * params.rows_a_part;
+    let end_row = min(first_row + params.rows_a_part, params.rows);
     let first_quad = (tile % column_tiles) * $(COLUMNS / 4)u;
     let first_input_quad = (tile / column_tiles) * $(LANES)u;
-    if (first_input_quad >= input_quads) {
+    if (first_row >= params.rows) {
         return;
     }
 
@@ -48,7 +54,7 @@ fn main(
     #end
     #end
 
-    for (var m = 0u; m < params.rows; m++) {
+    for (var m = first_row; m < end_row; m++) {
         let value = x[m * input_quads + input_quad];
         #for q in 0..(COLUMNS / 4 + LANES - 1) / LANES
         let gy_$q = gy[m * output_quads + gy_at_$q];
@@ -65,7 +71,7 @@ fn main(
         #for c in 0..COLUMNS / 4
         if (first_quad + $(c)u < output_quads) {
             #for k in 0..4
-            dw[(input_quad * 4u + $(k)u) * output_quads + first_quad + $(c)u] = sum_$(k)_$c;
+            dw[(part * params.inputs + input_quad * 4u + $(k)u) * output_quads + first_quad + $(c)u] = sum_$(k)_$c;
             #end
         }
         #end

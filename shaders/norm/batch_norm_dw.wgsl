@@ -5,11 +5,11 @@
 // x         [rows, channels]   what was normalised
 // mean      [channels]         the statistics it was normalised with
 // variance  [channels]
-// dgamma    [channels]
-// dbeta     [channels]
+// dgamma    [parts, channels]   part p sums rows p · rows_a_part up to (p + 1) · rows_a_part; sum_of_parts adds them up
+// dbeta     [parts, channels]
 // channels is a multiple of four; every array is read as vec4.
 //
-// One workgroup takes four column quads, sixteen threads a quad; a thread adds up every sixteenth row in runs of 64.
+// One workgroup takes four column quads of a part, sixteen threads a quad; a thread adds up every sixteenth row in runs of 64.
 // Cost: five flops and two loads an element.
 #import dispatch
 #import tree_sum
@@ -18,6 +18,7 @@ struct Params {
     rows: u32,
     channels: u32,
     epsilon: f32,
+    rows_a_part: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -35,8 +36,13 @@ fn main(
     @builtin(local_invocation_index) thread: u32,
 ) {
     let quads = params.channels / 4u;
-    let first = linear_workgroup(workgroup, grid) * 4u;
-    if (first >= quads) {
+    let groups = (quads + 3u) / 4u;
+    let index = linear_workgroup(workgroup, grid);
+    let first = (index % groups) * 4u;
+    let part = index / groups;
+    let first_row = part * params.rows_a_part;
+    let end_row = min(first_row + params.rows_a_part, params.rows);
+    if (first_row >= params.rows) {
         return;
     }
     let quad = min(first + thread % 4u, quads - 1u);
@@ -45,8 +51,8 @@ fn main(
 
     var sum = vec4<f32>();
     var sum_of_products = vec4<f32>();
-    for (var start = lane; start < params.rows; start += 1024u) {
-        let end = min(start + 1024u, params.rows);
+    for (var start = first_row + lane; start < end_row; start += 1024u) {
+        let end = min(start + 1024u, end_row);
         var run = vec4<f32>();
         var run_of_products = vec4<f32>();
         for (var row = start; row < end; row += 16u) {
@@ -60,7 +66,7 @@ fn main(
     let gradient_of_beta = tree_sum(thread, 4u, sum);
     let gradient_of_gamma = tree_sum(thread, 4u, sum_of_products) / sqrt(variance[quad] + params.epsilon);
     if (lane == 0u && first + thread < quads) {
-        dgamma[quad] = gradient_of_gamma;
-        dbeta[quad] = gradient_of_beta;
+        dgamma[part * quads + quad] = gradient_of_gamma;
+        dbeta[part * quads + quad] = gradient_of_beta;
     }
 }

@@ -1,8 +1,8 @@
 //! The shipped choice of variants for each kind of adapter, where no measurement says better.
 
 use super::{
-    DENSE_DW_REGISTERS, DENSE_DW_SUBGROUP, DEPTHWISE, Depthwise, Kernel, POINTWISE_REGISTERS, POINTWISE_SUBGROUP,
-    POINTWISE_WORKGROUP, STEM, Variant,
+    DENSE_DW_REGISTERS, DENSE_DW_SUBGROUP, DEPTHWISE, DEPTHWISE_DX, Depthwise, Kernel, POINTWISE_REGISTERS, POINTWISE_SUBGROUP,
+    POINTWISE_WORKGROUP, RowParts, STEM, Stem, Variant,
 };
 
 /// What the choice of a variant depends on.
@@ -44,7 +44,14 @@ impl Target {
     /// tiles on a real GPU so that there are enough workgroups.
     pub fn dense_dw(self, outputs: u32) -> (&'static Kernel, &'static Variant) {
         match (self.software, self.lanes) {
-            (true, Some(_)) => (&DENSE_DW_SUBGROUP, named(&DENSE_DW_SUBGROUP, "4x32")),
+            (true, Some(_)) => {
+                let name = match outputs {
+                    ..=16 => "4x16",
+                    17..=24 => "4x24",
+                    _ => "4x32",
+                };
+                (&DENSE_DW_SUBGROUP, named(&DENSE_DW_SUBGROUP, name))
+            }
             (software, _) => {
                 let name = if software || outputs > 64 { "8x8" } else { "4x4" };
                 (&DENSE_DW_REGISTERS, named(&DENSE_DW_REGISTERS, name))
@@ -52,11 +59,53 @@ impl Target {
         }
     }
 
+    /// Parts of a sum over `rows`, of which each takes `workgroups_a_part`: short enough for `f32`, and so many that there is
+    /// enough work for every thread of the adapter.
+    pub fn row_parts(self, rows: u32, workgroups_a_part: u32) -> RowParts {
+        /// A longer run of additions in `f32` loses more than the bounds of the tests allow.
+        const LONGEST: u32 = 4096;
+        /// With fewer rows, writing and adding up the parts costs more than the sum.
+        const SHORTEST: u32 = 128;
+        let workgroups: u32 = if self.software { 32 } else { 1024 };
+        let wanted = workgroups.div_ceil(workgroups_a_part.max(1));
+        RowParts { rows, rows_a_part: rows.div_ceil(wanted).clamp(SHORTEST, LONGEST) }
+    }
+
     /// Tile of a depthwise convolution: large where a thread's registers live in a cache, small on a real GPU.
     pub fn depthwise(self, layer: Depthwise) -> &'static Variant {
         // At stride 2 the large tile runs a tenth faster there, but takes four times as long to compile.
         let tile = if self.software && layer.stride == 1 { "4x7" } else { "2x4" };
         named(&DEPTHWISE, &format!("stride {}, {tile}", layer.stride))
+    }
+
+    /// Tile of the gradient of a depthwise convolution by its input, by the same reasons.
+    pub fn depthwise_dx(self, layer: Depthwise) -> &'static Variant {
+        let tile = match (self.software, layer.stride) {
+            (true, 1) => "4x7",
+            (true, _) => "4x8",
+            (false, _) => "2x4",
+        };
+        named(&DEPTHWISE_DX, &format!("stride {}, {tile}", layer.stride))
+    }
+
+    /// Parts of the rows of pixels over which the gradient of a depthwise convolution by its weights is summed.
+    pub fn depthwise_dw(self, layer: Depthwise) -> RowParts {
+        self.pixel_rows(layer.batch, layer.out_size(), layer.channels / 4)
+    }
+
+    /// The same of the first layer, of whose parts each thread takes a row of taps.
+    pub fn stem_dw(self, layer: Stem) -> RowParts {
+        self.pixel_rows(layer.batch, layer.out_size(), 3 * (layer.inputs / 4) * (layer.outputs / 4))
+    }
+
+    /// Parts of batch × height rows of `width` pixels, each taken by `threads`.
+    fn pixel_rows(self, batch: u32, [height, width]: [u32; 2], threads: u32) -> RowParts {
+        /// Pixels in a run of additions.
+        const LONGEST: u32 = 2048;
+        let rows = batch * height;
+        let wanted: u32 = if self.software { 2048 } else { 65_536 };
+        let rows_a_part = rows.div_ceil(wanted.div_ceil(threads.max(1)));
+        RowParts { rows, rows_a_part: rows_a_part.min(LONGEST / width.max(1)).max(1) }
     }
 
     /// Tile of the first layer.

@@ -1,6 +1,6 @@
 //! Sums of columns: the gradient of a bias.
 
-use super::{Cost, Encoding, Kernel, Variant, params, read, read_write};
+use super::{Cost, Encoding, Kernel, RowParts, Variant, params, read, read_write};
 use crate::scheduler::{Step, View};
 
 params! {
@@ -8,10 +8,11 @@ params! {
     struct ColumnSumParams {
         rows: u32,
         channels: u32,
+        rows_a_part: u32,
     }
 }
 
-/// Sixteen threads add up four channels of all rows.
+/// Sixteen threads add up four channels of the rows of a part.
 pub static COLUMN_SUM: Kernel = Kernel {
     name: "column_sum",
     group: "head",
@@ -22,11 +23,11 @@ pub static COLUMN_SUM: Kernel = Kernel {
     overrides: &[],
 };
 
-/// y\[channels\] = Σ over the rows of x\[rows, channels\].
+/// y\[parts, channels\] = Σ over the rows of each part of x\[rows, channels\]; [`SumOfParts`](super::SumOfParts) adds the parts up.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ColumnSum {
     /// Rows.
-    pub rows: u32,
+    pub rows: RowParts,
     /// Channels, a multiple of four.
     pub channels: u32,
 }
@@ -34,16 +35,17 @@ pub struct ColumnSum {
 impl ColumnSum {
     /// The dispatch.
     pub fn step(self, label: &str, x: View, y: View) -> Step {
-        let (rows, channels) = (u64::from(self.rows), u64::from(self.channels));
+        let (rows, channels) = (u64::from(self.rows.rows), u64::from(self.channels));
+        let parts = u64::from(self.rows.count());
         Encoding {
             kernel: &COLUMN_SUM,
             variant: &COLUMN_SUM.variants[0],
             lanes: None,
             overrides: Vec::new(),
-            params: ColumnSumParams { rows: self.rows, channels: self.channels },
+            params: ColumnSumParams { rows: self.rows.rows, channels: self.channels, rows_a_part: self.rows.rows_a_part },
             bindings: &[x, y],
-            workgroups: (channels / 4).div_ceil(4),
-            cost: Cost { flops: rows * channels, bytes: 4 * (rows + 1) * channels },
+            workgroups: parts * (channels / 4).div_ceil(4),
+            cost: Cost { flops: rows * channels, bytes: 4 * (rows + parts) * channels },
         }
         .step(label)
     }

@@ -1,6 +1,6 @@
 //! Gradient of a dense layer by its weights, in two families of kernel.
 
-use super::{Binding, Cost, Encoding, Kernel, Variant, params, read, read_write};
+use super::{Binding, Cost, Encoding, Kernel, RowParts, Variant, params, read, read_write};
 use crate::scheduler::{Step, View};
 
 params! {
@@ -9,6 +9,7 @@ params! {
         rows: u32,
         inputs: u32,
         outputs: u32,
+        rows_a_part: u32,
     }
 }
 
@@ -23,6 +24,7 @@ pub static DENSE_DW_SUBGROUP: Kernel = Kernel {
     bindings: BINDINGS,
     variants: &[
         Variant { name: "4x32", constants: &[("COLUMNS", 32)], subgroup: true },
+        Variant { name: "4x24", constants: &[("COLUMNS", 24)], subgroup: true },
         Variant { name: "4x16", constants: &[("COLUMNS", 16)], subgroup: true },
     ],
     overrides: &[],
@@ -49,11 +51,12 @@ pub fn dense_dw_variants() -> impl Iterator<Item = (&'static Kernel, &'static Va
         .flat_map(|kernel: &'static Kernel| kernel.variants.iter().map(move |variant| (kernel, variant)))
 }
 
-/// dw\[inputs, outputs\] = x\[rows, inputs\]ᵀ · gy\[rows, outputs\].
+/// dw\[parts, inputs, outputs\] = x\[rows, inputs\]ᵀ · gy\[rows, outputs\] over each part of the rows: the gradient of a dense
+/// layer or a pointwise convolution once [`SumOfParts`](super::SumOfParts) has added the parts up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct DenseDw {
-    /// The batch; up to some thousands, since one run of additions goes over all rows.
-    pub rows: u32,
+    /// The batch, or batch × height × width. One run of additions goes over a part, so it should have some thousands at most.
+    pub rows: RowParts,
     /// Input channels, a multiple of four.
     pub inputs: u32,
     /// Output channels, a multiple of four.
@@ -76,16 +79,22 @@ impl DenseDw {
         } else {
             (8 * variant.constant("ROWS"), 8 * variant.constant("COLUMNS"))
         };
-        let (rows, inputs, outputs) = (u64::from(self.rows), u64::from(self.inputs), u64::from(self.outputs));
+        let (rows, inputs, outputs) = (u64::from(self.rows.rows), u64::from(self.inputs), u64::from(self.outputs));
+        let parts = u64::from(self.rows.count());
         Encoding {
             kernel,
             variant,
             lanes,
             overrides: Vec::new(),
-            params: DenseDwParams { rows: self.rows, inputs: self.inputs, outputs: self.outputs },
+            params: DenseDwParams {
+                rows: self.rows.rows,
+                inputs: self.inputs,
+                outputs: self.outputs,
+                rows_a_part: self.rows.rows_a_part,
+            },
             bindings: &[x, gy, dw],
-            workgroups: u64::from(self.inputs.div_ceil(input_tile)) * u64::from(self.outputs.div_ceil(output_tile)),
-            cost: Cost { flops: 2 * rows * inputs * outputs, bytes: 4 * (rows * (inputs + outputs) + inputs * outputs) },
+            workgroups: parts * u64::from(self.inputs.div_ceil(input_tile)) * u64::from(self.outputs.div_ceil(output_tile)),
+            cost: Cost { flops: 2 * rows * inputs * outputs, bytes: 4 * (rows * (inputs + outputs) + parts * inputs * outputs) },
         }
         .step(label)
     }

@@ -11,6 +11,7 @@ mod adam;
 mod add;
 mod augment;
 mod batch_norm;
+mod batch_norm_combine;
 mod batch_norm_dw;
 mod batch_norm_dx;
 mod batch_norm_statistics;
@@ -20,12 +21,15 @@ mod column_sum;
 mod cosine_proximity;
 mod dense_dw;
 mod depthwise;
+mod depthwise_dw;
+mod depthwise_dx;
 mod distance_tile;
 mod dropout;
 mod dropout_mask;
 mod elementwise_loss;
 mod fused_multiply_add;
 mod global_average_pool;
+mod global_average_pool_dx;
 mod kmeans_accumulate;
 mod kmeans_assign;
 mod kmeans_candidates;
@@ -38,7 +42,10 @@ mod resize_normalise;
 mod sgd;
 mod silhouette;
 mod stem;
+mod stem_dw;
+mod stem_dx;
 mod stream;
+mod sum_of_parts;
 mod transpose;
 
 pub use activation_backward::{ACTIVATION_BACKWARD, ActivationBackward};
@@ -48,6 +55,7 @@ pub use adam::{ADAM, Adam, AdamForm};
 pub use add::{ADD, Add};
 pub use augment::{AUGMENT, Augment, TransformRecord};
 pub use batch_norm::{BATCH_NORM, BatchNorm};
+pub use batch_norm_combine::{BATCH_NORM_COMBINE, BatchNormCombine};
 pub use batch_norm_dw::{BATCH_NORM_DW, BatchNormDw};
 pub use batch_norm_dx::{BATCH_NORM_DX, BatchNormDx};
 pub use batch_norm_statistics::{BATCH_NORM_STATISTICS, BatchNormStatistics};
@@ -57,11 +65,14 @@ pub use column_sum::{COLUMN_SUM, ColumnSum};
 pub use cosine_proximity::{COSINE_PROXIMITY, CosineProximity};
 pub use dense_dw::{DENSE_DW_REGISTERS, DENSE_DW_SUBGROUP, DenseDw, dense_dw_variants};
 pub use depthwise::{DEPTHWISE, Depthwise};
+pub use depthwise_dw::{DEPTHWISE_DW, DepthwiseDw};
+pub use depthwise_dx::{DEPTHWISE_DX, DepthwiseDx};
 pub use dropout::{DROPOUT, Dropout};
 pub use dropout_mask::{DROPOUT_MASK, DropoutMask};
 pub use elementwise_loss::{ELEMENTWISE_LOSS, ElementwiseFormula, ElementwiseLoss};
 pub use fused_multiply_add::{FUSED_MULTIPLY_ADD, FusedMultiplyAdd};
 pub use global_average_pool::{GLOBAL_AVERAGE_POOL, GlobalAveragePool};
+pub use global_average_pool_dx::{GLOBAL_AVERAGE_POOL_DX, GlobalAveragePoolDx};
 pub use kmeans_accumulate::{KMEANS_ACCUMULATE, KmeansAccumulate};
 pub use kmeans_assign::{KMEANS_ASSIGN, KmeansAssign, KmeansShape, Ties};
 pub use kmeans_candidates::{KMEANS_CANDIDATES, KmeansCandidates};
@@ -74,7 +85,10 @@ pub use resize_normalise::{ImageRecord, Interpolation, RESIZE_NORMALISE, ResizeN
 pub use sgd::{SGD, Sgd};
 pub use silhouette::{Metric, SILHOUETTE, SilhouetteSlice};
 pub use stem::{STEM, Stem};
+pub use stem_dw::{STEM_DW, StemDw};
+pub use stem_dx::{STEM_DX, StemDx};
 pub use stream::{STREAM, Stream};
+pub use sum_of_parts::{RowParts, SUM_OF_PARTS, SumOfParts};
 pub use transpose::{TRANSPOSE, Transpose};
 
 use crate::scheduler::{Dispatch, Step, View};
@@ -89,6 +103,11 @@ pub const ALL: &[&Kernel] = &[
     &POINTWISE_REGISTERS,
     &POINTWISE_WORKGROUP,
     &GLOBAL_AVERAGE_POOL,
+    &STEM_DW,
+    &STEM_DX,
+    &DEPTHWISE_DW,
+    &DEPTHWISE_DX,
+    &GLOBAL_AVERAGE_POOL_DX,
     &KMEANS_POTENTIAL,
     &KMEANS_CANDIDATES,
     &KMEANS_ASSIGN,
@@ -99,6 +118,7 @@ pub const ALL: &[&Kernel] = &[
     &FUSED_MULTIPLY_ADD,
     &STREAM,
     &BATCH_NORM_STATISTICS,
+    &BATCH_NORM_COMBINE,
     &BATCH_NORM,
     &BATCH_NORM_DW,
     &BATCH_NORM_DX,
@@ -106,6 +126,7 @@ pub const ALL: &[&Kernel] = &[
     &DROPOUT,
     &TRANSPOSE,
     &COLUMN_SUM,
+    &SUM_OF_PARTS,
     &DENSE_DW_SUBGROUP,
     &DENSE_DW_REGISTERS,
     &ACTIVATION_FORWARD,

@@ -1,8 +1,9 @@
 //! The plans of head training: one step of it, and evaluation, for a batch of a given size.
 
 use crate::kernels::{
-    Activation, ActivationBackward, Adadelta, BatchNorm, BatchNormDw, BatchNormDx, BatchNormStatistics, BinaryAccuracy,
-    ColumnSum, CosineProximity, DenseDw, Dropout, DropoutMask, LossMean, Pointwise, Target, Transpose, padded_channels,
+    Activation, ActivationBackward, Adadelta, BatchNorm, BatchNormCombine, BatchNormDw, BatchNormDx, BatchNormStatistics,
+    BinaryAccuracy, ColumnSum, CosineProximity, DenseDw, Dropout, DropoutMask, LossMean, Pointwise, RowParts, Target, Transpose,
+    padded_channels,
 };
 use crate::model::{HEAD_EPSILON, Head};
 use crate::scheduler::{Plan, View};
@@ -266,9 +267,14 @@ impl Builder {
 
         let activated = self.hidden_layer();
         let statistics = ["batch mean", "batch variance"].map(|label| self.values(label, u64::from(hidden)));
+        // A batch is a single part.
+        let of_parts = ["part mean", "part variance"].map(|label| self.values(label, u64::from(hidden)));
+        let parts = RowParts::whole(rows);
+        let shape = BatchNormStatistics { rows: parts, channels: hidden };
+        self.head.plan.push(shape.step("batch statistics", activated, of_parts));
         // For rows of features Keras keeps the biased variance.
-        let shape = BatchNormStatistics { rows, channels: hidden, momentum: settings.momentum, correction: 1.0 };
-        self.head.plan.push(shape.step("batch statistics", activated, statistics, [running_mean, running_variance]));
+        let shape = BatchNormCombine { rows: parts, channels: hidden, momentum: settings.momentum, correction: 1.0 };
+        self.head.plan.push(shape.step("running statistics", of_parts, statistics, [running_mean, running_variance]));
         let normalised = self.normalise(activated, statistics);
         let mask = self.mask(settings, masks);
         let dropout = Dropout { rows, channels: hidden, rate: settings.dropout };
@@ -290,7 +296,7 @@ impl Builder {
         self.head.plan.push(dropout.step("dropout dx", by_dropped, mask, by_normalised));
 
         let of_norm = ["gradient of gamma", "gradient of beta"].map(|label| self.values(label, u64::from(hidden)));
-        let norm = BatchNormDw { rows, channels: hidden, epsilon: HEAD_EPSILON };
+        let norm = BatchNormDw { rows: RowParts::whole(rows), channels: hidden, epsilon: HEAD_EPSILON };
         self.head.plan.push(norm.step("batch norm dw", by_normalised, activated, statistics, of_norm));
         let norm = BatchNormDx { rows, channels: hidden, epsilon: HEAD_EPSILON, training: true };
         let by_activated = self.rows("gradient of hidden", hidden);
@@ -324,9 +330,9 @@ impl Builder {
         let kernel = self.values(&format!("{label} dw"), u64::from(inputs) * u64::from(outputs));
         let bias = self.values(&format!("{label} db"), u64::from(outputs));
         let family = self.target.dense_dw(outputs);
-        let dw = DenseDw { rows: self.batch, inputs, outputs };
+        let dw = DenseDw { rows: RowParts::whole(self.batch), inputs, outputs };
         self.head.plan.push(dw.step(&format!("{label} dw"), family, self.target.lanes, x, gy, kernel));
-        let db = ColumnSum { rows: self.batch, channels: outputs };
+        let db = ColumnSum { rows: RowParts::whole(self.batch), channels: outputs };
         self.head.plan.push(db.step(&format!("{label} db"), gy, bias));
         [kernel, bias]
     }

@@ -1,0 +1,47 @@
+//! Statistics of batch norm from those of parts, with a large mean too, and the running ones.
+
+use lineament::kernels::{BATCH_NORM_COMBINE, BatchNormCombine, RowParts};
+
+use super::by_shape;
+use crate::case::{Bounds, Case, Context, Purpose};
+use crate::random::{unit, values};
+use crate::reference::batch_norm_combine::{batch_norm_combine, running};
+use crate::reference::widen;
+
+/// (rows, rows a part, channels, added to every mean): one part, a tile of 16 parts ± 1, a last part that is not full.
+const TESTS: &[(u32, u32, u32, f32)] =
+    &[(1, 1, 4, 0.0), (9, 9, 12, 2.0), (59, 4, 16, 30.0), (64, 4, 20, 0.0), (67, 4, 68, 0.5), (801, 7, 8, 100.0)];
+
+/// The head's batch, and a layer of the network at 112 × 112, batch 64.
+const BENCHMARKS: &[(u32, u32, u32, f32)] = &[(64, 64, 1536, 0.0), (64 * 112 * 112, 4096, 32, 0.0)];
+
+pub fn cases(context: Context) -> Vec<Case> {
+    by_shape(context, TESTS, BENCHMARKS, case)
+}
+
+fn case((rows, rows_a_part, channels, offset): (u32, u32, u32, f32), purpose: Purpose) -> Case {
+    let name = format!("{rows}x{channels} + {offset} by {rows_a_part}");
+    let mut case = Case::new(BATCH_NORM_COMBINE.name, "default", name, purpose);
+    let correction = if rows > 1 { rows as f32 / (rows - 1) as f32 } else { 1.0 };
+    let shape = BatchNormCombine { rows: RowParts { rows, rows_a_part }, channels, momentum: 0.99, correction };
+    let c = channels as usize;
+    let elements = shape.rows.count() as usize * c;
+    let means: Vec<f32> = values(27, 0, elements).iter().map(|mean| mean + offset).collect();
+    let variances: Vec<f32> = (0..elements as u64).map(|i| unit(27, 1, i)).collect();
+    let of_parts = [case.input("means", &means), case.input("variances", &variances)];
+    let combined = std::rc::Rc::new(batch_norm_combine(shape.rows, c, &widen(&means), &widen(&variances)));
+    let bounds = Bounds::float(1e-11, 1e-4);
+    let of_all = [("mean", 0), ("variance", 1)].map(|(label, which)| {
+        let combined = combined.clone();
+        case.output(label, c, bounds, Box::new(move || combined[which].clone()))
+    });
+    let updated = [("running mean", 0, 1.0), ("running variance", 1, correction)].map(|(label, which, correction)| {
+        let before = values(27, 2 + which as u64, c);
+        let (start, combined) = (widen(&before), combined.clone());
+        let (momentum, correction) = (f64::from(shape.momentum), f64::from(correction));
+        let expected = move || running(momentum, correction, &start, &combined[which]);
+        case.updated(label, &before, bounds, Box::new(expected))
+    });
+    case.plan.push(shape.step("combine", of_parts, of_all, updated));
+    case
+}

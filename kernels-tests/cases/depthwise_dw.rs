@@ -1,0 +1,35 @@
+//! Gradient of a depthwise convolution by its weights, at both strides, with both paddings, in one part and in several.
+
+use lineament::kernels::{DEPTHWISE_DW, Depthwise, DepthwiseDw, RowParts, Target};
+
+use super::{by_shape, depthwise_dx};
+use crate::case::{Bounds, Case, Context, Purpose};
+use crate::random::values;
+use crate::reference::{depthwise_dw::depthwise_dw, widen};
+
+pub fn cases(context: Context) -> Vec<Case> {
+    let in_parts = |layer: Depthwise| {
+        let rows = layer.batch * layer.out_size()[0];
+        [RowParts::whole(rows), RowParts { rows, rows_a_part: 3 }].map(|rows| DepthwiseDw { layer, rows })
+    };
+    let tests: Vec<DepthwiseDw> = depthwise_dx::test_layers().into_iter().flat_map(in_parts).collect();
+    let target = Target { software: true, lanes: context.lanes };
+    let chosen = |layer| DepthwiseDw { layer, rows: target.depthwise_dw(layer) };
+    let benchmarks: Vec<DepthwiseDw> = depthwise_dx::benchmark_layers().into_iter().map(chosen).collect();
+    by_shape(context, &tests, &benchmarks, case)
+}
+
+fn case(shape: DepthwiseDw, purpose: Purpose) -> Case {
+    let Depthwise { batch, size: [height, width], channels, padding, .. } = shape.layer;
+    let name = format!("{batch}x{height}x{width}x{channels} {padding:?} by {}", shape.rows.rows_a_part);
+    let mut case = Case::new(DEPTHWISE_DW.name, shape.variant().name, name, purpose);
+    let outputs = shape.layer.out_size().iter().product::<u32>() * batch * channels;
+    let x = values(24, 2, (batch * height * width * channels) as usize);
+    let gy = values(24, 3, outputs as usize);
+    let views = (case.input("x", &x), case.input("gy", &gy));
+    let expected = move || depthwise_dw(shape.layer, shape.rows, &widen(&x), &widen(&gy));
+    let elements = (9 * shape.rows.count() * channels) as usize;
+    let dw = case.output("dw", elements, Bounds::float(1e-11, 1e-4), Box::new(expected));
+    case.plan.push(shape.step("dw", views.0, views.1, dw));
+    case
+}

@@ -1,0 +1,27 @@
+//! Adding up the parts of a split sum.
+
+use lineament::kernels::{SUM_OF_PARTS, SumOfParts};
+
+use super::by_shape;
+use crate::case::{Bounds, Case, Context, Purpose};
+use crate::random::values;
+use crate::reference::{sum_of_parts::sum_of_parts, widen};
+
+/// (parts, elements): one, a run of 16 parts ± 1, a workgroup of 256 elements ± 4.
+const TESTS: &[(u32, u32)] = &[(1, 4), (15, 12), (16, 252), (17, 256), (37, 260), (2, 1028)];
+/// The gradients of the first expansion and of the last convolution, batch 64.
+const BENCHMARKS: &[(u32, u32)] = &[(196, 16 * 96), (2, 320 * 1280)];
+
+pub fn cases(context: Context) -> Vec<Case> {
+    by_shape(context, TESTS, BENCHMARKS, case)
+}
+
+fn case((count, elements): (u32, u32), purpose: Purpose) -> Case {
+    let mut case = Case::new(SUM_OF_PARTS.name, "default", format!("{count}x{elements}"), purpose);
+    let parts = values(23, 0, count as usize * elements as usize);
+    let view = case.input("parts", &parts);
+    let expected = move || sum_of_parts(elements as usize, &widen(&parts));
+    let y = case.output("y", elements as usize, Bounds::float(1e-12, 1e-4), Box::new(expected));
+    case.plan.push(SumOfParts { count, elements }.step("sum of parts", view, y));
+    case
+}

@@ -1,0 +1,90 @@
+// Gradient of a depthwise 3×3 convolution by its weights:
+//   dw[u, v, c] = Σ_{b,i,j} x[b, i·s + u − top, j·s + v − left, c] · gy[b, i, j, c],  s = $STRIDE
+//
+// x   [batch, in_height, in_width, channels]       zero outside the image
+// gy  [batch, out_height, out_width, channels]     gradient of the loss by the output
+// dw  [parts, 3, 3, channels]   part p sums rows of pixels p · rows_a_part up to (p + 1) · rows_a_part of the batch · out_height
+//                               that gy has; sum_of_parts adds them up
+// channels is a multiple of four; every array is read as vec4.
+//
+// One thread keeps the nine sums of four channels of a part. It walks along a row of gy and keeps the window of x, of which
+// every step loads $(3 * STRIDE) vectors; a workgroup of 64 threads takes consecutive channel quads first.
+// Cost: 18 flops and one load of gy an output, $(3 * STRIDE) loads of x.
+#import dispatch
+
+struct Params {
+    batch: u32,
+    in_height: u32,
+    in_width: u32,
+    out_height: u32,
+    out_width: u32,
+    channels: u32,
+    top: u32,
+    left: u32,
+    rows_a_part: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> gy: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read_write> dw: array<vec4<f32>>;
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) grid: vec3<u32>,
+    @builtin(local_invocation_index) thread: u32,
+) {
+    let quads = params.channels / 4u;
+    let rows = params.batch * params.out_height;
+    let index = linear_workgroup(workgroup, grid) * 64u + thread;
+    let quad = index % quads;
+    let part = index / quads;
+    let first_row = part * params.rows_a_part;
+    if (first_row >= rows) {
+        return;
+    }
+    let end_row = min(first_row + params.rows_a_part, rows);
+    let in_width = i32(params.in_width);
+
+    #for t in 0..9
+    var sum_$t = vec4<f32>();
+    #end
+    for (var row = first_row; row < end_row; row++) {
+        let in_row = i32(row % params.out_height * $(STRIDE)u) - i32(params.top);
+        let image = row / params.out_height * params.in_height;
+        #for u in 0..3
+        let inside_$u = in_row + $u >= 0 && in_row + $u < i32(params.in_height);
+        let row_$u = (image + u32(clamp(in_row + $u, 0, i32(params.in_height) - 1))) * params.in_width * quads + quad;
+        #end
+        var column = -i32(params.left);
+        // The window's columns but those that a step brings.
+        #for v in 0..3 - STRIDE
+        #for u in 0..3
+        var x_$(u)_$v = select(vec4<f32>(), x[row_$u + u32(clamp(column + $v, 0, in_width - 1)) * quads], inside_$u && column + $v >= 0 && column + $v < in_width);
+        #end
+        #end
+        for (var j = 0u; j < params.out_width; j++) {
+            let gradient = gy[(row * params.out_width + j) * quads + quad];
+            #for v in 3 - STRIDE..3
+            let column_$v = u32(clamp(column + $v, 0, in_width - 1)) * quads;
+            let column_inside_$v = column + $v >= 0 && column + $v < in_width;
+            #for u in 0..3
+            let x_$(u)_$v = select(vec4<f32>(), x[row_$u + column_$v], inside_$u && column_inside_$v);
+            #end
+            #end
+            #for u in 0..3
+            #for v in 0..3
+            sum_$(u * 3 + v) += x_$(u)_$v * gradient;
+            #end
+            #for v in 0..3 - STRIDE
+            x_$(u)_$v = x_$(u)_$(v + STRIDE);
+            #end
+            #end
+            column += $STRIDE;
+        }
+    }
+    #for t in 0..9
+    dw[(part * 9u + $(t)u) * quads + quad] = sum_$t;
+    #end
+}

@@ -1,0 +1,73 @@
+// Batch statistics of all rows from those of parts, each weighing w[p] = rows of the part / rows, by the pairwise formula of
+// Chan, Golub and LeVeque, 1983, taken about the mean of the first part:
+//   mean[c] = means[0, c] + d[c],  d[c] = Σ_p w[p] (means[p, c] − means[0, c])
+//   variance[c] = Σ_p w[p] (variances[p, c] + (means[p, c] − means[0, c])²) − d[c]²
+// Running ones:  r[c] = momentum · r[c] + (1 − momentum) · batch[c],  the variance first times `correction`
+//
+// means             [parts, channels]   from batch_norm_statistics; so variances, biased
+// variances         [parts, channels]
+// mean              [channels]
+// variance          [channels]          biased
+// running_mean      [channels]          updated
+// running_variance  [channels]          updated
+// channels is a multiple of four; every array is read as vec4.
+//
+// One workgroup takes four column quads, sixteen threads a quad; a thread adds up every sixteenth part.
+// Cost: seven flops and two loads an element of a part.
+#import dispatch
+#import tree_sum
+
+struct Params {
+    rows: u32,
+    channels: u32,
+    rows_a_part: u32,
+    parts: u32,
+    momentum: f32,
+    correction: f32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> means: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> variances: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read_write> mean: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read_write> variance: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read_write> running_mean: array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read_write> running_variance: array<vec4<f32>>;
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) grid: vec3<u32>,
+    @builtin(local_invocation_index) thread: u32,
+) {
+    let quads = params.channels / 4u;
+    let first = linear_workgroup(workgroup, grid) * 4u;
+    if (first >= quads) {
+        return;
+    }
+    let quad = min(first + thread % 4u, quads - 1u);
+    let lane = thread / 4u;
+    let origin = means[quad];
+
+    var sum = vec4<f32>();
+    var squares = vec4<f32>();
+    for (var part = lane; part < params.parts; part += 16u) {
+        let first_row = part * params.rows_a_part;
+        let end_row = min(first_row + params.rows_a_part, params.rows);
+        let weight = f32(end_row - first_row) / f32(params.rows);
+        let deviation = means[part * quads + quad] - origin;
+        sum += weight * deviation;
+        squares += weight * (variances[part * quads + quad] + deviation * deviation);
+    }
+    let shift = tree_sum(thread, 4u, sum);
+    let spread = max(tree_sum(thread, 4u, squares) - shift * shift, vec4<f32>());
+
+    if (lane == 0u && first + thread < quads) {
+        let centre = origin + shift;
+        mean[quad] = centre;
+        variance[quad] = spread;
+        let weight = 1.0 - params.momentum;
+        running_mean[quad] = params.momentum * running_mean[quad] + weight * centre;
+        running_variance[quad] = params.momentum * running_variance[quad] + weight * params.correction * spread;
+    }
+}

@@ -1,0 +1,75 @@
+//! Batch norm in training mode: the statistics of a batch from those of its parts, and the running ones.
+
+use super::{Cost, Encoding, Kernel, RowParts, Variant, params, read, read_write};
+use crate::scheduler::{Step, View};
+
+params! {
+    /// `Params` of `shaders/norm/batch_norm_combine.wgsl`.
+    struct BatchNormCombineParams {
+        rows: u32,
+        channels: u32,
+        rows_a_part: u32,
+        parts: u32,
+        momentum: f32,
+        correction: f32,
+    }
+}
+
+/// Sixteen threads add up four channels of all parts.
+pub static BATCH_NORM_COMBINE: Kernel = Kernel {
+    name: "batch_norm_combine",
+    group: "norm",
+    source: include_str!("../../shaders/norm/batch_norm_combine.wgsl"),
+    params: BatchNormCombineParams::FIELDS,
+    bindings: &[
+        read("means"),
+        read("variances"),
+        read_write("mean"),
+        read_write("variance"),
+        read_write("running_mean"),
+        read_write("running_variance"),
+    ],
+    variants: &[Variant { name: "default", constants: &[], subgroup: false }],
+    overrides: &[],
+};
+
+/// Mean and biased variance of every channel over all rows, from those of their parts, by the formula of Chan, Golub and
+/// LeVeque (1983); the running ones become momentum · running + (1 − momentum) · batch, the variance first times
+/// `correction`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BatchNormCombine {
+    /// Rows: the batch, or batch × height × width, in the parts that [`BatchNormStatistics`](super::BatchNormStatistics) had.
+    pub rows: RowParts,
+    /// Channels, a multiple of four.
+    pub channels: u32,
+    /// What the running statistics keep, in Keras' sense: 0.99.
+    pub momentum: f32,
+    /// 1 keeps the biased variance, as Keras does for rows of features; rows / (rows − 1) is what PyTorch does, and
+    /// Keras for images.
+    pub correction: f32,
+}
+
+impl BatchNormCombine {
+    /// The dispatch. `of_parts` and `of_all` are means and variances; `running` is updated.
+    pub fn step(self, label: &str, of_parts: [View; 2], of_all: [View; 2], running: [View; 2]) -> Step {
+        let (parts, channels) = (u64::from(self.rows.count()), u64::from(self.channels));
+        Encoding {
+            kernel: &BATCH_NORM_COMBINE,
+            variant: &BATCH_NORM_COMBINE.variants[0],
+            lanes: None,
+            overrides: Vec::new(),
+            params: BatchNormCombineParams {
+                rows: self.rows.rows,
+                channels: self.channels,
+                rows_a_part: self.rows.rows_a_part,
+                parts: self.rows.count(),
+                momentum: self.momentum,
+                correction: self.correction,
+            },
+            bindings: &[of_parts[0], of_parts[1], of_all[0], of_all[1], running[0], running[1]],
+            workgroups: (channels / 4).div_ceil(4),
+            cost: Cost { flops: 7 * parts * channels, bytes: 4 * (2 * parts + 6) * channels },
+        }
+        .step(label)
+    }
+}

@@ -1,0 +1,85 @@
+//! Sums over many rows, split into parts: how they are split, and adding the parts up.
+
+use super::{Cost, Encoding, Kernel, Variant, params, read, read_write};
+use crate::scheduler::{Step, View};
+
+/// Rows that a kernel sums in parts, each by threads of its own: a run of additions stays short enough for `f32`, and there
+/// is work for more threads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RowParts {
+    /// All rows.
+    pub rows: u32,
+    /// Rows of a part, at least one; the last part may have fewer.
+    pub rows_a_part: u32,
+}
+
+impl RowParts {
+    /// All rows in a single part: the kernel's result is the sum itself.
+    pub fn whole(rows: u32) -> RowParts {
+        RowParts { rows, rows_a_part: rows }
+    }
+
+    /// How many parts there are.
+    pub fn count(self) -> u32 {
+        self.rows.div_ceil(self.rows_a_part)
+    }
+}
+
+params! {
+    /// `Params` of `shaders/head/sum_of_parts.wgsl`.
+    struct SumOfPartsParams {
+        count: u32,
+        quads: u32,
+    }
+}
+
+/// A thread adds up four elements of all parts.
+pub static SUM_OF_PARTS: Kernel = Kernel {
+    name: "sum_of_parts",
+    group: "head",
+    source: include_str!("../../shaders/head/sum_of_parts.wgsl"),
+    params: SumOfPartsParams::FIELDS,
+    bindings: &[read("parts"), read_write("y")],
+    variants: &[Variant { name: "default", constants: &[], subgroup: false }],
+    overrides: &[],
+};
+
+/// y\[elements\] = Σ over the parts of parts\[count, elements\].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SumOfParts {
+    /// How many parts.
+    pub count: u32,
+    /// Elements of a part, a multiple of four.
+    pub elements: u32,
+}
+
+impl SumOfParts {
+    /// The dispatch.
+    pub fn step(self, label: &str, parts: View, y: View) -> Step {
+        let (count, elements) = (u64::from(self.count), u64::from(self.elements));
+        Encoding {
+            kernel: &SUM_OF_PARTS,
+            variant: &SUM_OF_PARTS.variants[0],
+            lanes: None,
+            overrides: Vec::new(),
+            params: SumOfPartsParams { count: self.count, quads: self.elements / 4 },
+            bindings: &[parts, y],
+            workgroups: (elements / 4).div_ceil(64),
+            cost: Cost { flops: count * elements, bytes: 4 * (count + 1) * elements },
+        }
+        .step(label)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_cover_all_rows() {
+        for (rows, rows_a_part, count) in [(1, 1, 1), (7, 3, 3), (6, 3, 2), (2, 5, 1)] {
+            assert_eq!(RowParts { rows, rows_a_part }.count(), count);
+        }
+        assert_eq!(RowParts::whole(9).count(), 1);
+    }
+}
