@@ -259,3 +259,42 @@ fn bad_labels_and_clusterings_are_refused() {
     assert!(!Path::new(&clusters).exists());
     refused(&["report", "no/such/run"], 1, &["no/such/run"]);
 }
+
+#[test]
+fn augment_shows_ten_variants_that_the_seed_decides() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    let image = face(0).to_string_lossy().into_owned();
+    let sheet = |name: &str, seed: &str| {
+        let out = path(name);
+        let output = lineament(&["augment", &image, "--seed", seed, "--size", "64", "--out", &out]);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        assert!(output.stdout.is_empty(), "the sheet is the result");
+        std::fs::read(&out).unwrap()
+    };
+    let first = sheet("first.png", "7");
+    assert_eq!(first, sheet("again.png", "7"));
+    assert_ne!(first, sheet("other.png", "8"));
+    let picture = lineament::data::decode(Path::new(&path("first.png"))).unwrap();
+    assert_eq!((picture.width, picture.height), (5 * 68 + 4, 2 * 68 + 4));
+    let variant = |index: usize| -> Vec<u8> {
+        let (left, top) = (index % 5 * 68 + 4, index / 5 * 68 + 4);
+        let row = |row: usize| 3 * (row * picture.width as usize + left)..3 * (row * picture.width as usize + left + 64);
+        (top..top + 64).flat_map(|at| picture.pixels[row(at)].to_vec()).collect()
+    };
+    for index in 0..10 {
+        let values = variant(index);
+        assert!(values.iter().any(|value| *value != values[0]), "variant {index} shows nothing");
+        assert!((0..index).all(|other| variant(other) != values), "variant {index} is shown twice");
+    }
+
+    let (damaged, out) = (path("damaged.png"), path("sheet.png"));
+    std::fs::write(&damaged, &first[..first.len() / 2]).unwrap();
+    refused(&["augment", &damaged, "--out", &out], 1, &["damaged.png"]);
+    refused(&["augment", "no/such.jpg", "--out", &out], 1, &["no/such.jpg"]);
+    refused(&["augment", &image], 2, &["--out"]);
+    refused(&["augment", &image, "--out", &out, "--size", "0"], 2, &["--size"]);
+    refused(&["augment", &image, "--out", &out, "--seed", "-1"], 2, &["-1"]);
+    refused(&["augment", &image, "--out", &path("no/folder/sheet.png")], 1, &["sheet.png", "cannot be written"]);
+    assert!(!Path::new(&out).exists());
+}

@@ -8,7 +8,7 @@ use crate::command::CommonArguments;
 use crate::fixture::{FixtureResult, Verdict};
 use crate::golden_data::{GoldenError, Manifest};
 use crate::tally::Tally;
-use crate::{golden_cluster, golden_io, golden_kernels, golden_network, golden_train};
+use crate::{golden_augment, golden_cluster, golden_io, golden_kernels, golden_network, golden_train};
 
 /// Runs every fixture of a group, or of every group in a folder, prints a line for each tensor, and counts.
 ///
@@ -65,9 +65,16 @@ fn run_group(gpu: &Gpu, folder: &Path) -> Result<Vec<FixtureResult>, GoldenError
         "kernels" => golden_kernels::run(gpu, folder, &manifest),
         "network" => golden_network::run(gpu, folder, &manifest),
         "cluster" => golden_cluster::run(gpu, folder),
-        "losses" | "optimizers" | "training" => golden_train::run(gpu, folder, &manifest),
+        "losses" | "optimizers" | "training" | "era" => golden_train::run(gpu, folder, &manifest),
+        "augment" => golden_augment::run(gpu, folder, &manifest),
         "io" => golden_io::run(folder),
-        _ => manifest.files.keys().map(|file| skipped(file, "all", "not built yet")).collect(),
+        other => {
+            let reason = match other {
+                "augment_tf2" => "not a target: TensorFlow 2 centres otherwise and exchanges the axes",
+                _ => "not built yet",
+            };
+            manifest.files.keys().map(|file| skipped(file, "all", reason)).collect()
+        }
     };
     for result in &mut results {
         if !result.fixture.starts_with(&format!("{}/", manifest.group)) {

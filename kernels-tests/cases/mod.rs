@@ -3,7 +3,9 @@
 mod activation_backward;
 mod activation_forward;
 mod adadelta;
+mod adam;
 mod add;
+mod augment;
 mod batch_norm;
 mod batch_norm_combine;
 mod batch_norm_dw;
@@ -18,6 +20,7 @@ mod depthwise_dw;
 mod depthwise_dx;
 mod dropout;
 mod dropout_mask;
+mod elementwise_loss;
 pub mod fused_multiply_add;
 mod global_average_pool;
 mod global_average_pool_dx;
@@ -30,6 +33,7 @@ mod kmeans_reduce;
 mod loss_mean;
 mod pointwise;
 mod resize_normalise;
+mod sgd;
 mod silhouette;
 mod stem;
 mod stem_dw;
@@ -43,6 +47,7 @@ use crate::case::{Case, Context, Purpose};
 /// The cases of every kernel on an adapter.
 pub const ALL: &[fn(Context) -> Vec<Case>] = &[
     resize_normalise::cases,
+    augment::cases,
     stem::cases,
     depthwise::cases,
     pointwise::cases,
@@ -76,9 +81,12 @@ pub const ALL: &[fn(Context) -> Vec<Case>] = &[
     activation_backward::cases,
     add::cases,
     cosine_proximity::cases,
+    elementwise_loss::cases,
     loss_mean::cases,
     binary_accuracy::cases,
     adadelta::cases,
+    adam::cases,
+    sgd::cases,
 ];
 
 /// The cases of a kernel by shape: all benchmarks, or all tests and again with their grids folded those that can be.

@@ -3,7 +3,9 @@
 pub mod activation_backward;
 pub mod activation_forward;
 pub mod adadelta;
+pub mod adam;
 pub mod add;
+pub mod augment;
 pub mod batch_norm;
 pub mod batch_norm_combine;
 pub mod batch_norm_dw;
@@ -18,6 +20,7 @@ pub mod depthwise_dw;
 pub mod depthwise_dx;
 pub mod dropout;
 pub mod dropout_mask;
+pub mod elementwise_loss;
 #[cfg(test)]
 pub mod finite_difference;
 pub mod fused_multiply_add;
@@ -32,6 +35,7 @@ pub mod kmeans_reduce;
 pub mod loss_mean;
 pub mod pointwise;
 pub mod resize_normalise;
+pub mod sgd;
 pub mod silhouette;
 pub mod stem;
 pub mod stem_dw;

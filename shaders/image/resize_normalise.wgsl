@@ -9,6 +9,7 @@
 //
 // One thread computes one output pixel, a workgroup 64 in a row. Cost: 6 flops and 3 bytes read a pixel (bilinear: 24 and 12).
 #import dispatch
+#import picture
 
 struct Params {
     batch: u32,
@@ -21,28 +22,12 @@ struct Params {
     shift_blue: f32,
 }
 
-struct Image {
-    first_word: u32,
-    width: u32,
-    height: u32,
-    unused: u32,
-}
-
 override BILINEAR: u32 = 0u;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> pixels: array<u32>;
 @group(0) @binding(2) var<storage, read> images: array<Image>;
 @group(0) @binding(3) var<storage, read_write> y: array<vec4<f32>>;
-
-fn byte(image: Image, at: u32) -> f32 {
-    return f32((pixels[image.first_word + at / 4u] >> (8u * (at % 4u))) & 255u);
-}
-
-fn pixel(image: Image, row: u32, column: u32) -> vec3<f32> {
-    let at = 3u * (row * image.width + column);
-    return vec3<f32>(byte(image, at), byte(image, at + 1u), byte(image, at + 2u));
-}
 
 fn bilinear(image: Image, i: u32, j: u32) -> vec3<f32> {
     let row = clamp((f32(i) + 0.5) * f32(image.height) / f32(params.size) - 0.5, 0.0, f32(image.height - 1u));
@@ -75,9 +60,8 @@ fn main(
     if (BILINEAR == 1u) {
         value = bilinear(image, i, j);
     } else {
-        // In whole numbers, (2i + 1) · in / (2 · out), so that no rounding moves an index.
-        let row = (2u * i + 1u) * image.height / (2u * params.size);
-        let column = (2u * j + 1u) * image.width / (2u * params.size);
+        let row = nearest_index(i, image.height, params.size);
+        let column = nearest_index(j, image.width, params.size);
         value = pixel(image, row, column);
     }
     let scale = vec3<f32>(params.scale_red, params.scale_green, params.scale_blue);

@@ -7,7 +7,7 @@ use lineament::data::folder::expand;
 use lineament::model::{IMAGENET_CLASSES, Model, Top, softmax};
 use serde_json::json;
 
-use super::common::{GpuArguments, Misuse, Resize, default_batch, report_failures, run_images};
+use super::common::{GpuArguments, Misuse, Resize, default_batch, print_line, report_failures, run_images};
 use super::{Outcome, Verdict};
 
 /// Name the ImageNet class of images: the proof that weights and kernels are right
@@ -61,12 +61,12 @@ impl Classify {
             let array: Vec<_> = named
                 .map(|(image, ranked)| json!({"image": image.display().to_string(), "top": ranked.iter().map(entry).collect::<Vec<_>>()}))
                 .collect();
-            println!("{}", serde_json::to_string_pretty(&array)?);
+            print_line(serde_json::to_string_pretty(&array)?)?;
         } else {
             for (image, ranked) in named {
-                println!("{}", image.display());
+                print_line(image.display())?;
                 for (class, probability) in ranked {
-                    println!("  {:6.2} %  {}", probability * 100.0, name(*class));
+                    print_line(format_args!("  {:6.2} %  {}", probability * 100.0, name(*class)))?;
                 }
             }
         }

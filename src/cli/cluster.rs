@@ -7,7 +7,7 @@ use lineament::cluster::{ClusterResult, KMeans, Metric, read_centers, select_col
 use lineament::data::AttributeTable;
 use serde_json::{Map, json};
 
-use super::common::{GpuArguments, Misuse, command_line, record, write_out};
+use super::common::{GpuArguments, Misuse, command_line, print_line, record, write_out};
 use super::{Outcome, Verdict};
 
 /// Cluster faces by their attributes
@@ -129,9 +129,13 @@ impl Cluster {
             write_out(None, &bytes)?;
         } else {
             let silhouette = result.silhouette.map_or("undefined".to_string(), |value| format!("{value:.4}"));
-            println!("kmeans, k = {}: silhouette {silhouette}, inertia {:.4}", result.k, result.inertia.unwrap_or(f64::NAN));
+            print_line(format_args!(
+                "kmeans, k = {}: silhouette {silhouette}, inertia {:.4}",
+                result.k,
+                result.inertia.unwrap_or(f64::NAN)
+            ))?;
             for (cluster, size) in result.sizes.iter().enumerate() {
-                println!("  cluster {cluster}: {size} faces");
+                print_line(format_args!("  cluster {cluster}: {size} faces"))?;
             }
         }
         Ok(())

@@ -158,6 +158,11 @@ pub fn make_run_folder(run: &Path) -> Result<(), Box<dyn std::error::Error>> {
     ensure_writable(&run.join("config.json"))
 }
 
+/// Prints a line to stdout; unlike `println!`, a reader that has gone away is an error and no panic.
+pub fn print_line(line: impl std::fmt::Display) -> std::io::Result<()> {
+    writeln!(std::io::stdout().lock(), "{line}")
+}
+
 /// Writes to a file atomically, or to stdout where no file is named.
 pub fn write_out(out: Option<&Path>, bytes: &[u8]) -> Result<(), Box<dyn std::error::Error>> {
     match out {

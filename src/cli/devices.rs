@@ -3,6 +3,7 @@
 use clap::Args;
 use lineament::gpu::{AdapterReport, list_adapters};
 
+use super::common::print_line;
 use super::{Outcome, Verdict};
 
 /// List the adapters of this machine and what matters of them to a kernel author
@@ -20,7 +21,7 @@ impl Devices {
     pub fn run(&self) -> Verdict {
         let adapters = list_adapters(self.backend.as_deref())?;
         if self.json {
-            println!("{}", serde_json::to_string_pretty(&adapters)?);
+            print_line(serde_json::to_string_pretty(&adapters)?)?;
             return Ok(Outcome::Done);
         }
         if adapters.is_empty() {
@@ -33,7 +34,7 @@ impl Devices {
         let widths: Vec<usize> = (0..header.len()).map(width).collect();
         for row in [&header].into_iter().chain(&rows) {
             let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-            println!("{}", cells.join("  ").trim_end());
+            print_line(cells.join("  ").trim_end())?;
         }
         Ok(Outcome::Done)
     }

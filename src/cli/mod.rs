@@ -1,5 +1,6 @@
 //! The command line: one file a verb, no arithmetic.
 
+mod augment;
 mod classify;
 mod cluster;
 mod common;
@@ -24,6 +25,7 @@ struct Cli {
 enum Verb {
     Devices(devices::Devices),
     Classify(classify::Classify),
+    Augment(augment::Augment),
     Train(train::Train),
     Predict(predict::Predict),
     Cluster(cluster::Cluster),
@@ -46,6 +48,7 @@ pub fn run() -> ExitCode {
     let verdict = match Cli::parse().verb {
         Verb::Devices(verb) => verb.run(),
         Verb::Classify(verb) => verb.run(),
+        Verb::Augment(verb) => verb.run(),
         Verb::Train(verb) => verb.run(),
         Verb::Predict(verb) => verb.run(),
         Verb::Cluster(verb) => verb.run(),
@@ -64,5 +67,12 @@ pub fn run() -> ExitCode {
 
 /// Whoever read our output has enough: `lineament … | head` is no failure.
 fn is_closed_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
-    error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe) {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use lineament::report::{load_run, write_report};
 
+use super::common::print_line;
 use super::{Outcome, Verdict};
 
 /// Write the HTML report of a run folder: contact sheets, attribute charts, mean faces
@@ -31,7 +32,7 @@ impl Report {
                 eprintln!("  {}: {}", image.name, image.reason);
             }
         }
-        println!("{}", out.display());
+        print_line(out.display())?;
         Ok(if summary.unreadable.is_empty() { Outcome::Done } else { Outcome::Incomplete })
     }
 }

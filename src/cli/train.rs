@@ -13,15 +13,15 @@ use lineament::data::labels::{LabelOptions, UnknownLabels, open_labelled};
 use lineament::data::{Dataset, Partition, open_celeba, write_atomically};
 use lineament::gpu::Gpu;
 use lineament::kernels::Interpolation;
-use lineament::model::weights::{StoredPrecision, write_weights};
-use lineament::model::{Model, keys};
+use lineament::model::weights::{StoredPrecision, WeightsFile, write_weights};
+use lineament::model::{Head, Model, keys};
 use lineament::train::{
     FeatureSource, FeatureTable, HeadRun, HeadTraining, Metrics, Progress, TrainedHead, TrainingData, extract_features,
     predict_rows, train_head,
 };
 use serde_json::{Map, json};
 
-use super::common::{GpuArguments, default_batch, interruption, make_run_folder, progress, record};
+use super::common::{GpuArguments, default_batch, interruption, make_run_folder, print_line, progress, record};
 use super::{Outcome, Verdict};
 
 /// Train a head on labelled faces; the backbone stays as it is
@@ -209,15 +209,17 @@ impl Train {
     ) -> Result<(), Box<dyn std::error::Error>> {
         let path = self.out.join(MODEL);
         trained.head.stored(|tensors| write_weights(&path, tensors, &metadata(model, data), StoredPrecision::F16))?;
-        let probabilities = predict_rows(gpu, &trained.head, training.features, training.validation_rows)?;
+        // The figures are those of the file, with its half precision.
+        let head = Head::read(&WeightsFile::open(&path)?)?;
+        let probabilities = predict_rows(gpu, &head, training.features, training.validation_rows)?;
         let labels: Vec<u8> = training.validation_rows.iter().flat_map(|row| data.labels_of(*row as usize)).copied().collect();
         let metrics = Metrics::new(&data.attributes, &probabilities, &labels);
         write_atomically(&self.out.join(METRICS), |writer| writer.write_all(metrics.to_csv().as_bytes()))?;
-        println!(
+        print_line(format_args!(
             "epoch {} of {}: validation accuracy {:.4}, balanced {:.4}; always guessing the majority {:.4}",
             trained.epoch, self.epochs, metrics.accuracy, metrics.balanced_accuracy, metrics.majority_accuracy
-        );
-        println!("{}", path.display());
+        ))?;
+        print_line(path.display())?;
         Ok(())
     }
 }

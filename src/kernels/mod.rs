@@ -7,7 +7,9 @@
 mod activation_backward;
 mod activation_forward;
 mod adadelta;
+mod adam;
 mod add;
+mod augment;
 mod batch_norm;
 mod batch_norm_combine;
 mod batch_norm_dw;
@@ -24,6 +26,7 @@ mod depthwise_dx;
 mod distance_tile;
 mod dropout;
 mod dropout_mask;
+mod elementwise_loss;
 mod fused_multiply_add;
 mod global_average_pool;
 mod global_average_pool_dx;
@@ -36,6 +39,7 @@ mod kmeans_reduce;
 mod loss_mean;
 mod pointwise;
 mod resize_normalise;
+mod sgd;
 mod silhouette;
 mod stem;
 mod stem_dw;
@@ -47,7 +51,9 @@ mod transpose;
 pub use activation_backward::{ACTIVATION_BACKWARD, ActivationBackward};
 pub use activation_forward::{ACTIVATION_FORWARD, ActivationForward};
 pub use adadelta::{ADADELTA, Adadelta};
+pub use adam::{ADAM, Adam, AdamForm};
 pub use add::{ADD, Add};
+pub use augment::{AUGMENT, Augment, TransformRecord};
 pub use batch_norm::{BATCH_NORM, BatchNorm};
 pub use batch_norm_combine::{BATCH_NORM_COMBINE, BatchNormCombine};
 pub use batch_norm_dw::{BATCH_NORM_DW, BatchNormDw};
@@ -63,6 +69,7 @@ pub use depthwise_dw::{DEPTHWISE_DW, DepthwiseDw};
 pub use depthwise_dx::{DEPTHWISE_DX, DepthwiseDx};
 pub use dropout::{DROPOUT, Dropout};
 pub use dropout_mask::{DROPOUT_MASK, DropoutMask};
+pub use elementwise_loss::{ELEMENTWISE_LOSS, ElementwiseFormula, ElementwiseLoss};
 pub use fused_multiply_add::{FUSED_MULTIPLY_ADD, FusedMultiplyAdd};
 pub use global_average_pool::{GLOBAL_AVERAGE_POOL, GlobalAveragePool};
 pub use global_average_pool_dx::{GLOBAL_AVERAGE_POOL_DX, GlobalAveragePoolDx};
@@ -75,6 +82,7 @@ pub use kmeans_reduce::{KMEANS_REDUCE, KmeansReduce};
 pub use loss_mean::{LOSS_MEAN, LossMean};
 pub use pointwise::{POINTWISE_REGISTERS, POINTWISE_SUBGROUP, POINTWISE_WORKGROUP, Pointwise, pointwise_variants};
 pub use resize_normalise::{ImageRecord, Interpolation, RESIZE_NORMALISE, ResizeNormalise};
+pub use sgd::{SGD, Sgd};
 pub use silhouette::{Metric, SILHOUETTE, SilhouetteSlice};
 pub use stem::{STEM, Stem};
 pub use stem_dw::{STEM_DW, StemDw};
@@ -88,6 +96,7 @@ use crate::scheduler::{Dispatch, Step, View};
 /// Every kernel of the engine.
 pub const ALL: &[&Kernel] = &[
     &RESIZE_NORMALISE,
+    &AUGMENT,
     &STEM,
     &DEPTHWISE,
     &POINTWISE_SUBGROUP,
@@ -124,9 +133,12 @@ pub const ALL: &[&Kernel] = &[
     &ACTIVATION_BACKWARD,
     &ADD,
     &COSINE_PROXIMITY,
+    &ELEMENTWISE_LOSS,
     &LOSS_MEAN,
     &BINARY_ACCURACY,
     &ADADELTA,
+    &ADAM,
+    &SGD,
 ];
 
 /// How a kernel uses a binding.

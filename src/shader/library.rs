@@ -3,6 +3,7 @@
 const SNIPPETS: &[(&str, &str)] = &[
     ("activation", include_str!("../../shaders/lib/activation.wgsl")),
     ("dispatch", include_str!("../../shaders/lib/dispatch.wgsl")),
+    ("picture", include_str!("../../shaders/lib/picture.wgsl")),
     ("pointwise", include_str!("../../shaders/lib/pointwise.wgsl")),
     ("random", include_str!("../../shaders/lib/random.wgsl")),
     ("restart_state", include_str!("../../shaders/lib/restart_state.wgsl")),

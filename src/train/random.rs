@@ -11,6 +11,8 @@ pub enum Stream {
     Dropout,
     /// The order of the samples in an epoch.
     Shuffle(u32),
+    /// How the images of an epoch are augmented.
+    Augmentation(u32),
 }
 
 impl Stream {
@@ -19,6 +21,7 @@ impl Stream {
             Stream::Weights(tensor) => tensor as u64,
             Stream::Dropout => 1 << 16,
             Stream::Shuffle(epoch) => (1 << 32) + u64::from(epoch),
+            Stream::Augmentation(epoch) => (2 << 32) + u64::from(epoch),
         }
     }
 }
@@ -40,6 +43,11 @@ pub fn bits(seed: u64, stream: Stream, index: u64) -> u64 {
     mix64(key.wrapping_add(GOLDEN.wrapping_mul(index.wrapping_add(1))))
 }
 
+/// A number uniform in [0, 1), of 53 bits.
+pub fn unit(seed: u64, stream: Stream, index: u64) -> f64 {
+    (bits(seed, stream, index) >> 11) as f64 / (1u64 << 53) as f64
+}
+
 /// `rows` in the order of an epoch: Fisher and Yates' shuffle.
 pub fn shuffled(seed: u64, epoch: u32, rows: &[u32]) -> Vec<u32> {
     let mut order = rows.to_vec();
@@ -54,10 +62,7 @@ pub fn shuffled(seed: u64, epoch: u32, rows: &[u32]) -> Vec<u32> {
 /// Glorot and Bengio's uniform initialisation (2010), Keras' default for dense layers: within ±√(6 / (inputs + outputs)).
 pub fn glorot_uniform(seed: u64, tensor: usize, inputs: u32, outputs: u32) -> Vec<f32> {
     let limit = (6.0 / (f64::from(inputs) + f64::from(outputs))).sqrt();
-    let value = |index: u64| {
-        let unit = (bits(seed, Stream::Weights(tensor), index) >> 11) as f64 / (1u64 << 53) as f64;
-        (limit * (2.0 * unit - 1.0)) as f32
-    };
+    let value = |index: u64| (limit * (2.0 * unit(seed, Stream::Weights(tensor), index) - 1.0)) as f32;
     (0..u64::from(inputs) * u64::from(outputs)).map(value).collect()
 }
 

@@ -1,0 +1,73 @@
+//! Augmenting batches of 8-bit images of several sizes, each in its own way.
+
+use lineament::kernels::{AUGMENT, Augment, ImageRecord, TransformRecord};
+
+use super::by_shape;
+use crate::case::{Bounds, Case, Context, Purpose};
+use crate::random::bits24;
+use crate::reference::augment::augment;
+use crate::reference::resize_normalise::Picture;
+
+/// (output rows and columns, (rows, columns) of each image): one pixel, primes, up, down, several sizes in one batch.
+type Shape = ([u32; 2], &'static [[usize; 2]]);
+
+const TESTS: &[Shape] = &[
+    ([1, 1], &[[1, 1], [3, 2]]),
+    ([7, 5], &[[1, 1], [1, 5], [3, 1]]),
+    ([8, 8], &[[8, 8]; 8]),
+    ([13, 17], &[[2, 3], [31, 17], [13, 17], [5, 41], [26, 34], [40, 9], [1, 64]]),
+    ([32, 20], &[[31, 33], [64, 16]]),
+];
+
+/// A batch of CelebA.
+const BENCHMARKS: &[Shape] = &[([224, 224], &[[218, 178]; 8])];
+
+pub fn cases(context: Context) -> Vec<Case> {
+    by_shape(context, TESTS, BENCHMARKS, case)
+}
+
+/// Untouched, mirrored, a quarter turn, far outside on either side, zoomed out, a magnified corner, turned and mirrored.
+fn transform(image: usize, [height, width]: [u32; 2]) -> TransformRecord {
+    let [h, w] = [height as f32, width as f32];
+    let matrices = [
+        [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]],
+        [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]],
+        [[0.0, 1.0, 0.25], [-1.0, 0.0, h - 1.0]],
+        [[1.0, 0.0, 2.0 * h], [0.0, 1.0, -3.0 * w]],
+        [[1.19, 0.0, -0.1 * h], [0.01, 0.83, 0.07 * w]],
+        [[0.11, 0.02, 0.3], [-0.01, 0.13, 0.6]],
+        [[0.95, -0.31, 0.15 * h], [0.29, 1.05, -0.2 * w]],
+    ];
+    TransformRecord { matrix: matrices[image % 7], mirrored: u32::from(image % 7 % 5 == 1), unused: 0 }
+}
+
+fn case(([height, width], images): Shape, purpose: Purpose) -> Case {
+    let equal = images.iter().all(|image| *image == images[0]);
+    let sizes: Vec<String> =
+        images[..if equal { 1 } else { images.len() }].iter().map(|[rows, columns]| format!("{rows}x{columns}")).collect();
+    let name = format!("{} of {} to {height}x{width}", images.len(), sizes.join(", "));
+    let mut case = Case::new(AUGMENT.name, AUGMENT.variants[0].name, name, purpose);
+    let byte = |image: usize, at: usize| bits24(6, image as u64, at as u64) as u8;
+    let picture = |(index, &size): (usize, &[usize; 2])| Picture {
+        size,
+        bytes: (0..3 * size[0] * size[1]).map(|at| byte(index, at)).collect(),
+    };
+    let pictures: Vec<Picture> = images.iter().enumerate().map(picture).collect();
+    let (mut pixels, mut records) = (Vec::new(), Vec::new());
+    for Picture { size: [rows, columns], bytes } in &pictures {
+        let first_word = pixels.len() as u32 / 4;
+        records.push(ImageRecord { first_word, width: *columns as u32, height: *rows as u32, unused: 0 });
+        pixels.extend_from_slice(bytes);
+        pixels.resize(pixels.len().next_multiple_of(4), 255);
+    }
+    let transforms: Vec<TransformRecord> = (0..images.len()).map(|image| transform(image, [height, width])).collect();
+    let (scale, shift) = ([1.0 / 127.5, 1.0 / 58.0, 1.0 / 255.0], [-1.0, -2.1, 0.25]);
+    let shape = Augment { batch: images.len() as u32, height, width, scale, shift };
+    let (pixels, records) = (case.input("pixels", &pixels), case.input("images", &records));
+    let given = case.input("transforms", &transforms);
+    let elements = images.len() * (height * width * 4) as usize;
+    let expected = move || augment(shape, &pictures, &transforms);
+    let y = case.output("y", elements, Bounds::float(1e-11, 5e-5), Box::new(expected));
+    case.plan.push(shape.step(AUGMENT.name, pixels, records, given, y));
+    case
+}

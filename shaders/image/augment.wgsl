@@ -1,0 +1,82 @@
+// Augment, resize and normalise in one pass:
+// y[b, i, j, c] = augmented[i, j, c] · scale[c] + shift[c], and 0 in the fourth channel, where
+// resized[r, k]    is the nearest source pixel of the image at height × width, as Keras' load_img has it; it is not stored
+// augmented[i, j]  is resized at (row, column) = M (i, j′, 1), between its four pixels around there, with coordinates clamped
+//                  to the image and j′ = width − 1 − j where it is mirrored, else j (keras_preprocessing 1.1, fill nearest)
+//
+// pixels      bytes R G B R G B …, four to a word, every image starting at a word; images of any size, one after the other
+// images      [batch]                    where each image starts (in words), its width and its height
+// transforms  [batch]                    M, row by row, from output to input (row, column), and whether it is mirrored
+// y           [batch, height, width, 4]
+//
+// One thread computes one output pixel, a workgroup 64 in a row. Cost: 32 flops and 12 bytes read a pixel.
+#import dispatch
+#import picture
+
+struct Params {
+    batch: u32,
+    height: u32,
+    width: u32,
+    scale_red: f32,
+    scale_green: f32,
+    scale_blue: f32,
+    shift_red: f32,
+    shift_green: f32,
+    shift_blue: f32,
+}
+
+struct Transform {
+    row_by_row: f32,
+    row_by_column: f32,
+    row_offset: f32,
+    column_by_row: f32,
+    column_by_column: f32,
+    column_offset: f32,
+    mirrored: u32,
+    unused: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> pixels: array<u32>;
+@group(0) @binding(2) var<storage, read> images: array<Image>;
+@group(0) @binding(3) var<storage, read> transforms: array<Transform>;
+@group(0) @binding(4) var<storage, read_write> y: array<vec4<f32>>;
+
+// Pixels of the resized image at `row` and `column`, bilinear.
+fn resized(image: Image, row: f32, column: f32) -> vec3<f32> {
+    let top = u32(row);
+    let left = u32(column);
+    let upper_row = nearest_index(top, image.height, params.height);
+    let lower_row = nearest_index(min(top + 1u, params.height - 1u), image.height, params.height);
+    let left_column = nearest_index(left, image.width, params.width);
+    let right_column = nearest_index(min(left + 1u, params.width - 1u), image.width, params.width);
+    let across = column - f32(left);
+    let upper = mix(pixel(image, upper_row, left_column), pixel(image, upper_row, right_column), across);
+    let lower = mix(pixel(image, lower_row, left_column), pixel(image, lower_row, right_column), across);
+    return mix(upper, lower, row - f32(top));
+}
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) grid: vec3<u32>,
+    @builtin(local_invocation_index) thread: u32,
+) {
+    let index = linear_workgroup(workgroup, grid) * 64u + thread;
+    let batch = index / (params.height * params.width);
+    if (batch >= params.batch) {
+        return;
+    }
+    let m = transforms[batch];
+    let i = f32(index / params.width % params.height);
+    let along = index % params.width;
+    let j = f32(select(along, params.width - 1u - along, m.mirrored == 1u));
+    var row = m.row_by_row * i + m.row_by_column * j + m.row_offset;
+    var column = m.column_by_row * i + m.column_by_column * j + m.column_offset;
+    row = clamp(row, 0.0, f32(params.height - 1u));
+    column = clamp(column, 0.0, f32(params.width - 1u));
+    let value = resized(images[batch], row, column);
+    let scale = vec3<f32>(params.scale_red, params.scale_green, params.scale_blue);
+    let shift = vec3<f32>(params.shift_red, params.shift_green, params.shift_blue);
+    y[index] = vec4<f32>(value * scale + shift, 0.0);
+}

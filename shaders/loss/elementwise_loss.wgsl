@@ -1,0 +1,112 @@
+// Losses that treat every attribute alike, per sample, with the gradient of the batch's mean loss by the predictions:
+// loss[s] = Σ_a f(p, y) / attributes,   gradient[s, a] = ∂f/∂p / (attributes batch), by override LOSS
+// 0  mean squared error    f = (p − y)²
+// 1  mean absolute error   f = |p − y|, with gradient 0 where they are equal
+// 2  binary cross-entropy  f = −y ln(p + e) − (1 − y) ln(1 − p + e), e = 1e-7, p within 1e-7 … 1 − 1e-7  (TensorFlow 2)
+// 3  binary cross-entropy  f = −y ln p − (1 − y) ln(1 − p), p within 1e-7 … 1 − 2⁻²³  (Keras 2.2.4, which goes by the logit)
+// Outside their range 2 and 3 have gradient 0. 1 − 2⁻²³ is 1 − 1e-7 in single precision, in which Keras computes.
+//
+// predictions  [batch, channels]   p; channels is `attributes` rounded up to a multiple of four
+// labels       [batch, channels]   y
+// loss         [batch]
+// gradient     [batch, channels]   0 in the padding
+// What the padding of predictions and labels holds does not matter. All but loss are read as vec4.
+//
+// One workgroup computes one sample. Cost: up to sixty flops, two loads and one store an element.
+#import dispatch
+#import tree_sum
+
+struct Params {
+    batch: u32,
+    attributes: u32,
+    channels: u32,
+}
+
+override LOSS: u32 = 0u;
+const FLOOR = vec4<f32>(1e-7);
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> predictions: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> labels: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read_write> loss: array<f32>;
+@group(0) @binding(4) var<storage, read_write> gradient: array<vec4<f32>>;
+
+// Loss and slope of four elements.
+struct Elements {
+    loss: vec4<f32>,
+    slope: vec4<f32>,
+}
+
+// −ln of `value`, which is 1 − `complement`. Near 1 it is 2 artanh(complement / (2 − complement)), since adapters may round
+// ln as if it were of the size of 1, and 1 − complement has lost what a confident prediction's small loss is made of.
+fn minus_logarithm(value: vec4<f32>, complement: vec4<f32>) -> vec4<f32> {
+    let t = complement / (2.0 - complement);
+    let s = t * t;
+    let series = 1.0 + s * (1.0 / 3.0 + s * (1.0 / 5.0 + s * (1.0 / 7.0 + s * (1.0 / 9.0 + s * (1.0 / 11.0 + s / 13.0)))));
+    return select(-log(value), 2.0 * t * series, complement < vec4<f32>(0.5));
+}
+
+fn cross_entropy(prediction: vec4<f32>, y: vec4<f32>) -> Elements {
+    var added = 0.0;
+    var least_rest = vec4<f32>(0x1p-23);
+    if (LOSS == 2u) {
+        added = 1e-7;
+        least_rest = FLOOR;
+    }
+    // 1 − p keeps its digits where it is small, and is what is clipped there.
+    let rest = 1.0 - prediction;
+    let below = prediction < FLOOR;
+    let above = rest < least_rest;
+    let p = select(select(prediction, 1.0 - least_rest, above), FLOOR, below);
+    let q = select(select(rest, 1.0 - FLOOR, below), least_rest, above);
+    var elements: Elements;
+    elements.loss = y * minus_logarithm(p + added, q - added) + (1.0 - y) * minus_logarithm(q + added, p - added);
+    let slope = (1.0 - y) / (q + added) - y / (p + added);
+    elements.slope = select(slope, vec4<f32>(), below | above);
+    return elements;
+}
+
+fn elements(quad: u32, at: u32) -> Elements {
+    let p = predictions[at];
+    let y = labels[at];
+    var elements: Elements;
+    if (LOSS == 0u) {
+        elements.loss = (p - y) * (p - y);
+        elements.slope = 2.0 * (p - y);
+    } else if (LOSS == 1u) {
+        elements.loss = abs(p - y);
+        elements.slope = sign(p - y);
+    } else {
+        elements = cross_entropy(p, y);
+    }
+    let position = vec4<u32>(quad * 4u) + vec4<u32>(0u, 1u, 2u, 3u);
+    let real = position < vec4<u32>(params.attributes);
+    elements.loss = select(vec4<f32>(), elements.loss, real);
+    elements.slope = select(vec4<f32>(), elements.slope, real);
+    return elements;
+}
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) grid: vec3<u32>,
+    @builtin(local_invocation_index) thread: u32,
+) {
+    let sample = linear_workgroup(workgroup, grid);
+    if (sample >= params.batch) {
+        return;
+    }
+    let quads = params.channels / 4u;
+    let row = sample * quads;
+    let scale = 1.0 / (f32(params.attributes) * f32(params.batch));
+    var sums = vec4<f32>();
+    for (var quad = thread; quad < quads; quad += 64u) {
+        let four = elements(quad, row + quad);
+        sums += four.loss;
+        gradient[row + quad] = scale * four.slope;
+    }
+    let total = tree_sum(thread, 1u, sums);
+    if (thread == 0u) {
+        loss[sample] = dot(total, vec4<f32>(1.0)) / f32(params.attributes);
+    }
+}

@@ -1,0 +1,83 @@
+//! Mean squared error, mean absolute error and binary cross-entropy, with their gradients.
+
+use super::{Cost, Encoding, Kernel, Variant, padded_channels, params, read, read_write};
+use crate::scheduler::{Step, View};
+
+params! {
+    /// `Params` of `shaders/loss/elementwise_loss.wgsl`.
+    struct ElementwiseLossParams {
+        batch: u32,
+        attributes: u32,
+        channels: u32,
+    }
+}
+
+/// A workgroup computes one sample.
+pub static ELEMENTWISE_LOSS: Kernel = Kernel {
+    name: "elementwise_loss",
+    group: "loss",
+    source: include_str!("../../shaders/loss/elementwise_loss.wgsl"),
+    params: ElementwiseLossParams::FIELDS,
+    bindings: &[read("predictions"), read("labels"), read_write("loss"), read_write("gradient")],
+    variants: &[Variant { name: "default", constants: &[], subgroup: false }],
+    overrides: &[("LOSS", &[0, 1, 2, 3])],
+};
+
+/// f(p, y), of which a sample's loss is the mean over its attributes; the numbers are the shader's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ElementwiseFormula {
+    /// (p − y)².
+    MeanSquaredError = 0,
+    /// |p − y|, with gradient 0 where p = y.
+    MeanAbsoluteError = 1,
+    /// −y ln(p + 1e-7) − (1 − y) ln(1 − p + 1e-7), p clipped to \[1e-7, 1 − 1e-7\] (tf.keras 2.15, in double precision).
+    BinaryCrossEntropyTensorflow2 = 2,
+    /// max(z, 0) − z y + ln(1 + e^−|z|) of the logit z = ln(p / (1 − p)), p clipped to \[1e-7, 1 − 2⁻²³\] (Keras 2.2.4, whose
+    /// single precision rounds 1 − 1e-7 so).
+    BinaryCrossEntropyKeras2 = 3,
+}
+
+impl ElementwiseFormula {
+    /// All of them.
+    pub const ALL: [ElementwiseFormula; 4] = [
+        ElementwiseFormula::MeanSquaredError,
+        ElementwiseFormula::MeanAbsoluteError,
+        ElementwiseFormula::BinaryCrossEntropyTensorflow2,
+        ElementwiseFormula::BinaryCrossEntropyKeras2,
+    ];
+}
+
+/// loss\[s\] = Σ f(p, y) / attributes, and the gradient of the mean over the batch by p.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ElementwiseLoss {
+    /// Samples.
+    pub batch: u32,
+    /// Predictions of a sample; their rows are padded to a multiple of four.
+    pub attributes: u32,
+    /// f.
+    pub formula: ElementwiseFormula,
+}
+
+impl ElementwiseLoss {
+    /// The dispatch: predictions and labels \[batch, padded attributes\] to loss \[batch\] and gradient \[batch, padded attributes\].
+    pub fn step(self, label: &str, predictions: View, labels: View, loss: View, gradient: View) -> Step {
+        let channels = padded_channels(self.attributes);
+        let elements = u64::from(self.batch) * u64::from(channels);
+        let flops = if matches!(self.formula, ElementwiseFormula::MeanSquaredError | ElementwiseFormula::MeanAbsoluteError) {
+            4
+        } else {
+            60
+        };
+        Encoding {
+            kernel: &ELEMENTWISE_LOSS,
+            variant: &ELEMENTWISE_LOSS.variants[0],
+            lanes: None,
+            overrides: vec![("LOSS", f64::from(self.formula as u8))],
+            params: ElementwiseLossParams { batch: self.batch, attributes: self.attributes, channels },
+            bindings: &[predictions, labels, loss, gradient],
+            workgroups: u64::from(self.batch),
+            cost: Cost { flops: flops * elements, bytes: 12 * elements + 4 * u64::from(self.batch) },
+        }
+        .step(label)
+    }
+}
