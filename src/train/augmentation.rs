@@ -164,7 +164,7 @@ mod tests {
                 (least, most, mean) = (value.min(least), value.max(most), mean + value / samples.len() as f64);
             }
             // Five standard deviations of the mean of 2000 uniform numbers.
-            assert!((0.0..0.01).contains(&least) && most <= 1.0 && most > 0.99, "{low} to {high}: {least} {most}");
+            assert!((0.0..0.01).contains(&least) && (0.99..=1.0).contains(&most), "{low} to {high}: {least} {most}");
             assert!((mean - 0.5).abs() < 0.033, "{low} to {high}: mean {mean}");
         }
         let mirrored = samples.iter().filter(|sample| sample.mirrored).count();
