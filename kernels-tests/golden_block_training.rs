@@ -38,7 +38,8 @@ struct Convolution {
     raw: View,
     statistics: [View; 2],
     gamma: View,
-    normalised: View,
+    /// After batch norm and, but for the projection, ReLU6.
+    y: View,
 }
 
 struct Block<'a> {
@@ -72,7 +73,7 @@ impl Block<'_> {
         let mut current = x;
         let expanded = if expands {
             let expand = self.pointwise(&EXPAND, batch * size[0] * size[1], current)?;
-            current = self.activated(&expand);
+            current = expand.y;
             Some(expand)
         } else {
             None
@@ -85,8 +86,7 @@ impl Block<'_> {
         let raw = self.rows("depthwise raw", rows, channels);
         self.case.plan.push(layer.step("depthwise", self.target.depthwise(layer), [current, w, zeros], raw));
         let depthwise = self.normalise(&DEPTHWISE, w, (rows, channels, channels), current, raw)?;
-        let activated = self.activated(&depthwise);
-        let project = self.pointwise(&PROJECT, rows, activated)?;
+        let project = self.pointwise(&PROJECT, rows, depthwise.y)?;
         self.compare_result(&project, residual.then_some(x))?;
 
         let (gy, _) = self.fixture.input("gy", "NHWC")?;
@@ -159,28 +159,22 @@ impl Block<'_> {
         } else {
             running
         };
-        let normalised = self.rows("normalised", rows, channels);
-        let layer = BatchNorm { rows, channels, epsilon: self.epsilon };
-        self.case.plan.push(layer.step("batch norm", raw, statistics, [gamma, beta], normalised));
-        Ok(Convolution { names, w, rows, channels, inputs, x, raw, statistics, gamma, normalised })
-    }
-
-    fn activated(&mut self, convolution: &Convolution) -> View {
-        let Convolution { rows, channels, normalised, .. } = *convolution;
-        let y = self.rows("activated", rows, channels);
-        let layer = ActivationForward { rows, channels, activation: Activation::Relu6 };
-        self.case.plan.push(layer.step("ReLU6", normalised, y));
-        y
+        let y = self.rows("normalised", rows, channels);
+        // The projection has no activation: it is the linear bottleneck.
+        let activation = if names.part == PROJECT.part { Activation::None } else { Activation::Relu6 };
+        let layer = BatchNorm { rows, channels, epsilon: self.epsilon, activation };
+        self.case.plan.push(layer.step("batch norm", raw, statistics, [gamma, beta], y));
+        Ok(Convolution { names, w, rows, channels, inputs, x, raw, statistics, gamma, y })
     }
 
     /// Compares y, which is the projection and, in a residual block, the block's input added to it.
     fn compare_result(&mut self, project: &Convolution, residual: Option<View>) -> Result<(), GoldenError> {
         let (expected, _) = padded(self.fixture.arrays.get("y")?, "NHWC")?;
         let y = self.case.output("y", expected.len(), FORWARD, Box::new(move || expected.clone()));
-        let Convolution { rows, channels, normalised, .. } = *project;
+        let Convolution { rows, channels, y: projected, .. } = *project;
         let step = match residual {
-            Some(x) => Add { rows, channels }.step("residual", normalised, x, y),
-            None => ActivationForward { rows, channels, activation: Activation::None }.step("copy", normalised, y),
+            Some(x) => Add { rows, channels }.step("residual", projected, x, y),
+            None => ActivationForward { rows, channels, activation: Activation::None }.step("copy", projected, y),
         };
         self.case.plan.push(step);
         Ok(())
@@ -188,11 +182,10 @@ impl Block<'_> {
 
     /// From the gradient by a convolution's activated result to that by its raw one.
     fn activation_backward(&mut self, convolution: &Convolution, gy: View) -> Result<View, GoldenError> {
-        let Convolution { rows, channels, normalised, .. } = *convolution;
+        let Convolution { rows, channels, y, .. } = *convolution;
         let by_normalised = self.rows("gradient of normalised", rows, channels);
-        // The mask is the same from what ReLU6 was given as from what it made of it.
         let layer = ActivationBackward { rows, channels, activation: Activation::Relu6 };
-        self.case.plan.push(layer.step("ReLU6 dx", gy, normalised, by_normalised));
+        self.case.plan.push(layer.step("ReLU6 dx", gy, y, by_normalised));
         self.batch_norm_backward(convolution, by_normalised)
     }
 

@@ -298,7 +298,8 @@ fn batch_norm(fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
     let [y, dx] = [builder.output("y")?, builder.output_within("dx", bound)?];
     let gradients = [builder.output("dgamma")?, builder.output("dbeta")?];
     let plan = &mut builder.case.plan;
-    plan.push(BatchNorm { rows, channels, epsilon }.step("y", x, statistics, [gamma, beta], y));
+    let layer = BatchNorm { rows, channels, epsilon, activation: Activation::None };
+    plan.push(layer.step("y", x, statistics, [gamma, beta], y));
     plan.push(BatchNormDw { rows: RowParts::whole(rows), channels, epsilon }.step("dw", gy, x, statistics, gradients));
     let weights = [gamma, gradients[0], gradients[1]];
     plan.push(BatchNormDx { rows, channels, epsilon, training }.step("dx", gy, x, statistics, weights, dx));

@@ -33,7 +33,7 @@ pub fn plan(plan: &mut Plan, target: Target, head: &Head, batch: u32, features: 
     let statistics = [channel("mean", mean), channel("variance", variance)];
     let weights = [channel("gamma", gamma), channel("beta", beta)];
     let (normalised, dropped) = (plan.persistent("normalised", bytes), plan.persistent("dropped", bytes));
-    let norm = BatchNorm { rows: batch, channels, epsilon: HEAD_EPSILON };
+    let norm = BatchNorm { rows: batch, channels, epsilon: HEAD_EPSILON, activation: Activation::None };
     plan.push(norm.step("batch norm", hidden, statistics, weights, normalised));
     plan.push(Dropout { rows: batch, channels, rate: RATE }.step("dropout", normalised, mask, dropped));
     let second = dense(head.hidden, head.attributes, kernel2, bias2, Activation::Sigmoid);

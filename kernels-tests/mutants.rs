@@ -40,6 +40,7 @@ const ALL: &[(&str, &str)] = mutants! {
     "batch_norm_combine_unbiased"
     "batch_norm_dw_parts_on_one_place"
     "batch_norm_dx_mean_not_removed"
+    "batch_norm_last_row_missing"
     "batch_norm_statistics_run_cut_short"
     "binary_accuracy_half_up"
     "binary_accuracy_padding_counted"

@@ -18,8 +18,9 @@ const TESTS: &[(u32, u32, u32)] = &[
     (2, 2, 132),
     (35, 16, 20),
     (2100, 1040, 8),
+    (20_011, 2048, 8),
 ];
-const BENCHMARKS: &[(u32, u32, u32)] = &[(64, 64, 1536), (8 * 112 * 112, 4096, 32)];
+const BENCHMARKS: &[(u32, u32, u32)] = &[(64, 64, 1536), (8 * 112 * 112, 2048, 32)];
 
 pub fn cases(context: Context) -> Vec<Case> {
     by_shape(context, TESTS, BENCHMARKS, case)

@@ -1,4 +1,4 @@
-// Batch norm:  y[m, c] = gamma[c] (x[m, c] − mean[c]) / √(variance[c] + epsilon) + beta[c]
+// Batch norm and an activation:  y[m, c] = activate(gamma[c] (x[m, c] − mean[c]) / √(variance[c] + epsilon) + beta[c])
 //
 // x         [rows, channels]   rows = batch, or batch · height · width
 // mean      [channels]         of the batch in training, the running one in inference; so the variance
@@ -8,9 +8,10 @@
 // y         [rows, channels]
 // channels is a multiple of four; every array is read as vec4.
 //
-// One thread computes four channels of a row; neighbouring threads read neighbouring channels.
-// Cost: four flops, one load and one store an element; the statistics stay in the cache.
+// One thread computes four channels of $ROWS rows; neighbouring threads read neighbouring channels.
+// Cost: four flops, one load and one store an element; the statistics are loaded once for $ROWS rows.
 #import dispatch
+#import activation
 
 struct Params {
     rows: u32,
@@ -34,10 +35,18 @@ fn main(
 ) {
     let quads = params.channels / 4u;
     let index = linear_workgroup(workgroup, grid) * 64u + thread;
-    if (index >= params.rows * quads) {
+    let quad = index % quads;
+    let first_row = (index / quads) * $(ROWS)u;
+    if (first_row >= params.rows) {
         return;
     }
-    let quad = index % quads;
     let scale = gamma[quad] / sqrt(variance[quad] + params.epsilon);
-    y[index] = (x[index] - mean[quad]) * scale + beta[quad];
+    let centre = mean[quad];
+    let offset = beta[quad];
+    #for r in 0..ROWS
+    if (first_row + $(r)u < params.rows) {
+        let at_$r = (first_row + $(r)u) * quads + quad;
+        y[at_$r] = activate((x[at_$r] - centre) * scale + offset);
+    }
+    #end
 }

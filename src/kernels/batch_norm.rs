@@ -1,6 +1,6 @@
 //! Batch norm with given statistics: those of the batch in training, the running ones in inference.
 
-use super::{Cost, Encoding, Kernel, Variant, params, read, read_write};
+use super::{ACTIVATIONS, Activation, Cost, Encoding, Kernel, Variant, params, read, read_write};
 use crate::scheduler::{Step, View};
 
 params! {
@@ -12,18 +12,18 @@ params! {
     }
 }
 
-/// A thread normalises four channels of a row.
+/// A thread normalises four channels of a few rows.
 pub static BATCH_NORM: Kernel = Kernel {
     name: "batch_norm",
     group: "norm",
     source: include_str!("../../shaders/norm/batch_norm.wgsl"),
     params: BatchNormParams::FIELDS,
     bindings: &[read("x"), read("mean"), read("variance"), read("gamma"), read("beta"), read_write("y")],
-    variants: &[Variant { name: "default", constants: &[], subgroup: false }],
-    overrides: &[],
+    variants: &[Variant { name: "default", constants: &[("ROWS", 8)], subgroup: false }],
+    overrides: &[ACTIVATIONS],
 };
 
-/// y = gamma (x − mean) / √(variance + epsilon) + beta over \[rows, channels\].
+/// y = activation(gamma (x − mean) / √(variance + epsilon) + beta) over \[rows, channels\].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BatchNorm {
     /// Rows: the batch, or batch × height × width.
@@ -32,20 +32,23 @@ pub struct BatchNorm {
     pub channels: u32,
     /// Added to the variance: 1e-3 in Keras, 1e-5 in PyTorch.
     pub epsilon: f32,
+    /// Applied to the result.
+    pub activation: Activation,
 }
 
 impl BatchNorm {
     /// The dispatch. `statistics` is mean and variance, `weights` gamma and beta.
     pub fn step(self, label: &str, x: View, statistics: [View; 2], weights: [View; 2], y: View) -> Step {
         let (rows, channels) = (u64::from(self.rows), u64::from(self.channels));
+        let variant = &BATCH_NORM.variants[0];
         Encoding {
             kernel: &BATCH_NORM,
-            variant: &BATCH_NORM.variants[0],
+            variant,
             lanes: None,
-            overrides: Vec::new(),
+            overrides: vec![("ACTIVATION", self.activation as u32 as f64)],
             params: BatchNormParams { rows: self.rows, channels: self.channels, epsilon: self.epsilon },
             bindings: &[x, statistics[0], statistics[1], weights[0], weights[1], y],
-            workgroups: (rows * channels / 4).div_ceil(64),
+            workgroups: (rows.div_ceil(u64::from(variant.constant("ROWS"))) * channels / 4).div_ceil(64),
             cost: Cost { flops: 4 * rows * channels, bytes: 4 * (2 * rows * channels + 4 * channels) },
         }
         .step(label)

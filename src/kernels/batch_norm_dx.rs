@@ -12,7 +12,7 @@ params! {
     }
 }
 
-/// A thread computes four channels of a row.
+/// A thread computes four channels of a few rows.
 pub static BATCH_NORM_DX: Kernel = Kernel {
     name: "batch_norm_dx",
     group: "norm",
@@ -28,7 +28,7 @@ pub static BATCH_NORM_DX: Kernel = Kernel {
         read("dbeta"),
         read_write("dx"),
     ],
-    variants: &[Variant { name: "default", constants: &[], subgroup: false }],
+    variants: &[Variant { name: "default", constants: &[("ROWS", 8)], subgroup: false }],
     overrides: &[("TRAINING", &[0, 1])],
 };
 
@@ -50,15 +50,21 @@ impl BatchNormDx {
     /// The dispatch. `statistics` is mean and variance, `weights` gamma, dgamma and dbeta; inference reads no gradient there.
     pub fn step(self, label: &str, gy: View, x: View, statistics: [View; 2], weights: [View; 3], dx: View) -> Step {
         let (rows, channels) = (u64::from(self.rows), u64::from(self.channels));
+        let variant = &BATCH_NORM_DX.variants[0];
         Encoding {
             kernel: &BATCH_NORM_DX,
-            variant: &BATCH_NORM_DX.variants[0],
+            variant,
             lanes: None,
             overrides: vec![("TRAINING", f64::from(u8::from(self.training)))],
             params: BatchNormDxParams { rows: self.rows, channels: self.channels, epsilon: self.epsilon },
             bindings: &[gy, x, statistics[0], statistics[1], weights[0], weights[1], weights[2], dx],
-            workgroups: (rows * channels / 4).div_ceil(64),
-            cost: Cost { flops: 8 * rows * channels, bytes: 4 * (3 * rows * channels + 5 * channels) },
+            workgroups: (rows.div_ceil(u64::from(variant.constant("ROWS"))) * channels / 4).div_ceil(64),
+            // In inference x is not read.
+            cost: if self.training {
+                Cost { flops: 5 * rows * channels, bytes: 4 * (3 * rows + 6) * channels }
+            } else {
+                Cost { flops: rows * channels, bytes: 4 * (2 * rows + 2) * channels }
+            },
         }
         .step(label)
     }

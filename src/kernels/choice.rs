@@ -63,7 +63,7 @@ impl Target {
     /// enough work for every thread of the adapter.
     pub fn row_parts(self, rows: u32, workgroups_a_part: u32) -> RowParts {
         /// A longer run of additions in `f32` loses more than the bounds of the tests allow.
-        const LONGEST: u32 = 4096;
+        const LONGEST: u32 = 2048;
         /// With fewer rows, writing and adding up the parts costs more than the sum.
         const SHORTEST: u32 = 128;
         let workgroups: u32 = if self.software { 32 } else { 1024 };
@@ -117,4 +117,33 @@ impl Target {
 /// The variant of that name, or the kernel's default.
 fn named(kernel: &'static Kernel, name: &str) -> &'static Variant {
     kernel.variants.iter().find(|variant| variant.name == name).unwrap_or(&kernel.variants[0])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Activation, Padding};
+    use super::*;
+
+    #[test]
+    fn parts_are_short_and_none_is_empty() {
+        for (software, rows, workgroups) in
+            [(true, 1, 1), (true, 100_352, 1), (true, 802_816, 12), (false, 802_816, 1), (false, 802_816, 4000), (false, 49, 1)]
+        {
+            let parts = Target { software, lanes: None }.row_parts(rows, workgroups);
+            assert_eq!(parts.rows, rows);
+            assert!(parts.rows_a_part <= 2048 && (parts.count() - 1) * parts.rows_a_part < rows, "{parts:?}");
+        }
+    }
+
+    #[test]
+    fn parts_of_pixels_are_short_at_every_size() {
+        let (padding, activation) = (Padding::TensorflowSame, Activation::None);
+        for (software, size) in [(true, 7), (true, 112), (false, 14), (false, 224), (true, 5000)] {
+            let layer = Depthwise { batch: 64, size: [size, size], channels: 32, stride: 1, padding, activation };
+            let parts = Target { software, lanes: None }.depthwise_dw(layer);
+            assert_eq!(parts.rows, 64 * size);
+            // A row of pixels is never split.
+            assert!(parts.rows_a_part == 1 || parts.rows_a_part * size <= 2048, "{parts:?}");
+        }
+    }
 }

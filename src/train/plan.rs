@@ -233,7 +233,7 @@ impl Builder {
         let channels = self.shape.padded()[1];
         let [_, _, gamma, beta, ..] = self.head.tensors.weights;
         let y = self.rows("normalised", channels);
-        let shape = BatchNorm { rows: self.batch, channels, epsilon: HEAD_EPSILON };
+        let shape = BatchNorm { rows: self.batch, channels, epsilon: HEAD_EPSILON, activation: Activation::None };
         self.head.plan.push(shape.step("batch norm", x, statistics, [gamma, beta], y));
         y
     }
