@@ -55,6 +55,25 @@ fn thirteen_photographs_agree_with_onnx_runtime() {
 }
 
 #[test]
+fn images_of_many_pixels_are_run_in_parts() {
+    let gpu = Gpu::open(&Default::default()).expect("a GPU adapter; `tools/setup` installs a software one");
+    let mut model = Model::open(Path::new(MODELS[2].0), None).unwrap();
+    model.top = Top::None;
+    // Three of these are more than a binding of 128 MiB holds.
+    let images: Vec<Rgb8Image> = (0..3_u32)
+        .map(|shade| {
+            let pixels = (0..4096 * 4096 * 3_u32).map(|at| (at / 50_331 + 60 * shade) as u8).collect();
+            Rgb8Image { width: 4096, height: 4096, pixels }
+        })
+        .collect();
+    let mut runner = model.runner(&gpu, 3, Interpolation::Nearest);
+    let together = runner.run(&gpu, &images.iter().collect::<Vec<_>>()).unwrap();
+    let apart: Vec<f32> = images.iter().flat_map(|image| runner.run(&gpu, &[image]).unwrap()).collect();
+    assert_eq!(together, apart);
+    assert_ne!(together[..1280], together[1280..2560]);
+}
+
+#[test]
 fn a_batch_that_does_not_fit_is_refused_with_one_that_does() {
     let gpu = Gpu::open(&Default::default()).expect("a GPU adapter; `tools/setup` installs a software one");
     let model = Model::open(Path::new(MODELS[0].0), None).unwrap();

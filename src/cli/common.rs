@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use lineament::data::{Crop, decode_ahead, prefetch::decoding_threads, write_atomically};
+use lineament::data::{Crop, Rgb8Image, decode_ahead, prefetch::decoding_threads, write_atomically};
 use lineament::gpu::{AdapterRequest, Gpu, GpuError};
 use lineament::kernels::Interpolation;
 use lineament::model::{ImageRunner, ModelError};
@@ -78,11 +78,15 @@ pub fn run_images(
 ) -> Result<Vec<Failure>, ModelError> {
     let progress = progress(images.len() as u64, "images");
     let (mut failures, mut pending) = (Vec::new(), Vec::with_capacity(batch as usize));
-    let mut decoded = decode_ahead(images.to_vec(), decoding_threads(), 4 * batch as usize);
+    let limit = gpu.limits().max_storage_buffer_binding_size;
+    let mut decoded = decode_ahead(images.to_vec(), decoding_threads(), 2 * batch as usize);
     loop {
         let next = decoded.next();
         let last = next.is_none();
         match next {
+            Some((index, Ok(image))) if image.pixels.len() as u64 > limit => {
+                failures.push((index, too_large(&images[index], &image, limit)))
+            }
             Some((index, Ok(image))) => pending.push((index, if let Some(crop) = crop { crop.of(&image) } else { image })),
             Some((index, Err(error))) => failures.push((index, error.to_string())),
             None => {}
@@ -101,6 +105,14 @@ pub fn run_images(
             return Ok(failures);
         }
     }
+}
+
+fn too_large(path: &Path, image: &Rgb8Image, limit: u64) -> String {
+    let (path, most) = (path.display(), limit / 3_000_000);
+    format!(
+        "{path}: {} × {} pixels, more than the {most} megapixels that this adapter takes at once; make it smaller",
+        image.width, image.height
+    )
 }
 
 /// Names the unusable images on stderr.

@@ -56,10 +56,8 @@ pub enum ModelError {
         /// The header's text.
         found: String,
     },
-    /// A batch's pixels do not fit a binding.
-    #[error(
-        "the images of a batch hold {bytes} bytes of pixels, the adapter binds {limit} at once; use a smaller batch or smaller images"
-    )]
+    /// An image's pixels do not fit a binding.
+    #[error("an image holds {bytes} bytes of pixels, the adapter binds {limit} at once; make it smaller")]
     TooManyPixels {
         /// What they need.
         bytes: u64,

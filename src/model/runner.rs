@@ -80,11 +80,18 @@ impl<'a> ImageRunner<'a> {
     }
 
     /// The result of up to a batch of images, row by row without padding. With fewer images than a batch the rest of
-    /// the GPU's work is thrown away.
+    /// the GPU's work is thrown away; images with more pixels than the adapter can bind at once are run in parts.
     ///
     /// # Errors
-    /// More pixels than the adapter can bind at once, or whatever the device reports.
+    /// A single image has more pixels than the adapter can bind, or whatever the device reports.
     pub fn run(&mut self, gpu: &Gpu, images: &[&Rgb8Image]) -> Result<Vec<f32>, ModelError> {
+        let bytes: u64 = images.iter().map(|image| image.pixels.len().next_multiple_of(4) as u64).sum();
+        if images.len() > 1 && bytes > gpu.limits().max_storage_buffer_binding_size {
+            let (first, second) = images.split_at(images.len() / 2);
+            let mut rows = self.run(gpu, first)?;
+            rows.extend(self.run(gpu, second)?);
+            return Ok(rows);
+        }
         let (records, bytes) = pack(images, self.shape.batch as usize);
         let ready = self.ready(gpu, bytes.len() as u64)?;
         ready.program.write(gpu, ready.pixels, &bytes);

@@ -72,7 +72,7 @@ pub fn extract_features(
     backbone.top = Top::None;
     let mut runner = backbone.runner(gpu, source.batch, source.interpolation);
     let remaining = source.images[cache.done() as usize..].to_vec();
-    let mut decoded = decode_ahead(remaining, decoding_threads(), 4 * source.batch as usize);
+    let mut decoded = decode_ahead(remaining, decoding_threads(), 2 * source.batch as usize);
     progress(cache.done());
     while !cache.is_complete() {
         if stop.load(Ordering::SeqCst) {
