@@ -74,11 +74,6 @@ impl<'a> ImageRunner<'a> {
         (plan, [pixels, images, result], uploads)
     }
 
-    /// The plan that a first batch would run, to be printed.
-    pub fn preview(&self) -> Plan {
-        self.plan(FIRST_PIXEL_BYTES).0
-    }
-
     /// The result of up to a batch of images, row by row without padding. With fewer images than a batch the rest of
     /// the GPU's work is thrown away; images with more pixels than the adapter can bind at once are run in parts.
     ///
@@ -101,14 +96,6 @@ impl<'a> ImageRunner<'a> {
         let stride = rows.len() / self.shape.batch as usize;
         let outputs = self.outputs;
         Ok(rows.chunks_exact(stride).take(images.len()).flat_map(|row| row[..outputs].to_vec()).collect())
-    }
-
-    /// Seconds of each step for the images of the last [`ImageRunner::run`].
-    ///
-    /// # Errors
-    /// Whatever the device reports.
-    pub fn time(&self, gpu: &Gpu) -> Result<Vec<crate::scheduler::StepTime>, GpuError> {
-        self.ready.as_ref().map_or(Ok(Vec::new()), |ready| ready.program.run_timed(gpu))
     }
 
     /// A batch that does not fit is refused with the one that would: every activation grows with the batch.

@@ -4,7 +4,7 @@ use super::plan::{HeadPlan, HeadShape, HeadTensors, HeadTraining, Masks, TRAINED
 use crate::gpu::{Buffer, Gpu, GpuError};
 use crate::kernels::{DropoutMask, LossMean, padded_channels};
 use crate::model::Head;
-use crate::scheduler::{Program, StepTime, View};
+use crate::scheduler::{Program, View};
 
 /// A head and the state of its optimizer, on the host and without padding.
 #[derive(Debug, Clone, PartialEq)]
@@ -264,14 +264,6 @@ impl<'a> HeadSession<'a> {
     /// The program whose buffers all others share.
     fn first(&self) -> &Program {
         &self.training[0].program
-    }
-
-    /// Steps of a training batch of `settings.batch`, each timed on its own: for measurements.
-    ///
-    /// # Errors
-    /// Whatever the device reports.
-    pub fn step_times(&self) -> Result<Vec<StepTime>, GpuError> {
-        self.first().run_timed(self.gpu)
     }
 }
 
