@@ -196,6 +196,13 @@ fn a_head_is_trained_resumed_and_used() {
         &["features.json"],
     );
 
+    // A picture replaced under its old name makes the features stale.
+    let picture = faces.path().join("05.jpg");
+    let original = std::fs::read(&picture).unwrap();
+    std::fs::copy(face(40), &picture).unwrap();
+    refused(&[&base[..], &["--resume"]].concat(), 1, &["features.json", "SHA-256"]);
+    std::fs::write(&picture, original).unwrap();
+
     let model = format!("{whole}/model.safetensors");
     let predict = ["predict", &data, "--model", &model, "--backbone", BACKBONE, "--run", &whole];
     assert_eq!(lineament(&predict).status.code(), Some(0));

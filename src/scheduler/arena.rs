@@ -35,7 +35,7 @@ struct Placed {
 }
 
 impl Arena {
-    /// Places every transient tensor, largest first, at the lowest offset where nothing that lives at the same time lies.
+    /// Places every transient tensor, in the order of first use and the larger first, at the lowest offset where nothing that lives at the same time lies.
     /// `bank_bytes` is the most that one buffer of the adapter holds; a bank that would outgrow it is followed by another.
     pub fn plan(plan: &Plan, bank_bytes: u64) -> Arena {
         let lifetimes = plan.lifetimes();

@@ -59,9 +59,13 @@ pub fn extract_features(
     mut progress: impl FnMut(u64),
 ) -> Result<FeatureTable, ExtractError> {
     let total = source.images.len();
+    // With its length, a picture that was replaced under its old name is noticed too; a missing one fails when it is decoded.
+    let length = |path: &PathBuf| std::fs::metadata(path).map_or(0, |file| file.len());
+    let files: Vec<String> =
+        source.names.iter().zip(source.images).map(|(name, path)| format!("{name} {}", length(path))).collect();
     let identity = FeatureIdentity {
         weights_sha256: source.model.files.first().map_or(String::new(), |(_, hash)| hash.clone()),
-        data_sha256: FeatureIdentity::of_names(source.names.iter().map(String::as_str)),
+        data_sha256: FeatureIdentity::of_names(files.iter().map(String::as_str)),
         images: total as u64,
         features: source.model.backbone.features(),
         size: source.model.size,

@@ -72,7 +72,7 @@ pub enum FeatureError {
 pub struct FeatureIdentity {
     /// SHA-256 of the backbone's weights file, in hexadecimal.
     pub weights_sha256: String,
-    /// [`FeatureIdentity::of_names`] of the images, in order.
+    /// [`FeatureIdentity::of_names`] of the images' names and lengths, in order.
     pub data_sha256: String,
     /// Number of images.
     pub images: u64,
