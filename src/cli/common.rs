@@ -84,10 +84,14 @@ pub fn run_images(
         let next = decoded.next();
         let last = next.is_none();
         match next {
-            Some((index, Ok(image))) if image.pixels.len() as u64 > limit => {
-                failures.push((index, too_large(&images[index], &image, limit)))
+            Some((index, Ok(whole))) => {
+                let image = if let Some(crop) = crop { crop.of(&whole) } else { whole };
+                if image.pixels.len() as u64 > limit {
+                    failures.push((index, too_large(&images[index], &image, limit)));
+                } else {
+                    pending.push((index, image));
+                }
             }
-            Some((index, Ok(image))) => pending.push((index, if let Some(crop) = crop { crop.of(&image) } else { image })),
             Some((index, Err(error))) => failures.push((index, error.to_string())),
             None => {}
         }
