@@ -5,7 +5,7 @@ use std::time::Instant;
 use lineament::gpu::{Gpu, GpuError};
 use lineament::kernels::Padding;
 use lineament::model::ModelError;
-use lineament::model::mobilenet_v2::Backbone;
+use lineament::model::mobilenet_v2::{Backbone, layers};
 use lineament::scheduler::{Plan, Program};
 
 use crate::perf::Timing;
@@ -21,7 +21,7 @@ const RUNS: usize = 5;
 /// The batch does not fit the adapter, or the device fails.
 pub fn time(gpu: &Gpu, batch: u32) -> Result<Timing, ModelError> {
     let tensor = |_: &str, shape: &[usize]| Ok(vec![0.5; shape.iter().product()]);
-    let backbone = Backbone::load(1.0, Padding::TensorflowSame, 1e-3, &tensor)?;
+    let backbone = Backbone::load(layers(1.0), Padding::TensorflowSame, 1e-3, &tensor)?;
     let mut plan = Plan::new("backbone");
     let weights = backbone.plan_weights(&mut plan);
     let input = plan.persistent("input", 16 * u64::from(batch) * 224 * 224);

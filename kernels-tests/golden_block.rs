@@ -40,7 +40,7 @@ fn fold(fixture: &Fixture, part: &str, layout: &str) -> Result<Folded, GoldenErr
 
 /// The block as the network runs it, with the variants that it would choose.
 pub fn inference(gpu: &Gpu, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
-    let target = Target { software: gpu.is_software(), lanes: gpu.lanes() };
+    let target = gpu.target();
     let (x, x_shape) = fixture.input("x", "NHWC")?;
     let (batch, mut size, mut channels) = (x_shape[0], [x_shape[1], x_shape[2]], x_shape[3]);
     let stride = fixture.number("stride")?;

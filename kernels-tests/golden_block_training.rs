@@ -52,7 +52,7 @@ struct Block<'a> {
 
 /// The block forward and backward, with the variants that training would choose.
 pub fn block(gpu: &Gpu, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
-    let target = Target { software: gpu.is_software(), lanes: gpu.lanes() };
+    let target = gpu.target();
     let epsilon = fixture.entry["params"]["eps"].as_f64().ok_or_else(|| fixture.unusable("eps"))? as f32;
     let residual = fixture.entry["params"]["residual"].as_bool().ok_or_else(|| fixture.unusable("residual"))?;
     if fixture.entry["params"]["padding"] != "TensorFlow SAME" {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use lineament::gpu::Gpu;
 use lineament::kernels::{Padding, Target, padded_channels};
 use lineament::model::Head;
-use lineament::model::mobilenet_v2::Backbone;
+use lineament::model::mobilenet_v2::{Backbone, layers};
 use lineament::model::weights::WeightsError;
 use lineament::scheduler::{Plan, Program, View};
 use serde_json::Value;
@@ -158,7 +158,7 @@ impl Group<'_> {
     }
 
     fn target(&self) -> Target {
-        Target { software: self.gpu.is_software(), lanes: self.gpu.lanes() }
+        self.gpu.target()
     }
 
     fn blocks(&self, file: &str) -> Result<Vec<FixtureResult>, GoldenError> {
@@ -192,8 +192,8 @@ impl Group<'_> {
         let (input, weights, pixels) = self.inputs(&mut plan, recipe, shape, &backbone)?;
         let mut watched = Vec::new();
         let extent = [shape.batch, shape.size];
-        backbone.plan_convolutions(&mut plan, self.target(), extent, weights, input, &mut |_, view, _, channels| {
-            watched.push((view, channels));
+        backbone.plan_convolutions(&mut plan, self.target(), extent, weights, input, &mut |_, activations, channels| {
+            watched.push((activations.view, channels));
         });
         let mut kept = Plan::new("blocks, kept");
         for tensor in plan.tensors() {
@@ -255,7 +255,7 @@ fn backbone(recipe: &Recipe, width: f64, padding: Padding, epsilon: f32) -> Resu
             None => Err(WeightsError::Missing { path, name, remedy: "the recipe is of another network".to_string() }.into()),
         }
     };
-    Ok(Backbone::load(width as f32, padding, epsilon, &tensor)?)
+    Ok(Backbone::load(layers(width as f32), padding, epsilon, &tensor)?)
 }
 
 /// The head with the recipe's weights.

@@ -91,7 +91,8 @@ impl Gpu {
 
     /// What the shipped choice of variants depends on.
     pub fn target(&self) -> Target {
-        Target { software: self.is_software(), lanes: self.lanes() }
+        let binding_bytes = self.limits().max_storage_buffer_binding_size;
+        Target { software: self.is_software(), lanes: self.lanes(), binding_bytes }
     }
 
     /// A cautious guess of how long a dispatch takes, in seconds, to keep submissions short.

@@ -5,13 +5,15 @@ use super::{
     POINTWISE_WORKGROUP, RowParts, STEM, Stem, Variant,
 };
 
-/// What the choice of a variant depends on.
+/// What the choice of variants, and of the number of dispatches, depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Target {
     /// Whether the adapter computes on the processor.
     pub software: bool,
     /// The subgroup size, where it is known beforehand.
     pub lanes: Option<u32>,
+    /// The most bytes that a step can bind at once.
+    pub binding_bytes: u64,
 }
 
 impl Target {
@@ -129,7 +131,7 @@ mod tests {
         for (software, rows, workgroups) in
             [(true, 1, 1), (true, 100_352, 1), (true, 802_816, 12), (false, 802_816, 1), (false, 802_816, 4000), (false, 49, 1)]
         {
-            let parts = Target { software, lanes: None }.row_parts(rows, workgroups);
+            let parts = Target { software, lanes: None, binding_bytes: 128 << 20 }.row_parts(rows, workgroups);
             assert_eq!(parts.rows, rows);
             assert!(parts.rows_a_part <= 2048 && (parts.count() - 1) * parts.rows_a_part < rows, "{parts:?}");
         }
@@ -140,7 +142,7 @@ mod tests {
         let (padding, activation) = (Padding::TensorflowSame, Activation::None);
         for (software, size) in [(true, 7), (true, 112), (false, 14), (false, 224), (true, 5000)] {
             let layer = Depthwise { batch: 64, size: [size, size], channels: 32, stride: 1, padding, activation };
-            let parts = Target { software, lanes: None }.depthwise_dw(layer);
+            let parts = Target { software, lanes: None, binding_bytes: 128 << 20 }.depthwise_dw(layer);
             assert_eq!(parts.rows, 64 * size);
             // A row of pixels is never split.
             assert!(parts.rows_a_part == 1 || parts.rows_a_part * size <= 2048, "{parts:?}");

@@ -1,7 +1,8 @@
 //! MobileNetV2 (Sandler et al., 2018): its layers, with batch norm folded into the convolutions at load time.
 
-use super::ModelError;
-use crate::kernels::{Activation, Depthwise, GlobalAveragePool, Padding, Pointwise, Stem, Target, padded_channels};
+use super::activations::{Activations, dispatches};
+use super::{Convolution, ModelError};
+use crate::kernels::{Activation, GlobalAveragePool, Padding, Target, padded_channels};
 use crate::scheduler::{Plan, View};
 
 /// Expansion, channels, repeats and first stride of each stage (table 2 of the paper).
@@ -153,8 +154,8 @@ impl Backbone {
     ///
     /// # Errors
     /// Whatever `tensor` reports.
-    pub fn load(width: f32, padding: Padding, epsilon: f32, tensor: &ReadTensor) -> Result<Backbone, ModelError> {
-        let mut backbone = Backbone { layers: layers(width), folded: Vec::new(), parameters: Vec::new(), padding };
+    pub fn load(layers: Vec<Layer>, padding: Padding, epsilon: f32, tensor: &ReadTensor) -> Result<Backbone, ModelError> {
+        let mut backbone = Backbone { layers, folded: Vec::new(), parameters: Vec::new(), padding };
         for layer in backbone.layers.clone() {
             let weight = tensor(&format!("{}.weight", layer.convolution), &layer.weight_shape())?;
             let part = |name: &str| tensor(&format!("{}.{name}", layer.norm), &[layer.outputs as usize]);
@@ -186,6 +187,16 @@ impl Backbone {
         &self.parameters
     }
 
+    /// The convolutions in order.
+    pub fn layers(&self) -> &[Layer] {
+        &self.layers
+    }
+
+    /// Where windows start.
+    pub fn padding(&self) -> Padding {
+        self.padding
+    }
+
     /// Number of features.
     pub fn features(&self) -> u32 {
         self.layers.last().map_or(0, |layer| layer.outputs)
@@ -197,7 +208,7 @@ impl Backbone {
     }
 
     /// Appends the convolutions: \[batch, size, size, 4\] in, the last activations \[batch, size/32, size/32, features\] out.
-    /// `watch` sees the output of each block with its position and shape, for tests that look inside.
+    /// `watch` sees the output of each block with its position, and its channels without padding, for tests that look inside.
     pub fn plan_convolutions(
         &self,
         plan: &mut Plan,
@@ -205,68 +216,44 @@ impl Backbone {
         [batch, size]: [u32; 2],
         weights: View,
         input: View,
-        watch: &mut dyn FnMut(usize, View, [u32; 2], u32),
-    ) -> (View, [u32; 2]) {
+        watch: &mut dyn FnMut(usize, Activations, u32),
+    ) -> Activations {
         let part = |(start, length): (usize, usize)| View { offset: 4 * start as u64, bytes: 4 * length as u64, ..weights };
-        let (mut x, mut extent) = (input, [size, size]);
-        let (mut block, mut block_input) = (0, input);
+        let mut x = Activations { view: input, batch, extent: [size, size], channels: 4 };
+        let (mut block, mut block_input, mut channels) = (0, x, 3);
         for (layer, folded) in self.layers.iter().zip(&self.folded) {
             if layer.block != block {
-                watch(block, x, extent, self.channels_before(layer));
+                watch(block, x, channels);
                 (block, block_input) = (layer.block, x);
             }
             let activation = if layer.relu6 { Activation::Relu6 } else { Activation::None };
-            let (inputs, outputs) = (padded_channels(layer.inputs), padded_channels(layer.outputs));
-            let parameters = [part(folded.weight), part(folded.bias)];
-            let out_extent = extent.map(|size| size.div_ceil(layer.stride));
-            let bytes = 4 * u64::from(batch) * u64::from(out_extent[0] * out_extent[1]) * u64::from(outputs);
-            let y = plan.transient(&layer.convolution, bytes);
-            let operands = [x, parameters[0], parameters[1]];
-            let step = match layer.kind {
-                ConvolutionKind::Stem => {
-                    let shape =
-                        Stem { batch, size: extent, inputs, outputs, stride: layer.stride, padding: self.padding, activation };
-                    shape.step(&layer.convolution, target.stem(), operands, y)
-                }
-                ConvolutionKind::Depthwise => {
-                    let shape = Depthwise {
-                        batch,
-                        size: extent,
-                        channels: outputs,
-                        stride: layer.stride,
-                        padding: self.padding,
-                        activation,
-                    };
-                    shape.step(&layer.convolution, target.depthwise(shape), operands, y)
-                }
-                ConvolutionKind::Pointwise => {
-                    let rows = batch * extent[0] * extent[1];
-                    let shape = Pointwise { rows, inputs, outputs, activation };
-                    let residual = layer.residual.then_some(block_input);
-                    shape.step(&layer.convolution, target.pointwise(rows, inputs, outputs), target.lanes, operands, residual, y)
-                }
-            };
-            plan.push(step);
-            (x, extent) = (y, out_extent);
+            let convolution = Convolution { layer, padding: self.padding, activation };
+            let y = convolution.result(plan, x);
+            let residual = layer.residual.then_some(block_input);
+            convolution.push(plan, target, x, [part(folded.weight), part(folded.bias)], residual, y);
+            (x, channels) = (y, layer.outputs);
         }
-        watch(block, x, extent, self.features());
-        (x, extent)
-    }
-
-    /// Output channels of the layer before `layer`.
-    fn channels_before(&self, layer: &Layer) -> u32 {
-        let position = self.layers.iter().position(|other| other == layer).unwrap_or(0);
-        self.layers[position.saturating_sub(1)].outputs
+        watch(block, x, channels);
+        x
     }
 
     /// Appends the whole backbone with its global average pool: \[batch, size, size, 4\] in, \[batch, features\] out.
     pub fn plan_features(&self, plan: &mut Plan, target: Target, shape: [u32; 2], weights: View, input: View) -> View {
-        let (activations, [height, width]) = self.plan_convolutions(plan, target, shape, weights, input, &mut |_, _, _, _| ());
+        let x = self.plan_convolutions(plan, target, shape, weights, input, &mut |_, _, _| ());
         let channels = padded_channels(self.features());
         let features = plan.persistent("features", 4 * u64::from(shape[0]) * u64::from(channels));
-        let pool = GlobalAveragePool { batch: shape[0], positions: height * width, channels };
-        plan.push(pool.step("global average pool", activations, features));
+        plan_pool(plan, target, x, features);
         features
+    }
+}
+
+/// Appends the global average pool: \[batch, channels\] out.
+pub fn plan_pool(plan: &mut Plan, target: Target, x: Activations, features: View) {
+    let (positions, channels) = (x.positions(), x.channels);
+    let pooled = Activations { view: features, extent: [1, 1], ..x };
+    for range in dispatches(target.binding_bytes, &[x, pooled]) {
+        let pool = GlobalAveragePool { batch: range.end - range.start, positions, channels };
+        plan.push(pool.step("global average pool", x.images(&range), pooled.images(&range)));
     }
 }
 

@@ -1,5 +1,7 @@
 //! The network: its layers, its weights and how they are read from safetensors.
 
+mod activations;
+mod convolution;
 mod dense;
 mod head;
 pub mod mobilenet_v2;
@@ -9,6 +11,8 @@ pub mod weights;
 
 use std::path::PathBuf;
 
+pub use activations::{Activations, dispatches};
+pub use convolution::Convolution;
 pub use dense::{Dense, Upload};
 pub use head::{HEAD_EPSILON, Head};
 pub use network::{Model, Top, keys};

@@ -4,7 +4,7 @@ mod arena;
 mod plan;
 mod submit;
 
-pub use arena::{Arena, Slot};
+pub use arena::{ALIGNMENT, Arena, Slot};
 pub use plan::{Dispatch, Plan, PlanError, Residence, Step, Tensor, TensorId, View};
 pub use submit::{Program, StepTime};
 
