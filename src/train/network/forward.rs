@@ -1,0 +1,79 @@
+//! The forward pass of training: raw convolution results are kept, batch norm and activation are recomputed from them.
+
+use super::builder::{Builder, Saved, Source, of_dispatch, row_parts};
+use super::shape::RunningVariance;
+use crate::kernels::{BatchNormCombine, BatchNormStatistics};
+use crate::model::mobilenet_v2::{Backbone, Layer, plan_pool};
+use crate::model::{Activations, dispatches};
+use crate::scheduler::View;
+
+impl Builder<'_> {
+    /// Appends the convolutions and the pool: images \[batch, size, size, 4\] in, features \[batch, features\] out.
+    /// `frozen` is the part that runs with batch norm folded.
+    pub(super) fn backbone_forward(&mut self, frozen: &Backbone, input: View) -> View {
+        let size = self.shape.size;
+        let (batch, first) = (self.batch, frozen.layers().len());
+        let folded = self.buffers.folded;
+        let mut x = Activations { view: input, batch, extent: [size, size], channels: 4 };
+        if first > 0 {
+            x = frozen.plan_convolutions(&mut self.plan, self.target, [batch, size], folded, input, &mut |_, _, _| ());
+        }
+        let (mut source, mut block_input) = (Source::Kept(x), x);
+        let mut block = usize::MAX;
+        let shape = self.shape;
+        for (index, layer) in shape.layers.iter().enumerate().skip(first) {
+            if layer.block != block {
+                (block, block_input) = (layer.block, x);
+            }
+            let raw = self.raw(index, layer, x);
+            self.saved[index] = Some(Saved { source, raw });
+            self.statistics(index, raw);
+            let shortcut = layer.residual.then_some(block_input);
+            x = self.activated(index, raw, shortcut);
+            // The sum that ends a residual block cannot be recomputed from its own raw result alone.
+            source = if layer.residual { Source::Kept(x) } else { Source::Activated(index) };
+        }
+        let features = self.rows("features", x.channels);
+        plan_pool(&mut self.plan, self.target, x, features);
+        features
+    }
+
+    fn raw(&mut self, index: usize, layer: &Layer, x: Activations) -> Activations {
+        let convolution = self.convolution(layer);
+        let raw = convolution.result(&mut self.plan, x);
+        let weight = self.table.layers[index].kernel.view(self.buffers.weights);
+        let zeros = self.zeros(raw.channels);
+        convolution.push(&mut self.plan, self.target, x, [weight, zeros], None, raw);
+        raw
+    }
+
+    /// Appends the statistics of the batch; those of a trained layer move the running ones.
+    fn statistics(&mut self, index: usize, raw: Activations) {
+        let (shape, channels) = (self.shape, raw.channels);
+        let label = format!("{} statistics", shape.layers[index].convolution);
+        let ranges = dispatches(self.target.binding_bytes, &[raw]);
+        let part_bytes = 8 * u64::from(channels);
+        let target = self.target;
+        let parts =
+            row_parts(&ranges, raw.positions(), part_bytes, |rows| target.row_parts(rows, (channels / 4).div_ceil(4)));
+        let of_parts = self.plan.transient(&label, u64::from(parts.count()) * part_bytes);
+        for range in ranges {
+            let (rows, view) = of_dispatch(parts, &range, raw.positions(), part_bytes, of_parts);
+            self.plan.push(BatchNormStatistics { rows, channels }.step(&label, raw.images(&range), view));
+        }
+        let count = f64::from(parts.rows);
+        let correction = match shape.running_variance {
+            RunningVariance::Biased => 1.0,
+            RunningVariance::Unbiased => count / (count - 1.0).max(1.0),
+        };
+        let combine = BatchNormCombine {
+            rows: parts,
+            channels,
+            momentum: if index < shape.first_trained { 1.0 } else { shape.momentum },
+            correction: correction as f32,
+        };
+        let running = &self.table.layers[index].running;
+        let (of_all, running) = (running.view(self.buffers.of_batch), running.view(self.buffers.running));
+        self.plan.push(combine.step(&label, of_parts, of_all, running));
+    }
+}

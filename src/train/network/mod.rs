@@ -1,0 +1,20 @@
+//! Training a network: convolutions with batch norm, and a head, forward and backward, in one plan.
+
+mod backward;
+mod builder;
+mod forward;
+mod head;
+mod objective;
+mod optimizer;
+mod parameters;
+mod shape;
+mod state;
+mod step;
+
+pub use builder::NetworkBuffers;
+pub use objective::Loss;
+pub use optimizer::{Optimizer, Schedule, Update};
+pub use parameters::{HiddenSlots, LayerSlots, NamedShape, ParameterTable, Slot};
+pub use shape::{FrozenNorm, HeadShape, NetworkShape, RunningVariance, first_of_last_blocks};
+pub use state::NetworkState;
+pub use step::{StepPlan, UpdatePlan};
