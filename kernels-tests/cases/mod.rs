@@ -1,5 +1,6 @@
 //! The shapes each kernel is tested and timed on, one file a kernel.
 
+mod accumulate;
 mod activation_backward;
 mod activation_forward;
 mod adadelta;
@@ -84,6 +85,7 @@ pub const ALL: &[fn(Context) -> Vec<Case>] = &[
     elementwise_loss::cases,
     loss_mean::cases,
     binary_accuracy::cases,
+    accumulate::cases,
     adadelta::cases,
     adam::cases,
     sgd::cases,

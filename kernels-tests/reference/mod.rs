@@ -1,5 +1,6 @@
 //! Plain f64 loops, one file a kernel: the formula as one would write it on paper, with no thought of speed.
 
+pub mod accumulate;
 pub mod activation_backward;
 pub mod activation_forward;
 pub mod adadelta;

@@ -7,6 +7,7 @@
 // One workgroup takes four column quads of a part, sixteen threads a quad; a thread adds up every sixteenth row in runs of 64.
 // Cost: one addition and one load an element.
 #import dispatch
+#import row_part
 #import tree_sum
 
 struct Params {
@@ -26,27 +27,21 @@ fn main(
     @builtin(local_invocation_index) thread: u32,
 ) {
     let quads = params.channels / 4u;
-    let groups = (quads + 3u) / 4u;
-    let index = linear_workgroup(workgroup, grid);
-    let first = (index % groups) * 4u;
-    let part = index / groups;
-    let first_row = part * params.rows_a_part;
-    let end_row = min(first_row + params.rows_a_part, params.rows);
-    if (first_row >= params.rows) {
+    let at = row_part(linear_workgroup(workgroup, grid), thread, params.rows, params.rows_a_part, quads);
+    if (!at.exists) {
         return;
     }
-    let quad = min(first + thread % 4u, quads - 1u);
     var sum = vec4<f32>();
-    for (var start = first_row + thread / 4u; start < end_row; start += 1024u) {
-        let end = min(start + 1024u, end_row);
+    for (var start = at.first_row + at.lane; start < at.end_row; start += 1024u) {
+        let end = min(start + 1024u, at.end_row);
         var run = vec4<f32>();
         for (var row = start; row < end; row += 16u) {
-            run += x[row * quads + quad];
+            run += x[row * quads + at.quad];
         }
         sum += run;
     }
     let total = tree_sum(thread, 4u, sum);
-    if (thread < 4u && first + thread < quads) {
-        y[part * quads + quad] = total;
+    if (at.stores) {
+        y[at.part * quads + at.quad] = total;
     }
 }

@@ -1,17 +1,18 @@
-// Batch norm and an activation:  y[m, c] = activate(gamma[c] (x[m, c] − mean[c]) / √(variance[c] + epsilon) + beta[c])
+// Batch norm, an activation and a shortcut:
+//   y[m, c] = activate(gamma[c] (x[m, c] − mean[c]) / √(variance[c] + epsilon) + beta[c]) + residual[m, c]
 //
-// x         [rows, channels]   rows = batch, or batch · height · width
-// mean      [channels]         of the batch in training, the running one in inference; so the variance
-// variance  [channels]
-// gamma     [channels]
-// beta      [channels]
-// y         [rows, channels]
+// x           [rows, channels]   rows = batch, or batch · height · width
+// statistics  [2, channels]      mean, then variance: of the batch in training, the running ones in inference
+// affine      [2, channels]      gamma, then beta
+// residual    [rows, channels]   read only where RESIDUAL is 1
+// y           [rows, channels]
 // channels is a multiple of four; every array is read as vec4.
 //
 // One thread computes four channels of $ROWS rows; neighbouring threads read neighbouring channels.
-// Cost: four flops, one load and one store an element; the statistics are loaded once for $ROWS rows.
+// Cost: four flops, one load and one store an element; the vectors are loaded once for $ROWS rows.
 #import dispatch
 #import activation
+#import normalise
 
 struct Params {
     rows: u32,
@@ -19,13 +20,14 @@ struct Params {
     epsilon: f32,
 }
 
+override RESIDUAL: u32 = 0u;
+
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> mean: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> variance: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read> gamma: array<vec4<f32>>;
-@group(0) @binding(5) var<storage, read> beta: array<vec4<f32>>;
-@group(0) @binding(6) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> statistics: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> affine: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> residual: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read_write> y: array<vec4<f32>>;
 
 @compute @workgroup_size(64)
 fn main(
@@ -40,13 +42,15 @@ fn main(
     if (first_row >= params.rows) {
         return;
     }
-    let scale = gamma[quad] / sqrt(variance[quad] + params.epsilon);
-    let centre = mean[quad];
-    let offset = beta[quad];
+    let vectors = channel(quad, quads, params.epsilon);
     #for r in 0..ROWS
     if (first_row + $(r)u < params.rows) {
         let at_$r = (first_row + $(r)u) * quads + quad;
-        y[at_$r] = activate((x[at_$r] - centre) * scale + offset);
+        var value_$r = activate(normalise(vectors, x[at_$r]));
+        if (RESIDUAL == 1u) {
+            value_$r += residual[at_$r];
+        }
+        y[at_$r] = value_$r;
     }
     #end
 }

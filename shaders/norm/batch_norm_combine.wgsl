@@ -4,12 +4,9 @@
 //   variance[c] = Σ_p w[p] (variances[p, c] + (means[p, c] − means[0, c])²) − d[c]²
 // Running ones:  r[c] = momentum · r[c] + (1 − momentum) · batch[c],  the variance first times `correction`
 //
-// means             [parts, channels]   from batch_norm_statistics; so variances, biased
-// variances         [parts, channels]
-// mean              [channels]
-// variance          [channels]          biased
-// running_mean      [channels]          updated
-// running_variance  [channels]          updated
+// of_parts    [parts, 2, channels]   means, then biased variances, from batch_norm_statistics
+// statistics  [2, channels]          mean, then biased variance
+// running     [2, channels]          updated
 // channels is a multiple of four; every array is read as vec4.
 //
 // One workgroup takes four column quads, sixteen threads a quad; a thread adds up every sixteenth part.
@@ -27,12 +24,9 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> means: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> variances: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read_write> mean: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read_write> variance: array<vec4<f32>>;
-@group(0) @binding(5) var<storage, read_write> running_mean: array<vec4<f32>>;
-@group(0) @binding(6) var<storage, read_write> running_variance: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> of_parts: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read_write> statistics: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read_write> running: array<vec4<f32>>;
 
 @compute @workgroup_size(64)
 fn main(
@@ -47,7 +41,7 @@ fn main(
     }
     let quad = min(first + thread % 4u, quads - 1u);
     let lane = thread / 4u;
-    let origin = means[quad];
+    let origin = of_parts[quad];
 
     var sum = vec4<f32>();
     var squares = vec4<f32>();
@@ -55,19 +49,19 @@ fn main(
         let first_row = part * params.rows_a_part;
         let end_row = min(first_row + params.rows_a_part, params.rows);
         let weight = f32(end_row - first_row) / f32(params.rows);
-        let deviation = means[part * quads + quad] - origin;
+        let deviation = of_parts[2u * part * quads + quad] - origin;
         sum += weight * deviation;
-        squares += weight * (variances[part * quads + quad] + deviation * deviation);
+        squares += weight * (of_parts[(2u * part + 1u) * quads + quad] + deviation * deviation);
     }
     let shift = tree_sum(thread, 4u, sum);
     let spread = max(tree_sum(thread, 4u, squares) - shift * shift, vec4<f32>());
 
     if (lane == 0u && first + thread < quads) {
         let centre = origin + shift;
-        mean[quad] = centre;
-        variance[quad] = spread;
+        statistics[quad] = centre;
+        statistics[quads + quad] = spread;
         let weight = 1.0 - params.momentum;
-        running_mean[quad] = params.momentum * running_mean[quad] + weight * centre;
-        running_variance[quad] = params.momentum * running_variance[quad] + weight * params.correction * spread;
+        running[quad] = params.momentum * running[quad] + weight * centre;
+        running[quads + quad] = params.momentum * running[quads + quad] + weight * params.correction * spread;
     }
 }

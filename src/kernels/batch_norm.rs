@@ -18,12 +18,12 @@ pub static BATCH_NORM: Kernel = Kernel {
     group: "norm",
     source: include_str!("../../shaders/norm/batch_norm.wgsl"),
     params: BatchNormParams::FIELDS,
-    bindings: &[read("x"), read("mean"), read("variance"), read("gamma"), read("beta"), read_write("y")],
+    bindings: &[read("x"), read("statistics"), read("affine"), read("residual"), read_write("y")],
     variants: &[Variant { name: "default", constants: &[("ROWS", 8)], subgroup: false }],
-    overrides: &[ACTIVATIONS],
+    overrides: &[ACTIVATIONS, ("RESIDUAL", &[0, 1])],
 };
 
-/// y = activation(gamma (x − mean) / √(variance + epsilon) + beta) over \[rows, channels\].
+/// y = activation(gamma (x − mean) / √(variance + epsilon) + beta) + residual over \[rows, channels\].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BatchNorm {
     /// Rows: the batch, or batch × height × width.
@@ -32,24 +32,25 @@ pub struct BatchNorm {
     pub channels: u32,
     /// Added to the variance: 1e-3 in Keras, 1e-5 in PyTorch.
     pub epsilon: f32,
-    /// Applied to the result.
+    /// Applied before the residual is added.
     pub activation: Activation,
 }
 
 impl BatchNorm {
-    /// The dispatch. `statistics` is mean and variance, `weights` gamma and beta.
-    pub fn step(self, label: &str, x: View, statistics: [View; 2], weights: [View; 2], y: View) -> Step {
+    /// The dispatch. `statistics` \[2, channels\] is mean and variance, `affine` \[2, channels\] gamma and beta.
+    pub fn step(self, label: &str, x: View, statistics: View, affine: View, residual: Option<View>, y: View) -> Step {
         let (rows, channels) = (u64::from(self.rows), u64::from(self.channels));
         let variant = &BATCH_NORM.variants[0];
         Encoding {
             kernel: &BATCH_NORM,
             variant,
             lanes: None,
-            overrides: vec![("ACTIVATION", self.activation as u32 as f64)],
+            overrides: vec![("ACTIVATION", self.activation as u32 as f64), ("RESIDUAL", f64::from(u8::from(residual.is_some())))],
             params: BatchNormParams { rows: self.rows, channels: self.channels, epsilon: self.epsilon },
-            bindings: &[x, statistics[0], statistics[1], weights[0], weights[1], y],
+            // Without a shortcut its binding holds what is bound anyway: it cannot be empty, and it is not read.
+            bindings: &[x, statistics, affine, residual.unwrap_or(affine), y],
             workgroups: (rows.div_ceil(u64::from(variant.constant("ROWS"))) * channels / 4).div_ceil(64),
-            cost: Cost { flops: 4 * rows * channels, bytes: 4 * (2 * rows * channels + 4 * channels) },
+            cost: Cost { flops: 4 * rows * channels, bytes: 4 * ((2 + u64::from(residual.is_some())) * rows + 4) * channels },
         }
         .step(label)
     }

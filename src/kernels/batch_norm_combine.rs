@@ -21,14 +21,7 @@ pub static BATCH_NORM_COMBINE: Kernel = Kernel {
     group: "norm",
     source: include_str!("../../shaders/norm/batch_norm_combine.wgsl"),
     params: BatchNormCombineParams::FIELDS,
-    bindings: &[
-        read("means"),
-        read("variances"),
-        read_write("mean"),
-        read_write("variance"),
-        read_write("running_mean"),
-        read_write("running_variance"),
-    ],
+    bindings: &[read("of_parts"), read_write("statistics"), read_write("running")],
     variants: &[Variant { name: "default", constants: &[], subgroup: false }],
     overrides: &[],
 };
@@ -50,8 +43,8 @@ pub struct BatchNormCombine {
 }
 
 impl BatchNormCombine {
-    /// The dispatch. `of_parts` and `of_all` are means and variances; `running` is updated.
-    pub fn step(self, label: &str, of_parts: [View; 2], of_all: [View; 2], running: [View; 2]) -> Step {
+    /// The dispatch: `of_parts` \[parts, 2, channels\] to `statistics` \[2, channels\]; `running` \[2, channels\] is updated.
+    pub fn step(self, label: &str, of_parts: View, statistics: View, running: View) -> Step {
         let (parts, channels) = (u64::from(self.rows.count()), u64::from(self.channels));
         Encoding {
             kernel: &BATCH_NORM_COMBINE,
@@ -66,7 +59,7 @@ impl BatchNormCombine {
                 momentum: self.momentum,
                 correction: self.correction,
             },
-            bindings: &[of_parts[0], of_parts[1], of_all[0], of_all[1], running[0], running[1]],
+            bindings: &[of_parts, statistics, running],
             workgroups: (channels / 4).div_ceil(4),
             cost: Cost { flops: 7 * parts * channels, bytes: 4 * (2 * parts + 6) * channels },
         }

@@ -18,12 +18,12 @@ pub static BATCH_NORM_STATISTICS: Kernel = Kernel {
     group: "norm",
     source: include_str!("../../shaders/norm/batch_norm_statistics.wgsl"),
     params: BatchNormStatisticsParams::FIELDS,
-    bindings: &[read("x"), read_write("mean"), read_write("variance")],
+    bindings: &[read("x"), read_write("of_parts")],
     variants: &[Variant { name: "default", constants: &[], subgroup: false }],
     overrides: &[],
 };
 
-/// Mean and biased variance \[parts, channels\] of each part of the rows of x\[rows, channels\];
+/// Mean and biased variance \[parts, 2, channels\] of each part of the rows of x\[rows, channels\];
 /// [`BatchNormCombine`](super::BatchNormCombine) makes those of all rows from them.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BatchNormStatistics {
@@ -34,8 +34,8 @@ pub struct BatchNormStatistics {
 }
 
 impl BatchNormStatistics {
-    /// The dispatch; `of_parts` is their means and variances.
-    pub fn step(self, label: &str, x: View, of_parts: [View; 2]) -> Step {
+    /// The dispatch.
+    pub fn step(self, label: &str, x: View, of_parts: View) -> Step {
         let (rows, channels) = (u64::from(self.rows.rows), u64::from(self.channels));
         let parts = u64::from(self.rows.count());
         Encoding {
@@ -48,9 +48,9 @@ impl BatchNormStatistics {
                 channels: self.channels,
                 rows_a_part: self.rows.rows_a_part,
             },
-            bindings: &[x, of_parts[0], of_parts[1]],
+            bindings: &[x, of_parts],
             workgroups: parts * (channels / 4).div_ceil(4),
-            cost: Cost { flops: 5 * rows * channels, bytes: 4 * (rows + 2 * parts) * channels },
+            cost: Cost { flops: 4 * rows * channels, bytes: 4 * (rows + 2 * parts) * channels },
         }
         .step(label)
     }

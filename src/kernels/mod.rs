@@ -4,6 +4,7 @@
 //! Every tensor is row-major with channels last, and the number of channels is a multiple of four
 //! ([`padded_channels`]): kernels read and write vectors of four, and the padding holds zeros.
 
+mod accumulate;
 mod activation_backward;
 mod activation_forward;
 mod adadelta;
@@ -48,6 +49,7 @@ mod stream;
 mod sum_of_parts;
 mod transpose;
 
+pub use accumulate::{ACCUMULATE, Accumulate};
 pub use activation_backward::{ACTIVATION_BACKWARD, ActivationBackward};
 pub use activation_forward::{ACTIVATION_FORWARD, ActivationForward};
 pub use adadelta::{ADADELTA, Adadelta};
@@ -136,6 +138,7 @@ pub const ALL: &[&Kernel] = &[
     &ELEMENTWISE_LOSS,
     &LOSS_MEAN,
     &BINARY_ACCURACY,
+    &ACCUMULATE,
     &ADADELTA,
     &ADAM,
     &SGD,
@@ -251,6 +254,15 @@ pub enum Activation {
 
 /// Every value of the `ACTIVATION` override.
 pub(crate) const ACTIVATIONS: (&str, &[u32]) = ("ACTIVATION", &[0, 1, 2, 3]);
+
+/// The override by which a backward kernel knows the activation that follows batch norm, with every value in use.
+pub(crate) const RELU6: (&str, &[u32]) = ("RELU6", &[0, 1]);
+
+/// Its value for an activation.
+pub(crate) fn relu6(activation: Activation) -> (&'static str, f64) {
+    debug_assert!(matches!(activation, Activation::None | Activation::Relu6), "{activation:?} is not undone by batch norm");
+    (RELU6.0, f64::from(u8::from(activation == Activation::Relu6)))
+}
 
 /// Where a 3×3 convolution on `size` inputs starts: zeros before the first input along one axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]

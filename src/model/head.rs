@@ -97,7 +97,7 @@ impl Head {
     }
 
     /// The two dense layers that equal the head in inference mode, folded in f64.
-    fn folded(&self) -> [Dense; 2] {
+    pub(crate) fn folded(&self) -> [Dense; 2] {
         let [kernel1, bias1, gamma, beta, mean, variance, kernel2, bias2] = &self.tensors;
         let (hidden, attributes) = (self.hidden as usize, self.attributes as usize);
         let mut kernel = Vec::with_capacity(kernel2.len());

@@ -16,6 +16,7 @@ pub use convolution::Convolution;
 pub use dense::{Dense, Upload};
 pub use head::{HEAD_EPSILON, Head};
 pub use network::{Model, Top, keys};
+pub(crate) use runner::pack;
 pub use runner::{BatchShape, BuildNetwork, ImageRunner, Normalisation};
 
 /// Why a model cannot be made or run.

@@ -155,7 +155,9 @@ fn whole(path: &Path, file: &WeightsFile) -> Result<Model, ModelError> {
     file.check(&tensors)?;
 
     let convention = file.convention()?;
-    let backbone = Backbone::load(mobilenet_v2::layers(width), convention.padding, convention.epsilon, &|name, shape| Ok(file.f32(name, shape)?))?;
+    let backbone = Backbone::load(mobilenet_v2::layers(width), convention.padding, convention.epsilon, &|name, shape| {
+        Ok(file.f32(name, shape)?)
+    })?;
     let (mut top, mut attributes) = (Top::None, Vec::new());
     if head {
         let (read, names) = read_head(path, file)?;

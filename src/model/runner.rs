@@ -130,7 +130,7 @@ impl<'a> ImageRunner<'a> {
 }
 
 /// The bytes of all images, each from a word boundary, and where each lies; the batch is filled up with the first one.
-fn pack(images: &[&Rgb8Image], batch: usize) -> (Vec<ImageRecord>, Vec<u8>) {
+pub(crate) fn pack(images: &[&Rgb8Image], batch: usize) -> (Vec<ImageRecord>, Vec<u8>) {
     let mut records = Vec::with_capacity(batch);
     let mut bytes = Vec::with_capacity(images.iter().map(|image| image.pixels.len() + 3).sum());
     for image in images {

@@ -13,6 +13,7 @@ const SUBMISSION_SECONDS: f64 = 0.5;
 /// A plan made ready to run as often as wanted. Nothing is allocated on the device after [`Program::new`].
 pub struct Program {
     label: String,
+    banks: Vec<Buffer>,
     steps: Vec<Recorded>,
     tensors: Vec<Option<(Buffer, u64, u64)>>,
     params: Buffer,
@@ -48,12 +49,28 @@ impl Program {
     /// # Errors
     /// The plan does not fit the adapter's limits, memory is exhausted, or a pipeline does not compile.
     pub fn new(gpu: &Gpu, plan: &Plan, shared: &[(View, &Buffer)]) -> Result<Program, GpuError> {
+        Program::with_banks(gpu, plan, shared, &[])
+    }
+
+    /// As [`Program::new`], in the arena of a program that never runs at the same time, where that is large enough.
+    ///
+    /// # Errors
+    /// As [`Program::new`].
+    pub fn new_beside(gpu: &Gpu, plan: &Plan, shared: &[(View, &Buffer)], other: &Program) -> Result<Program, GpuError> {
+        Program::with_banks(gpu, plan, shared, &other.banks)
+    }
+
+    fn with_banks(gpu: &Gpu, plan: &Plan, shared: &[(View, &Buffer)], lent: &[Buffer]) -> Result<Program, GpuError> {
         let limits = gpu.limits();
         plan.check(limits.max_storage_buffer_binding_size, limits.max_compute_workgroups_per_dimension)?;
         let arena = Arena::plan(plan, limits.max_buffer_size);
         let mut banks = Vec::with_capacity(arena.banks.len());
         for (index, bytes) in arena.banks.iter().enumerate() {
-            banks.push(gpu.buffer(&format!("{}: arena bank {index}", plan.label), *bytes)?);
+            let bank = match lent.get(index).filter(|bank| bank.bytes() >= *bytes) {
+                Some(bank) => bank.clone(),
+                None => gpu.buffer(&format!("{}: arena bank {index}", plan.label), *bytes)?,
+            };
+            banks.push(bank);
         }
         let tensors = place(gpu, plan, &arena, &banks, shared)?;
 
@@ -82,7 +99,7 @@ impl Program {
             });
         }
         let persistent = plan.tensors().iter().map(|tensor| tensor.residence == Residence::Persistent).collect();
-        Ok(Program { label: plan.label.clone(), steps, tensors, params, persistent })
+        Ok(Program { label: plan.label.clone(), banks, steps, tensors, params, persistent })
     }
 
     /// Records and submits every step, without waiting.

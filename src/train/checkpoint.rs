@@ -1,4 +1,4 @@
-//! Checkpoints: everything a run needs to go on as if it had never stopped, and the best head so far.
+//! Checkpoints: everything a run needs to go on as if it had never stopped, and the best model so far.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -6,20 +6,19 @@ use std::path::{Path, PathBuf};
 
 use super::error::TrainError;
 use super::history::{self, EpochRecord};
-use super::plan::{HeadShape, TRAINED};
-use super::session::HeadState;
+use super::network::{NamedShape, NetworkShape, NetworkState};
 use crate::data::{DataError, write_atomically};
-use crate::model::Head;
-use crate::model::weights::{StoredPrecision, StoredTensor, WeightsFile, write_weights};
+use crate::model::ModelError;
+use crate::model::weights::{StoredPrecision, StoredTensor, WeightsError, WeightsFile, write_weights};
 
 /// Where a run can go on, in its folder.
 pub const LAST: &str = "checkpoints/last.safetensors";
-/// The head of the epoch with the best validation accuracy, in the run's folder.
+/// The model after the epoch with the best validation accuracy, in the run's folder.
 pub const BEST: &str = "checkpoints/best.safetensors";
 /// The course of the run, in its folder.
 pub const HISTORY: &str = "history.csv";
 
-const FORMAT: &str = "lineament-checkpoint-1";
+const FORMAT: &str = "lineament-checkpoint-2";
 const LOSSES: &str = "progress.losses";
 
 /// What a run depends on, by name: a run goes on only with the same.
@@ -28,13 +27,15 @@ pub(super) type Fingerprint = Vec<(&'static str, String)>;
 /// A run between two steps.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Checkpoint {
-    /// Weights and optimizer state.
-    pub state: HeadState,
-    /// The best head so far; `None` before the first epoch ends.
-    pub best: Option<Head>,
+    /// Weights, statistics and optimizer state.
+    pub state: NetworkState,
+    /// Updates so far.
+    pub updates: u32,
     /// The epochs that are done.
     pub history: Vec<EpochRecord>,
-    /// Losses of the steps that are done in the epoch after them.
+    /// Steps that are done in the epoch after them.
+    pub steps: usize,
+    /// Losses of the parts of these steps.
     pub losses: Vec<f32>,
     /// Right predictions of each attribute in these steps.
     pub correct: Vec<u32>,
@@ -42,75 +43,76 @@ pub(super) struct Checkpoint {
 
 impl Checkpoint {
     /// A run that has not begun.
-    pub(super) fn new(head: Head) -> Checkpoint {
-        let correct = vec![0; head.attributes as usize];
-        Checkpoint { state: HeadState::new(head), best: None, history: Vec::new(), losses: Vec::new(), correct }
+    pub(super) fn new(state: NetworkState, attributes: u32) -> Checkpoint {
+        let correct = vec![0; attributes as usize];
+        Checkpoint { state, updates: 0, history: Vec::new(), steps: 0, losses: Vec::new(), correct }
     }
 
-    /// Writes the checkpoint, the best head with `metadata`, and the history, each whole or not at all. The checkpoint comes
-    /// first and holds what the others are made of, so a run that is cut off between them makes them again.
+    /// Writes the checkpoint and the history, each whole or not at all.
     ///
     /// # Errors
-    /// A value is not finite, or a file cannot be written.
-    pub(super) fn save(
-        &self,
-        folder: &Path,
-        fingerprint: &Fingerprint,
-        metadata: &BTreeMap<String, String>,
-    ) -> Result<PathBuf, TrainError> {
+    /// A value is not finite, or a file cannot be written; what was there before is then still there.
+    pub(super) fn save(&self, folder: &Path, fingerprint: &Fingerprint, optimizer_states: usize) -> Result<PathBuf, TrainError> {
         let path = folder.join(LAST);
-        let parent = folder.join("checkpoints");
-        std::fs::create_dir_all(&parent).map_err(|source| DataError::Write {
-            path: parent.clone(),
-            source,
-            remedy: "choose a folder you may write to",
-        })?;
-        self.write_last(&path, fingerprint)?;
-        if let (Some(head), Some(record)) = (&self.best, history::best(&self.history)) {
-            let mut metadata = metadata.clone();
-            metadata.insert("epoch".to_string(), record.epoch.to_string());
-            metadata.insert("validation_accuracy".to_string(), record.validation_accuracy.to_string());
-            head.stored(|tensors| write_weights(&folder.join(BEST), tensors, &metadata, StoredPrecision::F32))?;
-        }
+        make_folder(folder)?;
+        self.write_last(&path, fingerprint, optimizer_states)?;
         write_atomically(&folder.join(HISTORY), |writer| writer.write_all(history::to_csv(&self.history).as_bytes()))?;
         Ok(path)
     }
 
-    fn write_last(&self, path: &Path, fingerprint: &Fingerprint) -> Result<(), TrainError> {
+    /// Writes the model of this checkpoint as the best one, with `metadata` and the epoch's figures.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::save`].
+    pub(super) fn save_best(
+        &self,
+        folder: &Path,
+        shape: &NetworkShape,
+        metadata: &BTreeMap<String, String>,
+        record: EpochRecord,
+    ) -> Result<(), TrainError> {
+        make_folder(folder)?;
+        let mut metadata = metadata.clone();
+        metadata.insert("epoch".to_string(), record.epoch.to_string());
+        metadata.insert("validation_accuracy".to_string(), record.validation_accuracy.to_string());
+        write_model(&folder.join(BEST), shape, &self.state, &metadata, StoredPrecision::F32)?;
+        Ok(())
+    }
+
+    fn write_last(&self, path: &Path, fingerprint: &Fingerprint, optimizer_states: usize) -> Result<(), TrainError> {
         let mut metadata: BTreeMap<String, String> =
             fingerprint.iter().map(|(name, value)| (format!("training.{name}"), value.clone())).collect();
         let correct: Vec<String> = self.correct.iter().map(u32::to_string).collect();
         metadata.insert("format".to_string(), FORMAT.to_string());
         metadata.insert("history".to_string(), history::to_csv(&self.history));
-        metadata.insert("steps".to_string(), self.losses.len().to_string());
+        metadata.insert("updates".to_string(), self.updates.to_string());
+        metadata.insert("steps".to_string(), self.steps.to_string());
+        metadata.insert("parts".to_string(), self.losses.len().to_string());
         metadata.insert("correct".to_string(), correct.join(","));
 
-        let shapes = shapes(self.state.shape());
-        let names = Names::new();
-        let steps = [self.losses.len()];
-        let mut tensors = Vec::new();
-        let mut store = |name, shape, values| tensors.push(StoredTensor { name, shape, values });
-        for (tensor, shape) in shapes.iter().enumerate() {
-            store(Head::TENSORS[tensor], shape.as_slice(), &self.state.head.tensors[tensor]);
-            if let Some(best) = &self.best {
-                store(&names.best[tensor], shape, &best.tensors[tensor]);
-            }
-        }
-        for ((tensor, names), values) in TRAINED.into_iter().zip(&names.accumulated).zip(&self.state.accumulated) {
-            store(&names[0], &shapes[tensor], &values[0]);
-            store(&names[1], &shapes[tensor], &values[1]);
+        let mut tensors = self.state.tensors();
+        for which in 0..optimizer_states {
+            let of_optimizer = self.state.optimizer_tensors(which).into_iter();
+            tensors.extend(
+                of_optimizer.map(|(named, values)| (NamedShape { name: optimizer_name(which, &named.name), ..named }, values)),
+            );
         }
         if !self.losses.is_empty() {
-            store(LOSSES, &steps, &self.losses);
+            tensors.push((NamedShape { name: LOSSES.to_string(), shape: vec![self.losses.len()] }, self.losses.clone()));
         }
-        Ok(write_weights(path, &tensors, &metadata, StoredPrecision::F32)?)
+        Ok(write_tensors(path, &tensors, &metadata, StoredPrecision::F32)?)
     }
 
     /// Reads the checkpoint of a run's folder; `None` where there is none.
     ///
     /// # Errors
     /// The file is damaged, or belongs to a run of another fingerprint.
-    pub(super) fn load(folder: &Path, shape: HeadShape, fingerprint: &Fingerprint) -> Result<Option<Checkpoint>, TrainError> {
+    pub(super) fn load(
+        folder: &Path,
+        shape: &NetworkShape,
+        fingerprint: &Fingerprint,
+        optimizer_states: usize,
+    ) -> Result<Option<Checkpoint>, TrainError> {
         let path = folder.join(LAST);
         if !path.exists() {
             return Ok(None);
@@ -128,53 +130,85 @@ impl Checkpoint {
             }
         }
         let history = history::from_csv(header.get("history")?).map_err(|problem| header.wrong("history", problem))?;
-        let count = |key| header.get(key)?.parse::<usize>().map_err(|error| header.wrong(key, format!("is no number: {error}")));
         let correct: Vec<u32> = header
             .get("correct")?
             .split(',')
             .map(|count| count.parse().map_err(|_| header.wrong("correct", format!("has `{count}` where a count is wanted"))))
             .collect::<Result<_, _>>()?;
-        if correct.len() != shape.attributes as usize {
-            return Err(header.wrong("correct", format!("has {} counts for {} attributes", correct.len(), shape.attributes)));
+        if correct.len() != shape.head.attributes as usize {
+            let (found, wanted) = (correct.len(), shape.head.attributes);
+            return Err(header.wrong("correct", format!("has {found} counts for {wanted} attributes")));
         }
-
-        let (shapes, names) = (shapes(shape), Names::new());
-        let read_head = |names: [&str; 8]| -> Result<Head, TrainError> {
-            let HeadShape { features, hidden, attributes } = shape;
-            let mut head = Head { features, hidden, attributes, tensors: Default::default() };
-            for ((name, shape), tensor) in names.into_iter().zip(&shapes).zip(&mut head.tensors) {
-                *tensor = file.f32(name, shape)?;
-            }
-            Ok(head)
-        };
-        let mut state = HeadState::new(read_head(Head::TENSORS)?);
-        for ((tensor, names), values) in TRAINED.into_iter().zip(&names.accumulated).zip(&mut state.accumulated) {
-            *values = [file.f32(&names[0], &shapes[tensor])?, file.f32(&names[1], &shapes[tensor])?];
+        let read = |name: &str, shape: &[usize]| Ok(file.f32(name, shape)?);
+        let mut state = NetworkState::read(shape, &read).map_err(of_file)?;
+        for which in 0..optimizer_states {
+            state.read_optimizer(which, &|name, shape| read(&optimizer_name(which, name), shape)).map_err(of_file)?;
         }
-        let best = if history.is_empty() { None } else { Some(read_head(names.best.each_ref().map(String::as_str))?) };
-        let steps = count("steps")?;
-        let losses = if steps == 0 { Vec::new() } else { file.f32(LOSSES, &[steps])? };
-        Ok(Some(Checkpoint { state, best, history, losses, correct }))
+        let parts: usize = header.count("parts")?;
+        let losses = if parts == 0 { Vec::new() } else { file.f32(LOSSES, &[parts])? };
+        let (updates, steps) = (header.count("updates")?, header.count("steps")?);
+        Ok(Some(Checkpoint { state, updates, history, steps, losses, correct }))
     }
 }
 
-fn shapes(shape: HeadShape) -> [Vec<usize>; 8] {
-    Head::shapes([shape.features, shape.hidden, shape.attributes])
+/// Reads the model of the best epoch of a run's folder.
+///
+/// # Errors
+/// The file is missing or damaged.
+pub(super) fn load_best(folder: &Path, shape: &NetworkShape, initial: &NetworkState) -> Result<NetworkState, TrainError> {
+    let file = WeightsFile::open(&folder.join(BEST))?;
+    let stored: BTreeMap<String, Vec<f32>> = initial.tensors().into_iter().map(|(named, values)| (named.name, values)).collect();
+    // The best head of a backbone that is not trained has no tensors of it.
+    let read = |name: &str, shape: &[usize]| match (file.shape(name), stored.get(name)) {
+        (None, Some(values)) => Ok(values.clone()),
+        _ => Ok(file.f32(name, shape)?),
+    };
+    NetworkState::read(shape, &read).map_err(of_file)
 }
 
-/// Names of a checkpoint's tensors beside the head's own.
-struct Names {
-    best: [String; 8],
-    accumulated: [[String; 2]; 6],
-}
-
-impl Names {
-    fn new() -> Names {
-        let accumulated = |tensor: usize| {
-            ["accumulated_gradient", "accumulated_update"].map(|what| format!("optimizer.{}.{what}", Head::TENSORS[tensor]))
-        };
-        Names { best: Head::TENSORS.map(|name| format!("best.{name}")), accumulated: TRAINED.map(accumulated) }
+/// Writes a model: everything, or only the head where nothing else is trained.
+///
+/// # Errors
+/// A value is not finite, or the file cannot be written.
+pub fn write_model(
+    path: &Path,
+    shape: &NetworkShape,
+    state: &NetworkState,
+    metadata: &BTreeMap<String, String>,
+    precision: StoredPrecision,
+) -> Result<(), WeightsError> {
+    let mut tensors = state.tensors();
+    if shape.first_trained >= shape.layers.len() {
+        tensors.retain(|(named, _)| named.name.starts_with("head."));
     }
+    write_tensors(path, &tensors, metadata, precision)
+}
+
+fn write_tensors(
+    path: &Path,
+    tensors: &[(NamedShape, Vec<f32>)],
+    metadata: &BTreeMap<String, String>,
+    precision: StoredPrecision,
+) -> Result<(), WeightsError> {
+    let stored: Vec<StoredTensor> =
+        tensors.iter().map(|(NamedShape { name, shape }, values)| StoredTensor { name, shape, values }).collect();
+    write_weights(path, &stored, metadata, precision)
+}
+
+fn make_folder(folder: &Path) -> Result<(), TrainError> {
+    let parent = folder.join("checkpoints");
+    let remedy = "choose a folder you may write to";
+    std::fs::create_dir_all(&parent).map_err(|source| DataError::Write { path: parent, source, remedy })?;
+    Ok(())
+}
+
+fn optimizer_name(which: usize, name: &str) -> String {
+    format!("optimizer.{which}.{name}")
+}
+
+/// A tensor of a checkpoint is read by a function that can only fail as its file does.
+fn of_file(error: ModelError) -> TrainError {
+    TrainError::Model(error)
 }
 
 /// A checkpoint's metadata.
@@ -186,6 +220,10 @@ struct Header<'a> {
 impl Header<'_> {
     fn get(&self, key: &'static str) -> Result<&str, TrainError> {
         self.metadata.get(key).copied().ok_or_else(|| self.wrong(key, "is missing".to_string()))
+    }
+
+    fn count<T: std::str::FromStr>(&self, key: &'static str) -> Result<T, TrainError> {
+        self.get(key)?.parse().map_err(|_| self.wrong(key, "is no count".to_string()))
     }
 
     fn wrong(&self, key: &'static str, problem: String) -> TrainError {

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use crate::data::DataError;
+use crate::data::{DataError, DecodeError};
 use crate::gpu::GpuError;
+use crate::model::ModelError;
 use crate::model::weights::WeightsError;
 
 /// Why a training run ended early or could not start.
@@ -12,6 +13,12 @@ pub enum TrainError {
     /// The device reports something.
     #[error(transparent)]
     Gpu(#[from] GpuError),
+    /// The network cannot be run.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// An image of the data cannot be decoded.
+    #[error("{0}; repair it, take it out of the label list, or give --skip-unreadable")]
+    Image(#[from] DecodeError),
     /// A checkpoint cannot be read or written.
     #[error(transparent)]
     Weights(#[from] WeightsError),
@@ -55,7 +62,9 @@ pub enum TrainError {
         problem: String,
     },
     /// The loss is NaN or infinite.
-    #[error("the loss of epoch {epoch}, step {step} is {loss}; lower the learning rate (checkpoints made before are intact)")]
+    #[error("the loss of epoch {epoch}, step {step} is {loss}{}; lower the learning rate; {}",
+        tensor.as_ref().map_or(String::new(), |tensor| format!(", and {tensor} is the first that is not finite")),
+        saved.as_ref().map_or("no checkpoint was kept".to_string(), |path| format!("the last good checkpoint is {}", path.display())))]
     NotFinite {
         /// From 1.
         epoch: u32,
@@ -63,6 +72,10 @@ pub enum TrainError {
         step: usize,
         /// The loss.
         loss: f32,
+        /// The first tensor that is not finite, where one other than the loss is.
+        tensor: Option<String>,
+        /// The checkpoint that was made before.
+        saved: Option<PathBuf>,
     },
     /// The user asked to stop.
     #[error("stopped in epoch {epoch} after {steps} steps{}", saved.as_ref().map_or(String::new(), |path| format!(

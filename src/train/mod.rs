@@ -1,4 +1,4 @@
-//! Training: the head on features of a frozen backbone, with its checkpoints, history and metrics.
+//! Training: a network or only its head, with checkpoints, history and metrics.
 //!
 //! Every random number is a function of the seed and of what it is for ([`random`]), so a run gives the same bytes each time
 //! on one adapter, and one that was stopped and resumed gives the bytes of an unbroken one.
@@ -8,26 +8,30 @@ mod checkpoint;
 mod error;
 mod extract;
 pub mod features;
-mod head;
+mod feed;
 mod history;
 mod metrics;
-mod plan;
+pub mod network;
 mod predict;
 pub mod random;
+mod run;
+mod samples;
 mod session;
+mod settings;
 mod variants;
 
 pub use augmentation::{Augmentation, AugmentationRanges, DRAWS};
-pub use checkpoint::{BEST, HISTORY, LAST};
+pub use checkpoint::{BEST, HISTORY, LAST, write_model};
 pub use error::TrainError;
 pub use extract::{ExtractError, FeatureSource, extract_features};
 pub use features::{FeatureCache, FeatureError, FeatureIdentity, FeatureTable};
-pub use head::{HeadRun, Progress, TrainedHead, TrainingData, train_head};
 pub use history::EpochRecord;
 pub use metrics::{AttributeMetrics, Metrics};
-pub use plan::{HeadPlan, HeadShape, HeadTensors, HeadTraining, Masks};
 pub use predict::predict_rows;
-pub use session::{HeadSession, HeadState, Position};
+pub use run::{Progress, Run, TrainedNetwork, train_network};
+pub use samples::{SampleSource, TrainingData};
+pub use session::{Masks, NetworkSession, Part, Samples, SessionShape};
+pub use settings::TrainingSettings;
 pub use variants::{augmented_variants, sheet_of};
 
 #[cfg(test)]

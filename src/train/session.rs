@@ -1,170 +1,271 @@
-//! A head on the GPU in training: its programs, and what goes to them and comes back.
+//! A network in training on the GPU: its programs, and what goes to them and comes back.
 
-use super::plan::{HeadPlan, HeadShape, HeadTensors, HeadTraining, Masks, TRAINED};
+use super::augmentation::Augmentation;
+use super::features::FeatureTable;
+use super::feed::{Feed, FeedShape};
+use super::network::{
+    EvaluationPlan, Loss, NetworkShape, NetworkState, Optimizer, ParameterTable, StepPlan, StepShape, UpdatePlan,
+};
+use crate::data::Rgb8Image;
 use crate::gpu::{Buffer, Gpu, GpuError};
-use crate::kernels::{DropoutMask, LossMean, padded_channels};
-use crate::model::Head;
-use crate::scheduler::{Program, View};
+use crate::kernels::{Accumulate, DropoutMask, LossMean, padded_channels};
+use crate::model::mobilenet_v2::Backbone;
+use crate::model::{ModelError, Normalisation};
+use crate::scheduler::{Arena, Plan, Program, View};
 
-/// A head and the state of its optimizer, on the host and without padding.
-#[derive(Debug, Clone, PartialEq)]
-pub struct HeadState {
-    /// The weights.
-    pub head: Head,
-    /// AdaDelta's accumulated squared gradient and update of each trained tensor, in the order of [`Head::TENSORS`] without
-    /// batch norm's running statistics.
-    pub accumulated: [[Vec<f32>; 2]; 6],
-}
-
-impl HeadState {
-    /// A head that has not been trained yet.
-    pub fn new(head: Head) -> HeadState {
-        let accumulated = TRAINED.map(|tensor| [vec![0.0; head.tensors[tensor].len()], vec![0.0; head.tensors[tensor].len()]]);
-        HeadState { head, accumulated }
-    }
-
-    /// Sizes of the head.
-    pub fn shape(&self) -> HeadShape {
-        HeadShape { features: self.head.features, hidden: self.head.hidden, attributes: self.head.attributes }
-    }
-}
-
-/// Which step a batch is.
+/// Where dropout's masks come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Position {
+pub enum Masks {
+    /// Drawn by counter for each step, keyed by a seed.
+    Drawn(u64),
+    /// Given with each part of a batch.
+    Given,
+}
+
+/// What a session is made for.
+#[derive(Debug, Clone)]
+pub struct SessionShape {
+    /// The network.
+    pub network: NetworkShape,
+    /// What is minimised.
+    pub loss: Loss,
+    /// How.
+    pub optimizer: Optimizer,
+    /// Where dropout's masks come from.
+    pub masks: Masks,
+    /// How many mean losses are kept: the most parts of batches in an epoch, or in an evaluation.
+    pub losses: usize,
+    /// Whether batches pass in several parts.
+    pub accumulates: bool,
+    /// How images are scaled, where the input is images.
+    pub normalisation: Option<Normalisation>,
+}
+
+/// The samples of a part of a batch.
+#[derive(Debug, Clone, Copy)]
+pub enum Samples<'a> {
+    /// Rows of features, or pixels of three channels as the network reads them.
+    Values(&'a [f32]),
+    /// Rows of a table of features.
+    Rows(&'a FeatureTable, &'a [u32]),
+    /// Images, and what is done to each.
+    Images(&'a [&'a Rgb8Image], &'a [Augmentation]),
+}
+
+/// A part of a batch.
+#[derive(Debug, Clone, Copy)]
+pub struct Part<'a> {
+    /// The samples.
+    pub samples: Samples<'a>,
+    /// \[samples, attributes\], 0 to 1.
+    pub labels: &'a [f32],
+    /// 1 where a hidden value is kept, \[samples, hidden\], where masks are given.
+    pub mask: Option<&'a [u8]>,
     /// The epoch, from 0: a key of dropout's masks.
     pub epoch: u32,
-    /// Where in the list of losses this step's goes.
-    pub step: u32,
-    /// Position in the epoch of the batch's first sample: a key of dropout's masks.
+    /// Position in the epoch of the first sample: a key of dropout's masks.
     pub first_sample: u32,
+    /// Where in the list of losses this part's goes.
+    pub position: u32,
+    /// Whether it is the first of its batch.
+    pub first: bool,
+    /// Its share of the batch.
+    pub weight: f32,
 }
 
-/// Steps submitted before the host waits for them: what is uploaded for a step stays in memory until it has run.
+/// Submissions before the host waits: what is uploaded for one stays in memory until it has run.
 const IN_FLIGHT: u32 = 16;
 
-/// A head on the GPU, with a program for every size of batch.
-pub struct HeadSession<'a> {
+/// A network on the GPU, with a program for every size of a part of a batch.
+pub struct NetworkSession<'a> {
     gpu: &'a Gpu,
-    shape: HeadShape,
-    settings: HeadTraining,
-    steps: usize,
-    masks: Masks,
-    training: Vec<Ready>,
-    evaluation: Vec<Ready>,
-    tensors: HeadTensors,
+    shape: SessionShape,
+    table: ParameterTable,
+    frozen: Backbone,
+    training: Vec<Ready<StepPlan>>,
+    update: (UpdatePlan, Program),
+    evaluation: Vec<Ready<EvaluationPlan>>,
+    updates: u32,
     in_flight: u32,
 }
 
-struct Ready {
-    head: HeadPlan,
+struct Ready<P> {
+    batch: u32,
+    plan: P,
     program: Program,
+    feed: Option<Feed>,
 }
 
-impl<'a> HeadSession<'a> {
-    /// Allocates everything for batches of `settings.batch` and uploads `state`; `steps` is how many losses are kept.
+impl<'a> NetworkSession<'a> {
+    /// Allocates everything for parts of `batch` samples and uploads `state`, whose optimizer has made `updates` updates.
     ///
     /// # Errors
-    /// The head does not fit the adapter, or the device fails.
+    /// The network does not fit the adapter, or the device fails.
     pub fn new(
         gpu: &'a Gpu,
-        settings: &HeadTraining,
-        steps: usize,
-        masks: Masks,
-        state: &HeadState,
-    ) -> Result<HeadSession<'a>, GpuError> {
-        let shape = state.shape();
-        let head = HeadPlan::training(shape, settings, gpu.target(), settings.batch, steps, masks);
-        let program = Program::new(gpu, &head.plan, &[])?;
-        let tensors = head.tensors.clone();
-        let training = vec![Ready { head, program }];
-        let session = HeadSession {
+        shape: SessionShape,
+        batch: u32,
+        state: &NetworkState,
+        updates: u32,
+    ) -> Result<NetworkSession<'a>, ModelError> {
+        let table = state.table.clone();
+        let folded = (0..shape.network.layers.len()).take_while(|index| shape.network.is_folded(*index)).count();
+        let frozen = state.backbone(&shape.network, folded)?;
+        let plan = step_plan(gpu, &shape, &table, &frozen, batch);
+        let program = Program::new(gpu, &plan.plan, &[])?;
+        let update = UpdatePlan::new(&table, shape.optimizer);
+        let mut shared: Vec<(View, &Buffer)> = Vec::new();
+        let gradients = if shape.accumulates { plan.total } else { plan.buffers.gradients };
+        for (view, of_step) in [(update.weights, plan.buffers.weights), (update.gradients, gradients)] {
+            shared.extend(program.buffer(of_step.tensor).map(|buffer| (view, buffer)));
+        }
+        let update_program = Program::new(gpu, &update.plan, &shared)?;
+        program.write(gpu, plan.buffers.folded, bytemuck::cast_slice(frozen.parameters()));
+        let feed = feed(&shape, batch, &program, plan.input);
+        let training = vec![Ready { batch, plan, program, feed }];
+        let evaluation = Vec::new();
+        let mut session = NetworkSession {
             gpu,
             shape,
-            settings: *settings,
-            steps,
-            masks,
+            table,
+            frozen,
             training,
-            evaluation: Vec::new(),
-            tensors,
+            update: (update, update_program),
+            evaluation,
+            updates,
             in_flight: 0,
         };
-        session.write_state(state);
+        session.write_state(state, updates);
         Ok(session)
     }
 
-    /// Makes the program that trains on batches of this size, if there is none yet; returns its place.
+    /// Bytes on the device: the arena and what outlives a step, for parts of `batch` samples.
+    pub fn device_bytes(gpu: &Gpu, shape: &SessionShape, batch: u32, state: &NetworkState) -> Result<u64, ModelError> {
+        let folded = (0..shape.network.layers.len()).take_while(|index| shape.network.is_folded(*index)).count();
+        let frozen = state.backbone(&shape.network, folded)?;
+        let plan = step_plan(gpu, shape, &state.table, &frozen, batch).plan;
+        let of_optimizer = shape.optimizer.states() as u64 * 4 * state.table.trained as u64;
+        Ok(bytes_of(gpu, &plan) + of_optimizer)
+    }
+
+    /// The plan for parts of that size.
+    pub fn plan(&self, batch: u32) -> Option<&Plan> {
+        self.training.iter().find(|ready| ready.batch == batch).map(|ready| &ready.plan.plan)
+    }
+
+    /// Makes the program for parts of that size, if there is none yet; returns its place.
     ///
     /// # Errors
-    /// As [`HeadSession::new`].
-    pub fn prepare_training(&mut self, batch: u32) -> Result<usize, GpuError> {
-        if let Some(place) = self.training.iter().position(|ready| ready.head.batch == batch) {
+    /// As [`NetworkSession::new`].
+    pub fn prepare_training(&mut self, batch: u32) -> Result<usize, ModelError> {
+        if let Some(place) = self.training.iter().position(|ready| ready.batch == batch) {
             return Ok(place);
         }
-        let head = HeadPlan::training(self.shape, &self.settings, self.gpu.target(), batch, self.steps, self.masks);
-        let ready = self.ready(head)?;
-        self.training.push(ready);
+        let plan = step_plan(self.gpu, &self.shape, &self.table, &self.frozen, batch);
+        let first = &self.training[0];
+        let shared: Vec<(View, &Buffer)> =
+            first.plan.shared().filter_map(|view| Some((view, first.program.buffer(view.tensor)?))).collect();
+        let program = Program::new_beside(self.gpu, &plan.plan, &shared, &first.program)?;
+        let feed = feed(&self.shape, batch, &program, plan.input);
+        self.training.push(Ready { batch, plan, program, feed });
         Ok(self.training.len() - 1)
     }
 
-    /// Makes the program that evaluates batches of this size, if there is none yet; returns its place.
+    /// Submits the forward and backward pass of a part, without waiting for it.
     ///
     /// # Errors
-    /// As [`HeadSession::new`].
-    pub fn prepare_evaluation(&mut self, batch: u32) -> Result<usize, GpuError> {
-        if let Some(place) = self.evaluation.iter().position(|ready| ready.head.batch == batch) {
+    /// Whatever the device reports.
+    pub fn pass(&mut self, part: &Part) -> Result<(), ModelError> {
+        let attributes = self.shape.network.head.attributes;
+        let samples = (part.labels.len() / attributes as usize) as u32;
+        let place = self.prepare_training(samples)?;
+        let gpu = self.gpu;
+        let Ready { plan, program, feed, .. } = &mut self.training[place];
+        if let Some((step, draw)) = plan.draw {
+            let draw = DropoutMask { epoch: part.epoch, first_sample: part.first_sample, ..draw };
+            program.set_params(gpu, step, &draw.params());
+        }
+        if let (Some(mask), Some(hidden)) = (part.mask, self.shape.network.head.hidden) {
+            let mask: Vec<u32> = mask.iter().map(|kept| u32::from(*kept)).collect();
+            program.write(gpu, plan.mask, bytemuck::cast_slice(&padded(&mask, hidden)));
+        }
+        if let Some((step, accumulate)) = plan.accumulate {
+            let kept = if part.first { 0.0 } else { 1.0 };
+            program.set_params(gpu, step, &Accumulate { kept, weight: part.weight, ..accumulate }.params());
+        }
+        program.set_params(gpu, plan.mean, &LossMean { count: samples, position: part.position }.params());
+        write_samples(gpu, &self.shape.network, program, feed, plan.input, part.samples)?;
+        program.write(gpu, plan.labels, bytemuck::cast_slice(&padded(part.labels, attributes)));
+        program.run(gpu)?;
+        self.count_submission()
+    }
+
+    /// Submits the update by the gradients of all parts since the first of the batch.
+    ///
+    /// # Errors
+    /// Whatever the device reports.
+    pub fn update(&mut self, learning_rate: f64) -> Result<(), ModelError> {
+        self.updates += 1;
+        let (plan, program) = &self.update;
+        for (step, params) in plan.params(learning_rate, self.updates).into_iter().enumerate() {
+            program.set_params(self.gpu, step, &params);
+        }
+        program.run(self.gpu)?;
+        Ok(())
+    }
+
+    /// Submits the evaluation of a batch in inference mode with the weights of the last [`NetworkSession::freeze`]; loss and
+    /// right predictions are kept.
+    ///
+    /// # Errors
+    /// Whatever the device reports.
+    pub fn evaluate(&mut self, state: &NetworkState, samples: Samples, labels: &[f32], position: u32) -> Result<(), ModelError> {
+        let attributes = self.shape.network.head.attributes;
+        let count = (labels.len() / attributes as usize) as u32;
+        let place = self.prepare_evaluation(state, count)?;
+        let gpu = self.gpu;
+        let Ready { plan, program, feed, .. } = &mut self.evaluation[place];
+        program.set_params(gpu, plan.mean, &LossMean { count, position }.params());
+        write_samples(gpu, &self.shape.network, program, feed, plan.input, samples)?;
+        program.write(gpu, plan.labels, bytemuck::cast_slice(&padded(labels, attributes)));
+        program.run(gpu)?;
+        self.count_submission()
+    }
+
+    /// Gives the evaluation the weights of `state`, and clears what it counted.
+    ///
+    /// # Errors
+    /// As [`NetworkSession::new`].
+    pub fn freeze(&mut self, state: &NetworkState, batch: u32) -> Result<(), ModelError> {
+        let place = self.prepare_evaluation(state, batch)?;
+        let Ready { plan, program, .. } = &self.evaluation[place];
+        let SessionShape { network, loss, losses, .. } = &self.shape;
+        let uploads = EvaluationPlan::new(network, state, *loss, self.gpu.target(), batch, *losses)?.uploads;
+        for (view, values) in &uploads {
+            program.write(self.gpu, *view, bytemuck::cast_slice(values));
+        }
+        let counts = vec![0u32; padded_channels(network.head.attributes) as usize];
+        program.write(self.gpu, plan.correct, bytemuck::cast_slice(&counts));
+        Ok(())
+    }
+
+    fn prepare_evaluation(&mut self, state: &NetworkState, batch: u32) -> Result<usize, ModelError> {
+        if let Some(place) = self.evaluation.iter().position(|ready| ready.batch == batch) {
             return Ok(place);
         }
-        let ready = self.ready(HeadPlan::evaluation(self.shape, self.gpu.target(), batch, self.steps))?;
-        self.evaluation.push(ready);
+        let SessionShape { network, loss, losses, .. } = &self.shape;
+        let plan = EvaluationPlan::new(network, state, *loss, self.gpu.target(), batch, *losses)?;
+        let shared: Vec<(View, &Buffer)> = match self.evaluation.first() {
+            Some(first) => plan.shared().filter_map(|view| Some((view, first.program.buffer(view.tensor)?))).collect(),
+            None => Vec::new(),
+        };
+        let program = Program::new_beside(self.gpu, &plan.plan, &shared, &self.training[0].program)?;
+        let feed = feed(&self.shape, batch, &program, plan.input);
+        self.evaluation.push(Ready { batch, plan, program, feed });
         Ok(self.evaluation.len() - 1)
     }
 
-    /// The program of a plan that works on the session's tensors.
-    fn ready(&self, head: HeadPlan) -> Result<Ready, GpuError> {
-        let first = &self.training[0].program;
-        let shared: Vec<(View, &Buffer)> =
-            self.tensors.views().filter_map(|view| Some((view, first.buffer(view.tensor)?))).collect();
-        let program = Program::new(self.gpu, &head.plan, &shared)?;
-        Ok(Ready { head, program })
-    }
-
-    /// Submits one step of training on \[batch, features\] and labels of 0 and 1 \[batch, attributes\], without waiting for it.
-    /// `mask` holds 1 where a hidden value is kept, \[batch, hidden\], for a session whose masks are given.
-    ///
-    /// # Errors
-    /// Whatever the device reports.
-    pub fn train(&mut self, features: &[f32], labels: &[u8], mask: Option<&[u8]>, at: Position) -> Result<(), GpuError> {
-        let place = self.prepare_training(self.rows(features))?;
-        let Ready { head, program } = &self.training[place];
-        if let Some((step, draw)) = head.draw {
-            let draw = DropoutMask { epoch: at.epoch, first_sample: at.first_sample, ..draw };
-            program.set_params(self.gpu, step, &draw.params());
-        }
-        if let (Some(view), Some(mask), Masks::Given) = (head.mask, mask, self.masks) {
-            let mask: Vec<u32> = mask.iter().map(|kept| u32::from(*kept)).collect();
-            program.write(self.gpu, view, bytemuck::cast_slice(&padded(&mask, self.shape.hidden)));
-        }
-        self.run(false, place, features, labels, at.step)
-    }
-
-    /// Submits the evaluation of a batch in inference mode, without waiting for it; loss and right predictions are kept as
-    /// for a step of training.
-    ///
-    /// # Errors
-    /// Whatever the device reports.
-    pub fn evaluate(&mut self, features: &[f32], labels: &[u8], step: u32) -> Result<(), GpuError> {
-        let place = self.prepare_evaluation(self.rows(features))?;
-        self.run(true, place, features, labels, step)
-    }
-
-    fn run(&mut self, evaluation: bool, place: usize, features: &[f32], labels: &[u8], step: u32) -> Result<(), GpuError> {
-        let Ready { head, program } = if evaluation { &self.evaluation[place] } else { &self.training[place] };
-        program.set_params(self.gpu, head.mean, &LossMean { count: head.batch, position: step }.params());
-        program.write(self.gpu, head.features, bytemuck::cast_slice(&padded(features, self.shape.features)));
-        let labels: Vec<f32> = labels.iter().map(|label| f32::from(*label)).collect();
-        program.write(self.gpu, head.labels, bytemuck::cast_slice(&padded(&labels, self.shape.attributes)));
-        program.run(self.gpu)?;
+    fn count_submission(&mut self) -> Result<(), ModelError> {
         self.in_flight += 1;
         if self.in_flight >= IN_FLIGHT {
             self.in_flight = 0;
@@ -173,25 +274,40 @@ impl<'a> HeadSession<'a> {
         Ok(())
     }
 
-    fn rows(&self, features: &[f32]) -> u32 {
-        (features.len() / self.shape.features as usize) as u32
+    /// The mean losses of evaluated batches, and the right predictions of each attribute; waits for the GPU.
+    ///
+    /// # Errors
+    /// Whatever the device reports.
+    pub fn evaluated(&self, batches: usize) -> Result<(Vec<f32>, Vec<u32>), GpuError> {
+        let Some(Ready { plan, program, .. }) = self.evaluation.first() else { return Ok(Default::default()) };
+        let losses = program.read(self.gpu, View { bytes: 4 * batches as u64, ..plan.losses })?;
+        Ok((losses, counts(&program.read(self.gpu, plan.correct)?, self.shape.network.head.attributes)))
     }
 
     /// Predictions \[batch, attributes\] of the last batch of this size that was evaluated; waits for the GPU.
     ///
     /// # Errors
     /// Whatever the device reports.
-    pub fn predictions(&self, batch: u32) -> Result<Vec<f32>, GpuError> {
-        match self.evaluation.iter().find(|ready| ready.head.batch == batch) {
-            Some(Ready { head, program }) => {
-                let values = program.read(self.gpu, head.predictions)?;
-                Ok(unpadded(&values, [batch, self.shape.attributes]))
-            }
-            None => Ok(Vec::new()),
-        }
+    pub fn evaluated_predictions(&self, batch: u32) -> Result<Vec<f32>, GpuError> {
+        let Some(Ready { plan, program, .. }) = self.evaluation.iter().find(|ready| ready.batch == batch) else {
+            return Ok(Vec::new());
+        };
+        let values = program.read(self.gpu, plan.predictions)?;
+        Ok(unpadded(&values, [batch, self.shape.network.head.attributes]))
     }
 
-    /// The mean losses of steps `from..to`; waits for the GPU.
+    /// Predictions \[batch, attributes\] of the last part of this size that passed; waits for the GPU.
+    ///
+    /// # Errors
+    /// Whatever the device reports.
+    pub fn predictions(&self, batch: u32) -> Result<Vec<f32>, GpuError> {
+        let Some(Ready { plan, program, .. }) = self.training.iter().find(|ready| ready.batch == batch) else {
+            return Ok(Vec::new());
+        };
+        Ok(unpadded(&program.read(self.gpu, plan.predictions)?, [batch, self.shape.network.head.attributes]))
+    }
+
+    /// The mean losses of parts `from..to`; waits for the GPU.
     ///
     /// # Errors
     /// Whatever the device reports.
@@ -200,70 +316,131 @@ impl<'a> HeadSession<'a> {
             return Ok(Vec::new());
         }
         // A view starts at a multiple of 256 bytes, so this one starts with the list.
-        let view = View { bytes: 4 * to as u64, ..self.tensors.losses };
-        let mut losses = self.first().read(self.gpu, view)?;
+        let Ready { plan, program, .. } = &self.training[0];
+        let mut losses = program.read(self.gpu, View { bytes: 4 * to as u64, ..plan.buffers.losses })?;
         Ok(losses.split_off(from.min(losses.len())))
     }
 
-    /// Writes the losses of steps that were done before.
+    /// Writes the losses of parts that were done before.
     pub fn write_losses(&self, losses: &[f32]) {
-        self.first().write(self.gpu, self.tensors.losses, bytemuck::cast_slice(losses));
+        let Ready { plan, program, .. } = &self.training[0];
+        program.write(self.gpu, plan.buffers.losses, bytemuck::cast_slice(losses));
     }
 
-    /// Right predictions of each attribute since [`HeadSession::write_correct`]; waits for the GPU.
+    /// Right predictions of each attribute since [`NetworkSession::write_correct`]; waits for the GPU.
     ///
     /// # Errors
     /// Whatever the device reports.
     pub fn correct(&self) -> Result<Vec<u32>, GpuError> {
-        let counts = self.first().read(self.gpu, self.tensors.correct)?;
-        Ok(counts.iter().take(self.shape.attributes as usize).map(|count| count.to_bits()).collect())
+        let Ready { plan, program, .. } = &self.training[0];
+        Ok(counts(&program.read(self.gpu, plan.buffers.correct)?, self.shape.network.head.attributes))
     }
 
     /// Sets the counts of right predictions, one an attribute.
     pub fn write_correct(&self, counts: &[u32]) {
-        self.first().write(self.gpu, self.tensors.correct, bytemuck::cast_slice(&padded(counts, self.shape.attributes)));
+        let Ready { plan, program, .. } = &self.training[0];
+        let counts = padded(counts, self.shape.network.head.attributes);
+        program.write(self.gpu, plan.buffers.correct, bytemuck::cast_slice(&counts));
     }
 
-    /// Replaces weights and optimizer state.
-    pub fn write_state(&self, state: &HeadState) {
-        let matrices = self.shape.matrices();
-        let write = |view: View, tensor: usize, values: &[f32]| {
-            self.first().write(self.gpu, view, bytemuck::cast_slice(&padded_matrix(values, matrices[tensor])));
-        };
-        for (tensor, view) in self.tensors.weights.into_iter().enumerate() {
-            write(view, tensor, &state.head.tensors[tensor]);
-        }
-        for (tensor, (views, values)) in TRAINED.into_iter().zip(self.tensors.accumulated.iter().zip(&state.accumulated)) {
-            write(views[0], tensor, &values[0]);
-            write(views[1], tensor, &values[1]);
+    /// Replaces weights, statistics and optimizer state, after `updates` updates.
+    pub fn write_state(&mut self, state: &NetworkState, updates: u32) {
+        self.updates = updates;
+        let Ready { plan, program, .. } = &self.training[0];
+        program.write(self.gpu, plan.buffers.weights, bytemuck::cast_slice(&state.weights));
+        program.write(self.gpu, plan.buffers.running, bytemuck::cast_slice(&state.statistics));
+        let (update, program) = &self.update;
+        for (view, values) in update.state.iter().zip(&state.optimizer) {
+            program.write(self.gpu, *view, bytemuck::cast_slice(values));
         }
     }
 
-    /// Weights and optimizer state; waits for the GPU.
+    /// Weights, statistics and optimizer state; waits for the GPU.
     ///
     /// # Errors
     /// Whatever the device reports.
-    pub fn read_state(&self) -> Result<HeadState, GpuError> {
-        let matrices = self.shape.matrices();
-        let read = |view: View, tensor: usize| -> Result<Vec<f32>, GpuError> {
-            Ok(unpadded(&self.first().read(self.gpu, view)?, matrices[tensor][0]))
+    pub fn read_state(&self) -> Result<NetworkState, GpuError> {
+        let table = self.table.clone();
+        let Ready { plan, program, .. } = &self.training[0];
+        let read = |program: &Program, view: View, count: usize| -> Result<Vec<f32>, GpuError> {
+            if count == 0 { Ok(Vec::new()) } else { program.read(self.gpu, View { bytes: 4 * count as u64, ..view }) }
         };
-        let HeadShape { features, hidden, attributes } = self.shape;
-        let mut state = HeadState::new(Head { features, hidden, attributes, tensors: Default::default() });
-        for (tensor, view) in self.tensors.weights.into_iter().enumerate() {
-            state.head.tensors[tensor] = read(view, tensor)?;
-        }
-        for (place, views) in self.tensors.accumulated.iter().enumerate() {
-            for (which, view) in views.iter().enumerate() {
-                state.accumulated[place][which] = read(*view, TRAINED[place])?;
-            }
-        }
-        Ok(state)
+        let weights = read(program, plan.buffers.weights, table.weights)?;
+        let statistics = read(program, plan.buffers.running, table.statistics)?;
+        let (update, program) = &self.update;
+        let optimizer = [read(program, update.state[0], table.trained)?, read(program, update.state[1], table.trained)?];
+        Ok(NetworkState { table, weights, statistics, optimizer })
     }
 
-    /// The program whose buffers all others share.
-    fn first(&self) -> &Program {
-        &self.training[0].program
+    /// The gradients of the trained part of the weights in the last pass, laid out as they are; waits for the GPU.
+    ///
+    /// # Errors
+    /// Whatever the device reports.
+    pub fn gradients(&self) -> Result<Vec<f32>, GpuError> {
+        let Ready { plan, program, .. } = &self.training[0];
+        program.read(self.gpu, View { bytes: 4 * self.table.trained as u64, ..plan.buffers.gradients })
+    }
+
+    /// The first tensor of the last pass that holds a value which is not finite: the statistics of the layers in their
+    /// order, then the weights, then the gradients from the last layer back. `None` where all are finite.
+    ///
+    /// # Errors
+    /// Whatever the device reports.
+    pub fn first_bad_tensor(&self) -> Result<Option<String>, GpuError> {
+        let Ready { plan, program, .. } = &self.training[0];
+        let bad = |values: &[f32]| values.iter().any(|value| !value.is_finite());
+        let weights = program.read(self.gpu, plan.buffers.weights)?;
+        let statistics = program.read(self.gpu, plan.buffers.of_batch)?;
+        let gradients = program.read(self.gpu, plan.buffers.gradients)?;
+        let name = |what: &str, tensor: &str| format!("{what} {tensor}");
+        let of_weights = self.table.weight_slots().map(|slot| (slot, &weights, "the weight"));
+        let of_statistics = self.table.statistics_slots().map(|slot| (slot, &statistics, "the batch statistics of"));
+        let of_gradients = self.table.trained_slots().map(|slot| (slot, &gradients, "the gradient by"));
+        let backwards: Vec<_> = of_gradients.collect();
+        let slots = of_weights.chain(of_statistics).chain(backwards.into_iter().rev());
+        let mut slots = slots.filter(|(slot, values, _)| bad(slot.of(values)));
+        Ok(slots.next().map(|(slot, _, what)| name(what, &slot.tensors[0].name)))
+    }
+}
+
+fn step_plan(gpu: &Gpu, shape: &SessionShape, table: &ParameterTable, frozen: &Backbone, batch: u32) -> StepPlan {
+    let SessionShape { network, loss, losses, masks, accumulates, .. } = shape;
+    let seed = if let Masks::Drawn(seed) = masks { Some(*seed) } else { None };
+    let step = StepShape { network, table, frozen, loss: *loss, losses: *losses, seed, accumulates: *accumulates };
+    StepPlan::new(&step, gpu.target(), batch)
+}
+
+fn bytes_of(gpu: &Gpu, plan: &Plan) -> u64 {
+    Arena::plan(plan, gpu.limits().max_buffer_size).bytes() + plan.persistent_bytes()
+}
+
+fn feed(shape: &SessionShape, batch: u32, program: &Program, input: View) -> Option<Feed> {
+    let shape = FeedShape { batch, size: shape.network.size, normalisation: shape.normalisation? };
+    Some(Feed::new(shape, program.buffer(input.tensor)?.clone()))
+}
+
+fn write_samples(
+    gpu: &Gpu,
+    network: &NetworkShape,
+    program: &Program,
+    feed: &mut Option<Feed>,
+    input: View,
+    samples: Samples,
+) -> Result<(), ModelError> {
+    match (samples, feed) {
+        (Samples::Images(images, augmentations), Some(feed)) => feed.run(gpu, images, augmentations),
+        (Samples::Values(values), _) => {
+            let width = if network.layers.is_empty() { network.head.features } else { 3 };
+            program.write(gpu, input, bytemuck::cast_slice(&padded(values, width)));
+            Ok(())
+        }
+        (Samples::Rows(table, rows), _) => {
+            let values: Vec<f32> = rows.iter().flat_map(|row| table.row(*row as usize)).copied().collect();
+            program.write(gpu, input, bytemuck::cast_slice(&padded(&values, network.head.features)));
+            Ok(())
+        }
+        // Data of images always has a normalisation, and so a feed.
+        (Samples::Images(..), None) => Ok(()),
     }
 }
 
@@ -277,15 +454,13 @@ fn padded<T: Copy + Default>(rows: &[T], width: u32) -> Vec<T> {
     padded
 }
 
-/// A matrix with its rows padded, and zero rows behind it, given its sizes without padding and with it.
-fn padded_matrix(values: &[f32], [[_, columns], [rows, stride]]: [[u32; 2]; 2]) -> Vec<f32> {
-    let mut matrix = padded(values, columns);
-    matrix.resize(rows as usize * stride as usize, 0.0);
-    matrix
-}
-
 /// The values of a \[rows, columns\] matrix whose rows are padded.
 fn unpadded(values: &[f32], [rows, columns]: [u32; 2]) -> Vec<f32> {
     let stride = padded_channels(columns) as usize;
     values.chunks_exact(stride).take(rows as usize).flat_map(|row| &row[..columns as usize]).copied().collect()
+}
+
+/// Counts that were read as numbers of another kind.
+fn counts(values: &[f32], attributes: u32) -> Vec<u32> {
+    values.iter().take(attributes as usize).map(|count| count.to_bits()).collect()
 }

@@ -61,8 +61,7 @@ impl Builder<'_> {
         let label = format!("{} norm dw", layer.convolution);
         let ranges = dispatches(target.binding_bytes, &[raw, gy]);
         let part_bytes = 8 * u64::from(channels);
-        let parts =
-            row_parts(&ranges, raw.positions(), part_bytes, |rows| target.row_parts(rows, (channels / 4).div_ceil(4)));
+        let parts = row_parts(&ranges, raw.positions(), part_bytes, |rows| target.row_parts(rows, (channels / 4).div_ceil(4)));
         let of_parts = self.plan.transient(&label, u64::from(parts.count()) * part_bytes);
         for range in &ranges {
             let (rows, view) = of_dispatch(parts, range, raw.positions(), part_bytes, of_parts);
@@ -78,7 +77,7 @@ impl Builder<'_> {
             let rows = (range.end - range.start) * raw.positions();
             let norm = BatchNormDx { rows, all_rows: parts.rows, channels, epsilon, training: true, activation };
             let (gy, x, dx) = (gy.images(&range), raw.images(&range), dx.images(&range));
-            self.plan.push(norm.step(&label, gy, x, statistics, affine, gradients, dx));
+            self.plan.push(norm.step(&label, [gy, x], statistics, affine, gradients, dx));
         }
         dx
     }

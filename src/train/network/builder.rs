@@ -186,7 +186,13 @@ pub(super) fn row_parts(
 }
 
 /// The parts of one dispatch among those of the batch: their rows, and where their results of `part_bytes` bytes go.
-pub(super) fn of_dispatch(parts: RowParts, range: &Range<u32>, rows_an_image: u32, part_bytes: u64, all: View) -> (RowParts, View) {
+pub(super) fn of_dispatch(
+    parts: RowParts,
+    range: &Range<u32>,
+    rows_an_image: u32,
+    part_bytes: u64,
+    all: View,
+) -> (RowParts, View) {
     let rows = RowParts { rows: (range.end - range.start) * rows_an_image, ..parts };
     let first = u64::from(range.start * rows_an_image / parts.rows_a_part);
     let view = View { tensor: all.tensor, offset: all.offset + first * part_bytes, bytes: u64::from(rows.count()) * part_bytes };

@@ -54,8 +54,7 @@ impl Builder<'_> {
         let ranges = dispatches(self.target.binding_bytes, &[raw]);
         let part_bytes = 8 * u64::from(channels);
         let target = self.target;
-        let parts =
-            row_parts(&ranges, raw.positions(), part_bytes, |rows| target.row_parts(rows, (channels / 4).div_ceil(4)));
+        let parts = row_parts(&ranges, raw.positions(), part_bytes, |rows| target.row_parts(rows, (channels / 4).div_ceil(4)));
         let of_parts = self.plan.transient(&label, u64::from(parts.count()) * part_bytes);
         for range in ranges {
             let (rows, view) = of_dispatch(parts, &range, raw.positions(), part_bytes, of_parts);

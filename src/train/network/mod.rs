@@ -2,6 +2,7 @@
 
 mod backward;
 mod builder;
+mod evaluation;
 mod forward;
 mod head;
 mod objective;
@@ -12,9 +13,10 @@ mod state;
 mod step;
 
 pub use builder::NetworkBuffers;
+pub use evaluation::EvaluationPlan;
 pub use objective::Loss;
 pub use optimizer::{Optimizer, Schedule, Update};
 pub use parameters::{HiddenSlots, LayerSlots, NamedShape, ParameterTable, Slot};
 pub use shape::{FrozenNorm, HeadShape, NetworkShape, RunningVariance, first_of_last_blocks};
 pub use state::NetworkState;
-pub use step::{StepPlan, UpdatePlan};
+pub use step::{StepPlan, StepShape, UpdatePlan};

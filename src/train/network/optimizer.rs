@@ -101,7 +101,11 @@ impl Schedule {
         let top = warm_up * steps as f64 - 1.0;
         let between = |from: f64, to: f64, part: f64| to + (from - to) / 2.0 * (1.0 + (PI * part.clamp(0.0, 1.0)).cos());
         let step = step as f64;
-        if step <= top { between(peak / 25.0, peak, step / top.max(1.0)) } else { between(peak, peak / 1e6, (step - top) / (last - top).max(1.0)) }
+        if step <= top {
+            between(peak / 25.0, peak, step / top.max(1.0))
+        } else {
+            between(peak, peak / 1e6, (step - top) / (last - top).max(1.0))
+        }
     }
 }
 

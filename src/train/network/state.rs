@@ -2,8 +2,9 @@
 
 use super::parameters::{NamedShape, ParameterTable, Slot};
 use super::shape::NetworkShape;
+use crate::kernels::Activation;
 use crate::model::mobilenet_v2::{Backbone, ReadTensor};
-use crate::model::{Head, ModelError};
+use crate::model::{Dense, Head, ModelError};
 
 /// The values of a network and of its optimizer between two steps.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,6 +81,16 @@ impl NetworkState {
             [(&layer.kernel, &self.weights), (&layer.affine, &self.weights), (&layer.running, &self.statistics)]
         });
         slots.flat_map(|(slot, buffer)| unpacked(slot, buffer)).map(|(named, values)| (named.name, values)).collect()
+    }
+
+    /// The head's layers with batch norm folded.
+    pub fn dense_layers(&self, shape: &NetworkShape) -> Vec<Dense> {
+        if let Some(head) = self.head(shape) {
+            return head.folded().to_vec();
+        }
+        let [kernel, bias] = [0, 1].map(|at| self.table.output[at].load(0, &self.weights));
+        let (inputs, outputs) = (shape.head.features, shape.head.attributes);
+        vec![Dense { inputs, outputs, kernel, bias, activation: Activation::Sigmoid }]
     }
 
     /// The head, where it has a hidden layer.
