@@ -10,7 +10,7 @@ use indicatif::ProgressBar;
 use lineament::data::attributes::{CELEBA_ATTRIBUTES, paper_attributes, resolve};
 use lineament::data::celeba::is_celeba;
 use lineament::data::labels::{LabelOptions, UnknownLabels, open_labelled};
-use lineament::data::{Dataset, Partition, open_celeba, write_atomically};
+use lineament::data::{Dataset, Partition, Unreadable, open_celeba, write_atomically};
 use lineament::gpu::Gpu;
 use lineament::kernels::Interpolation;
 use lineament::model::weights::{StoredPrecision, WeightsFile, write_weights};
@@ -27,7 +27,7 @@ use super::{Outcome, Verdict};
 /// Train a head on labelled faces; the backbone stays as it is
 #[derive(Args)]
 pub struct Train {
-    /// CelebA as it is distributed, or a folder of images with a label CSV
+    /// CelebA as it is distributed (its folder, or a zip archive of its images), or a folder of images with a label CSV
     #[arg(long)]
     data: PathBuf,
     /// The run folder: features, checkpoints, history, the trained model
@@ -48,6 +48,12 @@ pub struct Train {
     /// Drop rows of a label CSV that hold -1 for "unsure" beside 0 and 1, instead of refusing them
     #[arg(long)]
     drop_unsure: bool,
+    /// Drop images that have none of the attributes; the cosine loss learns nothing from them
+    #[arg(long)]
+    drop_zero: bool,
+    /// Name, count and leave out images that cannot be read, instead of stopping at the first
+    #[arg(long)]
+    skip_unreadable: bool,
     /// Passes over the training images
     #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     epochs: u32,
@@ -102,6 +108,7 @@ impl Train {
         self.record(&gpu, &model, &data)?;
 
         let features = self.features(&gpu, &model, &data, &stop)?;
+        let (train_rows, validation_rows) = (features.readable(&train_rows), features.readable(&validation_rows));
         let training = TrainingData {
             features: &features,
             labels: &data.labels,
@@ -115,6 +122,22 @@ impl Train {
     }
 
     fn open_data(&self) -> Result<Dataset, Box<dyn std::error::Error>> {
+        let mut data = self.read_data()?;
+        if self.drop_zero {
+            eprintln!("note: {} images without any of the attributes were dropped", data.drop_zero());
+        }
+        data.require(&self.data, &[Partition::Train, Partition::Validation])?;
+        let constant = data.constant_attributes(Partition::Train);
+        if !constant.is_empty() {
+            eprintln!(
+                "warning: all training images are labelled alike for {}; nothing can be learnt of that",
+                constant.join(", ")
+            );
+        }
+        Ok(data)
+    }
+
+    fn read_data(&self) -> Result<Dataset, Box<dyn std::error::Error>> {
         if self.labels.is_none() && is_celeba(&self.data) {
             let names: Vec<&str> = if self.attributes.is_empty() {
                 paper_attributes()
@@ -132,6 +155,9 @@ impl Train {
         let folder = open_labelled(&self.data, self.labels.as_deref(), &options)?;
         if folder.dropped > 0 {
             eprintln!("note: {} rows with unsure labels were dropped", folder.dropped);
+        }
+        if folder.unlisted > 0 {
+            eprintln!("note: {} images beside those of the label list have no row in it and are not used", folder.unlisted);
         }
         Ok(folder.dataset)
     }
@@ -161,8 +187,10 @@ impl Train {
             batch: default_batch(gpu),
             interpolation: INTERPOLATION,
         };
+        let tell = |reason: &str| bar.suspend(|| eprintln!("skipped: {reason}"));
+        let mut unreadable = Unreadable::new(self.skip_unreadable, &tell);
         let mut first = true;
-        let features = extract_features(gpu, &source, &self.out, stop, |done| {
+        let features = extract_features(gpu, &source, &self.out, &mut unreadable, stop, |done| {
             bar.set_position(done);
             // What an earlier run computed says nothing of this one's speed.
             if std::mem::take(&mut first) {
@@ -170,6 +198,9 @@ impl Train {
             }
         });
         bar.finish_and_clear();
+        if unreadable.count() > 0 {
+            eprintln!("note: {} of {} images cannot be read and are left out", unreadable.count(), data.len());
+        }
         Ok(features?)
     }
 

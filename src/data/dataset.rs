@@ -5,6 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::error::DataError;
+use super::folder::has_image_extension;
+use super::source::ImageSource;
 
 /// Which part of the work an image serves. The numbers are CelebA's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -21,6 +23,15 @@ impl Partition {
     /// Every spelling accepted, for messages.
     pub(crate) const SPELLINGS: &'static str = "0, 1, 2 or train, validation, test";
 
+    /// What messages call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Train => "training",
+            Self::Validation => "validation",
+            Self::Test => "test",
+        }
+    }
+
     pub(crate) fn parse(text: &str) -> Option<Self> {
         match text {
             "0" | "train" => Some(Self::Train),
@@ -35,7 +46,7 @@ impl Partition {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dataset {
     /// Where to read each image.
-    pub images: Vec<PathBuf>,
+    pub images: Vec<ImageSource>,
     /// Each image's name as its list spells it.
     pub names: Vec<String>,
     /// Labels, 0 or 1, `[images × attributes]` row-major.
@@ -70,6 +81,44 @@ impl Dataset {
     pub fn indices_of(&self, partition: Partition) -> Vec<usize> {
         (0..self.len()).filter(|&index| self.partition[index] == partition).collect()
     }
+
+    /// Removes the images that have none of the attributes, and returns how many they were. The cosine of a row of zeros with
+    /// whatever is predicted is 0: such images teach a head nothing.
+    pub fn drop_zero(&mut self) -> usize {
+        let width = self.attributes.len();
+        let keep: Vec<bool> = (0..self.len()).map(|index| self.labels_of(index).contains(&1)).collect();
+        retain(&mut self.images, &keep, 1);
+        retain(&mut self.names, &keep, 1);
+        retain(&mut self.partition, &keep, 1);
+        retain(&mut self.labels, &keep, width);
+        keep.len() - self.len()
+    }
+
+    /// The attributes that every image of a partition has, or none: nothing can be learnt of them there.
+    pub fn constant_attributes(&self, partition: Partition) -> Vec<&str> {
+        let rows = self.indices_of(partition);
+        let constant = |column: &usize| {
+            let mut labels = rows.iter().map(|&row| self.labels_of(row)[*column]);
+            let first = labels.next();
+            labels.all(|label| Some(label) == first)
+        };
+        (0..self.attributes.len()).filter(constant).map(|column| self.attributes[column].as_str()).collect()
+    }
+
+    /// Refuses a data set in which one of these partitions has no image; the message calls it `data`.
+    ///
+    /// # Errors
+    /// When one is empty.
+    pub fn require(&self, data: &Path, partitions: &[Partition]) -> Result<(), DataError> {
+        match partitions.iter().find(|partition| !self.partition.contains(partition)) {
+            None => Ok(()),
+            Some(partition) => {
+                let problem = format!("none of the {} images is for {}", self.len(), partition.name());
+                let remedy = format!("say in the lists which are, by a partition of {}", *partition as u8);
+                Err(DataError::file(data, problem, remedy))
+            }
+        }
+    }
 }
 
 /// Whether `name` names something below the folder it will be joined to, on any operating system.
@@ -77,25 +126,47 @@ pub(crate) fn stays_inside(name: &str) -> bool {
     !name.is_empty() && !name.contains(':') && name.split(['/', '\\']).all(|part| !part.is_empty() && part != "." && part != "..")
 }
 
-/// Refuses a list that names images its folder does not hold. One listing of each folder is read: a list may have 200,000 rows.
+/// Keeps the rows of a row-major table, `width` values each, that are to be kept.
+fn retain<T>(values: &mut Vec<T>, keep: &[bool], width: usize) {
+    let mut place = 0..;
+    values.retain(|_| place.next().is_some_and(|at: usize| keep[at / width]));
+}
+
+/// Refuses a list that names images its folder does not hold.
 pub(crate) fn require_images(list: &Path, folder: &Path, names: &[String]) -> Result<(), DataError> {
-    let mut present = HashSet::new();
+    let present = listing(folder, names);
+    let missing: Vec<&str> = names.iter().map(String::as_str).filter(|name| !present.contains(Path::new(name))).collect();
+    missing_images(list, folder, names.len(), &missing)
+}
+
+/// Refuses a list of `total` images of which some are `missing` from where it has them.
+pub(crate) fn missing_images(list: &Path, place: &Path, total: usize, missing: &[&str]) -> Result<(), DataError> {
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let first = missing[..missing.len().min(3)].join(", ");
+    let problem = format!("{} of its {total} images are not in {}: {first}", missing.len(), place.display());
+    Err(DataError::file(list, problem, "add the images or remove their rows"))
+}
+
+/// How many images lie where those of a list do, and are not in it.
+pub(crate) fn unlisted_images(folder: &Path, names: &[String]) -> usize {
+    let listed: HashSet<&Path> = names.iter().map(Path::new).collect();
+    let present = listing(folder, names);
+    let unlisted = |name: &&PathBuf| has_image_extension(name) && !listed.contains(name.as_path()) && !folder.join(name).is_dir();
+    present.iter().filter(unlisted).count()
+}
+
+/// What lies in the folders that images of these names are in. Each folder is read once: a list may have 200,000 rows.
+fn listing(folder: &Path, names: &[String]) -> HashSet<PathBuf> {
     let parents: HashSet<&Path> = names.iter().filter_map(|name| Path::new(name).parent()).collect();
+    let mut present = HashSet::new();
     for parent in parents {
         // A folder that is not there shows as its images missing, with their names.
         let Ok(entries) = fs::read_dir(folder.join(parent)) else { continue };
         present.extend(entries.flatten().map(|entry| parent.join(entry.file_name())));
     }
-    let missing: Vec<&str> = names.iter().map(String::as_str).filter(|name| !present.contains(Path::new(name))).collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let first = missing[..missing.len().min(3)].join(", ");
-    Err(DataError::file(
-        list,
-        format!("{} of its {} images are not in {}: {first}", missing.len(), names.len(), folder.display()),
-        "add the images or remove their rows",
-    ))
+    present
 }
 
 #[cfg(test)]
@@ -123,5 +194,53 @@ mod tests {
         require_images(list, folder.path(), &names(&["a.jpg", "sub/b.jpg"])).unwrap();
         let message = require_images(list, folder.path(), &names(&["a.jpg", "b.jpg", "none/c.jpg"])).unwrap_err().to_string();
         assert!(message.contains("2 of its 3 images") && message.contains("b.jpg, none/c.jpg"), "{message}");
+    }
+
+    /// Four images, two attributes.
+    fn dataset(labels: [u8; 8], partition: [Partition; 4]) -> Dataset {
+        let names = ["a", "b", "c", "d"].map(|name| format!("{name}.jpg")).to_vec();
+        Dataset {
+            images: names.iter().map(|name| ImageSource::File(name.into())).collect(),
+            names,
+            labels: labels.to_vec(),
+            attributes: vec!["Bald".into(), "Male".into()],
+            partition: partition.to_vec(),
+        }
+    }
+
+    #[test]
+    fn images_without_any_attribute_are_dropped_whole() {
+        use Partition::{Test, Train, Validation};
+        let mut data = dataset([0, 1, 0, 0, 1, 1, 0, 0], [Train, Test, Validation, Train]);
+        assert_eq!(data.drop_zero(), 2);
+        assert_eq!((data.names.join(" "), data.labels.as_slice()), ("a.jpg c.jpg".to_owned(), &[0, 1, 1, 1][..]));
+        assert_eq!((data.images[1].label(), data.partition.as_slice()), (PathBuf::from("c.jpg"), &[Train, Validation][..]));
+        assert_eq!(data.drop_zero(), 0);
+        assert_eq!((dataset([0; 8], [Train; 4]).drop_zero(), dataset([1; 8], [Train; 4]).drop_zero()), (4, 0));
+    }
+
+    #[test]
+    fn empty_partitions_and_constant_attributes_are_found() {
+        use Partition::{Test, Train, Validation};
+        let data = dataset([0, 1, 0, 0, 0, 1, 1, 0], [Train, Train, Train, Validation]);
+        assert_eq!(data.constant_attributes(Train), ["Bald"]);
+        assert_eq!(data.constant_attributes(Validation), ["Bald", "Male"]);
+        data.require(Path::new("faces"), &[Train, Validation]).unwrap();
+        let message = data.require(Path::new("faces"), &[Train, Test]).unwrap_err().to_string();
+        assert!(message.contains("faces: none of the 4 images is for test") && message.contains("partition of 2"), "{message}");
+    }
+
+    #[test]
+    fn unlisted_images_are_counted_and_other_files_are_not() {
+        let folder = tempfile::tempdir().unwrap();
+        for folders in ["sub", "other", "named like.jpg"] {
+            fs::create_dir(folder.path().join(folders)).unwrap();
+        }
+        for file in ["a.jpg", "b.PNG", "notes.txt", "labels.csv", "sub/c.jpg", "sub/d.jpg", "other/e.jpg"] {
+            fs::write(folder.path().join(file), "").unwrap();
+        }
+        let names = ["a.jpg", "sub/c.jpg"].map(str::to_owned);
+        assert_eq!(unlisted_images(folder.path(), &names), 2, "b.PNG and sub/d.jpg");
+        assert_eq!(unlisted_images(folder.path(), &names[..1]), 1, "b.PNG");
     }
 }

@@ -3,14 +3,14 @@
 //! The kind of file is told by its content. EXIF orientation is ignored and alpha dropped, not blended. Gray becomes
 //! R = G = B; of 16-bit samples the high byte is taken (Pillow clips 16-bit gray to white, a defect not copied).
 
-use std::fs::File;
-use std::io::{self, Cursor, Read};
+use std::io::{self, Cursor};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use image::{ColorType, ImageDecoder, ImageError, ImageFormat, ImageReader};
 use libjpeg_turbo_rs::{Decoder as JpegDecoder, JpegError, PixelFormat};
 
+use super::source::ImageSource;
 use super::whole_png;
 
 /// The most pixels decoded: 100 megapixels, 300 MB of RGB. Told from the header, before anything is allocated.
@@ -36,6 +36,9 @@ pub enum DecodeError {
     /// The operating system refused to open or read it.
     #[error("{path}: cannot be read: {source}; check the path and its permissions", path = path.display())]
     Read { path: PathBuf, source: io::Error },
+    /// It is a member of an archive that cannot be read or is damaged there.
+    #[error("{path}: cannot be taken out of its zip archive: {source}; download the archive again", path = path.display())]
+    ReadMember { path: PathBuf, source: io::Error },
     /// It has no bytes.
     #[error("{path}: the file is empty; fetch it again", path = path.display())]
     Empty { path: PathBuf },
@@ -57,16 +60,28 @@ pub enum DecodeError {
 /// [`DecodeError`] when the file cannot be read, is no such picture, has no pixel or more than [`LARGEST_IMAGE`], is
 /// truncated, or fails its checksums.
 pub fn decode(path: &Path) -> Result<Rgb8Image, DecodeError> {
-    let read = |source: io::Error| DecodeError::Read { path: path.to_path_buf(), source };
-    let mut bytes = Vec::new();
-    File::open(path).map_err(read)?.take(LONGEST_FILE + 1).read_to_end(&mut bytes).map_err(read)?;
-    if bytes.len() as u64 > LONGEST_FILE {
-        return Err(DecodeError::TooLarge { path: path.to_path_buf(), found: format!("over {LONGEST_FILE} bytes") });
+    ImageSource::File(path.to_path_buf()).decode()
+}
+
+impl ImageSource {
+    /// Decodes the JPEG, PNG, WebP or BMP picture that lies there.
+    ///
+    /// # Errors
+    /// As [`decode`]; also when an archive is damaged.
+    pub fn decode(&self) -> Result<Rgb8Image, DecodeError> {
+        // The decoders are other people's; a panic of one over a damaged picture must not end a run over thousands of good ones.
+        catch_unwind(AssertUnwindSafe(|| {
+            let (path, bytes) = (self.label(), self.read(LONGEST_FILE + 1)?);
+            if bytes.len() as u64 > LONGEST_FILE {
+                return Err(DecodeError::TooLarge { path, found: format!("over {LONGEST_FILE} bytes") });
+            }
+            decode_bytes(&path, &bytes)
+        }))
+        .unwrap_or_else(|_| {
+            let problem = "its decoder gave up".into();
+            Err(DecodeError::Damaged { path: self.label(), format: "or unusual", problem })
+        })
     }
-    // The decoders are other people's; a panic of one over a damaged picture must not end a run over thousands of good ones.
-    catch_unwind(AssertUnwindSafe(|| decode_bytes(path, &bytes))).unwrap_or_else(|_| {
-        Err(DecodeError::Damaged { path: path.to_path_buf(), format: "or unusual", problem: "its decoder gave up".into() })
-    })
 }
 
 fn decode_bytes(path: &Path, bytes: &[u8]) -> Result<Rgb8Image, DecodeError> {

@@ -50,7 +50,7 @@ fn images_in(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
     Ok(images)
 }
 
-fn has_image_extension(path: &Path) -> bool {
+pub(super) fn has_image_extension(path: &Path) -> bool {
     let extension = path.extension().and_then(|extension| extension.to_str());
     extension.is_some_and(|extension| IMAGE_EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known)))
 }

@@ -7,8 +7,9 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::attributes;
-use super::dataset::{Dataset, Partition, require_images, stays_inside};
+use super::dataset::{Dataset, Partition, require_images, stays_inside, unlisted_images};
 use super::error::DataError;
+use super::source::ImageSource;
 use super::text::{CsvRows, read_text};
 
 /// What to do with a row in which a label of a chosen attribute is -1 in a file that also has 0: "unsure".
@@ -32,13 +33,15 @@ pub struct LabelOptions {
     pub seed: u64,
 }
 
-/// A dataset and how many rows of its label file were left out as unsure.
+/// A dataset, how many rows of its label file were left out as unsure, and how many images have no row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LabelledFolder {
     /// The images with their labels.
     pub dataset: Dataset,
     /// Rows left out under [`UnknownLabels::DropRow`].
     pub dropped: usize,
+    /// Images that lie beside those of the label file without being in it.
+    pub unlisted: usize,
 }
 
 /// One row of a label file.
@@ -88,6 +91,7 @@ pub fn open_labelled(folder: &Path, label_file: Option<&Path>, options: &LabelOp
         return Err(DataError::file(path, "the list has no rows", "add a row for each image"));
     }
     let total = read.len();
+    let listed: Vec<String> = read.iter().map(|row| row.image.clone()).collect();
     let has_zero = read.iter().any(|row| row.values.contains(&0));
     let unsure = |row: &Row| chosen.iter().copied().find(|&column| has_zero && row.values[column] == -1);
     if options.unknown == UnknownLabels::Refuse {
@@ -101,13 +105,13 @@ pub fn open_labelled(folder: &Path, label_file: Option<&Path>, options: &LabelOp
     let images: Vec<String> = read.iter().map(|row| row.image.clone()).collect();
     require_images(path, folder, &images)?;
     let dataset = Dataset {
-        images: images.iter().map(|name| folder.join(name)).collect(),
+        images: images.iter().map(|name| ImageSource::File(folder.join(name))).collect(),
         labels: read.iter().flat_map(|row| chosen.iter().map(|&column| u8::from(row.values[column] == 1))).collect(),
         attributes: chosen.iter().map(|&column| names[column].clone()).collect(),
         partition: read.iter().map(|row| row.partition.unwrap_or_else(|| partition_by_name(options.seed, &row.image))).collect(),
         names: images,
     };
-    Ok(LabelledFolder { dropped: total - dataset.len(), dataset })
+    Ok(LabelledFolder { dropped: total - dataset.len(), unlisted: unlisted_images(folder, &listed), dataset })
 }
 
 fn refuse_unsure(path: &Path, rows: &[Row], names: &[String], unsure: impl Fn(&Row) -> Option<usize>) -> Result<(), DataError> {
@@ -219,7 +223,7 @@ mod tests {
             assert_eq!(read.attributes, ["Bald", "Young"]);
             assert_eq!(read.labels, [1, 0, 0, 1]);
             assert_eq!(read.partition, [Partition::Train, Partition::Test]);
-            assert_eq!(read.images[1], folder.path().join("b.jpg"));
+            assert_eq!(read.images[1].label(), folder.path().join("b.jpg"));
         }
     }
 
@@ -257,7 +261,7 @@ mod tests {
         assert_eq!(sure.dataset.labels.iter().filter(|&&label| label == 1).count(), 72);
 
         let bald = open_labelled(&faces, None, &options(&["Bald", "Male"], UnknownLabels::DropRow)).unwrap();
-        assert_eq!((bald.dataset.len(), bald.dropped), (87, 9));
+        assert_eq!((bald.dataset.len(), bald.dropped, bald.unlisted), (87, 9, 0), "a row left out is still one");
         assert_eq!(bald.dataset.labels.iter().step_by(2).filter(|&&label| label == 1).count(), 5);
 
         let unknown = open_labelled(&faces, None, &options(&["male"], UnknownLabels::Refuse)).unwrap_err().to_string();

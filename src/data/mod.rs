@@ -1,5 +1,6 @@
 //! Reading what users bring: images, label lists and attribute tables.
 
+pub mod archive;
 pub mod atomic;
 pub mod attributes;
 pub mod celeba;
@@ -10,8 +11,10 @@ pub mod error;
 pub mod folder;
 pub mod labels;
 pub mod prefetch;
+pub mod source;
 pub mod table;
 mod text;
+pub mod unreadable;
 mod whole_png;
 
 pub use atomic::write_atomically;
@@ -21,4 +24,6 @@ pub use dataset::{Dataset, Partition};
 pub use decode::{DecodeError, Rgb8Image, decode};
 pub use error::DataError;
 pub use prefetch::{Prefetch, decode_ahead};
+pub use source::ImageSource;
 pub use table::AttributeTable;
+pub use unreadable::{Unreadable, UnreadableImage};

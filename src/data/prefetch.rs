@@ -1,19 +1,19 @@
 //! Decoding a list of images on several threads, ahead of whoever consumes them and in the list's order.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use super::decode::{DecodeError, Rgb8Image, decode};
+use super::decode::{DecodeError, Rgb8Image};
+use super::source::ImageSource;
 
 /// One image's place in the list, and its pixels or why there are none.
 pub type Decoded = (usize, Result<Rgb8Image, DecodeError>);
 
 /// Decodes `images` on `threads` threads, at most `ahead` images ahead of the consumer (both at least 1). Memory is bounded
 /// by `ahead` pictures whatever the length of the list.
-pub fn decode_ahead(images: Vec<PathBuf>, threads: usize, ahead: usize) -> Prefetch {
-    Prefetch::new(images, threads, ahead, decode)
+pub fn decode_ahead<S: Into<ImageSource>>(images: Vec<S>, threads: usize, ahead: usize) -> Prefetch {
+    Prefetch::new(images.into_iter().map(Into::into).collect(), threads, ahead, ImageSource::decode)
 }
 
 /// The threads to decode with: one fewer than the machine has, the last one feeding the GPU, and at least one.
@@ -29,7 +29,7 @@ pub struct Prefetch {
 }
 
 struct Shared {
-    images: Vec<PathBuf>,
+    images: Vec<ImageSource>,
     ahead: usize,
     state: Mutex<State>,
     /// Signalled when an image becomes ready.
@@ -46,10 +46,10 @@ struct State {
     stopped: bool,
 }
 
-type Decoder = fn(&std::path::Path) -> Result<Rgb8Image, DecodeError>;
+type Decoder = fn(&ImageSource) -> Result<Rgb8Image, DecodeError>;
 
 impl Prefetch {
-    fn new(images: Vec<PathBuf>, threads: usize, ahead: usize, decoder: Decoder) -> Self {
+    fn new(images: Vec<ImageSource>, threads: usize, ahead: usize, decoder: Decoder) -> Self {
         let threads = threads.clamp(1, images.len().max(1));
         let shared = Arc::new(Shared {
             images,
@@ -142,16 +142,17 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::Duration;
 
-    fn names(count: usize) -> Vec<PathBuf> {
-        (0..count).map(|index| PathBuf::from(index.to_string())).collect()
+    fn names(count: usize) -> Vec<ImageSource> {
+        (0..count).map(|index| ImageSource::File(index.to_string().into())).collect()
     }
 
     /// Takes longer for some images than for others, so that threads finish out of order, and refuses every seventh.
-    fn uneven(path: &Path) -> Result<Rgb8Image, DecodeError> {
+    fn uneven(source: &ImageSource) -> Result<Rgb8Image, DecodeError> {
+        let path = source.label();
         let index: u32 = path.to_str().unwrap().parse().unwrap();
         thread::sleep(Duration::from_micros(u64::from(index * 7919 % 13) * 50));
         if index % 7 == 3 {
-            return Err(DecodeError::Empty { path: path.to_path_buf() });
+            return Err(DecodeError::Empty { path });
         }
         Ok(Rgb8Image { width: 1, height: 1, pixels: index.to_le_bytes()[..3].to_vec() })
     }
@@ -174,9 +175,9 @@ mod tests {
     #[test]
     fn never_runs_further_ahead_than_asked() {
         static STARTED: AtomicUsize = AtomicUsize::new(0);
-        fn counting(path: &Path) -> Result<Rgb8Image, DecodeError> {
+        fn counting(source: &ImageSource) -> Result<Rgb8Image, DecodeError> {
             STARTED.fetch_add(1, Ordering::SeqCst);
-            uneven(path)
+            uneven(source)
         }
         let mut images = Prefetch::new(names(60), 4, 6, counting);
         for consumed in 0..60 {
@@ -191,9 +192,9 @@ mod tests {
     #[test]
     fn dropping_it_early_stops_the_threads() {
         static STARTED: AtomicUsize = AtomicUsize::new(0);
-        fn counting(path: &Path) -> Result<Rgb8Image, DecodeError> {
+        fn counting(source: &ImageSource) -> Result<Rgb8Image, DecodeError> {
             STARTED.fetch_add(1, Ordering::SeqCst);
-            uneven(path)
+            uneven(source)
         }
         let mut images = Prefetch::new(names(10_000), 3, 4, counting);
         let shared = Arc::downgrade(&images.shared);

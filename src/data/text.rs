@@ -6,6 +6,7 @@ use std::path::Path;
 
 use csv::StringRecord;
 
+use super::archive::ArchiveMember;
 use super::error::DataError;
 
 /// More than ten times CelebA's longest list; a larger file is no list.
@@ -20,6 +21,20 @@ pub(super) fn read_text(path: &Path) -> Result<String, DataError> {
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(read)?;
     file.take(LARGEST_LIST + 1).read_to_end(&mut bytes).map_err(read)?;
+    text_of(path, bytes)
+}
+
+/// The text of a list that is a member of an archive; errors as [`read_text`], and when the member is damaged.
+pub(super) fn read_member_text(member: &ArchiveMember) -> Result<String, DataError> {
+    member.check()?;
+    let path = member.label();
+    let bytes = member.read(LARGEST_LIST + 1).map_err(|damaged| {
+        DataError::file(&path, format!("cannot be taken out of its zip archive: {damaged}"), "download the archive again")
+    })?;
+    text_of(&path, bytes)
+}
+
+fn text_of(path: &Path, bytes: Vec<u8>) -> Result<String, DataError> {
     if bytes.len() as u64 > LARGEST_LIST {
         return Err(DataError::file(path, "larger than 1 GiB", "this is not a list of images"));
     }

@@ -2,7 +2,8 @@
 //!
 //! The cache is two files in the run's folder: `features.f32`, rows of little-endian f32 in the order of the data's list and
 //! appended batch by batch, and `features.json`, which says of which images and weights they are. So an interrupted
-//! extraction goes on where it stopped, and rows of other images or weights are refused.
+//! extraction goes on where it stopped, and rows of other images or weights are refused. An image that could not be decoded
+//! and was to be left out has its row too, in its place, every value of it the NaN [`UNREADABLE`].
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -17,6 +18,8 @@ use crate::data::{DataError, write_atomically};
 pub const ROWS_FILE: &str = "features.f32";
 /// The file beside it that says what the rows are.
 pub const IDENTITY_FILE: &str = "features.json";
+/// The bits of each value in the row of an image that could not be decoded: a NaN that no arithmetic gives.
+pub const UNREADABLE: u32 = 0x7fc0_4c4e;
 const FORMAT: &str = "lineament-features-1";
 /// The longest `features.json` that is read.
 const IDENTITY_BYTES: u64 = 1 << 16;
@@ -72,7 +75,7 @@ pub enum FeatureError {
 pub struct FeatureIdentity {
     /// SHA-256 of the backbone's weights file, in hexadecimal.
     pub weights_sha256: String,
-    /// [`FeatureIdentity::of_names`] of the images' names and lengths, in order.
+    /// [`FeatureIdentity::of_names`] of the images' names and [versions](crate::data::ImageSource::version), in order.
     pub data_sha256: String,
     /// Number of images.
     pub images: u64,
@@ -152,25 +155,42 @@ impl FeatureTable {
         &self.values[index * self.features..(index + 1) * self.features]
     }
 
+    /// The rows of images that could not be decoded.
+    pub fn unreadable(&self) -> Vec<usize> {
+        (0..self.rows()).filter(|&row| is_unreadable(self.row(row))).collect()
+    }
+
+    /// Those of `rows` whose images could be decoded.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    pub fn readable(&self, rows: &[u32]) -> Vec<u32> {
+        rows.iter().copied().filter(|&row| !is_unreadable(self.row(row as usize))).collect()
+    }
+
     /// All rows, one after the other.
     pub fn values(&self) -> &[f32] {
         &self.values
     }
 }
 
-/// Whole rows of finite values; `first` is the number of the first one, for the message.
+/// Whether a row is that of an image that could not be decoded.
+fn is_unreadable(row: &[f32]) -> bool {
+    row.iter().all(|value| value.to_bits() == UNREADABLE)
+}
+
+/// Whole rows of finite values, or of [`UNREADABLE`] ones; `first` is the number of the first row, for the message.
 fn check(features: usize, values: &[f32], first: u64) -> Result<(), FeatureError> {
     if features == 0 || !values.len().is_multiple_of(features) {
         let problem = format!("{} values are no whole rows of {features}", values.len());
         return Err(FeatureError::Rows { problem });
     }
-    match values.iter().position(|value| !value.is_finite()) {
-        None => Ok(()),
-        Some(at) => {
-            let (row, column) = (first + (at / features) as u64, at % features);
-            Err(FeatureError::Rows { problem: format!("row {row}, column {column} is {}", values[at]) })
+    for (row, values) in (first..).zip(values.chunks_exact(features)) {
+        if let Some(column) = values.iter().position(|value| !value.is_finite()).filter(|_| !is_unreadable(values)) {
+            return Err(FeatureError::Rows { problem: format!("row {row}, column {column} is {}", values[column]) });
         }
     }
+    Ok(())
 }
 
 /// The cache of a run's folder, open to be continued.
@@ -206,7 +226,7 @@ impl FeatureCache {
             }
         }
         let refused = |source| FeatureError::File { path: path.clone(), source };
-        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(refused)?;
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(refused)?;
         let length = file.metadata().map_err(refused)?.len();
         let row = 4 * u64::from(identity.features.max(1));
         let done = length / row;
@@ -215,7 +235,6 @@ impl FeatureCache {
             return Err(FeatureError::Damaged { path, problem });
         }
         file.set_len(done * row).map_err(refused)?;
-        file.seek(SeekFrom::End(0)).map_err(refused)?;
         Ok(FeatureCache { path, file, identity: identity.clone(), done })
     }
 
@@ -243,17 +262,39 @@ impl FeatureCache {
             return Err(FeatureError::Rows { problem });
         }
         let refused = |source| FeatureError::File { path: self.path.clone(), source };
-        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        self.file.write_all(&bytes).and_then(|()| self.file.sync_data()).map_err(refused)?;
+        self.file.seek(SeekFrom::Start(self.done * 4 * features as u64)).map_err(refused)?;
+        self.write(values)?;
         self.done += rows;
         Ok(())
+    }
+
+    /// Replaces a row that is there already, and has it on disk when it returns.
+    ///
+    /// # Errors
+    /// As [`append`](Self::append); also when there is no such row.
+    pub fn replace(&mut self, row: u64, values: &[f32]) -> Result<(), FeatureError> {
+        let features = self.identity.features as usize;
+        check(features, values, row)?;
+        if row >= self.done || values.len() != features {
+            let problem = format!("{} values for row {row} of {} with {features} each", values.len(), self.done);
+            return Err(FeatureError::Rows { problem });
+        }
+        let refused = |source| FeatureError::File { path: self.path.clone(), source };
+        self.file.seek(SeekFrom::Start(row * 4 * features as u64)).map_err(refused)?;
+        self.write(values)
+    }
+
+    fn write(&mut self, values: &[f32]) -> Result<(), FeatureError> {
+        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let written = self.file.write_all(&bytes).and_then(|()| self.file.sync_data());
+        written.map_err(|source| FeatureError::File { path: self.path.clone(), source })
     }
 
     /// Reads the whole table.
     ///
     /// # Errors
     /// [`FeatureError::Rows`] when rows are missing or not finite, [`FeatureError::File`] when they cannot be read.
-    pub fn read(mut self) -> Result<FeatureTable, FeatureError> {
+    pub fn read(&mut self) -> Result<FeatureTable, FeatureError> {
         if !self.is_complete() {
             let problem = format!("{} of {} rows are there", self.done, self.identity.images);
             return Err(FeatureError::Rows { problem });

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::features::{IDENTITY_FILE, ROWS_FILE};
+use super::features::{IDENTITY_FILE, ROWS_FILE, UNREADABLE};
 use super::random::{Stream, bits};
 use super::*;
 use crate::gpu::Gpu;
@@ -255,6 +255,29 @@ fn a_damaged_cache_is_refused() {
     std::fs::write(folder.path().join(ROWS_FILE), [0; 16]).unwrap();
     let message = FeatureCache::open(folder.path(), &identity()).unwrap_err().to_string();
     assert!(message.contains("features.json: is missing"), "{message}");
+}
+
+#[test]
+fn rows_of_unreadable_images_keep_their_places_until_they_are_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut cache = FeatureCache::open(folder.path(), &identity()).unwrap();
+    let unreadable = [f32::from_bits(UNREADABLE); 4];
+    cache.append(&[1.0; 4]).unwrap();
+    cache.append(&unreadable).unwrap();
+    drop(cache);
+    let mut cache = FeatureCache::open(folder.path(), &identity()).unwrap();
+    assert_eq!(cache.done(), 2);
+    assert!(cache.replace(2, &[2.0; 4]).unwrap_err().to_string().contains("row 2 of 2"));
+    // Only a whole row of the mark stands for an image; a NaN that came of arithmetic does not.
+    assert!(cache.append(&[1.0, 1.0, 1.0, unreadable[0]]).unwrap_err().to_string().contains("row 2, column 3 is NaN"));
+    assert!(cache.append(&[f32::NAN; 4]).unwrap_err().to_string().contains("row 2, column 0 is NaN"));
+    cache.append(&[3.0; 4]).unwrap();
+
+    let table = cache.read().unwrap();
+    assert_eq!((table.unreadable(), table.readable(&[2, 1, 0])), (vec![1], vec![2, 0]));
+    cache.replace(1, &[2.0; 4]).unwrap();
+    let table = FeatureCache::open(folder.path(), &identity()).unwrap().read().unwrap();
+    assert_eq!((table.unreadable(), table.values()), (vec![], &[1.0, 1.0, 1.0, 1.0, 2.0, 2.0, 2.0, 2.0, 3.0, 3.0, 3.0, 3.0][..]));
 }
 
 #[test]

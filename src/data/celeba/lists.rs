@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use super::attributes::{self, CELEBA_ATTRIBUTES};
-use super::dataset::{Dataset, Partition, require_images, stays_inside};
-use super::error::DataError;
-use super::text::{CsvRows, read_text};
+use crate::data::attributes::{self, CELEBA_ATTRIBUTES};
+use crate::data::dataset::{Partition, stays_inside};
+use crate::data::error::DataError;
+use crate::data::text::{CsvRows, read_text};
 
 /// What a `list_attr_celeba` holds.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,7 +41,11 @@ pub struct PartitionList {
 /// Names the line of whatever is wrong: the count, the header's names, a row's width, a label other than -1 and 1, an
 /// image listed twice or outside the image folder, NUL bytes, invalid UTF-8; and refuses a list without rows.
 pub fn read_attributes(path: &Path) -> Result<AttributeList, DataError> {
-    let text = read_text(path)?;
+    attributes_of(path, &read_text(path)?)
+}
+
+/// The list that `text` is; messages call it `path`.
+pub(super) fn attributes_of(path: &Path, text: &str) -> Result<AttributeList, DataError> {
     let mut list = AttributeList { path: path.to_path_buf(), images: Vec::new(), labels: Vec::new(), lines: Vec::new() };
     let add = |line: usize, columns: &[usize], image: &str, values: &[&str]| {
         list.images.push(image.to_owned());
@@ -53,10 +57,10 @@ pub fn read_attributes(path: &Path) -> Result<AttributeList, DataError> {
         }
         Ok(())
     };
-    if is_kaggle(&text) {
-        kaggle_attributes(path, &text, add)?
+    if is_kaggle(text) {
+        kaggle_attributes(path, text, add)?
     } else {
-        official_attributes(path, &text, add)?
+        official_attributes(path, text, add)?
     }
     check_images(path, &list.images, &list.lines)?;
     Ok(list)
@@ -67,7 +71,11 @@ pub fn read_attributes(path: &Path) -> Result<AttributeList, DataError> {
 /// # Errors
 /// As [`read_attributes`]; a partition must be 0 (training), 1 (validation) or 2 (test).
 pub fn read_partition(path: &Path) -> Result<PartitionList, DataError> {
-    let text = read_text(path)?;
+    partition_of(path, &read_text(path)?)
+}
+
+/// The list that `text` is; messages call it `path`.
+pub(super) fn partition_of(path: &Path, text: &str) -> Result<PartitionList, DataError> {
     let mut list = PartitionList { path: path.to_path_buf(), images: Vec::new(), partition: Vec::new(), lines: Vec::new() };
     let mut add = |line: usize, image: &str, number: &str| {
         let partition = Partition::parse(number).filter(|_| number.len() == 1).ok_or_else(|| {
@@ -79,8 +87,8 @@ pub fn read_partition(path: &Path) -> Result<PartitionList, DataError> {
         list.lines.push(line);
         Ok::<(), DataError>(())
     };
-    if is_kaggle(&text) {
-        let mut rows = CsvRows::new(path, &text)?;
+    if is_kaggle(text) {
+        let mut rows = CsvRows::new(path, text)?;
         if rows.header() != ["image_id", "partition"] {
             let problem = format!("the header is '{}'", rows.header().join(","));
             return Err(DataError::line(path, 1, problem, "it must be 'image_id,partition'"));
@@ -89,7 +97,7 @@ pub fn read_partition(path: &Path) -> Result<PartitionList, DataError> {
             add(line, &row[0], &row[1])?;
         }
     } else {
-        for (line, row) in filled_lines(&text) {
+        for (line, row) in filled_lines(text) {
             let [image, number] = row.split_whitespace().collect::<Vec<_>>()[..] else {
                 let problem = format!("{} columns where 2 are expected", row.split_whitespace().count());
                 return Err(DataError::line(path, line, problem, "a row is an image and its partition"));
@@ -127,53 +135,6 @@ pub fn join_partition(attributes: &AttributeList, partition: &PartitionList) -> 
             Err(DataError::line(&partition.path, *line, problem, remedy))
         }
     }
-}
-
-/// Opens CelebA as it is distributed: both lists in `folder` (or in the official `Anno` and `Eval`), in either spelling, and
-/// the images in `img_align_celeba`, in `Img/img_align_celeba`, or nested twice as Kaggle packs them.
-///
-/// `attributes` are positions in [`CELEBA_ATTRIBUTES`], as [`attributes::resolve`] gives them; the labels come in that order.
-///
-/// # Errors
-/// When a list or the image folder is not there, a list is wrong, the two lists differ, or an image is missing.
-///
-/// # Panics
-/// If a position in `attributes` is 40 or more.
-pub fn open_celeba(folder: &Path, attributes: &[usize]) -> Result<Dataset, DataError> {
-    let list = read_attributes(&find_list(folder, "list_attr_celeba", "Anno")?)?;
-    let partition = join_partition(&list, &read_partition(&find_list(folder, "list_eval_partition", "Eval")?)?)?;
-    let images = find_images(folder)?;
-    require_images(&list.path, &images, &list.images)?;
-    let labels = list.labels.chunks_exact(CELEBA_ATTRIBUTES.len());
-    Ok(Dataset {
-        images: list.images.iter().map(|name| images.join(name)).collect(),
-        labels: labels.flat_map(|row| attributes.iter().map(|&column| row[column])).collect(),
-        names: list.images,
-        attributes: attributes.iter().map(|&column| CELEBA_ATTRIBUTES[column].to_owned()).collect(),
-        partition,
-    })
-}
-
-/// Whether `folder` looks like CelebA, so that a caller can choose between this reader and that of labelled folders.
-pub fn is_celeba(folder: &Path) -> bool {
-    find_list(folder, "list_attr_celeba", "Anno").is_ok()
-}
-
-fn find_list(folder: &Path, name: &str, official: &str) -> Result<PathBuf, DataError> {
-    let places = [folder.to_path_buf(), folder.join(official)];
-    let candidates = places.iter().flat_map(|place| ["txt", "csv"].map(|kind| place.join(format!("{name}.{kind}"))));
-    candidates.into_iter().find(|path| path.is_file()).ok_or_else(|| {
-        DataError::file(folder, format!("holds neither {name}.txt nor {name}.csv"), "name the folder that CelebA's lists are in")
-    })
-}
-
-fn find_images(folder: &Path) -> Result<PathBuf, DataError> {
-    let name = "img_align_celeba";
-    let outer = [folder.join("Img").join(name), folder.join(name)].into_iter().find(|path| path.is_dir());
-    let outer = outer
-        .ok_or_else(|| DataError::file(folder, format!("holds no folder {name}"), "unpack CelebA's aligned images there"))?;
-    let nested = outer.join(name);
-    Ok(if nested.is_dir() { nested } else { outer })
 }
 
 fn is_kaggle(text: &str) -> bool {
@@ -336,38 +297,6 @@ mod tests {
             let message = joined.unwrap_err().to_string();
             assert!(message.contains(expected) && message.contains(name), "{message}");
         }
-    }
-
-    #[test]
-    fn opens_both_spellings_and_both_image_folders() {
-        let chosen = attributes::resolve(&["Young", "Male"], &CELEBA_ATTRIBUTES).unwrap();
-        let mut opened = Vec::new();
-        for (spelling, images) in [("txt", "img_align_celeba"), ("csv", "img_align_celeba/img_align_celeba")] {
-            let folder = tempfile::tempdir().unwrap();
-            assert!(!is_celeba(folder.path()));
-            for list in ["list_attr_celeba", "list_eval_partition"] {
-                let name = format!("{list}.{spelling}");
-                fs::copy(fixture(&name), folder.path().join(&name)).unwrap();
-            }
-            let missing = open_celeba(folder.path(), &chosen).unwrap_err().to_string();
-            assert!(missing.contains("holds no folder img_align_celeba"), "{missing}");
-            fs::create_dir_all(folder.path().join(images)).unwrap();
-            for number in 1..=30 {
-                fs::write(folder.path().join(images).join(format!("{number:06}.jpg")), "").unwrap();
-            }
-            assert!(is_celeba(folder.path()));
-            let dataset = open_celeba(folder.path(), &chosen).unwrap();
-            assert_eq!(dataset.images[0], folder.path().join(images).join("000001.jpg"));
-            assert_eq!((dataset.len(), dataset.attributes.as_slice()), (30, &["Young".to_owned(), "Male".to_owned()][..]));
-            assert_eq!((dataset.labels_of(0), dataset.labels_of(2)), (&[1, 1][..], &[1, 0][..]));
-            assert_eq!(dataset.indices_of(Partition::Validation), (20..25).collect::<Vec<_>>());
-            opened.push((dataset.names, dataset.labels, dataset.partition));
-
-            fs::remove_file(folder.path().join(images).join("000007.jpg")).unwrap();
-            let missing = open_celeba(folder.path(), &chosen).unwrap_err().to_string();
-            assert!(missing.contains("1 of its 30 images") && missing.contains("000007.jpg"), "{missing}");
-        }
-        assert_eq!(opened[0], opened[1]);
     }
 
     proptest! {
