@@ -188,7 +188,10 @@ pub fn write_out(out: Option<&Path>, bytes: &[u8]) -> Result<(), Box<dyn std::er
     Ok(())
 }
 
-/// Records in RUN/config.json how a verb's result was made; other verbs' records stay.
+/// Verbs that write attributes.csv: what one of them recorded says nothing of the file that another has replaced.
+const WRITE_ATTRIBUTES: [&str; 2] = ["predict", "eval"];
+
+/// Records in RUN/config.json how a verb's result was made; other verbs' records stay, unless their file was replaced.
 pub fn record(
     run: &Path,
     verb: &str,
@@ -207,6 +210,9 @@ pub fn record(
         let report = gpu.report();
         details
             .insert("adapter".into(), json!(format!("{} ({}, {}; {})", report.name, report.backend, report.kind, report.driver)));
+    }
+    if WRITE_ATTRIBUTES.contains(&verb) {
+        config.retain(|recorded, _| !WRITE_ATTRIBUTES.contains(&recorded.as_str()));
     }
     config.insert("version".into(), json!(concat!("lineament ", env!("CARGO_PKG_VERSION"))));
     config.insert(verb.into(), Value::Object(details));

@@ -4,8 +4,11 @@ mod augment;
 mod classify;
 mod cluster;
 mod common;
+mod data;
 mod devices;
+mod eval;
 mod predict;
+mod prediction;
 mod report;
 mod train;
 
@@ -27,6 +30,7 @@ enum Verb {
     Classify(classify::Classify),
     Augment(augment::Augment),
     Train(train::Train),
+    Eval(eval::Eval),
     Predict(predict::Predict),
     Cluster(cluster::Cluster),
     Report(report::Report),
@@ -50,6 +54,7 @@ pub fn run() -> ExitCode {
         Verb::Classify(verb) => verb.run(),
         Verb::Augment(verb) => verb.run(),
         Verb::Train(verb) => verb.run(),
+        Verb::Eval(verb) => verb.run(),
         Verb::Predict(verb) => verb.run(),
         Verb::Cluster(verb) => verb.run(),
         Verb::Report(verb) => verb.run(),

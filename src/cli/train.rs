@@ -7,29 +7,28 @@ use std::sync::atomic::AtomicBool;
 
 use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
-use lineament::data::attributes::{CELEBA_ATTRIBUTES, paper_attributes, resolve};
-use lineament::data::celeba::is_celeba;
-use lineament::data::labels::{LabelOptions, UnknownLabels, open_labelled};
-use lineament::data::{Dataset, Partition, open_celeba, write_atomically};
+use lineament::data::attributes::paper_attributes;
+use lineament::data::{Dataset, Partition, write_atomically};
+use lineament::evaluation::Metrics;
 use lineament::gpu::Gpu;
 use lineament::kernels::Interpolation;
 use lineament::model::weights::{StoredPrecision, WeightsFile, write_weights};
 use lineament::model::{Head, Model, keys};
 use lineament::train::{
-    FeatureSource, FeatureTable, HeadRun, HeadTraining, Metrics, Progress, TrainedHead, TrainingData, extract_features,
-    predict_rows, train_head,
+    FeatureSource, FeatureTable, HeadRun, HeadTraining, Progress, TrainedHead, TrainingData, extract_features, predict_rows,
+    train_head,
 };
 use serde_json::{Map, json};
 
 use super::common::{GpuArguments, default_batch, interruption, make_run_folder, print_line, progress, record};
+use super::data::DataArguments;
 use super::{Outcome, Verdict};
 
 /// Train a head on labelled faces; the backbone stays as it is
 #[derive(Args)]
 pub struct Train {
-    /// CelebA as it is distributed, or a folder of images with a label CSV
-    #[arg(long)]
-    data: PathBuf,
+    #[command(flatten)]
+    data: DataArguments,
     /// The run folder: features, checkpoints, history, the trained model
     #[arg(long)]
     out: PathBuf,
@@ -39,15 +38,6 @@ pub struct Train {
     /// What is trained
     #[arg(long, value_enum, default_value = "head")]
     trainable: Trainable,
-    /// The label CSV, if it is not DATA/labels.csv
-    #[arg(long)]
-    labels: Option<PathBuf>,
-    /// Only these attributes, separated by commas [default: the paper's 37, or all columns of a label CSV]
-    #[arg(long, value_delimiter = ',')]
-    attributes: Vec<String>,
-    /// Drop rows of a label CSV that hold -1 for "unsure" beside 0 and 1, instead of refusing them
-    #[arg(long)]
-    drop_unsure: bool,
     /// Passes over the training images
     #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     epochs: u32,
@@ -85,7 +75,7 @@ const INTERPOLATION: Interpolation = Interpolation::Nearest;
 impl Train {
     pub fn run(&self) -> Verdict {
         let Trainable::Head = self.trainable;
-        let data = self.open_data()?;
+        let data = self.data.open(&paper_attributes(), self.seed)?.dataset;
         let rows = |partition| data.indices_of(partition).into_iter().map(|row| row as u32).collect::<Vec<u32>>();
         let (train_rows, validation_rows) = (rows(Partition::Train), rows(Partition::Validation));
         eprintln!(
@@ -112,28 +102,6 @@ impl Train {
         let trained = self.train(&gpu, &model, &data, &training, &stop)?;
         self.finish(&gpu, &model, &data, &training, &trained)?;
         Ok(Outcome::Done)
-    }
-
-    fn open_data(&self) -> Result<Dataset, Box<dyn std::error::Error>> {
-        if self.labels.is_none() && is_celeba(&self.data) {
-            let names: Vec<&str> = if self.attributes.is_empty() {
-                paper_attributes()
-            } else {
-                self.attributes.iter().map(String::as_str).collect()
-            };
-            return Ok(open_celeba(&self.data, &resolve(&names, &CELEBA_ATTRIBUTES)?)?);
-        }
-        let unknown = if self.drop_unsure { UnknownLabels::DropRow } else { UnknownLabels::Refuse };
-        let options = LabelOptions {
-            attributes: Some(self.attributes.clone()).filter(|names| !names.is_empty()),
-            unknown,
-            seed: self.seed,
-        };
-        let folder = open_labelled(&self.data, self.labels.as_deref(), &options)?;
-        if folder.dropped > 0 {
-            eprintln!("note: {} rows with unsure labels were dropped", folder.dropped);
-        }
-        Ok(folder.dataset)
     }
 
     fn record(&self, gpu: &Gpu, model: &Model, data: &Dataset) -> Result<(), Box<dyn std::error::Error>> {
@@ -214,10 +182,13 @@ impl Train {
         let probabilities = predict_rows(gpu, &head, training.features, training.validation_rows)?;
         let labels: Vec<u8> = training.validation_rows.iter().flat_map(|row| data.labels_of(*row as usize)).copied().collect();
         let metrics = Metrics::new(&data.attributes, &probabilities, &labels);
-        write_atomically(&self.out.join(METRICS), |writer| writer.write_all(metrics.to_csv().as_bytes()))?;
+        let csv = metrics.to_csv()?;
+        write_atomically(&self.out.join(METRICS), |writer| writer.write_all(&csv))?;
+        let means = &metrics.means;
+        let balanced = means.balanced_accuracy.map_or(String::new(), |share| format!(", balanced {share:.4}"));
         print_line(format_args!(
-            "epoch {} of {}: validation accuracy {:.4}, balanced {:.4}; always guessing the majority {:.4}",
-            trained.epoch, self.epochs, metrics.accuracy, metrics.balanced_accuracy, metrics.majority_accuracy
+            "epoch {} of {}: validation accuracy {:.4}{balanced}; always guessing the majority {:.4}",
+            trained.epoch, self.epochs, means.accuracy, means.majority_accuracy
         ))?;
         print_line(path.display())?;
         Ok(())

@@ -18,6 +18,18 @@ pub enum Partition {
 }
 
 impl Partition {
+    /// All of them, in CelebA's order.
+    pub const ALL: [Self; 3] = [Self::Train, Self::Validation, Self::Test];
+
+    /// Its name in lists, messages and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Validation => "validation",
+            Self::Test => "test",
+        }
+    }
+
     /// Every spelling accepted, for messages.
     pub(crate) const SPELLINGS: &'static str = "0, 1, 2 or train, validation, test";
 

@@ -1,4 +1,4 @@
-//! Training: the head on features of a frozen backbone, with its checkpoints, history and metrics.
+//! Training: the head on features of a frozen backbone, with its checkpoints and history.
 //!
 //! Every random number is a function of the seed and of what it is for ([`random`]), so a run gives the same bytes each time
 //! on one adapter, and one that was stopped and resumed gives the bytes of an unbroken one.
@@ -10,7 +10,6 @@ mod extract;
 pub mod features;
 mod head;
 mod history;
-mod metrics;
 mod plan;
 mod predict;
 pub mod random;
@@ -24,7 +23,6 @@ pub use extract::{ExtractError, FeatureSource, extract_features};
 pub use features::{FeatureCache, FeatureError, FeatureIdentity, FeatureTable};
 pub use head::{HeadRun, Progress, TrainedHead, TrainingData, train_head};
 pub use history::EpochRecord;
-pub use metrics::{AttributeMetrics, Metrics};
 pub use plan::{HeadPlan, HeadShape, HeadTensors, HeadTraining, Masks};
 pub use predict::predict_rows;
 pub use session::{HeadSession, HeadState, Position};
