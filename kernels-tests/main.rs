@@ -21,6 +21,7 @@ mod golden_kernels;
 mod golden_layers;
 mod golden_losses;
 mod golden_masked_head;
+mod golden_metrics;
 mod golden_network;
 mod golden_optimizers;
 mod golden_train;

@@ -6,6 +6,7 @@
 
 pub mod cluster;
 pub mod data;
+pub mod evaluation;
 pub mod gpu;
 pub mod kernels;
 pub mod model;

@@ -47,12 +47,13 @@ impl Classify {
         let batch = default_batch(&gpu).min(images.len() as u32);
         let mut runner = model.runner(&gpu, batch, self.resize.into());
         let mut results: Vec<Option<Vec<(usize, f32)>>> = vec![None; images.len()];
-        let failures = run_images(&gpu, &mut runner, batch, &images, None, |index, logits| {
-            let mut ranked: Vec<(usize, f32)> = softmax(logits).into_iter().enumerate().collect();
-            ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-            ranked.truncate(usize::from(self.top));
-            results[index] = Some(ranked);
-        })?;
+        let failures =
+            run_images(&gpu, &mut runner, batch, images.iter().cloned().map(Into::into).collect(), None, |index, logits| {
+                let mut ranked: Vec<(usize, f32)> = softmax(logits).into_iter().enumerate().collect();
+                ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+                ranked.truncate(usize::from(self.top));
+                results[index] = Some(ranked);
+            })?;
         let name = |class: usize| classes.get(class).map_or_else(|| format!("class {class}"), |name| name.to_string());
         let named = images.iter().zip(&results).filter_map(|(image, ranked)| ranked.as_ref().map(|ranked| (image, ranked)));
         if self.json {
@@ -70,7 +71,7 @@ impl Classify {
                 }
             }
         }
-        report_failures(&images, &failures);
+        report_failures(images.len(), &failures);
         Ok(if failures.is_empty() { Outcome::Done } else { Outcome::Incomplete })
     }
 }

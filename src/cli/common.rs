@@ -1,13 +1,13 @@
 //! What several verbs share: choosing the adapter, batches of decoded images, progress, interruption, run folders.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use lineament::data::{Crop, Rgb8Image, decode_ahead, prefetch::decoding_threads, write_atomically};
+use lineament::data::{Crop, ImageSource, Rgb8Image, decode_ahead, prefetch::decoding_threads, write_atomically};
 use lineament::gpu::{AdapterRequest, Gpu, GpuError};
 use lineament::kernels::Interpolation;
 use lineament::model::{ImageRunner, ModelError};
@@ -72,14 +72,14 @@ pub fn run_images(
     gpu: &Gpu,
     runner: &mut ImageRunner,
     batch: u32,
-    images: &[PathBuf],
+    images: Vec<ImageSource>,
     crop: Option<Crop>,
     mut use_row: impl FnMut(usize, &[f32]),
 ) -> Result<Vec<Failure>, ModelError> {
     let progress = progress(images.len() as u64, "images");
     let (mut failures, mut pending) = (Vec::new(), Vec::with_capacity(batch as usize));
     let limit = gpu.limits().max_storage_buffer_binding_size;
-    let mut decoded = decode_ahead(images.to_vec(), decoding_threads(), 2 * batch as usize);
+    let mut decoded = decode_ahead(images.clone(), decoding_threads(), 2 * batch as usize);
     loop {
         let next = decoded.next();
         let last = next.is_none();
@@ -87,7 +87,7 @@ pub fn run_images(
             Some((index, Ok(whole))) => {
                 let image = if let Some(crop) = crop { crop.of(&whole) } else { whole };
                 if image.pixels.len() as u64 > limit {
-                    failures.push((index, too_large(&images[index], &image, limit)));
+                    failures.push((index, too_large(&images[index].label(), &image, limit)));
                 } else {
                     pending.push((index, image));
                 }
@@ -120,11 +120,11 @@ fn too_large(path: &Path, image: &Rgb8Image, limit: u64) -> String {
 }
 
 /// Names the unusable images on stderr.
-pub fn report_failures(images: &[PathBuf], failures: &[Failure]) {
+pub fn report_failures(images: usize, failures: &[Failure]) {
     if failures.is_empty() {
         return;
     }
-    eprintln!("{} of {} images could not be used:", failures.len(), images.len());
+    eprintln!("{} of {} images could not be used:", failures.len(), images);
     for (_, reason) in failures {
         eprintln!("  {reason}");
     }
@@ -188,7 +188,10 @@ pub fn write_out(out: Option<&Path>, bytes: &[u8]) -> Result<(), Box<dyn std::er
     Ok(())
 }
 
-/// Records in RUN/config.json how a verb's result was made; other verbs' records stay.
+/// Verbs that write attributes.csv: what one of them recorded says nothing of the file that another has replaced.
+const WRITE_ATTRIBUTES: [&str; 2] = ["predict", "eval"];
+
+/// Records in RUN/config.json how a verb's result was made; other verbs' records stay, unless their file was replaced.
 pub fn record(
     run: &Path,
     verb: &str,
@@ -207,6 +210,9 @@ pub fn record(
         let report = gpu.report();
         details
             .insert("adapter".into(), json!(format!("{} ({}, {}; {})", report.name, report.backend, report.kind, report.driver)));
+    }
+    if WRITE_ATTRIBUTES.contains(&verb) {
+        config.retain(|recorded, _| !WRITE_ATTRIBUTES.contains(&recorded.as_str()));
     }
     config.insert("version".into(), json!(concat!("lineament ", env!("CARGO_PKG_VERSION"))));
     config.insert(verb.into(), Value::Object(details));

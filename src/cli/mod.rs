@@ -4,10 +4,14 @@ mod augment;
 mod classify;
 mod cluster;
 mod common;
+mod data;
 mod devices;
+mod eval;
 mod predict;
+mod prediction;
 mod report;
 mod train;
+mod train_options;
 
 use std::process::ExitCode;
 
@@ -27,6 +31,7 @@ enum Verb {
     Classify(classify::Classify),
     Augment(augment::Augment),
     Train(train::Train),
+    Eval(eval::Eval),
     Predict(predict::Predict),
     Cluster(cluster::Cluster),
     Report(report::Report),
@@ -50,6 +55,7 @@ pub fn run() -> ExitCode {
         Verb::Classify(verb) => verb.run(),
         Verb::Augment(verb) => verb.run(),
         Verb::Train(verb) => verb.run(),
+        Verb::Eval(verb) => verb.run(),
         Verb::Predict(verb) => verb.run(),
         Verb::Cluster(verb) => verb.run(),
         Verb::Report(verb) => verb.run(),

@@ -20,17 +20,20 @@ pub enum Partition {
 }
 
 impl Partition {
-    /// Every spelling accepted, for messages.
-    pub(crate) const SPELLINGS: &'static str = "0, 1, 2 or train, validation, test";
+    /// All of them, in CelebA's order.
+    pub const ALL: [Self; 3] = [Self::Train, Self::Validation, Self::Test];
 
-    /// What messages call it.
+    /// Its name in lists, messages and on the command line.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Train => "training",
+            Self::Train => "train",
             Self::Validation => "validation",
             Self::Test => "test",
         }
     }
+
+    /// Every spelling accepted, for messages.
+    pub(crate) const SPELLINGS: &'static str = "0, 1, 2 or train, validation, test";
 
     pub(crate) fn parse(text: &str) -> Option<Self> {
         match text {

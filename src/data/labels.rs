@@ -33,7 +33,7 @@ pub struct LabelOptions {
     pub seed: u64,
 }
 
-/// A dataset, how many rows of its label file were left out as unsure, and how many images have no row.
+/// A dataset and what was found in its label file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LabelledFolder {
     /// The images with their labels.
@@ -42,6 +42,8 @@ pub struct LabelledFolder {
     pub dropped: usize,
     /// Images that lie beside those of the label file without being in it.
     pub unlisted: usize,
+    /// Whether the file says what each image serves; without that, the partition was drawn.
+    pub partitioned: bool,
 }
 
 /// One row of a label file.
@@ -111,7 +113,12 @@ pub fn open_labelled(folder: &Path, label_file: Option<&Path>, options: &LabelOp
         partition: read.iter().map(|row| row.partition.unwrap_or_else(|| partition_by_name(options.seed, &row.image))).collect(),
         names: images,
     };
-    Ok(LabelledFolder { dropped: total - dataset.len(), unlisted: unlisted_images(folder, &listed), dataset })
+    Ok(LabelledFolder {
+        dropped: total - dataset.len(),
+        unlisted: unlisted_images(folder, &listed),
+        partitioned: columns.partition.is_some(),
+        dataset,
+    })
 }
 
 fn refuse_unsure(path: &Path, rows: &[Row], names: &[String], unsure: impl Fn(&Row) -> Option<usize>) -> Result<(), DataError> {
@@ -219,7 +226,9 @@ mod tests {
         ];
         for text in texts {
             let folder = folder(text, &["a.jpg", "b.jpg"]);
-            let read = open_labelled(folder.path(), None, &LabelOptions::default()).unwrap().dataset;
+            let read = open_labelled(folder.path(), None, &LabelOptions::default()).unwrap();
+            assert!(read.partitioned);
+            let read = read.dataset;
             assert_eq!(read.attributes, ["Bald", "Young"]);
             assert_eq!(read.labels, [1, 0, 0, 1]);
             assert_eq!(read.partition, [Partition::Train, Partition::Test]);
@@ -257,7 +266,7 @@ mod tests {
         assert!(refused.contains("line 4: Gray_Hair of B001281.jpg is -1") && refused.contains("drop such rows"), "{refused}");
 
         let sure = open_labelled(&faces, None, &options(&["Male"], UnknownLabels::Refuse)).unwrap();
-        assert_eq!((sure.dataset.len(), sure.dropped), (96, 0));
+        assert_eq!((sure.dataset.len(), sure.dropped, sure.partitioned), (96, 0, false));
         assert_eq!(sure.dataset.labels.iter().filter(|&&label| label == 1).count(), 72);
 
         let bald = open_labelled(&faces, None, &options(&["Bald", "Male"], UnknownLabels::DropRow)).unwrap();

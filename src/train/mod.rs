@@ -1,4 +1,4 @@
-//! Training: a network or only its head, with checkpoints, history and metrics.
+//! Training: a network or only its head, with its checkpoints and history.
 //!
 //! Every random number is a function of the seed and of what it is for ([`random`]), so a run gives the same bytes each time
 //! on one adapter, and one that was stopped and resumed gives the bytes of an unbroken one.
@@ -10,7 +10,6 @@ mod extract;
 pub mod features;
 mod feed;
 mod history;
-mod metrics;
 pub mod network;
 mod predict;
 pub mod random;
@@ -26,7 +25,6 @@ pub use error::TrainError;
 pub use extract::{ExtractError, FeatureSource, extract_features};
 pub use features::{FeatureCache, FeatureError, FeatureIdentity, FeatureTable};
 pub use history::EpochRecord;
-pub use metrics::{AttributeMetrics, Metrics};
 pub use predict::predict_rows;
 pub use run::{Progress, Run, TrainedNetwork, train_network};
 pub use samples::{SampleSource, TrainingData};

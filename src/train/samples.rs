@@ -1,7 +1,5 @@
 //! What a network is trained on: rows of features, or images that are decoded ahead of the GPU.
 
-use std::path::PathBuf;
-
 use sha2::{Digest, Sha256};
 
 use super::augmentation::Augmentation;
@@ -11,7 +9,7 @@ use super::network::NetworkShape;
 use super::session::Samples;
 use super::settings::TrainingSettings;
 use crate::data::prefetch::{Prefetch, decoding_threads};
-use crate::data::{Rgb8Image, decode_ahead};
+use crate::data::{ImageSource, Rgb8Image, decode_ahead};
 use crate::model::Normalisation;
 
 /// Where samples come from.
@@ -22,7 +20,7 @@ pub enum SampleSource<'a> {
     /// The images themselves.
     Images {
         /// Where each is.
-        paths: &'a [PathBuf],
+        images: &'a [ImageSource],
         /// Their names, which identify the data.
         names: &'a [String],
         /// How their values are scaled.
@@ -66,9 +64,9 @@ impl<'a> TrainingData<'a> {
     pub(super) fn batches<'b>(&self, order: &'b [u32], batch: usize) -> BatchStream<'b> {
         let images = match self.source {
             SampleSource::Features(_) => None,
-            SampleSource::Images { paths, .. } => {
-                let paths = order.iter().map(|row| paths[*row as usize].clone()).collect();
-                Some(decode_ahead(paths, decoding_threads(), 2 * batch))
+            SampleSource::Images { images, .. } => {
+                let images = order.iter().map(|row| images[*row as usize].clone()).collect();
+                Some(decode_ahead(images, decoding_threads(), 2 * batch))
             }
         };
         BatchStream { order, batch, images }
@@ -80,7 +78,7 @@ impl<'a> TrainingData<'a> {
         let wrong = |problem: String, remedy| Err(TrainError::input(problem, remedy));
         let rows = match self.source {
             SampleSource::Features(table) => table.rows(),
-            SampleSource::Images { paths, .. } => paths.len(),
+            SampleSource::Images { images, .. } => images.len(),
         };
         if shape.head.attributes != self.attributes {
             let (network, data) = (shape.head.attributes, self.attributes);

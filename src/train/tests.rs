@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::features::{IDENTITY_FILE, ROWS_FILE, UNREADABLE};
 use super::random::{Stream, bits};
 use super::*;
+use crate::evaluation::Metrics;
 use crate::gpu::Gpu;
 use crate::model::Head;
 use crate::model::weights::WeightsFile;
@@ -74,7 +75,7 @@ fn a_head_learns() {
     let predictions = predict_rows(&gpu, &trained.head, &features, &rows).unwrap();
     let names = ["a", "b", "c", "d", "e"].map(String::from);
     let figures = Metrics::new(&names, &predictions, &labels[75 * 5..]);
-    assert!((figures.accuracy - best.validation_accuracy).abs() < 1e-12);
+    assert!((figures.means.accuracy - best.validation_accuracy).abs() < 1e-12);
 }
 
 #[test]

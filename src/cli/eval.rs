@@ -1,0 +1,179 @@
+//! `lineament eval`
+
+use std::error::Error;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use lineament::data::attributes::{CELEBA_ATTRIBUTES, paper_attributes};
+use lineament::data::labels::LabelledFolder;
+use lineament::data::{Dataset, ImageSource, Partition};
+use lineament::evaluation::published::{PAPER_ACCURACY, PAPER_HAMMING_DISTANCE, PAPER_LOSS};
+use lineament::evaluation::{Alignment, Evaluation, Metrics, TableOne, align, confident_mistakes};
+use lineament::model::Model;
+use serde_json::json;
+
+use super::common::{make_run_folder, print_line, record, write_out};
+use super::data::DataArguments;
+use super::prediction::{PredictionArguments, Predictions};
+use super::{Outcome, Verdict};
+
+/// Compare predictions with labels: the paper's Table I, and what accuracy alone hides
+#[derive(Args)]
+pub struct Eval {
+    #[command(flatten)]
+    data: DataArguments,
+    /// The images to evaluate on [default: test, or all images of a label CSV without partitions]
+    #[arg(long, value_enum)]
+    partition: Option<Part>,
+    /// The seed that `lineament train` drew the partition of a label CSV by
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Write metrics.csv, metrics.json, table1.csv and attributes.csv into this run folder
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Print what metrics.json holds
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    prediction: PredictionArguments,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Part {
+    /// What the published figures are measured on
+    Test,
+    /// What the best epoch is chosen by
+    Validation,
+    /// What the weights are fitted to
+    Train,
+}
+
+impl From<Part> for Partition {
+    fn from(part: Part) -> Partition {
+        match part {
+            Part::Test => Partition::Test,
+            Part::Validation => Partition::Validation,
+            Part::Train => Partition::Train,
+        }
+    }
+}
+
+/// Mistakes that metrics.json names and the report shows.
+const MISTAKES: usize = 24;
+
+impl Eval {
+    pub fn run(&self) -> Verdict {
+        let model = self.prediction.open()?;
+        let of_celeba: Vec<&str> =
+            CELEBA_ATTRIBUTES.into_iter().filter(|name| model.attributes.iter().any(|one| one == name)).collect();
+        let folder = self.data.open(&of_celeba, self.seed)?;
+        let data = &folder.dataset;
+        let alignment = align(&model.attributes, &data.attributes)?;
+        if data.attributes.is_empty() {
+            let predicted = model.attributes.join(", ");
+            return Err(format!("CelebA labels none of what the model predicts: {predicted}; choose another model").into());
+        }
+        let (partition, rows) = self.rows(&folder)?;
+        self.out.as_deref().map_or(Ok(()), make_run_folder)?;
+        say_what(data, &alignment, partition, rows.len());
+
+        let images: Vec<ImageSource> = rows.iter().map(|row| data.images[*row].clone()).collect();
+        let predictions = self.prediction.predict(&model, &images)?;
+        let labels: Vec<u8> = predictions.used.iter().flat_map(|used| data.labels_of(rows[*used])).copied().collect();
+        let probabilities = alignment.select(&predictions.table.values, model.attributes.len());
+        let evaluation = Evaluation {
+            partition: partition.map(|partition| partition.name().to_string()),
+            metrics: Metrics::new(&data.attributes, &probabilities, &labels),
+            confident_mistakes: confident_mistakes(
+                &predictions.table.images,
+                &data.attributes,
+                &probabilities,
+                &labels,
+                MISTAKES,
+            ),
+        };
+        self.finish(&model, &predictions, &evaluation)?;
+        Ok(if predictions.failures.is_empty() { Outcome::Done } else { Outcome::Incomplete })
+    }
+
+    /// The images to evaluate on, and the partition that they are, if it is one.
+    fn rows(&self, folder: &LabelledFolder) -> Result<(Option<Partition>, Vec<usize>), Box<dyn Error>> {
+        let data = &folder.dataset;
+        if self.partition.is_none() && !folder.partitioned {
+            return Ok((None, (0..data.len()).collect()));
+        }
+        let wanted = self.partition.unwrap_or(Part::Test).into();
+        let rows = data.indices_of(wanted);
+        if !rows.is_empty() {
+            return Ok((Some(wanted), rows));
+        }
+        let held: Vec<String> = Partition::ALL
+            .into_iter()
+            .map(|partition| (partition.name(), data.indices_of(partition).len()))
+            .filter(|(_, count)| *count > 0)
+            .map(|(name, count)| format!("{name} ({count} images)"))
+            .collect();
+        let path = self.data.data.display();
+        Err(format!("{path}: holds no {} images; it holds {}: name one with --partition", wanted.name(), held.join(", ")).into())
+    }
+
+    /// Writes and prints the result.
+    fn finish(&self, model: &Model, predictions: &Predictions, evaluation: &Evaluation) -> Result<(), Box<dyn Error>> {
+        let table = TableOne::new(&evaluation.metrics);
+        let mut json = serde_json::to_vec_pretty(evaluation)?;
+        json.push(b'\n');
+        if let Some(run) = &self.out {
+            predictions.table.write(&run.join("attributes.csv"))?;
+            write_out(Some(&run.join("metrics.csv")), &evaluation.metrics.to_csv()?)?;
+            write_out(Some(&run.join("table1.csv")), &table.to_csv()?)?;
+            write_out(Some(&run.join("metrics.json")), &json)?;
+            let mut details = self.prediction.details(model, predictions);
+            details.insert("data".into(), json!(self.data.data.display().to_string()));
+            details.insert("partition".into(), json!(evaluation.partition));
+            let attributes: Vec<&str> = evaluation.metrics.attributes.iter().map(|one| one.attribute.as_str()).collect();
+            details.insert("attributes".into(), json!(attributes));
+            record(run, "eval", Some(&predictions.gpu), details)?;
+        }
+        if self.json {
+            write_out(None, &json)?;
+        } else {
+            print_line(table.to_text())?;
+            print_summary(&evaluation.metrics)?;
+        }
+        Ok(())
+    }
+}
+
+/// What is compared with what, on stderr.
+fn say_what(data: &Dataset, alignment: &Alignment, partition: Option<Partition>, images: usize) {
+    let kind = partition.map_or(String::new(), |partition| format!("{} ", partition.name()));
+    eprintln!("data: {images} {kind}images, {} labelled attributes", data.attributes.len());
+    let unlabelled = &alignment.unlabelled;
+    if !unlabelled.is_empty() {
+        let model = unlabelled.len() + alignment.outputs.len();
+        eprintln!("note: {} of the model's {model} attributes have no labels here: {}", unlabelled.len(), unlabelled.join(", "));
+    }
+}
+
+/// The figures of all attributes together, beside the paper's where they are of the same attributes.
+fn print_summary(metrics: &Metrics) -> std::io::Result<()> {
+    let evaluated = metrics.attributes.iter().map(|one| one.attribute.as_str());
+    let is_papers = evaluated.eq(paper_attributes());
+    let paper = |figure: f64, decimals: usize| {
+        if is_papers { format!("  (paper, on CelebA's test images: {figure:.decimals$})") } else { String::new() }
+    };
+    let means = &metrics.means;
+    let optional = |figure: Option<f64>| figure.map_or("undefined".to_string(), |figure| format!("{figure:.4}"));
+    let lines = [
+        ("accuracy", format!("{:.4}{}", means.accuracy, paper(PAPER_ACCURACY, 4))),
+        ("majority guess", format!("{:.4}", means.majority_accuracy)),
+        ("balanced accuracy", optional(means.balanced_accuracy)),
+        ("ROC-AUC", optional(means.roc_auc)),
+        ("average precision", optional(means.average_precision)),
+        ("F1", format!("{:.4}", means.f1)),
+        ("Hamming distance", format!("{:.4}{}", metrics.average_hamming_distance, paper(PAPER_HAMMING_DISTANCE, 4))),
+        ("cosine proximity", format!("{:.4}{}", metrics.cosine_proximity, paper(PAPER_LOSS, 4))),
+        ("all right", format!("{:.4} of the {} images", metrics.exact_match, metrics.images)),
+    ];
+    lines.into_iter().try_for_each(|(name, figure)| print_line(format_args!("{name:18} {figure}")))
+}

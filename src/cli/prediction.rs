@@ -1,0 +1,99 @@
+//! Predicting attributes of images, for the verbs that do.
+
+use std::error::Error;
+use std::path::PathBuf;
+
+use clap::Args;
+use lineament::data::{AttributeTable, Crop, ImageSource};
+use lineament::gpu::Gpu;
+use lineament::model::{Model, Top};
+use serde_json::{Map, Value, json};
+
+use super::common::{Failure, GpuArguments, Misuse, Resize, default_batch, report_failures, run_images};
+
+/// Which model, on which adapter, and how images are brought to it.
+#[derive(Args)]
+pub struct PredictionArguments {
+    /// A model with attributes, or a head beside the backbone that it names
+    #[arg(long, default_value = "weights/mobilenet_v2_celeba.safetensors")]
+    model: PathBuf,
+    /// The backbone of a head, where it does not lie beside it
+    #[arg(long)]
+    backbone: Option<PathBuf>,
+    /// Images a batch [default: 8 on a software adapter, 32 on a GPU]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    batch: Option<u32>,
+    /// How images are brought to the network's size
+    #[arg(long, value_enum, default_value = "nearest")]
+    resize: Resize,
+    /// Look only at this part of each image, in percent. Weights trained on CelebA expect a face that fills the picture
+    /// from hair to chin; of a portrait with shoulders, 10,0,80,80 is about that
+    #[arg(long, value_name = "LEFT,TOP,WIDTH,HEIGHT")]
+    crop: Option<Crop>,
+    #[command(flatten)]
+    gpu: GpuArguments,
+}
+
+/// What a model said of images.
+pub struct Predictions {
+    /// Probabilities of the images that could be used.
+    pub table: AttributeTable,
+    /// Which images these are.
+    pub used: Vec<usize>,
+    /// The others.
+    pub failures: Vec<Failure>,
+    /// What computed it.
+    pub gpu: Gpu,
+}
+
+impl PredictionArguments {
+    /// Opens the model.
+    pub fn open(&self) -> Result<Model, Box<dyn Error>> {
+        let model = Model::open(&self.model, self.backbone.as_deref())?;
+        if !matches!(model.top, Top::Attributes(_)) {
+            let path = self.model.display();
+            return Err(Box::new(Misuse(format!("{path}: predicts no attributes; train a head with `lineament train`"))));
+        }
+        Ok(model)
+    }
+
+    /// Predicts the attributes of images. Those that cannot be used are named on stderr; if none can, that is an error.
+    pub fn predict(&self, model: &Model, images: &[ImageSource]) -> Result<Predictions, Box<dyn Error>> {
+        let gpu = self.gpu.open()?;
+        let batch = self.batch.unwrap_or_else(|| default_batch(&gpu));
+        let mut runner = model.runner(&gpu, batch, self.resize.into());
+        let mut rows: Vec<Option<Vec<f32>>> = vec![None; images.len()];
+        let failures =
+            run_images(&gpu, &mut runner, batch, images.to_vec(), self.crop, |index, row| rows[index] = Some(row.to_vec()))?;
+
+        let mut table = AttributeTable { images: Vec::new(), attributes: model.attributes.clone(), values: Vec::new() };
+        let mut used = Vec::new();
+        for (index, row) in rows.into_iter().enumerate() {
+            if let Some(row) = row {
+                table.images.push(images[index].label().to_string_lossy().into_owned());
+                table.values.extend(row);
+                used.push(index);
+            }
+        }
+        report_failures(images.len(), &failures);
+        if used.is_empty() {
+            return Err(Box::new(Misuse("none of the images could be used; nothing was written".into())));
+        }
+        drop(runner);
+        Ok(Predictions { table, used, failures, gpu })
+    }
+
+    /// What a run folder records of the predictions.
+    pub fn details(&self, model: &Model, predictions: &Predictions) -> Map<String, Value> {
+        let weights: Vec<_> =
+            model.files.iter().map(|(path, hash)| json!({"file": path.display().to_string(), "sha256": hash})).collect();
+        let mut details = Map::new();
+        details.insert("weights".into(), json!(weights));
+        if let Some(crop) = self.crop {
+            details.insert("crop".into(), json!(crop.to_string()));
+        }
+        details.insert("images".into(), json!(predictions.used.len()));
+        details.insert("unreadable".into(), json!(predictions.failures.len()));
+        details
+    }
+}

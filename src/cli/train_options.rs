@@ -1,0 +1,212 @@
+//! How `lineament train` trains: what is trained, what is minimised, and by which optimizer.
+
+use std::str::FromStr;
+
+use clap::{Args, ValueEnum};
+use lineament::kernels::AdamForm;
+use lineament::model::mobilenet_v2::Layer;
+use lineament::train::network::{FrozenNorm, Loss, Optimizer, Schedule, first_of_last_blocks};
+use lineament::train::{AugmentationRanges, TrainingSettings};
+
+/// Options of a training run beside its data and its folder.
+#[derive(Args)]
+pub struct TrainingArguments {
+    /// What is trained: head, blocks:N for the head and the last N blocks of the backbone's 19, or all
+    #[arg(long, default_value = "head")]
+    pub trainable: Trainable,
+    /// Batch norm in layers that are not trained: with its running statistics, or as Keras 2.2.4 did with those of the batch
+    #[arg(long, value_enum, default_value = "inference")]
+    frozen_batch_norm: FrozenBatchNorm,
+    /// Height and width that images are brought to, a multiple of 32 from 96 to 224 [default: what the weights were made for]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(96..=224))]
+    pub size: Option<u32>,
+    /// Width of the hidden layer
+    #[arg(long, default_value_t = 1536, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub hidden: u32,
+    /// Passes over the training images
+    #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub epochs: u32,
+    /// Images an update
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    batch: u32,
+    /// Images that pass at once, their gradients added up; batch norm then sees these alone [default: the batch]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    micro_batch: Option<u32>,
+    /// What is minimised
+    #[arg(long, value_enum, default_value = "cosine")]
+    loss: LossName,
+    /// Labels become y (1 − S) + S / 2
+    #[arg(long, value_name = "S", default_value_t = 0.0)]
+    label_smoothing: f32,
+    /// How it is minimised
+    #[arg(long, value_enum, default_value = "adadelta")]
+    optimizer: OptimizerName,
+    /// The largest learning rate [default: 1 for adadelta, 0.001 for adam and adamw, 0.01 for sgd]
+    #[arg(long)]
+    learning_rate: Option<f64>,
+    /// The course of the learning rate
+    #[arg(long, value_enum, default_value = "constant")]
+    schedule: ScheduleName,
+    /// The part of all steps in which a cosine schedule rises
+    #[arg(long, default_value_t = 0.3)]
+    warm_up: f64,
+    /// AdamW's weight decay, of kernels only
+    #[arg(long, default_value_t = 0.01)]
+    weight_decay: f64,
+    /// Momentum of sgd
+    #[arg(long, default_value_t = 0.9)]
+    momentum: f32,
+    /// Nesterov's form of it
+    #[arg(long)]
+    nesterov: bool,
+    /// Share of hidden values that is dropped
+    #[arg(long, default_value_t = 0.3)]
+    pub dropout: f32,
+    /// How training images are varied: not at all, as the paper does, or mirrored and moved a little
+    #[arg(long, value_enum, default_value = "none")]
+    augment: AugmentName,
+    /// Steps between two checkpoints within an epoch
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    checkpoint_every: u32,
+    /// Seed of every random number
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+}
+
+/// What is trained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trainable {
+    /// The layers after the backbone.
+    Head,
+    /// These and the last blocks of the backbone.
+    Blocks(usize),
+    /// Everything.
+    All,
+}
+
+impl FromStr for Trainable {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Trainable, String> {
+        let blocks = |count: &str| count.parse().ok().filter(|count| (1..=19).contains(count)).map(Trainable::Blocks);
+        match text {
+            "head" => Ok(Trainable::Head),
+            "all" => Ok(Trainable::All),
+            _ => text
+                .strip_prefix("blocks:")
+                .and_then(blocks)
+                .ok_or_else(|| "expected head, all, or blocks:N with N from 1 to 19".to_string()),
+        }
+    }
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum FrozenBatchNorm {
+    Inference,
+    Keras2,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum LossName {
+    /// Minus the cosine between labels and predictions: the paper's
+    Cosine,
+    /// Mean squared error
+    Mse,
+    /// Mean absolute error
+    Mae,
+    /// Binary cross-entropy
+    Bce,
+    /// Binary cross-entropy as Keras 2.2.4 has it
+    BceKeras2,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum OptimizerName {
+    Adadelta,
+    Adam,
+    Adamw,
+    Sgd,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum ScheduleName {
+    Constant,
+    /// Up and down along a cosine
+    Cosine,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum AugmentName {
+    None,
+    Paper,
+    Light,
+}
+
+/// Mirrored, and moved about as much as faces in aligned pictures differ.
+const LIGHT: AugmentationRanges =
+    AugmentationRanges { rotation: 8.0, row_shift: 0.04, column_shift: 0.04, shear: 0.0, zoom: 0.08, mirror: true };
+
+impl TrainingArguments {
+    /// How the network is trained.
+    pub fn settings(&self) -> TrainingSettings {
+        let (optimizer, usual_rate) = match self.optimizer {
+            OptimizerName::Adadelta => (Optimizer::KERAS_ADADELTA, 1.0),
+            OptimizerName::Adam => (Optimizer::Adam { form: AdamForm::Keras, epsilon: 1e-7, weight_decay: 0.0 }, 1e-3),
+            OptimizerName::Adamw => {
+                let weight_decay = self.weight_decay;
+                (Optimizer::Adam { form: AdamForm::Pytorch, epsilon: 1e-8, weight_decay }, 1e-3)
+            }
+            OptimizerName::Sgd => (Optimizer::Sgd { momentum: self.momentum, nesterov: self.nesterov }, 0.01),
+        };
+        TrainingSettings {
+            batch: self.batch,
+            micro_batch: self.micro_batch.unwrap_or(self.batch).min(self.batch),
+            epochs: self.epochs,
+            seed: self.seed,
+            loss: match self.loss {
+                LossName::Cosine => Loss::Cosine,
+                LossName::Mse => Loss::MeanSquaredError,
+                LossName::Mae => Loss::MeanAbsoluteError,
+                LossName::Bce => Loss::BinaryCrossEntropy,
+                LossName::BceKeras2 => Loss::BinaryCrossEntropyKeras2,
+            },
+            optimizer,
+            learning_rate: self.learning_rate.unwrap_or(usual_rate),
+            schedule: match self.schedule {
+                ScheduleName::Constant => Schedule::Constant,
+                ScheduleName::Cosine => Schedule::Cosine { warm_up: self.warm_up },
+            },
+            augmentation: match self.augment {
+                AugmentName::None => None,
+                AugmentName::Paper => Some(AugmentationRanges::PAPER),
+                AugmentName::Light => Some(LIGHT),
+            },
+            label_smoothing: self.label_smoothing,
+            checkpoint_every: self.checkpoint_every as usize,
+        }
+    }
+
+    /// The position of the first layer that is trained.
+    pub fn first_trained(&self, layers: &[Layer]) -> usize {
+        match self.trainable {
+            Trainable::Head => layers.len(),
+            Trainable::Blocks(blocks) => first_of_last_blocks(layers, blocks),
+            Trainable::All => 0,
+        }
+    }
+
+    /// How batch norm runs in layers that are not trained.
+    pub fn frozen_norm(&self) -> FrozenNorm {
+        match self.frozen_batch_norm {
+            FrozenBatchNorm::Inference => FrozenNorm::Inference,
+            FrozenBatchNorm::Keras2 => FrozenNorm::BatchStatistics,
+        }
+    }
+
+    /// Whether the network's input can be features of the backbone, computed once.
+    pub fn takes_features(&self) -> bool {
+        self.trainable == Trainable::Head
+            && matches!(self.augment, AugmentName::None)
+            && matches!(self.frozen_batch_norm, FrozenBatchNorm::Inference)
+    }
+}

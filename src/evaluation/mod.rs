@@ -1,0 +1,21 @@
+//! What predictions are worth: their metrics, beside the published figures and beside what guessing would reach.
+//!
+//! Everything here is plain arithmetic in f64 on probabilities and labels that lie in memory; definitions and their edge
+//! cases (one class only, nothing predicted) are scikit-learn's.
+
+mod aligned;
+mod error;
+mod metrics;
+mod mistakes;
+pub mod published;
+mod ranking;
+mod result;
+mod table_one;
+
+pub use aligned::{Alignment, align};
+pub use error::EvaluationError;
+pub use metrics::{AttributeMetrics, Means, Metrics};
+pub use mistakes::{Mistake, confident_mistakes};
+pub use ranking::{average_precision, roc_auc};
+pub use result::Evaluation;
+pub use table_one::{TableOne, TableOneRow};
