@@ -29,6 +29,8 @@ pub struct Output {
     pub label: &'static str,
     /// Where the plan leaves it; made by [`Case::output`], between two guard bands.
     pub view: View,
+    /// Which elements of the view are compared.
+    pub elements: Elements,
     /// The reference.
     pub expected: Expected,
     /// Whether the tensor holds `u32` rather than `f32`.
@@ -37,6 +39,35 @@ pub struct Output {
     pub nmse: f64,
     /// Largest absolute error.
     pub max_abs: f64,
+}
+
+/// The elements of a view that an output is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Elements {
+    /// All of them.
+    All,
+    /// The first or the second of every two vectors of `width` elements: one tensor of \[parts, 2, width\].
+    Half {
+        /// 0 or 1.
+        which: usize,
+        /// Elements of a vector.
+        width: usize,
+    },
+}
+
+impl Elements {
+    /// Those of a view's elements.
+    pub fn of(self, values: &[f32]) -> Vec<f32> {
+        match self {
+            Elements::All => values.to_vec(),
+            Elements::Half { which, width } => values.chunks(width).skip(which).step_by(2).flatten().copied().collect(),
+        }
+    }
+}
+
+/// Two vectors \[parts, width\] as one tensor \[parts, 2, width\], as the batch norm kernels bind them.
+pub fn paired(width: usize, [first, second]: [&[f32]; 2]) -> Vec<f32> {
+    first.chunks(width).zip(second.chunks(width)).flat_map(|(first, second)| [first, second].concat()).collect()
 }
 
 /// One shape of one kernel and variant.
@@ -105,12 +136,50 @@ impl Case {
     /// An output tensor of `elements` four-byte numbers between guard bands, poisoned before the run. The kernel's binding
     /// reaches into the band behind it: what is written beyond a binding would be lost, and not seen.
     pub fn output(&mut self, label: &'static str, elements: usize, bounds: Bounds, expected: Expected) -> View {
+        let view = self.guarded(label, elements);
+        self.compare(label, view, Elements::All, bounds, expected);
+        View { bytes: view.bytes.next_multiple_of(GUARD) + GUARD, ..view }
+    }
+
+    /// Two outputs \[parts, width\] in one tensor \[parts, 2, width\], each compared by itself; otherwise as
+    /// [`Case::output`].
+    pub fn output_pair(
+        &mut self,
+        labels: [&'static str; 2],
+        [parts, width]: [usize; 2],
+        bounds: Bounds,
+        expected: [Expected; 2],
+    ) -> View {
+        let view = self.guarded(&labels.join(" and "), 2 * parts * width);
+        for ((which, label), expected) in labels.into_iter().enumerate().zip(expected) {
+            self.compare(label, view, Elements::Half { which, width }, bounds, expected);
+        }
+        View { bytes: view.bytes.next_multiple_of(GUARD) + GUARD, ..view }
+    }
+
+    /// Two outputs \[width\] in one tensor \[2, width\] that the kernel also reads: `values` before the run.
+    pub fn updated_pair(
+        &mut self,
+        labels: [&'static str; 2],
+        values: [&[f32]; 2],
+        bounds: Bounds,
+        expected: [Expected; 2],
+    ) -> View {
+        let view = self.output_pair(labels, [1, values[0].len()], bounds, expected);
+        self.inputs.push((view, bytemuck::cast_slice(&values.concat()).to_vec()));
+        view
+    }
+
+    /// A tensor of `elements` four-byte numbers between guard bands.
+    fn guarded(&mut self, label: &str, elements: usize) -> View {
         let bytes = 4 * elements as u64;
         let whole = self.plan.persistent(label, bytes.next_multiple_of(GUARD) + 2 * GUARD);
-        let view = View { offset: GUARD, bytes, ..whole };
+        View { offset: GUARD, bytes, ..whole }
+    }
+
+    fn compare(&mut self, label: &'static str, view: View, elements: Elements, bounds: Bounds, expected: Expected) {
         let Bounds { nmse, max_abs, integers } = bounds;
-        self.outputs.push(Output { label, view, expected, integers, nmse, max_abs });
-        View { bytes: bytes.next_multiple_of(GUARD) + GUARD, ..view }
+        self.outputs.push(Output { label, view, elements, expected, integers, nmse, max_abs });
     }
 }
 

@@ -3,28 +3,38 @@
 
 use lineament::gpu::Gpu;
 use lineament::kernels::{
-    Activation, ActivationBackward, ActivationForward, Add, BatchNorm, BatchNormCombine, BatchNormDw, BatchNormDx,
-    BatchNormStatistics, DenseDw, Depthwise, DepthwiseDw, DepthwiseDx, Padding, Pointwise, SumOfParts, Target, Transpose,
+    Activation, BatchNorm, BatchNormCombine, BatchNormDw, BatchNormDx, BatchNormStatistics, DenseDw, Depthwise, DepthwiseDw,
+    DepthwiseDx, Padding, Pointwise, SumOfParts, Target, Transpose,
 };
 use lineament::scheduler::View;
 
 use crate::case::{Case, Purpose};
 use crate::golden_data::GoldenError;
 use crate::golden_gradients::push_sum;
-use crate::golden_kernels::{FORWARD, Fixture, padded};
+use crate::golden_kernels::{FORWARD, Fixture, GRADIENT, padded};
 use crate::golden_layers::parts;
 
 /// The names of a convolution of the block and its gradients.
 struct Names {
     part: &'static str,
+    /// After batch norm; the projection has none: it is the linear bottleneck.
+    activation: Activation,
     dw: &'static str,
     dgamma: &'static str,
     dbeta: &'static str,
 }
 
-const EXPAND: Names = Names { part: "expand", dw: "dexpand_w", dgamma: "dexpand_gamma", dbeta: "dexpand_beta" };
-const DEPTHWISE: Names = Names { part: "depthwise", dw: "ddepthwise_w", dgamma: "ddepthwise_gamma", dbeta: "ddepthwise_beta" };
-const PROJECT: Names = Names { part: "project", dw: "dproject_w", dgamma: "dproject_gamma", dbeta: "dproject_beta" };
+const EXPAND: Names =
+    Names { part: "expand", activation: Activation::Relu6, dw: "dexpand_w", dgamma: "dexpand_gamma", dbeta: "dexpand_beta" };
+const DEPTHWISE: Names = Names {
+    part: "depthwise",
+    activation: Activation::Relu6,
+    dw: "ddepthwise_w",
+    dgamma: "ddepthwise_gamma",
+    dbeta: "ddepthwise_beta",
+};
+const PROJECT: Names =
+    Names { part: "project", activation: Activation::None, dw: "dproject_w", dgamma: "dproject_gamma", dbeta: "dproject_beta" };
 
 /// A convolution's weights and what its backward pass needs of the forward pass.
 struct Convolution {
@@ -36,9 +46,11 @@ struct Convolution {
     inputs: u32,
     x: View,
     raw: View,
-    statistics: [View; 2],
-    gamma: View,
-    /// After batch norm and, but for the projection, ReLU6.
+    /// Mean and variance.
+    statistics: View,
+    /// Gamma and beta.
+    affine: View,
+    /// After batch norm, activation and shortcut.
     y: View,
 }
 
@@ -72,7 +84,7 @@ impl Block<'_> {
         let (batch, size) = (x_shape[0], [x_shape[1], x_shape[2]]);
         let mut current = x;
         let expanded = if expands {
-            let expand = self.pointwise(&EXPAND, batch * size[0] * size[1], current)?;
+            let expand = self.pointwise(&EXPAND, batch * size[0] * size[1], current, None)?;
             current = expand.y;
             Some(expand)
         } else {
@@ -85,16 +97,15 @@ impl Block<'_> {
         let (w, zeros) = (self.case.input("depthwise_w", &w), self.zeros(channels));
         let raw = self.rows("depthwise raw", rows, channels);
         self.case.plan.push(layer.step("depthwise", self.target.depthwise(layer), [current, w, zeros], raw));
-        let depthwise = self.normalise(&DEPTHWISE, w, (rows, channels, channels), current, raw)?;
-        let project = self.pointwise(&PROJECT, rows, depthwise.y)?;
-        self.compare_result(&project, residual.then_some(x))?;
+        let depthwise = self.normalise(&DEPTHWISE, w, (rows, channels, channels), [current, raw], None)?;
+        let project = self.pointwise(&PROJECT, rows, depthwise.y, residual.then_some(x))?;
 
         let (gy, _) = self.fixture.input("gy", "NHWC")?;
         let gy = self.case.input("gy", &gy);
         let by_raw = self.batch_norm_backward(&project, gy)?;
         let by_activated = self.rows("gradient of depthwise activated", rows, channels);
         self.pointwise_backward(&project, by_raw, None, by_activated)?;
-        let by_raw = self.activation_backward(&depthwise, by_activated)?;
+        let by_raw = self.batch_norm_backward(&depthwise, by_activated)?;
         let dw = self.fixture.gradient(&mut self.case, DEPTHWISE.dw, "HW1C")?;
         let row_parts = parts(batch * layer.out_size()[0]);
         let gradient = DepthwiseDw { layer, rows: row_parts };
@@ -107,7 +118,7 @@ impl Block<'_> {
         };
         let by_activated = self.rows("gradient of expanded", expand.rows, channels);
         self.case.plan.push(DepthwiseDx { layer }.step("depthwise dx", variant, by_raw, w, by_activated));
-        let by_raw = self.activation_backward(&expand, by_activated)?;
+        let by_raw = self.batch_norm_backward(&expand, by_activated)?;
         self.pointwise_backward(&expand, by_raw, residual.then_some(gy), dx)
     }
 
@@ -119,14 +130,22 @@ impl Block<'_> {
         self.case.input("zeros", &vec![0.0f32; channels as usize])
     }
 
-    /// A vector of the convolution's batch norm.
-    fn vector(&mut self, names: &Names, name: &str) -> Result<View, GoldenError> {
-        let label = format!("{}_{name}", names.part);
-        let (values, _) = self.fixture.input(&label, "C")?;
-        Ok(self.case.input(&label, &values))
+    /// Two vectors of the convolution's batch norm.
+    fn pair(&mut self, names: &Names, vectors: [&str; 2]) -> Result<View, GoldenError> {
+        let [(first, _), (second, _)] = [
+            self.fixture.input(&format!("{}_{}", names.part, vectors[0]), "C")?,
+            self.fixture.input(&format!("{}_{}", names.part, vectors[1]), "C")?,
+        ];
+        Ok(self.case.input(&format!("{} {}", names.part, vectors.join(" and ")), &[first, second].concat()))
     }
 
-    fn pointwise(&mut self, names: &'static Names, rows: u32, x: View) -> Result<Convolution, GoldenError> {
+    fn pointwise(
+        &mut self,
+        names: &'static Names,
+        rows: u32,
+        x: View,
+        residual: Option<View>,
+    ) -> Result<Convolution, GoldenError> {
         let label = format!("{}_w", names.part);
         let (w, shape) = self.fixture.input(&label, "HWIO")?;
         let (inputs, outputs) = (shape[2], shape[3]);
@@ -135,22 +154,23 @@ impl Block<'_> {
         let layer = Pointwise { rows, inputs, outputs, activation: Activation::None };
         let family = self.target.pointwise(rows, inputs, outputs);
         self.case.plan.push(layer.step(names.part, family, self.target.lanes, [x, w, zeros], None, raw));
-        self.normalise(names, w, (rows, outputs, inputs), x, raw)
+        self.normalise(names, w, (rows, outputs, inputs), [x, raw], residual)
     }
 
+    /// Compares the result of the projection, which is that of the block.
     fn normalise(
         &mut self,
         names: &'static Names,
         w: View,
         (rows, channels, inputs): (u32, u32, u32),
-        x: View,
-        raw: View,
+        [x, raw]: [View; 2],
+        residual: Option<View>,
     ) -> Result<Convolution, GoldenError> {
-        let [gamma, beta] = [self.vector(names, "gamma")?, self.vector(names, "beta")?];
-        let running = [self.vector(names, "mean")?, self.vector(names, "var")?];
+        let affine = self.pair(names, ["gamma", "beta"])?;
+        let running = self.pair(names, ["mean", "var"])?;
         let statistics = if self.training {
-            let of_parts = ["part means", "part variances"].map(|label| self.rows(label, parts(rows).count(), channels));
-            let of_all = ["mean", "variance"].map(|label| self.rows(label, 1, channels));
+            let of_parts = self.rows("part statistics", 2 * parts(rows).count(), channels);
+            let of_all = self.rows("statistics", 2, channels);
             let layer = BatchNormStatistics { rows: parts(rows), channels };
             self.case.plan.push(layer.step("part statistics", raw, of_parts));
             let layer = BatchNormCombine { rows: parts(rows), channels, momentum: 0.999, correction: 1.0 };
@@ -159,53 +179,37 @@ impl Block<'_> {
         } else {
             running
         };
-        let y = self.rows("normalised", rows, channels);
-        // The projection has no activation: it is the linear bottleneck.
-        let activation = if names.part == PROJECT.part { Activation::None } else { Activation::Relu6 };
-        let layer = BatchNorm { rows, channels, epsilon: self.epsilon, activation };
-        self.case.plan.push(layer.step("batch norm", raw, statistics, [gamma, beta], y));
-        Ok(Convolution { names, w, rows, channels, inputs, x, raw, statistics, gamma, y })
-    }
-
-    /// Compares y, which is the projection and, in a residual block, the block's input added to it.
-    fn compare_result(&mut self, project: &Convolution, residual: Option<View>) -> Result<(), GoldenError> {
-        let (expected, _) = padded(self.fixture.arrays.get("y")?, "NHWC")?;
-        let y = self.case.output("y", expected.len(), FORWARD, Box::new(move || expected.clone()));
-        let Convolution { rows, channels, y: projected, .. } = *project;
-        let step = match residual {
-            Some(x) => Add { rows, channels }.step("residual", projected, x, y),
-            None => ActivationForward { rows, channels, activation: Activation::None }.step("copy", projected, y),
+        let y = if names.part == PROJECT.part {
+            let (expected, _) = padded(self.fixture.arrays.get("y")?, "NHWC")?;
+            self.case.output("y", expected.len(), FORWARD, Box::new(move || expected.clone()))
+        } else {
+            self.rows("normalised", rows, channels)
         };
-        self.case.plan.push(step);
-        Ok(())
+        let layer = BatchNorm { rows, channels, epsilon: self.epsilon, activation: names.activation };
+        self.case.plan.push(layer.step("batch norm", raw, statistics, affine, residual, y));
+        Ok(Convolution { names, w, rows, channels, inputs, x, raw, statistics, affine, y })
     }
 
-    /// From the gradient by a convolution's activated result to that by its raw one.
-    fn activation_backward(&mut self, convolution: &Convolution, gy: View) -> Result<View, GoldenError> {
-        let Convolution { rows, channels, y, .. } = *convolution;
-        let by_normalised = self.rows("gradient of normalised", rows, channels);
-        let layer = ActivationBackward { rows, channels, activation: Activation::Relu6 };
-        self.case.plan.push(layer.step("ReLU6 dx", gy, y, by_normalised));
-        self.batch_norm_backward(convolution, by_normalised)
-    }
-
-    /// Compares the gradients by gamma and beta, and gives the one by the raw result.
+    /// From the gradient by a convolution's activated result to that by its raw one; compares those by gamma and beta.
     fn batch_norm_backward(&mut self, convolution: &Convolution, gy: View) -> Result<View, GoldenError> {
-        let Convolution { names, rows, channels, raw, statistics, gamma, .. } = *convolution;
-        let (epsilon, training, row_parts) = (self.epsilon, self.training, parts(rows));
-        let of_parts = ["parts of dgamma", "parts of dbeta"].map(|label| self.rows(label, row_parts.count(), channels));
-        let layer = BatchNormDw { rows: row_parts, channels, epsilon };
-        self.case.plan.push(layer.step("batch norm dw", gy, raw, statistics, of_parts));
-        let gradients =
-            [self.fixture.gradient(&mut self.case, names.dgamma, "C")?, self.fixture.gradient(&mut self.case, names.dbeta, "C")?];
-        for (of_parts, gradient) in of_parts.into_iter().zip(gradients) {
-            let sum = SumOfParts { count: row_parts.count(), elements: channels };
-            self.case.plan.push(sum.step("sum of parts", of_parts, gradient));
-        }
+        let Convolution { names, rows, channels, raw, statistics, affine, .. } = *convolution;
+        let (epsilon, training, activation, row_parts) = (self.epsilon, self.training, names.activation, parts(rows));
+        let of_parts = self.rows("parts of dgamma and dbeta", 2 * row_parts.count(), channels);
+        let layer = BatchNormDw { rows: row_parts, channels, epsilon, activation };
+        self.case.plan.push(layer.step("batch norm dw", gy, raw, statistics, affine, of_parts));
+        let (dgamma, _) = padded(self.fixture.arrays.get(names.dgamma)?, "C")?;
+        let (dbeta, _) = padded(self.fixture.arrays.get(names.dbeta)?, "C")?;
+        let gradients = self.case.output_pair(
+            [names.dgamma, names.dbeta],
+            [1, channels as usize],
+            GRADIENT,
+            [Box::new(move || dgamma.clone()), Box::new(move || dbeta.clone())],
+        );
+        let sum = SumOfParts { count: row_parts.count(), elements: 2 * channels };
+        self.case.plan.push(sum.step("sum of parts", of_parts, gradients));
         let by_raw = self.rows("gradient of raw", rows, channels);
-        let layer = BatchNormDx { rows, channels, epsilon, training };
-        let weights = [gamma, gradients[0], gradients[1]];
-        self.case.plan.push(layer.step("batch norm dx", gy, raw, statistics, weights, by_raw));
+        let layer = BatchNormDx { rows, all_rows: rows, channels, epsilon, training, activation };
+        self.case.plan.push(layer.step("batch norm dx", gy, raw, statistics, affine, gradients, by_raw));
         Ok(by_raw)
     }
 

@@ -12,7 +12,7 @@ use lineament::kernels::{
 use lineament::scheduler::View;
 use serde_json::Value;
 
-use crate::case::{Bounds, Case, Purpose};
+use crate::case::{Bounds, Case, Expected, Purpose};
 use crate::fixture::{FixtureResult, Verdict};
 use crate::golden::failed;
 use crate::golden_data::{Array, Arrays, GoldenError};
@@ -150,22 +150,36 @@ impl<'a> Builder<'a> {
         Ok(self.case.output(name, expected.len(), FORWARD, Box::new(move || expected.clone())))
     }
 
-    /// An output that starts as another array.
-    fn updated(&mut self, from: &str, name: &'static str) -> Result<View, GoldenError> {
-        let (before, expected) = (self.rows(from)?.single(), self.rows(name)?.values);
-        Ok(self.case.updated(name, &before, FORWARD, Box::new(move || expected.clone())))
-    }
-
     fn transient(&mut self, label: &str, rows: u32, channels: u32) -> View {
         self.case.plan.transient(label, 4 * u64::from(rows) * u64::from(channels))
     }
 
-    /// Statistics of the batch, in parts.
-    fn push_statistics(&mut self, layer: BatchNormCombine, x: View, statistics: [View; 2], running: [View; 2]) {
+    /// Two vectors as one input.
+    fn input_pair(&mut self, names: [&str; 2]) -> Result<View, GoldenError> {
+        let [first, second] = [self.rows(names[0])?.single(), self.rows(names[1])?.single()];
+        Ok(self.case.input(&names.join(" and "), &[first, second].concat()))
+    }
+
+    /// Two vectors as one output.
+    fn output_pair(&mut self, names: [&'static str; 2]) -> Result<View, GoldenError> {
+        let [first, second] = [self.rows(names[0])?.values, self.rows(names[1])?.values];
+        let width = first.len();
+        let expected: [Expected; 2] = [Box::new(move || first.clone()), Box::new(move || second.clone())];
+        Ok(self.case.output_pair(names, [1, width], FORWARD, expected))
+    }
+
+    /// Compares the statistics of the batch, made in parts, and the running ones.
+    fn push_statistics(&mut self, layer: BatchNormCombine, x: View, running: [&'static str; 2]) -> Result<View, GoldenError> {
         let BatchNormCombine { rows, channels, .. } = layer;
-        let of_parts = ["part means", "part variances"].map(|label| self.transient(label, rows.count(), channels));
+        let statistics = self.output_pair(["batch_mean", "batch_var_biased"])?;
+        let before = [self.rows("running_mean")?.single(), self.rows("running_var")?.single()];
+        let [mean, variance] = [self.rows(running[0])?.values, self.rows(running[1])?.values];
+        let expected: [Expected; 2] = [Box::new(move || mean.clone()), Box::new(move || variance.clone())];
+        let running = self.case.updated_pair(running, [&before[0], &before[1]], FORWARD, expected);
+        let of_parts = self.transient("part statistics", 2 * rows.count(), channels);
         self.case.plan.push(BatchNormStatistics { rows, channels }.step("part statistics", x, of_parts));
         self.case.plan.push(layer.step("statistics", of_parts, statistics, running));
+        Ok(statistics)
     }
 
     fn number(&self, key: &str) -> Result<f32, GoldenError> {
@@ -289,34 +303,27 @@ fn batch_norm(fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
     let Rows { rows, channels, .. } = builder.rows("x")?;
     let epsilon = builder.number("eps")?;
     let (x, gy) = (builder.input("x")?, builder.input("gy")?);
-    let [gamma, beta] = [builder.input("gamma")?, builder.input("beta")?];
+    let affine = builder.input_pair(["gamma", "beta"])?;
     let mut cases = Vec::new();
     let statistics = if training {
-        let statistics = [builder.output("batch_mean")?, builder.output("batch_var_biased")?];
-        let running =
-            [builder.updated("running_mean", "new_mean_keras")?, builder.updated("running_var", "new_var_keras_biased")?];
         let momentum = builder.number("momentum_keras")?;
-        builder.push_statistics(
-            BatchNormCombine { rows: parts(rows), channels, momentum, correction: 1.0 },
-            x,
-            statistics,
-            running,
-        );
+        let layer = BatchNormCombine { rows: parts(rows), channels, momentum, correction: 1.0 };
         cases.extend(running_statistics(fixture, rows, channels)?);
-        statistics
+        builder.push_statistics(layer, x, ["new_mean_keras", "new_var_keras_biased"])?
     } else {
-        [builder.input("running_mean")?, builder.input("running_var")?]
+        builder.input_pair(["running_mean", "running_var"])?
     };
     let cancelled = if training { cancellation(fixture, f64::from(epsilon))? } else { 1.0 };
     let bound = FORWARD_NMSE.max(SUBTRACTED_NMSE * cancelled);
     let [y, dx] = [builder.output("y")?, builder.output_within("dx", bound)?];
-    let gradients = [builder.output("dgamma")?, builder.output("dbeta")?];
+    let gradients = builder.output_pair(["dgamma", "dbeta"])?;
     let plan = &mut builder.case.plan;
-    let layer = BatchNorm { rows, channels, epsilon, activation: Activation::None };
-    plan.push(layer.step("y", x, statistics, [gamma, beta], y));
-    plan.push(BatchNormDw { rows: RowParts::whole(rows), channels, epsilon }.step("dw", gy, x, statistics, gradients));
-    let weights = [gamma, gradients[0], gradients[1]];
-    plan.push(BatchNormDx { rows, channels, epsilon, training }.step("dx", gy, x, statistics, weights, dx));
+    let activation = Activation::None;
+    plan.push(BatchNorm { rows, channels, epsilon, activation }.step("y", x, statistics, affine, None, y));
+    let layer = BatchNormDw { rows: RowParts::whole(rows), channels, epsilon, activation };
+    plan.push(layer.step("dw", gy, x, statistics, affine, gradients));
+    let layer = BatchNormDx { rows, all_rows: rows, channels, epsilon, training, activation };
+    plan.push(layer.step("dx", gy, x, statistics, affine, gradients, dx));
     cases.push(builder.case);
     Ok(cases)
 }
@@ -351,10 +358,8 @@ fn running_statistics(fixture: &Fixture, rows: u32, channels: u32) -> Result<Vec
         let given = builder.number(momentum)?;
         let momentum = if momentum == "momentum_torch" { 1.0 - given } else { given };
         let x = builder.input("x")?;
-        let statistics = [builder.output("batch_mean")?, builder.output("batch_var_biased")?];
-        let running = [builder.updated("running_mean", mean)?, builder.updated("running_var", variance)?];
         let correction = rows as f32 / (rows - 1) as f32;
-        builder.push_statistics(BatchNormCombine { rows: parts(rows), channels, momentum, correction }, x, statistics, running);
+        builder.push_statistics(BatchNormCombine { rows: parts(rows), channels, momentum, correction }, x, [mean, variance])?;
         cases.push(builder.case);
     }
     Ok(cases)

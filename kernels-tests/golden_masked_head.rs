@@ -23,18 +23,17 @@ pub fn plan(plan: &mut Plan, target: Target, head: &Head, batch: u32, features: 
     let (hidden, uploads) = first.plan(plan, target, "dense 1", batch, features);
     let mut uploads = uploads.to_vec();
 
-    let mut channel = |label: &str, values: &[f32]| {
-        let mut values = values.to_vec();
-        values.resize(channels as usize, 0.0);
-        let view = plan.persistent(label, 4 * u64::from(channels));
-        uploads.push((view, values));
+    let mut pair = |label: &str, vectors: [&Vec<f32>; 2]| {
+        let padded = vectors.map(|values| [&values[..], &vec![0.0; channels as usize - values.len()]].concat());
+        let view = plan.persistent(label, 8 * u64::from(channels));
+        uploads.push((view, padded.concat()));
         view
     };
-    let statistics = [channel("mean", mean), channel("variance", variance)];
-    let weights = [channel("gamma", gamma), channel("beta", beta)];
+    let statistics = pair("mean and variance", [mean, variance]);
+    let affine = pair("gamma and beta", [gamma, beta]);
     let (normalised, dropped) = (plan.persistent("normalised", bytes), plan.persistent("dropped", bytes));
     let norm = BatchNorm { rows: batch, channels, epsilon: HEAD_EPSILON, activation: Activation::None };
-    plan.push(norm.step("batch norm", hidden, statistics, weights, normalised));
+    plan.push(norm.step("batch norm", hidden, statistics, affine, None, normalised));
     plan.push(Dropout { rows: batch, channels, rate: RATE }.step("dropout", normalised, mask, dropped));
     let second = dense(head.hidden, head.attributes, kernel2, bias2, Activation::Sigmoid);
     let (predictions, more) = second.plan(plan, target, "dense 2", batch, dropped);

@@ -56,7 +56,7 @@ fn whole(tensor: TensorId, bytes: u64) -> View {
 
 fn compare_output(output: &Output, first: &[f32], second: &[f32]) -> OutputResult {
     let (start, length) = ((output.view.offset / 4) as usize, (output.view.bytes / 4) as usize);
-    let found = &first[start..start + length];
+    let found = &output.elements.of(&first[start..start + length]);
     let expected = (output.expected)();
     let mut comparison = if output.integers {
         compare::integers(found, &expected)

@@ -1,9 +1,11 @@
 //! Statistics of batch norm from those of parts, with a large mean too, and the running ones.
 
+use std::rc::Rc;
+
 use lineament::kernels::{BATCH_NORM_COMBINE, BatchNormCombine, RowParts};
 
 use super::by_shape;
-use crate::case::{Bounds, Case, Context, Purpose};
+use crate::case::{Bounds, Case, Context, Expected, Purpose, paired};
 use crate::random::{unit, values};
 use crate::reference::batch_norm_combine::{batch_norm_combine, running};
 use crate::reference::widen;
@@ -28,20 +30,21 @@ fn case((rows, rows_a_part, channels, offset): (u32, u32, u32, f32), purpose: Pu
     let elements = shape.rows.count() as usize * c;
     let means: Vec<f32> = values(27, 0, elements).iter().map(|mean| mean + offset).collect();
     let variances: Vec<f32> = (0..elements as u64).map(|i| unit(27, 1, i)).collect();
-    let of_parts = [case.input("means", &means), case.input("variances", &variances)];
-    let combined = std::rc::Rc::new(batch_norm_combine(shape.rows, c, &widen(&means), &widen(&variances)));
+    let of_parts = case.input("of_parts", &paired(c, [&means, &variances]));
+    let combined = Rc::new(batch_norm_combine(shape.rows, c, &widen(&means), &widen(&variances)));
     let bounds = Bounds::float(1e-11, 1e-4);
-    let of_all = [("mean", 0), ("variance", 1)].map(|(label, which)| {
+    let of_all = [0, 1].map(|which| -> Expected {
         let combined = combined.clone();
-        case.output(label, c, bounds, Box::new(move || combined[which].clone()))
+        Box::new(move || combined[which].clone())
     });
-    let updated = [("running mean", 0, 1.0), ("running variance", 1, correction)].map(|(label, which, correction)| {
-        let before = values(27, 2 + which as u64, c);
-        let (start, combined) = (widen(&before), combined.clone());
-        let (momentum, correction) = (f64::from(shape.momentum), f64::from(correction));
-        let expected = move || running(momentum, correction, &start, &combined[which]);
-        case.updated(label, &before, bounds, Box::new(expected))
+    let statistics = case.output_pair(["mean", "variance"], [1, c], bounds, of_all);
+    let before = [values(27, 2, c), values(27, 3, c)];
+    let updated = [(0, 1.0), (1, f64::from(correction))].map(|(which, correction)| -> Expected {
+        let (start, combined, momentum) = (widen(&before[which]), combined.clone(), f64::from(shape.momentum));
+        Box::new(move || running(momentum, correction, &start, &combined[which]))
     });
-    case.plan.push(shape.step("combine", of_parts, of_all, updated));
+    let labels = ["running mean", "running variance"];
+    let running = case.updated_pair(labels, [&before[0], &before[1]], bounds, updated);
+    case.plan.push(shape.step("combine", of_parts, statistics, running));
     case
 }

@@ -1,10 +1,12 @@
-//! Gradients of batch norm by gamma and beta.
+//! Gradients of batch norm by gamma and beta, alone and before ReLU6.
 
-use lineament::kernels::{BATCH_NORM_DW, BatchNormDw, RowParts};
+use std::rc::Rc;
 
+use lineament::kernels::{Activation, BATCH_NORM_DW, BatchNormDw, RowParts};
+
+use super::batch_norm::Backward;
 use super::by_shape;
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::{unit, values};
+use crate::case::{Bounds, Case, Context, Expected, Purpose};
 use crate::reference::batch_norm_dw::batch_norm_dw;
 use crate::reference::widen;
 
@@ -25,29 +27,30 @@ const TESTS: &[(u32, u32, u32)] = &[
 const BENCHMARKS: &[(u32, u32, u32)] = &[(64, 64, 1536), (8 * 112 * 112, 2048, 32)];
 
 pub fn cases(context: Context) -> Vec<Case> {
-    by_shape(context, TESTS, BENCHMARKS, case)
+    let after = |activation| by_shape(context, TESTS, BENCHMARKS, move |shape, purpose| case(shape, activation, purpose));
+    [Activation::None, Activation::Relu6].into_iter().flat_map(after).collect()
 }
 
-fn case((rows, rows_a_part, channels): (u32, u32, u32), purpose: Purpose) -> Case {
-    let mut case = Case::new(BATCH_NORM_DW.name, "default", format!("{rows}x{channels} by {rows_a_part}"), purpose);
-    let (c, elements) = (channels as usize, rows as usize * channels as usize);
-    let variance: Vec<f32> = (0..c as u64).map(|i| unit(12, 3, i)).collect();
-    let given = [values(12, 0, elements), values(12, 1, elements), values(12, 2, c), variance];
-    let [gy, x, mean, variance] =
-        [("gy", 0), ("x", 1), ("mean", 2), ("variance", 3)].map(|(label, i)| case.input(label, &given[i]));
-    let shape = BatchNormDw { rows: RowParts { rows, rows_a_part }, channels, epsilon: 1e-3 };
+fn case((rows, rows_a_part, channels): (u32, u32, u32), activation: Activation, purpose: Purpose) -> Case {
+    let name = format!("{rows}x{channels} by {rows_a_part} {activation:?}");
+    let mut case = Case::new(BATCH_NORM_DW.name, "default", name, purpose);
+    let given = Rc::new(Backward::draw(12, [rows, channels], activation));
+    let [gy, x, statistics, affine] = given.inputs(&mut case);
+    let shape = BatchNormDw { rows: RowParts { rows, rows_a_part }, channels, epsilon: given.epsilon, activation };
+    let c = channels as usize;
     let part = rows_a_part as usize * c;
-    let given = std::rc::Rc::new(given);
-    let gradients = [("dgamma", 0), ("dbeta", 1)].map(|(label, which)| {
+    let expected = [0, 1].map(|which| -> Expected {
         let given = given.clone();
-        let expected = move || {
-            let [gy, x, mean, variance] = [0, 1, 2, 3].map(|i| widen(&given[i]));
-            let parts = gy.chunks(part).zip(x.chunks(part));
-            let gradients = parts.map(|(gy, x)| batch_norm_dw(f64::from(shape.epsilon), gy, x, [&mean, &variance]));
+        Box::new(move || {
+            let [mean, variance] = [0, 1].map(|i| widen(&given.statistics[i]));
+            let (g, x) = (given.before_activation(activation), widen(&given.x));
+            let parts = g.chunks(part).zip(x.chunks(part));
+            let gradients = parts.map(|(g, x)| batch_norm_dw(f64::from(shape.epsilon), g, x, [&mean, &variance]));
             gradients.flat_map(|gradients| gradients[which].clone()).collect()
-        };
-        case.output(label, shape.rows.count() as usize * c, Bounds::float(1e-11, 1e-4), Box::new(expected))
+        })
     });
-    case.plan.push(shape.step("dw", gy, x, [mean, variance], gradients));
+    let parts = shape.rows.count() as usize;
+    let gradients = case.output_pair(["dgamma", "dbeta"], [parts, c], Bounds::float(1e-11, 1e-4), expected);
+    case.plan.push(shape.step("dw", gy, x, statistics, affine, gradients));
     case
 }

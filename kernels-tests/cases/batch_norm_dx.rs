@@ -1,40 +1,44 @@
-//! Gradient of batch norm by its input, in training and in inference.
+//! Gradient of batch norm by its input, in training and in inference, alone and before ReLU6.
 
-use lineament::kernels::{BATCH_NORM_DX, BatchNormDx};
+use lineament::kernels::{Activation, BATCH_NORM_DX, BatchNormDx};
 
+use super::batch_norm::Backward;
 use super::by_shape;
 use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::{unit, values};
+use crate::random::values;
 use crate::reference::batch_norm_dx::batch_norm_dx;
 use crate::reference::widen;
 
-/// (rows, channels): one, primes, tile ± 1.
-const TESTS: &[(u32, u32)] = &[(1, 4), (7, 12), (63, 4), (13, 20), (65, 68)];
+/// (rows, rows of all, channels): one, primes, tile ± 1, a part of the rows.
+const TESTS: &[(u32, u32, u32)] = &[(1, 1, 4), (7, 7, 12), (63, 63, 4), (13, 20, 20), (65, 65, 68), (9, 3001, 8)];
 /// The head's batch, and a layer of the network at 112 × 112, batch 8.
-const BENCHMARKS: &[(u32, u32)] = &[(64, 1536), (8 * 112 * 112, 32)];
+const BENCHMARKS: &[(u32, u32, u32)] = &[(64, 64, 1536), (8 * 112 * 112, 8 * 112 * 112, 32)];
 
 pub fn cases(context: Context) -> Vec<Case> {
-    let mode = |training| by_shape(context, TESTS, BENCHMARKS, move |shape, purpose| case(shape, training, purpose));
-    [true, false].into_iter().flat_map(mode).collect()
+    let kinds = [true, false].into_iter().flat_map(|training| [Activation::None, Activation::Relu6].map(|a| (training, a)));
+    let kind = |kind| by_shape(context, TESTS, BENCHMARKS, move |shape, purpose| case(shape, kind, purpose));
+    kinds.flat_map(kind).collect()
 }
 
-fn case((rows, channels): (u32, u32), training: bool, purpose: Purpose) -> Case {
+fn case((rows, all_rows, channels): (u32, u32, u32), (training, activation): (bool, Activation), purpose: Purpose) -> Case {
     let mode = if training { "training" } else { "inference" };
-    let mut case = Case::new(BATCH_NORM_DX.name, "default", format!("{rows}x{channels} {mode}"), purpose);
-    let (c, elements) = (channels as usize, rows as usize * channels as usize);
-    let variance: Vec<f32> = (0..c as u64).map(|i| unit(13, 3, i)).collect();
-    let mut given = vec![values(13, 0, elements), values(13, 1, elements), values(13, 2, c), variance];
-    given.extend((4..7).map(|tensor| values(13, tensor, c)));
-    let [gy, x, mean, variance, gamma, dgamma, dbeta] =
-        [("gy", 0), ("x", 1), ("mean", 2), ("variance", 3), ("gamma", 4), ("dgamma", 5), ("dbeta", 6)]
-            .map(|(label, i)| case.input(label, &given[i]));
-    let shape = BatchNormDx { rows, channels, epsilon: 1e-3, training };
+    let name = format!("{rows}x{channels} of {all_rows} {mode} {activation:?}");
+    let mut case = Case::new(BATCH_NORM_DX.name, "default", name, purpose);
+    let c = channels as usize;
+    let given = Backward::draw(13, [rows, channels], activation);
+    let gradients: [Vec<f32>; 2] = [6, 7].map(|tensor| values(13, tensor, c).iter().map(|g| g * all_rows as f32 / 4.0).collect());
+    let [gy, x, statistics, affine] = given.inputs(&mut case);
+    let of_weights = case.input("gradients", &gradients.concat());
+    let shape = BatchNormDx { rows, all_rows, channels, epsilon: given.epsilon, training, activation };
     let expected = move || {
-        let [gy, x, mean, variance, gamma, dgamma, dbeta] = [0, 1, 2, 3, 4, 5, 6].map(|i| widen(&given[i]));
-        let epsilon = f64::from(shape.epsilon);
-        batch_norm_dx(training, epsilon, &gy, &x, [&mean, &variance], [&gamma, &dgamma, &dbeta])
+        let [mean, variance, gamma, dgamma, dbeta] =
+            [&given.statistics[0], &given.statistics[1], &given.affine[0], &gradients[0], &gradients[1]].map(|v| widen(v));
+        let g = given.before_activation(activation);
+        let weights = [&gamma[..], &dgamma, &dbeta];
+        let all_rows = training.then_some(all_rows);
+        batch_norm_dx(all_rows, f64::from(given.epsilon), &g, &widen(&given.x), [&mean, &variance], weights)
     };
-    let dx = case.output("dx", elements, Bounds::float(1e-12, 1e-5), Box::new(expected));
-    case.plan.push(shape.step("dx", gy, x, [mean, variance], [gamma, dgamma, dbeta], dx));
+    let dx = case.output("dx", rows as usize * c, Bounds::float(1e-12, 1e-5), Box::new(expected));
+    case.plan.push(shape.step("dx", gy, x, statistics, affine, of_weights, dx));
     case
 }

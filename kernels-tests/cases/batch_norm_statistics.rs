@@ -1,45 +1,53 @@
-//! Statistics of batch norm, with a large mean too, which a single pass would cancel.
+//! Statistics of batch norm, with a large mean too, and with a first row far from it, which sums about zero or about that row
+//! would cancel.
 
 use lineament::kernels::{BATCH_NORM_STATISTICS, BatchNormStatistics, RowParts};
 
 use super::by_shape;
-use crate::case::{Bounds, Case, Context, Purpose};
+use crate::case::{Bounds, Case, Context, Expected, Purpose};
 use crate::random::values;
 use crate::reference::{batch_norm_statistics::statistics_of_parts, widen};
 
-/// (rows, rows a part, channels, added to every value): one row, primes, tile ± 1, more than one run of rows, several parts.
-const TESTS: &[(u32, u32, u32, f32)] = &[
-    (1, 1, 4, 0.0),
-    (7, 7, 12, 0.0),
-    (15, 15, 16, 100.0),
-    (17, 17, 20, 0.0),
-    (64, 64, 68, 0.5),
-    (1025, 1025, 4, 30.0),
-    (5003, 5003, 8, 0.1),
-    (35, 16, 20, 10.0),
-    (2100, 1040, 8, 1.0),
-    (20_011, 2048, 8, 30.0),
+/// (rows, rows a part, channels, added to every value, to the first row of each part): one row, primes, tile ± 1, more than one
+/// run of rows, several parts.
+const TESTS: &[(u32, u32, u32, f32, f32)] = &[
+    (1, 1, 4, 0.0, 0.0),
+    (7, 7, 12, 0.0, 0.0),
+    (15, 15, 16, 100.0, 0.0),
+    (17, 17, 20, 0.0, 0.0),
+    (64, 64, 68, 0.5, 0.0),
+    (64, 64, 12, 0.0, 60.0),
+    (1025, 1025, 4, 30.0, 0.0),
+    (1025, 1025, 8, 100.0, 0.0),
+    (5003, 5003, 8, 0.1, 0.0),
+    (35, 16, 20, 10.0, 0.0),
+    (2100, 1040, 8, 1.0, 30.0),
+    (20_011, 2048, 8, 30.0, 0.0),
 ];
 
 /// The head's batch, and a layer of the network at 112 × 112, batch 8.
-const BENCHMARKS: &[(u32, u32, u32, f32)] = &[(64, 64, 1536, 0.0), (8 * 112 * 112, 2048, 32, 0.0)];
+const BENCHMARKS: &[(u32, u32, u32, f32, f32)] = &[(64, 64, 1536, 0.0, 0.0), (8 * 112 * 112, 2048, 32, 0.0, 0.0)];
 
 pub fn cases(context: Context) -> Vec<Case> {
     by_shape(context, TESTS, BENCHMARKS, case)
 }
 
-fn case((rows, rows_a_part, channels, offset): (u32, u32, u32, f32), purpose: Purpose) -> Case {
-    let name = format!("{rows}x{channels} + {offset} by {rows_a_part}");
+fn case((rows, rows_a_part, channels, offset, outlier): (u32, u32, u32, f32, f32), purpose: Purpose) -> Case {
+    let name = format!("{rows}x{channels} + {offset} by {rows_a_part} from + {outlier}");
     let mut case = Case::new(BATCH_NORM_STATISTICS.name, "default", name, purpose);
     let shape = BatchNormStatistics { rows: RowParts { rows, rows_a_part }, channels };
     let c = channels as usize;
-    let x: Vec<f32> = values(10, 0, rows as usize * c).iter().map(|x| x + offset).collect();
+    let mut x: Vec<f32> = values(10, 0, rows as usize * c).iter().map(|x| x + offset).collect();
+    for part in x.chunks_mut(rows_a_part as usize * c) {
+        part[..c].iter_mut().for_each(|x| *x += outlier);
+    }
     let view = case.input("x", &x);
-    let of_parts = [("mean", 0), ("variance", 1)].map(|(label, which)| {
+    let expected = [0, 1].map(|which| -> Expected {
         let x = widen(&x);
-        let expected = move || statistics_of_parts(shape.rows, c, &x)[which].clone();
-        case.output(label, shape.rows.count() as usize * c, Bounds::float(1e-11, 1e-4), Box::new(expected))
+        Box::new(move || statistics_of_parts(shape.rows, c, &x)[which].clone())
     });
+    let parts = shape.rows.count() as usize;
+    let of_parts = case.output_pair(["mean", "variance"], [parts, c], Bounds::float(1e-11, 1e-4), expected);
     case.plan.push(shape.step("statistics", view, of_parts));
     case
 }

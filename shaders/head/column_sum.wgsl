@@ -1,13 +1,12 @@
 // Sums of columns, the gradient of a bias:  y[c] = Σ_m x[m, c]
 //
 // x  [rows, channels]
-// y  [parts, channels]   part p sums rows p · rows_a_part up to (p + 1) · rows_a_part; sum_of_parts adds them up
+// y  [parts, channels]   sum_of_parts adds the parts up
 // channels is a multiple of four; both arrays are read as vec4.
 //
 // One workgroup takes four column quads of a part, sixteen threads a quad; a thread adds up every sixteenth row in runs of 64.
 // Cost: one addition and one load an element.
-#import dispatch
-#import row_part
+#import row_parts
 #import tree_sum
 
 struct Params {
@@ -27,21 +26,21 @@ fn main(
     @builtin(local_invocation_index) thread: u32,
 ) {
     let quads = params.channels / 4u;
-    let at = row_part(linear_workgroup(workgroup, grid), thread, params.rows, params.rows_a_part, quads);
-    if (!at.exists) {
+    let share = share_of(linear_workgroup(workgroup, grid), thread, params.rows, params.channels, params.rows_a_part);
+    if (!share.exists) {
         return;
     }
     var sum = vec4<f32>();
-    for (var start = at.first_row + at.lane; start < at.end_row; start += 1024u) {
-        let end = min(start + 1024u, at.end_row);
+    for (var start = share.first_row + share.lane; start < share.end_row; start += 1024u) {
+        let end = min(start + 1024u, share.end_row);
         var run = vec4<f32>();
         for (var row = start; row < end; row += 16u) {
-            run += x[row * quads + at.quad];
+            run += x[row * quads + share.quad];
         }
         sum += run;
     }
     let total = tree_sum(thread, 4u, sum);
-    if (at.stores) {
-        y[at.part * quads + at.quad] = total;
+    if (share.stores) {
+        y[share.part * quads + share.quad] = total;
     }
 }

@@ -4,15 +4,16 @@
 // x           [rows, channels]   rows = batch, or batch · height · width
 // statistics  [2, channels]      mean, then variance: of the batch in training, the running ones in inference
 // affine      [2, channels]      gamma, then beta
-// residual    [rows, channels]   read only where RESIDUAL is 1
+// residual    [rows, channels]   read where RESIDUAL is 1
 // y           [rows, channels]
 // channels is a multiple of four; every array is read as vec4.
 //
 // One thread computes four channels of $ROWS rows; neighbouring threads read neighbouring channels.
-// Cost: four flops, one load and one store an element; the vectors are loaded once for $ROWS rows.
+// Cost: four flops, one load and one store an element, with a residual one more of each but the store; the vectors are loaded
+// once for $ROWS rows.
 #import dispatch
 #import activation
-#import normalise
+#import batch_norm
 
 struct Params {
     rows: u32,
@@ -42,11 +43,12 @@ fn main(
     if (first_row >= params.rows) {
         return;
     }
-    let vectors = channel(quad, quads, params.epsilon);
+    let deviation = sqrt(statistics[quads + quad] + params.epsilon);
+    let by = Normalisation(statistics[quad], affine[quad] / deviation, affine[quads + quad]);
     #for r in 0..ROWS
     if (first_row + $(r)u < params.rows) {
         let at_$r = (first_row + $(r)u) * quads + quad;
-        var value_$r = activate(normalise(vectors, x[at_$r]));
+        var value_$r = activate(normalise(x[at_$r], by));
         if (RESIDUAL == 1u) {
             value_$r += residual[at_$r];
         }

@@ -4,9 +4,9 @@
 //   variance[c] = Σ_p w[p] (variances[p, c] + (means[p, c] − means[0, c])²) − d[c]²
 // Running ones:  r[c] = momentum · r[c] + (1 − momentum) · batch[c],  the variance first times `correction`
 //
-// of_parts    [parts, 2, channels]   means, then biased variances, from batch_norm_statistics
-// statistics  [2, channels]          mean, then biased variance
-// running     [2, channels]          updated
+// of_parts    [parts, 2, channels]  means, then biased variances, from batch_norm_statistics
+// statistics  [2, channels]         mean, then biased variance
+// running     [2, channels]         mean, then variance; updated
 // channels is a multiple of four; every array is read as vec4.
 //
 // One workgroup takes four column quads, sixteen threads a quad; a thread adds up every sixteenth part.

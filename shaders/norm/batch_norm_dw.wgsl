@@ -1,22 +1,18 @@
-// Gradients of batch norm by its weights, and through the ReLU6 that may follow it:
-//   dgamma[c] = Σ_m g[m, c] x̂[m, c],  dbeta[c] = Σ_m g[m, c]
-// with x̂ = (x − mean) / √(variance + epsilon), and g = gy, or where RELU6 is 1 what ReLU6 lets through of it
+// Gradients of batch norm by its weights:  dgamma[c] = Σ_m g[m, c] x̂[m, c],  dbeta[c] = Σ_m g[m, c]
+// with x̂ = (x − mean) / √(variance + epsilon), g = gy, or where ReLU6 followed gy where 0 < gamma x̂ + beta < 6 and else 0
 //
 // gy          [rows, channels]      gradient of the loss by y
 // x           [rows, channels]      what was normalised
-// statistics  [2, channels]         what it was normalised with: mean, then variance
-// affine      [2, channels]         gamma, then beta
-// gradients   [parts, 2, channels]  dgamma, then dbeta; part p sums rows p · rows_a_part up to (p + 1) · rows_a_part, sum_of_parts
-//                                   adds them up
+// statistics  [2, channels]         the mean, then the variance it was normalised with
+// affine      [2, channels]         gamma, then beta; read where ReLU6 followed
+// gradients   [parts, 2, channels]  dgamma, then dbeta of a part; sum_of_parts adds the parts up
 // channels is a multiple of four; every array is read as vec4.
 //
 // One workgroup takes four column quads of a part, sixteen threads a quad; a thread adds up every sixteenth row in runs of 64.
-// Cost: five flops and two loads an element.
-#import dispatch
-#import row_part
+// Cost: five flops and two loads an element; with ReLU6 four flops more.
+#import row_parts
 #import tree_sum
-#import normalise
-#import relu6_gate
+#import batch_norm
 
 struct Params {
     rows: u32,
@@ -24,6 +20,9 @@ struct Params {
     epsilon: f32,
     rows_a_part: u32,
 }
+
+// 0 none, 2 ReLU6, as in shaders/lib/activation.wgsl.
+override ACTIVATION: u32 = 0u;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> gy: array<vec4<f32>>;
@@ -39,30 +38,36 @@ fn main(
     @builtin(local_invocation_index) thread: u32,
 ) {
     let quads = params.channels / 4u;
-    let at = row_part(linear_workgroup(workgroup, grid), thread, params.rows, params.rows_a_part, quads);
-    if (!at.exists) {
+    let share = share_of(linear_workgroup(workgroup, grid), thread, params.rows, params.channels, params.rows_a_part);
+    if (!share.exists) {
         return;
     }
-    let vectors = channel(at.quad, quads, params.epsilon);
+    let quad = share.quad;
+    let deviation = sqrt(statistics[quads + quad] + params.epsilon);
+    let by = Normalisation(statistics[quad], affine[quad] / deviation, affine[quads + quad]);
+
     var sum = vec4<f32>();
     var sum_of_products = vec4<f32>();
-    for (var start = at.first_row + at.lane; start < at.end_row; start += 1024u) {
-        let end = min(start + 1024u, at.end_row);
+    for (var start = share.first_row + share.lane; start < share.end_row; start += 1024u) {
+        let end = min(start + 1024u, share.end_row);
         var run = vec4<f32>();
         var run_of_products = vec4<f32>();
         for (var row = start; row < end; row += 16u) {
-            let value = x[row * quads + at.quad];
-            let gradient = gate(gy[row * quads + at.quad], normalise(vectors, value));
+            let value = x[row * quads + quad];
+            var gradient = gy[row * quads + quad];
+            if (ACTIVATION == 2u) {
+                gradient = through_relu6(gradient, normalise(value, by));
+            }
             run += gradient;
-            run_of_products += gradient * (value - vectors.mean);
+            run_of_products += gradient * (value - by.centre);
         }
         sum += run;
         sum_of_products += run_of_products;
     }
     let gradient_of_beta = tree_sum(thread, 4u, sum);
-    let gradient_of_gamma = tree_sum(thread, 4u, sum_of_products) / vectors.deviation;
-    if (at.stores) {
-        gradients[2u * at.part * quads + at.quad] = gradient_of_gamma;
-        gradients[(2u * at.part + 1u) * quads + at.quad] = gradient_of_beta;
+    let gradient_of_gamma = tree_sum(thread, 4u, sum_of_products) / deviation;
+    if (share.stores) {
+        gradients[2u * share.part * quads + quad] = gradient_of_gamma;
+        gradients[(2u * share.part + 1u) * quads + quad] = gradient_of_beta;
     }
 }

@@ -1,30 +1,32 @@
-// Gradient of batch norm by its input, and through the ReLU6 that may follow it
+// Gradient of batch norm by its input
 // in training, through the batch statistics:  dx = gamma / √(variance + epsilon) · (g − dbeta / all_rows − x̂ · dgamma / all_rows)
 // in inference, the statistics are constants:  dx = gamma / √(variance + epsilon) · g
-// with x̂ = (x − mean) / √(variance + epsilon), and g = gy, or where RELU6 is 1 what ReLU6 lets through of it
+// with x̂ = (x − mean) / √(variance + epsilon), g = gy, or where ReLU6 followed gy where 0 < gamma x̂ + beta < 6 and else 0
 //
-// gy          [rows, channels]   gradient of the loss by y
+// gy          [rows, channels]   gradient of the loss by y; rows may be a part of all_rows, which the statistics are of
 // x           [rows, channels]   what was normalised
-// statistics  [2, channels]      what it was normalised with: mean, then variance
+// statistics  [2, channels]      the mean, then the variance it was normalised with
 // affine      [2, channels]      gamma, then beta
-// gradients   [2, channels]      dgamma, then dbeta, of all_rows, of which `rows` are computed here
+// gradients   [2, channels]      dgamma, then dbeta, of all rows, from batch_norm_dw; read in training
 // dx          [rows, channels]
 // channels is a multiple of four; every array is read as vec4.
 //
 // One thread computes four channels of $ROWS rows; neighbouring threads read neighbouring channels.
-// Cost: five flops, two loads and one store an element in training; one flop and one load in inference.
+// Cost: five flops, two loads and one store an element in training; one flop and one load in inference; with ReLU6 four flops
+// more, and in inference the other load.
 #import dispatch
-#import normalise
-#import relu6_gate
+#import batch_norm
 
 struct Params {
     rows: u32,
+    all_rows: u32,
     channels: u32,
     epsilon: f32,
-    all_rows: u32,
 }
 
 override TRAINING: u32 = 1u;
+// 0 none, 2 ReLU6, as in shaders/lib/activation.wgsl.
+override ACTIVATION: u32 = 0u;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> gy: array<vec4<f32>>;
@@ -47,18 +49,22 @@ fn main(
     if (first_row >= params.rows) {
         return;
     }
-    let vectors = channel(quad, quads, params.epsilon);
-    let through_mean = gradients[quads + quad] / f32(params.all_rows);
-    let through_deviation = gradients[quad] / vectors.deviation / f32(params.all_rows);
+    let deviation = sqrt(statistics[quads + quad] + params.epsilon);
+    let by = Normalisation(statistics[quad], affine[quad] / deviation, affine[quads + quad]);
+    let all_rows = f32(params.all_rows);
+    let through_mean = gradients[quads + quad] / all_rows;
+    let through_deviation = gradients[quad] / deviation / all_rows;
     #for r in 0..ROWS
     if (first_row + $(r)u < params.rows) {
         let at_$r = (first_row + $(r)u) * quads + quad;
-        let value_$r = x[at_$r];
-        var gradient_$r = gate(gy[at_$r], normalise(vectors, value_$r));
-        if (TRAINING == 1u) {
-            gradient_$r -= through_mean + (value_$r - vectors.mean) * through_deviation;
+        var gradient_$r = gy[at_$r];
+        if (ACTIVATION == 2u) {
+            gradient_$r = through_relu6(gradient_$r, normalise(x[at_$r], by));
         }
-        dx[at_$r] = vectors.scale * gradient_$r;
+        if (TRAINING == 1u) {
+            gradient_$r -= through_mean + (x[at_$r] - by.centre) * through_deviation;
+        }
+        dx[at_$r] = by.scale * gradient_$r;
     }
     #end
 }

@@ -1,15 +1,16 @@
-// Batch statistics of parts of the rows, m from p · rows_a_part up to (p + 1) · rows_a_part:
+// Batch statistics of parts of the rows:
 //   mean[p, c] = Σ_m x[m, c] / rows of the part,  variance[p, c] = Σ_m (x[m, c] − mean[p, c])² / rows of the part
 //
 // x         [rows, channels]      rows = batch, or batch · height · width
-// of_parts  [parts, 2, channels]  mean, then biased variance
-// channels is a multiple of four; every array is read as vec4. batch_norm_combine makes those of all rows from them.
+// of_parts  [parts, 2, channels]  mean, then biased variance of a part; batch_norm_combine makes those of all rows from them
+// channels is a multiple of four; both arrays are read as vec4.
 //
 // One workgroup takes four column quads of a part, sixteen threads a quad; a thread adds up every sixteenth row in runs of 64.
-// Sums are of deviations from the part's first row, which lies among its values: so a large mean cancels in neither.
-// Cost: one load and four flops an element.
-#import dispatch
-#import row_part
+// One pass over x: both sums are taken about an origin o, and mean = o + Σ (x − o) / rows,
+// variance = Σ (x − o)² / rows − (Σ (x − o) / rows)². The origin is the mean of the first sixteen rows, near enough to that of
+// the part to leave little to cancel, where a single row could be an outlier.
+// Cost: one load and five flops an element.
+#import row_parts
 #import tree_sum
 
 struct Params {
@@ -29,30 +30,38 @@ fn main(
     @builtin(local_invocation_index) thread: u32,
 ) {
     let quads = params.channels / 4u;
-    let at = row_part(linear_workgroup(workgroup, grid), thread, params.rows, params.rows_a_part, quads);
-    if (!at.exists) {
+    let share = share_of(linear_workgroup(workgroup, grid), thread, params.rows, params.channels, params.rows_a_part);
+    if (!share.exists) {
         return;
     }
-    let origin = x[at.first_row * quads + at.quad];
+    let quad = share.quad;
+    let rows = f32(share.end_row - share.first_row);
+
+    var sample = vec4<f32>();
+    if (share.first_row + share.lane < share.end_row) {
+        sample = x[(share.first_row + share.lane) * quads + quad];
+    }
+    let origin = tree_sum(thread, 4u, sample) / min(rows, 16.0);
+
     var sum = vec4<f32>();
     var squares = vec4<f32>();
-    for (var start = at.first_row + at.lane; start < at.end_row; start += 1024u) {
-        let end = min(start + 1024u, at.end_row);
+    for (var start = share.first_row + share.lane; start < share.end_row; start += 1024u) {
+        let end = min(start + 1024u, share.end_row);
         var run = vec4<f32>();
         var run_of_squares = vec4<f32>();
         for (var row = start; row < end; row += 16u) {
-            let deviation = x[row * quads + at.quad] - origin;
-            run += deviation;
-            run_of_squares += deviation * deviation;
+            let distance = x[row * quads + quad] - origin;
+            run += distance;
+            run_of_squares += distance * distance;
         }
         sum += run;
         squares += run_of_squares;
     }
-    let rows = f32(at.end_row - at.first_row);
     let shift = tree_sum(thread, 4u, sum) / rows;
     let spread = max(tree_sum(thread, 4u, squares) / rows - shift * shift, vec4<f32>());
-    if (at.stores) {
-        of_parts[2u * at.part * quads + at.quad] = origin + shift;
-        of_parts[(2u * at.part + 1u) * quads + at.quad] = spread;
+
+    if (share.stores) {
+        of_parts[2u * share.part * quads + quad] = origin + shift;
+        of_parts[(2u * share.part + 1u) * quads + quad] = spread;
     }
 }

@@ -37,20 +37,21 @@ pub struct BatchNorm {
 }
 
 impl BatchNorm {
-    /// The dispatch. `statistics` \[2, channels\] is mean and variance, `affine` \[2, channels\] gamma and beta.
+    /// The dispatch. `statistics` \[2, channels\] is mean, then variance; `affine` \[2, channels\] gamma, then beta.
     pub fn step(self, label: &str, x: View, statistics: View, affine: View, residual: Option<View>, y: View) -> Step {
         let (rows, channels) = (u64::from(self.rows), u64::from(self.channels));
         let variant = &BATCH_NORM.variants[0];
+        let extra = u64::from(residual.is_some());
         Encoding {
             kernel: &BATCH_NORM,
             variant,
             lanes: None,
-            overrides: vec![("ACTIVATION", self.activation as u32 as f64), ("RESIDUAL", f64::from(u8::from(residual.is_some())))],
+            overrides: vec![("ACTIVATION", self.activation as u32 as f64), ("RESIDUAL", extra as f64)],
             params: BatchNormParams { rows: self.rows, channels: self.channels, epsilon: self.epsilon },
-            // Without a shortcut its binding holds what is bound anyway: it cannot be empty, and it is not read.
+            // A layer without a shortcut binds gamma and beta there: a binding cannot be empty, and it is not read.
             bindings: &[x, statistics, affine, residual.unwrap_or(affine), y],
             workgroups: (rows.div_ceil(u64::from(variant.constant("ROWS"))) * channels / 4).div_ceil(64),
-            cost: Cost { flops: 4 * rows * channels, bytes: 4 * ((2 + u64::from(residual.is_some())) * rows + 4) * channels },
+            cost: Cost { flops: (4 + extra) * rows * channels, bytes: 4 * ((2 + extra) * rows + 4) * channels },
         }
         .step(label)
     }

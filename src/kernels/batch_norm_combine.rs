@@ -43,7 +43,8 @@ pub struct BatchNormCombine {
 }
 
 impl BatchNormCombine {
-    /// The dispatch: `of_parts` \[parts, 2, channels\] to `statistics` \[2, channels\]; `running` \[2, channels\] is updated.
+    /// The dispatch. Each is means, then variances: `of_parts` \[parts, 2, channels\], `statistics` \[2, channels\], and
+    /// `running` \[2, channels\], which is updated.
     pub fn step(self, label: &str, of_parts: View, statistics: View, running: View) -> Step {
         let (parts, channels) = (u64::from(self.rows.count()), u64::from(self.channels));
         Encoding {

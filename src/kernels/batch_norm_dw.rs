@@ -1,6 +1,6 @@
 //! Gradients of batch norm by gamma and beta.
 
-use super::{Activation, Cost, Encoding, Kernel, RELU6, RowParts, Variant, params, read, read_write, relu6};
+use super::{Activation, Cost, Encoding, Kernel, RowParts, Variant, params, read, read_write};
 use crate::scheduler::{Step, View};
 
 params! {
@@ -13,6 +13,9 @@ params! {
     }
 }
 
+/// Every value of `ACTIVATION` in the backward pass, which recomputes what went into the activation.
+pub(super) const BACKWARD_ACTIVATIONS: (&str, &[u32]) = ("ACTIVATION", &[0, 2]);
+
 /// Sixteen threads add up four channels of the rows of a part.
 pub static BATCH_NORM_DW: Kernel = Kernel {
     name: "batch_norm_dw",
@@ -21,33 +24,36 @@ pub static BATCH_NORM_DW: Kernel = Kernel {
     params: BatchNormDwParams::FIELDS,
     bindings: &[read("gy"), read("x"), read("statistics"), read("affine"), read_write("gradients")],
     variants: &[Variant { name: "default", constants: &[], subgroup: false }],
-    overrides: &[RELU6],
+    overrides: &[BACKWARD_ACTIVATIONS],
 };
 
-/// dgamma = Σ g x̂ and dbeta = Σ g, \[parts, 2, channels\], over each part of the rows of \[rows, channels\], where x̂ is the
-/// normalised x and g what the activation lets through of gy; [`SumOfParts`](super::SumOfParts) adds the parts up.
+/// dgamma = Σ g x̂ and dbeta = Σ g over each part of the rows of \[rows, channels\], where x̂ is the normalised x and g the
+/// gradient before the activation; [`SumOfParts`](super::SumOfParts) of 2 · channels elements adds the parts up.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BatchNormDw {
-    /// Rows: the batch, or batch × height × width.
+    /// Rows: the batch, or batch × height × width; or some whole parts of these, for a tensor that no single binding holds.
     pub rows: RowParts,
     /// Channels, a multiple of four.
     pub channels: u32,
     /// Added to the variance: 1e-3 in Keras, 1e-5 in PyTorch.
     pub epsilon: f32,
-    /// What follows batch norm: nothing or ReLU6.
+    /// What followed batch norm: none, or ReLU6, through which the gradient passes only where 0 < gamma x̂ + beta < 6.
     pub activation: Activation,
 }
 
 impl BatchNormDw {
-    /// The dispatch. `statistics` \[2, channels\] is mean and variance, `affine` \[2, channels\] gamma and beta.
+    /// The dispatch. `gy` is the gradient by the activation's result; `statistics` \[2, channels\] is mean, then variance,
+    /// `affine` \[2, channels\] gamma, then beta, and `gradients` \[parts, 2, channels\] dgamma, then dbeta of each part.
     pub fn step(self, label: &str, gy: View, x: View, statistics: View, affine: View, gradients: View) -> Step {
+        debug_assert!(matches!(self.activation, Activation::None | Activation::Relu6), "{:?}", self.activation);
         let (rows, channels) = (u64::from(self.rows.rows), u64::from(self.channels));
         let parts = u64::from(self.rows.count());
+        let flops = if self.activation == Activation::None { 5 } else { 9 };
         Encoding {
             kernel: &BATCH_NORM_DW,
             variant: &BATCH_NORM_DW.variants[0],
             lanes: None,
-            overrides: vec![relu6(self.activation)],
+            overrides: vec![("ACTIVATION", self.activation as u32 as f64)],
             params: BatchNormDwParams {
                 rows: self.rows.rows,
                 channels: self.channels,
@@ -56,7 +62,7 @@ impl BatchNormDw {
             },
             bindings: &[gy, x, statistics, affine, gradients],
             workgroups: parts * (channels / 4).div_ceil(4),
-            cost: Cost { flops: 5 * rows * channels, bytes: 4 * (2 * rows + 2 * parts + 2) * channels },
+            cost: Cost { flops: flops * rows * channels, bytes: 4 * (2 * rows + 2 * parts + 4) * channels },
         }
         .step(label)
     }

@@ -1,15 +1,16 @@
 //! Gradient of batch norm by its input.
 
-use super::{Activation, Cost, Encoding, Kernel, RELU6, Variant, params, read, read_write, relu6};
+use super::batch_norm_dw::BACKWARD_ACTIVATIONS;
+use super::{Activation, Cost, Encoding, Kernel, Variant, params, read, read_write};
 use crate::scheduler::{Step, View};
 
 params! {
     /// `Params` of `shaders/norm/batch_norm_dx.wgsl`.
     struct BatchNormDxParams {
         rows: u32,
+        all_rows: u32,
         channels: u32,
         epsilon: f32,
-        all_rows: u32,
     }
 }
 
@@ -21,16 +22,17 @@ pub static BATCH_NORM_DX: Kernel = Kernel {
     params: BatchNormDxParams::FIELDS,
     bindings: &[read("gy"), read("x"), read("statistics"), read("affine"), read("gradients"), read_write("dx")],
     variants: &[Variant { name: "default", constants: &[("ROWS", 8)], subgroup: false }],
-    overrides: &[("TRAINING", &[0, 1]), RELU6],
+    overrides: &[("TRAINING", &[0, 1]), BACKWARD_ACTIVATIONS],
 };
 
 /// In training dx = gamma / √(variance + epsilon) · (g − mean(g) − x̂ mean(g x̂)), since the statistics depend on x; in
-/// inference only the first factor times g, which is what the activation lets through of gy.
+/// inference only the first factor times g. x̂ is the normalised x and g the gradient before the activation.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BatchNormDx {
-    /// Rows of this dispatch: the batch, or batch × height × width, or some of them.
+    /// Rows of this dispatch.
     pub rows: u32,
-    /// The rows that the statistics are of.
+    /// Rows that the statistics and the gradients by gamma and beta are of: the batch, or batch × height × width. More than
+    /// `rows` for a tensor that no single binding holds.
     pub all_rows: u32,
     /// Channels, a multiple of four.
     pub channels: u32,
@@ -38,35 +40,37 @@ pub struct BatchNormDx {
     pub epsilon: f32,
     /// Whether the statistics are those of this batch.
     pub training: bool,
-    /// What follows batch norm: nothing or ReLU6.
+    /// What followed batch norm: none, or ReLU6, through which the gradient passes only where 0 < gamma x̂ + beta < 6.
     pub activation: Activation,
 }
 
 impl BatchNormDx {
-    /// The dispatch. `statistics` \[2, channels\] is mean and variance, `affine` \[2, channels\] gamma and beta, `gradients`
-    /// \[2, channels\] dgamma and dbeta, which inference does not read.
-    pub fn step(self, label: &str, [gy, x]: [View; 2], statistics: View, affine: View, gradients: View, dx: View) -> Step {
+    /// The dispatch. `gy` is the gradient by the activation's result; `statistics` \[2, channels\] is mean, then variance,
+    /// `affine` \[2, channels\] gamma, then beta, and `gradients` \[2, channels\] dgamma, then dbeta of all rows, which
+    /// inference does not use.
+    #[allow(clippy::too_many_arguments)]
+    pub fn step(self, label: &str, gy: View, x: View, statistics: View, affine: View, gradients: View, dx: View) -> Step {
+        debug_assert!(matches!(self.activation, Activation::None | Activation::Relu6), "{:?}", self.activation);
         let (rows, channels) = (u64::from(self.rows), u64::from(self.channels));
         let variant = &BATCH_NORM_DX.variants[0];
+        let masked = self.activation != Activation::None;
+        let flops = if self.training { 5 } else { 1 } + if masked { 4 } else { 0 };
+        // In inference x is read for the mask alone.
+        let (tensors, vectors) = (2 + u64::from(self.training || masked), if self.training { 6 } else { 4 });
         Encoding {
             kernel: &BATCH_NORM_DX,
             variant,
             lanes: None,
-            overrides: vec![("TRAINING", f64::from(u8::from(self.training))), relu6(self.activation)],
+            overrides: vec![("TRAINING", f64::from(u8::from(self.training))), ("ACTIVATION", self.activation as u32 as f64)],
             params: BatchNormDxParams {
                 rows: self.rows,
+                all_rows: self.all_rows,
                 channels: self.channels,
                 epsilon: self.epsilon,
-                all_rows: self.all_rows,
             },
             bindings: &[gy, x, statistics, affine, gradients, dx],
             workgroups: (rows.div_ceil(u64::from(variant.constant("ROWS"))) * channels / 4).div_ceil(64),
-            // In inference x is not read.
-            cost: if self.training {
-                Cost { flops: 5 * rows * channels, bytes: 4 * (3 * rows + 6) * channels }
-            } else {
-                Cost { flops: rows * channels, bytes: 4 * (2 * rows + 2) * channels }
-            },
+            cost: Cost { flops: flops * rows * channels, bytes: 4 * (tensors * rows + vectors) * channels },
         }
         .step(label)
     }

@@ -23,18 +23,18 @@ pub static BATCH_NORM_STATISTICS: Kernel = Kernel {
     overrides: &[],
 };
 
-/// Mean and biased variance \[parts, 2, channels\] of each part of the rows of x\[rows, channels\];
+/// Mean and biased variance of each part of the rows of x\[rows, channels\];
 /// [`BatchNormCombine`](super::BatchNormCombine) makes those of all rows from them.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BatchNormStatistics {
-    /// Rows: the batch, or batch × height × width.
+    /// Rows: the batch, or batch × height × width; or some whole parts of these, for a tensor that no single binding holds.
     pub rows: RowParts,
     /// Channels, a multiple of four.
     pub channels: u32,
 }
 
 impl BatchNormStatistics {
-    /// The dispatch.
+    /// The dispatch; `of_parts` \[parts, 2, channels\] is mean, then variance of each part.
     pub fn step(self, label: &str, x: View, of_parts: View) -> Step {
         let (rows, channels) = (u64::from(self.rows.rows), u64::from(self.channels));
         let parts = u64::from(self.rows.count());
@@ -50,7 +50,7 @@ impl BatchNormStatistics {
             },
             bindings: &[x, of_parts],
             workgroups: parts * (channels / 4).div_ceil(4),
-            cost: Cost { flops: 4 * rows * channels, bytes: 4 * (rows + 2 * parts) * channels },
+            cost: Cost { flops: 5 * rows * channels, bytes: 4 * (rows + 2 * parts) * channels },
         }
         .step(label)
     }

@@ -255,15 +255,6 @@ pub enum Activation {
 /// Every value of the `ACTIVATION` override.
 pub(crate) const ACTIVATIONS: (&str, &[u32]) = ("ACTIVATION", &[0, 1, 2, 3]);
 
-/// The override by which a backward kernel knows the activation that follows batch norm, with every value in use.
-pub(crate) const RELU6: (&str, &[u32]) = ("RELU6", &[0, 1]);
-
-/// Its value for an activation.
-pub(crate) fn relu6(activation: Activation) -> (&'static str, f64) {
-    debug_assert!(matches!(activation, Activation::None | Activation::Relu6), "{activation:?} is not undone by batch norm");
-    (RELU6.0, f64::from(u8::from(activation == Activation::Relu6)))
-}
-
 /// Where a 3×3 convolution on `size` inputs starts: zeros before the first input along one axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Padding {

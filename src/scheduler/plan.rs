@@ -28,12 +28,12 @@ pub struct Tensor {
     pub residence: Residence,
 }
 
-/// A part of a tensor that a step binds.
+/// A part of a tensor: what a step binds, or what a program reads and writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct View {
     /// Which tensor.
     pub tensor: TensorId,
-    /// First byte, a multiple of 256 so that every adapter can bind it.
+    /// First byte; of a view that a step binds a multiple of 256, so that every adapter can bind it, of any other one of 4.
     pub offset: u64,
     /// Number of bytes.
     pub bytes: u64,

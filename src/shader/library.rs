@@ -2,14 +2,13 @@
 
 const SNIPPETS: &[(&str, &str)] = &[
     ("activation", include_str!("../../shaders/lib/activation.wgsl")),
+    ("batch_norm", include_str!("../../shaders/lib/batch_norm.wgsl")),
     ("dispatch", include_str!("../../shaders/lib/dispatch.wgsl")),
-    ("normalise", include_str!("../../shaders/lib/normalise.wgsl")),
     ("picture", include_str!("../../shaders/lib/picture.wgsl")),
     ("pointwise", include_str!("../../shaders/lib/pointwise.wgsl")),
     ("random", include_str!("../../shaders/lib/random.wgsl")),
-    ("relu6_gate", include_str!("../../shaders/lib/relu6_gate.wgsl")),
     ("restart_state", include_str!("../../shaders/lib/restart_state.wgsl")),
-    ("row_part", include_str!("../../shaders/lib/row_part.wgsl")),
+    ("row_parts", include_str!("../../shaders/lib/row_parts.wgsl")),
     ("tile_distances", include_str!("../../shaders/lib/tile_distances.wgsl")),
     ("tree_sum", include_str!("../../shaders/lib/tree_sum.wgsl")),
 ];

@@ -77,7 +77,7 @@ impl Builder<'_> {
             let rows = (range.end - range.start) * raw.positions();
             let norm = BatchNormDx { rows, all_rows: parts.rows, channels, epsilon, training: true, activation };
             let (gy, x, dx) = (gy.images(&range), raw.images(&range), dx.images(&range));
-            self.plan.push(norm.step(&label, [gy, x], statistics, affine, gradients, dx));
+            self.plan.push(norm.step(&label, gy, x, statistics, affine, gradients, dx));
         }
         dx
     }

@@ -128,7 +128,7 @@ impl Builder<'_> {
         self.plan.push(norm.step("hidden norm dw", by_normalised, activated, statistics, affine, gradients));
         let norm = BatchNormDx { rows, all_rows: rows, channels, epsilon, training: true, activation };
         let by_activated = self.rows("gradient of hidden", channels);
-        self.plan.push(norm.step("hidden norm dx", [by_normalised, activated], statistics, affine, gradients, by_activated));
+        self.plan.push(norm.step("hidden norm dx", by_normalised, activated, statistics, affine, gradients, by_activated));
         let by_hidden = self.rows("gradient before ReLU", channels);
         let relu = ActivationBackward { rows, channels, activation: Activation::Relu };
         self.plan.push(relu.step("ReLU dx", by_activated, activated, by_hidden));
