@@ -121,8 +121,9 @@ impl Tiny<'_> {
         let size = self.inputs.get("images")?.shape[2] as u32;
         let attributes = self.inputs.get("labels")?.shape[2] as u32;
         let features = layers.last().map_or(0, |layer| layer.outputs);
-        // The file of Keras 2.2.4's way is named for it.
+        // The file of Keras 2.2.4's way is named for it; PyTorch computed it, whose running variances are unbiased.
         let keras2 = self.file.contains("keras224");
+        let running_variance = if keras2 { RunningVariance::Unbiased } else { running_variance };
         Ok(NetworkShape {
             layers,
             first_trained,
