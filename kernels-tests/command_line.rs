@@ -1,5 +1,7 @@
 //! The command line as a user meets it: what it prints, how it ends, and what it says of bad input.
 
+mod command_line_data;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -231,6 +233,7 @@ fn bad_labels_and_clusterings_are_refused() {
         ("01.jpg,1,0", "01.jpg,1", &["labels.csv", "line 3"]),
         ("01.jpg,1,0", "99.jpg,1,0", &["99.jpg"]),
         ("01.jpg,1,0", "00.jpg,1,0", &["labels.csv", "00.jpg"]),
+        (",validation", ",test", &["none of the 4 images is for validation"]),
     ] {
         std::fs::write(&list, good.replacen(from, to, 1)).unwrap();
         refused(&train, 1, parts);

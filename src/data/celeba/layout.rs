@@ -159,12 +159,14 @@ fn read_list(data: &Path, places: &[Place], list: (&str, &str)) -> Result<(PathB
         Some(ImageSource::Member(member)) => read_member_text(&member).map(|text| (member.label(), text)),
         None => {
             let (name, official) = list;
-            let (holds, remedy) = if data.is_dir() {
-                ("holds neither", "name the folder that CelebA's lists are in".to_owned())
+            let (problem, remedy) = if data.is_dir() {
+                let remedy = "name the folder that CelebA's lists are in".to_owned();
+                (format!("holds neither {name}.txt nor {name}.csv"), remedy)
             } else {
-                ("holds neither, nor has beside it,", format!("put the list beside the archive, or in a folder {official} there"))
+                let remedy = format!("put the list beside it, or in a folder {official} there");
+                (format!("neither holds {name}.txt or {name}.csv nor has one beside it"), remedy)
             };
-            Err(DataError::file(data, format!("{holds} {name}.txt nor {name}.csv"), remedy))
+            Err(DataError::file(data, problem, remedy))
         }
     }
 }
@@ -233,27 +235,27 @@ mod tests {
         let list = |name: &str| fs::read(fixture("celeba").join(name)).unwrap();
         let (attributes, partition) = (list("list_attr_celeba.csv"), list("list_eval_partition.csv"));
         let lists: [(&str, &[u8]); 2] = [("list_attr_celeba.csv", &attributes), ("list_eval_partition.csv", &partition)];
-        // The archive, the folder of images in it, whether it holds the lists, the lists' places, and what may be named.
-        let cases: [(&str, &str, bool, [&str; 2], &[&str]); 6] = [
-            ("img_align_celeba.zip", "img_align_celeba", false, ["", ""], &["", "img_align_celeba.zip"]),
-            ("img_align_celeba.zip", "img_align_celeba", false, ["Anno", "Eval"], &["", "img_align_celeba.zip"]),
-            ("Img/img_align_celeba.zip", "img_align_celeba", false, ["Anno", "Eval"], &["", "Img/img_align_celeba.zip"]),
-            ("archive.zip", "img_align_celeba/img_align_celeba", true, ["", ""], &["", "archive.zip"]),
-            ("celeba-dataset.zip", "img_align_celeba/img_align_celeba", true, ["", ""], &["", "celeba-dataset.zip"]),
-            ("any name.zip", "Img/img_align_celeba", true, ["", ""], &["any name.zip"]),
+        // The archive, the folder of images in it, and where the lists are unless they are in it.
+        let cases = [
+            ("img_align_celeba.zip", "img_align_celeba", Some(["", ""])),
+            ("img_align_celeba.zip", "img_align_celeba", Some(["Anno", "Eval"])),
+            ("Img/img_align_celeba.zip", "img_align_celeba", Some(["Anno", "Eval"])),
+            ("archive.zip", "img_align_celeba/img_align_celeba", None),
+            ("celeba-dataset.zip", "img_align_celeba/img_align_celeba", None),
+            ("any name.zip", "Img/img_align_celeba", None),
         ];
-        for (name, inside, holds_lists, places, named) in cases {
+        for (name, inside, places) in cases {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(&path, packed(inside, if holds_lists { &lists } else { &[] }, &picture)).unwrap();
-            if !holds_lists {
-                for (place, list) in places.into_iter().zip(["list_attr_celeba.txt", "list_eval_partition.txt"]) {
-                    fs::create_dir_all(folder.path().join(place)).unwrap();
-                    fs::copy(fixture("celeba").join(list), folder.path().join(place).join(list)).unwrap();
-                }
+            fs::write(&path, packed(inside, if places.is_none() { &lists } else { &[] }, &picture)).unwrap();
+            for (place, list) in places.into_iter().flatten().zip(["list_attr_celeba.txt", "list_eval_partition.txt"]) {
+                fs::create_dir_all(folder.path().join(place)).unwrap();
+                fs::copy(fixture("celeba").join(list), folder.path().join(place).join(list)).unwrap();
             }
-            for data in named.iter().map(|named| folder.path().join(named)) {
+            // A folder is searched for the archives that are known by name; any archive may be named itself.
+            for data in [Some(path), Some(folder.path().to_path_buf()).filter(|_| ARCHIVES.contains(&name))].into_iter().flatten()
+            {
                 assert!(is_celeba(&data), "{}", data.display());
                 let dataset = open_celeba(&data, &chosen()).unwrap();
                 assert_eq!((dataset.len(), dataset.labels_of(0), dataset.labels_of(2)), (30, &[1, 1][..], &[1, 0][..]));
@@ -282,7 +284,10 @@ mod tests {
         let path = folder.path().join("img_align_celeba.zip");
         fs::write(&path, &whole).unwrap();
         let message = open_celeba(&path, &chosen()).unwrap_err().to_string();
-        assert!(message.contains("list_attr_celeba.txt nor") && message.contains("beside the archive"), "{message}");
+        assert!(
+            message.contains("neither holds list_attr_celeba.txt") && message.contains("put the list beside it"),
+            "{message}"
+        );
         for list in ["list_attr_celeba.txt", "list_eval_partition.txt"] {
             fs::copy(fixture("celeba").join(list), folder.path().join(list)).unwrap();
         }
