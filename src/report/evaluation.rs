@@ -116,7 +116,7 @@ pub(super) fn summarise<'a>(evaluation: &'a Evaluation, portraits: &'a [Portrait
         rows: table.rows.iter().map(row).collect(),
         mean: row(&table.mean),
         charts: vec![
-            chart("Accuracy", "always guessing what is more frequent", |one| Some(one.accuracy), |one| one.majority_accuracy),
+            chart("Accuracy", "majority guess", |one| Some(one.accuracy), |one| one.majority_accuracy),
             chart("Balanced accuracy", "any guess", |one| one.balanced_accuracy, |_| 0.5),
             chart("Area under the ROC curve", "any guess", |one| one.roc_auc, |_| 0.5),
         ],

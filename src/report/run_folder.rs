@@ -183,6 +183,8 @@ mod tests {
             (&[attributes, clusters, ("config.json", "{")], &["config.json", "line 1"]),
             (&[attributes, clusters, ("config.json", r#"{"predict":{"crop":"all"}}"#)], &["config.json", "predict.crop", "LEFT"]),
             (&[attributes, clusters, ("history.csv", "epoch,loss\n1,2\n")], &["history.csv, line 2", "accuracy"]),
+            (&[attributes, ("metrics.json", "{}")], &["metrics.json", "lineament eval"]),
+            (&[attributes, clusters, ("config.json", r#"{"eval":{"crop":"1"}}"#)], &["config.json", "eval.crop", "LEFT"]),
             (
                 &[attributes, ("clusters.json", &CLUSTERS.replace("\"k\":2", "\"k\":2,\"images\":[\"a.png\",\"c.png\"]"))],
                 &["face 1 \"c.png\"", "\"b.png\"", "lineament cluster"],
