@@ -1,6 +1,7 @@
 //! The command line as a user meets it: what it prints, how it ends, and what it says of bad input.
 
 mod command_line_data;
+mod command_line_eval;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use lineament::evaluation::{Evaluation, Metrics, confident_mistakes};
 use lineament::report;
 
 /// Runs `tools/check-report` on a page.
@@ -18,10 +19,12 @@ fn messages(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
-/// A run folder with faces, a name with HTML in it, a corrupt image, an empty cluster and a training history.
+/// A run folder with faces, a name with HTML in it, a corrupt image, an empty cluster, a training history
+/// and an evaluation in which the corrupt image is a mistake.
 fn make_run(folder: &Path) -> PathBuf {
     let attributes = ["Male", "Eyeglasses", "Smiling", "Wearing_Necktie"];
     let (mut table, mut labels) = (format!("image,{}\n", attributes.join(",")), Vec::new());
+    let (mut names, mut predicted, mut right) = (Vec::new(), Vec::new(), Vec::new());
     for face in 0..24u8 {
         let name = format!("face {face} & <b>'quoted'<b>.png");
         if face == 5 {
@@ -31,25 +34,39 @@ fn make_run(folder: &Path) -> PathBuf {
                 .save(folder.join(&name))
                 .expect("a written picture");
         }
-        let values: Vec<String> = (0..4).map(|attribute| (face >> attribute & 1).to_string()).collect();
-        table += &format!("{name},{}\n", values.join(","));
+        let bits = (0..4).map(|attribute| face >> attribute & 1);
+        table += &format!("{name},{}\n", bits.clone().map(|bit| bit.to_string()).collect::<Vec<_>>().join(","));
+        predicted.extend(bits.clone().map(f32::from));
+        right.extend(bits.map(|bit| if face % 5 == 0 { 1 - bit } else { bit }));
+        names.push(name);
         labels.push(face % 3);
     }
     let clusters = serde_json::json!({
         "method": "kmeans", "k": 4, "silhouette": 0.31, "inertia": 17.5, "labels": labels, "sizes": [8, 8, 8, 0],
         "select": ["Male", "Smiling"], "adapter": "an adapter", "command": "lineament cluster",
     });
+    let attributes = attributes.map(String::from);
+    let evaluation = Evaluation {
+        partition: Some("validation".into()),
+        metrics: Metrics::new(&attributes, &predicted, &right),
+        confident_mistakes: confident_mistakes(&names, &attributes, &predicted, &right, 24),
+    };
     let history = "epoch,loss,accuracy,validation_loss,validation_accuracy\n1,-0.7,0.8,-0.7,0.79\n2,-0.8,0.9,-0.8,0.88\n";
     for (name, text) in [
         ("attributes.csv", table),
         ("clusters.json", clusters.to_string()),
         ("config.json", r#"{"weights":{"file":"a.safetensors"}}"#.into()),
         ("history.csv", history.into()),
+        ("metrics.json", serde_json::to_string(&evaluation).expect("JSON")),
     ] {
         std::fs::write(folder.join(name), text).expect("a written file");
     }
-    let page = folder.join("report.html");
-    let input = report::load_run(folder, None).expect("a run");
+    write_page(folder)
+}
+
+fn write_page(run: &Path) -> PathBuf {
+    let page = run.join("report.html");
+    let input = report::load_run(run, None).expect("a run");
     let summary = report::write_report(&input, &page).expect("a report");
     assert_eq!(summary.unreadable.len(), 1);
     page
@@ -69,6 +86,21 @@ fn a_report_is_quiet_and_fits_desktop_and_phone() {
         let first = picture.get_pixel(0, 0);
         assert!(picture.pixels().any(|pixel| pixel != first), "{options:?}: the page is blank");
         assert_eq!(first.0[0] < 128, options.contains(&"--dark"), "{options:?}: {first:?}");
+    }
+}
+
+#[test]
+fn a_report_of_an_evaluation_alone_is_quiet_and_fits() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    make_run(folder.path());
+    std::fs::remove_file(folder.path().join("clusters.json")).expect("the clusters");
+    let page = write_page(folder.path());
+    let html = std::fs::read_to_string(&page).expect("the report");
+    assert!(html.contains("id=\"evaluation\"") && !html.contains("id=\"clusters\""));
+    assert_eq!(html.matches("class=\"mistake\"").count(), 5);
+    for width in ["1280", "320"] {
+        let output = check(&page, &["--width", width]);
+        assert!(output.status.success(), "{width}: {}", messages(&output));
     }
 }
 

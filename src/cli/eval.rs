@@ -129,7 +129,9 @@ impl Eval {
             write_out(Some(&run.join("metrics.json")), &json)?;
             let mut details = self.prediction.details(model, predictions);
             details.insert("data".into(), json!(self.data.data.display().to_string()));
-            details.insert("partition".into(), json!(evaluation.partition));
+            if let Some(partition) = &evaluation.partition {
+                details.insert("partition".into(), json!(partition));
+            }
             let attributes: Vec<&str> = evaluation.metrics.attributes.iter().map(|one| one.attribute.as_str()).collect();
             details.insert("attributes".into(), json!(attributes));
             record(run, "eval", Some(&predictions.gpu), details)?;
@@ -137,7 +139,7 @@ impl Eval {
         if self.json {
             write_out(None, &json)?;
         } else {
-            print_line(table.to_text())?;
+            print_line(format_args!("Table I, in percent\n\n{}", table.to_text()))?;
             print_summary(&evaluation.metrics)?;
         }
         Ok(())

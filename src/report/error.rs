@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::cluster::ClusterResultError;
 use crate::data::DataError;
+use crate::evaluation::EvaluationError;
 
 /// Why no report was written. An image that cannot be read is not an error: the report shows and lists it.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +52,9 @@ pub enum ReportError {
     /// `clusters.json` is unreadable or contradicts itself.
     #[error(transparent)]
     Clusters(#[from] ClusterResultError),
+    /// `metrics.json` is unreadable or contradicts itself.
+    #[error(transparent)]
+    Evaluation(#[from] EvaluationError),
     /// The parts of the input do not belong together.
     #[error("{problem}")]
     Mismatch {

@@ -39,14 +39,16 @@ pub(super) struct Portrait {
     pub picture: Result<String, String>,
 }
 
-/// Reads the faces of all clusters, sorted by falling size, then by number; faces without a cluster come last.
+/// Reads the faces of all clusters, sorted by falling size, then by number; faces without a cluster come last. Without a
+/// clustering there are none.
 ///
 /// # Errors
 /// [`ReportError::Encode`] if a picture cannot be encoded; one that cannot be decoded is noted in its group.
 pub(super) fn read(input: &ReportInput) -> Result<Vec<Group>, ReportError> {
-    let mut members: Vec<(Option<usize>, Vec<usize>)> = (0..input.clusters.k).map(|label| (Some(label), Vec::new())).collect();
+    let Some(clusters) = &input.clusters else { return Ok(Vec::new()) };
+    let mut members: Vec<(Option<usize>, Vec<usize>)> = (0..clusters.k).map(|label| (Some(label), Vec::new())).collect();
     let mut noise = Vec::new();
-    for (row, &label) in input.clusters.labels.iter().enumerate() {
+    for (row, &label) in clusters.labels.iter().enumerate() {
         match usize::try_from(label).ok().and_then(|label| members.get_mut(label)) {
             Some((_, rows)) => rows.push(row),
             None => noise.push(row),
@@ -87,8 +89,19 @@ struct Gathered {
     unreadable: Vec<(usize, UnreadableImage)>,
 }
 
-/// Decodes the picture of a face, or says why it cannot be shown.
-/// The part of the picture that the network looked at.
+/// The thumbnail of one face, or why there is none.
+///
+/// # Errors
+/// [`ReportError::Encode`] if the picture cannot be encoded.
+pub(super) fn portrait(FaceSource { name, file }: &FaceSource, crop: Option<Crop>) -> Result<Portrait, ReportError> {
+    let picture = match file.as_ref().map_err(String::clone).and_then(|path| decode_face(path, crop)) {
+        Ok(face) => Ok(contact_sheet::thumbnail(&face)?),
+        Err(reason) => Err(reason),
+    };
+    Ok(Portrait { name: name.clone(), picture })
+}
+
+/// The part of a face's picture that the network looked at, or why it cannot be shown.
 fn decode_face(path: &Path, crop: Option<Crop>) -> Result<RgbImage, String> {
     let whole = decode(path).map_err(|error| error.to_string())?;
     let Rgb8Image { width, height, pixels } = if let Some(crop) = crop { crop.of(&whole) } else { whole };

@@ -6,6 +6,7 @@
 
 mod contact_sheet;
 mod error;
+mod evaluation;
 mod faces;
 mod history;
 mod mean_face;
@@ -23,6 +24,7 @@ use std::path::{Path, PathBuf};
 use crate::cluster::ClusterResult;
 use crate::data::Crop;
 use crate::data::atomic::write_atomically;
+use crate::evaluation::Evaluation;
 pub use error::ReportError;
 pub use history::Epoch;
 pub use run_folder::load_run;
@@ -40,8 +42,10 @@ pub struct ReportInput {
     pub values: Vec<f32>,
     /// The part of each picture that the network looked at; the report shows that part.
     pub crop: Option<Crop>,
-    /// What the clustering found for these faces.
-    pub clusters: ClusterResult,
+    /// What the clustering found for these faces, if there was one.
+    pub clusters: Option<ClusterResult>,
+    /// How the values compare with labels, if they were compared.
+    pub evaluation: Option<Evaluation>,
     /// How the run was made: any JSON object, shown as it is.
     pub configuration: serde_json::Map<String, serde_json::Value>,
     /// The training history, one entry an epoch; empty if the run did not train.
@@ -75,7 +79,7 @@ pub struct ReportSummary {
     pub bytes: u64,
     /// Number of faces it tells of.
     pub faces: usize,
-    /// Number of clusters it tells of.
+    /// Number of clusters it tells of; 0 without a clustering.
     pub clusters: usize,
     /// The images that could not be read, in the order of `attributes.csv`.
     pub unreadable: Vec<UnreadableImage>,
@@ -100,31 +104,50 @@ impl ReportInput {
                 self.values[position]
             ));
         }
-        if let Err(problem) = self.clusters.check() {
+        if let Some(clusters) = &self.clusters {
+            self.check_clusters(clusters)?;
+        }
+        if let Some(Err(problem)) = self.evaluation.as_ref().map(|evaluation| evaluation::check(self, evaluation)) {
+            return mismatch(format!(
+                "metrics.json {problem}: they are of different runs; run `lineament eval` again or remove metrics.json"
+            ));
+        }
+        Ok(())
+    }
+
+    fn check_clusters(&self, clusters: &ClusterResult) -> Result<(), ReportError> {
+        let mismatch = |problem| Err(ReportError::Mismatch { problem });
+        let faces = self.images.len();
+        if let Err(problem) = clusters.check() {
             return mismatch(format!("clusters: {problem}; run `lineament cluster` again"));
         }
-        if self.clusters.labels.len() != faces {
+        if clusters.labels.len() != faces {
             return mismatch(format!(
                 "clusters.json has labels for {} faces, but attributes.csv has {faces}: they are of different runs; run \
                  `lineament cluster` again on this attributes.csv",
-                self.clusters.labels.len()
+                clusters.labels.len()
             ));
         }
-        let differing = self.images.iter().zip(&self.clusters.images).position(|(face, name)| face.name != *name);
+        let differing = self.images.iter().zip(&clusters.images).position(|(face, name)| face.name != *name);
         if let Some(row) = differing {
             return mismatch(format!(
                 "clusters.json names face {row} {:?}, but attributes.csv names it {:?}: they are of different runs; run \
                  `lineament cluster` again on this attributes.csv",
-                self.clusters.images[row], self.images[row].name
+                clusters.images[row], self.images[row].name
             ));
         }
-        if let Some(unknown) = self.clusters.select.iter().find(|name| !self.attributes.contains(name)) {
+        if let Some(unknown) = clusters.select.iter().find(|name| !self.attributes.contains(name)) {
             return mismatch(format!(
                 "clusters.json was made with the attribute {unknown:?}, which attributes.csv does not have: they are of \
                  different runs; run `lineament cluster` again on this attributes.csv"
             ));
         }
         Ok(())
+    }
+
+    /// The attributes that the clustering was made on, if it was on a choice of them.
+    fn selected(&self) -> &[String] {
+        self.clusters.as_ref().map_or(&[], |clusters| &clusters.select)
     }
 }
 
@@ -138,14 +161,20 @@ impl ReportInput {
 pub fn write_report(input: &ReportInput, out: &Path) -> Result<ReportSummary, ReportError> {
     input.check()?;
     let groups = faces::read(input)?;
-    let unreadable = faces::unreadable(&groups);
-    let page = page::render(input, &groups, &unreadable)?;
+    let mistakes = evaluation::portraits(input)?;
+    let mut unreadable = faces::unreadable(&groups);
+    for image in evaluation::unreadable(&mistakes) {
+        if unreadable.iter().all(|listed| listed.name != image.name) {
+            unreadable.push(image);
+        }
+    }
+    let page = page::render(input, &groups, &mistakes, &unreadable)?;
     write_atomically(out, |writer| writer.write_all(page.as_bytes()))?;
     Ok(ReportSummary {
         path: out.to_path_buf(),
         bytes: page.len() as u64,
         faces: input.images.len(),
-        clusters: input.clusters.k,
+        clusters: input.clusters.as_ref().map_or(0, |clusters| clusters.k),
         unreadable,
     })
 }

@@ -5,12 +5,14 @@ use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior};
 use serde::Serialize;
 
+use super::evaluation;
 use super::faces::{Group, Portrait};
 use super::occurrence::{self, Occurrence, Standing};
 use super::wording::{count, method, percent, readable_name, significant, thousands, width};
 use super::{ReportError, ReportInput, UnreadableImage, history, provenance};
 
 const TEMPLATE: &str = include_str!("report.html");
+const EVALUATION: &str = include_str!("evaluation.html");
 const STYLESHEET: &str = include_str!("report.css");
 /// Unreadable images that the page lists by name.
 const UNREADABLE_LIMIT: usize = 200;
@@ -79,6 +81,8 @@ struct Page<'a> {
     summary: String,
     figures: Vec<Figure>,
     all_faces: String,
+    /// Whether there is a clustering to show.
+    clustered: bool,
     /// Whether the clustering saw only some of the attributes.
     selected: bool,
     frequencies: Vec<Bar>,
@@ -87,6 +91,7 @@ struct Page<'a> {
     further: String,
     further_count: usize,
     further_faces: String,
+    evaluation: Option<evaluation::Summary<'a>>,
     history: Option<history::History>,
     made: Vec<(String, String)>,
     unreadable: &'a [UnreadableImage],
@@ -103,7 +108,12 @@ struct Page<'a> {
 ///
 /// # Errors
 /// [`ReportError::Template`] if the template is defective.
-pub(super) fn render(input: &ReportInput, groups: &[Group], unreadable: &[UnreadableImage]) -> Result<String, ReportError> {
+pub(super) fn render(
+    input: &ReportInput,
+    groups: &[Group],
+    mistakes: &[Portrait],
+    unreadable: &[UnreadableImage],
+) -> Result<String, ReportError> {
     let overall = occurrence::shares(input, 0..input.images.len());
     let further: Vec<&Group> = groups.iter().filter(|group| !group.in_full).collect();
     let page = Page {
@@ -112,12 +122,14 @@ pub(super) fn render(input: &ReportInput, groups: &[Group], unreadable: &[Unread
         summary: summary(input),
         figures: figures(input, groups, unreadable.len()),
         all_faces: count(input.images.len(), "face"),
-        selected: !input.clusters.select.is_empty(),
+        clustered: input.clusters.is_some(),
+        selected: !input.selected().is_empty(),
         frequencies: bars(input, &occurrence::rank(&overall, &overall)),
         sections: groups.iter().filter(|group| group.in_full).map(|group| section(input, group, &overall)).collect(),
         further: count(further.len(), "further cluster"),
         further_count: further.len(),
         further_faces: count(further.iter().map(|group| group.rows.len()).sum(), "face"),
+        evaluation: input.evaluation.as_ref().map(|evaluation| evaluation::summarise(evaluation, mistakes)),
         history: history::summarise(&input.history),
         made: provenance::lines(input),
         unreadable: &unreadable[..unreadable.len().min(UNREADABLE_LIMIT)],
@@ -131,6 +143,7 @@ pub(super) fn render(input: &ReportInput, groups: &[Group], unreadable: &[Unread
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
     environment.add_template("report.html", TEMPLATE)?;
+    environment.add_template("evaluation.html", EVALUATION)?;
     let template = environment.get_template("report.html")?;
     Ok(template.render(Serde(&page))?)
 }
@@ -181,7 +194,7 @@ fn bars(input: &ReportInput, ranked: &[Occurrence]) -> Vec<Bar> {
         let name = &input.attributes[occurrence.attribute];
         Bar {
             attribute: readable_name(name),
-            clustered_on: input.clusters.select.contains(name),
+            clustered_on: input.selected().contains(name),
             share: percent(occurrence.share),
             width: width(occurrence.share),
             overall: percent(occurrence.overall),
@@ -193,7 +206,10 @@ fn bars(input: &ReportInput, ranked: &[Occurrence]) -> Vec<Bar> {
 }
 
 fn summary(input: &ReportInput) -> String {
-    let clusters = &input.clusters;
+    let Some(clusters) = &input.clusters else {
+        let attributes = count(input.attributes.len(), "predicted attribute");
+        return format!("{} with {attributes} each.", count(input.images.len(), "face"));
+    };
     let attributes = match clusters.select.len() {
         0 => count(input.attributes.len(), "attribute"),
         selected => format!("{} of {}", thousands(selected), count(input.attributes.len(), "attribute")),
@@ -207,28 +223,27 @@ fn summary(input: &ReportInput) -> String {
 }
 
 fn figures(input: &ReportInput, groups: &[Group], unreadable: usize) -> Vec<Figure> {
-    let clusters = &input.clusters;
-    let noise = clusters.labels.iter().filter(|&&label| label < 0).count();
-    let empty = clusters.sizes.iter().filter(|&&size| size == 0).count();
-    let largest = groups.iter().filter(|group| group.label.is_some()).map(|group| group.rows.len()).max();
     let figure = |name, value, note| Figure { name, value, note };
     let noted = |number: usize, words: &str| {
         if number > 0 { format!("{} {words}", thousands(number)) } else { String::new() }
     };
-    let mut figures = vec![
-        figure("Faces", thousands(input.images.len()), noted(noise, "in no cluster")),
-        figure("Clusters", thousands(clusters.k), noted(empty, "empty")),
-        figure("Attributes", thousands(input.attributes.len()), noted(clusters.select.len(), "used to cluster")),
-    ];
-    if let Some(largest) = largest {
+    let clusters = input.clusters.as_ref();
+    let noise = clusters.map_or(0, |clusters| clusters.labels.iter().filter(|&&label| label < 0).count());
+    let mut figures = vec![figure("Faces", thousands(input.images.len()), noted(noise, "in no cluster"))];
+    if let Some(clusters) = clusters {
+        let empty = clusters.sizes.iter().filter(|&&size| size == 0).count();
+        figures.push(figure("Clusters", thousands(clusters.k), noted(empty, "empty")));
+    }
+    figures.push(figure("Attributes", thousands(input.attributes.len()), noted(input.selected().len(), "used to cluster")));
+    if let Some(largest) = groups.iter().filter(|group| group.label.is_some()).map(|group| group.rows.len()).max() {
         let share = largest as f64 / input.images.len().max(1) as f64;
         figures.push(figure("Largest cluster", percent(share), count(largest, "face")));
     }
-    if let Some(silhouette) = clusters.silhouette {
+    if let Some(silhouette) = clusters.and_then(|clusters| clusters.silhouette) {
         let value = format!("{silhouette:.3}").replace('-', "−");
         figures.push(figure("Silhouette", value, "from −1 to 1, higher is better".into()));
     }
-    if let Some(inertia) = clusters.inertia {
+    if let Some(inertia) = clusters.and_then(|clusters| clusters.inertia) {
         figures.push(figure("Inertia", significant(inertia), "squared distances to the centres".into()));
     }
     if unreadable > 0 {

@@ -10,11 +10,12 @@ const CONFIGURATION_LIMITS: (usize, usize) = (200, 2000);
 
 /// How the run was made, as lines of a path into the configuration and a value.
 pub(super) fn lines(input: &ReportInput) -> Vec<(String, String)> {
-    let clusters = &input.clusters;
     let mut lines = Vec::new();
     flatten("", &input.configuration, &mut lines);
-    let also = [("clustering command", &clusters.command), ("clustering adapter", &clusters.adapter)];
-    lines.extend(also.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?))));
+    if let Some(clusters) = &input.clusters {
+        let also = [("clustering command", &clusters.command), ("clustering adapter", &clusters.adapter)];
+        lines.extend(also.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?))));
+    }
     lines.truncate(CONFIGURATION_LIMITS.0);
     for (_, value) in &mut lines {
         if let Some((cut, _)) = value.char_indices().nth(CONFIGURATION_LIMITS.1) {

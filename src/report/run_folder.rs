@@ -1,4 +1,5 @@
-//! Reading a run folder: `attributes.csv`, `clusters.json`, and where there are any `config.json` and `history.csv`.
+//! Reading a run folder: `attributes.csv`, `clusters.json` or `metrics.json`, and where there are any `config.json` and
+//! `history.csv`.
 
 use std::fs::File;
 use std::io::BufReader;
@@ -9,6 +10,7 @@ use serde_json::{Map, Value};
 use super::{FaceSource, ReportError, ReportInput, history};
 use crate::cluster::ClusterResult;
 use crate::data::{AttributeTable, Crop};
+use crate::evaluation::Evaluation;
 
 /// Reads what a run folder holds.
 ///
@@ -17,8 +19,8 @@ use crate::data::{AttributeTable, Crop};
 /// in its place.
 ///
 /// # Errors
-/// [`ReportError`] if `run` is no folder, if `attributes.csv` or `clusters.json` is missing (naming the command that makes
-/// it), or if a file is malformed or they are of different runs.
+/// [`ReportError`] if `run` is no folder, if `attributes.csv` is missing, or both `clusters.json` and `metrics.json` are
+/// (naming the command that makes it), or if a file is malformed or they are of different runs.
 pub fn load_run(run: &Path, images: Option<&Path>) -> Result<ReportInput, ReportError> {
     if !run.is_dir() {
         return Err(ReportError::NoRun { path: run.to_path_buf() });
@@ -28,13 +30,18 @@ pub fn load_run(run: &Path, images: Option<&Path>) -> Result<ReportInput, Report
         if path.is_file() { Ok(path) } else { Err(ReportError::Missing { path, command }) }
     };
     let attributes = require("attributes.csv", "lineament predict IMAGES… --out RUN/attributes.csv")?;
-    let clusters = require(
-        "clusters.json",
-        "lineament cluster --attributes RUN/attributes.csv --method kmeans --k 8 --json > RUN/clusters.json",
-    )?;
-    let table = AttributeTable::read(&attributes)?;
-    let clusters = ClusterResult::read(&clusters)?;
     let optional = |name: &str| Some(run.join(name)).filter(|path| path.is_file());
+    let metrics = optional("metrics.json");
+    let clusters = match optional("clusters.json") {
+        None if metrics.is_none() => Some(require(
+            "clusters.json",
+            "lineament cluster --attributes RUN/attributes.csv --method kmeans --k 8 --json > RUN/clusters.json",
+        )?),
+        found => found,
+    };
+    let table = AttributeTable::read(&attributes)?;
+    let clusters = clusters.map(|path| ClusterResult::read(&path)).transpose()?;
+    let evaluation = metrics.map(|path| Evaluation::read(&path)).transpose()?;
     let configuration = optional("config.json").map_or(Ok(Map::new()), |path| read_configuration(&path))?;
     let history = optional("history.csv").map_or(Ok(Vec::new()), |path| history::read(&path))?;
     let input = ReportInput {
@@ -44,6 +51,7 @@ pub fn load_run(run: &Path, images: Option<&Path>) -> Result<ReportInput, Report
         values: table.values,
         crop: crop(run, &configuration)?,
         clusters,
+        evaluation,
         configuration,
         history,
     };
@@ -51,13 +59,14 @@ pub fn load_run(run: &Path, images: Option<&Path>) -> Result<ReportInput, Report
     Ok(input)
 }
 
-/// What `lineament predict` recorded as the part of each picture that it looked at.
+/// What the verb that wrote `attributes.csv` recorded as the part of each picture that it looked at.
 fn crop(run: &Path, configuration: &Map<String, Value>) -> Result<Option<Crop>, ReportError> {
-    let Some(recorded) = configuration.get("predict").and_then(|predict| predict.get("crop")) else { return Ok(None) };
+    let of_verb = |verb: &'static str| Some((verb, configuration.get(verb)?.get("crop")?));
+    let Some((verb, recorded)) = of_verb("predict").or_else(|| of_verb("eval")) else { return Ok(None) };
     let crop = recorded.as_str().unwrap_or_default().parse();
     let problem = |problem: String| ReportError::Configuration {
         path: run.join("config.json"),
-        problem: format!("predict.crop: {problem}"),
+        problem: format!("{verb}.crop: {problem}"),
     };
     crop.map(Some).map_err(problem)
 }
@@ -174,6 +183,8 @@ mod tests {
             (&[attributes, clusters, ("config.json", "{")], &["config.json", "line 1"]),
             (&[attributes, clusters, ("config.json", r#"{"predict":{"crop":"all"}}"#)], &["config.json", "predict.crop", "LEFT"]),
             (&[attributes, clusters, ("history.csv", "epoch,loss\n1,2\n")], &["history.csv, line 2", "accuracy"]),
+            (&[attributes, ("metrics.json", "{}")], &["metrics.json", "lineament eval"]),
+            (&[attributes, clusters, ("config.json", r#"{"eval":{"crop":"1"}}"#)], &["config.json", "eval.crop", "LEFT"]),
             (
                 &[attributes, ("clusters.json", &CLUSTERS.replace("\"k\":2", "\"k\":2,\"images\":[\"a.png\",\"c.png\"]"))],
                 &["face 1 \"c.png\"", "\"b.png\"", "lineament cluster"],

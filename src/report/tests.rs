@@ -1,6 +1,7 @@
 //! Tests of whole reports.
 
 use super::*;
+use crate::evaluation::{Metrics, confident_mistakes};
 
 /// An input with the given values, one slice a face, and labels; no face has a picture.
 pub(super) fn input_of(values: &[&[f32]], labels: &[i64]) -> ReportInput {
@@ -14,7 +15,7 @@ pub(super) fn input_of(values: &[&[f32]], labels: &[i64]) -> ReportInput {
         attributes: (0..values[0].len()).map(|attribute| format!("Attribute_{attribute}")).collect(),
         values: values.concat(),
         crop: None,
-        clusters: ClusterResult {
+        clusters: Some(ClusterResult {
             method: "kmeans".into(),
             k,
             silhouette: Some(0.25),
@@ -25,10 +26,22 @@ pub(super) fn input_of(values: &[&[f32]], labels: &[i64]) -> ReportInput {
             images: Vec::new(),
             adapter: None,
             command: None,
-        },
+        }),
+        evaluation: None,
         configuration: serde_json::Map::new(),
         history: Vec::new(),
     }
+}
+
+/// The same input with its values compared with `labels`, `[faces, attributes]`.
+pub(super) fn evaluated(mut input: ReportInput, labels: &[u8]) -> ReportInput {
+    let names: Vec<String> = input.images.iter().map(|face| face.name.clone()).collect();
+    input.evaluation = Some(Evaluation {
+        partition: Some("test".into()),
+        metrics: Metrics::new(&input.attributes, &input.values, labels),
+        confident_mistakes: confident_mistakes(&names, &input.attributes, &input.values, labels, 12),
+    });
+    input
 }
 
 /// A folder with `count` pictures of different colours and an input that names them, spread over `k` clusters.
@@ -79,18 +92,21 @@ fn what_users_name_is_escaped_everywhere() {
     input.attributes = vec![nasty.into(), "Plain".into()];
     input.images[0].name = nasty.into();
     input.images[1] = FaceSource { name: nasty.into(), file: Err(nasty.into()) };
-    input.clusters.method = nasty.into();
-    input.clusters.select = vec![nasty.into()];
-    input.clusters.command = Some(nasty.into());
-    input.clusters.adapter = Some(nasty.into());
+    let clusters = input.clusters.as_mut().expect("clusters");
+    clusters.method = nasty.into();
+    clusters.select = vec![nasty.into()];
+    clusters.command = Some(nasty.into());
+    clusters.adapter = Some(nasty.into());
     input.configuration.insert(nasty.into(), nasty.into());
+    // The first face has the one mistake; the second bears its name.
+    let input = evaluated(input, &[1, 0, 1, 1, 0, 1, 1, 0]);
     let (page, _) = written(&input);
     for forbidden in ["<script", "<img src=x", "onerror=y>", r#"a "b""#, "'c'"] {
         assert!(!page.contains(forbidden), "{forbidden} in the page");
     }
     let escaped =
         "a &quot;b&quot; &#x27;c&#x27; &lt;script&gt;alert(1)&lt;&#x2f;script&gt; &amp; &lt;img src=x onerror=y&gt;.png";
-    let everywhere = 16;
+    let everywhere = 21;
     assert!(page.matches(escaped).count() >= everywhere, "{} escaped names", page.matches(escaped).count());
 }
 
@@ -99,7 +115,7 @@ fn the_page_holds_everything_it_shows() {
     let (_folder, mut input) = run_of(6, 3, 2);
     input.history = vec![Epoch { epoch: 1, loss: -0.5, accuracy: 0.5, validation_loss: -0.5, validation_accuracy: 0.5 }];
     input.images[2].file = Err("not there".into());
-    let (page, _) = written(&input);
+    let (page, _) = written(&evaluated(input, &[0; 18]));
     for attribute in ["src=\"", "href=\""] {
         for reference in page.split(attribute).skip(1) {
             assert!(reference.starts_with("data:") || reference.starts_with('#'), "{attribute}{}", &reference[..40]);
@@ -116,7 +132,7 @@ fn the_page_holds_everything_it_shows() {
 #[test]
 fn headings_are_in_order_and_pictures_have_alternatives() {
     let (_folder, input) = run_of(6, 3, 2);
-    let (page, _) = written(&input);
+    let (page, _) = written(&evaluated(input, &[1; 18]));
     let levels: Vec<u32> =
         page.split("<h").skip(1).filter_map(|rest| rest.chars().next().and_then(|level| level.to_digit(10))).collect();
     assert_eq!((levels[0], levels.iter().filter(|&&level| level == 1).count()), (1, 1));
@@ -147,7 +163,7 @@ fn an_unreadable_image_is_shown_counted_and_listed() {
 #[test]
 fn clusters_come_by_falling_size_with_empty_ones_and_noise_last() {
     let mut input = input_of(&[&[1.0][..]; 8], &[2, 2, 2, 0, 3, 3, -1, -1]);
-    input.clusters.method = "dbscan".into();
+    input.clusters.as_mut().expect("clusters").method = "dbscan".into();
     let (page, summary) = written(&input);
     assert_eq!((summary.clusters, summary.faces, summary.unreadable.len()), (4, 8, 8));
     let order: Vec<&str> = page.split("<article id=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
@@ -163,8 +179,9 @@ fn a_large_run_stays_small_enough_to_send() {
     let faces = 2_000;
     input.images = (0..faces).map(|face| input.images[face % 8].clone()).collect();
     input.values = input.values.iter().copied().cycle().take(faces * 37).collect();
-    input.clusters.labels = (0..faces).map(|face| (face % 8) as i64).collect();
-    input.clusters.sizes = vec![faces / 8; 8];
+    let clusters = input.clusters.as_mut().expect("clusters");
+    clusters.labels = (0..faces).map(|face| (face % 8) as i64).collect();
+    clusters.sizes = vec![faces / 8; 8];
     let (page, _) = written(&input);
     assert_eq!(page.matches("and 186 more").count(), 8);
     assert_eq!(page.matches("class=\"sheet\"").count(), 8);

@@ -1,0 +1,233 @@
+//! Predictions against labels: Table I, charts by attribute, and the most confident mistakes.
+
+use rayon::prelude::*;
+use serde::Serialize;
+
+use super::faces::{self, Portrait};
+use super::wording::{count, percent, readable_name, width};
+use super::{ReportError, ReportInput, UnreadableImage};
+use crate::data::attributes::paper_attributes;
+use crate::evaluation::published::{PAPER_ACCURACY, PAPER_HAMMING_DISTANCE};
+use crate::evaluation::{AttributeMetrics, Evaluation, Mistake, TableOne, TableOneRow};
+
+/// A figure at the top of the section.
+#[derive(Serialize)]
+struct Headline {
+    name: &'static str,
+    value: String,
+    note: String,
+}
+
+/// A row of Table I.
+#[derive(Serialize)]
+struct Row {
+    attribute: String,
+    /// Accuracy, paper, LNets+ANet, majority guess, balanced accuracy.
+    figures: [String; 5],
+}
+
+/// A chart of one figure by attribute, with a line to compare each bar with.
+#[derive(Serialize)]
+struct Chart {
+    title: &'static str,
+    line: &'static str,
+    bars: Vec<Bar>,
+}
+
+#[derive(Serialize)]
+struct Bar {
+    attribute: String,
+    value: String,
+    /// Empty where the attribute has no such figure.
+    width: String,
+    line: String,
+}
+
+/// A picture of the contact sheet of mistakes.
+#[derive(Serialize)]
+struct Shown<'a> {
+    name: &'a str,
+    file: &'a str,
+    attribute: String,
+    label: &'static str,
+    probability: String,
+    picture: Option<&'a str>,
+    reason: Option<&'a str>,
+}
+
+/// What the page shows of an evaluation.
+#[derive(Serialize)]
+pub(super) struct Summary<'a> {
+    what: String,
+    headlines: Vec<Headline>,
+    rows: Vec<Row>,
+    mean: Row,
+    charts: Vec<Chart>,
+    mistakes: Vec<Shown<'a>>,
+}
+
+/// The pictures of the most confident mistakes, in their order.
+///
+/// # Errors
+/// [`ReportError::Encode`] if a picture cannot be encoded; one that cannot be decoded says why in its place.
+pub(super) fn portraits(input: &ReportInput) -> Result<Vec<Portrait>, ReportError> {
+    let mistakes = input.evaluation.as_ref().map_or(&[][..], |evaluation| &evaluation.confident_mistakes);
+    let portrait = |mistake: &Mistake| match input.images.iter().find(|face| face.name == mistake.image) {
+        Some(face) => faces::portrait(face, input.crop),
+        None => Ok(Portrait { name: mistake.image.clone(), picture: Err("not in attributes.csv".into()) }),
+    };
+    mistakes.par_iter().map(portrait).collect()
+}
+
+/// The mistakes without a picture, as images to list.
+pub(super) fn unreadable(portraits: &[Portrait]) -> impl Iterator<Item = UnreadableImage> {
+    portraits.iter().filter_map(|Portrait { name, picture }| {
+        picture.as_ref().err().map(|reason| UnreadableImage { name: name.clone(), reason: reason.clone() })
+    })
+}
+
+/// What the page shows of `evaluation`, with the pictures of its mistakes.
+pub(super) fn summarise<'a>(evaluation: &'a Evaluation, portraits: &'a [Portrait]) -> Summary<'a> {
+    let metrics = &evaluation.metrics;
+    let table = TableOne::new(metrics);
+    let row = |row: &TableOneRow| Row { attribute: readable_name(&row.attribute), figures: row.figures("–") };
+    let chart = |title, line, figure: fn(&AttributeMetrics) -> Option<f64>, compared: fn(&AttributeMetrics) -> f64| Chart {
+        title,
+        line,
+        bars: metrics.attributes.iter().map(|one| bar(one, figure(one), compared(one))).collect(),
+    };
+    let shown = |(mistake, portrait): (&'a Mistake, &'a Portrait)| Shown {
+        name: &mistake.image,
+        file: mistake.image.rsplit(['/', '\\']).next().unwrap_or(&mistake.image),
+        attribute: readable_name(&mistake.attribute),
+        label: if mistake.label == 1 { "yes" } else { "no" },
+        probability: format!("{:.3}", mistake.probability),
+        picture: portrait.picture.as_deref().ok(),
+        reason: portrait.picture.as_ref().err().map(String::as_str),
+    };
+    let kind = evaluation.partition.as_ref().map_or(String::new(), |partition| format!("{partition} "));
+    Summary {
+        what: format!(
+            "{} with labels of {}",
+            count(metrics.images, &format!("{kind}image")),
+            count(table.rows.len(), "attribute")
+        ),
+        headlines: headlines(evaluation),
+        rows: table.rows.iter().map(row).collect(),
+        mean: row(&table.mean),
+        charts: vec![
+            chart("Accuracy", "majority guess", |one| Some(one.accuracy), |one| one.majority_accuracy),
+            chart("Balanced accuracy", "any guess", |one| one.balanced_accuracy, |_| 0.5),
+            chart("Area under the ROC curve", "any guess", |one| one.roc_auc, |_| 0.5),
+        ],
+        mistakes: evaluation.confident_mistakes.iter().zip(portraits).map(shown).collect(),
+    }
+}
+
+fn bar(one: &AttributeMetrics, figure: Option<f64>, compared: f64) -> Bar {
+    Bar {
+        attribute: readable_name(&one.attribute),
+        value: figure.map_or("–".into(), |share| format!("{share:.3}")),
+        width: figure.map_or(String::new(), width),
+        line: width(compared),
+    }
+}
+
+fn headlines(evaluation: &Evaluation) -> Vec<Headline> {
+    let metrics = &evaluation.metrics;
+    let means = &metrics.means;
+    let is_papers = metrics.attributes.iter().map(|one| one.attribute.as_str()).eq(paper_attributes());
+    let paper = |text: String| if is_papers { format!("the paper: {text}") } else { String::new() };
+    let share = |figure: f64| format!("{:.2}%", 100.0 * figure);
+    let optional = |figure: Option<f64>, words: fn(f64) -> String| figure.map_or("undefined".into(), words);
+    [
+        ("Accuracy", share(means.accuracy), paper(share(PAPER_ACCURACY))),
+        ("Majority guess", share(means.majority_accuracy), "accuracy of guessing what is more frequent".into()),
+        (
+            "Balanced accuracy",
+            optional(means.balanced_accuracy, |figure| format!("{:.2}%", 100.0 * figure)),
+            "50% for any guess".into(),
+        ),
+        ("ROC-AUC", optional(means.roc_auc, |figure| format!("{figure:.3}")), "0.5 for any guess".into()),
+        ("Hamming distance", format!("{:.3}", metrics.average_hamming_distance), {
+            let wrong = "wrong predictions an image";
+            if is_papers { format!("{wrong}; {}", paper(format!("{PAPER_HAMMING_DISTANCE:.3}"))) } else { wrong.into() }
+        }),
+        ("All right", percent(metrics.exact_match), "images with no mistake".into()),
+    ]
+    .into_iter()
+    .map(|(name, value, note)| Headline { name, value, note })
+    .collect()
+}
+
+/// Checks that an evaluation is of the faces and values of the report.
+///
+/// # Errors
+/// A sentence that says what differs.
+pub(super) fn check(input: &ReportInput, evaluation: &Evaluation) -> Result<(), String> {
+    evaluation.check()?;
+    let (faces, evaluated) = (input.images.len(), evaluation.metrics.images);
+    if faces != evaluated {
+        return Err(format!("is of {evaluated} images, but attributes.csv has {faces}"));
+    }
+    let column = |name: &str| input.attributes.iter().position(|attribute| attribute == name);
+    if let Some(unknown) = evaluation.metrics.attributes.iter().find(|one| column(&one.attribute).is_none()) {
+        return Err(format!("evaluates {:?}, which attributes.csv does not have", unknown.attribute));
+    }
+    for Mistake { image, attribute, probability, .. } in &evaluation.confident_mistakes {
+        let row = input.images.iter().position(|face| face.name == *image);
+        let row = row.ok_or_else(|| format!("names {image:?}, which attributes.csv does not have"))?;
+        let value = column(attribute).map(|column| input.values[row * input.attributes.len() + column]);
+        // The number passed through decimal text.
+        if value.is_none_or(|value| (value - probability).abs() > 1e-6) {
+            return Err(format!("says {attribute} of {image:?} is {probability}, attributes.csv says otherwise"));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{evaluated, input_of, written};
+
+    #[test]
+    fn the_page_shows_table_charts_and_mistakes() {
+        let input = evaluated(input_of(&[&[0.9, 0.2], &[0.8, 0.1], &[0.25, 0.1]], &[0, 0, 0]), &[1, 0, 0, 0, 0, 0]);
+        let (page, summary) = written(&input);
+        assert!(page.contains("3 test images with labels of 2 attributes"));
+        assert!(page.contains("<td>66.67</td><td>–</td><td>–</td><td>66.67</td><td>75.00</td>"));
+        assert!(page.contains("Attribute 0: labelled no, predicted 0.800"));
+        assert_eq!(page.matches("class=\"mistake\"").count(), 1);
+        // The picture of the mistake is missing, like those of the cluster, and is listed once.
+        assert_eq!(summary.unreadable.len(), 3);
+    }
+
+    #[test]
+    fn an_evaluation_needs_no_clusters() {
+        let mut input = evaluated(input_of(&[&[0.9], &[0.8]], &[0, 0]), &[1, 0]);
+        input.clusters = None;
+        let (page, summary) = written(&input);
+        assert!(page.contains("2 faces with 1 predicted attribute each."));
+        assert!(!page.contains("id=\"clusters\"") && !page.contains("id=\"glance\"") && !page.contains("Silhouette"));
+        assert_eq!((summary.clusters, summary.unreadable.len()), (0, 1));
+    }
+
+    #[test]
+    fn an_evaluation_of_another_run_is_refused() {
+        let input = evaluated(input_of(&[&[0.9], &[0.8]], &[0, 0]), &[1, 0]);
+        assert!(input.check().is_ok());
+        type Change = fn(&mut super::ReportInput);
+        let cases: [(Change, &str); 4] = [
+            (|input| input.values[1] = 0.7, "says Attribute_0 of \"face 1.png\" is 0.8"),
+            (|input| input.images[1].name = "other.png".into(), "names \"face 1.png\""),
+            (|input| input.attributes[0] = "Bald".into(), "evaluates \"Attribute_0\""),
+            (|input| input.evaluation.as_mut().unwrap().metrics.attributes[0].true_positives = 9, "does not count the 2 images"),
+        ];
+        for (change, expected) in cases {
+            let mut changed = input.clone();
+            change(&mut changed);
+            let message = changed.check().unwrap_err().to_string();
+            assert!(message.contains(expected) && message.contains("metrics.json"), "{message}");
+        }
+    }
+}
