@@ -35,6 +35,7 @@ mod reference;
 mod run_case;
 mod run_tests;
 mod tally;
+mod training_step;
 
 use std::process::ExitCode;
 

@@ -2,6 +2,7 @@
 
 use lineament::gpu::{Gpu, GpuError};
 use lineament::kernels::Cost;
+use lineament::model::ModelError;
 use lineament::scheduler::Program;
 
 use crate::backbone;
@@ -11,6 +12,7 @@ use crate::ceilings::Ceilings;
 use crate::command::{CommonArguments, context};
 use crate::fixture::Verdict;
 use crate::tally::Tally;
+use crate::training_step;
 
 /// Timed runs after the one that warms up; their median counts.
 const RUNS: usize = 5;
@@ -88,21 +90,30 @@ pub fn run(arguments: &CommonArguments) -> Result<Tally, GpuError> {
             tally.add(&Verdict::Passed);
         }
     }
-    for batch in backbone::BATCHES {
-        let shape = format!("224x224, batch {batch}");
-        if !arguments.wants(&format!("backbone whole {shape}")) {
-            continue;
-        }
-        match backbone::time(&gpu, batch) {
-            Ok(timing) if arguments.json => rows.push(json(["backbone", "whole", &shape], timing, ceilings)),
-            Ok(timing) => print_row(["backbone", "whole", &shape], timing, ceilings),
+    let mut report = |name: [&str; 3], timed: Result<Timing, ModelError>| {
+        match timed {
+            Ok(timing) if arguments.json => rows.push(json(name, timing, ceilings)),
+            Ok(timing) => print_row(name, timing, ceilings),
             Err(error) => {
-                eprintln!("skipped backbone whole {shape}: {error}");
-                tally.add(&Verdict::Skipped(error.to_string()));
-                continue;
+                eprintln!("skipped {}: {error}", name.join(" "));
+                return tally.add(&Verdict::Skipped(error.to_string()));
             }
         }
         tally.add(&Verdict::Passed);
+    };
+    for batch in backbone::BATCHES {
+        let shape = format!("224x224, batch {batch}");
+        if arguments.wants(&format!("backbone whole {shape}")) {
+            report(["backbone", "whole", &shape], backbone::time(&gpu, batch));
+        }
+    }
+    for (batch, size) in training_step::SHAPES {
+        let shape = format!("{size}x{size}, batch {batch}");
+        for (extent, name) in training_step::Extent::ALL {
+            if arguments.wants(&format!("training {name} {shape}")) {
+                report(["training", name, &shape], training_step::time(&gpu, (batch, size), extent));
+            }
+        }
     }
     if arguments.json {
         println!("{}", serde_json::json!({ "adapter": gpu.report(), "ceilings": ceilings, "cases": rows, "summary": tally }));

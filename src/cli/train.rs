@@ -175,7 +175,7 @@ impl Train {
             frozen_norm: self.training.frozen_norm(),
             padding: model.convention.padding,
             epsilon: model.convention.epsilon,
-            momentum: 0.999,
+            momentum: self.training.batch_norm_momentum,
             running_variance: RunningVariance::Unbiased,
             size: model.size,
             head: HeadShape {

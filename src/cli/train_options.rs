@@ -17,6 +17,10 @@ pub struct TrainingArguments {
     /// Batch norm in layers that are not trained: with its running statistics, or as Keras 2.2.4 did with those of the batch
     #[arg(long, value_enum, default_value = "inference")]
     frozen_batch_norm: FrozenBatchNorm,
+    /// What the backbone's running statistics keep in a step. Keras' 0.999 takes thousands of steps to follow the weights, and
+    /// images are predicted with what it has reached; short runs want 0.99
+    #[arg(long, default_value_t = 0.999)]
+    pub batch_norm_momentum: f32,
     /// Height and width that images are brought to, a multiple of 32 from 96 to 224 [default: what the weights were made for]
     #[arg(long, value_parser = clap::value_parser!(u32).range(96..=224))]
     pub size: Option<u32>,

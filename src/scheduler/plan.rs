@@ -161,6 +161,13 @@ impl Plan {
         }
     }
 
+    /// The plan of the first `steps` steps, over the same tensors.
+    pub fn truncated(&self, steps: usize) -> Plan {
+        let mut plan = self.clone();
+        plan.steps.truncate(steps);
+        plan
+    }
+
     /// Folds every line of several workgroups over two dimensions, overshooting by a row, and says whether there was any:
     /// how folding is put to the test on small shapes.
     pub fn fold_lines(&mut self) -> bool {

@@ -77,7 +77,7 @@ impl TrainingSettings {
             ("learning rate", self.learning_rate, 1e-12..=1e6),
             ("warm-up", warm_up, 0.0..=0.99),
             ("label smoothing", f64::from(self.label_smoothing), 0.0..=0.99),
-            ("momentum", f64::from(head.momentum), 0.0..=1.0),
+            ("batch norm's momentum", f64::from(shape.momentum.max(head.momentum)), 0.0..=1.0),
         ];
         for (what, value, range) in ranges {
             if !range.contains(&value) {

@@ -101,6 +101,12 @@ impl StepPlan {
         StepPlan { plan, batch, buffers, input, labels, predictions, mask, by_features, draw, mean, accumulate, total }
     }
 
+    /// The forward pass alone, to the loss.
+    pub fn forward(&self) -> Plan {
+        // The count of right predictions follows the mean loss.
+        self.plan.truncated(self.mean + 2)
+    }
+
     /// What other plans of the same network share with this one.
     pub fn shared(&self) -> impl Iterator<Item = View> {
         self.buffers.views().into_iter().chain([self.total])
