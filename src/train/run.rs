@@ -211,7 +211,7 @@ impl Trainer<'_, '_> {
         let first = self.checkpoint.steps;
         let batch = self.settings.batch as usize;
         let (data, settings, steps) = (self.data, self.settings, self.batches.steps);
-        let mut stream = data.batches(&order[first * batch..], batch);
+        let mut stream = data.batches(&order[(first * batch).min(order.len())..], batch);
         for step in first..steps {
             if self.run.stop.load(Ordering::Relaxed) {
                 return Err(self.interrupted(epoch, step));
