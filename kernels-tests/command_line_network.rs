@@ -1,0 +1,136 @@
+//! `lineament train` on images as a user meets it: the whole network or some of its blocks, killed, resumed and used.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::{BACKBONE, labelled_faces, lineament, refused, text};
+
+/// Something of everything that a run is made of: augmentation, dropout, parts of batches, a schedule.
+const SETTINGS: [&str; 20] = [
+    "--weights",
+    BACKBONE,
+    "--trainable",
+    "all",
+    "--size",
+    "96",
+    "--hidden",
+    "24",
+    "--batch",
+    "4",
+    "--micro-batch",
+    "2",
+    "--augment",
+    "paper",
+    "--schedule",
+    "cosine",
+    "--epochs",
+    "2",
+    "--checkpoint-every",
+    "1",
+];
+
+#[test]
+fn a_network_that_is_killed_and_resumed_is_the_network_of_an_unbroken_run() {
+    let faces = labelled_faces(14);
+    let data = faces.path().to_string_lossy().into_owned();
+    let runs = tempfile::tempdir().unwrap();
+    let run = |name: &str| runs.path().join(name).to_string_lossy().into_owned();
+    let [unbroken, killed] = ["unbroken", "killed"].map(run);
+    let arguments = |out: &'static str, more: &[&str]| -> Vec<String> {
+        let base = ["train", "--data", &data, "--out", if out == "unbroken" { &unbroken } else { &killed }];
+        base.iter().chain(&SETTINGS).chain(more).map(|argument| argument.to_string()).collect()
+    };
+    let whole = |arguments: Vec<String>| {
+        let output = lineament(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        text(&output.stderr)
+    };
+    let message = whole(arguments("unbroken", &[]));
+    for part in ["2 of 4 images pass at once, and batch norm sees these alone", "GB on the device at 2 samples", "epoch 2: loss"]
+    {
+        assert!(message.contains(part), "{message}");
+    }
+
+    // Killed without a warning as soon as there is a checkpoint, three times over.
+    let last = Path::new(&killed).join("checkpoints/last.safetensors");
+    let mut before = None;
+    for more in [&[][..], &["--resume"], &["--resume"]] {
+        let program = env!("CARGO_BIN_EXE_lineament");
+        let mut child = Command::new(program).args(arguments("killed", more)).stderr(Stdio::null()).spawn().unwrap();
+        let start = Instant::now();
+        let written = || std::fs::metadata(&last).and_then(|file| file.modified()).ok();
+        while written() == before && start.elapsed() < Duration::from_secs(120) && child.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        before = written();
+        assert!(before.is_some(), "no checkpoint appeared");
+    }
+    whole(arguments("killed", &["--resume"]));
+    for file in
+        ["checkpoints/last.safetensors", "checkpoints/best.safetensors", "history.csv", "model.safetensors", "metrics.csv"]
+    {
+        let [a, b] = [&unbroken, &killed].map(|run| std::fs::read(Path::new(run).join(file)).unwrap());
+        assert!(a == b, "{file} differs from that of an unbroken run");
+    }
+
+    // Another seed, attribute or size is another run; a truncated checkpoint is no checkpoint.
+    let refused_with = |more: &[&str], parts: &[&str]| {
+        let arguments = arguments("killed", more);
+        refused(&arguments.iter().map(String::as_str).collect::<Vec<_>>(), 1, parts);
+    };
+    refused_with(&[], &["last.safetensors", "--resume"]);
+    refused_with(&["--resume", "--seed", "5"], &["seed 0", "now it is 5"]);
+    refused_with(&["--resume", "--attributes", "Male"], &["attributes 2", "now it is 1"]);
+    refused_with(&["--resume", "--nesterov", "--optimizer", "sgd"], &["optimizer"]);
+    let bytes = std::fs::read(&last).unwrap();
+    std::fs::write(&last, &bytes[..bytes.len() / 2]).unwrap();
+    refused_with(&["--resume"], &["last.safetensors"]);
+
+    // The model is one file, which knows its size and needs no backbone beside it.
+    let model = format!("{unbroken}/model.safetensors");
+    let output = lineament(&["predict", &data, "--model", &model]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_eq!(text(&output.stdout).lines().count(), 15);
+    let evaluation = lineament(&["eval", "--data", &data, "--model", &model, "--partition", "validation", "--json"]);
+    assert_eq!(evaluation.status.code(), Some(0), "{}", text(&evaluation.stderr));
+    let metrics: serde_json::Value = serde_json::from_slice(&evaluation.stdout).unwrap();
+    let trained = std::fs::read_to_string(Path::new(&unbroken).join("metrics.csv")).unwrap();
+    let accuracy = metrics["attributes"][0]["accuracy"].as_f64().unwrap();
+    let row = trained.lines().nth(1).unwrap();
+    assert!(row.starts_with("Male,") && row.contains(&format!(",{accuracy}")), "{row} does not hold {accuracy}");
+}
+
+#[test]
+fn what_a_network_cannot_be_trained_with_is_refused() {
+    let faces = labelled_faces(8);
+    let data = faces.path().to_string_lossy().into_owned();
+    let out = faces.path().join("run").to_string_lossy().into_owned();
+    let base = ["train", "--data", &data, "--out", &out, "--weights", BACKBONE, "--trainable", "blocks:1"];
+    let cases: [(&[&str], i32, &[&str]); 5] = [
+        (&["--batch", "1"], 1, &["batch is 1", "one has no variance"]),
+        (&["--size", "100"], 1, &["--size 100", "multiple of 32"]),
+        (&["--size", "256"], 2, &["96..=224"]),
+        (&["--trainable", "blocks:20"], 2, &["blocks:N", "1 to 19"]),
+        (&["--learning-rate=-1"], 1, &["learning rate is -1"]),
+    ];
+    for (more, status, parts) in cases {
+        let arguments: Vec<&str> = if more[0] == "--trainable" {
+            base[..7].iter().chain(more).copied().collect()
+        } else {
+            base.iter().chain(more).copied().collect()
+        };
+        refused(&arguments, status, parts);
+    }
+    // A picture that does not decode stops a run, or is left out by choice.
+    std::fs::write(faces.path().join("02.jpg"), b"no picture").unwrap();
+    let short = ["--size", "96", "--batch", "3", "--epochs", "1", "--hidden", "8"];
+    let arguments = [&base[..], &short].concat();
+    refused(&arguments, 1, &["02.jpg", "--skip-unreadable"]);
+    let output = lineament(&[&arguments[..], &["--skip-unreadable"]].concat());
+    let message = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{message}");
+    assert!(message.contains("02.jpg") && message.contains("1 of 8 images cannot be read"), "{message}");
+}
