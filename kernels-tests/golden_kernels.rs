@@ -16,9 +16,6 @@ use crate::golden::{failed, skipped};
 use crate::golden_data::{Array, Arrays, GoldenError, Manifest};
 use crate::{golden_block, golden_block_training, golden_gradients, golden_layers};
 
-/// What a forward kernel may differ by from double precision.
-pub const FORWARD_NMSE: f64 = 1e-10;
-
 /// Runs every fixture of the group.
 pub fn run(gpu: &Gpu, folder: &Path, manifest: &Manifest) -> Vec<FixtureResult> {
     manifest.files.iter().flat_map(|(file, entry)| run_fixture(gpu, folder, file, entry)).collect()
@@ -122,8 +119,9 @@ impl Fixture<'_> {
     }
 }
 
-/// The padding channels of `y` are compared too: they must be zero, or the next layer would read them.
-pub const FORWARD: Bounds = Bounds { nmse: FORWARD_NMSE, max_abs: f64::INFINITY, integers: false };
+/// What a forward kernel may differ by from double precision. The padding channels of `y` are compared too: they must be
+/// zero, or the next layer would read them.
+pub const FORWARD: Bounds = Bounds { nmse: 1e-10, max_abs: f64::INFINITY, integers: false };
 
 /// What a gradient may differ by from double precision.
 pub const GRADIENT: Bounds = Bounds { nmse: 1e-9, max_abs: f64::INFINITY, integers: false };

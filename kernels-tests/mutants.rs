@@ -45,6 +45,7 @@ const ALL: &[(&str, &str)] = mutants! {
     "batch_norm_dx_mask_missing"
     "batch_norm_dx_mean_not_removed"
     "batch_norm_dx_means_over_its_own_rows"
+    "batch_norm_dx_two_rows_cancel"
     "batch_norm_last_row_missing"
     "batch_norm_residual_before_activation"
     "batch_norm_statistics_origin_one_row"

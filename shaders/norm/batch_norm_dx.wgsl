@@ -1,7 +1,8 @@
-// Gradient of batch norm by its input
-// in training, through the batch statistics:  dx = gamma / √(variance + epsilon) · (g − dbeta / all_rows − x̂ · dgamma / all_rows)
-// in inference, the statistics are constants:  dx = gamma / √(variance + epsilon) · g
-// with x̂ = (x − mean) / √(variance + epsilon), g = gy, or where ReLU6 followed gy where 0 < gamma x̂ + beta < 6 and else 0
+// Gradient of batch norm by its input, with σ = √(variance + epsilon), x̂ = (x − mean) / σ
+// in training, through the batch statistics:  dx = gamma / σ · (g − dbeta / all_rows − x̂ · dgamma / all_rows)
+// in training on two rows, the same without the difference that cancels:  dx = gamma / σ · (g − dbeta / 2) · epsilon / σ²
+// in inference, the statistics are constants:  dx = gamma / σ · g
+// g = gy, or where ReLU6 followed gy where 0 < gamma x̂ + beta < 6 and else 0
 //
 // gy          [rows, channels]   gradient of the loss by y; rows may be a part of all_rows, which the statistics are of
 // x           [rows, channels]   what was normalised
@@ -52,6 +53,9 @@ fn main(
     let deviation = sqrt(statistics[quads + quad] + params.epsilon);
     let by = Normalisation(statistics[quad], affine[quad] / deviation, affine[quads + quad]);
     let all_rows = f32(params.all_rows);
+    // Two rows lie a standard deviation from their mean, so x̂² = variance / σ², and f32 need not take it from one.
+    let of_two = params.all_rows == 2u;
+    let left_of_two = params.epsilon / (statistics[quads + quad] + params.epsilon);
     let through_mean = gradients[quads + quad] / all_rows;
     let through_deviation = gradients[quad] / deviation / all_rows;
     #for r in 0..ROWS
@@ -61,7 +65,9 @@ fn main(
         if (ACTIVATION == 2u) {
             gradient_$r = through_relu6(gradient_$r, normalise(x[at_$r], by));
         }
-        if (TRAINING == 1u) {
+        if (TRAINING == 1u && of_two) {
+            gradient_$r = (gradient_$r - through_mean) * left_of_two;
+        } else if (TRAINING == 1u) {
             gradient_$r -= through_mean + (x[at_$r] - by.centre) * through_deviation;
         }
         dx[at_$r] = by.scale * gradient_$r;

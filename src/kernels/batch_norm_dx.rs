@@ -26,7 +26,8 @@ pub static BATCH_NORM_DX: Kernel = Kernel {
 };
 
 /// In training dx = gamma / √(variance + epsilon) · (g − mean(g) − x̂ mean(g x̂)), since the statistics depend on x; in
-/// inference only the first factor times g. x̂ is the normalised x and g the gradient before the activation.
+/// inference only the first factor times g. x̂ is the normalised x and g the gradient before the activation. In
+/// training on two rows that difference would leave little but rounding, so an equal product takes its place.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BatchNormDx {
     /// Rows of this dispatch.
