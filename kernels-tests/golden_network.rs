@@ -13,8 +13,8 @@ use serde_json::Value;
 use crate::fixture::{FixtureResult, Verdict};
 use crate::golden::{failed, skipped};
 use crate::golden_data::{Arrays, GoldenError, Manifest, json};
-use crate::golden_masked_head;
 use crate::recipe::{Recipe, Tensors};
+use crate::{golden_masked_head, golden_network_training};
 
 /// What features may differ by: ten times what the libraries' own float32 runs do. Values are 0 to 6.
 const FEATURES_BOUND: f64 = 4e-4;
@@ -37,8 +37,8 @@ pub fn run(gpu: &Gpu, folder: &Path, manifest: &Manifest) -> Vec<FixtureResult> 
             "blocks" => group.blocks(file),
             "recipe" => group.recipe(file),
             "counts" => group.counts(file),
-            "gradients" => Ok(vec![skipped(file, "all", "backward of the whole network: not built yet")]),
-            "training" => Ok(vec![skipped(file, "all", "batch norm of the backbone in training mode: not built yet")]),
+            "gradients" => group.one_step(file).and_then(|step| step.gradients(file)),
+            "training" => group.one_step(file).and_then(|step| step.training(file, entry)),
             _ => Ok(vec![skipped(file, "all", "not built yet")]),
         };
         results.unwrap_or_else(|error| vec![failed(file, "all", &error)])
@@ -70,6 +70,14 @@ impl Group<'_> {
         };
         let width = params["width"].as_f64().ok_or_else(|| unusable("width"))?;
         Ok(Shape { width, size: whole("size")?, batch: whole("batch")? })
+    }
+
+    /// The training step that a fixture is of; its shape is that of the forward fixture.
+    fn one_step(&self, file: &str) -> Result<golden_network_training::Fixture<'_>, GoldenError> {
+        let forward = file.replacen("gradients", "forward", 1).replacen("training", "forward", 1);
+        let Shape { width, size, batch } = self.shape(&forward.replace(".json", ".safetensors"))?;
+        let Group { gpu, folder, manifest } = *self;
+        Ok(golden_network_training::Fixture { gpu, folder, manifest, width, size, batch })
     }
 
     fn forward(&self, file: &str, entry: &Value) -> Result<Vec<FixtureResult>, GoldenError> {

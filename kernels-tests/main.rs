@@ -24,6 +24,7 @@ mod golden_losses;
 mod golden_masked_head;
 mod golden_metrics;
 mod golden_network;
+mod golden_network_training;
 mod golden_optimizers;
 mod golden_tiny;
 mod golden_train;
