@@ -20,3 +20,6 @@ pub use parameters::{HiddenSlots, LayerSlots, NamedShape, ParameterTable, Slot};
 pub use shape::{FrozenNorm, HeadShape, NetworkShape, RunningVariance, first_of_last_blocks};
 pub use state::NetworkState;
 pub use step::{StepPlan, StepShape, UpdatePlan};
+
+#[cfg(test)]
+mod tests;
