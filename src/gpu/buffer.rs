@@ -1,6 +1,12 @@
 //! Buffers and the way to and from them.
 
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+
 use super::{Gpu, GpuError};
+
+/// The smallest buffer to read back through: what is read grows with the steps of an epoch.
+const SMALLEST_STAGING: u64 = 64 << 10;
 
 /// A storage buffer on the device; cloning shares it.
 #[derive(Debug, Clone)]
@@ -36,6 +42,7 @@ impl Gpu {
             return Err(GpuError::OutOfMemory { what: label.to_string(), bytes: size });
         }
         let usage = usage | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
+        self.buffers.fetch_add(1, Ordering::Relaxed);
         let scope = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let buffer =
             self.device.create_buffer(&wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: false });
@@ -62,29 +69,50 @@ impl Gpu {
     /// Whatever the device reports.
     pub fn read<T: bytemuck::Pod>(&self, buffer: &Buffer, offset: u64, bytes: u64) -> Result<Vec<T>, GpuError> {
         let size = bytes.next_multiple_of(4);
-        let staging = self.device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some("read back"),
-            size,
-            usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
-            mapped_at_creation: false,
-        });
+        let mut kept = self.staging.lock().unwrap_or_else(PoisonError::into_inner);
+        let staging = match kept.take() {
+            Some(staging) if staging.size() >= size => staging,
+            _ => self.staging_buffer(size),
+        };
         let mut encoder = self.encoder("read back");
         encoder.copy_buffer_to_buffer(&buffer.0, offset, &staging, 0, size);
         self.submit(encoder);
-        self.map(&staging)
+        let values = self.map(&staging, size)?;
+        *kept = Some(staging);
+        Ok(values)
     }
 
-    /// The contents of a mappable buffer, once the GPU is done with it.
-    pub(super) fn map<T: bytemuck::Pod>(&self, staging: &wgpu::Buffer) -> Result<Vec<T>, GpuError> {
+    /// A buffer to read back through, large enough for others to come.
+    fn staging_buffer(&self, size: u64) -> wgpu::Buffer {
+        self.buffers.fetch_add(1, Ordering::Relaxed);
+        let limit = self.limits().max_buffer_size;
+        self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("read back"),
+            size: size.next_power_of_two().max(SMALLEST_STAGING).min(limit / 4 * 4).max(size),
+            usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        })
+    }
+
+    /// How many buffers were made so far: it stands still where nothing is allocated.
+    pub fn buffers_made(&self) -> u64 {
+        self.buffers.load(Ordering::Relaxed)
+    }
+
+    /// The first bytes of a mappable buffer, once the GPU is done with it.
+    pub(super) fn map<T: bytemuck::Pod>(&self, staging: &wgpu::Buffer, bytes: u64) -> Result<Vec<T>, GpuError> {
         let (sender, receiver) = std::sync::mpsc::channel();
-        staging.map_async(wgpu::MapMode::Read, .., move |result| {
+        staging.map_async(wgpu::MapMode::Read, ..bytes, move |result| {
             // The receiver is gone only if waiting failed, and then that is the error to report.
             let _ = sender.send(result);
         });
         self.wait()?;
         let refused = |reason: String| GpuError::Validation { reason };
         receiver.recv().map_err(|error| refused(error.to_string()))?.map_err(|error| refused(error.to_string()))?;
-        let range = staging.get_mapped_range(..).map_err(|error| refused(error.to_string()))?;
-        Ok(bytemuck::pod_collect_to_vec(&range))
+        let range = staging.get_mapped_range(..bytes).map_err(|error| refused(error.to_string()))?;
+        let values = bytemuck::pod_collect_to_vec(&range);
+        drop(range);
+        staging.unmap();
+        Ok(values)
     }
 }

@@ -1,5 +1,6 @@
 //! The open device.
 
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::GpuError;
@@ -12,6 +13,10 @@ pub struct Gpu {
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
     pub(super) pipelines: Cache,
+    /// Through what was last read back, to be used again.
+    pub(super) staging: Mutex<Option<wgpu::Buffer>>,
+    /// How many buffers were made.
+    pub(super) buffers: AtomicU64,
     limits: wgpu::Limits,
     report: AdapterReport,
     failure: Arc<Mutex<Option<GpuError>>>,
@@ -66,7 +71,16 @@ impl Gpu {
                 keep(&lost, GpuError::Lost { reason: message });
             }
         });
-        Ok(Gpu { device, queue, pipelines: Cache::default(), limits, report, failure })
+        Ok(Gpu {
+            device,
+            queue,
+            pipelines: Cache::default(),
+            staging: Mutex::default(),
+            buffers: AtomicU64::default(),
+            limits,
+            report,
+            failure,
+        })
     }
 
     /// What the adapter is and can do.

@@ -56,7 +56,7 @@ impl Gpu {
         encoder.resolve_query_set(&set, 0..queries, &resolved, 0);
         encoder.copy_buffer_to_buffer(&resolved, 0, &staging, 0, None);
         self.submit(encoder);
-        let ticks: Vec<u64> = self.map(&staging)?;
+        let ticks: Vec<u64> = self.map(&staging, staging.size())?;
         let period = f64::from(self.queue.get_timestamp_period()) * 1e-9;
         Ok(ticks.chunks_exact(2).map(|pair| (pair[1] as f64 - pair[0] as f64) * period).collect())
     }

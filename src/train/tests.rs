@@ -119,6 +119,29 @@ fn a_head_learns() {
 }
 
 #[test]
+fn nothing_is_allocated_after_the_first_epoch() {
+    let gpu = Gpu::open(&Default::default()).unwrap();
+    let (features, labels) = samples();
+    let rows: Vec<u32> = (0..IMAGES as u32).collect();
+    let source = SampleSource::Features(&features);
+    let (train_rows, validation_rows) = rows.split_at(75);
+    let data = TrainingData { source, labels: &labels, attributes: ATTRIBUTES, train_rows, validation_rows };
+    let stop = AtomicBool::new(false);
+    let (mut after_steps, mut after_epochs) = (Vec::new(), Vec::new());
+    let mut progress = |progress| match progress {
+        Progress::Step { .. } => after_steps.push(gpu.buffers_made()),
+        Progress::Epoch { .. } => after_epochs.push(gpu.buffers_made()),
+        _ => (),
+    };
+    let (depends, metadata) = (Vec::new(), BTreeMap::new());
+    let mut kept = Run { folder: None, resume: false, depends, metadata, stop: &stop, progress: &mut progress };
+    run(&gpu, &with(|trial| trial.settings.epochs = 4), &data, &mut kept).unwrap();
+    // The steps of an epoch share what the second one has; the first validation brings its own.
+    assert!(after_steps[1..5].iter().all(|made| *made == after_steps[1]), "{after_steps:?}");
+    assert!(after_epochs.iter().all(|made| *made == after_epochs[0]), "{after_epochs:?}");
+}
+
+#[test]
 fn every_loss_and_optimizer_learns() {
     let gpu = Gpu::open(&Default::default()).unwrap();
     let adam = Optimizer::Adam { form: crate::kernels::AdamForm::Pytorch, epsilon: 1e-8, weight_decay: 0.01 };
