@@ -1,5 +1,5 @@
 //! Training a tiny network whole, step by step, against Keras: everything trained, or the first block frozen in the ways of
-//! TensorFlow 2 and of Keras 2.2.4.
+//! TensorFlow 2 and of Keras 2.2.4, which made some of the fixtures itself.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use lineament::gpu::Gpu;
 use lineament::kernels::Padding;
 use lineament::model::mobilenet_v2::{ConvolutionKind, Layer};
 use lineament::model::{Head, ModelError};
-use lineament::train::network::{FrozenNorm, HeadShape, Loss, NetworkShape, NetworkState, Optimizer, RunningVariance};
+use lineament::train::network::{FrozenNorm, HeadShape, Loss, NetworkShape, NetworkState, Optimizer, RunningStatistics};
 use lineament::train::{Masks, NetworkSession, Part, Samples, SessionShape};
 use serde_json::Value;
 
@@ -15,50 +15,95 @@ use crate::fixture::FixtureResult;
 use crate::golden::failed;
 use crate::golden_data::{Arrays, GoldenError, Manifest};
 use crate::golden_head::{LOSS, WEIGHT};
+use crate::golden_train::Results;
 
 /// The file with the images, the labels and the weights to start from.
 const INPUTS: &str = "tiny_inputs.safetensors";
-/// Beginnings of the names of moving variances, which Keras computes in two ways.
-const WAYS: [(&str, &str, RunningVariance); 2] =
-    [("final_", "predictions", RunningVariance::Biased), ("final_unbiased_", "predictions_unbiased", RunningVariance::Unbiased)];
 
-/// Compares losses, final weights and predictions.
+/// A way of training, and where the fixture has what it leads to.
+#[derive(Clone, Copy)]
+struct Way {
+    /// Beginning of the names of final weights and statistics.
+    beginning: &'static str,
+    /// The name of the predictions.
+    predictions: &'static str,
+    running_statistics: RunningStatistics,
+    frozen_norm: FrozenNorm,
+}
+
+const DOUBLE: Way = Way {
+    beginning: "final_",
+    predictions: "predictions",
+    running_statistics: RunningStatistics::Tensorflow64,
+    frozen_norm: FrozenNorm::Inference,
+};
+/// With the variances that this program trains with; the rest is as in double precision.
+const UNBIASED: Way = Way {
+    beginning: "final_unbiased_",
+    predictions: "predictions_unbiased",
+    running_statistics: RunningStatistics::Tensorflow,
+    ..DOUBLE
+};
+/// Keras 2.2.4's way of freezing as PyTorch computed it, whose running variances are unbiased.
+const PYTORCH: Way =
+    Way { running_statistics: RunningStatistics::Tensorflow, frozen_norm: FrozenNorm::BatchStatistics, ..DOUBLE };
+const KERAS2: Way = Way { running_statistics: RunningStatistics::Keras2, ..PYTORCH };
+
+/// Compares losses, final weights and predictions with a fixture of the `training` group.
 pub fn run(gpu: &Gpu, folder: &Path, file: &str, entry: &Value) -> Vec<FixtureResult> {
-    let all = || -> Result<Vec<FixtureResult>, GoldenError> {
-        let manifest = Manifest::read(folder)?;
-        let inputs_entry = manifest.files.get(INPUTS).ok_or_else(|| unusable(file, INPUTS))?;
-        let inputs = Arrays::read(&folder.join(INPUTS), inputs_entry)?;
-        let expected = Arrays::read(&folder.join(file), entry)?;
-        let tiny = Tiny { gpu, file, inputs: &inputs, expected: &expected };
-        let mut results = tiny.compare(inputs_entry, entry, WAYS[0])?;
-        // Where both ways are stored, the second one is what this program trains with.
-        if expected.get(WAYS[1].1).is_ok() {
-            results.extend(tiny.compare(inputs_entry, entry, WAYS[1])?);
-        }
-        Ok(results)
-    };
-    all().unwrap_or_else(|error| vec![failed(file, "loss", &error)])
+    let ways: &[Way] = if file.contains("keras224") { &[PYTORCH] } else { &[DOUBLE, UNBIASED] };
+    let results = Arrays::read(&folder.join(file), entry)
+        .and_then(|expected| Tiny::read(folder, file, &expected)?.compare_all(gpu, file, ways));
+    results.unwrap_or_else(|error| vec![failed(file, "loss", &error)])
+}
+
+/// The same with what Keras 2.2.4 made of a fixture of the group in `training`.
+pub fn keras2(gpu: &Gpu, training: &Path, file: &str, expected: &Arrays) -> Results {
+    let of_training = file.strip_prefix("training_").unwrap_or(file);
+    Tiny::read(training, of_training, expected)?.compare_all(gpu, file, &[KERAS2])
 }
 
 fn unusable(file: &str, key: &str) -> GoldenError {
     GoldenError::Manifest { fixture: file.to_string(), key: key.to_string() }
 }
 
+/// What is trained, on what, and what it leads to.
 struct Tiny<'a> {
-    gpu: &'a Gpu,
-    file: &'a str,
-    inputs: &'a Arrays,
+    /// The layers.
+    layers: Vec<Layer>,
+    /// Names of those that are not trained.
+    frozen: Vec<String>,
+    inputs: Arrays,
     expected: &'a Arrays,
 }
 
 impl Tiny<'_> {
-    fn compare(
-        &self,
-        inputs: &Value,
-        entry: &Value,
-        (beginning, predictions, running_variance): (&str, &str, RunningVariance),
-    ) -> Result<Vec<FixtureResult>, GoldenError> {
-        let shape = self.shape(inputs, entry, running_variance)?;
+    /// The network of `file` in the folder of the `training` group.
+    fn read<'a>(folder: &Path, file: &str, expected: &'a Arrays) -> Result<Tiny<'a>, GoldenError> {
+        let manifest = Manifest::read(folder)?;
+        let [inputs, entry] = [INPUTS, file].map(|file| manifest.files.get(file).ok_or_else(|| unusable(file, "params")));
+        let (inputs, entry) = (inputs?, entry?);
+        let layers = inputs["params"]["layers"].as_array().and_then(|listed| listed.iter().map(layer).collect());
+        let frozen = entry["params"]["frozen"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        Ok(Tiny {
+            layers: layers.ok_or_else(|| unusable(INPUTS, "layers"))?,
+            frozen: frozen.map(str::to_string).collect(),
+            inputs: Arrays::read(&folder.join(INPUTS), inputs)?,
+            expected,
+        })
+    }
+
+    /// Every way that the fixture has predictions of.
+    fn compare_all(&self, gpu: &Gpu, file: &str, ways: &[Way]) -> Results {
+        let mut results = Vec::new();
+        for way in ways.iter().filter(|way| way.beginning == DOUBLE.beginning || self.expected.get(way.predictions).is_ok()) {
+            results.extend(self.compare(gpu, file, *way)?);
+        }
+        Ok(results)
+    }
+
+    fn compare(&self, gpu: &Gpu, file: &str, way: Way) -> Results {
+        let shape = self.shape(way)?;
         let images = self.inputs.get("images")?;
         let labels = self.inputs.get("labels")?;
         let (steps, batch) = (images.shape[0], images.shape[1] as u32);
@@ -73,7 +118,7 @@ impl Tiny<'_> {
             accumulates: false,
             normalisation: None,
         };
-        let mut session = NetworkSession::new(self.gpu, session, batch, &state, 0)?;
+        let mut session = NetworkSession::new(gpu, session, batch, &state, 0)?;
         let (images, labels) = (single(&images.values), single(&labels.values));
         let of_step =
             |values: &[f32], step: usize| values.chunks(values.len() / steps).nth(step).map_or(Vec::new(), <[f32]>::to_vec);
@@ -91,11 +136,11 @@ impl Tiny<'_> {
             session.update(1.0)?;
         }
         let within = |tensor: &str, found: &[f64], bound: f64| -> Result<FixtureResult, GoldenError> {
-            Ok(FixtureResult::within(self.file, tensor, found, &self.expected.get(tensor)?.values, bound))
+            Ok(FixtureResult::within(file, tensor, found, &self.expected.get(tensor)?.values, bound))
         };
         let wide = |values: &[f32]| values.iter().map(|value| f64::from(*value)).collect::<Vec<f64>>();
         let mut results = Vec::new();
-        let is_first_way = beginning == WAYS[0].0;
+        let is_first_way = way.beginning == DOUBLE.beginning;
         if is_first_way {
             results.push(within("loss", &wide(&session.losses(0, steps)?), LOSS)?);
         }
@@ -103,35 +148,29 @@ impl Tiny<'_> {
         for (named, values) in trained.tensors() {
             let name = keras_name(&named.name);
             if is_first_way || name.ends_with("_var") {
-                results.push(within(&format!("{beginning}{name}"), &keras_order(&named.shape, &wide(&values)), WEIGHT)?);
+                results.push(within(&format!("{}{name}", way.beginning), &keras_order(&named.shape, &wide(&values)), WEIGHT)?);
             }
         }
         session.freeze(&trained, batch)?;
         session.evaluate(&trained, Samples::Values(&of_step(&images, 0)), &of_step(&labels, 0), 0)?;
-        results.push(within(predictions, &wide(&session.evaluated_predictions(batch)?), WEIGHT)?);
+        results.push(within(way.predictions, &wide(&session.evaluated_predictions(batch)?), WEIGHT)?);
         Ok(results)
     }
 
-    fn shape(&self, inputs: &Value, entry: &Value, running_variance: RunningVariance) -> Result<NetworkShape, GoldenError> {
-        let missing = || unusable(self.file, "layers");
-        let listed = inputs["params"]["layers"].as_array().ok_or_else(missing)?;
-        let frozen: Vec<&str> = entry["params"]["frozen"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        let layers: Vec<Layer> = listed.iter().map(layer).collect::<Option<_>>().ok_or_else(missing)?;
-        let first_trained = layers.iter().position(|layer| !frozen.contains(&layer.convolution.as_str())).unwrap_or(layers.len());
+    fn shape(&self, way: Way) -> Result<NetworkShape, GoldenError> {
+        let layers = self.layers.clone();
+        let first_trained = layers.iter().position(|layer| !self.frozen.contains(&layer.convolution)).unwrap_or(layers.len());
         let size = self.inputs.get("images")?.shape[2] as u32;
         let attributes = self.inputs.get("labels")?.shape[2] as u32;
         let features = layers.last().map_or(0, |layer| layer.outputs);
-        // The file of Keras 2.2.4's way is named for it; PyTorch computed it, whose running variances are unbiased.
-        let keras2 = self.file.contains("keras224");
-        let running_variance = if keras2 { RunningVariance::Unbiased } else { running_variance };
         Ok(NetworkShape {
             layers,
             first_trained,
-            frozen_norm: if keras2 { FrozenNorm::BatchStatistics } else { FrozenNorm::Inference },
+            frozen_norm: way.frozen_norm,
             padding: Padding::TensorflowSame,
             epsilon: 1e-3,
             momentum: 0.99,
-            running_variance,
+            running_statistics: way.running_statistics,
             size,
             head: HeadShape { features, hidden: None, attributes, dropout: 0.0, momentum: 0.99 },
         })
@@ -181,7 +220,7 @@ fn keras_name(name: &str) -> String {
 }
 
 /// From OIHW (depthwise C1HW) to HWIO (HWC1): outputs last, or as they are where there are no taps.
-fn keras_order(shape: &[usize], values: &[f64]) -> Vec<f64> {
+pub fn keras_order(shape: &[usize], values: &[f64]) -> Vec<f64> {
     permuted(shape, values, true)
 }
 

@@ -18,6 +18,7 @@ mod golden_data;
 mod golden_gradients;
 mod golden_head;
 mod golden_io;
+mod golden_keras2;
 mod golden_kernels;
 mod golden_layers;
 mod golden_losses;

@@ -4,13 +4,9 @@
 use std::time::Instant;
 
 use lineament::gpu::Gpu;
-use lineament::kernels::Padding;
 use lineament::model::ModelError;
-use lineament::model::mobilenet_v2::layers;
 use lineament::scheduler::Program;
-use lineament::train::network::{
-    FrozenNorm, HeadShape, Loss, NetworkShape, NetworkState, Optimizer, RunningVariance, StepPlan, StepShape, UpdatePlan,
-};
+use lineament::train::network::{Loss, NetworkShape, NetworkState, Optimizer, StepPlan, StepShape, UpdatePlan};
 
 use crate::perf::Timing;
 
@@ -38,17 +34,7 @@ impl Extent {
 /// # Errors
 /// The batch does not fit the adapter, or the device fails.
 pub fn time(gpu: &Gpu, (batch, size): (u32, u32), extent: Extent) -> Result<Timing, ModelError> {
-    let network = NetworkShape {
-        layers: layers(1.0),
-        first_trained: 0,
-        frozen_norm: FrozenNorm::Inference,
-        padding: Padding::TensorflowSame,
-        epsilon: 1e-3,
-        momentum: 0.999,
-        running_variance: RunningVariance::Unbiased,
-        size,
-        head: HeadShape { features: 1280, hidden: Some(1536), attributes: 37, dropout: 0.3, momentum: 0.99 },
-    };
+    let network = NetworkShape::paper(1.0, size, 37);
     // Of both signs, so that ReLU6 closes for some: denormal or infinite numbers would tell nothing.
     let tensor = |_: &str, shape: &[usize]| {
         let count: usize = shape.iter().product();

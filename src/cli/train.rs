@@ -16,7 +16,7 @@ use lineament::gpu::Gpu;
 use lineament::kernels::Interpolation;
 use lineament::model::weights::{StoredPrecision, WeightsFile};
 use lineament::model::{Head, Model, ModelError, Normalisation, Top, keys};
-use lineament::train::network::{HeadShape, NetworkShape, NetworkState, RunningVariance};
+use lineament::train::network::{HeadShape, NetworkShape, NetworkState};
 use lineament::train::{
     FeatureSource, FeatureTable, Progress, Run, SampleSource, TrainedNetwork, TrainingData, extract_features, predict_rows,
     random, train_network, write_model,
@@ -176,7 +176,7 @@ impl Train {
             padding: model.convention.padding,
             epsilon: model.convention.epsilon,
             momentum: self.training.batch_norm_momentum,
-            running_variance: RunningVariance::Unbiased,
+            running_statistics: self.training.running_statistics(),
             size: model.size,
             head: HeadShape {
                 features: model.backbone.features(),

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use clap::{Args, ValueEnum};
 use lineament::kernels::AdamForm;
 use lineament::model::mobilenet_v2::Layer;
-use lineament::train::network::{FrozenNorm, Loss, Optimizer, Schedule, first_of_last_blocks};
+use lineament::train::network::{FrozenNorm, Loss, Optimizer, RunningStatistics, Schedule, first_of_last_blocks};
 use lineament::train::{AugmentationRanges, TrainingSettings};
 
 /// Options of a training run beside its data and its folder.
@@ -21,6 +21,10 @@ pub struct TrainingArguments {
     /// images are predicted with what it has reached; short runs want 0.99
     #[arg(long, default_value_t = 0.999)]
     pub batch_norm_momentum: f32,
+    /// How batches move batch norm's running statistics: as TensorFlow 2 does, or as Keras 2.2.4 did, which forgot those that
+    /// it began with
+    #[arg(long, value_enum, default_value = "tensorflow")]
+    running_statistics: RunningStatisticsName,
     /// Height and width that images are brought to, a multiple of 32 from 96 to 224 [default: what the weights were made for]
     #[arg(long, value_parser = clap::value_parser!(u32).range(96..=224))]
     pub size: Option<u32>,
@@ -107,6 +111,12 @@ impl FromStr for Trainable {
 #[derive(Clone, Copy, ValueEnum)]
 enum FrozenBatchNorm {
     Inference,
+    Keras2,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum RunningStatisticsName {
+    Tensorflow,
     Keras2,
 }
 
@@ -204,6 +214,14 @@ impl TrainingArguments {
         match self.frozen_batch_norm {
             FrozenBatchNorm::Inference => FrozenNorm::Inference,
             FrozenBatchNorm::Keras2 => FrozenNorm::BatchStatistics,
+        }
+    }
+
+    /// How batches move the running statistics.
+    pub fn running_statistics(&self) -> RunningStatistics {
+        match self.running_statistics {
+            RunningStatisticsName::Tensorflow => RunningStatistics::Tensorflow,
+            RunningStatisticsName::Keras2 => RunningStatistics::Keras2,
         }
     }
 

@@ -38,7 +38,7 @@ pub struct BatchNormCombine {
     /// What the running statistics keep, in Keras' sense: 0.99.
     pub momentum: f32,
     /// 1 keeps the biased variance, as Keras does for rows of features; rows / (rows − 1) is what PyTorch does, and
-    /// Keras for images.
+    /// Keras for images. Keras 2.2.4 has one of its own.
     pub correction: f32,
 }
 
@@ -52,18 +52,27 @@ impl BatchNormCombine {
             variant: &BATCH_NORM_COMBINE.variants[0],
             lanes: None,
             overrides: Vec::new(),
-            params: BatchNormCombineParams {
-                rows: self.rows.rows,
-                channels: self.channels,
-                rows_a_part: self.rows.rows_a_part,
-                parts: self.rows.count(),
-                momentum: self.momentum,
-                correction: self.correction,
-            },
+            params: self.encode(),
             bindings: &[of_parts, statistics, running],
             workgroups: (channels / 4).div_ceil(4),
             cost: Cost { flops: 7 * parts * channels, bytes: 4 * (2 * parts + 6) * channels },
         }
         .step(label)
+    }
+
+    /// The bytes of `Params`, to move a recorded step on to another update.
+    pub fn params(self) -> Vec<u8> {
+        bytemuck::bytes_of(&self.encode()).to_vec()
+    }
+
+    fn encode(self) -> BatchNormCombineParams {
+        BatchNormCombineParams {
+            rows: self.rows.rows,
+            channels: self.channels,
+            rows_a_part: self.rows.rows_a_part,
+            parts: self.rows.count(),
+            momentum: self.momentum,
+            correction: self.correction,
+        }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::checkpoint::{Checkpoint, Fingerprint, LAST, load_best};
 use super::error::TrainError;
 use super::history::{self, EpochRecord};
-use super::network::{NetworkShape, NetworkState};
+use super::network::{NetworkShape, NetworkState, RunningStatistics};
 use super::random;
 use super::samples::{Batch, TrainingData};
 use super::session::{Masks, NetworkSession, Part, SessionShape};
@@ -392,6 +392,10 @@ fn fingerprint(
     let TrainingSettings { batch, micro_batch, epochs, seed, loss, optimizer, learning_rate, .. } = settings;
     let TrainingSettings { schedule, augmentation, label_smoothing, .. } = settings;
     let head = shape.head;
+    let of_statistics = match shape.running_statistics {
+        RunningStatistics::Tensorflow => String::new(),
+        other => format!(" {other:?}"),
+    };
     let mut fingerprint = vec![
         ("features", head.features.to_string()),
         ("hidden", head.hidden.map_or("none".to_string(), |hidden| hidden.to_string())),
@@ -404,7 +408,7 @@ fn fingerprint(
         ("micro_batch", micro_batch.min(batch).to_string()),
         ("seed", seed.to_string()),
         ("dropout", head.dropout.to_string()),
-        ("momentum", format!("{} {}", shape.momentum, head.momentum)),
+        ("momentum", format!("{} {}{of_statistics}", shape.momentum, head.momentum)),
         ("loss", format!("{loss:?}")),
         ("optimizer", format!("{optimizer:?}")),
         ("learning_rate", learning_rate.to_string()),

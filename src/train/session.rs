@@ -4,7 +4,7 @@ use super::augmentation::Augmentation;
 use super::features::FeatureTable;
 use super::feed::{Feed, FeedShape};
 use super::network::{
-    EvaluationPlan, Loss, NetworkShape, NetworkState, Optimizer, ParameterTable, StepPlan, StepShape, UpdatePlan,
+    EvaluationPlan, Loss, NetworkShape, NetworkState, Optimizer, ParameterTable, StepPlan, StepShape, UpdatePart, UpdatePlan,
 };
 use crate::data::Rgb8Image;
 use crate::gpu::{Buffer, Gpu, GpuError};
@@ -86,6 +86,8 @@ pub struct NetworkSession<'a> {
     update: (UpdatePlan, Program),
     evaluation: Vec<Ready<EvaluationPlan>>,
     updates: u32,
+    /// The share of its batch that has passed since the last update.
+    passed: f32,
     in_flight: u32,
 }
 
@@ -133,6 +135,7 @@ impl<'a> NetworkSession<'a> {
             update: (update, update_program),
             evaluation,
             updates,
+            passed: 0.0,
             in_flight: 0,
         };
         session.write_state(state, updates);
@@ -192,6 +195,11 @@ impl<'a> NetworkSession<'a> {
         if let Some((step, accumulate)) = plan.accumulate {
             let kept = if part.first { 0.0 } else { 1.0 };
             program.set_params(gpu, step, &Accumulate { kept, weight: part.weight, ..accumulate }.params());
+        }
+        let before = if part.first { 0.0 } else { self.passed };
+        self.passed = before + part.weight;
+        for (step, params) in plan.moving(UpdatePart { number: self.updates + 1, before, share: part.weight }) {
+            program.set_params(gpu, step, &params);
         }
         program.set_params(gpu, plan.mean, &LossMean { count: samples, position: part.position }.params());
         write_samples(gpu, &self.shape.network, program, feed, plan.input, part.samples)?;

@@ -32,11 +32,13 @@ fn samples() -> (FeatureTable, Vec<u8>) {
 struct Trial {
     hidden: u32,
     dropout: f32,
+    running_statistics: RunningStatistics,
     settings: TrainingSettings,
 }
 
 fn trial() -> Trial {
-    Trial { hidden: 22, dropout: 0.3, settings: TrainingSettings { batch: 16, epochs: 3, seed: 42, ..Default::default() } }
+    let settings = TrainingSettings { batch: 16, epochs: 3, seed: 42, ..Default::default() };
+    Trial { hidden: 22, dropout: 0.3, running_statistics: RunningStatistics::Tensorflow, settings }
 }
 
 fn with(change: impl Fn(&mut Trial)) -> Trial {
@@ -53,7 +55,7 @@ fn shape(trial: &Trial, features: u32, attributes: u32) -> NetworkShape {
         padding: Padding::TensorflowSame,
         epsilon: 1e-3,
         momentum: 0.999,
-        running_variance: RunningVariance::Unbiased,
+        running_statistics: trial.running_statistics,
         size: 0,
         head: HeadShape { features, hidden: Some(trial.hidden), attributes, dropout: trial.dropout, momentum: 0.99 },
     }
@@ -166,16 +168,22 @@ fn every_loss_and_optimizer_learns() {
 #[test]
 fn a_run_gives_the_same_bytes_again_and_when_it_is_stopped_and_resumed() {
     let gpu = Gpu::open(&Default::default()).unwrap();
+    for running_statistics in [RunningStatistics::Tensorflow, RunningStatistics::Keras2] {
+        same_bytes(&gpu, &with(|trial| trial.running_statistics = running_statistics));
+    }
+}
+
+fn same_bytes(gpu: &Gpu, trial: &Trial) {
     let unbroken = tempfile::tempdir().unwrap();
-    train(&gpu, &trial(), Some(unbroken.path()), false, usize::MAX).unwrap();
+    train(gpu, trial, Some(unbroken.path()), false, usize::MAX).unwrap();
     let again = tempfile::tempdir().unwrap();
-    train(&gpu, &trial(), Some(again.path()), false, usize::MAX).unwrap();
+    train(gpu, trial, Some(again.path()), false, usize::MAX).unwrap();
     assert!(files(unbroken.path()) == files(again.path()));
 
     // Five steps an epoch: before the first, within each epoch, between two, and before the smaller last batch.
     let broken = tempfile::tempdir().unwrap();
     for (stop, epoch, steps) in [(0, 1, 0), (3, 1, 3), (2, 1, 5), (4, 2, 4), (3, 3, 2)] {
-        match train(&gpu, &trial(), Some(broken.path()), true, stop) {
+        match train(gpu, trial, Some(broken.path()), true, stop) {
             Err(TrainError::Interrupted { epoch: at, steps: done, saved }) => {
                 assert_eq!((at, done), (epoch, steps));
                 assert_eq!(saved, Some(broken.path().join(LAST)));
@@ -183,13 +191,15 @@ fn a_run_gives_the_same_bytes_again_and_when_it_is_stopped_and_resumed() {
             other => panic!("{other:?}"),
         }
     }
-    let resumed = train(&gpu, &trial(), Some(broken.path()), true, usize::MAX).unwrap();
+    let resumed = train(gpu, trial, Some(broken.path()), true, usize::MAX).unwrap();
     assert!(files(unbroken.path()) == files(broken.path()));
     assert_eq!(resumed.history.len(), 3);
 
     // A run that is done needs no step, and more epochs can be asked of it.
-    assert_eq!(train(&gpu, &trial(), Some(broken.path()), true, 0).unwrap().history, resumed.history);
-    let longer = train(&gpu, &with(|trial| trial.settings.epochs = 4), Some(broken.path()), true, usize::MAX).unwrap();
+    assert_eq!(train(gpu, trial, Some(broken.path()), true, 0).unwrap().history, resumed.history);
+    let mut longer = trial.clone();
+    longer.settings.epochs = 4;
+    let longer = train(gpu, &longer, Some(broken.path()), true, usize::MAX).unwrap();
     assert_eq!(longer.history[..3], resumed.history);
 }
 
@@ -218,6 +228,10 @@ fn a_folder_of_another_run_is_left_alone() {
         (with(|trial| trial.settings.seed = 43), "seed 42"),
         (with(|trial| trial.hidden = 24), "hidden 22"),
         (with(|trial| trial.dropout = 0.25), "dropout 0.3"),
+        (
+            with(|trial| trial.running_statistics = RunningStatistics::Keras2),
+            "momentum 0.999 0.99, but now it is 0.999 0.99 Keras2",
+        ),
         (with(|trial| trial.settings.loss = Loss::MeanSquaredError), "loss Cosine"),
     ] {
         let message = refused(other, true);

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::parameters::{ParameterTable, Slot};
 use super::shape::NetworkShape;
-use crate::kernels::{Activation, BatchNorm, Pointwise, RowParts, SumOfParts, Target, padded_channels};
+use crate::kernels::{Activation, BatchNorm, BatchNormCombine, Pointwise, RowParts, SumOfParts, Target, padded_channels};
 use crate::model::mobilenet_v2::Layer;
 use crate::model::{Activations, Convolution};
 use crate::scheduler::{ALIGNMENT, Plan, View};
@@ -83,6 +83,8 @@ pub(super) struct Builder<'a> {
     pub buffers: NetworkBuffers,
     /// One for each convolution that the backward pass goes through.
     pub saved: Vec<Option<Saved>>,
+    /// The steps that move running statistics, with their parameters as planned.
+    pub moving: Vec<(usize, BatchNormCombine)>,
 }
 
 impl<'a> Builder<'a> {
@@ -97,7 +99,7 @@ impl<'a> Builder<'a> {
     ) -> Builder<'a> {
         let mut plan = Plan::new(label);
         let buffers = NetworkBuffers::new(&mut plan, shape, table, folded, losses);
-        Builder { plan, shape, table, target, batch, buffers, saved: vec![None; shape.layers.len()] }
+        Builder { plan, shape, table, target, batch, buffers, saved: vec![None; shape.layers.len()], moving: Vec::new() }
     }
 
     /// A part of the zeros.
@@ -148,6 +150,15 @@ impl<'a> Builder<'a> {
             self.plan.push(norm.step(&label, raw.images(&range), statistics, affine, shortcut, y.images(&range)));
         }
         y
+    }
+
+    /// Appends the statistics of the batch from those of its parts, and what moves the running ones by them.
+    pub fn combine(&mut self, label: &str, combine: BatchNormCombine, of_parts: View, running: &Slot) {
+        if combine.momentum < 1.0 {
+            self.moving.push((self.plan.steps().len(), combine));
+        }
+        let (of_batch, running) = (running.view(self.buffers.of_batch), running.view(self.buffers.running));
+        self.plan.push(combine.step(label, of_parts, of_batch, running));
     }
 
     /// Appends y = activation(x · w + bias) over the batch.

@@ -1,7 +1,6 @@
 //! The forward pass of training: raw convolution results are kept, batch norm and activation are recomputed from them.
 
 use super::builder::{Builder, Saved, Source, of_dispatch, row_parts};
-use super::shape::RunningVariance;
 use crate::kernels::{BatchNormCombine, BatchNormStatistics};
 use crate::model::mobilenet_v2::{Backbone, Layer, plan_pool};
 use crate::model::{Activations, dispatches};
@@ -60,19 +59,13 @@ impl Builder<'_> {
             let (rows, view) = of_dispatch(parts, &range, raw.positions(), part_bytes, of_parts);
             self.plan.push(BatchNormStatistics { rows, channels }.step(&label, raw.images(&range), view));
         }
-        let count = f64::from(parts.rows);
-        let correction = match shape.running_variance {
-            RunningVariance::Biased => 1.0,
-            RunningVariance::Unbiased => count / (count - 1.0).max(1.0),
-        };
         let combine = BatchNormCombine {
             rows: parts,
             channels,
             momentum: if index < shape.first_trained { 1.0 } else { shape.momentum },
-            correction: correction as f32,
+            correction: shape.running_statistics.correction(parts.rows, true, shape.epsilon),
         };
-        let running = &self.table.layers[index].running;
-        let (of_all, running) = (running.view(self.buffers.of_batch), running.view(self.buffers.running));
-        self.plan.push(combine.step(&label, of_parts, of_all, running));
+        let table = self.table;
+        self.combine(&label, combine, of_parts, &table.layers[index].running);
     }
 }

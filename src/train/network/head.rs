@@ -55,11 +55,10 @@ impl Builder<'_> {
         let rows = RowParts::whole(self.batch);
         let of_parts = self.values("hidden statistics", 2 * u64::from(channels));
         let statistics = slots.running.view(self.buffers.of_batch);
-        let running = slots.running.view(self.buffers.running);
         self.plan.push(BatchNormStatistics { rows, channels }.step("hidden statistics", x, of_parts));
-        // For rows of features Keras keeps the biased variance.
-        let combine = BatchNormCombine { rows, channels, momentum: self.shape.head.momentum, correction: 1.0 };
-        self.plan.push(combine.step("hidden statistics", of_parts, statistics, running));
+        let correction = self.shape.running_statistics.correction(self.batch, false, HEAD_EPSILON);
+        let combine = BatchNormCombine { rows, channels, momentum: self.shape.head.momentum, correction };
+        self.combine("hidden statistics", combine, of_parts, &slots.running);
         let y = self.rows("hidden normalised", channels);
         let norm = BatchNorm { rows: self.batch, channels, epsilon: HEAD_EPSILON, activation: Activation::None };
         self.plan.push(norm.step("hidden norm", x, statistics, slots.affine.view(self.buffers.weights), None, y));

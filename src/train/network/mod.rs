@@ -17,7 +17,7 @@ pub use evaluation::EvaluationPlan;
 pub use objective::Loss;
 pub use optimizer::{Optimizer, Schedule, Update};
 pub use parameters::{HiddenSlots, LayerSlots, NamedShape, ParameterTable, Slot};
-pub use shape::{FrozenNorm, HeadShape, NetworkShape, RunningVariance, first_of_last_blocks};
+pub use shape::{FrozenNorm, HeadShape, NetworkShape, RunningStatistics, UpdatePart, first_of_last_blocks};
 pub use state::NetworkState;
 pub use step::{StepPlan, StepShape, UpdatePlan};
 

@@ -1,7 +1,7 @@
 //! What a network is that is trained, as data.
 
 use crate::kernels::{Padding, padded_channels};
-use crate::model::mobilenet_v2::Layer;
+use crate::model::mobilenet_v2::{Layer, layers};
 
 /// How batch norm runs in layers that are not trained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,13 +12,58 @@ pub enum FrozenNorm {
     BatchStatistics,
 }
 
-/// Which variance of a batch moves the backbone's running one.
+/// How the statistics of batches become running ones. Averages are r ← momentum · r + (1 − momentum) · batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RunningVariance {
-    /// The biased one, divided by the count: TensorFlow in double precision.
-    Biased,
-    /// The unbiased one, divided by one less: TensorFlow's fused batch norm in single precision, and PyTorch.
-    Unbiased,
+pub enum RunningStatistics {
+    /// Averages of means and biased variances: TensorFlow in double precision.
+    Tensorflow64,
+    /// Averages of means and, for images, unbiased variances: TensorFlow's fused batch norm in single precision, and PyTorch.
+    Tensorflow,
+    /// As Keras 2.2.4 on TensorFlow 1: variances times a correction of its own, and averages that forget what they began
+    /// with, even if it was loaded. After t updates they are Σᵢ (1 − b) bᵗ⁻ⁱ batchᵢ / (1 − bᵗ), where b is the momentum.
+    Keras2,
+}
+
+/// The part of an update that a pass is: the running statistics take it for its share of the batch.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct UpdatePart {
+    /// The update, from 1.
+    pub number: u32,
+    /// The share of the batch in the parts before this one.
+    pub before: f32,
+    /// The share of this part.
+    pub share: f32,
+}
+
+impl RunningStatistics {
+    /// What a biased variance of `count` rows, of images or of features, is multiplied by. `epsilon` is batch norm's:
+    /// Keras 2.2.4 divides by count − (1 + epsilon), and TensorFlow has then made the variance of images unbiased before.
+    pub fn correction(self, count: u32, of_images: bool, epsilon: f32) -> f32 {
+        let count = f64::from(count);
+        if count < 2.0 {
+            return 1.0;
+        }
+        let unbiased = if of_images { count / (count - 1.0) } else { 1.0 };
+        let correction = match self {
+            RunningStatistics::Tensorflow64 => 1.0,
+            RunningStatistics::Tensorflow => unbiased,
+            RunningStatistics::Keras2 => unbiased * count / (count - 1.0 - f64::from(epsilon)),
+        };
+        correction as f32
+    }
+
+    /// What the running statistics keep in a part of an update, where `momentum` is what they keep of themselves in the end;
+    /// `None` where it is that in every one.
+    pub fn momentum_of(self, momentum: f32, part: UpdatePart) -> Option<f32> {
+        if self != RunningStatistics::Keras2 {
+            return None;
+        }
+        let (b, before) = (f64::from(momentum), part.number.saturating_sub(1) as i32);
+        let kept = b * (1.0 - b.powi(before)) / (1.0 - b.powi(before + 1));
+        // Of `kept` for all earlier batches and 1 − kept for this one, what is in the average before this part, and after it.
+        let [before, after] = [part.before, part.before + part.share].map(|share| kept + (1.0 - kept) * f64::from(share));
+        Some((before / after) as f32)
+    }
 }
 
 /// The layers after the backbone: Dense, ReLU, batch norm, dropout, Dense, sigmoid; without a hidden layer only the last two.
@@ -51,8 +96,8 @@ pub struct NetworkShape {
     pub epsilon: f32,
     /// What the backbone's running statistics keep in a step: 0.999 in Keras' MobileNetV2.
     pub momentum: f32,
-    /// Which variance moves them.
-    pub running_variance: RunningVariance,
+    /// How the statistics of batches move them, and the head's.
+    pub running_statistics: RunningStatistics,
     /// Height and width of an image.
     pub size: u32,
     /// What follows the pool.
@@ -60,6 +105,24 @@ pub struct NetworkShape {
 }
 
 impl NetworkShape {
+    /// The paper's model as Keras builds it, all of it trained: MobileNetV2 of a width multiplier on images of `size` ×
+    /// `size`, and the head.
+    pub fn paper(width: f32, size: u32, attributes: u32) -> NetworkShape {
+        let layers = layers(width);
+        let features = layers.last().map_or(0, |layer| layer.outputs);
+        NetworkShape {
+            layers,
+            first_trained: 0,
+            frozen_norm: FrozenNorm::Inference,
+            padding: Padding::TensorflowSame,
+            epsilon: 1e-3,
+            momentum: 0.999,
+            running_statistics: RunningStatistics::Tensorflow,
+            size,
+            head: HeadShape { features, hidden: Some(1536), attributes, dropout: 0.3, momentum: 0.99 },
+        }
+    }
+
     /// Bytes of a sample of the input: an image of four channels, or features.
     pub fn input_bytes(&self) -> u64 {
         if self.layers.is_empty() {
@@ -91,7 +154,34 @@ pub fn first_of_last_blocks(layers: &[Layer], blocks: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::mobilenet_v2::layers;
+
+    #[test]
+    fn keras_2_averages_forget_what_they_began_with() {
+        let (values, momentum) = ([3.0, -1.0, 7.0, 2.0], 0.99f32);
+        let b = f64::from(momentum);
+        for parts in [&[1.0][..], &[0.5, 0.5], &[0.25, 0.625, 0.125]] {
+            let (mut running, mut sum) = (1000.0, 0.0);
+            for (number, value) in (1..).zip(&values) {
+                // The parts of a batch differ, their mean by share is the value.
+                let differences: Vec<f64> = (0..parts.len()).map(|part| 10.0 * part as f64).collect();
+                let mean: f64 = parts.iter().zip(&differences).map(|(share, difference)| share * difference).sum();
+                let mut before = 0.0;
+                for (share, difference) in parts.iter().zip(&differences) {
+                    let part = UpdatePart { number, before: before as f32, share: *share as f32 };
+                    let kept = f64::from(RunningStatistics::Keras2.momentum_of(momentum, part).unwrap());
+                    running = kept * running + (1.0 - kept) * (value + difference - mean);
+                    before += share;
+                }
+                sum = b * sum + (1.0 - b) * value;
+                let expected = sum / (1.0 - b.powi(number as i32));
+                assert!((running - expected).abs() < 1e-5, "{parts:?}, update {number}: {running}, expected {expected}");
+            }
+        }
+        let part = UpdatePart { number: 3, before: 0.0, share: 1.0 };
+        for plain in [RunningStatistics::Tensorflow64, RunningStatistics::Tensorflow] {
+            assert_eq!(plain.momentum_of(0.99, part), None);
+        }
+    }
 
     #[test]
     fn the_last_blocks_begin_where_a_block_does() {

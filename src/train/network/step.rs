@@ -5,8 +5,8 @@ use super::head::Ends;
 use super::objective::Loss;
 use super::optimizer::{Optimizer, Update};
 use super::parameters::ParameterTable;
-use super::shape::NetworkShape;
-use crate::kernels::{Accumulate, DropoutMask, Target, padded_channels};
+use super::shape::{NetworkShape, RunningStatistics, UpdatePart};
+use crate::kernels::{Accumulate, BatchNormCombine, DropoutMask, Target, padded_channels};
 use crate::model::mobilenet_v2::Backbone;
 use crate::scheduler::{Plan, View};
 use crate::train::random;
@@ -57,6 +57,8 @@ pub struct StepPlan {
     pub(crate) accumulate: Option<(usize, Accumulate)>,
     /// The gradients of all parts of a batch.
     pub total: View,
+    running_statistics: RunningStatistics,
+    moving: Vec<(usize, BatchNormCombine)>,
 }
 
 impl StepPlan {
@@ -97,8 +99,34 @@ impl StepPlan {
             builder.plan.push(part.step("accumulate", builder.buffers.gradients, total));
             (builder.plan.steps().len() - 1, part)
         });
-        let Builder { plan, buffers, .. } = builder;
-        StepPlan { plan, batch, buffers, input, labels, predictions, mask, by_features, draw, mean, accumulate, total }
+        let Builder { plan, buffers, moving, .. } = builder;
+        let running_statistics = network.running_statistics;
+        StepPlan {
+            plan,
+            batch,
+            buffers,
+            input,
+            labels,
+            predictions,
+            mask,
+            by_features,
+            draw,
+            mean,
+            accumulate,
+            total,
+            running_statistics,
+            moving,
+        }
+    }
+
+    /// The steps whose `Params` differ from update to update since they move running statistics, with their bytes for this
+    /// part of one.
+    pub(crate) fn moving(&self, part: UpdatePart) -> impl Iterator<Item = (usize, Vec<u8>)> + '_ {
+        let of_part = move |(step, combine): &(usize, BatchNormCombine)| {
+            let momentum = self.running_statistics.momentum_of(combine.momentum, part)?;
+            Some((*step, BatchNormCombine { momentum, ..*combine }.params()))
+        };
+        self.moving.iter().filter_map(of_part)
     }
 
     /// The forward pass alone, to the loss.
