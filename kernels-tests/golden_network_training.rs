@@ -6,7 +6,7 @@ use lineament::gpu::Gpu;
 use lineament::kernels::Padding;
 use lineament::model::mobilenet_v2::layers;
 use lineament::model::{Head, ModelError};
-use lineament::train::network::{FrozenNorm, HeadShape, Loss, NetworkShape, NetworkState, Optimizer, RunningVariance};
+use lineament::train::network::{FrozenNorm, HeadShape, Loss, NetworkShape, NetworkState, Optimizer, RunningStatistics};
 use lineament::train::{Masks, NetworkSession, Part, Samples, SessionShape};
 use serde_json::Value;
 
@@ -127,7 +127,7 @@ impl Fixture<'_> {
             padding: Padding::TensorflowSame,
             epsilon: 1e-3,
             momentum: 0.999,
-            running_variance: RunningVariance::Biased,
+            running_statistics: RunningStatistics::Tensorflow64,
             size: self.size,
             head: HeadShape { features, hidden: Some(hidden), attributes, dropout: 0.3, momentum: 0.99 },
         };

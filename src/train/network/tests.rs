@@ -16,7 +16,7 @@ fn shape(layers: Vec<Layer>, size: u32, hidden: u32) -> NetworkShape {
         padding: Padding::TensorflowSame,
         epsilon: 1e-3,
         momentum: 0.999,
-        running_variance: RunningVariance::Unbiased,
+        running_statistics: RunningStatistics::Tensorflow,
         size,
         head: HeadShape { features, hidden: Some(hidden), attributes: 5, dropout: 0.0, momentum: 0.99 },
     }
