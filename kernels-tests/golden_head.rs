@@ -66,6 +66,7 @@ pub fn run(gpu: &Gpu, fixture: &Fixture) -> Results {
         masks: Masks::Given,
         losses: steps,
         accumulates: false,
+        weighted: false,
         normalisation: None,
     };
     let mut session = NetworkSession::new(gpu, session, batch, &state, 0)?;
@@ -86,6 +87,7 @@ pub fn run(gpu: &Gpu, fixture: &Fixture) -> Results {
         session.pass(&Part {
             samples: Samples::Values(&x),
             labels: &y,
+            weights: None,
             mask: Some(mask),
             epoch: 0,
             first_sample: 0,
