@@ -12,6 +12,7 @@ mod prediction;
 mod report;
 mod train;
 mod train_options;
+mod training;
 
 use std::process::ExitCode;
 
