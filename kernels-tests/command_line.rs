@@ -2,6 +2,7 @@
 
 mod command_line_data;
 mod command_line_eval;
+mod command_line_losses;
 mod command_line_network;
 
 use std::collections::BTreeMap;

@@ -75,6 +75,7 @@ fn compare(gpu: &Gpu, fixture: &Fixture, made: &Fixture, running_statistics: Run
         masks: Masks::Given,
         losses: steps,
         accumulates: false,
+        weighted: false,
         normalisation: None,
     };
     let mut session = NetworkSession::new(gpu, session, batch, &state, 0)?;
@@ -95,6 +96,7 @@ fn compare(gpu: &Gpu, fixture: &Fixture, made: &Fixture, running_statistics: Run
         session.pass(&Part {
             samples: Samples::Values(&x),
             labels: &y,
+            weights: None,
             mask: Some(mask),
             epoch: 0,
             first_sample: 0,

@@ -91,7 +91,7 @@ fn compute(gpu: &Gpu, label: &str, kind: Loss, predictions: &Array, labels: &Arr
     let [loss, mean] = [("loss", rows), ("mean", 1)].map(|(label, count)| plan.persistent(label, 4 * count as u64));
     plan.push(match kind {
         Loss::Cosine => CosineProximity { batch, attributes }.step("loss", p, y, loss, gradient),
-        Loss::Elementwise(formula) => ElementwiseLoss { batch, attributes, formula }.step("loss", p, y, loss, gradient),
+        Loss::Elementwise(formula) => ElementwiseLoss { batch, attributes, formula }.step("loss", [p, y], None, loss, gradient),
     });
     plan.push(LossMean { count: batch, position: 0 }.step("mean", loss, mean));
     let program = Program::new(gpu, &plan, &[])?;

@@ -116,6 +116,7 @@ impl Tiny<'_> {
             masks: Masks::Given,
             losses: steps,
             accumulates: false,
+            weighted: false,
             normalisation: None,
         };
         let mut session = NetworkSession::new(gpu, session, batch, &state, 0)?;
@@ -126,6 +127,7 @@ impl Tiny<'_> {
             session.pass(&Part {
                 samples: Samples::Values(&of_step(&images, step)),
                 labels: &of_step(&labels, step),
+                weights: None,
                 mask: None,
                 epoch: 0,
                 first_sample: 0,

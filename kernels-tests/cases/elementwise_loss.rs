@@ -1,4 +1,4 @@
-//! Mean squared and absolute error and both cross-entropies: the padding holds what must not matter, and predictions are
+//! Mean squared and absolute error and both cross-entropies, weighted and not: the padding holds what must not matter, and predictions are
 //! right, wrong, equal to the label, saturated, at the edges of what is clipped and beyond them.
 
 use lineament::kernels::{ELEMENTWISE_LOSS, ElementwiseFormula, ElementwiseLoss, padded_channels};
@@ -20,12 +20,14 @@ const BENCHMARKS: &[Shape] = &[(64, 37, false)];
 const EDGES: [f32; 8] = [0.0, 1.0, 1.2e-7, 0.8e-7, 0.999_999_9, 0.999_999_94, 1e-3, 0.999];
 
 pub fn cases(context: Context) -> Vec<Case> {
-    let of = |formula| by_shape(context, TESTS, BENCHMARKS, move |shape, purpose| case(shape, formula, purpose));
-    ElementwiseFormula::ALL.into_iter().flat_map(of).collect()
+    let of =
+        |formula, weighted| by_shape(context, TESTS, BENCHMARKS, move |shape, purpose| case(shape, formula, weighted, purpose));
+    ElementwiseFormula::ALL.into_iter().flat_map(|formula| [of(formula, false), of(formula, true)]).flatten().collect()
 }
 
-fn case((batch, attributes, certain): Shape, formula: ElementwiseFormula, purpose: Purpose) -> Case {
-    let name = format!("{formula:?} {batch}x{attributes}{}", if certain { " certain" } else { "" });
+fn case((batch, attributes, certain): Shape, formula: ElementwiseFormula, weighted: bool, purpose: Purpose) -> Case {
+    let words = [if certain { " certain" } else { "" }, if weighted { " weighted" } else { "" }].concat();
+    let name = format!("{formula:?} {batch}x{attributes}{words}");
     let mut case = Case::new(ELEMENTWISE_LOSS.name, "default", name, purpose);
     let (a, channels) = (attributes as usize, padded_channels(attributes) as usize);
     let elements = batch as usize * a;
@@ -42,13 +44,17 @@ fn case((batch, attributes, certain): Shape, formula: ElementwiseFormula, purpos
         bits => (bits % 2) as f32,
     };
     let y: Vec<f32> = (0..elements).map(label).collect();
-    let views = (case.input("predictions", &padded(&p, a, 0.5)), case.input("labels", &padded(&y, a, 1.0)));
-    let [p, y] = [p, y].map(|values| std::rc::Rc::new(crate::reference::widen(&values)));
-    let (for_loss, labels) = (p.clone(), y.clone());
-    let expected = move || elementwise_loss(formula, a, &for_loss, &labels);
+    // As balanced classes weigh: half or less what is frequent, much more what is rare, and nothing what does not occur.
+    let weight = |i: usize| [0.507, 0.0, 1.0, 8.0, 0.625][bits24(25, 2, i as u64) as usize % 5];
+    let w: Vec<f32> = (0..elements).map(|i| if weighted { weight(i) } else { 1.0 }).collect();
+    let operands = [case.input("predictions", &padded(&p, a, 0.5)), case.input("labels", &padded(&y, a, 1.0))];
+    let weights = weighted.then(|| case.input("weights", &padded(&w, a, 3.0)));
+    let [p, y, w] = [p, y, w].map(|values| std::rc::Rc::new(crate::reference::widen(&values)));
+    let (predictions, labels, weights_of_loss) = (p.clone(), y.clone(), w.clone());
+    let expected = move || elementwise_loss(formula, a, &predictions, &labels, &weights_of_loss);
     let loss = case.output("loss", batch as usize, Bounds::float(1e-11, 2e-5), Box::new(expected));
     let expected = move || {
-        let gradient = elementwise_loss_gradient(formula, &p, &y);
+        let gradient = elementwise_loss_gradient(formula, &p, &y, &w);
         gradient.chunks(a).flat_map(|row| row.iter().copied().chain(std::iter::repeat_n(0.0, channels - a))).collect()
     };
     // A certain prediction that is wrong has a gradient of up to ten million over the number of elements, and so is what an
@@ -59,6 +65,6 @@ fn case((batch, attributes, certain): Shape, formula: ElementwiseFormula, purpos
     };
     let gradient = case.output("gradient", batch as usize * channels, bounds, Box::new(expected));
     let loss_of = ElementwiseLoss { batch, attributes, formula };
-    case.plan.push(loss_of.step("loss", views.0, views.1, loss, gradient));
+    case.plan.push(loss_of.step("loss", operands, weights, loss, gradient));
     case
 }

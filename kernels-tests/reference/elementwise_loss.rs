@@ -1,12 +1,17 @@
-//! loss\[s\] = Σ_a f(p, y) / attributes: mean squared and absolute error, and binary cross-entropy as TensorFlow 2 and as
+//! loss\[s\] = Σ_a w f(p, y) / attributes: mean squared and absolute error, and binary cross-entropy as TensorFlow 2 and as
 //! Keras 2.2.4 have it
 
 use lineament::kernels::ElementwiseFormula;
 
 /// Loss of each sample of \[batch, attributes\].
-pub fn elementwise_loss(formula: ElementwiseFormula, attributes: usize, predictions: &[f64], labels: &[f64]) -> Vec<f64> {
-    let samples = predictions.chunks(attributes).zip(labels.chunks(attributes));
-    let f = |(p, y): (&f64, &f64)| match formula {
+pub fn elementwise_loss(
+    formula: ElementwiseFormula,
+    attributes: usize,
+    predictions: &[f64],
+    labels: &[f64],
+    weights: &[f64],
+) -> Vec<f64> {
+    let f = |p: f64, y: f64| match formula {
         ElementwiseFormula::MeanSquaredError => (p - y).powi(2),
         ElementwiseFormula::MeanAbsoluteError => (p - y).abs(),
         ElementwiseFormula::BinaryCrossEntropyTensorflow2 => {
@@ -19,21 +24,23 @@ pub fn elementwise_loss(formula: ElementwiseFormula, attributes: usize, predicti
             z.max(0.0) - z * y + (-z.abs()).exp().ln_1p()
         }
     };
-    samples.map(|(p, y)| p.iter().zip(y).map(f).sum::<f64>() / attributes as f64).collect()
+    let of_sample = |first: usize| (first..first + attributes).map(|i| weights[i] * f(predictions[i], labels[i])).sum::<f64>();
+    (0..predictions.len()).step_by(attributes).map(|first| of_sample(first) / attributes as f64).collect()
 }
 
 /// Gradient of the batch's mean loss by the predictions; a clipped prediction has none.
-pub fn elementwise_loss_gradient(formula: ElementwiseFormula, predictions: &[f64], labels: &[f64]) -> Vec<f64> {
-    let slope = |(p, y): (&f64, &f64)| match formula {
+pub fn elementwise_loss_gradient(formula: ElementwiseFormula, predictions: &[f64], labels: &[f64], weights: &[f64]) -> Vec<f64> {
+    let slope = |p: f64, y: f64| match formula {
         ElementwiseFormula::MeanSquaredError => 2.0 * (p - y),
         ElementwiseFormula::MeanAbsoluteError if p == y => 0.0,
         ElementwiseFormula::MeanAbsoluteError => (p - y).signum(),
-        _ if *p < range(formula)[0] || *p > range(formula)[1] => 0.0,
+        _ if p < range(formula)[0] || p > range(formula)[1] => 0.0,
         ElementwiseFormula::BinaryCrossEntropyTensorflow2 => (1.0 - y) / (1.0 - p + 1e-7) - y / (p + 1e-7),
         // σ(z) − y is p − y, and the logit's slope is 1 / (p (1 − p)).
         ElementwiseFormula::BinaryCrossEntropyKeras2 => (p - y) / (p * (1.0 - p)),
     };
-    predictions.iter().zip(labels).map(|pair| slope(pair) / predictions.len() as f64).collect()
+    let count = predictions.len();
+    (0..count).map(|i| weights[i] * slope(predictions[i], labels[i]) / count as f64).collect()
 }
 
 /// What predictions are clipped to: 1e-7 to 1 − 1e-7, which for Keras 2.2.4 is rounded to single precision.
@@ -54,15 +61,18 @@ mod tests {
         let attributes = 5;
         let p: Vec<f64> = (0..3 * attributes as u64).map(|i| 0.05 + 0.9 * f64::from(crate::random::unit(5, 0, i))).collect();
         let y: Vec<f64> = (0..3 * attributes).map(|i| [1.0, 0.0, 0.1][i % 3]).collect();
-        for formula in ElementwiseFormula::ALL {
-            let gradient = elementwise_loss_gradient(formula, &p, &y);
-            check(&[1.0 / 3.0; 3], &p, &gradient, |p| elementwise_loss(formula, attributes, p, &y));
+        let weighted: Vec<f64> = (0..3 * attributes).map(|i| [0.5, 0.0, 20.0, 1.0][i % 4]).collect();
+        for weights in [vec![1.0; p.len()], weighted] {
+            for formula in ElementwiseFormula::ALL {
+                let gradient = elementwise_loss_gradient(formula, &p, &y, &weights);
+                check(&[1.0 / 3.0; 3], &p, &gradient, |p| elementwise_loss(formula, attributes, p, &y, &weights));
+            }
         }
     }
 
     #[test]
     fn the_two_cross_entropies_differ_where_a_prediction_is_wrong_and_certain() {
-        let loss = |formula| elementwise_loss(formula, 1, &[0.0, 1.0], &[1.0, 0.0]);
+        let loss = |formula| elementwise_loss(formula, 1, &[0.0, 1.0], &[1.0, 0.0], &[1.0; 2]);
         for value in loss(ElementwiseFormula::BinaryCrossEntropyTensorflow2) {
             assert!((value + 2e-7f64.ln()).abs() < 1e-8, "{value}");
         }

@@ -1,5 +1,5 @@
 // Losses that treat every attribute alike, per sample, with the gradient of the batch's mean loss by the predictions:
-// loss[s] = Σ_a f(p, y) / attributes,   gradient[s, a] = ∂f/∂p / (attributes batch), by override LOSS
+// loss[s] = Σ_a w f(p, y) / attributes,   gradient[s, a] = w ∂f/∂p / (attributes batch), by override LOSS
 // 0  mean squared error    f = (p − y)²
 // 1  mean absolute error   f = |p − y|, with gradient 0 where they are equal
 // 2  binary cross-entropy  f = −y ln(p + e) − (1 − y) ln(1 − p + e), e = 1e-7, p within 1e-7 … 1 − 1e-7  (TensorFlow 2)
@@ -8,11 +8,12 @@
 //
 // predictions  [batch, channels]   p; channels is `attributes` rounded up to a multiple of four
 // labels       [batch, channels]   y
+// weights      [batch, channels]   w; read only where WEIGHTED is 1, elsewhere w = 1
 // loss         [batch]
 // gradient     [batch, channels]   0 in the padding
-// What the padding of predictions and labels holds does not matter. All but loss are read as vec4.
+// What the padding of predictions, labels and weights holds does not matter. All but loss are read as vec4.
 //
-// One workgroup computes one sample. Cost: up to sixty flops, two loads and one store an element.
+// One workgroup computes one sample. Cost: up to sixty flops, two or three loads and one store an element.
 #import dispatch
 #import tree_sum
 
@@ -23,13 +24,15 @@ struct Params {
 }
 
 override LOSS: u32 = 0u;
+override WEIGHTED: u32 = 0u;
 const FLOOR = vec4<f32>(1e-7);
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> predictions: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> labels: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read_write> loss: array<f32>;
-@group(0) @binding(4) var<storage, read_write> gradient: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> weights: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read_write> loss: array<f32>;
+@group(0) @binding(5) var<storage, read_write> gradient: array<vec4<f32>>;
 
 // Loss and slope of four elements.
 struct Elements {
@@ -78,6 +81,10 @@ fn elements(quad: u32, at: u32) -> Elements {
         elements.slope = sign(p - y);
     } else {
         elements = cross_entropy(p, y);
+    }
+    if (WEIGHTED == 1u) {
+        elements.loss *= weights[at];
+        elements.slope *= weights[at];
     }
     let position = vec4<u32>(quad * 4u) + vec4<u32>(0u, 1u, 2u, 3u);
     let real = position < vec4<u32>(params.attributes);

@@ -10,8 +10,10 @@ mod eval;
 mod predict;
 mod prediction;
 mod report;
+mod reproduce;
 mod train;
 mod train_options;
+mod training;
 
 use std::process::ExitCode;
 
@@ -35,6 +37,7 @@ enum Verb {
     Predict(predict::Predict),
     Cluster(cluster::Cluster),
     Report(report::Report),
+    Reproduce(reproduce::Reproduce),
 }
 
 /// How a verb ends when nothing went wrong as a whole.
@@ -59,6 +62,7 @@ pub fn run() -> ExitCode {
         Verb::Predict(verb) => verb.run(),
         Verb::Cluster(verb) => verb.run(),
         Verb::Report(verb) => verb.run(),
+        Verb::Reproduce(verb) => verb.run(),
     };
     match verdict {
         Ok(Outcome::Done) => ExitCode::SUCCESS,

@@ -6,7 +6,14 @@ use clap::{Args, ValueEnum};
 use lineament::kernels::AdamForm;
 use lineament::model::mobilenet_v2::Layer;
 use lineament::train::network::{FrozenNorm, Loss, Optimizer, RunningStatistics, Schedule, first_of_last_blocks};
-use lineament::train::{AugmentationRanges, TrainingSettings};
+use lineament::train::{AugmentationRanges, ClassWeights, TrainingSettings};
+
+use super::common::Misuse;
+
+/// Width of the paper's hidden layer.
+pub const PAPER_HIDDEN: u32 = 1536;
+/// Share of its values that the paper drops.
+pub const PAPER_DROPOUT: f32 = 0.3;
 
 /// Options of a training run beside its data and its folder.
 #[derive(Args)]
@@ -29,7 +36,7 @@ pub struct TrainingArguments {
     #[arg(long, value_parser = clap::value_parser!(u32).range(96..=224))]
     pub size: Option<u32>,
     /// Width of the hidden layer
-    #[arg(long, default_value_t = 1536, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    #[arg(long, default_value_t = PAPER_HIDDEN, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub hidden: u32,
     /// Passes over the training images
     #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=100_000))]
@@ -43,6 +50,10 @@ pub struct TrainingArguments {
     /// What is minimised
     #[arg(long, value_enum, default_value = "cosine")]
     loss: LossName,
+    /// What having an attribute and not having it weigh in the loss: the same, or the more the rarer in the training images,
+    /// n / (2 n_class); not with the cosine loss
+    #[arg(long, value_enum, default_value = "none")]
+    class_weights: ClassWeightsName,
     /// Labels become y (1 − S) + S / 2
     #[arg(long, value_name = "S", default_value_t = 0.0)]
     label_smoothing: f32,
@@ -68,7 +79,7 @@ pub struct TrainingArguments {
     #[arg(long)]
     nesterov: bool,
     /// Share of hidden values that is dropped
-    #[arg(long, default_value_t = 0.3)]
+    #[arg(long, default_value_t = PAPER_DROPOUT)]
     pub dropout: f32,
     /// How training images are varied: not at all, as the paper does, or mirrored and moved a little
     #[arg(long, value_enum, default_value = "none")]
@@ -120,8 +131,8 @@ enum RunningStatisticsName {
     Keras2,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum LossName {
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LossName {
     /// Minus the cosine between labels and predictions: the paper's
     Cosine,
     /// Mean squared error
@@ -132,6 +143,24 @@ enum LossName {
     Bce,
     /// Binary cross-entropy as Keras 2.2.4 has it
     BceKeras2,
+}
+
+impl From<LossName> for Loss {
+    fn from(name: LossName) -> Loss {
+        match name {
+            LossName::Cosine => Loss::Cosine,
+            LossName::Mse => Loss::MeanSquaredError,
+            LossName::Mae => Loss::MeanAbsoluteError,
+            LossName::Bce => Loss::BinaryCrossEntropy,
+            LossName::BceKeras2 => Loss::BinaryCrossEntropyKeras2,
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ClassWeightsName {
+    None,
+    Balanced,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -161,6 +190,16 @@ const LIGHT: AugmentationRanges =
     AugmentationRanges { rotation: 8.0, row_shift: 0.04, column_shift: 0.04, shear: 0.0, zoom: 0.08, mirror: true };
 
 impl TrainingArguments {
+    /// Refuses what cannot be meant.
+    pub fn check(&self) -> Result<(), Misuse> {
+        if self.class_weights != ClassWeightsName::None && self.loss == LossName::Cosine {
+            let problem = "--class-weights balanced does not go with the cosine loss, which has no term for each attribute; add \
+                           --loss mse, mae or bce";
+            return Err(Misuse(problem.to_string()));
+        }
+        Ok(())
+    }
+
     /// How the network is trained.
     pub fn settings(&self) -> TrainingSettings {
         let (optimizer, usual_rate) = match self.optimizer {
@@ -177,12 +216,10 @@ impl TrainingArguments {
             micro_batch: self.micro_batch.unwrap_or(self.batch).min(self.batch),
             epochs: self.epochs,
             seed: self.seed,
-            loss: match self.loss {
-                LossName::Cosine => Loss::Cosine,
-                LossName::Mse => Loss::MeanSquaredError,
-                LossName::Mae => Loss::MeanAbsoluteError,
-                LossName::Bce => Loss::BinaryCrossEntropy,
-                LossName::BceKeras2 => Loss::BinaryCrossEntropyKeras2,
+            loss: self.loss.into(),
+            class_weights: match self.class_weights {
+                ClassWeightsName::None => ClassWeights::None,
+                ClassWeightsName::Balanced => ClassWeights::Balanced,
             },
             optimizer,
             learning_rate: self.learning_rate.unwrap_or(usual_rate),

@@ -20,7 +20,7 @@ pub enum EvaluationError {
         /// What the model predicts.
         predicted: String,
     },
-    /// `metrics.json` is missing or unreadable.
+    /// `metrics.json` or `loss_issue.json` is missing or unreadable.
     #[error("{}: cannot be read: {source}", path.display())]
     Read {
         /// The file.
@@ -28,19 +28,23 @@ pub enum EvaluationError {
         /// What the operating system said.
         source: std::io::Error,
     },
-    /// `metrics.json` is not JSON of the expected form.
-    #[error("{}: not an evaluation: {source}; make it again with `lineament eval`", path.display())]
+    /// It is not JSON of the expected form.
+    #[error("{}: not an evaluation: {source}; make it again with `{command}`", path.display())]
     Parse {
         /// The file.
         path: PathBuf,
+        /// The command that makes it.
+        command: &'static str,
         /// What is wrong, with line and column.
         source: serde_json::Error,
     },
-    /// The fields of `metrics.json` contradict each other.
-    #[error("{}: {problem}; make it again with `lineament eval`", path.display())]
+    /// Its fields contradict each other.
+    #[error("{}: {problem}; make it again with `{command}`", path.display())]
     Inconsistent {
         /// The file.
         path: PathBuf,
+        /// The command that makes it.
+        command: &'static str,
         /// The field, what was expected and what was found.
         problem: String,
     },

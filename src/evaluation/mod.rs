@@ -5,6 +5,7 @@
 
 mod aligned;
 mod error;
+mod loss_issue;
 mod metrics;
 mod mistakes;
 pub mod published;
@@ -14,6 +15,7 @@ mod table_one;
 
 pub use aligned::{Alignment, align};
 pub use error::EvaluationError;
+pub use loss_issue::{AttributeOccurrence, AttributeOutcome, LossIssue, LossOutcome, RARE, RareOutcome};
 pub use metrics::{AttributeMetrics, Means, Metrics};
 pub use mistakes::{Mistake, confident_mistakes};
 pub use ranking::{average_precision, roc_auc};

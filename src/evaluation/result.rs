@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{EvaluationError, Metrics, Mistake};
@@ -24,11 +25,7 @@ impl Evaluation {
     /// # Errors
     /// [`EvaluationError`] if the file is missing, is not JSON of this form, or contradicts itself.
     pub fn read(path: &Path) -> Result<Self, EvaluationError> {
-        let path = || path.to_path_buf();
-        let bytes = std::fs::read(path()).map_err(|source| EvaluationError::Read { path: path(), source })?;
-        let result: Self = serde_json::from_slice(&bytes).map_err(|source| EvaluationError::Parse { path: path(), source })?;
-        result.check().map_err(|problem| EvaluationError::Inconsistent { path: path(), problem })?;
-        Ok(result)
+        read_checked(path, "lineament eval", Self::check)
     }
 
     /// Checks that the fields agree with each other.
@@ -63,6 +60,20 @@ impl Evaluation {
         }
         Ok(())
     }
+}
+
+/// Reads a file of JSON that `command` makes, and checks it.
+pub(super) fn read_checked<T: DeserializeOwned>(
+    path: &Path,
+    command: &'static str,
+    check: fn(&T) -> Result<(), String>,
+) -> Result<T, EvaluationError> {
+    let path = || path.to_path_buf();
+    let bytes = std::fs::read(path()).map_err(|source| EvaluationError::Read { path: path(), source })?;
+    let parse = |source| EvaluationError::Parse { path: path(), command, source };
+    let result: T = serde_json::from_slice(&bytes).map_err(parse)?;
+    check(&result).map_err(|problem| EvaluationError::Inconsistent { path: path(), command, problem })?;
+    Ok(result)
 }
 
 #[cfg(test)]

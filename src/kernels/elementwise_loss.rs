@@ -1,4 +1,4 @@
-//! Mean squared error, mean absolute error and binary cross-entropy, with their gradients.
+//! Mean squared error, mean absolute error and binary cross-entropy, weighted or not, with their gradients.
 
 use super::{Cost, Encoding, Kernel, Variant, padded_channels, params, read, read_write};
 use crate::scheduler::{Step, View};
@@ -18,12 +18,12 @@ pub static ELEMENTWISE_LOSS: Kernel = Kernel {
     group: "loss",
     source: include_str!("../../shaders/loss/elementwise_loss.wgsl"),
     params: ElementwiseLossParams::FIELDS,
-    bindings: &[read("predictions"), read("labels"), read_write("loss"), read_write("gradient")],
+    bindings: &[read("predictions"), read("labels"), read("weights"), read_write("loss"), read_write("gradient")],
     variants: &[Variant { name: "default", constants: &[], subgroup: false }],
-    overrides: &[("LOSS", &[0, 1, 2, 3])],
+    overrides: &[("LOSS", &[0, 1, 2, 3]), ("WEIGHTED", &[0, 1])],
 };
 
-/// f(p, y), of which a sample's loss is the mean over its attributes; the numbers are the shader's.
+/// f(p, y), of which a sample's loss is the weighted sum over its attributes, over their number; the numbers are the shader's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ElementwiseFormula {
     /// (p − y)².
@@ -47,7 +47,7 @@ impl ElementwiseFormula {
     ];
 }
 
-/// loss\[s\] = Σ f(p, y) / attributes, and the gradient of the mean over the batch by p.
+/// loss\[s\] = Σ w f(p, y) / attributes, and the gradient of the mean over the batch by p.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ElementwiseLoss {
     /// Samples.
@@ -59,8 +59,9 @@ pub struct ElementwiseLoss {
 }
 
 impl ElementwiseLoss {
-    /// The dispatch: predictions and labels \[batch, padded attributes\] to loss \[batch\] and gradient \[batch, padded attributes\].
-    pub fn step(self, label: &str, predictions: View, labels: View, loss: View, gradient: View) -> Step {
+    /// The dispatch: predictions, labels and weights \[batch, padded attributes\] to loss \[batch\] and gradient \[batch, padded
+    /// attributes\]. Without weights all are 1.
+    pub fn step(self, label: &str, [predictions, labels]: [View; 2], weights: Option<View>, loss: View, gradient: View) -> Step {
         let channels = padded_channels(self.attributes);
         let elements = u64::from(self.batch) * u64::from(channels);
         let flops = if matches!(self.formula, ElementwiseFormula::MeanSquaredError | ElementwiseFormula::MeanAbsoluteError) {
@@ -72,11 +73,15 @@ impl ElementwiseLoss {
             kernel: &ELEMENTWISE_LOSS,
             variant: &ELEMENTWISE_LOSS.variants[0],
             lanes: None,
-            overrides: vec![("LOSS", f64::from(self.formula as u8))],
+            overrides: vec![("LOSS", f64::from(self.formula as u8)), ("WEIGHTED", f64::from(u8::from(weights.is_some())))],
             params: ElementwiseLossParams { batch: self.batch, attributes: self.attributes, channels },
-            bindings: &[predictions, labels, loss, gradient],
+            // Without weights the labels are bound there: a binding cannot be empty, and it is not read.
+            bindings: &[predictions, labels, weights.unwrap_or(labels), loss, gradient],
             workgroups: u64::from(self.batch),
-            cost: Cost { flops: flops * elements, bytes: 12 * elements + 4 * u64::from(self.batch) },
+            cost: Cost {
+                flops: (flops + 2 * u64::from(weights.is_some())) * elements,
+                bytes: (12 + 4 * u64::from(weights.is_some())) * elements + 4 * u64::from(self.batch),
+            },
         }
         .step(label)
     }

@@ -3,8 +3,9 @@
 use rayon::prelude::*;
 use serde::Serialize;
 
+use super::charts::{Bar, Chart};
 use super::faces::{self, Portrait};
-use super::wording::{count, percent, readable_name, width};
+use super::wording::{count, percent, readable_name};
 use super::{ReportError, ReportInput, UnreadableImage};
 use crate::data::attributes::paper_attributes;
 use crate::evaluation::published::{PAPER_ACCURACY, PAPER_HAMMING_DISTANCE};
@@ -24,23 +25,6 @@ struct Row {
     attribute: String,
     /// Accuracy, paper, LNets+ANet, majority guess, balanced accuracy.
     figures: [String; 5],
-}
-
-/// A chart of one figure by attribute, with a line to compare each bar with.
-#[derive(Serialize)]
-struct Chart {
-    title: &'static str,
-    line: &'static str,
-    bars: Vec<Bar>,
-}
-
-#[derive(Serialize)]
-struct Bar {
-    attribute: String,
-    value: String,
-    /// Empty where the attribute has no such figure.
-    width: String,
-    line: String,
 }
 
 /// A picture of the contact sheet of mistakes.
@@ -91,8 +75,9 @@ pub(super) fn summarise<'a>(evaluation: &'a Evaluation, portraits: &'a [Portrait
     let metrics = &evaluation.metrics;
     let table = TableOne::new(metrics);
     let row = |row: &TableOneRow| Row { attribute: readable_name(&row.attribute), figures: row.figures("–") };
-    let chart = |title, line, figure: fn(&AttributeMetrics) -> Option<f64>, compared: fn(&AttributeMetrics) -> f64| Chart {
-        title,
+    let chart = |title: &str, line, figure: fn(&AttributeMetrics) -> Option<f64>, compared: fn(&AttributeMetrics) -> f64| Chart {
+        title: title.to_string(),
+        bar: "the model",
         line,
         bars: metrics.attributes.iter().map(|one| bar(one, figure(one), compared(one))).collect(),
     };
@@ -125,12 +110,8 @@ pub(super) fn summarise<'a>(evaluation: &'a Evaluation, portraits: &'a [Portrait
 }
 
 fn bar(one: &AttributeMetrics, figure: Option<f64>, compared: f64) -> Bar {
-    Bar {
-        attribute: readable_name(&one.attribute),
-        value: figure.map_or("–".into(), |share| format!("{share:.3}")),
-        width: figure.map_or(String::new(), width),
-        line: width(compared),
-    }
+    let value = figure.map_or("–".into(), |share| format!("{share:.3}"));
+    Bar::new(&one.attribute, figure, value, compared)
 }
 
 fn headlines(evaluation: &Evaluation) -> Vec<Headline> {

@@ -4,11 +4,13 @@
 //! pictures inside, which opens anywhere, needs no script and asks nothing of any network. The same input gives the same
 //! bytes.
 
+mod charts;
 mod contact_sheet;
 mod error;
 mod evaluation;
 mod faces;
 mod history;
+mod loss_issue;
 mod mean_face;
 mod occurrence;
 mod page;
@@ -24,7 +26,7 @@ use std::path::{Path, PathBuf};
 use crate::cluster::ClusterResult;
 use crate::data::Crop;
 use crate::data::atomic::write_atomically;
-use crate::evaluation::Evaluation;
+use crate::evaluation::{Evaluation, LossIssue};
 pub use error::ReportError;
 pub use history::Epoch;
 pub use run_folder::load_run;
@@ -46,6 +48,8 @@ pub struct ReportInput {
     pub clusters: Option<ClusterResult>,
     /// How the values compare with labels, if they were compared.
     pub evaluation: Option<Evaluation>,
+    /// What the same network makes of rare attributes with several losses, if they were compared.
+    pub loss_issue: Option<LossIssue>,
     /// How the run was made: any JSON object, shown as it is.
     pub configuration: serde_json::Map<String, serde_json::Value>,
     /// The training history, one entry an epoch; empty if the run did not train.
@@ -103,6 +107,9 @@ impl ReportInput {
                 self.attributes[position % attributes],
                 self.values[position]
             ));
+        }
+        if let Some(Err(problem)) = self.loss_issue.as_ref().map(LossIssue::check) {
+            return mismatch(format!("loss_issue.json {problem}; run `lineament reproduce --only loss-issue` again"));
         }
         if let Some(clusters) = &self.clusters {
             self.check_clusters(clusters)?;

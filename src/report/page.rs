@@ -9,10 +9,12 @@ use super::evaluation;
 use super::faces::{Group, Portrait};
 use super::occurrence::{self, Occurrence, Standing};
 use super::wording::{count, method, percent, readable_name, significant, thousands, width};
-use super::{ReportError, ReportInput, UnreadableImage, history, provenance};
+use super::{ReportError, ReportInput, UnreadableImage, history, loss_issue, provenance};
 
 const TEMPLATE: &str = include_str!("report.html");
 const EVALUATION: &str = include_str!("evaluation.html");
+const LOSS_ISSUE: &str = include_str!("loss_issue.html");
+const CHARTS: &str = include_str!("charts.html");
 const STYLESHEET: &str = include_str!("report.css");
 /// Unreadable images that the page lists by name.
 const UNREADABLE_LIMIT: usize = 200;
@@ -81,6 +83,8 @@ struct Page<'a> {
     summary: String,
     figures: Vec<Figure>,
     all_faces: String,
+    /// Whether there are faces to show.
+    has_faces: bool,
     /// Whether there is a clustering to show.
     clustered: bool,
     /// Whether the clustering saw only some of the attributes.
@@ -92,6 +96,7 @@ struct Page<'a> {
     further_count: usize,
     further_faces: String,
     evaluation: Option<evaluation::Summary<'a>>,
+    loss_issue: Option<loss_issue::Summary>,
     history: Option<history::History>,
     made: Vec<(String, String)>,
     unreadable: &'a [UnreadableImage],
@@ -122,6 +127,7 @@ pub(super) fn render(
         summary: summary(input),
         figures: figures(input, groups, unreadable.len()),
         all_faces: count(input.images.len(), "face"),
+        has_faces: !input.images.is_empty() || input.loss_issue.is_none(),
         clustered: input.clusters.is_some(),
         selected: !input.selected().is_empty(),
         frequencies: bars(input, &occurrence::rank(&overall, &overall)),
@@ -130,6 +136,7 @@ pub(super) fn render(
         further_count: further.len(),
         further_faces: count(further.iter().map(|group| group.rows.len()).sum(), "face"),
         evaluation: input.evaluation.as_ref().map(|evaluation| evaluation::summarise(evaluation, mistakes)),
+        loss_issue: input.loss_issue.as_ref().map(loss_issue::summarise),
         history: history::summarise(&input.history),
         made: provenance::lines(input),
         unreadable: &unreadable[..unreadable.len().min(UNREADABLE_LIMIT)],
@@ -143,7 +150,9 @@ pub(super) fn render(
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
     environment.add_template("report.html", TEMPLATE)?;
-    environment.add_template("evaluation.html", EVALUATION)?;
+    for (name, part) in [("evaluation.html", EVALUATION), ("loss_issue.html", LOSS_ISSUE), ("charts.html", CHARTS)] {
+        environment.add_template(name, part)?;
+    }
     let template = environment.get_template("report.html")?;
     Ok(template.render(Serde(&page))?)
 }
@@ -206,6 +215,9 @@ fn bars(input: &ReportInput, ranked: &[Occurrence]) -> Vec<Bar> {
 }
 
 fn summary(input: &ReportInput) -> String {
+    if let (Some(issue), true) = (&input.loss_issue, input.images.is_empty()) {
+        return loss_issue::what(issue) + ".";
+    }
     let Some(clusters) = &input.clusters else {
         let attributes = count(input.attributes.len(), "predicted attribute");
         return format!("{} with {attributes} each.", count(input.images.len(), "face"));

@@ -1,5 +1,5 @@
-//! Reading a run folder: `attributes.csv`, `clusters.json` or `metrics.json`, and where there are any `config.json` and
-//! `history.csv`.
+//! Reading a run folder: `attributes.csv` with `clusters.json` or `metrics.json`, or `loss_issue.json`, and where there are any
+//! `config.json` and `history.csv`.
 
 use std::fs::File;
 use std::io::BufReader;
@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::{FaceSource, ReportError, ReportInput, history};
 use crate::cluster::ClusterResult;
 use crate::data::{AttributeTable, Crop};
-use crate::evaluation::Evaluation;
+use crate::evaluation::{Evaluation, LossIssue};
 
 /// Reads what a run folder holds.
 ///
@@ -20,7 +20,8 @@ use crate::evaluation::Evaluation;
 ///
 /// # Errors
 /// [`ReportError`] if `run` is no folder, if `attributes.csv` is missing, or both `clusters.json` and `metrics.json` are
-/// (naming the command that makes it), or if a file is malformed or they are of different runs.
+/// (naming the command that makes it) and there is no `loss_issue.json` either, or if a file is malformed or they are of
+/// different runs.
 pub fn load_run(run: &Path, images: Option<&Path>) -> Result<ReportInput, ReportError> {
     if !run.is_dir() {
         return Err(ReportError::NoRun { path: run.to_path_buf() });
@@ -29,17 +30,22 @@ pub fn load_run(run: &Path, images: Option<&Path>) -> Result<ReportInput, Report
         let path = run.join(name);
         if path.is_file() { Ok(path) } else { Err(ReportError::Missing { path, command }) }
     };
-    let attributes = require("attributes.csv", "lineament predict IMAGES… --out RUN/attributes.csv")?;
     let optional = |name: &str| Some(run.join(name)).filter(|path| path.is_file());
+    let loss_issue = optional("loss_issue.json").map(|path| LossIssue::read(&path)).transpose()?;
+    let attributes = match optional("attributes.csv") {
+        None if loss_issue.is_none() => Some(require("attributes.csv", "lineament predict IMAGES… --out RUN/attributes.csv")?),
+        found => found,
+    };
     let metrics = optional("metrics.json");
     let clusters = match optional("clusters.json") {
-        None if metrics.is_none() => Some(require(
+        None if metrics.is_none() && loss_issue.is_none() => Some(require(
             "clusters.json",
             "lineament cluster --attributes RUN/attributes.csv --method kmeans --k 8 --json > RUN/clusters.json",
         )?),
         found => found,
     };
-    let table = AttributeTable::read(&attributes)?;
+    let table = attributes.map(|path| AttributeTable::read(&path)).transpose()?;
+    let table = table.unwrap_or(AttributeTable { images: Vec::new(), attributes: Vec::new(), values: Vec::new() });
     let clusters = clusters.map(|path| ClusterResult::read(&path)).transpose()?;
     let evaluation = metrics.map(|path| Evaluation::read(&path)).transpose()?;
     let configuration = optional("config.json").map_or(Ok(Map::new()), |path| read_configuration(&path))?;
@@ -52,6 +58,7 @@ pub fn load_run(run: &Path, images: Option<&Path>) -> Result<ReportInput, Report
         crop: crop(run, &configuration)?,
         clusters,
         evaluation,
+        loss_issue,
         configuration,
         history,
     };

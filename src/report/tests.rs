@@ -28,6 +28,7 @@ pub(super) fn input_of(values: &[&[f32]], labels: &[i64]) -> ReportInput {
             command: None,
         }),
         evaluation: None,
+        loss_issue: None,
         configuration: serde_json::Map::new(),
         history: Vec::new(),
     }

@@ -10,6 +10,17 @@ pub(super) fn method(name: &str) -> &str {
     }
 }
 
+/// The name of a loss as one writes it.
+pub(super) fn loss_name(name: &str) -> &str {
+    match name {
+        "cosine" => "cosine proximity",
+        "mse" => "mean squared error",
+        "mae" => "mean absolute error",
+        "bce" => "binary cross-entropy",
+        other => other,
+    }
+}
+
 /// CelebA joins words by underscores.
 pub(super) fn readable_name(name: &str) -> String {
     name.replace('_', " ")

@@ -29,7 +29,7 @@ pub use predict::predict_rows;
 pub use run::{Progress, Run, TrainedNetwork, train_network};
 pub use samples::{SampleSource, TrainingData};
 pub use session::{Masks, NetworkSession, Part, Samples, SessionShape};
-pub use settings::TrainingSettings;
+pub use settings::{ClassWeights, TrainingSettings};
 pub use variants::{augmented_variants, sheet_of};
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use super::network::{NetworkShape, NetworkState, RunningStatistics};
 use super::random;
 use super::samples::{Batch, TrainingData};
 use super::session::{Masks, NetworkSession, Part, SessionShape};
-use super::settings::TrainingSettings;
+use super::settings::{ClassWeights, TrainingSettings};
 use crate::gpu::Gpu;
 
 /// Rows of features that are validated at once; images take the size of a batch.
@@ -118,6 +118,7 @@ pub fn train_network(
     };
     let checkpoint = saved.unwrap_or_else(|| Checkpoint::new(initial.clone(), shape.head.attributes));
     let batches = Batches::new(data, shape, settings)?;
+    let class_weights = data.class_weights(settings.class_weights);
     let session_shape = SessionShape {
         network: shape.clone(),
         loss: settings.loss,
@@ -125,6 +126,7 @@ pub fn train_network(
         masks: Masks::Drawn(settings.seed),
         losses: batches.kept,
         accumulates: settings.micro_batch < settings.batch,
+        weighted: class_weights.is_some(),
         normalisation: data.normalisation(),
     };
     let part = batches.largest_part as u32;
@@ -138,7 +140,7 @@ pub fn train_network(
         (Some(folder), false) => Some(load_best(folder, shape, &initial)?),
         _ => None,
     };
-    let mut trainer = Trainer { data, shape, settings, run, session, checkpoint, best, fingerprint, batches };
+    let mut trainer = Trainer { data, shape, settings, class_weights, run, session, checkpoint, best, fingerprint, batches };
     while (trainer.checkpoint.history.len() as u32) < settings.epochs {
         trainer.epoch()?;
     }
@@ -192,6 +194,7 @@ struct Trainer<'a, 'b> {
     data: &'a TrainingData<'a>,
     shape: &'a NetworkShape,
     settings: &'a TrainingSettings,
+    class_weights: Option<Vec<[f32; 2]>>,
     run: &'a mut Run<'b>,
     session: NetworkSession<'a>,
     checkpoint: Checkpoint,
@@ -243,6 +246,7 @@ impl Trainer<'_, '_> {
         let settings = self.settings;
         let augmentations = samples.augmentations(settings, epoch, self.shape.size);
         let labels = self.data.labels_of(samples.rows, settings.label_smoothing);
+        let weights = self.class_weights.as_ref().map(|weights| self.data.weights_of(samples.rows, weights));
         let attributes = self.shape.head.attributes as usize;
         let position = self.parts_before(step);
         let (count, mut from) = (samples.rows.len(), 0);
@@ -252,6 +256,7 @@ impl Trainer<'_, '_> {
             let part = Part {
                 samples: samples.part(self.data, from, *size, &images, &augmentations),
                 labels: &labels[from * attributes..(from + size) * attributes],
+                weights: weights.as_deref().map(|weights| &weights[from * attributes..(from + size) * attributes]),
                 mask: None,
                 epoch,
                 first_sample: (step * settings.batch as usize + from) as u32,
@@ -390,7 +395,7 @@ fn fingerprint(
     depends: &[(&'static str, String)],
 ) -> Fingerprint {
     let TrainingSettings { batch, micro_batch, epochs, seed, loss, optimizer, learning_rate, .. } = settings;
-    let TrainingSettings { schedule, augmentation, label_smoothing, .. } = settings;
+    let TrainingSettings { schedule, augmentation, label_smoothing, class_weights, .. } = settings;
     let head = shape.head;
     let of_statistics = match shape.running_statistics {
         RunningStatistics::Tensorflow => String::new(),
@@ -415,6 +420,8 @@ fn fingerprint(
         ("schedule", format!("{schedule:?}")),
         ("augmentation", augmentation.map_or("none".to_string(), |ranges| format!("{ranges:?}"))),
         ("label_smoothing", label_smoothing.to_string()),
+        // Checkpoints from before there were class weights say nothing of them.
+        ("class_weights", if *class_weights == ClassWeights::None { "absent".into() } else { format!("{class_weights:?}") }),
         ("data", data.sha256()),
     ];
     if *schedule != super::network::Schedule::Constant {

@@ -7,7 +7,7 @@ use super::error::TrainError;
 use super::features::FeatureTable;
 use super::network::NetworkShape;
 use super::session::Samples;
-use super::settings::TrainingSettings;
+use super::settings::{ClassWeights, TrainingSettings};
 use crate::data::prefetch::{Prefetch, decoding_threads};
 use crate::data::{ImageSource, Rgb8Image, decode_ahead};
 use crate::model::Normalisation;
@@ -58,6 +58,34 @@ impl<'a> TrainingData<'a> {
         let of_row = |row: &u32| &self.labels[*row as usize * attributes..(*row as usize + 1) * attributes];
         let smooth = |label: &u8| f32::from(*label) * (1.0 - smoothing) + smoothing / 2.0;
         rows.iter().flat_map(of_row).map(smooth).collect()
+    }
+
+    /// What each class of each attribute weighs: \[attributes\] of not having it and having it. `None` where all weigh the same.
+    pub(super) fn class_weights(&self, weights: ClassWeights) -> Option<Vec<[f32; 2]>> {
+        match weights {
+            ClassWeights::None => None,
+            ClassWeights::Balanced => Some(self.balanced_weights()),
+        }
+    }
+
+    /// n / (2 n_class) over the training images; 0 for a class that none of them has.
+    fn balanced_weights(&self) -> Vec<[f32; 2]> {
+        let (attributes, images) = (self.attributes as usize, self.train_rows.len());
+        let mut having = vec![0usize; attributes];
+        for row in self.train_rows {
+            for (count, label) in having.iter_mut().zip(&self.labels[*row as usize * attributes..]) {
+                *count += usize::from(*label);
+            }
+        }
+        let weight = |of_class: usize| if of_class == 0 { 0.0 } else { (images as f64 / (2.0 * of_class as f64)) as f32 };
+        having.into_iter().map(|having| [weight(images - having), weight(having)]).collect()
+    }
+
+    /// What the labels of some rows weigh, \[rows, attributes\].
+    pub(super) fn weights_of(&self, rows: &[u32], weights: &[[f32; 2]]) -> Vec<f32> {
+        let attributes = self.attributes as usize;
+        let of_row = |row: &u32| self.labels[*row as usize * attributes..].iter().zip(weights);
+        rows.iter().flat_map(of_row).map(|(label, of_classes)| of_classes[usize::from(*label)]).collect()
     }
 
     /// The batches of an order of rows, their images decoded ahead.
@@ -185,5 +213,32 @@ impl Batch<'_> {
             SampleSource::Images { .. } => Samples::Images(images, &augmentations[from..from + count]),
             SampleSource::Features(table) => Samples::Rows(table, &self.rows[from..from + count]),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn balanced_weights_are_those_of_scikit_learn() {
+        // Of the training images 0, 2, 4 and 5 one has the first attribute, all have the second, none has the third.
+        let labels = [1, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 0, 1, 0];
+        let images = vec![ImageSource::File(std::path::PathBuf::from("face.png")); 6];
+        let names = vec![String::from("face.png"); 6];
+        let normalisation = Normalisation { scale: [1.0; 3], shift: [0.0; 3] };
+        let data = TrainingData {
+            source: SampleSource::Images { images: &images, names: &names, normalisation },
+            labels: &labels,
+            attributes: 3,
+            train_rows: &[0, 2, 4, 5],
+            validation_rows: &[1, 3],
+        };
+        assert_eq!(data.class_weights(ClassWeights::None), None);
+        // compute_class_weight("balanced", classes=[0, 1], y=[1, 0, 0, 0]) is [0.66666667, 2.0].
+        let weights = data.class_weights(ClassWeights::Balanced).unwrap();
+        assert_eq!(weights, [[4.0 / 6.0, 2.0], [0.0, 0.5], [0.5, 0.0]]);
+        let of_rows = data.weights_of(&[5, 0, 1], &weights);
+        assert_eq!(of_rows, [4.0 / 6.0, 0.5, 0.5, 2.0, 0.5, 0.5, 2.0, 0.0, 0.0]);
     }
 }

@@ -37,6 +37,8 @@ pub struct SessionShape {
     pub losses: usize,
     /// Whether batches pass in several parts.
     pub accumulates: bool,
+    /// Whether labels have weights, which the cosine loss does not take.
+    pub weighted: bool,
     /// How images are scaled, where the input is images.
     pub normalisation: Option<Normalisation>,
 }
@@ -59,6 +61,8 @@ pub struct Part<'a> {
     pub samples: Samples<'a>,
     /// \[samples, attributes\], 0 to 1.
     pub labels: &'a [f32],
+    /// What each label weighs in the loss, \[samples, attributes\]: given if, and only if, the session is weighted.
+    pub weights: Option<&'a [f32]>,
     /// 1 where a hidden value is kept, \[samples, hidden\], where masks are given.
     pub mask: Option<&'a [u8]>,
     /// The epoch, from 0: a key of dropout's masks.
@@ -204,6 +208,9 @@ impl<'a> NetworkSession<'a> {
         program.set_params(gpu, plan.mean, &LossMean { count: samples, position: part.position }.params());
         write_samples(gpu, &self.shape.network, program, feed, plan.input, part.samples)?;
         program.write(gpu, plan.labels, bytemuck::cast_slice(&padded(part.labels, attributes)));
+        if let (Some(weights), Some(view)) = (part.weights, plan.label_weights) {
+            program.write(gpu, view, bytemuck::cast_slice(&padded(weights, attributes)));
+        }
         program.run(gpu)?;
         self.count_submission()
     }
@@ -412,9 +419,10 @@ impl<'a> NetworkSession<'a> {
 }
 
 fn step_plan(gpu: &Gpu, shape: &SessionShape, table: &ParameterTable, frozen: &Backbone, batch: u32) -> StepPlan {
-    let SessionShape { network, loss, losses, masks, accumulates, .. } = shape;
+    let SessionShape { network, loss, losses, masks, accumulates, weighted, .. } = shape;
     let seed = if let Masks::Drawn(seed) = masks { Some(*seed) } else { None };
-    let step = StepShape { network, table, frozen, loss: *loss, losses: *losses, seed, accumulates: *accumulates };
+    let (loss, losses, accumulates, weighted) = (*loss, *losses, *accumulates, *weighted);
+    let step = StepShape { network, table, frozen, loss, losses, seed, accumulates, weighted };
     StepPlan::new(&step, gpu.target(), batch)
 }
 

@@ -4,6 +4,16 @@ use super::augmentation::AugmentationRanges;
 use super::error::TrainError;
 use super::network::{Loss, NetworkShape, Optimizer, Schedule};
 
+/// What having an attribute and not having it weigh in the loss.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClassWeights {
+    /// The same for every image and attribute.
+    None,
+    /// n / (2 n_class) over the n training images, for each attribute by itself: scikit-learn's "balanced". A class that does
+    /// not occur weighs 0.
+    Balanced,
+}
+
 /// How a network is trained; the defaults are the paper's, with those of Keras 2.2.4 where the paper says nothing.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrainingSettings {
@@ -17,6 +27,8 @@ pub struct TrainingSettings {
     pub seed: u64,
     /// What is minimised.
     pub loss: Loss,
+    /// What the two classes of an attribute weigh in it.
+    pub class_weights: ClassWeights,
     /// How.
     pub optimizer: Optimizer,
     /// The largest learning rate.
@@ -39,6 +51,7 @@ impl Default for TrainingSettings {
             epochs: 12,
             seed: 0,
             loss: Loss::Cosine,
+            class_weights: ClassWeights::None,
             optimizer: Optimizer::KERAS_ADADELTA,
             learning_rate: 1.0,
             schedule: Schedule::Constant,
@@ -61,6 +74,10 @@ impl TrainingSettings {
     /// # Errors
     /// [`TrainError::Input`] names the setting and its range.
     pub fn check(&self, shape: &NetworkShape) -> Result<(), TrainError> {
+        if self.class_weights != ClassWeights::None && self.loss.formula().is_none() {
+            let problem = "class weights are asked for with the cosine loss, which has no term for each attribute".to_string();
+            return Err(TrainError::input(problem, "choose the loss mse, mae or bce, or no class weights"));
+        }
         let smallest = if shape.uses_batch_statistics() { 2.0 } else { 1.0 };
         let Schedule::Cosine { warm_up } = self.schedule else { return self.within(shape, smallest, 0.0) };
         self.within(shape, smallest, warm_up)

@@ -67,7 +67,7 @@ impl EvaluationPlan {
         plan.push(match loss.formula() {
             None => CosineProximity { batch, attributes }.step("loss", predictions, labels, of_samples, gradient),
             Some(formula) => {
-                ElementwiseLoss { batch, attributes, formula }.step("loss", predictions, labels, of_samples, gradient)
+                ElementwiseLoss { batch, attributes, formula }.step("loss", [predictions, labels], None, of_samples, gradient)
             }
         });
         let mean = plan.steps().len();

@@ -17,10 +17,11 @@ pub(super) struct Hidden {
     mask: View,
 }
 
-/// Where a step reads labels and leaves predictions and loss.
+/// Where a step reads labels and what they weigh, and leaves predictions.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ends {
     pub labels: View,
+    pub label_weights: Option<View>,
     pub predictions: View,
 }
 
@@ -69,13 +70,14 @@ impl Builder<'_> {
     /// the predictions, and the step that stores it.
     pub(super) fn loss(&mut self, loss: Loss, ends: Ends) -> (View, usize) {
         let (batch, attributes) = (self.batch, self.shape.head.attributes);
-        let Ends { labels, predictions } = ends;
+        let Ends { labels, label_weights, predictions } = ends;
         let of_samples = self.values("loss", u64::from(batch));
         let gradient = self.rows("gradient of predictions", padded_channels(attributes));
         let step = match loss.formula() {
             None => CosineProximity { batch, attributes }.step("loss", predictions, labels, of_samples, gradient),
             Some(formula) => {
-                ElementwiseLoss { batch, attributes, formula }.step("loss", predictions, labels, of_samples, gradient)
+                let loss = ElementwiseLoss { batch, attributes, formula };
+                loss.step("loss", [predictions, labels], label_weights, of_samples, gradient)
             }
         };
         self.plan.push(step);

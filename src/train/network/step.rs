@@ -28,6 +28,8 @@ pub struct StepShape<'a> {
     pub seed: Option<u64>,
     /// Whether gradients of several parts are added up before an update.
     pub accumulates: bool,
+    /// Whether labels have weights, which the cosine loss does not take.
+    pub weighted: bool,
 }
 
 /// The forward and backward pass over a part of a batch.
@@ -43,6 +45,8 @@ pub struct StepPlan {
     pub input: View,
     /// \[batch, padded attributes\], 0 to 1; the padding does not matter.
     pub labels: View,
+    /// What each label weighs in the loss, \[batch, padded attributes\], where labels have weights.
+    pub label_weights: Option<View>,
     /// \[batch, padded attributes\]; the padding holds no predictions.
     pub predictions: View,
     /// \[batch, padded hidden\], u32: which hidden values dropout keeps.
@@ -64,7 +68,7 @@ pub struct StepPlan {
 impl StepPlan {
     /// The pass over `batch` samples.
     pub fn new(step: &StepShape, target: Target, batch: u32) -> StepPlan {
-        let StepShape { network, table, frozen, loss, losses, seed, accumulates } = *step;
+        let StepShape { network, table, frozen, loss, losses, seed, accumulates, weighted } = *step;
         let folded = frozen.parameters().len();
         let mut builder = Builder::new("training", network, table, target, batch, [folded, losses]);
         let each = u64::from(batch);
@@ -74,6 +78,7 @@ impl StepPlan {
         let hidden = u64::from(padded_channels(network.head.hidden.unwrap_or(0))).max(64);
         let input = builder.plan.persistent("input", each * network.input_bytes());
         let labels = builder.plan.persistent("labels", 4 * each * attributes);
+        let label_weights = weighted.then(|| builder.plan.persistent("label weights", 4 * each * attributes));
         let predictions = builder.plan.persistent("predictions", 4 * each * attributes);
         let mask = builder.plan.persistent("dropout mask", 4 * each * hidden);
 
@@ -89,7 +94,7 @@ impl StepPlan {
             _ => None,
         };
         let head = builder.head_forward(features, mask, predictions);
-        let (by_predictions, mean) = builder.loss(loss, Ends { labels, predictions });
+        let (by_predictions, mean) = builder.loss(loss, Ends { labels, label_weights, predictions });
         let by_features = builder.head_backward(by_predictions, predictions, features, head);
         if let Some(by_features) = by_features {
             builder.backbone_backward(by_features);
@@ -107,6 +112,7 @@ impl StepPlan {
             buffers,
             input,
             labels,
+            label_weights,
             predictions,
             mask,
             by_features,

@@ -44,6 +44,7 @@ fn plan(shape: &NetworkShape, state: &NetworkState, frozen: &Backbone, target: T
         losses: 1,
         seed: Some(1),
         accumulates: false,
+        weighted: false,
     };
     StepPlan::new(&step, target, batch)
 }
