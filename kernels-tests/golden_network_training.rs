@@ -143,6 +143,7 @@ impl Fixture<'_> {
             masks: Masks::Given,
             losses: 1,
             accumulates: false,
+            weighted: false,
             normalisation: None,
         };
         let mut session = NetworkSession::new(self.gpu, session, self.batch, &state, 0)?;
@@ -154,6 +155,7 @@ impl Fixture<'_> {
         session.pass(&Part {
             samples: Samples::Values(&recipe.input(3 * pixels)?),
             labels: &labels,
+            weights: None,
             mask: Some(&mask),
             epoch: 0,
             first_sample: 0,

@@ -43,8 +43,16 @@ pub fn time(gpu: &Gpu, (batch, size): (u32, u32), extent: Extent) -> Result<Timi
     let state = NetworkState::read(&network, &tensor)?;
     let frozen = state.backbone(&network, 0)?;
     let table = &state.table;
-    let shape =
-        StepShape { network: &network, table, frozen: &frozen, loss: Loss::Cosine, losses: 1, seed: Some(0), accumulates: false };
+    let shape = StepShape {
+        network: &network,
+        table,
+        frozen: &frozen,
+        loss: Loss::Cosine,
+        losses: 1,
+        seed: Some(0),
+        accumulates: false,
+        weighted: false,
+    };
     let step = StepPlan::new(&shape, gpu.target(), batch);
     let plan = if extent == Extent::Forward { step.forward() } else { step.plan.clone() };
     let program = Program::new(gpu, &plan, &[])?;
