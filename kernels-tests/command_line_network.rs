@@ -4,6 +4,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use lineament::model::keys;
+
 use super::{BACKBONE, labelled_faces, lineament, refused, text};
 
 /// Something of everything that a run is made of: augmentation, dropout, parts of batches, a schedule.
@@ -133,4 +135,81 @@ fn what_a_network_cannot_be_trained_with_is_refused() {
     let message = text(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{message}");
     assert!(message.contains("02.jpg") && message.contains("1 of 8 images cannot be read"), "{message}");
+}
+
+/// Options of a run of the last block alone, on small pictures.
+const LAST_BLOCK: [&str; 10] =
+    ["--weights", BACKBONE, "--trainable", "blocks:1", "--size", "96", "--hidden", "16", "--batch", "4"];
+
+#[test]
+fn a_model_with_its_last_block_trained_predicts_at_the_size_that_it_was_trained_at() {
+    let faces = labelled_faces(12);
+    let data = faces.path().to_string_lossy().into_owned();
+    let out = faces.path().join("run").to_string_lossy().into_owned();
+    let output = lineament(&[&["train", "--data", &data, "--out", &out, "--epochs", "1"][..], &LAST_BLOCK].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let model = Path::new(&out).join("model.safetensors");
+    let picture = faces.path().join("03.jpg").to_string_lossy().into_owned();
+    let predicted = |model: &Path| {
+        let output = lineament(&["predict", &picture, "--model", &model.to_string_lossy()]);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    let row = predicted(&model);
+    assert!(row.starts_with("image,Male,Smiling\n") && row.lines().count() == 2, "{row}");
+
+    // The same file that names another size says something else of the picture, so the one it names is used.
+    let mut bytes = std::fs::read(&model).unwrap();
+    let named = format!("\"{}\":\"96\"", keys::SIZE);
+    let at = bytes.windows(named.len()).position(|part| part == named.as_bytes()).unwrap();
+    bytes[at..at + named.len()].copy_from_slice(named.replace("96", "64").as_bytes());
+    let other = faces.path().join("other.safetensors");
+    std::fs::write(&other, bytes).unwrap();
+    assert_ne!(predicted(&other), row);
+}
+
+/// What a run folder keeps of its course.
+const KEPT: [&str; 3] = ["checkpoints/last.safetensors", "checkpoints/best.safetensors", "history.csv"];
+
+#[cfg(unix)]
+#[test]
+fn a_checkpoint_that_does_not_fit_the_disk_leaves_the_one_before() {
+    let faces = labelled_faces(8);
+    let data = faces.path().to_string_lossy().into_owned();
+    let runs = tempfile::tempdir().unwrap();
+    let arguments = |name: &str, more: &[&str]| -> Vec<String> {
+        let out = runs.path().join(name).to_string_lossy().into_owned();
+        let base = ["train", "--data", &data, "--out", &out];
+        base.iter().chain(&LAST_BLOCK).chain(more).map(|argument| argument.to_string()).collect()
+    };
+    let kept = |name: &str| KEPT.map(|file| std::fs::read(runs.path().join(name).join(file)).unwrap());
+    let program = env!("CARGO_BIN_EXE_lineament");
+    let trained = |name: &str, more: &[&str]| {
+        let output = Command::new(program).args(arguments(name, more)).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    };
+    trained("full", &["--epochs", "1"]);
+    let before = kept("full");
+
+    // No file may grow past a hundred blocks of 512 bytes; where the signal is ignored, writing fails as on a full disk. The
+    // driver's own cache is left out of it.
+    let limited = "trap '' XFSZ; ulimit -f 100; exec \"$0\" \"$@\"";
+    let output = Command::new("sh")
+        .args(["-c", limited, program])
+        .args(arguments("full", &["--epochs", "2", "--resume"]))
+        .env("MESA_SHADER_CACHE_DISABLE", "true")
+        .output()
+        .unwrap();
+    let message = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(message.contains(".safetensors") && message.contains("cannot be written"), "{message}");
+    assert!(message.contains("free some space"), "{message}");
+    assert!(kept("full") == before, "what was there before has changed");
+    let left = std::fs::read_dir(runs.path().join("full/checkpoints")).unwrap().count();
+    assert_eq!(left, 2, "a file that is not whole was left beside the checkpoints");
+
+    // With room again, the run goes on as if nothing had been.
+    trained("full", &["--epochs", "2", "--resume"]);
+    trained("unbroken", &["--epochs", "2"]);
+    assert!(kept("full") == kept("unbroken"));
 }

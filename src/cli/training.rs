@@ -187,6 +187,7 @@ impl Equipment<'_> {
             resume,
             depends: vec![("weights", weights), ("attribute_names", data.attributes.join(","))],
             metadata: metadata(model, data, shape),
+            decoding_threads: decoding_threads(),
             stop,
             progress: &mut show,
         };

@@ -49,7 +49,8 @@ fn remedy(source: &io::Error) -> &'static str {
         io::ErrorKind::NotADirectory => "a part of its path is a file; name another folder",
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => "choose a folder you may write to",
         io::ErrorKind::IsADirectory | io::ErrorKind::InvalidInput => "name a file to create or replace",
-        io::ErrorKind::StorageFull => "free some space",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some space",
+        io::ErrorKind::FileTooLarge => "free some space, or lift the limit on the size of a file",
         _ => "nothing was written",
     }
 }

@@ -42,7 +42,7 @@ impl Gpu {
             return Err(GpuError::OutOfMemory { what: label.to_string(), bytes: size });
         }
         let usage = usage | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
-        self.buffers.fetch_add(1, Ordering::Relaxed);
+        self.count(size);
         let scope = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let buffer =
             self.device.create_buffer(&wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: false });
@@ -84,19 +84,38 @@ impl Gpu {
 
     /// A buffer to read back through, large enough for others to come.
     fn staging_buffer(&self, size: u64) -> wgpu::Buffer {
-        self.buffers.fetch_add(1, Ordering::Relaxed);
         let limit = self.limits().max_buffer_size;
+        let size = size.next_power_of_two().max(SMALLEST_STAGING).min(limit / 4 * 4).max(size);
+        self.count(size);
         self.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("read back"),
-            size: size.next_power_of_two().max(SMALLEST_STAGING).min(limit / 4 * 4).max(size),
+            size,
             usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
             mapped_at_creation: false,
         })
     }
 
+    /// Makes the buffer to read back through large enough for reads of `bytes` bytes.
+    pub fn prepare_reads(&self, bytes: u64) {
+        let mut kept = self.staging.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.as_ref().is_none_or(|staging| staging.size() < bytes) {
+            *kept = Some(self.staging_buffer(bytes.next_multiple_of(4)));
+        }
+    }
+
     /// How many buffers were made so far: it stands still where nothing is allocated.
     pub fn buffers_made(&self) -> u64 {
         self.buffers.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of all buffers that were made so far, those that are gone again among them.
+    pub fn bytes_made(&self) -> u64 {
+        self.buffer_bytes.load(Ordering::Relaxed)
+    }
+
+    fn count(&self, bytes: u64) {
+        self.buffers.fetch_add(1, Ordering::Relaxed);
+        self.buffer_bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// The first bytes of a mappable buffer, once the GPU is done with it.

@@ -17,6 +17,8 @@ pub struct Gpu {
     pub(super) staging: Mutex<Option<wgpu::Buffer>>,
     /// How many buffers were made.
     pub(super) buffers: AtomicU64,
+    /// How large they were together.
+    pub(super) buffer_bytes: AtomicU64,
     limits: wgpu::Limits,
     report: AdapterReport,
     failure: Arc<Mutex<Option<GpuError>>>,
@@ -77,6 +79,7 @@ impl Gpu {
             pipelines: Cache::default(),
             staging: Mutex::default(),
             buffers: AtomicU64::default(),
+            buffer_bytes: AtomicU64::default(),
             limits,
             report,
             failure,

@@ -20,6 +20,33 @@ pub struct Program {
     persistent: Vec<bool>,
 }
 
+/// What a program allocates on the device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Footprint {
+    banks: Vec<u64>,
+    /// Bytes, without what it shares or is lent.
+    pub bytes: u64,
+}
+
+impl Footprint {
+    /// What [`Program::new_beside`] allocates for a plan whose tensors in `shared` live elsewhere, in the arena of `other` where
+    /// that is large enough.
+    pub fn new(gpu: &Gpu, plan: &Plan, shared: &[View], other: Option<&Footprint>) -> Footprint {
+        let lent = other.map_or(&[][..], |other| &other.banks);
+        let banks = Arena::plan(plan, gpu.limits().max_buffer_size).banks;
+        let own = banks.iter().enumerate().filter(|(index, bank)| lent.get(*index).is_none_or(|lent| lent < bank));
+        let of_banks: u64 = own.map(|(_, bank)| bank).sum();
+        let is_own = |tensor: usize| shared.iter().all(|view| view.tensor.0 != tensor);
+        let tensors = plan.tensors().iter().enumerate();
+        let of_tensors: u64 = tensors
+            .filter(|(index, tensor)| tensor.residence == Residence::Persistent && is_own(*index))
+            .map(|(_, tensor)| tensor.bytes.max(4).next_multiple_of(4))
+            .sum();
+        let bytes = of_banks + of_tensors + params_stride(gpu) * plan.steps().len().max(1) as u64;
+        Footprint { banks, bytes }
+    }
+}
+
 struct Recorded {
     label: String,
     pipeline: Arc<Pipeline>,
@@ -75,7 +102,7 @@ impl Program {
         let tensors = place(gpu, plan, &arena, &banks, shared)?;
 
         let starts = submission_starts(plan, gpu);
-        let stride = ALIGNMENT.max(u64::from(limits.min_uniform_buffer_offset_alignment));
+        let stride = params_stride(gpu);
         let params = gpu.uniform_buffer(&format!("{}: params", plan.label), stride * plan.steps().len().max(1) as u64)?;
         let mut steps = Vec::with_capacity(plan.steps().len());
         for (index, step) in plan.steps().iter().enumerate() {
@@ -175,6 +202,11 @@ impl Recorded {
         pass.dispatch_workgroups(x, y, z);
         pass.pop_debug_group();
     }
+}
+
+/// Bytes between the `Params` of two steps.
+fn params_stride(gpu: &Gpu) -> u64 {
+    ALIGNMENT.max(u64::from(gpu.limits().min_uniform_buffer_offset_alignment))
 }
 
 type Placement = Option<(Buffer, u64, u64)>;

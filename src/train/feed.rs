@@ -5,9 +5,9 @@ use crate::data::Rgb8Image;
 use crate::gpu::{Buffer, Gpu};
 use crate::kernels::{Augment, ImageRecord, TransformRecord};
 use crate::model::{ModelError, Normalisation, pack};
-use crate::scheduler::{Plan, Program, View};
+use crate::scheduler::{Footprint, Plan, Program, View};
 
-/// Room for the pixels of a batch at first; grown where a batch needs more.
+/// Room for the pixels of a batch at first; grown where pictures are so large that a batch needs more.
 const FIRST_PIXEL_BYTES: u64 = 8 << 20;
 
 /// What a feed makes of images.
@@ -35,9 +35,13 @@ struct Ready {
 }
 
 impl Feed {
-    /// A feed into `input`, \[batch, size, size, 4\].
-    pub fn new(shape: FeedShape, input: Buffer) -> Feed {
-        Feed { shape, input, ready: None }
+    /// A feed into `input`, \[batch, size, size, 4\], with room for the pictures that are usual.
+    ///
+    /// # Errors
+    /// Whatever the device reports.
+    pub fn new(gpu: &Gpu, shape: FeedShape, input: Buffer) -> Result<Feed, ModelError> {
+        let ready = Some(shape.program(gpu, &input, FIRST_PIXEL_BYTES)?);
+        Ok(Feed { shape, input, ready })
     }
 
     /// Submits the work that fills the input with `images`, each augmented as `augmentations` says.
@@ -64,13 +68,28 @@ impl Feed {
             // What is too small goes before its successor comes.
             self.ready = None;
             let pixel_bytes = bytes.next_power_of_two().clamp(FIRST_PIXEL_BYTES, limit / 4 * 4).max(bytes);
-            self.ready = Some(self.program(gpu, pixel_bytes)?);
+            self.ready = Some(self.shape.program(gpu, &self.input, pixel_bytes)?);
         }
         self.ready.as_ref().ok_or(ModelError::TooManyPixels { bytes, limit })
     }
+}
 
-    fn program(&self, gpu: &Gpu, pixel_bytes: u64) -> Result<Ready, ModelError> {
-        let FeedShape { batch, size, normalisation: Normalisation { scale, shift } } = self.shape;
+impl FeedShape {
+    /// Bytes that a feed allocates.
+    pub fn device_bytes(&self, gpu: &Gpu) -> u64 {
+        let (plan, [_, _, _, y]) = self.plan(FIRST_PIXEL_BYTES);
+        Footprint::new(gpu, &plan, &[y], None).bytes
+    }
+
+    fn program(&self, gpu: &Gpu, input: &Buffer, pixel_bytes: u64) -> Result<Ready, ModelError> {
+        let (plan, [pixels, images, given, y]) = self.plan(pixel_bytes);
+        let program = Program::new(gpu, &plan, &[(y, input)])?;
+        Ok(Ready { program, pixel_bytes, views: [pixels, images, given] })
+    }
+
+    /// The plan, with where pixels, image records and transforms go, and the result.
+    fn plan(&self, pixel_bytes: u64) -> (Plan, [View; 4]) {
+        let FeedShape { batch, size, normalisation: Normalisation { scale, shift } } = *self;
         let mut plan = Plan::new("images");
         let each = u64::from(batch);
         let pixels = plan.persistent("pixels", pixel_bytes);
@@ -79,7 +98,6 @@ impl Feed {
         let y = plan.persistent("input", 16 * each * u64::from(size) * u64::from(size));
         let augment = Augment { batch, height: size, width: size, scale, shift };
         plan.push(augment.step("resize, augment and normalise", pixels, images, given, y));
-        let program = Program::new(gpu, &plan, &[(y, &self.input)])?;
-        Ok(Ready { program, pixel_bytes, views: [pixels, images, given] })
+        (plan, [pixels, images, given, y])
     }
 }

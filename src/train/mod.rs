@@ -9,6 +9,7 @@ mod error;
 mod extract;
 pub mod features;
 mod feed;
+mod footprint;
 mod history;
 pub mod network;
 mod predict;

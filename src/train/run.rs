@@ -27,6 +27,8 @@ pub struct Run<'a> {
     pub depends: Vec<(&'static str, String)>,
     /// Metadata of the best model's file.
     pub metadata: BTreeMap<String, String>,
+    /// Threads that decode images ahead of the GPU; their number changes no result.
+    pub decoding_threads: usize,
     /// Looked at before every step: once it is set, the run saves where it is and ends.
     pub stop: &'a AtomicBool,
     /// Called after every step and every epoch.
@@ -130,11 +132,15 @@ pub fn train_network(
         normalisation: data.normalisation(),
     };
     let part = batches.largest_part as u32;
-    let bytes = NetworkSession::device_bytes(gpu, &session_shape, part, &checkpoint.state)?;
+    let (parts, validated) = (batches.part_sizes(settings), batches.validation_sizes(data.validation_rows.len()));
+    let bytes = session_shape.device_bytes(gpu, &checkpoint.state, &parts, &validated)?;
     (run.progress)(Progress::Memory { bytes, micro_batch: part });
     let mut session = NetworkSession::new(gpu, session_shape, part, &checkpoint.state, checkpoint.updates)?;
-    for rows in batches.part_sizes(settings) {
-        session.prepare_training(rows as u32)?;
+    for batch in parts {
+        session.prepare_training(batch)?;
+    }
+    for batch in validated {
+        session.prepare_evaluation(&checkpoint.state, batch)?;
     }
     let best = match (run.folder, checkpoint.history.is_empty()) {
         (Some(folder), false) => Some(load_best(folder, shape, &initial)?),
@@ -179,14 +185,15 @@ impl Batches {
         Ok(Batches { steps, samples, validation, kept, largest_part })
     }
 
-    /// Every size that a part of a batch has.
-    fn part_sizes(&self, settings: &TrainingSettings) -> Vec<usize> {
-        let last = self.samples % settings.batch as usize;
-        let mut sizes: Vec<usize> = settings.parts(self.samples.min(settings.batch as usize)).collect();
-        sizes.extend(settings.parts(last));
-        sizes.sort_unstable();
-        sizes.dedup();
-        sizes
+    /// Every size that a part of a batch has, the largest first.
+    fn part_sizes(&self, settings: &TrainingSettings) -> Vec<u32> {
+        let batch = settings.batch as usize;
+        descending(settings.parts(self.samples.min(batch)).chain(settings.parts(self.samples % batch)))
+    }
+
+    /// Every size of a batch of the validation of `samples`, the largest first.
+    fn validation_sizes(&self, samples: usize) -> Vec<u32> {
+        descending([self.validation, samples % self.validation].into_iter().filter(|size| *size > 0))
     }
 }
 
@@ -214,7 +221,7 @@ impl Trainer<'_, '_> {
         let first = self.checkpoint.steps;
         let batch = self.settings.batch as usize;
         let (data, settings, steps) = (self.data, self.settings, self.batches.steps);
-        let mut stream = data.batches(&order[(first * batch).min(order.len())..], batch);
+        let mut stream = data.batches(&order[(first * batch).min(order.len())..], batch, self.run.decoding_threads);
         for step in first..steps {
             if self.run.stop.load(Ordering::Relaxed) {
                 return Err(self.interrupted(epoch, step));
@@ -332,7 +339,7 @@ impl Trainer<'_, '_> {
         let rows = data.validation_rows;
         let state = self.checkpoint.state.clone();
         self.session.freeze(&state, size.min(rows.len()) as u32)?;
-        let mut stream = data.batches(rows, size);
+        let mut stream = data.batches(rows, size, self.run.decoding_threads);
         let mut done = 0;
         let sizes: Vec<usize> = rows.chunks(size).map(<[u32]>::len).collect();
         for position in 0..sizes.len() {
@@ -379,6 +386,14 @@ impl Trainer<'_, '_> {
             _ => Err(TrainError::input("no epoch was asked for".to_string(), "ask for at least one")),
         }
     }
+}
+
+/// Each of `sizes` once.
+fn descending(sizes: impl Iterator<Item = usize>) -> Vec<u32> {
+    let mut sizes: Vec<u32> = sizes.map(|size| size as u32).collect();
+    sizes.sort_unstable_by(|a, b| b.cmp(a));
+    sizes.dedup();
+    sizes
 }
 
 /// The mean of means over parts of these sizes, in f64.

@@ -8,7 +8,7 @@ use super::features::FeatureTable;
 use super::network::NetworkShape;
 use super::session::Samples;
 use super::settings::{ClassWeights, TrainingSettings};
-use crate::data::prefetch::{Prefetch, decoding_threads};
+use crate::data::prefetch::Prefetch;
 use crate::data::{ImageSource, Rgb8Image, decode_ahead};
 use crate::model::Normalisation;
 
@@ -88,13 +88,13 @@ impl<'a> TrainingData<'a> {
         rows.iter().flat_map(of_row).map(|(label, of_classes)| of_classes[usize::from(*label)]).collect()
     }
 
-    /// The batches of an order of rows, their images decoded ahead.
-    pub(super) fn batches<'b>(&self, order: &'b [u32], batch: usize) -> BatchStream<'b> {
+    /// The batches of an order of rows, their images decoded ahead on that many threads.
+    pub(super) fn batches<'b>(&self, order: &'b [u32], batch: usize, threads: usize) -> BatchStream<'b> {
         let images = match self.source {
             SampleSource::Features(_) => None,
             SampleSource::Images { images, .. } => {
                 let images = order.iter().map(|row| images[*row as usize].clone()).collect();
-                Some(decode_ahead(images, decoding_threads(), 2 * batch))
+                Some(decode_ahead(images, threads, 2 * batch))
             }
         };
         BatchStream { order, batch, images }

@@ -2,7 +2,7 @@
 
 use super::augmentation::Augmentation;
 use super::features::FeatureTable;
-use super::feed::{Feed, FeedShape};
+use super::feed::Feed;
 use super::network::{
     EvaluationPlan, Loss, NetworkShape, NetworkState, Optimizer, ParameterTable, StepPlan, StepShape, UpdatePart, UpdatePlan,
 };
@@ -11,7 +11,7 @@ use crate::gpu::{Buffer, Gpu, GpuError};
 use crate::kernels::{Accumulate, DropoutMask, LossMean, padded_channels};
 use crate::model::mobilenet_v2::Backbone;
 use crate::model::{ModelError, Normalisation};
-use crate::scheduler::{Arena, Plan, Program, View};
+use crate::scheduler::{Plan, Program, View};
 
 /// Where dropout's masks come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,8 +115,7 @@ impl<'a> NetworkSession<'a> {
         updates: u32,
     ) -> Result<NetworkSession<'a>, ModelError> {
         let table = state.table.clone();
-        let folded = (0..shape.network.layers.len()).take_while(|index| shape.network.is_folded(*index)).count();
-        let frozen = state.backbone(&shape.network, folded)?;
+        let frozen = state.backbone(&shape.network, shape.network.folded())?;
         let plan = step_plan(gpu, &shape, &table, &frozen, batch);
         let program = Program::new(gpu, &plan.plan, &[])?;
         let update = UpdatePlan::new(&table, shape.optimizer);
@@ -127,7 +126,7 @@ impl<'a> NetworkSession<'a> {
         }
         let update_program = Program::new(gpu, &update.plan, &shared)?;
         program.write(gpu, plan.buffers.folded, bytemuck::cast_slice(frozen.parameters()));
-        let feed = feed(&shape, batch, &program, plan.input);
+        let feed = feed(gpu, &shape, batch, &program, plan.input)?;
         let training = vec![Ready { batch, plan, program, feed }];
         let evaluation = Vec::new();
         let mut session = NetworkSession {
@@ -143,16 +142,9 @@ impl<'a> NetworkSession<'a> {
             in_flight: 0,
         };
         session.write_state(state, updates);
+        // So that no later read allocates: of these the state is the longest.
+        gpu.prepare_reads(4 * session.table.weights.max(session.shape.losses) as u64);
         Ok(session)
-    }
-
-    /// Bytes on the device: the arena and what outlives a step, for parts of `batch` samples.
-    pub fn device_bytes(gpu: &Gpu, shape: &SessionShape, batch: u32, state: &NetworkState) -> Result<u64, ModelError> {
-        let folded = (0..shape.network.layers.len()).take_while(|index| shape.network.is_folded(*index)).count();
-        let frozen = state.backbone(&shape.network, folded)?;
-        let plan = step_plan(gpu, shape, &state.table, &frozen, batch).plan;
-        let of_optimizer = shape.optimizer.states() as u64 * 4 * state.table.trained as u64;
-        Ok(bytes_of(gpu, &plan) + of_optimizer)
     }
 
     /// The plan for parts of that size.
@@ -173,7 +165,7 @@ impl<'a> NetworkSession<'a> {
         let shared: Vec<(View, &Buffer)> =
             first.plan.shared().filter_map(|view| Some((view, first.program.buffer(view.tensor)?))).collect();
         let program = Program::new_beside(self.gpu, &plan.plan, &shared, &first.program)?;
-        let feed = feed(&self.shape, batch, &program, plan.input);
+        let feed = feed(self.gpu, &self.shape, batch, &program, plan.input)?;
         self.training.push(Ready { batch, plan, program, feed });
         Ok(self.training.len() - 1)
     }
@@ -264,7 +256,11 @@ impl<'a> NetworkSession<'a> {
         Ok(())
     }
 
-    fn prepare_evaluation(&mut self, state: &NetworkState, batch: u32) -> Result<usize, ModelError> {
+    /// Makes the program that evaluates batches of that size, if there is none yet; returns its place.
+    ///
+    /// # Errors
+    /// As [`NetworkSession::new`].
+    pub fn prepare_evaluation(&mut self, state: &NetworkState, batch: u32) -> Result<usize, ModelError> {
         if let Some(place) = self.evaluation.iter().position(|ready| ready.batch == batch) {
             return Ok(place);
         }
@@ -275,7 +271,7 @@ impl<'a> NetworkSession<'a> {
             None => Vec::new(),
         };
         let program = Program::new_beside(self.gpu, &plan.plan, &shared, &self.training[0].program)?;
-        let feed = feed(&self.shape, batch, &program, plan.input);
+        let feed = feed(self.gpu, &self.shape, batch, &program, plan.input)?;
         self.evaluation.push(Ready { batch, plan, program, feed });
         Ok(self.evaluation.len() - 1)
     }
@@ -418,7 +414,7 @@ impl<'a> NetworkSession<'a> {
     }
 }
 
-fn step_plan(gpu: &Gpu, shape: &SessionShape, table: &ParameterTable, frozen: &Backbone, batch: u32) -> StepPlan {
+pub(super) fn step_plan(gpu: &Gpu, shape: &SessionShape, table: &ParameterTable, frozen: &Backbone, batch: u32) -> StepPlan {
     let SessionShape { network, loss, losses, masks, accumulates, weighted, .. } = shape;
     let seed = if let Masks::Drawn(seed) = masks { Some(*seed) } else { None };
     let (loss, losses, accumulates, weighted) = (*loss, *losses, *accumulates, *weighted);
@@ -426,13 +422,10 @@ fn step_plan(gpu: &Gpu, shape: &SessionShape, table: &ParameterTable, frozen: &B
     StepPlan::new(&step, gpu.target(), batch)
 }
 
-fn bytes_of(gpu: &Gpu, plan: &Plan) -> u64 {
-    Arena::plan(plan, gpu.limits().max_buffer_size).bytes() + plan.persistent_bytes()
-}
-
-fn feed(shape: &SessionShape, batch: u32, program: &Program, input: View) -> Option<Feed> {
-    let shape = FeedShape { batch, size: shape.network.size, normalisation: shape.normalisation? };
-    Some(Feed::new(shape, program.buffer(input.tensor)?.clone()))
+/// What fills the input of a program, where that is images.
+fn feed(gpu: &Gpu, shape: &SessionShape, batch: u32, program: &Program, input: View) -> Result<Option<Feed>, ModelError> {
+    let Some((shape, buffer)) = shape.feed(batch).zip(program.buffer(input.tensor)) else { return Ok(None) };
+    Feed::new(gpu, shape, buffer.clone()).map(Some)
 }
 
 fn write_samples(

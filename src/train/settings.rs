@@ -79,8 +79,13 @@ impl TrainingSettings {
             return Err(TrainError::input(problem, "choose the loss mse, mae or bce, or no class weights"));
         }
         let smallest = if shape.uses_batch_statistics() { 2.0 } else { 1.0 };
-        let Schedule::Cosine { warm_up } = self.schedule else { return self.within(shape, smallest, 0.0) };
-        self.within(shape, smallest, warm_up)
+        let warm_up = if let Schedule::Cosine { warm_up } = self.schedule { warm_up } else { 0.0 };
+        self.within(shape, smallest, warm_up)?;
+        if shape.uses_batch_statistics() && self.parts(self.batch as usize).last() == Some(1) {
+            let problem = format!("a batch of {} in parts of {} ends with a single sample", self.batch, self.micro_batch);
+            return Err(TrainError::input(problem, "choose a micro-batch that divides the batch: batch norm needs two samples"));
+        }
+        Ok(())
     }
 
     fn within(&self, shape: &NetworkShape, smallest: f64, warm_up: f64) -> Result<(), TrainError> {

@@ -1,10 +1,17 @@
-//! Training runs of small heads, on whatever adapter there is.
+//! Training runs of small heads, on whatever adapter there is; those of networks and the feature cache are beside this file.
+
+mod cache;
+mod memory;
+mod networks;
+mod parts;
+mod plans;
+mod refusals;
+mod small;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::features::{IDENTITY_FILE, ROWS_FILE, UNREADABLE};
 use super::network::*;
 use super::random::{Stream, bits};
 use super::*;
@@ -92,7 +99,12 @@ fn train(gpu: &Gpu, trial: &Trial, folder: Option<&Path>, resume: bool, stop: us
     };
     let metadata = BTreeMap::from([("attributes".to_string(), "a,b,c,d,e".to_string())]);
     let depends = Vec::new();
-    run(gpu, trial, &data, &mut Run { folder, resume, depends, metadata, stop: &flag, progress: &mut progress })
+    run(
+        gpu,
+        trial,
+        &data,
+        &mut Run { folder, resume, depends, metadata, decoding_threads: 1, stop: &flag, progress: &mut progress },
+    )
 }
 
 fn files(folder: &Path) -> Vec<Vec<u8>> {
@@ -118,29 +130,6 @@ fn a_head_learns() {
     let names = ["a", "b", "c", "d", "e"].map(String::from);
     let figures = Metrics::new(&names, &predictions, &labels[75 * 5..]);
     assert!((figures.means.accuracy - best.validation_accuracy).abs() < 1e-12);
-}
-
-#[test]
-fn nothing_is_allocated_after_the_first_epoch() {
-    let gpu = Gpu::open(&Default::default()).unwrap();
-    let (features, labels) = samples();
-    let rows: Vec<u32> = (0..IMAGES as u32).collect();
-    let source = SampleSource::Features(&features);
-    let (train_rows, validation_rows) = rows.split_at(75);
-    let data = TrainingData { source, labels: &labels, attributes: ATTRIBUTES, train_rows, validation_rows };
-    let stop = AtomicBool::new(false);
-    let (mut after_steps, mut after_epochs) = (Vec::new(), Vec::new());
-    let mut progress = |progress| match progress {
-        Progress::Step { .. } => after_steps.push(gpu.buffers_made()),
-        Progress::Epoch { .. } => after_epochs.push(gpu.buffers_made()),
-        _ => (),
-    };
-    let (depends, metadata) = (Vec::new(), BTreeMap::new());
-    let mut kept = Run { folder: None, resume: false, depends, metadata, stop: &stop, progress: &mut progress };
-    run(&gpu, &with(|trial| trial.settings.epochs = 4), &data, &mut kept).unwrap();
-    // The steps of an epoch share what the second one has; the first validation brings its own.
-    assert!(after_steps[1..5].iter().all(|made| *made == after_steps[1]), "{after_steps:?}");
-    assert!(after_epochs.iter().all(|made| *made == after_epochs[0]), "{after_epochs:?}");
 }
 
 #[test]
@@ -264,7 +253,7 @@ fn what_makes_no_sense_is_refused() {
         let source = SampleSource::Features(&features);
         let data = TrainingData { source, labels, attributes: ATTRIBUTES, train_rows, validation_rows };
         let (depends, metadata, progress) = (Vec::new(), BTreeMap::new(), &mut |_| {});
-        let mut none = Run { folder: None, resume: false, depends, metadata, stop: &stop, progress };
+        let mut none = Run { folder: None, resume: false, depends, metadata, decoding_threads: 1, stop: &stop, progress };
         run(&gpu, &trial(), &data, &mut none).unwrap_err().to_string()
     };
     assert!(refused(&labels, &[0, 2], &[1]).contains("image 1 has the label 2 for attribute 2"));
@@ -285,113 +274,11 @@ fn a_loss_that_is_not_finite_ends_the_run_and_names_its_step() {
     let data = TrainingData { source, labels: &[1, 0], attributes: 1, train_rows: &[0, 1], validation_rows: &[0] };
     let (stop, progress) = (AtomicBool::new(false), &mut |_| {});
     let (depends, metadata) = (Vec::new(), BTreeMap::new());
-    let mut none = Run { folder: Some(folder.path()), resume: false, depends, metadata, stop: &stop, progress };
+    let mut none =
+        Run { folder: Some(folder.path()), resume: false, depends, metadata, decoding_threads: 1, stop: &stop, progress };
     let error = run(&gpu, &trial(), &data, &mut none).unwrap_err();
     assert!(matches!(error, TrainError::NotFinite { epoch: 1, step: 1, .. }), "{error}");
     let message = error.to_string();
     assert!(message.contains("the batch statistics of head.bn.mean") && message.contains("no checkpoint was kept"), "{message}");
     assert!(!folder.path().join(LAST).exists());
-}
-
-fn identity() -> FeatureIdentity {
-    FeatureIdentity {
-        weights_sha256: "aa".to_string(),
-        data_sha256: FeatureIdentity::of_names(["a.jpg", "b.jpg", "c.jpg"]),
-        images: 3,
-        features: 4,
-        size: 224,
-        interpolation: "bilinear".to_string(),
-    }
-}
-
-#[test]
-fn a_cache_goes_on_where_it_stopped() {
-    let folder = tempfile::tempdir().unwrap();
-    let values: Vec<f32> = (0..12).map(|value| value as f32 / 7.0).collect();
-    let mut cache = FeatureCache::open(folder.path(), &identity()).unwrap();
-    assert!(cache.append(&values[..3]).is_err());
-    cache.append(&values[..4]).unwrap();
-    drop(cache);
-
-    // A row cut short by a crash is computed again.
-    let path = folder.path().join(ROWS_FILE);
-    let mut bytes = std::fs::read(&path).unwrap();
-    bytes.extend([1; 9]);
-    std::fs::write(&path, bytes).unwrap();
-    let mut cache = FeatureCache::open(folder.path(), &identity()).unwrap();
-    assert_eq!((cache.done(), cache.is_complete()), (1, false));
-    cache.append(&values[4..]).unwrap();
-    assert!(cache.append(&values[..4]).unwrap_err().to_string().contains("4 rows for 3 images"));
-    assert_eq!(cache.read().unwrap().values(), values);
-    assert_eq!(FeatureCache::open(folder.path(), &identity()).unwrap().read().unwrap().row(2), &values[8..]);
-}
-
-#[test]
-fn features_of_other_images_or_weights_are_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    FeatureCache::open(folder.path(), &identity()).unwrap().append(&[1.0; 12]).unwrap();
-    let others = [
-        FeatureIdentity { weights_sha256: "bb".to_string(), ..identity() },
-        FeatureIdentity { data_sha256: FeatureIdentity::of_names(["a.jpgb.jpg", "c.jpg", ""]), ..identity() },
-        FeatureIdentity { images: 2, ..identity() },
-        FeatureIdentity { size: 128, ..identity() },
-    ];
-    for other in others {
-        let refused = FeatureCache::open(folder.path(), &other).unwrap_err();
-        assert!(matches!(refused, FeatureError::Other { .. }), "{refused}");
-        assert!(refused.to_string().contains("delete features.json and features.f32"), "{refused}");
-    }
-    assert!(FeatureCache::open(folder.path(), &identity()).unwrap().is_complete());
-}
-
-#[test]
-fn a_damaged_cache_is_refused() {
-    let damage: [(&str, &str, &str); 4] = [
-        (IDENTITY_FILE, "{", "EOF"),
-        (IDENTITY_FILE, "{\"format\": \"other\"}", "format"),
-        (IDENTITY_FILE, "{\"format\": \"lineament-features-1\"}", "missing field"),
-        (ROWS_FILE, "as many bytes as four rows of four numbers have, and then more than that.", "4 rows for 3 images"),
-    ];
-    for (name, text, problem) in damage {
-        let folder = tempfile::tempdir().unwrap();
-        drop(FeatureCache::open(folder.path(), &identity()).unwrap());
-        std::fs::write(folder.path().join(name), text).unwrap();
-        let message = FeatureCache::open(folder.path(), &identity()).unwrap_err().to_string();
-        assert!(message.contains(problem) && message.contains(name), "{message}");
-    }
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join(ROWS_FILE), [0; 16]).unwrap();
-    let message = FeatureCache::open(folder.path(), &identity()).unwrap_err().to_string();
-    assert!(message.contains("features.json: is missing"), "{message}");
-}
-
-#[test]
-fn rows_of_unreadable_images_keep_their_places_until_they_are_replaced() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut cache = FeatureCache::open(folder.path(), &identity()).unwrap();
-    let unreadable = [f32::from_bits(UNREADABLE); 4];
-    cache.append(&[1.0; 4]).unwrap();
-    cache.append(&unreadable).unwrap();
-    drop(cache);
-    let mut cache = FeatureCache::open(folder.path(), &identity()).unwrap();
-    assert_eq!(cache.done(), 2);
-    assert!(cache.replace(2, &[2.0; 4]).unwrap_err().to_string().contains("row 2 of 2"));
-    // Only a whole row of the mark stands for an image; a NaN that came of arithmetic does not.
-    assert!(cache.append(&[1.0, 1.0, 1.0, unreadable[0]]).unwrap_err().to_string().contains("row 2, column 3 is NaN"));
-    assert!(cache.append(&[f32::NAN; 4]).unwrap_err().to_string().contains("row 2, column 0 is NaN"));
-    cache.append(&[3.0; 4]).unwrap();
-
-    let table = cache.read().unwrap();
-    assert_eq!((table.unreadable(), table.readable(&[2, 1, 0])), (vec![1], vec![2, 0]));
-    cache.replace(1, &[2.0; 4]).unwrap();
-    let table = FeatureCache::open(folder.path(), &identity()).unwrap().read().unwrap();
-    assert_eq!((table.unreadable(), table.values()), (vec![], &[1.0, 1.0, 1.0, 1.0, 2.0, 2.0, 2.0, 2.0, 3.0, 3.0, 3.0, 3.0][..]));
-}
-
-#[test]
-fn features_must_be_whole_and_finite() {
-    assert!(FeatureTable::new(4, vec![0.0; 6]).unwrap_err().to_string().contains("no whole rows"));
-    let mut values = vec![0.0; 8];
-    values[6] = f32::INFINITY;
-    assert!(FeatureTable::new(4, values).unwrap_err().to_string().contains("row 1, column 2 is inf"));
 }

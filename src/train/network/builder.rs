@@ -232,6 +232,6 @@ mod tests {
         }
         assert_eq!(end, all.bytes);
         // One dispatch takes what is wanted.
-        assert_eq!(row_parts(&[0..64], 49, 768, wanted), RowParts { rows: 64 * 49, rows_a_part: 2048 });
+        assert_eq!(row_parts(std::slice::from_ref(&(0..64)), 49, 768, wanted), RowParts { rows: 64 * 49, rows_a_part: 2048 });
     }
 }

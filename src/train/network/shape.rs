@@ -137,6 +137,11 @@ impl NetworkShape {
         index < self.first_trained && self.frozen_norm == FrozenNorm::Inference
     }
 
+    /// How many layers, from the first on, run with batch norm folded.
+    pub fn folded(&self) -> usize {
+        (0..self.layers.len()).take_while(|index| self.is_folded(*index)).count()
+    }
+
     /// Whether any batch norm in the network needs the statistics of the batch.
     pub fn uses_batch_statistics(&self) -> bool {
         self.head.hidden.is_some() || (0..self.layers.len()).any(|index| !self.is_folded(index))
