@@ -16,8 +16,8 @@ pub(super) struct Summary {
     charts: Vec<Chart>,
 }
 
-/// What the page says of the comparison in a sentence.
-pub(super) fn what(issue: &LossIssue) -> String {
+/// What was compared, in a sentence.
+fn what(issue: &LossIssue) -> String {
     format!(
         "The same network, trained from the same start on {} with each of {} losses, and the best of {} on {}",
         count(issue.training_images, "image"),

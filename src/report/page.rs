@@ -216,7 +216,7 @@ fn bars(input: &ReportInput, ranked: &[Occurrence]) -> Vec<Bar> {
 
 fn summary(input: &ReportInput) -> String {
     if let (Some(issue), true) = (&input.loss_issue, input.images.is_empty()) {
-        return loss_issue::what(issue) + ".";
+        return format!("{} losses, and what a network makes of rare attributes with each.", thousands(issue.losses.len()));
     }
     let Some(clusters) = &input.clusters else {
         let attributes = count(input.attributes.len(), "predicted attribute");
