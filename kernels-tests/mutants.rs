@@ -21,6 +21,8 @@ macro_rules! mutants {
 }
 
 const ALL: &[(&str, &str)] = mutants! {
+    "accumulate_starts_with_what_was_there"
+    "accumulate_weight_forgotten"
     "activation_backward_knee_open"
     "adadelta_epsilon_outside_root"
     "adadelta_old_gradient_average"

@@ -78,11 +78,31 @@ fn a_batch_that_does_not_fit_is_refused_with_one_that_does() {
     let gpu = Gpu::open(&Default::default()).expect("a GPU adapter; `tools/setup` installs a software one");
     let model = Model::open(Path::new(MODELS[0].0), None).unwrap();
     let image = Rgb8Image { width: 1, height: 1, pixels: vec![128; 3] };
-    // 112 × 112 × 96 activations are the largest tensor.
-    let fits = gpu.limits().max_storage_buffer_binding_size / (112 * 112 * 96 * 4);
+    // Activations are cut where a binding cannot hold them; the images, 224 × 224 of four channels, are not.
+    let fits = gpu.limits().max_storage_buffer_binding_size / (224 * 224 * 16);
     if fits >= 4096 {
         return;
     }
     let error = model.runner(&gpu, 4096, Interpolation::Nearest).run(&gpu, &[&image]).unwrap_err().to_string();
     assert!(error.contains(&format!("--batch {fits}")), "{error}");
+}
+
+#[test]
+fn a_batch_whose_activations_exceed_a_binding_gives_what_its_images_give() {
+    let gpu = Gpu::open(&Default::default()).expect("a GPU adapter; `tools/setup` installs a software one");
+    let model = Model::open(Path::new(MODELS[2].0), None).unwrap();
+    let image = |at: u32| {
+        let pixels = (0..3 * 8 * 8).map(|byte| ((byte * 37 + at * 11) % 251) as u8).collect();
+        Rgb8Image { width: 8, height: 8, pixels }
+    };
+    // The narrow network has 48 channels at 112 × 112, so 54 images are what 128 MiB hold.
+    let images: Vec<Rgb8Image> = (0..60).map(image).collect();
+    let together = model.runner(&gpu, 60, Interpolation::Nearest).run(&gpu, &images.iter().collect::<Vec<_>>()).unwrap();
+    let mut runner = model.runner(&gpu, 1, Interpolation::Nearest);
+    for at in [0, 53, 54, 59] {
+        let alone = runner.run(&gpu, &[&images[at]]).unwrap();
+        for (a, b) in alone.iter().zip(&together[at * alone.len()..]) {
+            assert!((a - b).abs() < 1e-4, "image {at}: {a} and {b}");
+        }
+    }
 }
