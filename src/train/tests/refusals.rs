@@ -15,7 +15,8 @@ fn a_checkpoint_of_another_network_or_run_is_refused() {
     resumed(trial(), &pictures.data()).unwrap();
     let before = std::fs::read(folder.path().join(LAST)).unwrap();
 
-    let changes: [(fn(&mut Trial), &str); 9] = [
+    type Change = fn(&mut Trial);
+    let changes: [(Change, &str); 9] = [
         (|trial| trial.settings.seed = 12, "seed 11, but now it is 12"),
         (|trial| trial.shape.first_trained = 4, "trained 7, but now it is 3"),
         (|trial| trial.shape.layers.truncate(6), "features 16, but now it is 12"),
