@@ -11,7 +11,7 @@ use super::network::{NetworkShape, NetworkState, RunningStatistics};
 use super::random;
 use super::samples::{Batch, TrainingData};
 use super::session::{Masks, NetworkSession, Part, SessionShape};
-use super::settings::{ClassWeights, TrainingSettings};
+use super::settings::TrainingSettings;
 use crate::gpu::Gpu;
 
 /// Rows of features that are validated at once; images take the size of a batch.
@@ -435,8 +435,7 @@ fn fingerprint(
         ("schedule", format!("{schedule:?}")),
         ("augmentation", augmentation.map_or("none".to_string(), |ranges| format!("{ranges:?}"))),
         ("label_smoothing", label_smoothing.to_string()),
-        // Checkpoints from before there were class weights say nothing of them.
-        ("class_weights", if *class_weights == ClassWeights::None { "absent".into() } else { format!("{class_weights:?}") }),
+        ("class_weights", format!("{class_weights:?}")),
         ("data", data.sha256()),
     ];
     if *schedule != super::network::Schedule::Constant {

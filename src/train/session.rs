@@ -11,7 +11,7 @@ use crate::gpu::{Buffer, Gpu, GpuError};
 use crate::kernels::{Accumulate, DropoutMask, LossMean, padded_channels};
 use crate::model::mobilenet_v2::Backbone;
 use crate::model::{ModelError, Normalisation};
-use crate::scheduler::{Plan, Program, View};
+use crate::scheduler::{Program, View};
 
 /// Where dropout's masks come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,11 +145,6 @@ impl<'a> NetworkSession<'a> {
         // So that no later read allocates: of these the state is the longest.
         gpu.prepare_reads(4 * session.table.weights.max(session.shape.losses) as u64);
         Ok(session)
-    }
-
-    /// The plan for parts of that size.
-    pub fn plan(&self, batch: u32) -> Option<&Plan> {
-        self.training.iter().find(|ready| ready.batch == batch).map(|ready| &ready.plan.plan)
     }
 
     /// Makes the program for parts of that size, if there is none yet; returns its place.

@@ -51,8 +51,6 @@ pub struct StepPlan {
     pub predictions: View,
     /// \[batch, padded hidden\], u32: which hidden values dropout keeps.
     pub mask: View,
-    /// The gradient by the features \[batch, padded features\], where layers before them are trained.
-    pub by_features: Option<View>,
     /// The step that draws the mask, with its parameters for the first batch.
     pub(crate) draw: Option<(usize, DropoutMask)>,
     /// The step that stores the mean loss.
@@ -95,8 +93,7 @@ impl StepPlan {
         };
         let head = builder.head_forward(features, mask, predictions);
         let (by_predictions, mean) = builder.loss(loss, Ends { labels, label_weights, predictions });
-        let by_features = builder.head_backward(by_predictions, predictions, features, head);
-        if let Some(by_features) = by_features {
+        if let Some(by_features) = builder.head_backward(by_predictions, predictions, features, head) {
             builder.backbone_backward(by_features);
         }
         let accumulate = accumulates.then(|| {
@@ -115,7 +112,6 @@ impl StepPlan {
             label_weights,
             predictions,
             mask,
-            by_features,
             draw,
             mean,
             accumulate,

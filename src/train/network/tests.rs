@@ -4,7 +4,7 @@ use super::*;
 use crate::gpu::Gpu;
 use crate::kernels::{Padding, Target};
 use crate::model::mobilenet_v2::{Backbone, Layer, layers};
-use crate::scheduler::{ALIGNMENT, Arena, Program};
+use crate::scheduler::Program;
 use crate::train::random::{Stream, unit};
 
 fn shape(layers: Vec<Layer>, size: u32, hidden: u32) -> NetworkShape {
@@ -50,19 +50,12 @@ fn plan(shape: &NetworkShape, state: &NetworkState, frozen: &Backbone, target: T
 }
 
 #[test]
-fn a_step_of_the_whole_model_fits_four_gibibytes_at_batch_64() {
-    let shape = shape(layers(1.0), 224, 1536);
+fn raw_results_are_kept_once_from_the_forward_to_the_backward_pass() {
+    let shape = NetworkShape::paper(1.0, 224, 37);
     let state = state(&shape);
     let frozen = state.backbone(&shape, 0).unwrap();
     let binding_bytes = 128 << 20;
     let step = plan(&shape, &state, &frozen, Target { software: true, lanes: Some(8), binding_bytes }, 64);
-    step.plan.check(binding_bytes, 65_535).unwrap();
-    let arena = Arena::plan(&step.plan, 2 << 30);
-    let bytes = arena.bytes() + step.plan.persistent_bytes() + 8 * state.table.trained as u64;
-    assert!(bytes < 4 << 30, "{:.2} GiB", bytes as f64 / f64::from(1 << 30));
-    for view in step.plan.steps().iter().flat_map(|step| &step.bindings) {
-        assert_eq!(view.offset % ALIGNMENT, 0);
-    }
     // Of the large tensors, those kept from the forward to the backward pass are the raw results, each once, and the sums
     // that end residual blocks.
     let half = step.plan.steps().len() / 2;

@@ -1,7 +1,7 @@
 //! Plans of training MobileNetV2 as the paper does on adapters of every kind, without one.
 
-use crate::kernels::{Padding, Target};
-use crate::model::{ModelError, mobilenet_v2};
+use crate::kernels::Target;
+use crate::model::ModelError;
 use crate::scheduler::{ALIGNMENT, Arena, Plan, Residence};
 use crate::train::network::*;
 
@@ -18,17 +18,7 @@ const ZEROS: fn(&str, &[usize]) -> Result<Vec<f32>, ModelError> = |_, dimensions
 
 /// The paper's network, trained from layer `first_trained` on.
 fn paper(first_trained: usize) -> NetworkShape {
-    NetworkShape {
-        layers: mobilenet_v2::layers(1.0),
-        first_trained,
-        frozen_norm: FrozenNorm::Inference,
-        padding: Padding::TensorflowSame,
-        epsilon: 1e-3,
-        momentum: 0.999,
-        running_statistics: RunningStatistics::Tensorflow,
-        size: 224,
-        head: HeadShape { features: 1280, hidden: Some(1536), attributes: 37, dropout: 0.3, momentum: 0.99 },
-    }
+    NetworkShape { first_trained, ..NetworkShape::paper(1.0, 224, 37) }
 }
 
 fn step_plan(shape: &NetworkShape, target: Target, accumulates: bool) -> StepPlan {
