@@ -107,6 +107,7 @@ impl Cluster {
             images: table.images.clone(),
             adapter: Some(format!("{} ({}, {})", report.name, report.backend, report.kind)),
             command: Some(command_line()),
+            ..ClusterResult::default()
         };
         self.write(&result, in_run("clusters.json").as_deref())?;
         if let Some(run) = &self.run {

@@ -1,5 +1,7 @@
 //! Grouping faces by their attributes on the GPU: k-means, the silhouette that judges a grouping, and the result as a file.
 
+mod comparison;
+mod counted_rows;
 mod error;
 mod kmeans;
 mod kmeans_plan;
@@ -11,6 +13,8 @@ mod silhouette;
 mod tests;
 
 pub use crate::kernels::Metric;
+pub use comparison::{Comparison, Curve, CurvePoint, Mark};
+pub use counted_rows::CountedRows;
 pub use error::ClusterError;
 pub use kmeans::{KMeans, KMeansFit};
 pub use result::{ClusterResult, ClusterResultError};

@@ -1,5 +1,6 @@
 //! `clusters.json`: what a clustering found, as a file that other programs can read.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -8,9 +9,9 @@ use serde::{Deserialize, Serialize};
 ///
 /// The first six fields are always present in the file; the others default when absent. Fields that this version does
 /// not know are ignored, so that newer files stay readable.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ClusterResult {
-    /// Name of the method: `kmeans`, `agglomerative` or `dbscan`.
+    /// Name of the method, as `lineament cluster --method` takes it.
     pub method: String,
     /// Number of clusters; noise does not count as one.
     pub k: usize,
@@ -30,6 +31,24 @@ pub struct ClusterResult {
     /// Name of each face as in `attributes.csv`, shape `[n]`, or empty.
     #[serde(default)]
     pub images: Vec<String>,
+    /// Silhouette of each face, shape `[n]`, or empty.
+    #[serde(default)]
+    pub silhouette_samples: Vec<f32>,
+    /// Mean silhouette of the faces in clusters alone, where there is noise; `silhouette` takes noise as one more cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub silhouette_without_noise: Option<f64>,
+    /// `rare`, `common` or the file of the weights that the columns were multiplied by; `silhouette` is of unweighted columns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights: Option<String>,
+    /// Mean silhouette on the weighted columns, where there are weights.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub silhouette_weighted: Option<f64>,
+    /// Distinct rows among the `n`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distinct_rows: Option<usize>,
+    /// Wall-clock seconds by phase, such as `read`, `start`, `cluster`, `silhouette`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub seconds: BTreeMap<String, f64>,
     /// Adapter that computed the result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adapter: Option<String>,
@@ -95,6 +114,13 @@ impl ClusterResult {
             return Err(format!(
                 "`images` has {} entries, expected one for each of the {} labels",
                 self.images.len(),
+                self.labels.len()
+            ));
+        }
+        if !self.silhouette_samples.is_empty() && self.silhouette_samples.len() != self.labels.len() {
+            return Err(format!(
+                "`silhouette_samples` has {} entries, expected one for each of the {} labels",
+                self.silhouette_samples.len(),
                 self.labels.len()
             ));
         }

@@ -22,10 +22,7 @@ pub(super) fn input_of(values: &[&[f32]], labels: &[i64]) -> ReportInput {
             inertia: Some(1.5),
             labels: labels.to_vec(),
             sizes,
-            select: Vec::new(),
-            images: Vec::new(),
-            adapter: None,
-            command: None,
+            ..ClusterResult::default()
         }),
         evaluation: None,
         loss_issue: None,
