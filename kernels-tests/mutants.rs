@@ -91,6 +91,7 @@ const ALL: &[(&str, &str)] = mutants! {
     "kmeans_assign_ties_reversed"
     "kmeans_candidates_chosen_ignored"
     "kmeans_candidates_worst_kept"
+    "kmeans_move_all_copies_moved"
     "kmeans_move_nearest_relocated"
     "kmeans_move_row_left_behind"
     "kmeans_potential_closest_not_lowered"

@@ -90,8 +90,13 @@ struct Owned {
 
 impl Owned {
     fn new(step: KmeansMove, situation: Situation, [n, d, k, r]: [usize; 4]) -> Owned {
-        let rows = values(14, 0, n * d);
-        let weights: Vec<f32> = (0..n as u64).map(|index| 1.0 + (3.0 * unit(14, 1, index)).floor()).collect();
+        // Some rows are alike, and more begin alike.
+        let mut rows = values(14, 0, n * d);
+        for index in (3..n).step_by(3) {
+            let alike = if index % 2 == 0 { d } else { d - 1 };
+            rows.copy_within(0..alike, index * d);
+        }
+        let weights: Vec<f32> = (0..n as u64).map(|index| 0.5 + (3.0 * unit(14, 1, index)).floor()).collect();
         let with_rows = if matches!(situation, Situation::Empty | Situation::FewFar) { (k / 2).max(1) } else { k };
         let mut labels = labels(14, r * n, with_rows as u32);
         if situation == Situation::Settled {
@@ -99,7 +104,7 @@ impl Owned {
         } else {
             labels.iter_mut().step_by(n).for_each(|label| *label |= CHANGED);
         }
-        // Distances repeat, so that the lower of two rows as far must be taken.
+        // Distances repeat, so that the first of several rows as far must be taken.
         let distance = |index: usize| match situation {
             Situation::FewFar if index % n > 1 => 0.0,
             _ => (1 + bits24(14, 2, index as u64) % 50) as f32,

@@ -1,5 +1,6 @@
 //! The end of a Lloyd iteration, after scikit-learn's `_relocate_empty_clusters_dense`, `_average_centers` and the stopping rule
-//! of `_kmeans_single_lloyd`.
+//! of `_kmeans_single_lloyd`; but equally far rows are ordered by their numbers, and of a row with a weight above 1 an empty
+//! cluster takes one copy.
 
 use lineament::kernels::{KmeansMove, RestartState};
 
@@ -33,16 +34,23 @@ pub fn kmeans_move(step: KmeansMove, inputs: &Inputs) -> Outputs {
         }
         let distance = |i: &usize| inputs.distances[r * n + i];
         let mut farthest: Vec<usize> = (0..n).filter(|i| inputs.weights[*i] > 0.0).collect();
-        farthest.sort_by(|a, b| distance(b).total_cmp(&distance(a)).then(a.cmp(b)));
+        let row = |i: &usize| &inputs.rows[i * d..(i + 1) * d];
+        farthest.sort_by(|a, b| {
+            let by_numbers = row(a).partial_cmp(row(b)).expect("numbers");
+            distance(b).total_cmp(&distance(a)).then(by_numbers).then(a.cmp(b))
+        });
         let empty: Vec<usize> = (0..k).filter(|j| sums[(r * k + j) * width + d] == 0.0).collect();
         let changed: f64 = (0..k).map(|j| sums[(r * k + j) * width + d + 2]).sum();
-        for (j, i) in empty.into_iter().zip(farthest) {
+        let copies = farthest.into_iter().flat_map(|i| {
+            let weight = f64::from(inputs.weights[i]);
+            (0..weight.ceil() as usize).map(move |copy| (i, (weight - copy as f64).min(1.0)))
+        });
+        for (j, (i, weight)) in empty.into_iter().zip(copies) {
             if distance(&i) <= 0.0 {
                 break;
             }
             let from = (r * k + (inputs.labels[r * n + i] & !CHANGED) as usize) * width;
             let to = (r * k + j) * width;
-            let weight = f64::from(inputs.weights[i]);
             for c in 0..d {
                 let value = weight * f64::from(inputs.rows[i * d + c]);
                 sums[from + c] -= value;

@@ -1,5 +1,7 @@
 // k-means, end of an iteration, as scikit-learn ends it:
-//     an empty cluster takes the row farthest from its centre, which leaves its own cluster (the next farthest for the next)
+//     an empty cluster takes the row farthest from its centre, which leaves its own cluster (the next farthest for the next);
+//     of equally far rows the first by their numbers, and of a row that is counted several times one copy, so that rows with
+//     counts fare as all rows do
 //     centre_j = Σ w_i x_i / Σ w_i;  a cluster that lost its only row that way falls back to the mean of all rows
 //     finished = no label changed, or Σ_j |shift of centre j|² ≤ tolerance, or the iteration limit
 //
@@ -44,9 +46,22 @@ struct Farthest {
 
 var<workgroup> candidates: array<Farthest, 64>;
 
-// Whether `a` comes before `b`: farther, or as far with a lower row.
+// Whether row `a` comes before row `b`: by their numbers, or else by their place.
+fn row_precedes(a: u32, b: u32) -> bool {
+    for (var q = 0u; a != b && q < params.quads; q++) {
+        let difference = rows[a * params.quads + q] - rows[b * params.quads + q];
+        for (var c = 0u; c < 4u; c++) {
+            if (difference[c] != 0.0) {
+                return difference[c] < 0.0;
+            }
+        }
+    }
+    return a < b;
+}
+
+// Whether `a` comes before `b`: farther, or as far with a row that comes before.
 fn precedes(a: Farthest, b: Farthest) -> bool {
-    return a.distance > b.distance || (a.distance == b.distance && a.row < b.row);
+    return a.distance > b.distance || (a.distance == b.distance && row_precedes(a.row, b.row));
 }
 
 // The row that comes next after `last`, over the whole workgroup.
@@ -75,18 +90,23 @@ fn relocate(thread: u32, restart: u32) {
     let columns = params.quads + 1u;
     let base = restart * params.clusters * columns;
     var last = Farthest(3.4028234e38, 0u);
+    var copies = 0.0;
     for (var j = 0u; j < params.clusters; j++) {
         // Only clusters that were empty to begin with: one emptied here has a row's distance to show for it.
         let tail = sums[base + j * columns + params.quads];
         if (tail.x > 0.0 || tail.y > 0.0) {
             continue;
         }
-        last = farthest_after(thread, restart, last);
-        // At distance 0 every row sits on its centre, and moving one gains nothing.
-        if (!(last.distance > 0.0)) {
-            return;
+        if (!(copies > 0.0)) {
+            last = farthest_after(thread, restart, last);
+            // At distance 0 every row sits on its centre, and moving one gains nothing.
+            if (!(last.distance > 0.0)) {
+                return;
+            }
+            copies = weights[last.row];
         }
-        let weight = weights[last.row];
+        let weight = min(copies, 1.0);
+        copies -= weight;
         let from_at = base + (labels[restart * params.rows + last.row] & ~CHANGED) * columns;
         for (var q = thread; q < params.quads; q += 64u) {
             let value = weight * rows[last.row * params.quads + q];

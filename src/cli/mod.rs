@@ -3,6 +3,7 @@
 mod augment;
 mod classify;
 mod cluster;
+mod cluster_options;
 mod common;
 mod data;
 mod devices;

@@ -66,6 +66,25 @@ pub enum ClusterError {
         /// Rows.
         rows: usize,
     },
+    /// There is nothing to tell clusters apart by.
+    #[error("k is {k}, but all {rows} rows are alike; select attributes that differ")]
+    AllAlike {
+        /// Clusters asked for.
+        k: usize,
+        /// Rows.
+        rows: usize,
+    },
+    /// The paper's script gives frequencies for 37 attributes only.
+    #[error(
+        "'{name}' has no weight under '{rule}': frequencies are published for the paper's 37 attributes; \
+         leave it out with --select (paper-37 selects those), or give weights in a file"
+    )]
+    NoFrequency {
+        /// The attribute.
+        name: String,
+        /// `rare` or `common`.
+        rule: &'static str,
+    },
     /// The initial centres have another shape.
     #[error("the initial centres hold {found} numbers; expected {k} centres × {columns} columns")]
     InitialShape {

@@ -1,8 +1,8 @@
 //! k-means on the GPU, as scikit-learn defines it: greedy k-means++, Lloyd's iterations, restarts that run together.
 
-use super::ClusterError;
 use super::kmeans_plan::{Tensors, finish, inertia, lloyd, restart_bytes, seeding};
 use super::rows::Rows;
+use super::{ClusterError, CountedRows};
 use crate::gpu::{Gpu, GpuError};
 use crate::kernels::{KmeansAssign, KmeansShape, RestartState, Ties};
 use crate::scheduler::{Program, View};
@@ -57,6 +57,8 @@ impl KMeans {
     /// farthest from its centre, and moves the centres to the means. It ends when no label changes, or by `tolerance`,
     /// or by `iterations`; the labels returned are those of the final centres. Of equal inertias the first restart is
     /// kept. The same call on the same adapter gives the same bytes, however many restarts fit in memory at once.
+    /// k-means++ draws among the distinct rows, each as likely as all rows like it, so that it starts from the same centres
+    /// whether or not rows that are alike are taken together.
     ///
     /// # Errors
     /// Settings or values that make no sense, `k` above the number of distinct rows, data that do not fit the adapter,
@@ -66,7 +68,17 @@ impl KMeans {
         self.fit_rows(gpu, &rows, &vec![1.0; n])
     }
 
-    /// As [`KMeans::fit`], with row i counted `weights[i]` times: distinct rows with their counts cluster as all rows do.
+    /// As [`KMeans::fit`], for rows that are counted as often as they occur; the labels are of the rows held. Distinct rows
+    /// cluster as all rows do: on rows of 0 and 1, whose sums f32 holds exactly, to the same labels and centres.
+    ///
+    /// # Errors
+    /// As [`KMeans::fit`].
+    pub fn fit_counted(&self, gpu: &Gpu, rows: &CountedRows) -> Result<KMeansFit, ClusterError> {
+        let counts: Vec<f32> = rows.counts.iter().map(|count| *count as f32).collect();
+        self.fit_weighted(gpu, &rows.values, &counts, rows.len(), rows.columns)
+    }
+
+    /// As [`KMeans::fit`], with row i counted `weights[i]` times.
     ///
     /// # Errors
     /// As [`KMeans::fit`], and weights that do not fit the rows.
@@ -105,6 +117,7 @@ impl KMeans {
         let ties = if initial.is_some() { Ties::First } else { Ties::ByKey };
         let keys = rows.keys();
         let (mean, variance) = rows.mean_and_variance(weights);
+        let merged = if initial.is_some() { None } else { rows.merged(weights) };
         let tolerance = (self.tolerance * variance) as f32;
 
         let mut best: Option<KMeansFit> = None;
@@ -119,7 +132,17 @@ impl KMeans {
             program.write(gpu, tensors.mean, bytemuck::cast_slice(&mean));
             match initial {
                 Some(centers) => program.write(gpu, tensors.centers, bytemuck::cast_slice(&centers.values)),
-                None => tensors.share(gpu, &seeding(shape, target, self.seed, first), &program)?.run(gpu)?,
+                None => match &merged {
+                    None => tensors.share(gpu, &seeding(shape, target, self.seed, first).0, &program)?.run(gpu)?,
+                    Some((rows, weights)) => {
+                        let shape = KmeansShape { rows: rows.count as u32, ..shape };
+                        let (plan, seeds) = seeding(shape, target, self.seed, first);
+                        let seeding = tensors.share_centers(gpu, &plan, &program)?;
+                        seeding.write(gpu, seeds.rows, bytemuck::cast_slice(&rows.values));
+                        seeding.write(gpu, seeds.weights, bytemuck::cast_slice(weights));
+                        seeding.run(gpu)?;
+                    }
+                },
             }
             let batch = Batch { gpu, shape, ties, tensors, program };
             batch.iterate()?;
@@ -145,6 +168,9 @@ impl KMeans {
             return setting("the tolerance", self.tolerance.to_string(), "a number of at least 0");
         }
         let distinct = rows.distinct(weights, self.k);
+        if distinct == 1 && self.k > 1 && weights.iter().all(|weight| *weight > 0.0) {
+            return Err(ClusterError::AllAlike { k: self.k, rows: rows.count });
+        }
         if self.k > distinct {
             return Err(ClusterError::TooManyClusters { k: self.k, distinct, rows: rows.count });
         }

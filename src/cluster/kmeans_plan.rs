@@ -48,6 +48,12 @@ impl Tensors {
         [self.rows, self.weights, self.keys, self.mean, self.centers, self.states, self.labels, self.sums]
     }
 
+    /// A program of a plan for other rows that puts the centres of `owner` in place.
+    pub fn share_centers(self, gpu: &Gpu, plan: &Plan, owner: &Program) -> Result<Program, GpuError> {
+        let centers = owner.buffer(self.centers.tensor).map(|buffer| (self.centers, buffer));
+        Program::new(gpu, plan, centers.as_slice())
+    }
+
     /// A program of another plan on the tensors of `owner`.
     pub fn share(self, gpu: &Gpu, plan: &Plan, owner: &Program) -> Result<Program, GpuError> {
         let shared: Vec<_> = self.all().into_iter().filter_map(|view| Some((view, owner.buffer(view.tensor)?))).collect();
@@ -107,9 +113,10 @@ fn assign_and_sum(plan: &mut Plan, tensors: Tensors, target: Target, assign: Kme
 }
 
 /// k-means++ for every restart; `first_restart` is the number of the first one.
-pub(super) fn seeding(shape: KmeansShape, target: Target, seed: u64, first_restart: u32) -> Plan {
+pub(super) fn seeding(shape: KmeansShape, target: Target, seed: u64, first_restart: u32) -> (Plan, Tensors) {
     let mut plan = Plan::new("k-means++");
-    let Tensors { rows, weights, centers, labels, .. } = Tensors::new(&mut plan, shape);
+    let tensors = Tensors::new(&mut plan, shape);
+    let Tensors { rows, weights, centers, labels, .. } = tensors;
     let trials = KmeansPotential::trials(shape.clusters);
     // The centre chosen last is judged beside the candidates.
     let variant = target.distances(&KMEANS_POTENTIAL, trials + 1);
@@ -126,7 +133,7 @@ pub(super) fn seeding(shape: KmeansShape, target: Target, seed: u64, first_resta
         let candidates = KmeansCandidates { potential, chunk_rows, first_restart, seed };
         plan.push(candidates.step(&format!("candidates {step}"), [rows, weights, closest, potentials, picks, centers]));
     }
-    plan
+    (plan, tensors)
 }
 
 /// The inertia of one restart from its sums, `[clusters, columns + 4]`: behind a cluster's columns stand Σ w and then Σ w · distance.

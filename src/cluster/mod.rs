@@ -5,18 +5,24 @@ mod counted_rows;
 mod error;
 mod kmeans;
 mod kmeans_plan;
+mod method;
 mod result;
 mod rows;
+mod scores;
 mod select;
 mod silhouette;
 #[cfg(test)]
 mod tests;
+mod weights;
 
 pub use crate::kernels::Metric;
 pub use comparison::{Comparison, Curve, CurvePoint, Mark};
 pub use counted_rows::CountedRows;
 pub use error::ClusterError;
 pub use kmeans::{KMeans, KMeansFit};
+pub use method::{Clustering, Method};
 pub use result::{ClusterResult, ClusterResultError};
-pub use select::{read_centers, select_columns};
+pub use scores::Scores;
+pub use select::{constant_columns, read_centers, select_columns};
 pub use silhouette::{Silhouette, silhouette};
+pub use weights::{WeightRule, weighted};

@@ -1,6 +1,7 @@
 //! Rows as kernels take them: checked, padded to a multiple of four columns, and which of them are alike.
 
-use std::collections::HashSet;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
 use super::ClusterError;
 use crate::kernels::padded_channels;
@@ -64,6 +65,25 @@ impl Rows {
             seen.insert(self.bits(index));
         }
         seen.len()
+    }
+
+    /// The distinct rows in the order in which they first occur, and the sum of the weights of each; nothing where all are
+    /// distinct.
+    pub fn merged(&self, weights: &[f32]) -> Option<(Rows, Vec<f32>)> {
+        let mut seen: HashMap<&[u32], usize> = HashMap::with_capacity(self.count);
+        let (mut values, mut sums) = (Vec::new(), Vec::<f64>::new());
+        for (index, weight) in weights.iter().enumerate() {
+            match seen.entry(self.bits(index)) {
+                Entry::Occupied(entry) => sums[*entry.get()] += f64::from(*weight),
+                Entry::Vacant(entry) => {
+                    entry.insert(sums.len());
+                    values.extend_from_slice(self.row(index));
+                    sums.push(f64::from(*weight));
+                }
+            }
+        }
+        let rows = Rows { values, count: sums.len(), columns: self.columns, padded: self.padded };
+        (rows.count < self.count).then(|| (rows, sums.iter().map(|sum| *sum as f32).collect()))
     }
 
     /// A hash of each row, equal for equal rows: FNV-1a over 32-bit words, with the finaliser of MurmurHash3.

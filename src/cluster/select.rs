@@ -6,8 +6,8 @@ use std::path::Path;
 use super::ClusterError;
 use crate::data::{AttributeTable, DataError, attributes};
 
-/// The columns `names` of a table, in that order, or all of them where `names` is empty: `[images, names]` values
-/// row-major, and the names.
+/// The columns `names` of a table, in that order, or all of them where `names` is empty: `[images, columns]` values
+/// row-major, and the columns' names. A name may stand for a set of attributes ([`attributes::NAMED_SETS`]).
 ///
 /// # Errors
 /// An attribute that the table does not have, with the nearest that it has, or one named twice.
@@ -15,14 +15,26 @@ pub fn select_columns(table: &AttributeTable, names: &[String]) -> Result<(Vec<f
     if names.is_empty() {
         return Ok((table.values.clone(), table.attributes.clone()));
     }
-    let columns = attributes::resolve(names, &table.attributes)?;
+    let columns = attributes::select(names, &table.attributes)?;
     let mut seen = HashSet::new();
     if let Some(twice) = columns.iter().find(|column| !seen.insert(**column)) {
         return Err(ClusterError::SelectedTwice { name: table.attributes[*twice].clone() });
     }
     let rows = table.values.chunks_exact(table.attributes.len());
     let values = rows.flat_map(|row| columns.iter().map(|column| row[*column])).collect();
-    Ok((values, names.to_vec()))
+    Ok((values, columns.iter().map(|column| table.attributes[*column].clone()).collect()))
+}
+
+/// The positions of the columns that have the same value in every one of `[n, columns]` rows.
+pub fn constant_columns(values: &[f32], columns: usize) -> Vec<usize> {
+    let Some(first) = values.get(..columns) else { return Vec::new() };
+    let mut constant = vec![true; columns];
+    for row in values.chunks_exact(columns) {
+        for ((constant, value), first) in constant.iter_mut().zip(row).zip(first) {
+            *constant &= value == first;
+        }
+    }
+    (0..columns).filter(|column| constant[*column]).collect()
 }
 
 /// Centres from a CSV file: `k` lines of `columns` numbers, after a header line without any number or without a header;
@@ -86,8 +98,16 @@ mod tests {
         let select = |names: &[&str]| select_columns(&table, &names.iter().map(|name| name.to_string()).collect::<Vec<_>>());
         assert_eq!(select(&[]).unwrap().0, table.values);
         assert_eq!(select(&["Young", "Male"]).unwrap().0, [2.0, 0.0, 5.0, 3.0]);
+        assert!(select(&["paper-ten"]).unwrap_err().to_string().contains("Wearing_Lipstick"));
         assert!(select(&["Smilling"]).unwrap_err().to_string().contains("Smiling"));
         assert!(select(&["Male", "Male"]).unwrap_err().to_string().contains("twice"));
+    }
+
+    #[test]
+    fn constant_columns_are_found() {
+        assert_eq!(constant_columns(&[1.0, 2.0, 0.0, 1.0, 3.0, -0.0], 3), [0, 2]);
+        assert_eq!(constant_columns(&[1.0, 2.0], 2), [0, 1]);
+        assert!(constant_columns(&[], 2).is_empty());
     }
 
     #[test]

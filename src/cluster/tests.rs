@@ -88,6 +88,62 @@ fn distinct_rows_with_counts_cluster_as_all_rows_do() {
     }
 }
 
+#[test]
+fn compression_changes_nothing() {
+    let gpu = gpu();
+    // 0/1 rows of which many repeat, the same with weighted columns, rows that are all distinct, and centres that leave
+    // clusters empty.
+    let rows = binary(1500, 7);
+    let scales = weighted(&rows, &[1.0, 0.9, 0.25, 0.5, 1.0, 0.7, 0.3]);
+    let numbers: Vec<f32> = (0..300 * 7).map(|index| ((index * index) % 1009) as f32 / 1009.0).collect();
+    let mut far = vec![50.0; 5 * 7];
+    far[..7].fill(0.5);
+    for (values, k, initial, exact) in [
+        (&rows, 12, None, true),
+        (&rows, 5, Some(far), true),
+        (&scales, 12, None, false),
+        (&numbers, 12, None, true),
+    ] {
+        let n = values.len() / 7;
+        let settings = KMeans { initial, ..settings(k) };
+        let distinct = CountedRows::distinct(values, n, 7).unwrap();
+        let every = CountedRows::every(values, n, 7).unwrap();
+        let (counted, plain) = (settings.fit_counted(&gpu, &distinct).unwrap(), settings.fit_counted(&gpu, &every).unwrap());
+        assert!((counted.inertia - plain.inertia).abs() < 1e-5 * plain.inertia, "{} {}", counted.inertia, plain.inertia);
+        let labels = |labels: Vec<u32>| labels.into_iter().map(i64::from).collect::<Vec<i64>>();
+        let found = [labels(distinct.expand(&counted.labels)), labels(plain.labels)];
+        let scores = found.each_ref().map(|labels| Scores::of(&gpu, values, None, [n, 7], labels).unwrap().silhouette.unwrap());
+        assert!((scores[0] - scores[1]).abs() < 1e-5, "{scores:?}");
+        if exact {
+            assert_eq!(found[0], found[1]);
+            assert_eq!(counted.centers, plain.centers);
+            assert_eq!((counted.iterations, counted.restart), (plain.iterations, plain.restart));
+        }
+    }
+}
+
+#[test]
+fn scores_tell_noise_and_weights_apart() {
+    let gpu = gpu();
+    let values = [0.0, 0.0, 0.1, 0.0, 4.0, 0.0, 4.1, 0.0, 0.0, 9.0, 9.0, 9.0];
+    let scaled = weighted(&values, &[1.0, 0.0]);
+    let labels = [0, 0, 1, 1, -1, -1];
+    let found = Scores::of(&gpu, &values, Some(&scaled), [6, 2], &labels).unwrap();
+    let mean = |values: &[f32], labels: &[i64]| {
+        let samples = naive_silhouette(values, 2, labels, Metric::Euclidean);
+        samples.iter().sum::<f64>() / labels.len() as f64
+    };
+    let close = |found: Option<f64>, expected: f64| assert!((found.unwrap() - expected).abs() < 1e-5, "{found:?} {expected}");
+    close(found.silhouette, mean(&values, &labels));
+    close(found.without_noise, mean(&values[..8], &labels[..4]));
+    close(found.weighted, mean(&scaled, &labels));
+    assert_eq!(found.samples.len(), 6);
+    let one = Scores::of(&gpu, &values, None, [6, 2], &[0, 0, 0, 0, 0, 0]).unwrap();
+    assert_eq!(one, Scores::default());
+    let noise = Scores::of(&gpu, &values, None, [6, 2], &[0, 0, 0, 0, -1, -1]).unwrap();
+    assert!(noise.silhouette.is_some() && noise.without_noise.is_none());
+}
+
 /// The definition, in f64.
 fn naive_silhouette(rows: &[f32], d: usize, labels: &[i64], metric: Metric) -> Vec<f64> {
     let row = |i: usize| rows[i * d..(i + 1) * d].iter().map(|value| f64::from(*value));
@@ -150,6 +206,7 @@ fn k_means_refuses_what_it_cannot_do() {
         (with(&|settings| settings.k = 0), rows.to_vec(), [4, 2], "k is 0"),
         (with(&|settings| settings.k = 3), rows.to_vec(), [4, 2], "only 2 are distinct"),
         (with(&|settings| settings.k = usize::MAX), rows.to_vec(), [4, 2], "only 2 are distinct"),
+        (unchanged.clone(), vec![0.5; 8], [4, 2], "k is 2, but all 4 rows are alike"),
         (with(&|settings| settings.n_init = 0), rows.to_vec(), [4, 2], "n_init is 0"),
         (with(&|settings| settings.iterations = 0), rows.to_vec(), [4, 2], "iterations is 0"),
         (with(&|settings| settings.tolerance = f64::NAN), rows.to_vec(), [4, 2], "tolerance is NaN"),

@@ -68,6 +68,42 @@ pub fn paper_attributes() -> Vec<&'static str> {
     CELEBA_ATTRIBUTES.into_iter().filter(|name| !DROPPED_ATTRIBUTES.contains(name)).collect()
 }
 
+/// Sets of attributes that can be selected by one name, beside the attributes themselves.
+pub const NAMED_SETS: [&str; 2] = ["paper-ten", "paper-37"];
+
+/// The attributes of one of [`NAMED_SETS`]: [`CHOSEN_ATTRIBUTES`] or [`paper_attributes`].
+pub fn named_set(name: &str) -> Option<Vec<&'static str>> {
+    match name {
+        "paper-ten" => Some(CHOSEN_ATTRIBUTES.to_vec()),
+        "paper-37" => Some(paper_attributes()),
+        _ => None,
+    }
+}
+
+/// The position in `known` of each of `names`, among which may be [`NAMED_SETS`].
+///
+/// # Errors
+/// [`DataError::UnknownAttribute`] for the first name that is neither known nor a set, with the nearest of both suggested, and
+/// for the first attribute of a set that is not known.
+pub fn select(names: &[impl AsRef<str>], known: &[impl AsRef<str>]) -> Result<Vec<usize>, DataError> {
+    let both: Vec<&str> = known.iter().map(AsRef::as_ref).chain(NAMED_SETS).collect();
+    let mut selected = Vec::new();
+    for name in names.iter().map(AsRef::as_ref) {
+        let at = position(name, &both)?;
+        match named_set(name).filter(|_| at >= known.len()) {
+            None => selected.push(at),
+            Some(set) => selected.extend(resolve(&set, known).map_err(|error| match error {
+                DataError::UnknownAttribute { name: attribute, .. } => DataError::UnknownAttribute {
+                    name: attribute,
+                    suggestion: format!("the set '{name}' needs it, and the table has only {}", joined(known)),
+                },
+                other => other,
+            })?),
+        }
+    }
+    Ok(selected)
+}
+
 /// The position in `known` of each of `names`.
 ///
 /// # Errors
@@ -113,6 +149,33 @@ mod tests {
         assert_eq!(paper.len(), 37);
         assert!(CELEBA_ATTRIBUTES.is_sorted());
         assert_eq!(resolve(&CHOSEN_ATTRIBUTES, &paper).unwrap().len(), 10);
+    }
+
+    #[test]
+    fn sets_are_selected_by_name_in_their_own_order() {
+        let ten = select(&["paper-ten"], &CELEBA_ATTRIBUTES).unwrap();
+        assert_eq!(ten, resolve(&CHOSEN_ATTRIBUTES, &CELEBA_ATTRIBUTES).unwrap());
+        assert_eq!(select(&["Pale_Skin", "paper-37"], &CELEBA_ATTRIBUTES).unwrap()[..2], [26, 0]);
+        for name in NAMED_SETS {
+            assert!(named_set(name).is_some(), "{name}");
+        }
+        for (name, known, advice) in [
+            ("paper-tne", &CELEBA_ATTRIBUTES[..], "did you mean 'paper-ten'?"),
+            ("Yuong", &CELEBA_ATTRIBUTES[..], "did you mean 'Young'?"),
+            ("paper-ten", &["Male"][..], "'Wearing_Lipstick'; the set 'paper-ten' needs it"),
+        ] {
+            let message = select(&[name], known).unwrap_err().to_string();
+            assert!(message.contains(advice), "{message}");
+        }
+    }
+
+    #[test]
+    fn the_ten_are_those_of_the_fixtures_in_their_order() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/kernels-tests/golden/cluster/manifest.json");
+        let manifest: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let params = &manifest["files"]["data.safetensors"]["params"];
+        assert_eq!(params["chosen_features"], serde_json::json!(CHOSEN_ATTRIBUTES.as_slice()));
+        assert_eq!(params["attributes"], serde_json::json!(paper_attributes()));
     }
 
     #[test]

@@ -13,7 +13,7 @@ pub mod labels;
 pub mod prefetch;
 pub mod source;
 pub mod table;
-mod text;
+pub(crate) mod text;
 pub mod unreadable;
 mod whole_png;
 

@@ -5,6 +5,8 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use super::atomic::write_atomically;
+use super::attributes::CELEBA_ATTRIBUTES;
+use super::celeba::{AttributeList, attributes_of};
 use super::error::DataError;
 use super::text::{CsvRows, read_text};
 
@@ -58,13 +60,17 @@ impl AttributeTable {
         write_atomically(path, |writer| self.write_rows(writer))
     }
 
-    /// Reads a table back.
+    /// Reads a table back, or takes CelebA's own `list_attr_celeba` for one, as [`read_attributes`](super::celeba::read_attributes) reads it: a file
+    /// that begins with a number, or whose first column is `image_id`.
     ///
     /// # Errors
     /// Names the line of whatever is wrong: a column or an image twice, a row as wide as no other, a value that is not a
     /// finite number; and refuses a table without rows or attributes.
     pub fn read(path: &Path) -> Result<Self, DataError> {
         let text = read_text(path)?;
+        if is_celeba(&text) {
+            return attributes_of(path, &text).map(Self::from);
+        }
         let mut rows = CsvRows::new(path, &text)?;
         let attributes = match rows.header() {
             [first, attributes @ ..] if first == "image" => attributes.to_vec(),
@@ -132,6 +138,20 @@ impl AttributeTable {
     }
 }
 
+impl From<AttributeList> for AttributeTable {
+    fn from(list: AttributeList) -> Self {
+        let values = list.labels.iter().map(|label| f32::from(*label)).collect();
+        Self { images: list.images, attributes: CELEBA_ATTRIBUTES.map(String::from).to_vec(), values }
+    }
+}
+
+/// Whether a text is one of CelebA's lists: the official one begins with the number of images, Kaggle's with `image_id`.
+fn is_celeba(text: &str) -> bool {
+    let first = text.lines().next().unwrap_or_default().trim();
+    let number = !first.is_empty() && first.bytes().all(|byte| byte.is_ascii_digit());
+    number || first.split(',').next().is_some_and(|name| name.trim_matches('"') == "image_id")
+}
+
 fn unique<'a>(names: impl IntoIterator<Item = &'a String>) -> Result<(), String> {
     let mut seen = HashSet::new();
     for name in names {
@@ -175,6 +195,21 @@ mod tests {
         assert_eq!(rounded.values, [0.0, 1.0, 0.0, 1.0]);
         let negative = table(&["a"], &["p"], &[-0.25]).rounded();
         assert_eq!(negative.values[0].to_bits(), 0);
+    }
+
+    #[test]
+    fn takes_celebas_own_lists_for_tables() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("kernels-tests/golden/io/celeba");
+        let official = AttributeTable::read(&folder.join("list_attr_celeba.txt")).unwrap();
+        let list = crate::data::celeba::read_attributes(&folder.join("list_attr_celeba.txt")).unwrap();
+        assert_eq!((&official.images, official.attributes.as_slice()), (&list.images, &CELEBA_ATTRIBUTES.map(String::from)[..]));
+        assert!(official.values.iter().zip(&list.labels).all(|(value, label)| *value == f32::from(*label)));
+        assert!(official.values.contains(&0.0) && official.values.contains(&1.0));
+        assert_eq!(AttributeTable::read(&folder.join("list_attr_celeba.csv")).unwrap(), official);
+        for (name, expected) in [("attr_value_2.txt", "line 12: Bags_Under_Eyes is '2'"), ("attr_value_0.csv", "line 4:")] {
+            let message = AttributeTable::read(&folder.join(name)).unwrap_err().to_string();
+            assert!(message.contains(expected) && message.contains(name), "{message}");
+        }
     }
 
     #[test]

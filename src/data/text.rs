@@ -16,7 +16,7 @@ const LARGEST_LIST: u64 = 1 << 30;
 ///
 /// # Errors
 /// When it cannot be read, is empty, holds NUL bytes or is not UTF-8; the last two name the line.
-pub(super) fn read_text(path: &Path) -> Result<String, DataError> {
+pub(crate) fn read_text(path: &Path) -> Result<String, DataError> {
     let read = |source: io::Error| DataError::read(path, source);
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(read)?;
@@ -64,7 +64,7 @@ fn newlines(bytes: &[u8]) -> usize {
 }
 
 /// The rows of a CSV text with a header, each as wide as the header. Quoting as in RFC 4180; LF and CRLF end a line.
-pub(super) struct CsvRows<'a> {
+pub(crate) struct CsvRows<'a> {
     path: &'a Path,
     text: &'a str,
     reader: csv::Reader<&'a [u8]>,
@@ -79,7 +79,7 @@ impl<'a> CsvRows<'a> {
     ///
     /// # Errors
     /// When a column has no name or a name appears twice.
-    pub(super) fn new(path: &'a Path, text: &'a str) -> Result<Self, DataError> {
+    pub(crate) fn new(path: &'a Path, text: &'a str) -> Result<Self, DataError> {
         let reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
         let mut rows = Self { path, text, reader, record: StringRecord::new(), header: Vec::new(), counted_to: 0, line: 1 };
         rows.advance()?;
@@ -98,7 +98,7 @@ impl<'a> CsvRows<'a> {
         Ok(rows)
     }
 
-    pub(super) fn header(&self) -> &[String] {
+    pub(crate) fn header(&self) -> &[String] {
         &self.header
     }
 
@@ -106,7 +106,7 @@ impl<'a> CsvRows<'a> {
     ///
     /// # Errors
     /// When the row is not as wide as the header.
-    pub(super) fn next_row(&mut self) -> Result<Option<(usize, &StringRecord)>, DataError> {
+    pub(crate) fn next_row(&mut self) -> Result<Option<(usize, &StringRecord)>, DataError> {
         if !self.advance()? {
             return Ok(None);
         }

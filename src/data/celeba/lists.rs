@@ -45,7 +45,7 @@ pub fn read_attributes(path: &Path) -> Result<AttributeList, DataError> {
 }
 
 /// The list that `text` is; messages call it `path`.
-pub(super) fn attributes_of(path: &Path, text: &str) -> Result<AttributeList, DataError> {
+pub(in crate::data) fn attributes_of(path: &Path, text: &str) -> Result<AttributeList, DataError> {
     let mut list = AttributeList { path: path.to_path_buf(), images: Vec::new(), labels: Vec::new(), lines: Vec::new() };
     let add = |line: usize, columns: &[usize], image: &str, values: &[&str]| {
         list.images.push(image.to_owned());
