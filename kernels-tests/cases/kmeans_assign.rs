@@ -34,6 +34,12 @@ pub fn labels(tensor: u64, count: usize, clusters: u32) -> Vec<u32> {
     (0..count as u64).map(label).collect()
 }
 
+/// Rows of bits: 1 where a number is not 0, `[rows, ⌈columns / 32⌉]`.
+fn words(x: &[f32], columns: usize) -> Vec<u32> {
+    let word = |numbers: &[f32]| (0..).zip(numbers).fold(0, |word, (bit, number)| word | u32::from(*number != 0.0) << bit);
+    x.chunks_exact(columns).flat_map(|row| row.chunks(32).map(word)).collect()
+}
+
 /// Zeros and ones.
 pub fn binary(tensor: u64, count: usize) -> Vec<f32> {
     (0..count as u64).map(|index| (bits24(11, tensor, index) % 2) as f32).collect()
@@ -45,20 +51,21 @@ pub fn cases(context: Context) -> Vec<Case> {
         if context.purpose == Purpose::Benchmark {
             let shape = KmeansShape { rows: 200_000, columns: 40, clusters: variant.constant("COLUMNS"), restarts: 1 };
             for ties in [Ties::First, Ties::ByKey] {
-                cases.push(case(KmeansAssign { shape, ties, finished_too: true }, variant, context));
+                cases.push(case(KmeansAssign { shape, ties, scaled: false, finished_too: true }, variant, context));
             }
             continue;
         }
         for &(rows, columns, clusters, restarts, ties, finished_too) in TESTS {
             let shape = KmeansShape { rows, columns, clusters, restarts };
-            cases.push(case(KmeansAssign { shape, ties, finished_too }, variant, context));
+            let scaled = ties == Ties::First && variant.constant("BITS") == 1;
+            cases.push(case(KmeansAssign { shape, ties, scaled, finished_too }, variant, context));
         }
     }
     cases
 }
 
 fn case(step: KmeansAssign, variant: &'static Variant, context: Context) -> Case {
-    let KmeansAssign { shape, ties, finished_too } = step;
+    let KmeansAssign { shape, ties, scaled, finished_too } = step;
     let KmeansShape { rows, columns, clusters, restarts } = shape;
     let finished = if finished_too { ", finished too" } else { "" };
     let name = format!("{restarts}x{rows}x{columns}, {clusters} clusters, {ties:?}{finished}");
@@ -66,11 +73,23 @@ fn case(step: KmeansAssign, variant: &'static Variant, context: Context) -> Case
     let [n, d, k, r] = [rows, columns, clusters, restarts].map(|size| size as usize);
     // Rows and centres of 0 and 1 have whole distances, and so exact ties.
     let draw: fn(u64, usize) -> Vec<f32> = if ties == Ties::First { |tensor, count| values(11, tensor, count) } else { binary };
-    let (x, centers) = (draw(0, n * d), draw(1, r * k * d));
+    let (mut x, centers) = (draw(0, n * d), draw(1, r * k * d));
+    let scales: Vec<f32> = if scaled { values(11, 5, d) } else { vec![1.0; d] };
+    let bits = variant.constant("BITS") == 1;
+    if bits {
+        let scaled_bits = binary(6, n * d).into_iter().zip(scales.iter().cycle());
+        x = scaled_bits.map(|(bit, scale)| bit * scale).collect();
+    }
     let keys: Vec<u32> = (0..n as u64).map(|index| bits24(11, 2, index).wrapping_mul(0x9e37_79b1)).collect();
     let (states, before, distances_before) = (states(restarts), labels(3, r * n, clusters), values(11, 4, r * n));
-    let views =
-        [case.input("rows", &x), case.input("centers", &centers), case.input("keys", &keys), case.input("states", &states)];
+    let rows = if bits { case.input("rows", &words(&x, d)) } else { case.input("rows", &x) };
+    let views = [
+        rows,
+        case.input("scales", &scales),
+        case.input("centers", &centers),
+        case.input("keys", &keys),
+        case.input("states", &states),
+    ];
     let expected = {
         let (before, distances) = (before.clone(), distances_before.clone());
         move || kmeans_assign(shape, (ties, finished_too), [&x, &centers], &keys, &states, &before, &distances)
@@ -79,8 +98,8 @@ fn case(step: KmeansAssign, variant: &'static Variant, context: Context) -> Case
     let labels = case.updated("labels", &before, Bounds::integers(), Box::new(move || of_labels().0));
     let bounds = Bounds::float(1e-12, 1e-4);
     let distances = case.updated("distances", &distances_before, bounds, Box::new(move || expected().1));
-    let [rows, centers, keys, states] = views;
+    let [rows, scales, centers, keys, states] = views;
     let label = case.name.clone();
-    case.plan.push(step.step(&label, variant, context.lanes, [rows, centers, keys, states, labels, distances]));
+    case.plan.push(step.step(&label, variant, context.lanes, [rows, scales, centers, keys, states, labels, distances]));
     case
 }

@@ -1,6 +1,6 @@
 //! The sums of all chunks.
 
-use lineament::kernels::{KMEANS_REDUCE, KmeansAccumulate, KmeansReduce, KmeansShape};
+use lineament::kernels::{KMEANS_REDUCE, KmeansReduce, KmeansShape};
 
 use super::kmeans_assign::states;
 use crate::case::{Bounds, Case, Context, Purpose};
@@ -20,7 +20,7 @@ fn case((chunks, columns, clusters, restarts): (u32, u32, u32, u32), purpose: Pu
     let name = format!("{restarts}x{chunks} chunks, {columns} columns, {clusters} clusters");
     let mut case = Case::new(KMEANS_REDUCE.name, "default", name, purpose);
     let shape = KmeansShape { rows: chunks, columns, clusters, restarts };
-    let step = KmeansReduce(KmeansAccumulate { shape, chunk_rows: 1, finished_too: false });
+    let step = KmeansReduce { shape, chunks, finished_too: false };
     let [chunks, entries, r] = [chunks, 4 * shape.sum_entries(), restarts].map(|size| size as usize);
     let (partials, states) = (values(13, 0, r * chunks * entries), states(restarts));
     let before = values(13, 1, r * entries);

@@ -26,6 +26,7 @@ pub mod fused_multiply_add;
 mod global_average_pool;
 mod global_average_pool_dx;
 mod kmeans_accumulate;
+mod kmeans_accumulate_bits;
 mod kmeans_assign;
 mod kmeans_candidates;
 mod kmeans_move;
@@ -62,6 +63,7 @@ pub const ALL: &[fn(Context) -> Vec<Case>] = &[
     kmeans_candidates::cases,
     kmeans_assign::cases,
     kmeans_accumulate::cases,
+    kmeans_accumulate_bits::cases,
     kmeans_reduce::cases,
     kmeans_move::cases,
     silhouette::cases,

@@ -1,4 +1,4 @@
-//! partial\[r, chunk, j\] = (Σ w_i x_i, \[Σ w_i, Σ w_i distance_i, Σ changed_i, 0\]) over the rows of a chunk with label j
+//! partial\[r, chunk, j\] = (Σ w_i x_i, \[Σ w_i, Σ w_i distance_i, Σ changed_i, Σ w_i\]) over the rows of a chunk with label j
 
 use lineament::kernels::{KmeansAccumulate, RestartState};
 
@@ -30,6 +30,7 @@ pub fn kmeans_accumulate(
             }
             partials[at + d] += weight;
             partials[at + d + 1] += weight * f64::from(distances[r * n + i]);
+            partials[at + d + 3] += weight;
             partials[at + d + 2] += f64::from(u8::from(label & CHANGED != 0));
         }
     }

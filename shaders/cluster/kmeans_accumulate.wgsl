@@ -1,5 +1,5 @@
 // k-means, first half of the update: for every chunk of rows and every cluster j
-//     partial[r, chunk, j] = ( Σ w_i x_i,  [Σ w_i, Σ w_i distance_i, Σ changed_i, 0] )   over the rows of the chunk with label j
+//     partial[r, chunk, j] = ( Σ w_i x_i,  [Σ w_i, Σ w_i distance_i, Σ changed_i, Σ w_i] )   over the rows of the chunk with label j
 //
 // rows       [rows, 4 · quads]
 // weights    [rows]
@@ -64,7 +64,7 @@ fn main(
         if (column < params.quads) {
             value = weight * rows[i * params.quads + column];
         } else {
-            value = vec4<f32>(weight, weight * distances[restart * params.rows + i], f32(label >> 31u), 0.0);
+            value = vec4<f32>(weight, weight * distances[restart * params.rows + i], f32(label >> 31u), weight);
         }
         partials[at] += value;
     }

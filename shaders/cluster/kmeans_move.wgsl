@@ -10,7 +10,8 @@
 // mean       [4 · quads]                              the mean of all rows
 // labels     [restarts, rows]
 // distances  [restarts, rows]                         squared distance to the row's centre
-// sums       [restarts, clusters, 4 · (quads + 1)]    of kmeans_reduce; the last vec4 begins with Σ w, Σ w distance, Σ changed
+// sums       [restarts, clusters, 4 · (quads + 1)]    of kmeans_reduce; the last vec4 is Σ w, Σ w distance, Σ changed, Σ w;
+//                                                     its x is what is left, its w what the assignment gave
 // centers    [restarts, clusters, 4 · quads]          replaced
 // states     [restarts]                               replaced; a restart that has finished is left alone
 // Everything but weights, labels and distances is read as vec4.
@@ -92,9 +93,8 @@ fn relocate(thread: u32, restart: u32) {
     var last = Farthest(3.4028234e38, 0u);
     var copies = 0.0;
     for (var j = 0u; j < params.clusters; j++) {
-        // Only clusters that were empty to begin with: one emptied here has a row's distance to show for it.
-        let tail = sums[base + j * columns + params.quads];
-        if (tail.x > 0.0 || tail.y > 0.0) {
+        // Only clusters that the assignment left empty, not those emptied here.
+        if (sums[base + j * columns + params.quads].w > 0.0) {
             continue;
         }
         if (!(copies > 0.0)) {
@@ -140,7 +140,7 @@ fn main(
     var changed = 0.0;
     for (var j = thread; j < params.clusters; j += 64u) {
         let tail = sums[(restart * params.clusters + j) * columns + params.quads];
-        empty += select(1.0, 0.0, tail.x > 0.0);
+        empty += select(1.0, 0.0, tail.w > 0.0);
         changed += tail.z;
     }
     let counts = tree_sum(thread, 1u, vec4<f32>(empty, changed, 0.0, 0.0));

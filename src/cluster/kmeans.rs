@@ -1,6 +1,7 @@
 //! k-means on the GPU, as scikit-learn defines it: greedy k-means++, Lloyd's iterations, restarts that run together.
 
-use super::kmeans_plan::{Tensors, finish, inertia, lloyd, restart_bytes, seeding};
+use super::kmeans_plan::{Form, Tensors, finish, inertia, lloyd, restart_bytes, seeding};
+use super::kmeans_rows::KmeansRows;
 use super::rows::Rows;
 use super::{ClusterError, CountedRows};
 use crate::gpu::{Gpu, GpuError};
@@ -65,7 +66,7 @@ impl KMeans {
     /// or whatever the device reports.
     pub fn fit(&self, gpu: &Gpu, rows: &[f32], n: usize, d: usize) -> Result<KMeansFit, ClusterError> {
         let rows = Rows::new("row", rows, n, d)?;
-        self.fit_rows(gpu, &rows, &vec![1.0; n])
+        self.fit_rows(gpu, rows, &vec![1.0; n])
     }
 
     /// As [`KMeans::fit`], for rows that are counted as often as they occur; the labels are of the rows held. Distinct rows
@@ -85,14 +86,14 @@ impl KMeans {
     pub fn fit_weighted(&self, gpu: &Gpu, rows: &[f32], weights: &[f32], n: usize, d: usize) -> Result<KMeansFit, ClusterError> {
         let rows = Rows::new("row", rows, n, d)?;
         check_weights(weights, n)?;
-        self.fit_rows(gpu, &rows, weights)
+        self.fit_rows(gpu, rows, weights)
     }
 
-    fn fit_rows(&self, gpu: &Gpu, rows: &Rows, weights: &[f32]) -> Result<KMeansFit, ClusterError> {
-        let initial = self.check(rows, weights)?;
-        let whole = self.shape(rows);
+    fn fit_rows(&self, gpu: &Gpu, rows: Rows, weights: &[f32]) -> Result<KMeansFit, ClusterError> {
+        let initial = self.check(&rows, weights)?;
+        let whole = self.shape(&rows);
         let together = restarts_together(gpu, whole)?;
-        self.fit_in_batches(gpu, (whole, together), rows, weights, initial.as_ref())
+        self.fit_in_batches(gpu, (whole, together), &KmeansRows::new(rows, weights, initial.is_none()), initial.as_ref())
     }
 
     fn shape(&self, rows: &Rows) -> KmeansShape {
@@ -109,34 +110,28 @@ impl KMeans {
         &self,
         gpu: &Gpu,
         (whole, together): (KmeansShape, u32),
-        rows: &Rows,
-        weights: &[f32],
+        rows: &KmeansRows,
         initial: Option<&Rows>,
     ) -> Result<KMeansFit, ClusterError> {
         let target = gpu.target();
         let ties = if initial.is_some() { Ties::First } else { Ties::ByKey };
-        let keys = rows.keys();
-        let (mean, variance) = rows.mean_and_variance(weights);
-        let merged = if initial.is_some() { None } else { rows.merged(weights) };
-        let tolerance = (self.tolerance * variance) as f32;
+        let form = rows.form();
+        let tolerance = (self.tolerance * rows.variance) as f32;
 
         let mut best: Option<KMeansFit> = None;
         let mut first = 0;
         while first < whole.restarts {
             let shape = KmeansShape { restarts: together.min(whole.restarts - first), ..whole };
-            let (plan, tensors) = lloyd(shape, target, ties, self.iterations, tolerance);
+            let (plan, tensors) = lloyd((shape, form), target, ties, self.iterations, tolerance);
             let program = Program::new(gpu, &plan, &[])?;
-            program.write(gpu, tensors.rows, bytemuck::cast_slice(&rows.values));
-            program.write(gpu, tensors.weights, bytemuck::cast_slice(weights));
-            program.write(gpu, tensors.keys, bytemuck::cast_slice(&keys));
-            program.write(gpu, tensors.mean, bytemuck::cast_slice(&mean));
+            rows.write(gpu, &program, tensors);
             match initial {
                 Some(centers) => program.write(gpu, tensors.centers, bytemuck::cast_slice(&centers.values)),
-                None => match &merged {
-                    None => tensors.share(gpu, &seeding(shape, target, self.seed, first).0, &program)?.run(gpu)?,
+                None => match &rows.seeds {
+                    None => tensors.share(gpu, &seeding((shape, form), target, self.seed, first).0, &program)?.run(gpu)?,
                     Some((rows, weights)) => {
                         let shape = KmeansShape { rows: rows.count as u32, ..shape };
-                        let (plan, seeds) = seeding(shape, target, self.seed, first);
+                        let (plan, seeds) = seeding((shape, Form::Numbers), target, self.seed, first);
                         let seeding = tensors.share_centers(gpu, &plan, &program)?;
                         seeding.write(gpu, seeds.rows, bytemuck::cast_slice(&rows.values));
                         seeding.write(gpu, seeds.weights, bytemuck::cast_slice(weights));
@@ -144,9 +139,9 @@ impl KMeans {
                     }
                 },
             }
-            let batch = Batch { gpu, shape, ties, tensors, program };
+            let batch = Batch { gpu, shape, form, ties, tensors, program };
             batch.iterate()?;
-            batch.keep_best(&mut best, first, rows.columns)?;
+            batch.keep_best(&mut best, first, rows)?;
             first += shape.restarts;
         }
         best.ok_or(ClusterError::Setting { name: "n_init", value: "0".into(), expected: "at least 1" })
@@ -217,6 +212,7 @@ fn restarts_together(gpu: &Gpu, shape: KmeansShape) -> Result<u32, ClusterError>
 struct Batch<'a> {
     gpu: &'a Gpu,
     shape: KmeansShape,
+    form: Form,
     ties: Ties,
     tensors: Tensors,
     program: Program,
@@ -249,9 +245,9 @@ impl Batch<'_> {
     }
 
     /// Labels every row by the final centres, and puts the restart with the lowest inertia in the place of a worse `best`.
-    fn keep_best(&self, best: &mut Option<KMeansFit>, first: u32, columns: usize) -> Result<(), ClusterError> {
+    fn keep_best(&self, best: &mut Option<KMeansFit>, first: u32, rows: &KmeansRows) -> Result<(), ClusterError> {
         let shape = self.shape;
-        let plan = finish(shape, self.gpu.target(), self.ties);
+        let plan = finish((shape, self.form), self.gpu.target(), self.ties);
         self.tensors.share(self.gpu, &plan, &self.program)?.run(self.gpu)?;
         let [n, k, padded] = [shape.rows, shape.clusters, shape.columns].map(|size| size as usize);
         let sums: Vec<f32> = self.read(self.tensors.sums, 0, 4 * (shape.restarts * shape.sum_entries()) as usize)?;
@@ -268,9 +264,8 @@ impl Batch<'_> {
         let labels: Vec<u32> = self.read(self.tensors.labels, restart * n, n)?;
         let centers: Vec<f32> = self.read(self.tensors.centers, restart * k * padded, k * padded)?;
         *best = Some(KMeansFit {
-            // Bit 31 says that the label changed.
-            labels: labels.iter().map(|label| label & 0x7fff_ffff).collect(),
-            centers: centers.chunks_exact(padded).flat_map(|center| &center[..columns]).copied().collect(),
+            labels: rows.labels(&labels),
+            centers: centers.chunks_exact(padded).flat_map(|center| &center[..rows.columns()]).copied().collect(),
             inertia,
             iterations: states[restart].iterations,
             restart: first + restart as u32,
@@ -291,7 +286,9 @@ mod tests {
         let rows = Rows::new("row", &values, 300, 5).unwrap();
         let weights = vec![1.0; 300];
         let settings = KMeans { k: 7, n_init: 6, seed: 3, tolerance: 1e-4, iterations: 300, initial: None };
-        let fit = |together| settings.fit_in_batches(&gpu, (settings.shape(&rows), together), &rows, &weights, None).unwrap();
+        let shape = settings.shape(&rows);
+        let rows = KmeansRows::new(rows, &weights, true);
+        let fit = |together| settings.fit_in_batches(&gpu, (shape, together), &rows, None).unwrap();
         let all = fit(6);
         assert!(all.restart > 0, "the first restart is best, so this shows little");
         for together in [1, 4] {

@@ -1,17 +1,47 @@
 //! The plans of k-means: seeding, one Lloyd iteration, and the labels and inertia of the final centres.
 
+use super::bit_rows::BitRows;
 use crate::gpu::{Gpu, GpuError};
 use crate::kernels::{
-    KMEANS_ASSIGN, KMEANS_POTENTIAL, KmeansAccumulate, KmeansAssign, KmeansCandidates, KmeansMove, KmeansPotential, KmeansReduce,
-    KmeansShape, RestartState, Target, Ties,
+    KMEANS_ASSIGN, KMEANS_POTENTIAL, KmeansAccumulate, KmeansAccumulateBits, KmeansAssign, KmeansCandidates, KmeansMove,
+    KmeansPotential, KmeansReduce, KmeansShape, RestartState, Target, Ties,
 };
 use crate::scheduler::{Plan, Program, View};
+
+/// With more clusters adding numbers, whose time does not grow with the clusters, is faster than counting bits.
+const MOST_COUNTED_CLUSTERS: u32 = 64;
+
+/// As what the rows are on the device, beside numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Nothing else.
+    Numbers,
+    /// Bits, see [`BitRows`], with so many planes of weights.
+    Bits { planes: u32, scaled: bool },
+}
+
+impl Form {
+    pub fn of(bits: Option<&BitRows>) -> Form {
+        let planes = |bits: &BitRows| bits.digits.iter().max().copied().unwrap_or(0);
+        bits.map_or(Form::Numbers, |bits| Form::Bits { planes: planes(bits), scaled: !bits.plain() })
+    }
+}
 
 /// The tensors that all plans share.
 #[derive(Clone, Copy)]
 pub(super) struct Tensors {
     /// `[rows, columns]`
     pub rows: View,
+    /// `[rows, words]`, as are the next four only where the rows are bits
+    pub bits: View,
+    /// `[groups, columns]`
+    pub planes: View,
+    /// `[planes of weights, groups]`
+    pub counts: View,
+    /// `[chunks]`
+    pub digits: View,
+    /// `[columns]`
+    pub scales: View,
     /// `[rows]`
     pub weights: View,
     /// `[rows]`, a hash of each row
@@ -30,10 +60,25 @@ pub(super) struct Tensors {
 
 impl Tensors {
     /// The tensors at the head of a plan: their numbers are the same in every plan that begins so.
-    fn new(plan: &mut Plan, shape: KmeansShape) -> Tensors {
+    fn new(plan: &mut Plan, shape: KmeansShape, form: Form) -> Tensors {
         let [n, d, k, r] = [shape.rows, shape.columns, shape.clusters, shape.restarts].map(u64::from);
+        let groups = n.div_ceil(32);
+        // A binding cannot be empty.
+        let least = 4;
+        let [words, planes, counts, digits, scales] = match form {
+            Form::Numbers => [least; 5],
+            Form::Bits { planes, .. } => {
+                let chunks = n.div_ceil(u64::from(KmeansAccumulateBits::CHUNK_ROWS));
+                [n * d.div_ceil(32), groups * d, groups * u64::from(planes), chunks, d].map(|size| size.max(least))
+            }
+        };
         Tensors {
             rows: plan.persistent("rows", 4 * n * d),
+            bits: plan.persistent("bits", 4 * words),
+            planes: plan.persistent("planes", 4 * planes),
+            counts: plan.persistent("counts", 4 * counts),
+            digits: plan.persistent("digits", 4 * digits),
+            scales: plan.persistent("scales", 4 * scales),
             weights: plan.persistent("weights", 4 * n),
             keys: plan.persistent("keys", 4 * n),
             mean: plan.persistent("mean", 4 * d),
@@ -44,8 +89,20 @@ impl Tensors {
         }
     }
 
-    fn all(self) -> [View; 8] {
-        [self.rows, self.weights, self.keys, self.mean, self.centers, self.states, self.labels, self.sums]
+    fn all(self) -> [View; 13] {
+        let Tensors { rows, bits, planes, counts, digits, scales, weights, keys, mean, centers, states, labels, sums } = self;
+        [rows, bits, planes, counts, digits, scales, weights, keys, mean, centers, states, labels, sums]
+    }
+
+    /// Puts bits in place.
+    pub fn write_bits(self, gpu: &Gpu, program: &Program, rows: &BitRows) {
+        let views = [self.bits, self.planes, self.counts, self.digits];
+        for (view, values) in views.into_iter().zip([&rows.bits, &rows.planes, &rows.counts, &rows.digits]) {
+            if !values.is_empty() {
+                program.write(gpu, view, bytemuck::cast_slice(values));
+            }
+        }
+        program.write(gpu, self.scales, bytemuck::cast_slice(&rows.scales));
     }
 
     /// A program of a plan for other rows that puts the centres of `owner` in place.
@@ -82,10 +139,27 @@ pub(super) fn restart_bytes(shape: KmeansShape, target: Target) -> Vec<(&'static
 }
 
 /// One Lloyd iteration of every restart that has not finished.
-pub(super) fn lloyd(shape: KmeansShape, target: Target, ties: Ties, iterations: u32, tolerance: f32) -> (Plan, Tensors) {
+pub(super) fn lloyd(
+    (shape, form): (KmeansShape, Form),
+    target: Target,
+    ties: Ties,
+    iterations: u32,
+    tolerance: f32,
+) -> (Plan, Tensors) {
     let mut plan = Plan::new("k-means iteration");
-    let tensors = Tensors::new(&mut plan, shape);
-    let distances = assign_and_sum(&mut plan, tensors, target, KmeansAssign { shape, ties, finished_too: false });
+    let tensors = Tensors::new(&mut plan, shape, form);
+    let distances = assign(&mut plan, tensors, target, (shape, form), ties, false);
+    let chunks = match form {
+        Form::Bits { planes, .. } if shape.clusters <= MOST_COUNTED_CLUSTERS => {
+            let accumulate = KmeansAccumulateBits { shape, weighted: planes > 0, finished_too: false };
+            let Tensors { planes, counts, digits, scales, labels, states, .. } = tensors;
+            let partials = plan.transient("partials", tensors.sums.bytes * u64::from(accumulate.chunks()));
+            plan.push(accumulate.step("accumulate", [planes, counts, digits, scales, labels, states, partials]));
+            (partials, accumulate.chunks())
+        }
+        _ => add_up(&mut plan, tensors, distances, accumulate(shape, false)),
+    };
+    reduce(&mut plan, tensors, shape, chunks, false);
     let Tensors { rows, weights, mean, centers, states, labels, sums, .. } = tensors;
     let views = [rows, weights, mean, labels, distances, sums, centers, states];
     plan.push(KmeansMove { shape, iterations, tolerance }.step("move", views));
@@ -93,29 +167,58 @@ pub(super) fn lloyd(shape: KmeansShape, target: Target, ties: Ties, iterations: 
 }
 
 /// Labels and inertia of the final centres of every restart.
-pub(super) fn finish(shape: KmeansShape, target: Target, ties: Ties) -> Plan {
+pub(super) fn finish((shape, form): (KmeansShape, Form), target: Target, ties: Ties) -> Plan {
     let mut plan = Plan::new("k-means finish");
-    let tensors = Tensors::new(&mut plan, shape);
-    assign_and_sum(&mut plan, tensors, target, KmeansAssign { shape, ties, finished_too: true });
+    let tensors = Tensors::new(&mut plan, shape, form);
+    let distances = assign(&mut plan, tensors, target, (shape, form), ties, true);
+    let chunks = add_up(&mut plan, tensors, distances, accumulate(shape, true));
+    reduce(&mut plan, tensors, shape, chunks, true);
     plan
 }
 
-fn assign_and_sum(plan: &mut Plan, tensors: Tensors, target: Target, assign: KmeansAssign) -> View {
-    let Tensors { rows, weights, keys, centers, states, labels, sums, .. } = tensors;
-    let accumulate = accumulate(assign.shape, assign.finished_too);
+/// Labels every row; the squared distances to the centres.
+fn assign(
+    plan: &mut Plan,
+    tensors: Tensors,
+    target: Target,
+    (shape, form): (KmeansShape, Form),
+    ties: Ties,
+    finished_too: bool,
+) -> View {
+    let Tensors { rows, bits, scales, keys, centers, states, labels, .. } = tensors;
     let distances = plan.transient("distances", labels.bytes);
-    let partials = plan.transient("partials", sums.bytes * u64::from(accumulate.chunks()));
-    let variant = target.distances(&KMEANS_ASSIGN, assign.shape.clusters);
-    plan.push(assign.step("assign", variant, target.lanes, [rows, centers, keys, states, labels, distances]));
-    plan.push(accumulate.step("accumulate", [rows, weights, labels, distances, states, partials]));
-    plan.push(KmeansReduce(accumulate).step("reduce", [partials, states, sums]));
+    let variant = target.distance_variant(&KMEANS_ASSIGN, shape.clusters, form != Form::Numbers);
+    let (rows, scaled) = match form {
+        Form::Numbers => (rows, false),
+        Form::Bits { scaled, .. } => (bits, scaled),
+    };
+    let assign = KmeansAssign { shape, ties, scaled, finished_too };
+    plan.push(assign.step("assign", variant, target.lanes, [rows, scales, centers, keys, states, labels, distances]));
     distances
 }
 
+/// The sums of each chunk, and how many chunks there are.
+fn add_up(plan: &mut Plan, tensors: Tensors, distances: View, accumulate: KmeansAccumulate) -> (View, u32) {
+    let Tensors { rows, weights, labels, states, sums, .. } = tensors;
+    let partials = plan.transient("partials", sums.bytes * u64::from(accumulate.chunks()));
+    plan.push(accumulate.step("accumulate", [rows, weights, labels, distances, states, partials]));
+    (partials, accumulate.chunks())
+}
+
+fn reduce(plan: &mut Plan, tensors: Tensors, shape: KmeansShape, (partials, chunks): (View, u32), finished_too: bool) {
+    let reduce = KmeansReduce { shape, chunks, finished_too };
+    plan.push(reduce.step("reduce", [partials, tensors.states, tensors.sums]));
+}
+
 /// k-means++ for every restart; `first_restart` is the number of the first one.
-pub(super) fn seeding(shape: KmeansShape, target: Target, seed: u64, first_restart: u32) -> (Plan, Tensors) {
+pub(super) fn seeding(
+    (shape, form): (KmeansShape, Form),
+    target: Target,
+    seed: u64,
+    first_restart: u32,
+) -> (Plan, Tensors) {
     let mut plan = Plan::new("k-means++");
-    let tensors = Tensors::new(&mut plan, shape);
+    let tensors = Tensors::new(&mut plan, shape, form);
     let Tensors { rows, weights, centers, labels, .. } = tensors;
     let trials = KmeansPotential::trials(shape.clusters);
     // The centre chosen last is judged beside the candidates.

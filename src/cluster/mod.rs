@@ -1,10 +1,12 @@
 //! Grouping faces by their attributes on the GPU: k-means, the silhouette that judges a grouping, and the result as a file.
 
+mod bit_rows;
 mod comparison;
 mod counted_rows;
 mod error;
 mod kmeans;
 mod kmeans_plan;
+mod kmeans_rows;
 mod method;
 mod result;
 mod rows;

@@ -50,6 +50,12 @@ impl Rows {
         &self.values[index * self.padded..(index + 1) * self.padded]
     }
 
+    /// The rows `order`, in that order.
+    pub fn in_order(&self, order: &[u32]) -> Rows {
+        let values = order.iter().flat_map(|index| self.row(*index as usize)).copied().collect();
+        Rows { values, count: order.len(), columns: self.columns, padded: self.padded }
+    }
+
     /// The bits of row `index`: equal for equal rows.
     pub fn bits(&self, index: usize) -> &[u32] {
         bytemuck::cast_slice(self.row(index))

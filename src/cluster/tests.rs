@@ -91,15 +91,18 @@ fn distinct_rows_with_counts_cluster_as_all_rows_do() {
 #[test]
 fn compression_changes_nothing() {
     let gpu = gpu();
-    // 0/1 rows of which many repeat, the same with weighted columns, rows that are all distinct, and centres that leave
-    // clusters empty.
+    // 0/1 rows of which many repeat, more distinct ones than a chunk has, weighted columns, rows that are all distinct, and
+    // centres that leave clusters empty.
     let rows = binary(1500, 7);
+    let many: Vec<f32> = binary(9000, 12).chunks(12).flat_map(|row| [row, &[0.0; 2]].concat()).collect();
     let scales = weighted(&rows, &[1.0, 0.9, 0.25, 0.5, 1.0, 0.7, 0.3]);
     let numbers: Vec<f32> = (0..300 * 7).map(|index| ((index * index) % 1009) as f32 / 1009.0).collect();
     let mut far = vec![50.0; 5 * 7];
     far[..7].fill(0.5);
     for (values, k, initial, exact) in [
         (&rows, 12, None, true),
+        (&rows, 100, None, true),
+        (&many, 12, None, true),
         (&rows, 5, Some(far), true),
         (&scales, 12, None, false),
         (&numbers, 12, None, true),

@@ -21,7 +21,15 @@ pub static KMEANS_ASSIGN: Kernel = Kernel {
     group: "cluster",
     source: include_str!("../../shaders/cluster/kmeans_assign.wgsl"),
     params: KmeansAssignParams::FIELDS,
-    bindings: &[read("rows"), read("centers"), read("keys"), read("states"), read_write("labels"), read_write("distances")],
+    bindings: &[
+        read("rows"),
+        read("scales"),
+        read("centers"),
+        read("keys"),
+        read("states"),
+        read_write("labels"),
+        read_write("distances"),
+    ],
     variants: distance_variants![
         ("subgroup 4x16", 4 x 16, subgroup),
         ("subgroup 4x8", 4 x 8, subgroup),
@@ -29,8 +37,14 @@ pub static KMEANS_ASSIGN: Kernel = Kernel {
         ("workgroup 4x16", 4 x 16, workgroup),
         ("workgroup 4x8", 4 x 8, workgroup),
         ("workgroup 4x4", 4 x 4, workgroup),
+        ("bits subgroup 8x16", 8 x 16, subgroup_bits),
+        ("bits subgroup 8x8", 8 x 8, subgroup_bits),
+        ("bits subgroup 8x4", 8 x 4, subgroup_bits),
+        ("bits workgroup 4x16", 4 x 16, workgroup_bits),
+        ("bits workgroup 4x8", 4 x 8, workgroup_bits),
+        ("bits workgroup 4x4", 4 x 4, workgroup_bits),
     ],
-    overrides: &[("TIES_BY_KEY", &[0, 1])],
+    overrides: &[("TIES_BY_KEY", &[0, 1]), ("SCALED", &[0, 1])],
 };
 
 /// Sizes that every kernel of k-means shares.
@@ -76,6 +90,8 @@ pub struct KmeansAssign {
     pub shape: KmeansShape,
     /// Who takes a tie.
     pub ties: Ties,
+    /// Whether a bit of the rows, in variants for bits, stands for a number of its column and not for 1.
+    pub scaled: bool,
     /// Whether restarts that have finished take part: for the labels of the final centres.
     pub finished_too: bool,
 }
@@ -87,15 +103,18 @@ impl KmeansAssign {
         Cost { flops: 3 * d * n * k * r, bytes: r * (4 * d * (n + k) + 16 * n) }
     }
 
-    /// The dispatch over rows, centers, keys and states; writes labels and distances.
-    pub fn step(self, label: &str, variant: &'static Variant, lanes: Option<u32>, views: [View; 6]) -> Step {
+    /// The dispatch over rows, scales, centers, keys and states; writes labels and distances.
+    pub fn step(self, label: &str, variant: &'static Variant, lanes: Option<u32>, views: [View; 7]) -> Step {
         let KmeansShape { rows, clusters, restarts, .. } = self.shape;
         let quads = self.shape.quads();
         Encoding {
             kernel: &KMEANS_ASSIGN,
             variant,
             lanes,
-            overrides: vec![("TIES_BY_KEY", f64::from(u8::from(self.ties == Ties::ByKey)))],
+            overrides: vec![
+                ("TIES_BY_KEY", f64::from(u8::from(self.ties == Ties::ByKey))),
+                ("SCALED", f64::from(u8::from(self.scaled))),
+            ],
             params: KmeansAssignParams { rows, quads, clusters, restarts, finished_too: u32::from(self.finished_too) },
             bindings: &views,
             workgroups: u64::from(restarts) * u64::from(rows.div_ceil(workgroup_rows(variant, lanes))),

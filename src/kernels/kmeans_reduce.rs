@@ -1,6 +1,6 @@
 //! k-means: the sums of all chunks.
 
-use super::{Cost, Encoding, Kernel, KmeansAccumulate, Variant, params, read, read_write};
+use super::{Cost, Encoding, Kernel, KmeansShape, Variant, params, read, read_write};
 use crate::scheduler::{Step, View};
 
 params! {
@@ -24,21 +24,28 @@ pub static KMEANS_REDUCE: Kernel = Kernel {
     overrides: &[],
 };
 
-/// Adds what [`KmeansAccumulate`] left for each chunk.
+/// Adds what [`KmeansAccumulate`](super::KmeansAccumulate) or its sister for bits left for each chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct KmeansReduce(pub KmeansAccumulate);
+pub struct KmeansReduce {
+    /// Sizes.
+    pub shape: KmeansShape,
+    /// Number of chunks.
+    pub chunks: u32,
+    /// Whether restarts that have finished take part.
+    pub finished_too: bool,
+}
 
 impl KmeansReduce {
     /// The dispatch over partials and states; writes sums.
     pub fn step(self, label: &str, views: [View; 3]) -> Step {
-        let (restarts, chunks, entries) = (self.0.shape.restarts, self.0.chunks(), self.0.shape.sum_entries());
+        let (restarts, chunks, entries) = (self.shape.restarts, self.chunks, self.shape.sum_entries());
         let (r, c, e) = (u64::from(restarts), u64::from(chunks), u64::from(entries));
         Encoding {
             kernel: &KMEANS_REDUCE,
             variant: &KMEANS_REDUCE.variants[0],
             lanes: None,
             overrides: Vec::new(),
-            params: KmeansReduceParams { restarts, chunks, entries, finished_too: u32::from(self.0.finished_too) },
+            params: KmeansReduceParams { restarts, chunks, entries, finished_too: u32::from(self.finished_too) },
             bindings: &views,
             workgroups: (r * e).div_ceil(64),
             cost: Cost { flops: 4 * r * c * e, bytes: 16 * r * e * (c + 1) },

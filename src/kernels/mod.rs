@@ -32,6 +32,7 @@ mod fused_multiply_add;
 mod global_average_pool;
 mod global_average_pool_dx;
 mod kmeans_accumulate;
+mod kmeans_accumulate_bits;
 mod kmeans_assign;
 mod kmeans_candidates;
 mod kmeans_move;
@@ -76,6 +77,7 @@ pub use fused_multiply_add::{FUSED_MULTIPLY_ADD, FusedMultiplyAdd};
 pub use global_average_pool::{GLOBAL_AVERAGE_POOL, GlobalAveragePool};
 pub use global_average_pool_dx::{GLOBAL_AVERAGE_POOL_DX, GlobalAveragePoolDx};
 pub use kmeans_accumulate::{KMEANS_ACCUMULATE, KmeansAccumulate};
+pub use kmeans_accumulate_bits::{KMEANS_ACCUMULATE_BITS, KmeansAccumulateBits};
 pub use kmeans_assign::{KMEANS_ASSIGN, KmeansAssign, KmeansShape, Ties};
 pub use kmeans_candidates::{KMEANS_CANDIDATES, KmeansCandidates};
 pub use kmeans_move::{KMEANS_MOVE, KmeansMove, RestartState};
@@ -114,6 +116,7 @@ pub const ALL: &[&Kernel] = &[
     &KMEANS_CANDIDATES,
     &KMEANS_ASSIGN,
     &KMEANS_ACCUMULATE,
+    &KMEANS_ACCUMULATE_BITS,
     &KMEANS_REDUCE,
     &KMEANS_MOVE,
     &SILHOUETTE,

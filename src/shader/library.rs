@@ -9,6 +9,7 @@ const SNIPPETS: &[(&str, &str)] = &[
     ("random", include_str!("../../shaders/lib/random.wgsl")),
     ("restart_state", include_str!("../../shaders/lib/restart_state.wgsl")),
     ("row_parts", include_str!("../../shaders/lib/row_parts.wgsl")),
+    ("tile_bits", include_str!("../../shaders/lib/tile_bits.wgsl")),
     ("tile_distances", include_str!("../../shaders/lib/tile_distances.wgsl")),
     ("tree_sum", include_str!("../../shaders/lib/tree_sum.wgsl")),
 ];

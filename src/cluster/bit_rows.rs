@@ -1,0 +1,107 @@
+//! Rows of which every column takes two values, 0 and another, as bits.
+
+use super::rows::Rows;
+use crate::kernels::KmeansAccumulateBits;
+
+/// Weights above this are added as numbers: every binary digit is a pass over the rows.
+const LARGEST_COUNT: f32 = 16_777_216.0;
+
+/// Rows of bits and what a bit stands for in each column, as the kernels take them.
+#[derive(Debug, PartialEq)]
+pub(super) struct BitRows {
+    /// `[rows, words]`: bit c % 32 of word c / 32 of a row is its column c.
+    pub bits: Vec<u32>,
+    /// `[groups, padded]`: bit i of a word is a column of row 32 · group + i; groups of 32 rows.
+    pub planes: Vec<u32>,
+    /// `[planes, groups]`: bit i of a word of plane p is binary digit p of the weight of row 32 · group + i; none where every
+    /// weight is 1.
+    pub counts: Vec<u32>,
+    /// `[chunks]`, binary digits of the largest weight of each chunk; none where every weight is 1.
+    pub digits: Vec<u32>,
+    /// `[padded]`, the value that is not 0.
+    pub scales: Vec<f32>,
+}
+
+impl BitRows {
+    /// The rows as bits; nothing where a column takes other values or a weight is not whole.
+    pub fn new(rows: &Rows, weights: &[f32]) -> Option<BitRows> {
+        let scales = scales(rows)?;
+        if weights.iter().any(|weight| weight.fract() != 0.0 || *weight > LARGEST_COUNT) {
+            return None;
+        }
+        let (words, groups, padded) = (rows.padded.div_ceil(32), rows.count.div_ceil(32), rows.padded);
+        let (mut bits, mut planes) = (vec![0; rows.count * words], vec![0; groups * padded]);
+        for (index, row) in rows.values.chunks_exact(padded).enumerate() {
+            let of_group = &mut planes[index / 32 * padded..][..padded];
+            for (column, value) in row.iter().enumerate() {
+                let bit = u32::from(*value != 0.0);
+                bits[index * words + column / 32] |= bit << (column % 32);
+                of_group[column] |= bit << (index % 32);
+            }
+        }
+        let mut digits = Vec::new();
+        if weights.iter().any(|weight| *weight != 1.0) {
+            let of_chunk = |weights: &[f32]| weights.iter().fold(0.0f32, |largest, weight| largest.max(*weight)) as u32;
+            let chunks = weights.chunks(KmeansAccumulateBits::CHUNK_ROWS as usize);
+            digits.extend(chunks.map(|weights| u32::BITS - of_chunk(weights).leading_zeros()));
+        }
+        let mut counts = vec![0; groups * digits.iter().max().map_or(0, |most| *most as usize)];
+        for (plane, words) in counts.chunks_exact_mut(groups).enumerate() {
+            for (index, weight) in weights.iter().enumerate() {
+                words[index / 32] |= ((*weight as u32 >> plane) & 1) << (index % 32);
+            }
+        }
+        Some(BitRows { bits, planes, counts, digits, scales })
+    }
+
+    /// Whether a bit stands for 1 in every column.
+    pub fn plain(&self) -> bool {
+        self.scales.iter().all(|scale| *scale == 1.0)
+    }
+}
+
+/// The value beside 0 of each column, 1 where there is none; nothing where a column has several.
+fn scales(rows: &Rows) -> Option<Vec<f32>> {
+    let mut scales = vec![0.0f32; rows.padded];
+    for row in rows.values.chunks_exact(rows.padded) {
+        for (scale, value) in scales.iter_mut().zip(row) {
+            if *value != 0.0 && *value != *scale {
+                if *scale != 0.0 {
+                    return None;
+                }
+                *scale = *value;
+            }
+        }
+    }
+    scales.iter_mut().filter(|scale| **scale == 0.0).for_each(|scale| *scale = 1.0);
+    Some(scales)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_values_a_column_are_bits() {
+        let mut values = vec![0.0; 34 * 33];
+        values[32] = 0.5;
+        values[33 * 33] = 1.0;
+        values[33 * 33 + 32] = 0.5;
+        let rows = Rows::new("row", &values, 34, 33).unwrap();
+        let mut weights = vec![1.0; 34];
+        let plain = BitRows::new(&rows, &weights).unwrap();
+        assert_eq!((plain.bits[0], plain.bits[1], plain.bits[66], plain.bits[67]), (0, 1, 1, 1));
+        assert_eq!((plain.planes[32], plain.planes[36], plain.planes[68], plain.planes.len()), (1, 2, 2, 72));
+        assert_eq!((plain.digits.len(), plain.counts.len(), plain.plain()), (0, 0, false));
+        assert_eq!((plain.scales[0], plain.scales[1], plain.scales[32]), (1.0, 1.0, 0.5));
+        weights[33] = 5.0;
+        weights[1] = 0.0;
+        let counted = BitRows::new(&rows, &weights).unwrap();
+        assert_eq!((counted.digits, counted.counts), (vec![3], vec![!2, 3, 0, 0, 0, 2]));
+        weights[0] = 0.5;
+        assert_eq!(BitRows::new(&rows, &weights), None);
+        values[0] = 2.0;
+        let rows = Rows::new("row", &values, 34, 33).unwrap();
+        assert_eq!(BitRows::new(&rows, &[1.0; 34]), None);
+    }
+}
