@@ -1,5 +1,6 @@
 //! The command line as a user meets it: what it prints, how it ends, and what it says of bad input.
 
+mod command_line_cluster;
 mod command_line_data;
 mod command_line_eval;
 mod command_line_losses;

@@ -38,8 +38,7 @@ fn case((rows, columns, clusters, restarts, most_digits, finished_too): Shape, p
     let (bits, scales) = (binary(0, n * d), values(15, 1, d));
     // Weights of 0 among them, and fewer digits in the chunks behind the first; every weight is 1 where there are no digits.
     let chunk_rows = KmeansAccumulateBits::CHUNK_ROWS as usize;
-    let digits: Vec<u32> =
-        (0..step.chunks()).map(|chunk| if chunk == 0 { most_digits } else { most_digits.min(1) }).collect();
+    let digits: Vec<u32> = (0..step.chunks()).map(|chunk| if chunk == 0 { most_digits } else { most_digits.min(1) }).collect();
     let weight = |row: usize| if most_digits == 0 { 1 } else { bits24(15, 2, row as u64) % (1 << digits[row / chunk_rows]) };
     let weights: Vec<u32> = (0..n).map(weight).collect();
     let mut planes = vec![0u32; n.div_ceil(32) * d];

@@ -76,7 +76,14 @@ impl KMeans {
     /// As [`KMeans::fit`].
     pub fn fit_counted(&self, gpu: &Gpu, rows: &CountedRows) -> Result<KMeansFit, ClusterError> {
         let counts: Vec<f32> = rows.counts.iter().map(|count| *count as f32).collect();
-        self.fit_weighted(gpu, &rows.values, &counts, rows.len(), rows.columns)
+        let fit = self.fit_weighted(gpu, &rows.values, &counts, rows.len(), rows.columns);
+        // Whoever asked knows all rows, not those held.
+        let total = rows.total();
+        fit.map_err(|error| match error {
+            ClusterError::AllAlike { k, .. } => ClusterError::AllAlike { k, rows: total },
+            ClusterError::TooManyClusters { k, distinct, .. } => ClusterError::TooManyClusters { k, distinct, rows: total },
+            other => other,
+        })
     }
 
     /// As [`KMeans::fit`], with row i counted `weights[i]` times.

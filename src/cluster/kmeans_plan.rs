@@ -211,12 +211,7 @@ fn reduce(plan: &mut Plan, tensors: Tensors, shape: KmeansShape, (partials, chun
 }
 
 /// k-means++ for every restart; `first_restart` is the number of the first one.
-pub(super) fn seeding(
-    (shape, form): (KmeansShape, Form),
-    target: Target,
-    seed: u64,
-    first_restart: u32,
-) -> (Plan, Tensors) {
+pub(super) fn seeding((shape, form): (KmeansShape, Form), target: Target, seed: u64, first_restart: u32) -> (Plan, Tensors) {
     let mut plan = Plan::new("k-means++");
     let tensors = Tensors::new(&mut plan, shape, form);
     let Tensors { rows, weights, centers, labels, .. } = tensors;

@@ -181,7 +181,8 @@ mod tests {
             let expected: Vec<f32> = tensor(fixture).iter().map(|weight| *weight as f32).collect();
             assert_eq!(found, expected, "{rule}");
         }
-        let error = WeightRule::Rare.weights(&names(&["Male", "Attractive"]), &table(&CELEBA_ATTRIBUTES)).unwrap_err().to_string();
+        let error =
+            WeightRule::Rare.weights(&names(&["Male", "Attractive"]), &table(&CELEBA_ATTRIBUTES)).unwrap_err().to_string();
         assert!(error.contains("Attractive") && error.contains("rare"), "{error}");
     }
 
