@@ -1,6 +1,7 @@
 //! Grouping faces by their attributes on the GPU: k-means, the silhouette that judges a grouping, and the result as a file.
 
 mod comparison;
+mod condensed;
 mod counted_rows;
 mod error;
 mod kmeans;
@@ -14,6 +15,7 @@ mod tests;
 
 pub use crate::kernels::Metric;
 pub use comparison::{Comparison, Curve, CurvePoint, Mark};
+pub use condensed::CondensedDistances;
 pub use counted_rows::CountedRows;
 pub use error::ClusterError;
 pub use kmeans::{KMeans, KMeansFit};
