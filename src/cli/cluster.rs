@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use lineament::cluster::{ClusterResult, KMeans, Metric, read_centers, select_columns, silhouette};
+use lineament::cluster::{ClusterResult, CountedRows, KMeans, Metric, read_centers, select_columns, silhouette};
 use lineament::data::AttributeTable;
 use serde_json::{Map, json};
 
@@ -93,7 +93,7 @@ impl Cluster {
             eprintln!("note: a silhouette needs from 2 clusters to one fewer than there are images");
             None
         } else {
-            Some(silhouette(&gpu, &rows, table.images.len(), width, &labels, Metric::Euclidean)?.mean)
+            Some(silhouette(&gpu, &CountedRows::distinct(&rows, table.images.len(), width)?, &labels, Metric::Euclidean)?.mean)
         };
         let report = gpu.report();
         let result = ClusterResult {

@@ -15,13 +15,52 @@ impl Target {
     /// The variant of a distance kernel for `columns` others. A software adapter takes the subgroup family, if it has
     /// subgroups of one size; of a family, the variant with the least work past the last column, and the widest of such.
     pub fn distances(self, kernel: &'static Kernel, columns: u32) -> &'static Variant {
+        self.distances_in(kernel, RowFormat::Numbers, columns)
+    }
+
+    /// The same for rows in either format.
+    pub fn distances_in(self, kernel: &'static Kernel, format: RowFormat, columns: u32) -> &'static Variant {
         let subgroup = self.software && self.lanes.is_some();
-        let family = kernel.variants.iter().filter(|variant| variant.subgroup == subgroup);
+        let bits = u32::from(format == RowFormat::Bits);
+        let family = kernel.variants.iter().filter(|variant| (variant.subgroup, variant.constant("BITS")) == (subgroup, bits));
         let best = family.min_by_key(|variant| {
             let width = variant.constant("COLUMNS");
             (columns.div_ceil(width) * width, std::cmp::Reverse(width))
         });
         best.unwrap_or(&kernel.variants[0])
+    }
+}
+
+/// How rows are laid out for a kernel of distances.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RowFormat {
+    /// Four numbers a quad.
+    Numbers,
+    /// Columns of 0 and 1, 64 a quad.
+    Bits,
+}
+
+impl RowFormat {
+    /// Quads of a row of `columns` columns.
+    pub fn quads(self, columns: u32) -> u32 {
+        match self {
+            RowFormat::Numbers => columns.div_ceil(4),
+            RowFormat::Bits => columns.div_ceil(64),
+        }
+    }
+
+    /// Bytes of a quad.
+    pub fn quad_bytes(self) -> u32 {
+        match self {
+            RowFormat::Numbers => 16,
+            RowFormat::Bits => 8,
+        }
+    }
+
+    /// What a distance between rows of `quads` quads takes: two operations a number and its sum, or for 64 columns two
+    /// exclusive ors, two counts and two sums.
+    pub(super) fn operations(self, quads: u32) -> u64 {
+        u64::from(quads) * if self == RowFormat::Bits { 6 } else { 12 }
     }
 }
 
@@ -31,12 +70,22 @@ macro_rules! distance_variants {
         &[$($crate::kernels::distance_tile::distance_variants!(@one $name, $rows, $columns, $family)),*]
     };
     (@one $name:literal, $rows:literal, $columns:literal, subgroup) => {
-        Variant { name: $name, constants: &[("BROADCAST", 1), ("ROWS", $rows), ("COLUMNS", $columns)], subgroup: true }
+        Variant { name: $name, constants: &[("BITS", 0), ("BROADCAST", 1), ("ROWS", $rows), ("COLUMNS", $columns)], subgroup: true }
+    };
+    (@one $name:literal, $rows:literal, $columns:literal, subgroup_bits) => {
+        Variant { name: $name, constants: &[("BITS", 1), ("BROADCAST", 1), ("ROWS", $rows), ("COLUMNS", $columns)], subgroup: true }
+    };
+    (@one $name:literal, $rows:literal, $columns:literal, workgroup_bits) => {
+        Variant {
+            name: $name,
+            constants: &[("BITS", 1), ("BROADCAST", 0), ("DEPTH", 2), ("ROWS", $rows), ("COLUMNS", $columns)],
+            subgroup: false,
+        }
     };
     (@one $name:literal, $rows:literal, $columns:literal, workgroup) => {
         Variant {
             name: $name,
-            constants: &[("BROADCAST", 0), ("DEPTH", 16), ("ROWS", $rows), ("COLUMNS", $columns)],
+            constants: &[("BITS", 0), ("BROADCAST", 0), ("DEPTH", 16), ("ROWS", $rows), ("COLUMNS", $columns)],
             subgroup: false,
         }
     };
