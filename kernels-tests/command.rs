@@ -24,6 +24,10 @@ pub enum Command {
     Perf(CommonArguments),
     /// Check that the test cases reject every broken shader of kernels-tests/mutants
     Mutants(CommonArguments),
+    /// Print the source of a kernel as it runs after expansion, or what naga makes of it
+    Emit(EmitArguments),
+    /// Compile every kernel and variant on this adapter and say what runs, and why the rest does not
+    Support(CommonArguments),
 }
 
 /// Arguments of every command.
@@ -54,6 +58,43 @@ pub struct TestArguments {
     /// A folder of golden fixtures: one group with its manifest.json, or a folder of such groups
     #[arg(long, value_name = "DIR")]
     pub golden: Option<PathBuf>,
+}
+
+/// Arguments of `emit`.
+#[derive(Debug, Args)]
+pub struct EmitArguments {
+    /// The kernel, as tables name it
+    pub kernel: String,
+    /// Its variant, as tables name it [default: its first]
+    #[arg(long)]
+    pub variant: Option<String>,
+    /// The language
+    #[arg(long = "as", value_enum, default_value = "wgsl")]
+    pub language: Language,
+    /// The subgroup size, for variants that need one [default: 32]
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(4..=128))]
+    pub lanes: u32,
+    /// An override constant; without one it keeps the shader's default
+    #[arg(long = "override", value_name = "NAME=VALUE")]
+    pub overrides: Vec<String>,
+    /// Write to this file instead of stdout
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+}
+
+/// What a kernel can be printed as.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub enum Language {
+    /// The exact source that runs
+    Wgsl,
+    /// Vulkan's SPIR-V, binary
+    Spirv,
+    /// Metal's language
+    Msl,
+    /// Direct3D's language
+    Hlsl,
+    /// OpenGL's language
+    Glsl,
 }
 
 impl CommonArguments {

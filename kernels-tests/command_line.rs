@@ -5,6 +5,7 @@ mod command_line_data;
 mod command_line_eval;
 mod command_line_losses;
 mod command_line_network;
+mod command_line_profile;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

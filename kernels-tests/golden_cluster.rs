@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use lineament::cluster::{ClusterError, KMeans, KMeansFit, Metric, silhouette};
+use lineament::cluster::{ClusterError, CountedRows, KMeans, KMeansFit, Metric, silhouette};
 use lineament::gpu::Gpu;
 use safetensors::SafeTensors;
 use safetensors::tensor::Dtype;
@@ -271,7 +271,8 @@ impl Group<'_> {
         score: &[f64],
     ) -> Outcome<Vec<FixtureResult>> {
         let labels: Vec<i64> = labels.iter().map(|label| *label as i64).collect();
-        let found = silhouette(self.gpu, &data.values, data.rows, data.columns, &labels, metric);
+        let rows = CountedRows::distinct(&data.values, data.rows, data.columns);
+        let found = rows.and_then(|rows| silhouette(self.gpu, &rows, &labels, metric));
         let found = found.map_err(|error| error.to_string())?;
         let found_samples: Vec<f64> = found.samples.iter().map(|value| f64::from(*value)).collect();
         Ok(vec![
@@ -290,7 +291,8 @@ impl Group<'_> {
             let count = words.split(|c: char| !c.is_ascii_digit()).find_map(|word| word.parse::<usize>().ok());
             let count = count.ok_or_else(|| format!("{case}: `{words}` names no number of labels"))?;
             let labels: Vec<i64> = (0..data.rows).map(|row| (row % count) as i64).collect();
-            let found = silhouette(self.gpu, &data.values, data.rows, data.columns, &labels, Metric::Euclidean);
+            let rows = CountedRows::distinct(&data.values, data.rows, data.columns);
+            let found = rows.and_then(|rows| silhouette(self.gpu, &rows, &labels, Metric::Euclidean));
             let verdict = match found {
                 Err(ClusterError::SilhouetteLabels { labels, rows }) if labels == count && rows == data.rows => Verdict::Passed,
                 Err(error) => Verdict::Failed(format!("refused for another reason: {error}")),

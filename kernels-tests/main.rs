@@ -3,11 +3,11 @@
 mod backbone;
 mod case;
 mod cases;
-mod ceilings;
 mod command;
 mod compare;
 #[cfg(test)]
 mod complete;
+mod emit;
 mod fixture;
 mod golden;
 mod golden_augment;
@@ -36,6 +36,7 @@ mod recipe;
 mod reference;
 mod run_case;
 mod run_tests;
+mod support;
 mod tally;
 mod training_step;
 
@@ -53,6 +54,14 @@ fn main() -> ExitCode {
         Command::Test(TestArguments { common, golden: None }) => finish(&common, run_tests::run(&common)),
         Command::Mutants(arguments) => finish(&arguments, mutants::run(&arguments)),
         Command::Perf(arguments) => finish(&arguments, perf::run(&arguments)),
+        Command::Support(arguments) => finish(&arguments, support::run(&arguments)),
+        Command::Emit(arguments) => match emit::run(&arguments) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("error: {error}");
+                ExitCode::FAILURE
+            }
+        },
     }
 }
 

@@ -3,12 +3,13 @@
 use lineament::gpu::{Gpu, GpuError};
 use lineament::kernels::Cost;
 use lineament::model::ModelError;
+use lineament::profile::Ceilings;
 use lineament::scheduler::Program;
 
 use crate::backbone;
 use crate::case::{Case, Purpose};
 use crate::cases;
-use crate::ceilings::Ceilings;
+
 use crate::command::{CommonArguments, context};
 use crate::fixture::Verdict;
 use crate::tally::Tally;
@@ -51,7 +52,7 @@ pub fn time(gpu: &Gpu, case: &Case) -> Result<Timing, GpuError> {
     gpu.wait()?;
     let mut seconds = Vec::with_capacity(RUNS);
     for _ in 0..RUNS {
-        seconds.push(program.run_timed(gpu)?.iter().map(|step| step.seconds).sum::<f64>());
+        seconds.push(program.run_timed(gpu)?.steps.iter().map(|step| step.seconds).sum::<f64>());
     }
     seconds.sort_by(f64::total_cmp);
     Ok(Timing { seconds: seconds[RUNS / 2], cost: case.plan.cost() })
@@ -109,7 +110,7 @@ pub fn run(arguments: &CommonArguments) -> Result<Tally, GpuError> {
     }
     for (batch, size) in training_step::SHAPES {
         let shape = format!("{size}x{size}, batch {batch}");
-        for (extent, name) in training_step::Extent::ALL {
+        for (extent, name) in training_step::EXTENTS {
             if arguments.wants(&format!("training {name} {shape}")) {
                 report(["training", name, &shape], training_step::time(&gpu, (batch, size), extent));
             }

@@ -78,6 +78,34 @@ fn timing_gives_ceilings_and_shares() {
 }
 
 #[test]
+fn a_kernel_is_printed_in_every_language() {
+    // (language, what it must hold)
+    let languages = [("wgsl", "fn main("), ("msl", "kernel void"), ("hlsl", "[numthreads"), ("glsl", "layout(local_size_x")];
+    for (language, part) in languages {
+        let outcome = kernels(&["emit", "stream", "--variant", "1 vector", "--as", language]);
+        assert!(outcome.status == Some(0) && outcome.stdout.contains(part), "{language}: {}{}", outcome.stdout, outcome.stderr);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("silhouette.spv");
+    let out = file.to_str().unwrap();
+    assert_eq!(kernels(&["emit", "silhouette", "--as", "spirv", "--override", "METRIC=2", "--out", out]).status, Some(0));
+    assert_eq!(std::fs::read(&file).unwrap()[..4], [3, 2, 35, 7], "SPIR-V begins with its magic number");
+    for (arguments, part) in [
+        (&["emit", "streams"][..], "there is no kernel `streams`"),
+        (&["emit", "stream", "--variant", "9 vectors"], "4 vectors"),
+        (&["emit", "silhouette", "--override", "METRICS=1"], "METRIC"),
+    ] {
+        let outcome = kernels(arguments);
+        assert!(outcome.status == Some(1) && outcome.stderr.contains(part), "{arguments:?}: {}", outcome.stderr);
+    }
+}
+
+#[test]
+fn every_kernel_has_a_variant_that_runs_here() {
+    kernels(&["support"]).assert_good(60);
+}
+
+#[test]
 fn misuse_and_missing_folders_are_told_apart() {
     assert_eq!(kernels(&["tset"]).status, Some(2));
     assert_eq!(kernels(&["test", "--no-such-option"]).status, Some(2));

@@ -5,70 +5,25 @@ use std::time::Instant;
 
 use lineament::gpu::Gpu;
 use lineament::model::ModelError;
-use lineament::scheduler::Program;
-use lineament::train::network::{Loss, NetworkShape, NetworkState, Optimizer, StepPlan, StepShape, UpdatePlan};
+use lineament::profile::{Extent, Workload};
+use lineament::train::network::NetworkShape;
 
 use crate::perf::Timing;
 
 /// (batch, height and width) of the steps that are timed.
 pub const SHAPES: [(u32, u32); 2] = [(8, 224), (32, 128)];
+/// What is timed, and what tables call it.
+pub const EXTENTS: [(Extent, &str); 2] = [(Extent::Forward, "forward"), (Extent::Step, "step")];
 /// Timed runs after the one that warms up; their median counts.
 const RUNS: usize = 5;
 
-/// What is timed of a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Extent {
-    /// The forward pass in training mode, to the loss.
-    Forward,
-    /// Forward, backward, update.
-    Step,
-}
-
-impl Extent {
-    /// Both, and what tables call them.
-    pub const ALL: [(Extent, &'static str); 2] = [(Extent::Forward, "forward"), (Extent::Step, "step")];
-}
-
-/// The time of a step of MobileNetV2 with the paper's head. Weights decide nothing about it, so they are made up.
+/// The time of a step of MobileNetV2 with the paper's head.
 ///
 /// # Errors
-/// The batch does not fit the adapter, or the device fails.
+/// The network does not fit the adapter, or the device fails.
 pub fn time(gpu: &Gpu, (batch, size): (u32, u32), extent: Extent) -> Result<Timing, ModelError> {
-    let network = NetworkShape::paper(1.0, size, 37);
-    // Of both signs, so that ReLU6 closes for some: denormal or infinite numbers would tell nothing.
-    let tensor = |_: &str, shape: &[usize]| {
-        let count: usize = shape.iter().product();
-        Ok((0..count).map(|at| (at * 37 % 101) as f32 / 101.0 - 0.4).collect())
-    };
-    let state = NetworkState::read(&network, &tensor)?;
-    let frozen = state.backbone(&network, 0)?;
-    let table = &state.table;
-    let shape = StepShape {
-        network: &network,
-        table,
-        frozen: &frozen,
-        loss: Loss::Cosine,
-        losses: 1,
-        seed: Some(0),
-        accumulates: false,
-        weighted: false,
-    };
-    let step = StepPlan::new(&shape, gpu.target(), batch);
-    let plan = if extent == Extent::Forward { step.forward() } else { step.plan.clone() };
-    let program = Program::new(gpu, &plan, &[])?;
-    program.write(gpu, step.buffers.weights, bytemuck::cast_slice(&state.weights));
-    let mut cost = plan.cost();
-    let update = UpdatePlan::new(table, Optimizer::KERAS_ADADELTA);
-    let shared: Vec<_> = [(update.weights, step.buffers.weights), (update.gradients, step.buffers.gradients)]
-        .into_iter()
-        .filter_map(|(view, of_step)| Some((view, program.buffer(of_step.tensor)?)))
-        .collect();
-    let mut programs = Vec::new();
-    if extent == Extent::Step {
-        programs.push(Program::new(gpu, &update.plan, &shared)?);
-        cost = cost + update.plan.cost();
-    }
-    programs.insert(0, program);
+    let workload = Workload::training(gpu.target(), &NetworkShape::paper(1.0, size, 37), batch, extent)?;
+    let programs = workload.programs(gpu)?;
     let mut seconds = Vec::with_capacity(RUNS);
     for run in 0..=RUNS {
         let start = Instant::now();
@@ -81,5 +36,5 @@ pub fn time(gpu: &Gpu, (batch, size): (u32, u32), extent: Extent) -> Result<Timi
         }
     }
     seconds.sort_by(f64::total_cmp);
-    Ok(Timing { seconds: seconds[RUNS / 2], cost })
+    Ok(Timing { seconds: seconds[RUNS / 2], cost: workload.plans.iter().map(|plan| plan.cost()).sum() })
 }

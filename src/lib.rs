@@ -10,6 +10,7 @@ pub mod evaluation;
 pub mod gpu;
 pub mod kernels;
 pub mod model;
+pub mod profile;
 pub mod report;
 pub mod scheduler;
 pub mod shader;

@@ -19,6 +19,7 @@ mod dense_dw;
 mod depthwise;
 mod depthwise_dw;
 mod depthwise_dx;
+mod distance_rows;
 mod dropout;
 mod dropout_mask;
 mod elementwise_loss;
@@ -33,6 +34,8 @@ mod kmeans_move;
 mod kmeans_potential;
 mod kmeans_reduce;
 mod loss_mean;
+mod neighbours;
+mod pairwise;
 mod pointwise;
 mod resize_normalise;
 mod sgd;
@@ -67,6 +70,8 @@ pub const ALL: &[fn(Context) -> Vec<Case>] = &[
     kmeans_reduce::cases,
     kmeans_move::cases,
     silhouette::cases,
+    pairwise::cases,
+    neighbours::cases,
     fused_multiply_add::cases,
     stream::cases,
     batch_norm_statistics::cases,

@@ -2,6 +2,7 @@
 
 use lineament::kernels::{Metric, SILHOUETTE, SilhouetteSlice, Variant};
 
+use super::distance_rows::{METRICS, distance_rows, format_of};
 use crate::case::{Bounds, Case, Context, Purpose};
 use crate::random::{unit, values};
 use crate::reference::silhouette::silhouette;
@@ -11,8 +12,8 @@ use crate::reference::silhouette::silhouette;
 const TESTS: &[(&[u32], u32, u32, u32)] = &[
     (&[1, 1], 4, 0, 2),
     (&[3, 1, 7], 12, 0, 11),
-    (&[15, 17, 16, 33], 40, 0, 81),
-    (&[7, 9, 8, 1, 40], 68, 13, 55),
+    (&[15, 17, 16, 33], 37, 0, 81),
+    (&[7, 9, 8, 1, 40], 70, 13, 55),
     (&[1100, 5, 131], 8, 0, 1236),
     (&[255, 2, 256, 257], 20, 256, 513),
 ];
@@ -21,11 +22,11 @@ pub fn cases(context: Context) -> Vec<Case> {
     let mut cases = Vec::new();
     for variant in SILHOUETTE.variants.iter().filter(|variant| !variant.subgroup || context.lanes.is_some()) {
         if context.purpose == Purpose::Benchmark {
-            cases.push(case((&[512; 8], 40, 0, 4096), Metric::Euclidean, variant, context));
+            cases.push(case((&[512; 8], 37, 0, 4096), Metric::Euclidean, variant, context));
             continue;
         }
         for test in TESTS {
-            for metric in [Metric::Euclidean, Metric::Manhattan, Metric::Cosine] {
+            for metric in METRICS {
                 cases.push(case(*test, metric, variant, context));
             }
         }
@@ -43,39 +44,32 @@ fn case(
     let shown = if sizes.len() > 5 { format!("{} clusters", sizes.len()) } else { format!("clusters of {sizes:?}") };
     let name = format!("{rows}x{columns}, {shown}, {first_row}..{end_row}, {metric:?}");
     let mut case = Case::new(SILHOUETTE.name, variant.name, name, context.purpose);
-    let shape = SilhouetteSlice { rows, columns, clusters: sizes.len() as u32, first_row, end_row, metric };
-    let (n, d) = (rows as usize, columns as usize);
-    let mut x = values(17, 0, n * d);
-    let mut traits: Vec<[f32; 2]> = (0..n as u64).map(|index| [1.0 + (3.0 * unit(17, 1, index)).floor(), 0.0]).collect();
+    let format = format_of(variant);
+    let shape = SilhouetteSlice { rows, columns, format, clusters: sizes.len() as u32, first_row, end_row, metric };
+    let n = rows as usize;
+    let given = distance_rows(17, format, [rows, columns], metric);
+    let mut times: Vec<f32> = (0..n as u64).map(|index| 1.0 + (3.0 * unit(17, 1, index)).floor()).collect();
     let mut starts = vec![0u32];
     for size in sizes {
         starts.push(starts[starts.len() - 1] + size);
         // A row alone in its cluster must occur once to be alone.
         if *size == 1 {
-            traits[starts[starts.len() - 2] as usize][0] = 1.0;
-        }
-    }
-    if metric == Metric::Cosine {
-        for (index, (row, traits)) in x.chunks_exact_mut(d).zip(&mut traits).enumerate() {
-            let length = row.iter().map(|value| value * value).sum::<f32>().sqrt();
-            let zero = index % 3 == 1;
-            row.iter_mut().for_each(|value| *value = if zero { 0.0 } else { *value / length });
-            traits[1] = if zero { 0.5 } else { 0.0 };
+            times[starts[starts.len() - 2] as usize] = 1.0;
         }
     }
     let clusters = starts.windows(2);
-    let occurrences: Vec<f32> =
-        clusters.map(|ends| traits[ends[0] as usize..ends[1] as usize].iter().map(|traits| traits[0]).sum()).collect();
+    let occurrences: Vec<f32> = clusters.map(|ends| times[ends[0] as usize..ends[1] as usize].iter().sum()).collect();
+    let traits: Vec<[f32; 2]> = times.iter().zip(&given.traits).map(|(times, of_row)| [*times, *of_row]).collect();
     let before = values(17, 2, n);
     let views = [
-        case.input("rows", &x),
+        case.input("rows", &given.words),
         case.input("traits", &traits),
         case.input("starts", &starts),
         case.input("occurrences", &occurrences),
     ];
     let expected = {
         let before = before.clone();
-        move || silhouette(shape, &x, &traits, &starts, &before)
+        move || silhouette(shape, &given.values, &times, &starts, &before)
     };
     let out = case.updated("silhouettes", &before, Bounds::float(1e-10, 1e-5), Box::new(expected));
     let [rows, traits, starts, occurrences] = views;

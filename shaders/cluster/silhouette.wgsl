@@ -1,18 +1,18 @@
 // Silhouette of one row:  s = (b − a) / max(a, b),  a = its mean distance to the other rows of its cluster, b = the least mean
 // distance to the rows of another cluster;  0 where the row is alone in its cluster, or a = b = 0
-// METRIC 0: euclidean;  1: manhattan;  2: cosine, of rows scaled to length 1:  1 − a·b = |a − b|² / 2,  and 1 to and from a zero row
+// with a distance of shaders/lib/row_distance.wgsl
 //
-// rows         [rows, 4 · quads]   sorted by cluster
-// traits       [rows]              vec2: how often the row occurs; 1/2 for a zero row under the cosine metric, else 0
+// rows         [rows, quads]       sorted by cluster; a quad is four numbers, padded with zeros, or 64 bits
+// traits       [rows]              vec2: how often the row occurs, and its trait for the metric
 // starts       [clusters + 1]      first row of each cluster, then the number of rows
 // occurrences  [clusters]          Σ of the first trait over the cluster
 // silhouettes  [rows]              those of first_row..end_row are written
-// rows is read as vec4; its padding holds zeros.
 //
 // One workgroup walks all rows, cluster by cluster and $COLUMNS at a time, for $ROWS rows a thread. A distance is added to the sum
 // of its tile, that to the sum of a block of 64 tiles, that to the sum of the cluster: no run is long enough to drift.
-// Cost: 3 · 4 quads · rows flops a row.
+// Cost: 3 · 4 quads · rows flops a row, or 6 quads · rows with bits, and a distance each.
 #import dispatch
+#import row_distance
 #import tile_distances
 
 struct Params {
@@ -21,12 +21,11 @@ struct Params {
     clusters: u32,
     first_row: u32,
     end_row: u32,
+    columns: u32,
 }
 
-override METRIC: u32 = 0u;
-
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> rows: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> rows: array<Unit>;
 @group(0) @binding(2) var<storage, read> traits: array<vec2<f32>>;
 @group(0) @binding(3) var<storage, read> starts: array<u32>;
 @group(0) @binding(4) var<storage, read> occurrences: array<f32>;
@@ -37,32 +36,16 @@ const TILES_A_BLOCK = 64u;
 var<private> first_other: u32;
 var<private> last_other: u32;
 
-fn row_quad(at: u32) -> vec4<f32> {
+fn row_quad(at: u32) -> Unit {
     return rows[at];
 }
 
-fn other_quad(at: u32) -> vec4<f32> {
+fn other_quad(at: u32) -> Unit {
     return rows[at];
 }
 
 fn other_row(column: u32) -> u32 {
     return min(first_other + column, last_other);
-}
-
-fn term(difference: vec4<f32>) -> f32 {
-    if (METRIC == 1u) {
-        return dot(abs(difference), vec4<f32>(1.0));
-    }
-    return dot(difference, difference);
-}
-
-// A distance from the sum of its terms and the second traits of both rows.
-fn distance_of(terms: f32, zero_rows: f32) -> f32 {
-    switch METRIC {
-        case 0u: { return sqrt(terms); }
-        case 1u: { return terms; }
-        default: { return 0.5 * terms + zero_rows; }
-    }
 }
 
 @compute @workgroup_size(THREADS)
@@ -78,7 +61,7 @@ fn main(
     let first_row = workgroup_row + thread;
     #for r in 0..ROWS
     let row_$r = first_row + $(r)u * THREADS;
-    let zero_row_$r = traits[min(row_$r, params.rows - 1u)].y;
+    let trait_$r = traits[min(row_$r, params.rows - 1u)].y;
     var within_$r = 0.0;
     var alone_$r = true;
     var nearest_$r = 3.4028234e38;
@@ -106,7 +89,7 @@ fn main(
                     #for r in 0..ROWS
                     // The row itself is not one of the others, but its further occurrences are.
                     let times_$r = other.x - select(0.0, 1.0, first_other + $(c)u == row_$r);
-                    tile_sum_$r += times_$r * distance_of(tile.of_$(r)_$c, zero_row_$r + other.y);
+                    tile_sum_$r += times_$r * distance_of(tile.of_$(r)_$c, trait_$r, other.y, params.columns);
                     #end
                 }
                 #end

@@ -1,9 +1,10 @@
 // Distances between $ROWS rows of a thread and $COLUMNS others that the whole workgroup shares, by the subtraction form, which
-// does not cancel as |a|² − 2a·b + |b|² does. The kernel that imports this defines
-//     fn row_quad(at: u32) -> vec4<f32>          four numbers of the thread's own rows, at a position counted in vec4
+// does not cancel as |a|² − 2a·b + |b|² does. A quad is four numbers, or with BITS a vec2<u32> of 64 columns of 0 and 1.
+// The kernel that imports this defines
+//     fn row_quad(at: u32) -> vec4<f32>          a quad of the thread's own rows, at a position counted in quads
 //     fn other_quad(at: u32) -> vec4<f32>        the same of the others
 //     fn other_row(column: u32) -> u32           which row of the others stands in a column of the tile
-//     fn term(difference: vec4<f32>) -> f32      what four differences add to a distance
+//     fn term(difference: vec4<f32>) -> f32      what the differences of a quad add to a distance
 // With BROADCAST a workgroup is one subgroup, whose lanes load the others together and broadcast them; without, the others
 // pass through workgroup memory, DEPTH vec4 of each at a time.
 #if BROADCAST
@@ -12,7 +13,12 @@ const THREADS = $(LANES)u;
 #if BROADCAST == 0
 const THREADS = 64u;
 const SHARED_QUADS = $(COLUMNS * DEPTH)u;
+#if BITS
+var<workgroup> shared_quads: array<vec2<u32>, SHARED_QUADS>;
+#end
+#if BITS == 0
 var<workgroup> shared_quads: array<vec4<f32>, SHARED_QUADS>;
+#end
 #end
 
 struct TileDistances {
@@ -46,7 +52,12 @@ fn tile_distances(thread: u32, first_row: u32, last_row: u32, quads: u32) -> Til
         #for c in 0..COLUMNS
         let other_$c = subgroupBroadcast(mine_$(c / LANES), $(c % LANES)u);
         #for r in 0..ROWS
+        #if BITS
+        of_$(r)_$c += term(row_$r ^ other_$c);
+        #end
+        #if BITS == 0
         of_$(r)_$c += term(row_$r - other_$c);
+        #end
         #end
         #end
     }
@@ -68,7 +79,12 @@ fn tile_distances(thread: u32, first_row: u32, last_row: u32, quads: u32) -> Til
             #for c in 0..COLUMNS
             let other_$c = shared_quads[$(c * DEPTH)u + q];
             #for r in 0..ROWS
+            #if BITS
+            of_$(r)_$c += term(row_$r ^ other_$c);
+            #end
+            #if BITS == 0
             of_$(r)_$c += term(row_$r - other_$c);
+            #end
             #end
             #end
         }

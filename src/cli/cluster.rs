@@ -52,15 +52,18 @@ impl Cluster {
         phases.end("read");
         let gpu = self.gpu.open()?;
         phases.end("start");
-        let distinct = CountedRows::distinct(input.fitted(), n, width)?;
-        let distinct_rows = distinct.len();
-        let rows = if input.compress { distinct } else { CountedRows::every(input.fitted(), n, width)? };
+        let count = if input.compress { CountedRows::distinct } else { CountedRows::every };
+        let rows = count(input.fitted(), n, width)?;
+        let unweighted = input.weights.as_ref().map(|_| count(&input.values, n, width)).transpose()?;
+        let distinct_rows = if input.compress { rows.len() } else { CountedRows::distinct(input.fitted(), n, width)?.len() };
         phases.end("compress");
         let found = method.cluster(&gpu, &rows)?;
         let labels = rows.expand(&found.labels);
         phases.end("cluster");
-        let weighted = input.weights.as_ref().map(|_| input.fitted());
-        let scores = Scores::of(&gpu, &input.values, weighted, [n, width], &labels)?;
+        let scores = match &unweighted {
+            None => Scores::of(&gpu, &rows, None, &labels)?,
+            Some(unweighted) => Scores::of(&gpu, unweighted, Some(&rows), &labels)?,
+        };
         if scores.silhouette.is_none() {
             // The clustering stands all the same.
             eprintln!("note: a silhouette needs from 2 clusters to one fewer than there are images");

@@ -8,13 +8,16 @@ mod common;
 mod data;
 mod devices;
 mod eval;
+mod plan;
 mod predict;
 mod prediction;
+mod profile;
 mod report;
 mod reproduce;
 mod train;
 mod train_options;
 mod training;
+mod workload;
 
 use std::process::ExitCode;
 
@@ -39,6 +42,8 @@ enum Verb {
     Cluster(cluster::Cluster),
     Report(report::Report),
     Reproduce(reproduce::Reproduce),
+    Plan(plan::Plan),
+    Profile(profile::Profile),
 }
 
 /// How a verb ends when nothing went wrong as a whole.
@@ -64,6 +69,8 @@ pub fn run() -> ExitCode {
         Verb::Cluster(verb) => verb.run(),
         Verb::Report(verb) => verb.run(),
         Verb::Reproduce(verb) => verb.run(),
+        Verb::Plan(verb) => verb.run(),
+        Verb::Profile(verb) => verb.run(),
     };
     match verdict {
         Ok(Outcome::Done) => ExitCode::SUCCESS,

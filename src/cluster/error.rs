@@ -144,6 +144,29 @@ pub enum ClusterError {
         /// What the adapter takes.
         limit: u64,
     },
+    /// A method that looks at all pairs of rows at once was given too many rows.
+    #[error(
+        "the distances between all pairs of {rows} rows take {bytes} bytes, more than the {limit} that are held at once; use \
+         kmeans, or dbscan on 0/1 attributes, or cluster fewer attributes so that more rows are alike"
+    )]
+    TooManyPairs {
+        /// Rows held.
+        rows: usize,
+        /// What their distances take.
+        bytes: u64,
+        /// What is held at once.
+        limit: u64,
+    },
+    /// The radius takes in so much that nearly all rows are neighbours of each other.
+    #[error("within {radius} of each other the {rows} rows have more than {limit} neighbours; use a smaller radius")]
+    TooManyNeighbours {
+        /// Rows held.
+        rows: usize,
+        /// The radius.
+        radius: f32,
+        /// Neighbours that are held at once.
+        limit: usize,
+    },
     /// An unknown attribute, or a file that cannot be read.
     #[error(transparent)]
     Data(#[from] DataError),

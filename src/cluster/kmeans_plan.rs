@@ -4,7 +4,7 @@ use super::bit_rows::BitRows;
 use crate::gpu::{Gpu, GpuError};
 use crate::kernels::{
     KMEANS_ASSIGN, KMEANS_POTENTIAL, KmeansAccumulate, KmeansAccumulateBits, KmeansAssign, KmeansCandidates, KmeansMove,
-    KmeansPotential, KmeansReduce, KmeansShape, RestartState, Target, Ties,
+    KmeansPotential, KmeansReduce, KmeansShape, RestartState, RowFormat, Target, Ties,
 };
 use crate::scheduler::{Plan, Program, View};
 
@@ -187,11 +187,11 @@ fn assign(
 ) -> View {
     let Tensors { rows, bits, scales, keys, centers, states, labels, .. } = tensors;
     let distances = plan.transient("distances", labels.bytes);
-    let variant = target.distance_variant(&KMEANS_ASSIGN, shape.clusters, form != Form::Numbers);
-    let (rows, scaled) = match form {
-        Form::Numbers => (rows, false),
-        Form::Bits { scaled, .. } => (bits, scaled),
+    let (rows, format, scaled) = match form {
+        Form::Numbers => (rows, RowFormat::Numbers, false),
+        Form::Bits { scaled, .. } => (bits, RowFormat::Bits, scaled),
     };
+    let variant = target.distances_in(&KMEANS_ASSIGN, format, shape.clusters);
     let assign = KmeansAssign { shape, ties, scaled, finished_too };
     plan.push(assign.step("assign", variant, target.lanes, [rows, scales, centers, keys, states, labels, distances]));
     distances

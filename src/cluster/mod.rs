@@ -2,12 +2,15 @@
 
 mod bit_rows;
 mod comparison;
+mod condensed;
 mod counted_rows;
+mod distance_rows;
 mod error;
 mod kmeans;
 mod kmeans_plan;
 mod kmeans_rows;
 mod method;
+mod pairwise;
 mod result;
 mod rows;
 mod scores;
@@ -19,12 +22,14 @@ mod weights;
 
 pub use crate::kernels::Metric;
 pub use comparison::{Comparison, Curve, CurvePoint, Mark};
+pub use condensed::CondensedDistances;
 pub use counted_rows::CountedRows;
 pub use error::ClusterError;
 pub use kmeans::{KMeans, KMeansFit};
 pub use method::{Clustering, Method};
+pub use pairwise::{Neighbours, condensed, neighbours};
 pub use result::{ClusterResult, ClusterResultError};
 pub use scores::Scores;
 pub use select::{constant_columns, read_centers, select_columns};
-pub use silhouette::{Silhouette, silhouette};
+pub use silhouette::{Silhouette, SilhouetteScorer, silhouette, silhouette_without_noise};
 pub use weights::{WeightRule, weighted};

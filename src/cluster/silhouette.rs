@@ -1,10 +1,10 @@
 //! The silhouette of a clustering (Rousseeuw 1987), on the GPU, with scikit-learn's conventions.
 
-use super::ClusterError;
-use super::rows::Rows;
-use crate::gpu::Gpu;
-use crate::kernels::{Metric, SILHOUETTE, SilhouetteSlice};
-use crate::scheduler::{Plan, Program};
+use super::distance_rows::DistanceRows;
+use super::{ClusterError, CountedRows};
+use crate::gpu::{Gpu, GpuError};
+use crate::kernels::{Metric, RowFormat, SILHOUETTE, SilhouetteSlice};
+use crate::scheduler::{Plan, Program, View};
 
 /// Predicted seconds of one dispatch, at most: a driver gives up on a command that takes longer than about two.
 const STEP_SECONDS: f64 = 0.25;
@@ -18,73 +18,167 @@ pub struct Silhouette {
     pub mean: f64,
 }
 
-/// The silhouette of `[n, d]` row-major values under `labels`, `[n]`. −1 is a label like any other, as in scikit-learn.
+/// The silhouette of the rows that `rows` stand for under `labels`, one for each of them. −1 is a label like any other, as in
+/// scikit-learn.
 ///
-/// Rows that are alike and in one cluster are computed once and counted as often as they occur, which is exact.
+/// Rows held once that are in one cluster are computed once and counted as often as they occur, which is exact.
 ///
 /// # Errors
-/// Values or labels that do not fit, fewer than two labels or as many as rows, data that do not fit the adapter, or
-/// whatever the device reports.
-pub fn silhouette(
-    gpu: &Gpu,
-    rows: &[f32],
-    n: usize,
-    d: usize,
-    labels: &[i64],
-    metric: Metric,
-) -> Result<Silhouette, ClusterError> {
-    let rows = Rows::new("row", rows, n, d)?;
-    if labels.len() != n {
-        return Err(ClusterError::Labels { found: labels.len(), rows: n });
-    }
-    let groups = Groups::new(&rows, labels);
-    let clusters = groups.occurrences.len();
-    if clusters < 2 || clusters >= n {
-        return Err(ClusterError::SilhouetteLabels { labels: clusters, rows: n });
-    }
-    let (values, traits) = groups.values(&rows, metric);
-    let limit = gpu.limits().max_storage_buffer_binding_size.min(gpu.limits().max_buffer_size);
-    let bytes = 4 * values.len() as u64;
-    if bytes > limit {
-        return Err(ClusterError::TooLarge { what: "the data", bytes, limit });
-    }
-
-    let (count, columns) = (groups.first.len() as u32, rows.padded as u32);
-    let mut plan = Plan::new("silhouette");
-    let inputs: [(&str, &[u8]); 4] = [
-        ("rows", bytemuck::cast_slice(&values)),
-        ("traits", bytemuck::cast_slice(&traits)),
-        ("starts", bytemuck::cast_slice(&groups.starts)),
-        ("occurrences", bytemuck::cast_slice(&groups.occurrences)),
-    ];
-    let views = inputs.map(|(label, bytes)| plan.persistent(label, bytes.len() as u64));
-    let out = plan.persistent("silhouettes", 4 * u64::from(count));
-    let target = gpu.target();
-    let variant = target.distances(&SILHOUETTE, count);
-    let row_seconds = gpu.predicted_seconds(SilhouetteSlice::cost(count, columns, 256)) / 256.0;
-    let slice = ((STEP_SECONDS / row_seconds) as u32 / 256 * 256).max(256);
-    for first_row in (0..count).step_by(slice as usize) {
-        let end_row = count.min(first_row.saturating_add(slice));
-        let step = SilhouetteSlice { rows: count, columns, clusters: clusters as u32, first_row, end_row, metric };
-        let [rows, traits, starts, occurrences] = views;
-        let label = format!("silhouette {first_row}..{end_row}");
-        plan.push(step.step(&label, variant, target.lanes, [rows, traits, starts, occurrences, out]));
-    }
-    let program = Program::new(gpu, &plan, &[])?;
-    for (view, (_, bytes)) in views.into_iter().zip(inputs) {
-        program.write(gpu, view, bytes);
-    }
-    program.run(gpu)?;
-    let of_groups = program.read(gpu, out)?;
-    let samples: Vec<f32> = groups.group_of.iter().map(|group| of_groups[*group as usize]).collect();
-    let mean = samples.iter().map(|sample| f64::from(*sample)).sum::<f64>() / n as f64;
-    Ok(Silhouette { samples, mean })
+/// Labels that do not fit, fewer than two of them or as many as rows, data that do not fit the adapter, or whatever the
+/// device reports.
+pub fn silhouette(gpu: &Gpu, rows: &CountedRows, labels: &[i64], metric: Metric) -> Result<Silhouette, ClusterError> {
+    SilhouetteScorer::new(gpu, rows, metric).score(labels)
 }
 
-/// Rows sorted by cluster, with those that are alike in one cluster taken together.
+/// The silhouette without the rows whose label is −1: DBSCAN's noise. `None` where it is not defined, with fewer than two
+/// clusters or none of two rows.
+///
+/// # Errors
+/// As [`silhouette`], but for what is not defined.
+pub fn silhouette_without_noise(
+    gpu: &Gpu,
+    rows: &CountedRows,
+    labels: &[i64],
+    metric: Metric,
+) -> Result<Option<f64>, ClusterError> {
+    let kept: Vec<usize> = (0..labels.len()).filter(|row| labels[*row] >= 0).collect();
+    let values: Vec<f32> = kept.iter().flat_map(|row| rows.row(rows.of_row[*row] as usize)).copied().collect();
+    let labels: Vec<i64> = kept.iter().map(|row| labels[*row]).collect();
+    if kept.is_empty() {
+        return Ok(None);
+    }
+    let is_compressed = rows.len() < rows.total();
+    let make = if is_compressed { CountedRows::distinct } else { CountedRows::every };
+    match silhouette(gpu, &make(&values, kept.len(), rows.columns)?, &labels, metric) {
+        Ok(found) => Ok(Some(found.mean)),
+        Err(ClusterError::SilhouetteLabels { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Scores clusterings of the same rows one after the other, with what the GPU needs made once.
+pub struct SilhouetteScorer<'a> {
+    gpu: &'a Gpu,
+    rows: &'a CountedRows,
+    metric: Metric,
+    format: RowFormat,
+    ready: Option<Ready>,
+}
+
+/// A program for so many groups and clusters at most.
+struct Ready {
+    groups: usize,
+    clusters: usize,
+    slice: usize,
+    views: [View; 4],
+    out: View,
+    program: Program,
+}
+
+impl<'a> SilhouetteScorer<'a> {
+    /// A scorer of clusterings of `rows`.
+    pub fn new(gpu: &'a Gpu, rows: &'a CountedRows, metric: Metric) -> SilhouetteScorer<'a> {
+        let binary = rows.values.iter().all(|value| *value == 0.0 || *value == 1.0);
+        let format = if binary { RowFormat::Bits } else { RowFormat::Numbers };
+        SilhouetteScorer { gpu, rows, metric, format, ready: None }
+    }
+
+    /// The silhouette under `labels`, as [`silhouette`].
+    ///
+    /// # Errors
+    /// As [`silhouette`].
+    pub fn score(&mut self, labels: &[i64]) -> Result<Silhouette, ClusterError> {
+        let (gpu, total) = (self.gpu, self.rows.total());
+        if labels.len() != total {
+            return Err(ClusterError::Labels { found: labels.len(), rows: total });
+        }
+        let groups = Groups::new(self.rows, labels);
+        let clusters = groups.occurrences.len();
+        if clusters < 2 || clusters >= total {
+            return Err(ClusterError::SilhouetteLabels { labels: clusters, rows: total });
+        }
+        let row = |index: usize| self.rows.row(groups.held[index] as usize);
+        let packed = DistanceRows::in_format(self.format, groups.held.len(), self.rows.columns, self.metric, row);
+        packed.check(gpu)?;
+        let traits: Vec<[f32; 2]> = groups.counts.iter().zip(&packed.traits).map(|(count, of_row)| [*count, *of_row]).collect();
+        let whole = SilhouetteSlice {
+            rows: groups.held.len() as u32,
+            columns: packed.columns,
+            format: packed.format,
+            clusters: clusters as u32,
+            first_row: 0,
+            end_row: groups.held.len() as u32,
+            metric: self.metric,
+        };
+        let Ready { slice, views, out, program, .. } = self.ready(whole)?;
+        let inputs: [&[u8]; 4] = [
+            bytemuck::cast_slice(&packed.words),
+            bytemuck::cast_slice(&traits),
+            bytemuck::cast_slice(&groups.starts),
+            bytemuck::cast_slice(&groups.occurrences),
+        ];
+        for (view, bytes) in views.iter().zip(inputs) {
+            program.write(gpu, *view, bytes);
+        }
+        for first in (0..groups.held.len()).step_by(*slice) {
+            let end_row = whole.rows.min((first + slice) as u32);
+            program.set_params(gpu, 0, &SilhouetteSlice { first_row: first as u32, end_row, ..whole }.params());
+            program.run(gpu)?;
+        }
+        let of_groups = program.read(gpu, View { bytes: 4 * groups.held.len() as u64, ..*out })?;
+        let samples: Vec<f32> = groups.group_of.iter().map(|group| of_groups[*group as usize]).collect();
+        let mean = samples.iter().map(|sample| f64::from(*sample)).sum::<f64>() / total as f64;
+        Ok(Silhouette { samples, mean })
+    }
+
+    /// The program, made anew where the groups or clusters outgrow it.
+    fn ready(&mut self, shape: SilhouetteSlice) -> Result<&Ready, GpuError> {
+        let (groups, clusters) = (shape.rows as usize, shape.clusters as usize);
+        let fits = self.ready.as_ref().filter(|ready| ready.groups >= groups && ready.clusters >= clusters);
+        let ready = match fits {
+            Some(_) => self.ready.take(),
+            None => None,
+        };
+        let ready = match ready {
+            Some(ready) => ready,
+            None => {
+                // Labelings of the same rows differ in their groups by little; none has more than there are rows.
+                let groups = groups.next_power_of_two().min(self.rows.total().max(groups));
+                let clusters = clusters.next_power_of_two();
+                Ready::new(self.gpu, SilhouetteSlice { rows: groups as u32, clusters: clusters as u32, ..shape })?
+            }
+        };
+        Ok(self.ready.insert(ready))
+    }
+}
+
+impl Ready {
+    fn new(gpu: &Gpu, shape: SilhouetteSlice) -> Result<Ready, GpuError> {
+        let (groups, clusters) = (u64::from(shape.rows), u64::from(shape.clusters));
+        let mut plan = Plan::new("silhouette");
+        let row_bytes = u64::from(shape.format.quads(shape.columns) * shape.format.quad_bytes());
+        let inputs =
+            [("rows", row_bytes * groups), ("traits", 8 * groups), ("starts", 4 * (clusters + 1)), ("occurrences", 4 * clusters)];
+        let views = inputs.map(|(label, bytes)| plan.persistent(label, bytes));
+        let out = plan.persistent("silhouettes", 4 * groups);
+        let target = gpu.target();
+        let variant = target.distances_in(&SILHOUETTE, shape.format, shape.rows);
+        let row_seconds =
+            gpu.predicted_seconds(SilhouetteSlice { first_row: 0, end_row: shape.rows, ..shape }.cost()) / groups as f64;
+        let slice = ((STEP_SECONDS / row_seconds.max(1e-12)) as u64 / 256 * 256).clamp(256, groups.max(256)).min(groups) as u32;
+        let step = SilhouetteSlice { first_row: 0, end_row: slice, ..shape };
+        let [rows, traits, starts, occurrences] = views;
+        plan.push(step.step("silhouette", variant, target.lanes, [rows, traits, starts, occurrences, out]));
+        let program = Program::new(gpu, &plan, &[])?;
+        let (groups, clusters, slice) = (groups as usize, clusters as usize, slice as usize);
+        Ok(Ready { groups, clusters, slice, views, out, program })
+    }
+}
+
+/// Rows sorted by cluster, with those that are held once and in one cluster taken together.
 struct Groups {
-    /// A row of each group.
-    first: Vec<u32>,
+    /// The held row of each group.
+    held: Vec<u32>,
     /// How many rows each group has.
     counts: Vec<f32>,
     /// The group of each row.
@@ -96,54 +190,38 @@ struct Groups {
 }
 
 impl Groups {
-    fn new(rows: &Rows, labels: &[i64]) -> Groups {
-        let mut order: Vec<u32> = (0..rows.count as u32).collect();
+    fn new(rows: &CountedRows, labels: &[i64]) -> Groups {
+        let key = |index: u32| (labels[index as usize], rows.of_row[index as usize]);
+        let mut order: Vec<u32> = (0..labels.len() as u32).collect();
         // Ties are broken by position, so the order, and with it every sum, is always the same.
-        order.sort_unstable_by(|a, b| {
-            let key = |index: u32| (labels[index as usize], rows.bits(index as usize));
-            key(*a).cmp(&key(*b)).then(a.cmp(b))
-        });
+        order.sort_unstable_by_key(|index| (key(*index), *index));
         let mut groups = Groups {
-            first: Vec::new(),
+            held: Vec::new(),
             counts: Vec::new(),
-            group_of: vec![0; rows.count],
+            group_of: vec![0; labels.len()],
             starts: Vec::new(),
             occurrences: Vec::new(),
         };
-        let mut before: Option<usize> = None;
-        for index in order.into_iter().map(|index| index as usize) {
-            let new_cluster = before.is_none_or(|before| labels[before] != labels[index]);
+        let mut before: Option<(i64, u32)> = None;
+        for index in order {
+            let (label, held) = key(index);
+            let new_cluster = before.is_none_or(|(before, _)| before != label);
             if new_cluster {
-                groups.starts.push(groups.first.len() as u32);
+                groups.starts.push(groups.held.len() as u32);
                 groups.occurrences.push(0.0);
             }
-            if new_cluster || before.is_none_or(|before| rows.bits(before) != rows.bits(index)) {
-                groups.first.push(index as u32);
+            if new_cluster || before.is_none_or(|(_, before)| before != held) {
+                groups.held.push(held);
                 groups.counts.push(0.0);
             }
-            groups.group_of[index] = groups.first.len() as u32 - 1;
+            groups.group_of[index as usize] = groups.held.len() as u32 - 1;
             if let (Some(count), Some(occurrences)) = (groups.counts.last_mut(), groups.occurrences.last_mut()) {
                 *count += 1.0;
                 *occurrences += 1.0;
             }
-            before = Some(index);
+            before = Some((label, held));
         }
-        groups.starts.push(groups.first.len() as u32);
+        groups.starts.push(groups.held.len() as u32);
         groups
-    }
-
-    /// Row and traits of each group, as the kernel takes them.
-    fn values(&self, rows: &Rows, metric: Metric) -> (Vec<f32>, Vec<[f32; 2]>) {
-        let mut values = Vec::with_capacity(self.first.len() * rows.padded);
-        let mut traits = Vec::with_capacity(self.first.len());
-        for (index, count) in self.first.iter().zip(&self.counts) {
-            let row = rows.row(*index as usize);
-            let length = row.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt();
-            let zero = metric == Metric::Cosine && length == 0.0;
-            let scale = if metric == Metric::Cosine && !zero { length } else { 1.0 };
-            values.extend(row.iter().map(|value| (f64::from(*value) / scale) as f32));
-            traits.push([*count, if zero { 0.5 } else { 0.0 }]);
-        }
-        (values, traits)
     }
 }

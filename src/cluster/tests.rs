@@ -3,6 +3,8 @@
 use super::*;
 use crate::gpu::Gpu;
 
+const METRICS: [Metric; 4] = [Metric::Euclidean, Metric::Manhattan, Metric::Cosine, Metric::Hamming];
+
 fn gpu() -> Gpu {
     Gpu::open(&Default::default()).unwrap()
 }
@@ -64,7 +66,8 @@ fn two_runs_give_the_same_bytes_and_another_seed_other_ones() {
     assert_eq!(first.inertia.to_bits(), second.inertia.to_bits());
     assert_ne!(bits(&first), bits(&fit(8)));
     let labels: Vec<i64> = first.labels.iter().map(|label| i64::from(*label)).collect();
-    let judge = || silhouette(&gpu, &rows, 700, 11, &labels, Metric::Euclidean).unwrap();
+    let counted = CountedRows::distinct(&rows, 700, 11).unwrap();
+    let judge = || silhouette(&gpu, &counted, &labels, Metric::Euclidean).unwrap();
     assert_eq!(judge(), judge());
 }
 
@@ -94,28 +97,29 @@ fn compression_changes_nothing() {
     // 0/1 rows of which many repeat, more distinct ones than a chunk has, weighted columns, rows that are all distinct, and
     // centres that leave clusters empty.
     let rows = binary(1500, 7);
-    let many: Vec<f32> = binary(9000, 12).chunks(12).flat_map(|row| [row, &[0.0; 2]].concat()).collect();
+    let many = binary(9000, 12);
     let scales = weighted(&rows, &[1.0, 0.9, 0.25, 0.5, 1.0, 0.7, 0.3]);
     let numbers: Vec<f32> = (0..300 * 7).map(|index| ((index * index) % 1009) as f32 / 1009.0).collect();
     let mut far = vec![50.0; 5 * 7];
     far[..7].fill(0.5);
-    for (values, k, initial, exact) in [
-        (&rows, 12, None, true),
-        (&rows, 100, None, true),
-        (&many, 12, None, true),
-        (&rows, 5, Some(far), true),
-        (&scales, 12, None, false),
-        (&numbers, 12, None, true),
+    for (values, d, k, initial, exact) in [
+        (&rows, 7, 12, None, true),
+        (&rows, 7, 100, None, true),
+        (&many, 12, 12, None, true),
+        (&rows, 7, 5, Some(far), true),
+        (&scales, 7, 12, None, false),
+        (&numbers, 7, 12, None, true),
     ] {
-        let n = values.len() / 7;
+        let n = values.len() / d;
         let settings = KMeans { initial, ..settings(k) };
-        let distinct = CountedRows::distinct(values, n, 7).unwrap();
-        let every = CountedRows::every(values, n, 7).unwrap();
+        let distinct = CountedRows::distinct(values, n, d).unwrap();
+        let every = CountedRows::every(values, n, d).unwrap();
         let (counted, plain) = (settings.fit_counted(&gpu, &distinct).unwrap(), settings.fit_counted(&gpu, &every).unwrap());
         assert!((counted.inertia - plain.inertia).abs() < 1e-5 * plain.inertia, "{} {}", counted.inertia, plain.inertia);
         let labels = |labels: Vec<u32>| labels.into_iter().map(i64::from).collect::<Vec<i64>>();
         let found = [labels(distinct.expand(&counted.labels)), labels(plain.labels)];
-        let scores = found.each_ref().map(|labels| Scores::of(&gpu, values, None, [n, 7], labels).unwrap().silhouette.unwrap());
+        let score = |rows: &CountedRows, labels: &[i64]| Scores::of(&gpu, rows, None, labels).unwrap().silhouette.unwrap();
+        let scores = [score(&distinct, &found[0]), score(&every, &found[1])];
         assert!((scores[0] - scores[1]).abs() < 1e-5, "{scores:?}");
         if exact {
             assert_eq!(found[0], found[1]);
@@ -131,7 +135,9 @@ fn scores_tell_noise_and_weights_apart() {
     let values = [0.0, 0.0, 0.1, 0.0, 4.0, 0.0, 4.1, 0.0, 0.0, 9.0, 9.0, 9.0];
     let scaled = weighted(&values, &[1.0, 0.0]);
     let labels = [0, 0, 1, 1, -1, -1];
-    let found = Scores::of(&gpu, &values, Some(&scaled), [6, 2], &labels).unwrap();
+    let counted = |values: &[f32]| CountedRows::distinct(values, 6, 2).unwrap();
+    let rows = counted(&values);
+    let found = Scores::of(&gpu, &rows, Some(&counted(&scaled)), &labels).unwrap();
     let mean = |values: &[f32], labels: &[i64]| {
         let samples = naive_silhouette(values, 2, labels, Metric::Euclidean);
         samples.iter().sum::<f64>() / labels.len() as f64
@@ -141,9 +147,9 @@ fn scores_tell_noise_and_weights_apart() {
     close(found.without_noise, mean(&values[..8], &labels[..4]));
     close(found.weighted, mean(&scaled, &labels));
     assert_eq!(found.samples.len(), 6);
-    let one = Scores::of(&gpu, &values, None, [6, 2], &[0, 0, 0, 0, 0, 0]).unwrap();
+    let one = Scores::of(&gpu, &rows, None, &[0, 0, 0, 0, 0, 0]).unwrap();
     assert_eq!(one, Scores::default());
-    let noise = Scores::of(&gpu, &values, None, [6, 2], &[0, 0, 0, 0, -1, -1]).unwrap();
+    let noise = Scores::of(&gpu, &rows, None, &[0, 0, 0, 0, -1, -1]).unwrap();
     assert!(noise.silhouette.is_some() && noise.without_noise.is_none());
 }
 
@@ -154,6 +160,7 @@ fn naive_silhouette(rows: &[f32], d: usize, labels: &[i64], metric: Metric) -> V
     let distance = |a: usize, b: usize| match metric {
         Metric::Euclidean => row(a).zip(row(b)).map(|(x, y)| (x - y).powi(2)).sum::<f64>().sqrt(),
         Metric::Manhattan => row(a).zip(row(b)).map(|(x, y)| (x - y).abs()).sum(),
+        Metric::Hamming => row(a).zip(row(b)).filter(|(x, y)| x != y).count() as f64 / d as f64,
         Metric::Cosine if length(a) * length(b) == 0.0 => 1.0,
         Metric::Cosine => 1.0 - row(a).zip(row(b)).map(|(x, y)| x * y).sum::<f64>() / (length(a) * length(b)),
     };
@@ -177,14 +184,51 @@ fn the_silhouette_follows_its_definition() {
     let rows = binary(90, 3);
     let labels: Vec<i64> = (0..90).map(|index| if index == 40 { 7 } else { index % 4 - 1 }).collect();
     assert!(rows.chunks(3).any(|row| row == [0.0; 3]));
+    // As bits, and as numbers that are no bits; every row held once, and rows alike taken together.
+    let tripled: Vec<f32> = rows.iter().map(|value| 3.0 * value).collect();
     let gpu = gpu();
-    for metric in [Metric::Euclidean, Metric::Manhattan, Metric::Cosine] {
-        let found = silhouette(&gpu, &rows, 90, 3, &labels, metric).unwrap();
-        let expected = naive_silhouette(&rows, 3, &labels, metric);
-        for (found, expected) in found.samples.iter().zip(&expected) {
-            assert!((f64::from(*found) - expected).abs() < 1e-5, "{metric:?}: {found} where {expected} is expected");
+    for (rows, metric) in [&rows, &tripled].into_iter().flat_map(|rows| METRICS.map(|metric| (rows, metric))) {
+        let expected = naive_silhouette(rows, 3, &labels, metric);
+        for make in [CountedRows::distinct, CountedRows::every] {
+            let found = silhouette(&gpu, &make(rows, 90, 3).unwrap(), &labels, metric).unwrap();
+            for (found, expected) in found.samples.iter().zip(&expected) {
+                assert!((f64::from(*found) - expected).abs() < 1e-5, "{metric:?}: {found} where {expected} is expected");
+            }
+            assert!((found.mean - expected.iter().sum::<f64>() / 90.0).abs() < 1e-5);
         }
-        assert!((found.mean - expected.iter().sum::<f64>() / 90.0).abs() < 1e-5);
+    }
+}
+
+#[test]
+fn noise_is_left_out_where_that_is_asked_for() {
+    let rows = binary(90, 3);
+    let counted = CountedRows::distinct(&rows, 90, 3).unwrap();
+    let labels: Vec<i64> = (0..90).map(|index| index % 4 - 1).collect();
+    let gpu = gpu();
+    let found = silhouette_without_noise(&gpu, &counted, &labels, Metric::Euclidean).unwrap().unwrap();
+    let kept: Vec<usize> = (0..90).filter(|row| labels[*row] >= 0).collect();
+    let values: Vec<f32> = kept.iter().flat_map(|row| rows[3 * row..3 * row + 3].to_vec()).collect();
+    let of_kept: Vec<i64> = kept.iter().map(|row| labels[*row]).collect();
+    let expected = naive_silhouette(&values, 3, &of_kept, Metric::Euclidean).iter().sum::<f64>() / kept.len() as f64;
+    assert!((found - expected).abs() < 1e-5, "{found} where {expected} is expected");
+    for undefined in [vec![-1; 90], (0..90).map(|index| (index % 2) - 1).collect::<Vec<i64>>()] {
+        assert_eq!(silhouette_without_noise(&gpu, &counted, &undefined, Metric::Euclidean).unwrap(), None);
+    }
+}
+
+#[test]
+fn one_scorer_judges_many_clusterings() {
+    let rows = binary(300, 4);
+    let counted = CountedRows::distinct(&rows, 300, 4).unwrap();
+    let gpu = gpu();
+    let mut scorer = SilhouetteScorer::new(&gpu, &counted, Metric::Euclidean);
+    // Few clusters, then more than there was room for, then few again.
+    for k in [2, 40, 3] {
+        let labels: Vec<i64> = (0..300).map(|index| index * index % k).collect();
+        let made = gpu.buffers_made();
+        let found = scorer.score(&labels).unwrap();
+        assert!(k != 3 || gpu.buffers_made() == made, "a scorer that has room allocates nothing");
+        assert_eq!(found, silhouette(&gpu, &counted, &labels, Metric::Euclidean).unwrap(), "{k} clusters");
     }
 }
 
@@ -247,7 +291,9 @@ fn the_silhouette_refuses_what_it_cannot_do() {
         (&[], &[], "nothing to cluster"),
     ];
     for (rows, labels, message) in cases {
-        let error = silhouette(&gpu, rows, rows.len(), 1, labels, Metric::Euclidean).unwrap_err().to_string();
+        let judged =
+            CountedRows::distinct(rows, rows.len(), 1).and_then(|rows| silhouette(&gpu, &rows, labels, Metric::Euclidean));
+        let error = judged.unwrap_err().to_string();
         assert!(error.contains(message), "`{error}` does not say `{message}`");
     }
 }

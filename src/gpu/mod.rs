@@ -10,6 +10,7 @@ pub use adapter::{AdapterReport, AdapterRequest, list_adapters};
 pub use buffer::Buffer;
 pub use device::Gpu;
 pub use pipeline::Pipeline;
+pub use timing::{Clock, PassTime};
 
 use crate::scheduler::PlanError;
 use crate::shader::ShaderError;

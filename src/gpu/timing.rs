@@ -7,25 +7,61 @@ use super::{Gpu, GpuError};
 /// The most queries that WebGPU allows in a set; two for each pass.
 const PASSES_A_SET: usize = 2048;
 
+/// What times were taken with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Clock {
+    /// The GPU's own timestamps, found sane.
+    GpuTimestamps,
+    /// The host's clock around a submission of one pass.
+    WallClock,
+}
+
+impl std::fmt::Display for Clock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Clock::GpuTimestamps => "GPU timestamps",
+            Clock::WallClock => "the wall clock",
+        })
+    }
+}
+
+/// When a pass ran.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PassTime {
+    /// Seconds from the beginning of the first pass.
+    pub start: f64,
+    /// Seconds that it took.
+    pub seconds: f64,
+}
+
 impl Gpu {
-    /// Runs `count` passes, each recorded by `record`, and returns the seconds that each took.
+    /// Runs `count` passes, each recorded by `record`, and returns when each ran and by which clock.
     ///
     /// # Errors
     /// Whatever the device reports.
-    pub fn time_passes(&self, count: usize, record: impl Fn(usize, &mut wgpu::ComputePass)) -> Result<Vec<f64>, GpuError> {
+    pub fn time_passes(
+        &self,
+        count: usize,
+        record: impl Fn(usize, &mut wgpu::ComputePass),
+    ) -> Result<(Vec<PassTime>, Clock), GpuError> {
         if self.report().timestamps && count <= PASSES_A_SET {
-            let seconds = self.by_timestamps(count, &record)?;
-            // Drivers exist that write zeros, or an end before its beginning.
-            if seconds.iter().all(|seconds| seconds.is_finite() && *seconds >= 0.0)
-                && seconds.iter().any(|seconds| *seconds > 0.0)
-            {
-                return Ok(seconds);
+            let times = self.by_timestamps(count, &record)?;
+            if are_sane(&times) {
+                return Ok((times, Clock::GpuTimestamps));
             }
         }
-        (0..count).map(|index| self.by_wall_clock(|pass| record(index, pass))).collect()
+        let mut times = Vec::with_capacity(count);
+        let mut start = 0.0;
+        for index in 0..count {
+            let seconds = self.by_wall_clock(|pass| record(index, pass))?;
+            times.push(PassTime { start, seconds });
+            start += seconds;
+        }
+        Ok((times, Clock::WallClock))
     }
 
-    fn by_timestamps(&self, count: usize, record: &impl Fn(usize, &mut wgpu::ComputePass)) -> Result<Vec<f64>, GpuError> {
+    fn by_timestamps(&self, count: usize, record: &impl Fn(usize, &mut wgpu::ComputePass)) -> Result<Vec<PassTime>, GpuError> {
         let queries = 2 * count as u32;
         let set = self.device.create_query_set(&wgpu::QuerySetDescriptor {
             label: Some("timing"),
@@ -58,7 +94,12 @@ impl Gpu {
         self.submit(encoder);
         let ticks: Vec<u64> = self.map(&staging, staging.size())?;
         let period = f64::from(self.queue.get_timestamp_period()) * 1e-9;
-        Ok(ticks.chunks_exact(2).map(|pair| (pair[1] as f64 - pair[0] as f64) * period).collect())
+        let since = |tick: u64, before: u64| (tick as f64 - before as f64) * period;
+        let first = ticks.first().copied().unwrap_or(0);
+        Ok(ticks
+            .chunks_exact(2)
+            .map(|pair| PassTime { start: since(pair[0], first), seconds: since(pair[1], pair[0]) })
+            .collect())
     }
 
     fn by_wall_clock(&self, record: impl Fn(&mut wgpu::ComputePass)) -> Result<f64, GpuError> {
@@ -69,5 +110,27 @@ impl Gpu {
         self.submit(encoder);
         self.wait()?;
         Ok(start.elapsed().as_secs_f64())
+    }
+}
+
+/// Whether timestamps can be believed: drivers exist that write zeros, or an end before its beginning.
+fn are_sane(times: &[PassTime]) -> bool {
+    times.iter().all(|time| time.seconds.is_finite() && time.seconds >= 0.0 && time.start >= 0.0)
+        && times.iter().any(|time| time.seconds > 0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn insane_timestamps_are_not_believed() {
+        let times = |pairs: &[(f64, f64)]| pairs.iter().map(|&(start, seconds)| PassTime { start, seconds }).collect::<Vec<_>>();
+        assert!(are_sane(&times(&[(0.0, 1e-3), (1e-3, 0.0)])));
+        for insane in
+            [&[(0.0, 0.0), (0.0, 0.0)][..], &[(0.0, 1.0), (1.0, -1.0)], &[(0.0, 1.0), (-5.0, 1.0)], &[(0.0, f64::NAN)], &[]]
+        {
+            assert!(!are_sane(&times(insane)), "{insane:?}");
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! The variants of kernels that are built on `shaders/lib/tile_distances.wgsl` and, for rows of bits, `tile_bits.wgsl`.
+//! The variants of kernels that are built on `shaders/lib/tile_distances.wgsl` or, for bits against numbers, `tile_bits.wgsl`.
 
 use super::{Kernel, Target, Variant};
 
@@ -12,17 +12,17 @@ pub(super) fn workgroup_rows(variant: &Variant, lanes: Option<u32>) -> u32 {
 }
 
 impl Target {
-    /// The variant of a distance kernel for rows of numbers and `columns` others. A software adapter takes the subgroup family, if it has
+    /// The variant of a distance kernel for `columns` others. A software adapter takes the subgroup family, if it has
     /// subgroups of one size; of a family, the variant with the least work past the last column, and the widest of such.
     pub fn distances(self, kernel: &'static Kernel, columns: u32) -> &'static Variant {
-        self.distance_variant(kernel, columns, false)
+        self.distances_in(kernel, RowFormat::Numbers, columns)
     }
 
-    /// As [`Target::distances`], for rows of `bits` or of numbers.
-    pub fn distance_variant(self, kernel: &'static Kernel, columns: u32, bits: bool) -> &'static Variant {
+    /// The same for rows in either format.
+    pub fn distances_in(self, kernel: &'static Kernel, format: RowFormat, columns: u32) -> &'static Variant {
         let subgroup = self.software && self.lanes.is_some();
-        let of_family = |variant: &&Variant| variant.subgroup == subgroup && variant.constant("BITS") == u32::from(bits);
-        let family = kernel.variants.iter().filter(of_family);
+        let bits = u32::from(format == RowFormat::Bits);
+        let family = kernel.variants.iter().filter(|variant| (variant.subgroup, variant.constant("BITS")) == (subgroup, bits));
         let best = family.min_by_key(|variant| {
             let width = variant.constant("COLUMNS");
             (columns.div_ceil(width) * width, std::cmp::Reverse(width))
@@ -31,34 +31,68 @@ impl Target {
     }
 }
 
-/// Declares a variant: rows a thread × others a tile, and a family, `_bits` for rows of bits.
+/// How rows are laid out for a kernel of distances.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RowFormat {
+    /// Four numbers a quad.
+    Numbers,
+    /// Columns of 0 and 1, 64 a quad.
+    Bits,
+}
+
+impl RowFormat {
+    /// Quads of a row of `columns` columns.
+    pub fn quads(self, columns: u32) -> u32 {
+        match self {
+            RowFormat::Numbers => columns.div_ceil(4),
+            RowFormat::Bits => columns.div_ceil(64),
+        }
+    }
+
+    /// Bytes of a quad.
+    pub fn quad_bytes(self) -> u32 {
+        match self {
+            RowFormat::Numbers => 16,
+            RowFormat::Bits => 8,
+        }
+    }
+
+    /// What a distance between rows of `quads` quads takes: two operations a number and its sum, or for 64 columns two
+    /// exclusive ors, two counts and two sums.
+    pub(super) fn operations(self, quads: u32) -> u64 {
+        u64::from(quads) * if self == RowFormat::Bits { 6 } else { 12 }
+    }
+}
+
+/// Declares a variant: rows a thread × others a tile.
 macro_rules! distance_variants {
     ($(($name:literal, $rows:literal x $columns:literal, $family:ident)),* $(,)?) => {
         &[$($crate::kernels::distance_tile::distance_variants!(@one $name, $rows, $columns, $family)),*]
     };
     (@one $name:literal, $rows:literal, $columns:literal, subgroup) => {
-        $crate::kernels::distance_tile::distance_variants!(@subgroup $name, $rows, $columns, 0)
-    };
-    (@one $name:literal, $rows:literal, $columns:literal, workgroup) => {
-        $crate::kernels::distance_tile::distance_variants!(@workgroup $name, $rows, $columns, 0)
+        Variant { name: $name, constants: &[("BITS", 0), ("BROADCAST", 1), ("ROWS", $rows), ("COLUMNS", $columns)], subgroup: true }
     };
     (@one $name:literal, $rows:literal, $columns:literal, subgroup_bits) => {
-        $crate::kernels::distance_tile::distance_variants!(@subgroup $name, $rows, $columns, 1)
+        Variant { name: $name, constants: &[("BITS", 1), ("BROADCAST", 1), ("ROWS", $rows), ("COLUMNS", $columns)], subgroup: true }
     };
     (@one $name:literal, $rows:literal, $columns:literal, workgroup_bits) => {
-        $crate::kernels::distance_tile::distance_variants!(@workgroup $name, $rows, $columns, 1)
-    };
-    (@subgroup $name:literal, $rows:literal, $columns:literal, $bits:literal) => {
         Variant {
             name: $name,
-            constants: &[("BITS", $bits), ("BROADCAST", 1), ("ROWS", $rows), ("COLUMNS", $columns)],
-            subgroup: true,
+            constants: &[("BITS", 1), ("BROADCAST", 0), ("DEPTH", 2), ("ROWS", $rows), ("COLUMNS", $columns)],
+            subgroup: false,
         }
     };
-    (@workgroup $name:literal, $rows:literal, $columns:literal, $bits:literal) => {
+    (@one $name:literal, $rows:literal, $columns:literal, workgroup_deep_bits) => {
         Variant {
             name: $name,
-            constants: &[("BITS", $bits), ("BROADCAST", 0), ("DEPTH", 16), ("ROWS", $rows), ("COLUMNS", $columns)],
+            constants: &[("BITS", 1), ("BROADCAST", 0), ("DEPTH", 16), ("ROWS", $rows), ("COLUMNS", $columns)],
+            subgroup: false,
+        }
+    };
+    (@one $name:literal, $rows:literal, $columns:literal, workgroup) => {
+        Variant {
+            name: $name,
+            constants: &[("BITS", 0), ("BROADCAST", 0), ("DEPTH", 16), ("ROWS", $rows), ("COLUMNS", $columns)],
             subgroup: false,
         }
     };
@@ -76,7 +110,6 @@ mod tests {
             for (software, lanes, subgroup) in [(true, Some(8), true), (true, None, false), (false, Some(32), false)] {
                 let variant = Target { software, lanes, binding_bytes: 128 << 20 }.distances(&KMEANS_ASSIGN, columns);
                 assert_eq!((variant.constant("COLUMNS"), variant.subgroup), (width, subgroup), "{columns} columns");
-                assert_eq!(variant.constant("BITS"), 0);
             }
         }
     }

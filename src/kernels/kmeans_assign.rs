@@ -40,9 +40,9 @@ pub static KMEANS_ASSIGN: Kernel = Kernel {
         ("bits subgroup 8x16", 8 x 16, subgroup_bits),
         ("bits subgroup 8x8", 8 x 8, subgroup_bits),
         ("bits subgroup 8x4", 8 x 4, subgroup_bits),
-        ("bits workgroup 4x16", 4 x 16, workgroup_bits),
-        ("bits workgroup 4x8", 4 x 8, workgroup_bits),
-        ("bits workgroup 4x4", 4 x 4, workgroup_bits),
+        ("bits workgroup 4x16", 4 x 16, workgroup_deep_bits),
+        ("bits workgroup 4x8", 4 x 8, workgroup_deep_bits),
+        ("bits workgroup 4x4", 4 x 4, workgroup_deep_bits),
     ],
     overrides: &[("TIES_BY_KEY", &[0, 1]), ("SCALED", &[0, 1])],
 };

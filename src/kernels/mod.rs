@@ -39,6 +39,8 @@ mod kmeans_move;
 mod kmeans_potential;
 mod kmeans_reduce;
 mod loss_mean;
+mod neighbours;
+mod pairwise;
 mod pointwise;
 mod resize_normalise;
 mod sgd;
@@ -70,6 +72,7 @@ pub use dense_dw::{DENSE_DW_REGISTERS, DENSE_DW_SUBGROUP, DenseDw, dense_dw_vari
 pub use depthwise::{DEPTHWISE, Depthwise};
 pub use depthwise_dw::{DEPTHWISE_DW, DepthwiseDw};
 pub use depthwise_dx::{DEPTHWISE_DX, DepthwiseDx};
+pub use distance_tile::RowFormat;
 pub use dropout::{DROPOUT, Dropout};
 pub use dropout_mask::{DROPOUT_MASK, DropoutMask};
 pub use elementwise_loss::{ELEMENTWISE_LOSS, ElementwiseFormula, ElementwiseLoss};
@@ -84,6 +87,8 @@ pub use kmeans_move::{KMEANS_MOVE, KmeansMove, RestartState};
 pub use kmeans_potential::{KMEANS_POTENTIAL, KmeansPotential};
 pub use kmeans_reduce::{KMEANS_REDUCE, KmeansReduce};
 pub use loss_mean::{LOSS_MEAN, LossMean};
+pub use neighbours::{NEIGHBOURS, NeighbourSlice};
+pub use pairwise::{PAIRWISE, PairwiseSlice};
 pub use pointwise::{POINTWISE_REGISTERS, POINTWISE_SUBGROUP, POINTWISE_WORKGROUP, Pointwise, pointwise_variants};
 pub use resize_normalise::{ImageRecord, Interpolation, RESIZE_NORMALISE, ResizeNormalise};
 pub use sgd::{SGD, Sgd};
@@ -120,6 +125,8 @@ pub const ALL: &[&Kernel] = &[
     &KMEANS_REDUCE,
     &KMEANS_MOVE,
     &SILHOUETTE,
+    &PAIRWISE,
+    &NEIGHBOURS,
     &FUSED_MULTIPLY_ADD,
     &STREAM,
     &BATCH_NORM_STATISTICS,

@@ -1,6 +1,6 @@
 //! Silhouette of every row.
 
-use super::distance_tile::{distance_variants, workgroup_rows};
+use super::distance_tile::{RowFormat, distance_variants, workgroup_rows};
 use super::{Cost, Encoding, Kernel, Variant, params, read, read_write};
 use crate::scheduler::{Step, View};
 
@@ -12,6 +12,7 @@ params! {
         clusters: u32,
         first_row: u32,
         end_row: u32,
+        columns: u32,
     }
 }
 
@@ -27,8 +28,11 @@ pub static SILHOUETTE: Kernel = Kernel {
         ("subgroup 4x8", 4 x 8, subgroup),
         ("workgroup 1x16", 1 x 16, workgroup),
         ("workgroup 4x8", 4 x 8, workgroup),
+        ("subgroup bits 4x16", 4 x 16, subgroup_bits),
+        ("subgroup bits 4x8", 4 x 8, subgroup_bits),
+        ("workgroup bits 4x8", 4 x 8, workgroup_bits),
     ],
-    overrides: &[("METRIC", &[0, 1, 2])],
+    overrides: &[("METRIC", &[0, 1, 2, 3])],
 };
 
 /// How far two rows are apart.
@@ -42,6 +46,8 @@ pub enum Metric {
     Manhattan = 1,
     /// 1 − a·b / (|a| |b|); 1 to and from a row of zeros
     Cosine = 2,
+    /// The share of columns that differ
+    Hamming = 3,
 }
 
 /// The silhouettes of `first_row..end_row` among all rows, which are sorted by cluster.
@@ -49,8 +55,10 @@ pub enum Metric {
 pub struct SilhouetteSlice {
     /// Distinct rows.
     pub rows: u32,
-    /// Columns, a multiple of four.
+    /// Columns.
     pub columns: u32,
+    /// How rows are laid out.
+    pub format: RowFormat,
     /// Clusters.
     pub clusters: u32,
     /// First row of the slice.
@@ -62,24 +70,36 @@ pub struct SilhouetteSlice {
 }
 
 impl SilhouetteSlice {
-    /// Work of `slice_rows` rows among `rows`.
-    pub fn cost(rows: u32, columns: u32, slice_rows: u32) -> Cost {
-        let (n, d, m) = (u64::from(rows), u64::from(columns), u64::from(slice_rows));
-        Cost { flops: 3 * d * n * m, bytes: 4 * d * n + 12 * m }
+    /// Work of the slice.
+    pub fn cost(self) -> Cost {
+        let SilhouetteSlice { rows, columns, format, first_row, end_row, .. } = self;
+        let (n, m, quads) = (u64::from(rows), u64::from(end_row - first_row), format.quads(columns));
+        let bytes = u64::from(quads * format.quad_bytes()) * n + 12 * m;
+        Cost { flops: (format.operations(quads) + 2) * n * m, bytes }
+    }
+
+    /// The bytes of `Params`, to change the slice of a step that was planned.
+    pub fn params(self) -> Vec<u8> {
+        bytemuck::bytes_of(&self.encoded()).to_vec()
+    }
+
+    fn encoded(self) -> SilhouetteParams {
+        let SilhouetteSlice { rows, columns, format, clusters, first_row, end_row, .. } = self;
+        SilhouetteParams { rows, quads: format.quads(columns), clusters, first_row, end_row, columns }
     }
 
     /// The dispatch over rows, traits, starts and occurrences; writes silhouettes.
     pub fn step(self, label: &str, variant: &'static Variant, lanes: Option<u32>, views: [View; 5]) -> Step {
-        let SilhouetteSlice { rows, columns, clusters, first_row, end_row, metric } = self;
+        let SilhouetteSlice { first_row, end_row, metric, .. } = self;
         Encoding {
             kernel: &SILHOUETTE,
             variant,
             lanes,
             overrides: vec![("METRIC", f64::from(metric as u32))],
-            params: SilhouetteParams { rows, quads: columns / 4, clusters, first_row, end_row },
+            params: self.encoded(),
             bindings: &views,
             workgroups: u64::from((end_row - first_row).div_ceil(workgroup_rows(variant, lanes))),
-            cost: Self::cost(rows, columns, end_row - first_row),
+            cost: self.cost(),
         }
         .step(label)
     }

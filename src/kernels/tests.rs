@@ -1,9 +1,7 @@
 //! Every expanded kernel and variant, without a GPU: naga parses, validates and translates it, and Rust agrees with it.
 
-use naga::back::{hlsl, msl, pipeline_constants::process_overrides, spv};
-
 use super::*;
-use crate::shader::reflect;
+use crate::shader::{Language, reflect, translate};
 
 /// Every kernel and variant, expanded; those of the subgroup family for every subgroup size in use.
 fn expanded() -> Vec<(&'static Kernel, &'static Variant, String)> {
@@ -31,28 +29,15 @@ fn every_variant_validates_and_agrees_with_its_rust_side() {
 #[test]
 fn every_variant_translates_to_every_backend() {
     for (kernel, variant, source) in expanded() {
-        let (module, info) = reflect::validate(kernel.name, &source).unwrap();
         for (name, values) in kernel.overrides.iter().copied().chain([("", &[0][..])]) {
             for value in values {
-                let constants = if name.is_empty() {
-                    Default::default()
-                } else {
-                    [(name.to_string(), f64::from(*value))].into_iter().collect()
-                };
-                let what = format!("{} {} {name}={value}", kernel.name, variant.name);
-                let (module, info) =
-                    process_overrides(&module, &info, None, &constants).unwrap_or_else(|error| panic!("{what}: {error}"));
-                let options = spv::Options { lang_version: (1, 3), ..Default::default() };
-                spv::write_vec(&module, &info, &options, None).unwrap_or_else(|error| panic!("{what}: {error}"));
-                let options = msl::Options { lang_version: (2, 4), fake_missing_bindings: true, ..Default::default() };
-                msl::write_string(&module, &info, &options, &Default::default())
-                    .unwrap_or_else(|error| panic!("{what}: {error}"));
-                let options =
-                    hlsl::Options { shader_model: hlsl::ShaderModel::V6_0, fake_missing_bindings: true, ..Default::default() };
-                let mut text = String::new();
-                hlsl::Writer::new(&mut text, &options, &Default::default())
-                    .write(&module, &info, None)
-                    .unwrap_or_else(|error| panic!("{what}: {error}"));
+                let overrides: Vec<_> = (!name.is_empty()).then(|| (name.to_string(), f64::from(*value))).into_iter().collect();
+                for language in [Language::Spirv, Language::Msl, Language::Hlsl, Language::Glsl] {
+                    let translated = translate(kernel.name, &source, &overrides, language);
+                    let bytes =
+                        translated.unwrap_or_else(|error| panic!("{} {name}={value} {language:?}: {error}", variant.name));
+                    assert!(!bytes.is_empty());
+                }
             }
         }
     }

@@ -69,6 +69,9 @@ pub enum ModelError {
         /// What the adapter takes.
         limit: u64,
     },
+    /// Images were given where numbers are expected.
+    #[error("images were given to a network whose session has no normalisation for them; give it one, or values")]
+    NoNormalisation,
     /// A batch's activations do not fit a binding.
     #[error("a batch of {batch} does not fit this adapter; the largest that fits is {fits}: use --batch {fits}")]
     BatchTooLarge {

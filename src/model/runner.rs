@@ -58,7 +58,7 @@ impl<'a> ImageRunner<'a> {
     }
 
     /// The plan for batches whose pixels take at most `pixel_bytes`.
-    fn plan(&self, pixel_bytes: u64) -> (Plan, [View; 3], Vec<Upload>) {
+    pub(crate) fn plan(&self, pixel_bytes: u64) -> (Plan, [View; 3], Vec<Upload>) {
         let BatchShape { batch, size, interpolation, normalisation: Normalisation { scale, shift } } = self.shape;
         let mut plan = Plan::new("network");
         let pixels = plan.persistent("pixels", pixel_bytes);

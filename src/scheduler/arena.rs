@@ -64,6 +64,20 @@ impl Arena {
         arena
     }
 
+    /// Every placed tensor: bank, offset, size and lifetime in steps.
+    pub fn table(&self, plan: &Plan) -> String {
+        let mut text = format!("arena: {} banks, {:.1} MB\n", self.banks.len(), self.bytes() as f64 / 1e6);
+        let placed = self.slots.iter().zip(plan.tensors()).zip(plan.lifetimes());
+        for ((slot, tensor), lifetime) in placed {
+            let (Some(Slot { bank, offset }), Some((first, last))) = (slot, lifetime) else { continue };
+            text += &format!(
+                "  bank {bank}  at {offset:>11}  {:>11} bytes  steps {first:>3} to {last:>3}  {}\n",
+                tensor.bytes, tensor.label
+            );
+        }
+        text
+    }
+
     /// Total size.
     pub fn bytes(&self) -> u64 {
         self.banks.iter().sum()

@@ -6,7 +6,7 @@ mod submit;
 
 pub use arena::{ALIGNMENT, Arena, Slot};
 pub use plan::{Dispatch, Plan, PlanError, Residence, Step, Tensor, TensorId, View};
-pub use submit::{Footprint, Program, StepTime};
+pub use submit::{Footprint, Program, StepTime, TimedRun};
 
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::arena::{ALIGNMENT, Arena};
 use super::plan::{Plan, Residence, TensorId, View};
-use crate::gpu::{Buffer, Gpu, GpuError, Pipeline};
+use crate::gpu::{Buffer, Clock, Gpu, GpuError, PassTime, Pipeline};
 use crate::kernels::Cost;
 
 /// The most predicted time of one submission, in seconds: well under the two seconds after which drivers give up.
@@ -65,8 +65,19 @@ pub struct StepTime {
     pub label: String,
     /// Its cost by formula.
     pub cost: Cost,
+    /// Seconds from the beginning of the first step.
+    pub start: f64,
     /// Measured seconds.
     pub seconds: f64,
+}
+
+/// What every step of a run took.
+#[derive(Debug, Clone)]
+pub struct TimedRun {
+    /// In the order of the plan.
+    pub steps: Vec<StepTime>,
+    /// What measured them.
+    pub clock: Clock,
 }
 
 impl Program {
@@ -156,10 +167,15 @@ impl Program {
     ///
     /// # Errors
     /// As [`Program::run`].
-    pub fn run_timed(&self, gpu: &Gpu) -> Result<Vec<StepTime>, GpuError> {
-        let seconds = gpu.time_passes(self.steps.len(), |index, pass| self.steps[index].record(pass))?;
-        let times = self.steps.iter().zip(seconds);
-        Ok(times.map(|(step, seconds)| StepTime { label: step.label.clone(), cost: step.cost, seconds }).collect())
+    pub fn run_timed(&self, gpu: &Gpu) -> Result<TimedRun, GpuError> {
+        let (times, clock) = gpu.time_passes(self.steps.len(), |index, pass| self.steps[index].record(pass))?;
+        let steps = self.steps.iter().zip(times).map(|(step, PassTime { start, seconds })| StepTime {
+            label: step.label.clone(),
+            cost: step.cost,
+            start,
+            seconds,
+        });
+        Ok(TimedRun { steps: steps.collect(), clock })
     }
 
     /// Replaces the `Params` of a step for the runs that follow; of the same length as planned.

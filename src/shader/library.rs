@@ -8,6 +8,7 @@ const SNIPPETS: &[(&str, &str)] = &[
     ("pointwise", include_str!("../../shaders/lib/pointwise.wgsl")),
     ("random", include_str!("../../shaders/lib/random.wgsl")),
     ("restart_state", include_str!("../../shaders/lib/restart_state.wgsl")),
+    ("row_distance", include_str!("../../shaders/lib/row_distance.wgsl")),
     ("row_parts", include_str!("../../shaders/lib/row_parts.wgsl")),
     ("tile_bits", include_str!("../../shaders/lib/tile_bits.wgsl")),
     ("tile_distances", include_str!("../../shaders/lib/tile_distances.wgsl")),

@@ -4,8 +4,10 @@ mod expand;
 mod expression;
 mod library;
 pub mod reflect;
+mod translate;
 
 pub use expand::expand;
+pub use translate::{Language, translate};
 
 /// Why a shader could not be expanded or does not agree with its Rust side.
 #[derive(Debug, thiserror::Error, PartialEq)]

@@ -4,19 +4,23 @@
 //! on one adapter, and one that was stopped and resumed gives the bytes of an unbroken one.
 
 mod augmentation;
+mod batches;
 mod checkpoint;
 mod error;
 mod extract;
 pub mod features;
 mod feed;
+mod fingerprint;
 mod footprint;
 mod history;
 pub mod network;
+mod part;
 mod predict;
 pub mod random;
 mod run;
 mod samples;
 mod session;
+mod session_evaluation;
 mod settings;
 mod variants;
 
@@ -26,10 +30,11 @@ pub use error::TrainError;
 pub use extract::{ExtractError, FeatureSource, extract_features};
 pub use features::{FeatureCache, FeatureError, FeatureIdentity, FeatureTable};
 pub use history::EpochRecord;
+pub use part::{Part, Samples};
 pub use predict::predict_rows;
 pub use run::{Progress, Run, TrainedNetwork, train_network};
 pub use samples::{SampleSource, TrainingData};
-pub use session::{Masks, NetworkSession, Part, Samples, SessionShape};
+pub use session::{Masks, NetworkSession, SessionShape};
 pub use settings::{ClassWeights, TrainingSettings};
 pub use variants::{augmented_variants, sheet_of};
 

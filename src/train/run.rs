@@ -4,18 +4,18 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::batches::Batches;
 use super::checkpoint::{Checkpoint, Fingerprint, LAST, load_best};
 use super::error::TrainError;
+use super::fingerprint::fingerprint;
 use super::history::{self, EpochRecord};
-use super::network::{NetworkShape, NetworkState, RunningStatistics};
+use super::network::{NetworkShape, NetworkState};
+use super::part::Part;
 use super::random;
 use super::samples::{Batch, TrainingData};
-use super::session::{Masks, NetworkSession, Part, SessionShape};
+use super::session::{Masks, NetworkSession, SessionShape};
 use super::settings::TrainingSettings;
 use crate::gpu::Gpu;
-
-/// Rows of features that are validated at once; images take the size of a batch.
-const VALIDATION_ROWS: usize = 256;
 
 /// Where a run keeps its files, how it is stopped and who watches it.
 pub struct Run<'a> {
@@ -151,50 +151,6 @@ pub fn train_network(
         trainer.epoch()?;
     }
     trainer.finish()
-}
-
-/// How the training samples fall into batches.
-struct Batches {
-    /// Steps of an epoch.
-    steps: usize,
-    /// Samples of an epoch that are trained on.
-    samples: usize,
-    /// Samples that are validated at once.
-    validation: usize,
-    /// The most mean losses at a time.
-    kept: usize,
-    largest_part: usize,
-}
-
-impl Batches {
-    fn new(data: &TrainingData, shape: &NetworkShape, settings: &TrainingSettings) -> Result<Batches, TrainError> {
-        let batch = settings.batch as usize;
-        let all = data.train_rows.len();
-        // The last part of the last batch must not be a single sample for batch norm.
-        let last_part = settings.parts(all % batch).last().unwrap_or(0);
-        let samples = if shape.uses_batch_statistics() && last_part == 1 { all - 1 } else { all };
-        let Some(largest_part) = settings.parts(samples.min(batch)).next() else {
-            let problem = format!("{all} training sample is too few for batch norm in training mode");
-            return Err(TrainError::input(problem, "give two at least"));
-        };
-        let steps = samples.div_ceil(batch);
-        let parts = steps * settings.parts(batch).count();
-        let validation = if data.normalisation().is_some() { largest_part } else { VALIDATION_ROWS };
-        let validation = validation.min(data.validation_rows.len()).max(1);
-        let kept = parts.max(data.validation_rows.len().div_ceil(validation));
-        Ok(Batches { steps, samples, validation, kept, largest_part })
-    }
-
-    /// Every size that a part of a batch has, the largest first.
-    fn part_sizes(&self, settings: &TrainingSettings) -> Vec<u32> {
-        let batch = settings.batch as usize;
-        descending(settings.parts(self.samples.min(batch)).chain(settings.parts(self.samples % batch)))
-    }
-
-    /// Every size of a batch of the validation of `samples`, the largest first.
-    fn validation_sizes(&self, samples: usize) -> Vec<u32> {
-        descending([self.validation, samples % self.validation].into_iter().filter(|size| *size > 0))
-    }
 }
 
 struct Trainer<'a, 'b> {
@@ -388,59 +344,8 @@ impl Trainer<'_, '_> {
     }
 }
 
-/// Each of `sizes` once.
-fn descending(sizes: impl Iterator<Item = usize>) -> Vec<u32> {
-    let mut sizes: Vec<u32> = sizes.map(|size| size as u32).collect();
-    sizes.sort_unstable_by(|a, b| b.cmp(a));
-    sizes.dedup();
-    sizes
-}
-
 /// The mean of means over parts of these sizes, in f64.
 fn weighted_mean(means: &[f32], sizes: &[usize]) -> f64 {
     let sum: f64 = means.iter().zip(sizes).map(|(mean, size)| f64::from(*mean) * *size as f64).sum();
     sum / sizes.iter().sum::<usize>() as f64
-}
-
-/// What a run depends on. The number of epochs may grow where the learning rate does not depend on it.
-fn fingerprint(
-    data: &TrainingData,
-    shape: &NetworkShape,
-    settings: &TrainingSettings,
-    depends: &[(&'static str, String)],
-) -> Fingerprint {
-    let TrainingSettings { batch, micro_batch, epochs, seed, loss, optimizer, learning_rate, .. } = settings;
-    let TrainingSettings { schedule, augmentation, label_smoothing, class_weights, .. } = settings;
-    let head = shape.head;
-    let of_statistics = match shape.running_statistics {
-        RunningStatistics::Tensorflow => String::new(),
-        other => format!(" {other:?}"),
-    };
-    let mut fingerprint = vec![
-        ("features", head.features.to_string()),
-        ("hidden", head.hidden.map_or("none".to_string(), |hidden| hidden.to_string())),
-        ("attributes", head.attributes.to_string()),
-        ("layers", shape.layers.len().to_string()),
-        ("trained", (shape.layers.len() - shape.first_trained.min(shape.layers.len())).to_string()),
-        ("frozen_batch_norm", format!("{:?}", shape.frozen_norm)),
-        ("size", shape.size.to_string()),
-        ("batch", batch.to_string()),
-        ("micro_batch", micro_batch.min(batch).to_string()),
-        ("seed", seed.to_string()),
-        ("dropout", head.dropout.to_string()),
-        ("momentum", format!("{} {}{of_statistics}", shape.momentum, head.momentum)),
-        ("loss", format!("{loss:?}")),
-        ("optimizer", format!("{optimizer:?}")),
-        ("learning_rate", learning_rate.to_string()),
-        ("schedule", format!("{schedule:?}")),
-        ("augmentation", augmentation.map_or("none".to_string(), |ranges| format!("{ranges:?}"))),
-        ("label_smoothing", label_smoothing.to_string()),
-        ("class_weights", format!("{class_weights:?}")),
-        ("data", data.sha256()),
-    ];
-    if *schedule != super::network::Schedule::Constant {
-        fingerprint.push(("epochs", epochs.to_string()));
-    }
-    fingerprint.extend(depends.iter().cloned());
-    fingerprint
 }

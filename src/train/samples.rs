@@ -6,7 +6,7 @@ use super::augmentation::Augmentation;
 use super::error::TrainError;
 use super::features::FeatureTable;
 use super::network::NetworkShape;
-use super::session::Samples;
+use super::part::Samples;
 use super::settings::{ClassWeights, TrainingSettings};
 use crate::data::prefetch::Prefetch;
 use crate::data::{ImageSource, Rgb8Image, decode_ahead};

@@ -1,14 +1,12 @@
 //! A network in training on the GPU: its programs, and what goes to them and comes back.
 
-use super::augmentation::Augmentation;
-use super::features::FeatureTable;
 use super::feed::Feed;
 use super::network::{
     EvaluationPlan, Loss, NetworkShape, NetworkState, Optimizer, ParameterTable, StepPlan, StepShape, UpdatePart, UpdatePlan,
 };
-use crate::data::Rgb8Image;
+use super::part::{Part, padded, unpadded, write_samples};
 use crate::gpu::{Buffer, Gpu, GpuError};
-use crate::kernels::{Accumulate, DropoutMask, LossMean, padded_channels};
+use crate::kernels::{Accumulate, DropoutMask, LossMean};
 use crate::model::mobilenet_v2::Backbone;
 use crate::model::{ModelError, Normalisation};
 use crate::scheduler::{Program, View};
@@ -43,63 +41,29 @@ pub struct SessionShape {
     pub normalisation: Option<Normalisation>,
 }
 
-/// The samples of a part of a batch.
-#[derive(Debug, Clone, Copy)]
-pub enum Samples<'a> {
-    /// Rows of features, or pixels of three channels as the network reads them.
-    Values(&'a [f32]),
-    /// Rows of a table of features.
-    Rows(&'a FeatureTable, &'a [u32]),
-    /// Images, and what is done to each.
-    Images(&'a [&'a Rgb8Image], &'a [Augmentation]),
-}
-
-/// A part of a batch.
-#[derive(Debug, Clone, Copy)]
-pub struct Part<'a> {
-    /// The samples.
-    pub samples: Samples<'a>,
-    /// \[samples, attributes\], 0 to 1.
-    pub labels: &'a [f32],
-    /// What each label weighs in the loss, \[samples, attributes\]: given if, and only if, the session is weighted.
-    pub weights: Option<&'a [f32]>,
-    /// 1 where a hidden value is kept, \[samples, hidden\], where masks are given.
-    pub mask: Option<&'a [u8]>,
-    /// The epoch, from 0: a key of dropout's masks.
-    pub epoch: u32,
-    /// Position in the epoch of the first sample: a key of dropout's masks.
-    pub first_sample: u32,
-    /// Where in the list of losses this part's goes.
-    pub position: u32,
-    /// Whether it is the first of its batch.
-    pub first: bool,
-    /// Its share of the batch.
-    pub weight: f32,
-}
-
 /// Submissions before the host waits: what is uploaded for one stays in memory until it has run.
 const IN_FLIGHT: u32 = 16;
 
 /// A network on the GPU, with a program for every size of a part of a batch.
 pub struct NetworkSession<'a> {
-    gpu: &'a Gpu,
-    shape: SessionShape,
+    pub(super) gpu: &'a Gpu,
+    pub(super) shape: SessionShape,
     table: ParameterTable,
     frozen: Backbone,
-    training: Vec<Ready<StepPlan>>,
+    pub(super) training: Vec<Ready<StepPlan>>,
     update: (UpdatePlan, Program),
-    evaluation: Vec<Ready<EvaluationPlan>>,
+    pub(super) evaluation: Vec<Ready<EvaluationPlan>>,
     updates: u32,
     /// The share of its batch that has passed since the last update.
     passed: f32,
     in_flight: u32,
 }
 
-struct Ready<P> {
-    batch: u32,
-    plan: P,
-    program: Program,
-    feed: Option<Feed>,
+pub(super) struct Ready<P> {
+    pub batch: u32,
+    pub plan: P,
+    pub program: Program,
+    pub feed: Option<Feed>,
 }
 
 impl<'a> NetworkSession<'a> {
@@ -216,90 +180,13 @@ impl<'a> NetworkSession<'a> {
         Ok(())
     }
 
-    /// Submits the evaluation of a batch in inference mode with the weights of the last [`NetworkSession::freeze`]; loss and
-    /// right predictions are kept.
-    ///
-    /// # Errors
-    /// Whatever the device reports.
-    pub fn evaluate(&mut self, state: &NetworkState, samples: Samples, labels: &[f32], position: u32) -> Result<(), ModelError> {
-        let attributes = self.shape.network.head.attributes;
-        let count = (labels.len() / attributes as usize) as u32;
-        let place = self.prepare_evaluation(state, count)?;
-        let gpu = self.gpu;
-        let Ready { plan, program, feed, .. } = &mut self.evaluation[place];
-        program.set_params(gpu, plan.mean, &LossMean { count, position }.params());
-        write_samples(gpu, &self.shape.network, program, feed, plan.input, samples)?;
-        program.write(gpu, plan.labels, bytemuck::cast_slice(&padded(labels, attributes)));
-        program.run(gpu)?;
-        self.count_submission()
-    }
-
-    /// Gives the evaluation the weights of `state`, and clears what it counted.
-    ///
-    /// # Errors
-    /// As [`NetworkSession::new`].
-    pub fn freeze(&mut self, state: &NetworkState, batch: u32) -> Result<(), ModelError> {
-        let place = self.prepare_evaluation(state, batch)?;
-        let Ready { plan, program, .. } = &self.evaluation[place];
-        let SessionShape { network, loss, losses, .. } = &self.shape;
-        let uploads = EvaluationPlan::new(network, state, *loss, self.gpu.target(), batch, *losses)?.uploads;
-        for (view, values) in &uploads {
-            program.write(self.gpu, *view, bytemuck::cast_slice(values));
-        }
-        let counts = vec![0u32; padded_channels(network.head.attributes) as usize];
-        program.write(self.gpu, plan.correct, bytemuck::cast_slice(&counts));
-        Ok(())
-    }
-
-    /// Makes the program that evaluates batches of that size, if there is none yet; returns its place.
-    ///
-    /// # Errors
-    /// As [`NetworkSession::new`].
-    pub fn prepare_evaluation(&mut self, state: &NetworkState, batch: u32) -> Result<usize, ModelError> {
-        if let Some(place) = self.evaluation.iter().position(|ready| ready.batch == batch) {
-            return Ok(place);
-        }
-        let SessionShape { network, loss, losses, .. } = &self.shape;
-        let plan = EvaluationPlan::new(network, state, *loss, self.gpu.target(), batch, *losses)?;
-        let shared: Vec<(View, &Buffer)> = match self.evaluation.first() {
-            Some(first) => plan.shared().filter_map(|view| Some((view, first.program.buffer(view.tensor)?))).collect(),
-            None => Vec::new(),
-        };
-        let program = Program::new_beside(self.gpu, &plan.plan, &shared, &self.training[0].program)?;
-        let feed = feed(self.gpu, &self.shape, batch, &program, plan.input)?;
-        self.evaluation.push(Ready { batch, plan, program, feed });
-        Ok(self.evaluation.len() - 1)
-    }
-
-    fn count_submission(&mut self) -> Result<(), ModelError> {
+    pub(super) fn count_submission(&mut self) -> Result<(), ModelError> {
         self.in_flight += 1;
         if self.in_flight >= IN_FLIGHT {
             self.in_flight = 0;
             self.gpu.wait()?;
         }
         Ok(())
-    }
-
-    /// The mean losses of evaluated batches, and the right predictions of each attribute; waits for the GPU.
-    ///
-    /// # Errors
-    /// Whatever the device reports.
-    pub fn evaluated(&self, batches: usize) -> Result<(Vec<f32>, Vec<u32>), GpuError> {
-        let Some(Ready { plan, program, .. }) = self.evaluation.first() else { return Ok(Default::default()) };
-        let losses = program.read(self.gpu, View { bytes: 4 * batches as u64, ..plan.losses })?;
-        Ok((losses, counts(&program.read(self.gpu, plan.correct)?, self.shape.network.head.attributes)))
-    }
-
-    /// Predictions \[batch, attributes\] of the last batch of this size that was evaluated; waits for the GPU.
-    ///
-    /// # Errors
-    /// Whatever the device reports.
-    pub fn evaluated_predictions(&self, batch: u32) -> Result<Vec<f32>, GpuError> {
-        let Some(Ready { plan, program, .. }) = self.evaluation.iter().find(|ready| ready.batch == batch) else {
-            return Ok(Vec::new());
-        };
-        let values = program.read(self.gpu, plan.predictions)?;
-        Ok(unpadded(&values, [batch, self.shape.network.head.attributes]))
     }
 
     /// Predictions \[batch, attributes\] of the last part of this size that passed; waits for the GPU.
@@ -418,53 +305,18 @@ pub(super) fn step_plan(gpu: &Gpu, shape: &SessionShape, table: &ParameterTable,
 }
 
 /// What fills the input of a program, where that is images.
-fn feed(gpu: &Gpu, shape: &SessionShape, batch: u32, program: &Program, input: View) -> Result<Option<Feed>, ModelError> {
+pub(super) fn feed(
+    gpu: &Gpu,
+    shape: &SessionShape,
+    batch: u32,
+    program: &Program,
+    input: View,
+) -> Result<Option<Feed>, ModelError> {
     let Some((shape, buffer)) = shape.feed(batch).zip(program.buffer(input.tensor)) else { return Ok(None) };
     Feed::new(gpu, shape, buffer.clone()).map(Some)
 }
 
-fn write_samples(
-    gpu: &Gpu,
-    network: &NetworkShape,
-    program: &Program,
-    feed: &mut Option<Feed>,
-    input: View,
-    samples: Samples,
-) -> Result<(), ModelError> {
-    match (samples, feed) {
-        (Samples::Images(images, augmentations), Some(feed)) => feed.run(gpu, images, augmentations),
-        (Samples::Values(values), _) => {
-            let width = if network.layers.is_empty() { network.head.features } else { 3 };
-            program.write(gpu, input, bytemuck::cast_slice(&padded(values, width)));
-            Ok(())
-        }
-        (Samples::Rows(table, rows), _) => {
-            let values: Vec<f32> = rows.iter().flat_map(|row| table.row(*row as usize)).copied().collect();
-            program.write(gpu, input, bytemuck::cast_slice(&padded(&values, network.head.features)));
-            Ok(())
-        }
-        // Data of images always has a normalisation, and so a feed.
-        (Samples::Images(..), None) => Ok(()),
-    }
-}
-
-/// Rows of `width` values, each filled up with zeros to a multiple of four.
-fn padded<T: Copy + Default>(rows: &[T], width: u32) -> Vec<T> {
-    let (width, stride) = (width as usize, padded_channels(width) as usize);
-    let mut padded = vec![T::default(); rows.len() / width.max(1) * stride];
-    for (to, from) in padded.chunks_exact_mut(stride).zip(rows.chunks_exact(width)) {
-        to[..width].copy_from_slice(from);
-    }
-    padded
-}
-
-/// The values of a \[rows, columns\] matrix whose rows are padded.
-fn unpadded(values: &[f32], [rows, columns]: [u32; 2]) -> Vec<f32> {
-    let stride = padded_channels(columns) as usize;
-    values.chunks_exact(stride).take(rows as usize).flat_map(|row| &row[..columns as usize]).copied().collect()
-}
-
 /// Counts that were read as numbers of another kind.
-fn counts(values: &[f32], attributes: u32) -> Vec<u32> {
+pub(super) fn counts(values: &[f32], attributes: u32) -> Vec<u32> {
     values.iter().take(attributes as usize).map(|count| count.to_bits()).collect()
 }

@@ -1,0 +1,51 @@
+//! `lineament plan` and `lineament profile` as a user meets them.
+
+use super::{BACKBONE, lineament, refused, text};
+
+#[test]
+fn a_plan_tells_steps_places_and_peak() {
+    for arguments in
+        [&["plan", "--model", BACKBONE, "--batch", "2"][..], &["plan", "--model", BACKBONE, "--train", "--size", "96"]]
+    {
+        let output = lineament(arguments);
+        let words = text(&output.stdout);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        for part in ["features.17.conv.1.0", "arena:", "bank 1", "MB on the device at most"] {
+            assert!(words.contains(part), "{arguments:?} lacks {part}: {words}");
+        }
+    }
+    refused(&["plan", "--model", BACKBONE, "--size", "100"], 2, &["--size 100", "32"]);
+}
+
+#[test]
+fn a_profile_adds_up_in_every_form() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_string();
+    let (csv, trace, chart, page) = (path("steps.csv"), path("trace.json"), path("roofline.svg"), path("roofline.html"));
+    let shape = ["--model", BACKBONE, "--size", "96", "--batch", "1", "--runs", "1"];
+    let mut arguments = vec!["profile", "--json", "--csv", &csv, "--trace", &trace, "--roofline", &chart];
+    arguments.extend(shape);
+    let output = lineament(&arguments);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let whole: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one JSON object");
+    let steps = whole["profile"]["steps"].as_array().expect("steps");
+    let seconds = |of: &[serde_json::Value]| of.iter().map(|one| one["seconds"].as_f64().unwrap()).sum::<f64>();
+    let kernels = whole["kernels"].as_array().expect("kernels");
+    assert!(steps.len() > 50 && (seconds(steps) - seconds(kernels)).abs() < 1e-9);
+    assert!(kernels.iter().all(|kernel| kernel["share_of_ceiling"].as_f64().is_some_and(|share| share > 0.0)));
+    let rows = csv::Reader::from_path(&csv).unwrap().records().count();
+    let trace: serde_json::Value = serde_json::from_slice(&std::fs::read(&trace).unwrap()).unwrap();
+    let events = trace["traceEvents"].as_array().unwrap().iter().filter(|event| event["ph"] == "X").count();
+    assert_eq!((rows, events), (steps.len(), steps.len()));
+    assert!(std::fs::read_to_string(&chart).unwrap().starts_with("<svg"));
+
+    let mut arguments = vec!["profile", "--train", "--roofline", &page];
+    arguments.extend(shape);
+    let output = lineament(&arguments);
+    let words = text(&output.stdout);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    for part in ["training step, 96 × 96, batch 1", "batch_norm_dx", "adadelta", "bound by", "images/s"] {
+        assert!(words.contains(part), "{part} is not in {words}");
+    }
+    assert!(std::fs::read_to_string(&page).unwrap().contains("<table>"));
+}

@@ -1,0 +1,98 @@
+// Which rows lie within a radius of each row of a slice, and how often they occur together:
+//     bit j of within[i] = d(row i, row j) ≤ radius or i = j,      counts[i] = Σ of the occurrences of these
+// with d of shaders/lib/row_distance.wgsl
+//
+// rows         [rows, quads]                                  a quad is four numbers, padded with zeros, or 64 bits
+// traits       [rows]                                         the trait of each row for the metric
+// occurrences  [rows]                                         how often each row occurs
+// within       [end_row − first_row, ⌈rows / 32⌉]             bit j % 32 of word j / 32
+// counts       [end_row − first_row]
+//
+// One workgroup holds $ROWS rows a thread and walks all rows, 32 of them a word and $COLUMNS at a time.
+// Cost: 3 · 4 quads flops a distance, or 6 quads with bits; 1 bit written.
+#import dispatch
+#import row_distance
+#import tile_distances
+
+struct Params {
+    rows: u32,
+    quads: u32,
+    columns: u32,
+    first_row: u32,
+    end_row: u32,
+    radius: f32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> rows: array<Unit>;
+@group(0) @binding(2) var<storage, read> traits: array<f32>;
+@group(0) @binding(3) var<storage, read> occurrences: array<u32>;
+@group(0) @binding(4) var<storage, read_write> within: array<u32>;
+@group(0) @binding(5) var<storage, read_write> counts: array<u32>;
+
+var<private> first_other: u32;
+
+fn row_quad(at: u32) -> Unit {
+    return rows[at];
+}
+
+fn other_quad(at: u32) -> Unit {
+    return rows[at];
+}
+
+fn other_row(column: u32) -> u32 {
+    return min(first_other + column, params.rows - 1u);
+}
+
+@compute @workgroup_size(THREADS)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) grid: vec3<u32>,
+    @builtin(local_invocation_index) thread: u32,
+) {
+    let workgroup_row = params.first_row + linear_workgroup(workgroup, grid) * THREADS * $(ROWS)u;
+    if (workgroup_row >= params.end_row) {
+        return;
+    }
+    let first_row = workgroup_row + thread;
+    let words = (params.rows + 31u) / 32u;
+    #for r in 0..ROWS
+    let row_$r = first_row + $(r)u * THREADS;
+    let trait_$r = traits[min(row_$r, params.rows - 1u)];
+    var count_$r = 0u;
+    #end
+    for (var word = 0u; word < words; word++) {
+        #for r in 0..ROWS
+        var bits_$r = 0u;
+        #end
+        for (var part = 0u; part < $(32 / COLUMNS)u; part++) {
+            first_other = word * 32u + part * $(COLUMNS)u;
+            let tile = tile_distances(thread, first_row, params.rows - 1u, params.quads);
+            #for c in 0..COLUMNS
+            let other_$c = first_other + $(c)u;
+            if (other_$c < params.rows) {
+                let trait_other = traits[other_$c];
+                let occurs = occurrences[other_$c];
+                let bit = 1u << (part * $(COLUMNS)u + $(c)u);
+                #for r in 0..ROWS
+                let distance_$r = distance_of(tile.of_$(r)_$c, trait_$r, trait_other, params.columns);
+                if (distance_$r <= params.radius || other_$c == row_$r) {
+                    bits_$r |= bit;
+                    count_$r += occurs;
+                }
+                #end
+            }
+            #end
+        }
+        #for r in 0..ROWS
+        if (row_$r < params.end_row) {
+            within[(row_$r - params.first_row) * words + word] = bits_$r;
+        }
+        #end
+    }
+    #for r in 0..ROWS
+    if (row_$r < params.end_row) {
+        counts[row_$r - params.first_row] = count_$r;
+    }
+    #end
+}

@@ -1,0 +1,71 @@
+// Distances between the rows of a slice and all rows from the first of the slice on:
+//     distances[j − first_row, i] = d(row i, row j),  first_row ≤ j < end_row,  first_row ≤ i < rows
+// with d of shaders/lib/row_distance.wgsl. Distances are symmetric, so slices that follow each other tell all pairs.
+//
+// rows       [rows, quads]                    a quad is four numbers, padded with zeros, or 64 bits
+// traits     [rows]                           the trait of each row for the metric
+// distances  [end_row − first_row, rows]      columns before first_row are left alone
+//
+// One workgroup holds $ROWS rows a thread and writes their distances to $COLUMNS rows of the slice: neighbouring threads write
+// neighbouring columns. Cost: 3 · 4 quads flops a distance, or 6 quads with bits; 4 bytes written.
+#import dispatch
+#import row_distance
+#import tile_distances
+
+struct Params {
+    rows: u32,
+    quads: u32,
+    columns: u32,
+    first_row: u32,
+    end_row: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> rows: array<Unit>;
+@group(0) @binding(2) var<storage, read> traits: array<f32>;
+@group(0) @binding(3) var<storage, read_write> distances: array<f32>;
+
+var<private> first_other: u32;
+
+fn row_quad(at: u32) -> Unit {
+    return rows[at];
+}
+
+fn other_quad(at: u32) -> Unit {
+    return rows[at];
+}
+
+fn other_row(column: u32) -> u32 {
+    return min(first_other + column, params.end_row - 1u);
+}
+
+@compute @workgroup_size(THREADS)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) grid: vec3<u32>,
+    @builtin(local_invocation_index) thread: u32,
+) {
+    let tiles = (params.rows - params.first_row + THREADS * $(ROWS)u - 1u) / (THREADS * $(ROWS)u);
+    let line = linear_workgroup(workgroup, grid);
+    first_other = params.first_row + line / tiles * $(COLUMNS)u;
+    if (first_other >= params.end_row) {
+        return;
+    }
+    let first_row = params.first_row + (line % tiles) * THREADS * $(ROWS)u + thread;
+    let tile = tile_distances(thread, first_row, params.rows - 1u, params.quads);
+    #for r in 0..ROWS
+    let row_$r = first_row + $(r)u * THREADS;
+    let trait_$r = traits[min(row_$r, params.rows - 1u)];
+    #end
+    #for c in 0..COLUMNS
+    if (first_other + $(c)u < params.end_row) {
+        let trait_other = traits[first_other + $(c)u];
+        let line_$c = (first_other + $(c)u - params.first_row) * params.rows;
+        #for r in 0..ROWS
+        if (row_$r < params.rows) {
+            distances[line_$c + row_$r] = distance_of(tile.of_$(r)_$c, trait_$r, trait_other, params.columns);
+        }
+        #end
+    }
+    #end
+}

@@ -1,0 +1,66 @@
+//! `lineament profile`
+
+use std::path::PathBuf;
+
+use clap::Args;
+use lineament::model::Model;
+use lineament::profile::{Ceilings, Profile as Measured, roofline_page, roofline_svg, to_csv, to_text, to_trace};
+use serde_json::json;
+
+use super::common::{GpuArguments, default_batch, print_line, write_out};
+use super::workload::WorkloadArguments;
+use super::{Outcome, Verdict};
+
+/// Where the time goes: every kernel and layer of a prediction or training step, beside the adapter's measured ceilings
+#[derive(Args)]
+pub struct Profile {
+    #[command(flatten)]
+    workload: WorkloadArguments,
+    /// Timed runs, of which medians are taken
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    runs: u16,
+    /// Print one JSON object instead of tables
+    #[arg(long)]
+    json: bool,
+    /// Write a line a step to this CSV file
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
+    /// Write a trace for Perfetto or chrome://tracing to this JSON file
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+    /// Write the roofline to this file: a chart if it ends in .svg, a page otherwise
+    #[arg(long, value_name = "FILE")]
+    roofline: Option<PathBuf>,
+    #[command(flatten)]
+    gpu: GpuArguments,
+}
+
+impl Profile {
+    pub fn run(&self) -> Verdict {
+        let model = Model::open(&self.workload.model, None)?;
+        let gpu = self.gpu.open()?;
+        let workload = self.workload.of(&gpu, &model, default_batch(&gpu))?;
+        let ceilings = Ceilings::measure(&gpu)?;
+        let profile = Measured::measure(&gpu, &workload, ceilings, usize::from(self.runs))?;
+        if let Some(path) = &self.csv {
+            write_out(Some(path), &to_csv(&profile)?)?;
+        }
+        if let Some(path) = &self.trace {
+            write_out(Some(path), &serde_json::to_vec(&to_trace(&profile))?)?;
+        }
+        if let Some(path) = &self.roofline {
+            let is_chart = path.extension().is_some_and(|extension| extension == "svg");
+            let text = if is_chart { roofline_svg(&profile)? } else { roofline_page(&profile)? };
+            write_out(Some(path), text.as_bytes())?;
+        }
+        if self.json {
+            let kernels = profile.groups(|step| format!("{} {}", step.kernel, step.variant));
+            let total = profile.total();
+            let whole = json!({ "adapter": gpu.report(), "profile": profile, "kernels": kernels, "total": total });
+            print_line(serde_json::to_string_pretty(&whole)?)?;
+        } else {
+            print_line(to_text(&profile).trim_end())?;
+        }
+        Ok(Outcome::Done)
+    }
+}

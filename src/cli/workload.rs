@@ -1,0 +1,44 @@
+//! What `plan` and `profile` look at: predictions or a training step of a model.
+
+use std::error::Error;
+use std::path::PathBuf;
+
+use clap::Args;
+use lineament::gpu::Gpu;
+use lineament::model::Model;
+use lineament::profile::{Extent, Workload};
+use lineament::train::network::NetworkShape;
+
+/// Which work, and how much at once.
+#[derive(Args)]
+pub struct WorkloadArguments {
+    /// The model
+    #[arg(long, default_value = "weights/mobilenet_v2_celeba.safetensors")]
+    pub model: PathBuf,
+    /// A training step of every layer instead of a prediction
+    #[arg(long)]
+    train: bool,
+    /// Images at once [default: 8 on a software adapter, 32 on a GPU]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    batch: Option<u32>,
+    /// Height and width of the input, a multiple of 32 [default: the model's]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(32..=1024))]
+    size: Option<u32>,
+}
+
+impl WorkloadArguments {
+    /// The work on an adapter.
+    pub fn of(&self, gpu: &Gpu, model: &Model, default_batch: u32) -> Result<Workload, Box<dyn Error>> {
+        let (batch, size) = (self.batch.unwrap_or(default_batch), self.size.unwrap_or(model.size));
+        if size % 32 != 0 {
+            return Err(Box::new(super::common::Misuse(format!("--size {size}: the network takes multiples of 32"))));
+        }
+        if self.train {
+            let outputs = model.outputs();
+            let network = NetworkShape { layers: model.backbone.layers().to_vec(), ..NetworkShape::paper(1.0, size, outputs) };
+            return Ok(Workload::training(gpu.target(), &network, batch, Extent::Step)?);
+        }
+        let model = Model { size, ..model.clone() };
+        Ok(Workload::prediction(gpu, &model, batch))
+    }
+}

@@ -1,0 +1,92 @@
+//! Rows as the kernels of distances take them: numbers four to a quad, or columns of 0 and 1 as bits.
+
+use super::ClusterError;
+use crate::gpu::Gpu;
+use crate::kernels::{Metric, RowFormat};
+
+/// Rows for the kernels that import `shaders/lib/row_distance.wgsl`.
+#[derive(Debug)]
+pub(super) struct DistanceRows {
+    /// `[rows, quads]` as the kernels bind it.
+    pub words: Vec<u32>,
+    /// What the metric needs of each row beside it, `[rows]`.
+    pub traits: Vec<f32>,
+    pub format: RowFormat,
+    pub columns: u32,
+}
+
+impl DistanceRows {
+    /// The rows that `row` gives for `0..count`, each of `columns` numbers: as bits where all are 0 or 1.
+    pub fn new<'a>(count: usize, columns: usize, metric: Metric, row: impl Fn(usize) -> &'a [f32]) -> DistanceRows {
+        let binary = (0..count).all(|index| row(index).iter().all(|value| *value == 0.0 || *value == 1.0));
+        let format = if binary { RowFormat::Bits } else { RowFormat::Numbers };
+        DistanceRows::in_format(format, count, columns, metric, row)
+    }
+
+    /// The same in a format that is given; bits hold 1 for whatever is not 0.
+    pub fn in_format<'a>(
+        format: RowFormat,
+        count: usize,
+        columns: usize,
+        metric: Metric,
+        row: impl Fn(usize) -> &'a [f32],
+    ) -> DistanceRows {
+        let words_a_row = (format.quads(columns as u32) * format.quad_bytes() / 4) as usize;
+        let mut words = vec![0u32; count * words_a_row];
+        let mut traits = vec![0.0; count];
+        for (index, (words, of_row)) in words.chunks_exact_mut(words_a_row).zip(&mut traits).enumerate() {
+            let values = row(index);
+            match format {
+                RowFormat::Bits => {
+                    for (column, value) in values.iter().enumerate() {
+                        words[column / 32] |= u32::from(*value != 0.0) << (column % 32);
+                    }
+                    *of_row = words.iter().map(|word| word.count_ones()).sum::<u32>() as f32;
+                }
+                RowFormat::Numbers => {
+                    let length = values.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt();
+                    let of_zeros = metric == Metric::Cosine && length == 0.0;
+                    let scale = if metric == Metric::Cosine && !of_zeros { length } else { 1.0 };
+                    for (word, value) in words.iter_mut().zip(values) {
+                        *word = ((f64::from(*value) / scale) as f32).to_bits();
+                    }
+                    *of_row = if of_zeros { 0.5 } else { 0.0 };
+                }
+            }
+        }
+        DistanceRows { words, traits, format, columns: columns as u32 }
+    }
+
+    /// Bytes of the rows.
+    pub fn bytes(&self) -> u64 {
+        4 * self.words.len() as u64
+    }
+
+    /// Checks that the rows can be bound at once.
+    pub fn check(&self, gpu: &Gpu) -> Result<(), ClusterError> {
+        let limit = gpu.limits().max_storage_buffer_binding_size.min(gpu.limits().max_buffer_size);
+        if self.bytes() > limit {
+            return Err(ClusterError::TooLarge { what: "the data", bytes: self.bytes(), limit });
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zeros_and_ones_are_packed_and_their_ones_counted() {
+        let mut values = vec![0.0f32; 2 * 70];
+        [0, 31, 32, 69].into_iter().for_each(|column| values[column] = 1.0);
+        let rows = DistanceRows::new(2, 70, Metric::Cosine, |index| &values[70 * index..70 * (index + 1)]);
+        assert_eq!((rows.format, rows.words.as_slice()), (RowFormat::Bits, &[0x8000_0001, 1, 0x20, 0, 0, 0, 0, 0][..]));
+        assert_eq!(rows.traits, [4.0, 0.0]);
+        values[1] = 0.5;
+        let rows = DistanceRows::new(2, 70, Metric::Cosine, |index| &values[70 * index..70 * (index + 1)]);
+        assert_eq!((rows.format, rows.words.len(), rows.traits.as_slice()), (RowFormat::Numbers, 2 * 72, &[0.0, 0.5][..]));
+        let length: f32 = rows.words[..72].iter().map(|word| f32::from_bits(*word).powi(2)).sum();
+        assert!((length - 1.0).abs() < 1e-6);
+    }
+}

@@ -1,0 +1,236 @@
+//! Distances between all pairs of rows, and which rows lie near each other, from the GPU, slice by slice.
+
+use super::distance_rows::DistanceRows;
+use super::{ClusterError, CondensedDistances, CountedRows};
+use crate::gpu::Gpu;
+use crate::kernels::{Metric, NEIGHBOURS, NeighbourSlice, PAIRWISE, PairwiseSlice};
+use crate::scheduler::{Plan, Program, View};
+
+/// Predicted seconds of one dispatch, at most: a driver gives up on a command that takes longer than about two.
+const SLICE_SECONDS: f64 = 0.25;
+/// Bytes of the result of a slice, at most.
+const SLICE_BYTES: u64 = 32 << 20;
+/// Distances of all pairs that are held at once, at most, in bytes.
+const CONDENSED_BYTES: u64 = 4 << 30;
+/// Neighbours that are held at once, at most.
+const NEIGHBOURS_HELD: usize = 1 << 28;
+
+/// The rows near each row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Neighbours {
+    /// The held rows within the radius of each, itself included, ascending.
+    pub lists: Vec<Vec<u32>>,
+    /// How many rows these stand for.
+    pub counts: Vec<u32>,
+}
+
+/// The distances between all pairs of the held rows.
+///
+/// # Errors
+/// More rows than 4 GiB hold the distances of, rows that do not fit the adapter, or whatever the device reports.
+pub fn condensed(gpu: &Gpu, rows: &CountedRows, metric: Metric) -> Result<CondensedDistances, ClusterError> {
+    let n = rows.len();
+    let bytes = CondensedDistances::bytes(n);
+    if bytes > CONDENSED_BYTES {
+        return Err(ClusterError::TooManyPairs { rows: n, bytes, limit: CONDENSED_BYTES });
+    }
+    let packed = DistanceRows::new(n, rows.columns, metric, |index| rows.row(index));
+    packed.check(gpu)?;
+    let whole =
+        PairwiseSlice { rows: n as u32, columns: packed.columns, format: packed.format, first_row: 0, end_row: n as u32, metric };
+    let length = slice_rows(gpu, n, 4 * n as u64, |end_row| PairwiseSlice { end_row, ..whole }.cost());
+    let mut plan = Plan::new("pairwise distances");
+    let [values, traits] = row_views(&mut plan, &packed);
+    let out = plan.persistent("distances", 4 * (length * n) as u64);
+    let variant = gpu.target().distances_in(&PAIRWISE, packed.format, length as u32);
+    let slice = PairwiseSlice { end_row: length as u32, ..whole };
+    plan.push(slice.step("pairwise distances", variant, gpu.target().lanes, [values, traits, out]));
+    let program = Program::new(gpu, &plan, &[])?;
+    write_rows(gpu, &program, [values, traits], &packed);
+
+    let mut condensed = CondensedDistances { n, values: Vec::with_capacity(n * n.saturating_sub(1) / 2) };
+    for first in (0..n).step_by(length) {
+        let end = n.min(first + length);
+        program.set_params(gpu, 0, &PairwiseSlice { first_row: first as u32, end_row: end as u32, ..whole }.params());
+        program.run(gpu)?;
+        let block = program.read(gpu, View { bytes: 4 * ((end - first) * n) as u64, ..out })?;
+        for (row, line) in (first..end).zip(block.chunks_exact(n)) {
+            condensed.values.extend_from_slice(&line[row + 1..]);
+        }
+    }
+    Ok(condensed)
+}
+
+/// The held rows within `radius` of each held row. Of a radius of 0 these are the rows that are equal.
+///
+/// # Errors
+/// So many neighbours that they should not be held, rows that do not fit the adapter, or whatever the device reports.
+pub fn neighbours(gpu: &Gpu, rows: &CountedRows, metric: Metric, radius: f32) -> Result<Neighbours, ClusterError> {
+    let n = rows.len();
+    let packed = DistanceRows::new(n, rows.columns, metric, |index| rows.row(index));
+    packed.check(gpu)?;
+    let whole = NeighbourSlice {
+        rows: n as u32,
+        columns: packed.columns,
+        format: packed.format,
+        first_row: 0,
+        end_row: n as u32,
+        metric,
+        radius,
+    };
+    let words = NeighbourSlice::words(n as u32) as usize;
+    let length = slice_rows(gpu, n, 4 * words as u64, |end_row| NeighbourSlice { end_row, ..whole }.cost());
+    let mut plan = Plan::new("neighbours");
+    let [values, traits] = row_views(&mut plan, &packed);
+    let occurrences = plan.persistent("occurrences", 4 * n as u64);
+    let within = plan.persistent("within", 4 * (length * words) as u64);
+    let counts = plan.persistent("counts", 4 * length as u64);
+    // Words are whole whatever the number of rows.
+    let variant = gpu.target().distances_in(&NEIGHBOURS, packed.format, 32);
+    let slice = NeighbourSlice { end_row: length as u32, ..whole };
+    plan.push(slice.step("neighbours", variant, gpu.target().lanes, [values, traits, occurrences, within, counts]));
+    let program = Program::new(gpu, &plan, &[])?;
+    write_rows(gpu, &program, [values, traits], &packed);
+    program.write(gpu, occurrences, bytemuck::cast_slice(&rows.counts));
+
+    let mut found = Neighbours { lists: Vec::with_capacity(n), counts: Vec::with_capacity(n) };
+    let mut held = 0;
+    for first in (0..n).step_by(length) {
+        let end = n.min(first + length);
+        program.set_params(gpu, 0, &NeighbourSlice { first_row: first as u32, end_row: end as u32, ..whole }.params());
+        program.run(gpu)?;
+        let bits: Vec<u32> = integers(&program, gpu, within, (end - first) * words)?;
+        found.counts.extend(integers(&program, gpu, counts, end - first)?);
+        for line in bits.chunks_exact(words) {
+            let list = ones(line);
+            held += list.len();
+            found.lists.push(list);
+        }
+        if held > NEIGHBOURS_HELD {
+            return Err(ClusterError::TooManyNeighbours { rows: n, radius, limit: NEIGHBOURS_HELD });
+        }
+    }
+    Ok(found)
+}
+
+/// Positions of the bits that are set, ascending.
+fn ones(words: &[u32]) -> Vec<u32> {
+    let mut positions = Vec::new();
+    for (index, word) in words.iter().enumerate() {
+        let mut rest = *word;
+        while rest != 0 {
+            positions.push(32 * index as u32 + rest.trailing_zeros());
+            rest &= rest - 1;
+        }
+    }
+    positions
+}
+
+/// Whole numbers that a kernel wrote; they are read back as the numbers whose bits they are.
+fn integers(program: &Program, gpu: &Gpu, view: View, count: usize) -> Result<Vec<u32>, ClusterError> {
+    let values = program.read(gpu, View { bytes: 4 * count as u64, ..view })?;
+    Ok(values.into_iter().map(f32::to_bits).collect())
+}
+
+/// Rows of a slice: as many as [`SLICE_SECONDS`] and [`SLICE_BYTES`] allow, `row_bytes` each in the result.
+fn slice_rows(gpu: &Gpu, rows: usize, row_bytes: u64, cost: impl Fn(u32) -> crate::kernels::Cost) -> usize {
+    let limit = gpu.limits().max_storage_buffer_binding_size.min(SLICE_BYTES);
+    let by_bytes = limit / row_bytes.max(1);
+    let all_seconds = gpu.predicted_seconds(cost(rows as u32)).max(1e-9);
+    let by_seconds = (rows as f64 * SLICE_SECONDS / all_seconds) as u64;
+    by_bytes.min(by_seconds).clamp(1, rows.max(1) as u64) as usize
+}
+
+fn row_views(plan: &mut Plan, rows: &DistanceRows) -> [View; 2] {
+    [plan.persistent("rows", rows.bytes()), plan.persistent("traits", 4 * rows.traits.len() as u64)]
+}
+
+fn write_rows(gpu: &Gpu, program: &Program, [values, traits]: [View; 2], rows: &DistanceRows) {
+    program.write(gpu, values, bytemuck::cast_slice(&rows.words));
+    program.write(gpu, traits, bytemuck::cast_slice(&rows.traits));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn naive(a: &[f32], b: &[f32], metric: Metric) -> f64 {
+        let pairs = || a.iter().zip(b).map(|(a, b)| (f64::from(*a), f64::from(*b)));
+        let sum = |of: &dyn Fn(f64, f64) -> f64| pairs().map(|(a, b)| of(a, b)).sum::<f64>();
+        match metric {
+            Metric::Euclidean => sum(&|a, b| (a - b).powi(2)).sqrt(),
+            Metric::Manhattan => sum(&|a, b| (a - b).abs()),
+            Metric::Hamming => sum(&|a, b| f64::from(u8::from(a != b))) / a.len() as f64,
+            Metric::Cosine => {
+                let lengths = sum(&|a, _| a * a).sqrt() * sum(&|_, b| b * b).sqrt();
+                if lengths == 0.0 { 1.0 } else { 1.0 - sum(&|a, b| a * b) / lengths }
+            }
+        }
+    }
+
+    const METRICS: [Metric; 4] = [Metric::Euclidean, Metric::Manhattan, Metric::Cosine, Metric::Hamming];
+
+    /// 67 rows of 70 columns: zeros and ones, the first row of zeros alone, or thirds.
+    fn rows(binary: bool) -> CountedRows {
+        let value = |index: usize| {
+            let noise = (index * index * 31 + index * 7) % 1009;
+            if index < 70 {
+                0.0
+            } else if binary {
+                (noise % 2) as f32
+            } else {
+                (noise % 4) as f32 / 3.0
+            }
+        };
+        CountedRows::every(&(0..67 * 70).map(value).collect::<Vec<f32>>(), 67, 70).expect("rows")
+    }
+
+    #[test]
+    fn distances_of_numbers_and_bits_are_what_loops_give() {
+        let gpu = Gpu::open(&Default::default()).expect("an adapter");
+        for (binary, metric) in [true, false].into_iter().flat_map(|binary| METRICS.map(|metric| (binary, metric))) {
+            let rows = rows(binary);
+            let found = condensed(&gpu, &rows, metric).expect("distances");
+            assert_eq!(found.values.len(), 67 * 66 / 2);
+            for (i, j) in (0..67).flat_map(|i| (0..67).map(move |j| (i, j))).filter(|(i, j)| i != j) {
+                let (found, expected) = (f64::from(found.get(i, j)), naive(rows.row(i), rows.row(j), metric));
+                assert!((found - expected).abs() < 2e-6 * expected.max(1.0), "{metric:?} {i} {j}: {found} for {expected}");
+            }
+        }
+    }
+
+    #[test]
+    fn neighbours_are_the_rows_within_the_radius() {
+        let gpu = Gpu::open(&Default::default()).expect("an adapter");
+        for (binary, (metric, radius)) in [true, false].into_iter().flat_map(|binary| {
+            [(Metric::Euclidean, 5.9), (Metric::Manhattan, 34.0), (Metric::Cosine, 0.5), (Metric::Hamming, 0.5)]
+                .map(|of| (binary, of))
+        }) {
+            let mut rows = rows(binary);
+            rows.counts.iter_mut().zip(1..).for_each(|(count, number)| *count = number);
+            let found = neighbours(&gpu, &rows, metric, radius).expect("neighbours");
+            let mut near_misses = 0;
+            for i in 0..67 {
+                let distance = |j: usize| if i == j { 0.0 } else { naive(rows.row(i), rows.row(j), metric) };
+                let doubtful = (0..67).filter(|j| (distance(*j) - f64::from(radius)).abs() < 1e-5).count();
+                let expected: Vec<u32> = (0..67).filter(|j| distance(*j) <= f64::from(radius)).map(|j| j as u32).collect();
+                assert_eq!(found.counts[i], found.lists[i].iter().map(|j| rows.counts[*j as usize]).sum::<u32>());
+                // Whole numbers are exact, and so are their ties with the radius.
+                if doubtful == 0 || matches!(metric, Metric::Manhattan | Metric::Hamming) && binary {
+                    assert_eq!(found.lists[i], expected, "{metric:?} {binary} row {i}");
+                } else {
+                    near_misses += 1;
+                }
+            }
+            assert!(near_misses < 20, "{metric:?}: {near_misses} rows tell nothing");
+        }
+    }
+
+    #[test]
+    fn a_matrix_that_should_not_be_held_is_refused_before_anything_is_allocated() {
+        let gpu = Gpu::open(&Default::default()).expect("an adapter");
+        let rows = CountedRows { values: Vec::new(), columns: 1, counts: vec![1; 100_000], of_row: Vec::new() };
+        let message = condensed(&gpu, &rows, Metric::Euclidean).expect_err("too many pairs").to_string();
+        assert!(message.contains("100000 rows") && message.contains("kmeans"), "{message}");
+    }
+}
