@@ -66,6 +66,19 @@ pub enum ClusterError {
         /// Rows.
         rows: usize,
     },
+    /// Birch found fewer subclusters than there are to be clusters.
+    #[error(
+        "k is {k}, but Birch finds only {subclusters} subclusters at threshold {threshold}; lower the threshold, or ask for at \
+         most {subclusters} clusters"
+    )]
+    TooFewSubclusters {
+        /// Clusters asked for.
+        k: usize,
+        /// Subclusters found.
+        subclusters: usize,
+        /// Their largest radius.
+        threshold: f64,
+    },
     /// The initial centres have another shape.
     #[error("the initial centres hold {found} numbers; expected {k} centres × {columns} columns")]
     InitialShape {
