@@ -13,7 +13,7 @@ use safetensors::tensor::Dtype;
 use serde_json::Value;
 
 use crate::fixture::{FixtureResult, Verdict};
-use crate::golden_cluster_methods;
+use crate::{golden_cluster_methods, golden_cluster_orders};
 
 /// Bound of the relative error of an inertia.
 const INERTIA: f64 = 1e-5;
@@ -131,12 +131,14 @@ impl Group<'_> {
             "silhouette" if name.contains("errors") => self.silhouette_errors(name),
             "silhouette" if name.ends_with(".json") => self.silhouette_of_listed_rows(name),
             "silhouette" => self.silhouette(name, params),
-            kind => golden_cluster_methods::run(self, name, params).unwrap_or_else(|| {
-                Ok(vec![FixtureResult {
-                    tensor: "all".to_string(),
-                    ..FixtureResult::behaviour(name, "", Verdict::Skipped(format!("{kind} is not built yet")))
-                }])
-            }),
+            kind => golden_cluster_methods::run(self, name, params)
+                .or_else(|| golden_cluster_orders::run(self, name, params))
+                .unwrap_or_else(|| {
+                    Ok(vec![FixtureResult {
+                        tensor: "all".to_string(),
+                        ..FixtureResult::behaviour(name, "", Verdict::Skipped(format!("{kind} is not built yet")))
+                    }])
+                }),
         }
     }
 

@@ -290,7 +290,10 @@ mod tests {
     fn settings_out_of_range_are_refused() {
         let rows = CountedRows::every(&[0.0, 1.0], 2, 1).unwrap();
         for (threshold, branching_factor) in [(0.0, 50), (-1.0, 50), (f64::NAN, 50), (f64::INFINITY, 50), (0.5, 1)] {
-            assert!(matches!(Birch::fit(&rows, BirchSettings { threshold, branching_factor }), Err(ClusterError::Setting { .. })));
+            assert!(matches!(
+                Birch::fit(&rows, BirchSettings { threshold, branching_factor }),
+                Err(ClusterError::Setting { .. })
+            ));
         }
     }
 }
