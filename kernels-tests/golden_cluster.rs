@@ -13,6 +13,7 @@ use safetensors::tensor::Dtype;
 use serde_json::Value;
 
 use crate::fixture::{FixtureResult, Verdict};
+use crate::{golden_cluster_methods, golden_cluster_orders};
 
 /// Bound of the relative error of an inertia.
 const INERTIA: f64 = 1e-5;
@@ -21,7 +22,7 @@ const SILHOUETTE: f64 = 1e-5;
 /// Bound of the absolute error of a centre's coordinate.
 const CENTER: f64 = 1e-5;
 
-type Outcome<T> = Result<T, String>;
+pub(crate) type Outcome<T> = Result<T, String>;
 
 /// Runs every fixture of the folder's manifest; what cannot be read is a failure.
 pub fn run(gpu: &Gpu, folder: &Path) -> Vec<FixtureResult> {
@@ -46,28 +47,28 @@ fn manifest(folder: &Path) -> Outcome<BTreeMap<String, Value>> {
     Ok(files.iter().map(|(name, entry)| (name.clone(), entry.clone())).collect())
 }
 
-fn json(path: &Path) -> Outcome<Value> {
+pub(crate) fn json(path: &Path) -> Outcome<Value> {
     let bytes = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
     serde_json::from_slice(&bytes).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 /// Numbers of a JSON list, nested or not, in order.
-fn numbers(value: &Value) -> Vec<f64> {
+pub(crate) fn numbers(value: &Value) -> Vec<f64> {
     match value {
         Value::Array(items) => items.iter().flat_map(numbers).collect(),
         other => other.as_f64().into_iter().collect(),
     }
 }
 
-fn number(value: &Value, name: &str) -> Outcome<f64> {
+pub(crate) fn number(value: &Value, name: &str) -> Outcome<f64> {
     value[name].as_f64().ok_or_else(|| format!("the manifest gives no number `{name}`"))
 }
 
 /// Tensors of a file, widened to f64, with their shapes.
-struct Tensors(BTreeMap<String, (Vec<usize>, Vec<f64>)>);
+pub(crate) struct Tensors(BTreeMap<String, (Vec<usize>, Vec<f64>)>);
 
 impl Tensors {
-    fn read(path: &Path) -> Outcome<Tensors> {
+    pub(crate) fn read(path: &Path) -> Outcome<Tensors> {
         let bytes = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
         let file = SafeTensors::deserialize(&bytes).map_err(|error| format!("{}: {error}", path.display()))?;
         let widen = |(name, view): (String, safetensors::tensor::TensorView)| {
@@ -84,7 +85,7 @@ impl Tensors {
         file.tensors().into_iter().map(widen).collect::<Outcome<_>>().map(Tensors)
     }
 
-    fn get(&self, name: &str) -> Outcome<&[f64]> {
+    pub(crate) fn get(&self, name: &str) -> Outcome<&[f64]> {
         self.0.get(name).map(|(_, values)| values.as_slice()).ok_or_else(|| format!("there is no tensor {name}"))
     }
 
@@ -111,15 +112,15 @@ impl Range {
 }
 
 /// `[rows, columns]` row-major.
-struct Data {
-    rows: usize,
-    columns: usize,
-    values: Vec<f32>,
+pub(crate) struct Data {
+    pub(crate) rows: usize,
+    pub(crate) columns: usize,
+    pub(crate) values: Vec<f32>,
 }
 
-struct Group<'a> {
-    gpu: &'a Gpu,
-    folder: &'a Path,
+pub(crate) struct Group<'a> {
+    pub(crate) gpu: &'a Gpu,
+    pub(crate) folder: &'a Path,
 }
 
 impl Group<'_> {
@@ -130,14 +131,18 @@ impl Group<'_> {
             "silhouette" if name.contains("errors") => self.silhouette_errors(name),
             "silhouette" if name.ends_with(".json") => self.silhouette_of_listed_rows(name),
             "silhouette" => self.silhouette(name, params),
-            kind => Ok(vec![FixtureResult {
-                tensor: "all".to_string(),
-                ..FixtureResult::behaviour(name, "", Verdict::Skipped(format!("{kind} is not built yet")))
-            }]),
+            kind => golden_cluster_methods::run(self, name, params)
+                .or_else(|| golden_cluster_orders::run(self, name, params))
+                .unwrap_or_else(|| {
+                    Ok(vec![FixtureResult {
+                        tensor: "all".to_string(),
+                        ..FixtureResult::behaviour(name, "", Verdict::Skipped(format!("{kind} is not built yet")))
+                    }])
+                }),
         }
     }
 
-    fn data(&self, name: &str) -> Outcome<Data> {
+    pub(crate) fn data(&self, name: &str) -> Outcome<Data> {
         let unknown = || format!("data set `{name}` is not of the form x10_500");
         let (set, rows) = name.rsplit_once('_').ok_or_else(unknown)?;
         let kind = set.trim_end_matches(|c: char| c.is_ascii_digit());

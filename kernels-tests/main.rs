@@ -14,6 +14,8 @@ mod golden_augment;
 mod golden_block;
 mod golden_block_training;
 mod golden_cluster;
+mod golden_cluster_methods;
+mod golden_cluster_orders;
 mod golden_data;
 mod golden_gradients;
 mod golden_head;

@@ -85,6 +85,19 @@ pub enum ClusterError {
         /// `rare` or `common`.
         rule: &'static str,
     },
+    /// Birch found fewer subclusters than there are to be clusters.
+    #[error(
+        "k is {k}, but Birch finds only {subclusters} subclusters at threshold {threshold}; lower the threshold, or ask for at \
+         most {subclusters} clusters"
+    )]
+    TooFewSubclusters {
+        /// Clusters asked for.
+        k: usize,
+        /// Subclusters found.
+        subclusters: usize,
+        /// Their largest radius.
+        threshold: f64,
+    },
     /// The initial centres have another shape.
     #[error("the initial centres hold {found} numbers; expected {k} centres × {columns} columns")]
     InitialShape {
@@ -133,6 +146,32 @@ pub enum ClusterError {
         labels: usize,
         /// Rows.
         rows: usize,
+    },
+    /// Ward's linkage is defined by means and squared euclidean distances.
+    #[error("Ward's linkage takes euclidean distances only; choose them, or complete, average or single linkage")]
+    WardMetric,
+    /// A row of zeros has no direction, and so no cosine distance.
+    #[error("row {row} is all zeros and has no cosine distance; leave such rows out, or choose euclidean or manhattan")]
+    ZeroRow {
+        /// Which, from 0.
+        row: usize,
+    },
+    /// More rows than a method whose cost grows faster than theirs can take.
+    #[error(
+        "{method} of {rows} rows would need {bytes} bytes and about {operations:.0e} operations; it takes at most {limit} rows; \
+         cluster fewer, or use k-means, which scales"
+    )]
+    TooManyRows {
+        /// The method.
+        method: &'static str,
+        /// Rows given.
+        rows: usize,
+        /// Memory that they would take.
+        bytes: u64,
+        /// Floating-point operations that they would take.
+        operations: f64,
+        /// Rows that are taken.
+        limit: usize,
     },
     /// The data do not fit the adapter.
     #[error("{what} needs {bytes} bytes in one buffer, the adapter takes {limit}; use fewer rows, columns or clusters")]

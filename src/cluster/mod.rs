@@ -1,35 +1,45 @@
-//! Grouping faces by their attributes on the GPU: k-means, the silhouette that judges a grouping, and the result as a file.
+//! Grouping faces by their attributes on the GPU: the methods, the silhouette that judges a grouping, and the result as a file.
 
+mod agglomerative;
+mod birch;
 mod bit_rows;
 mod comparison;
 mod condensed;
 mod counted_rows;
+mod dbscan;
 mod distance_rows;
 mod error;
 mod kmeans;
 mod kmeans_plan;
 mod kmeans_rows;
 mod method;
+mod optics;
 mod pairwise;
 mod result;
 mod rows;
 mod scores;
 mod select;
 mod silhouette;
+mod spectral;
 #[cfg(test)]
 mod tests;
 mod weights;
 
-pub use crate::kernels::Metric;
+pub use agglomerative::{Linkage, Merge, Tree, agglomerate};
+pub use birch::{Birch, BirchSettings};
 pub use comparison::{Comparison, Curve, CurvePoint, Mark};
 pub use condensed::CondensedDistances;
 pub use counted_rows::CountedRows;
+pub use crate::kernels::Metric;
+pub use dbscan::{Dbscan, dbscan};
 pub use error::ClusterError;
 pub use kmeans::{KMeans, KMeansFit};
 pub use method::{Clustering, Method};
+pub use optics::{Optics, OpticsSettings, optics};
 pub use pairwise::{Neighbours, condensed, neighbours};
 pub use result::{ClusterResult, ClusterResultError};
 pub use scores::Scores;
 pub use select::{constant_columns, read_centers, select_columns};
 pub use silhouette::{Silhouette, SilhouetteScorer, silhouette, silhouette_without_noise};
+pub use spectral::Spectral;
 pub use weights::{WeightRule, weighted};
