@@ -9,6 +9,7 @@ mod contact_sheet;
 mod error;
 mod evaluation;
 mod faces;
+mod figure_five;
 mod history;
 mod loss_issue;
 mod mean_face;
@@ -28,6 +29,7 @@ use crate::data::Crop;
 use crate::data::atomic::write_atomically;
 use crate::evaluation::{Evaluation, LossIssue};
 pub use error::ReportError;
+pub use figure_five::figure_five_svg;
 pub use history::Epoch;
 pub use run_folder::load_run;
 

@@ -6,6 +6,9 @@ pub(super) fn method(name: &str) -> &str {
         "kmeans" => "k-means",
         "agglomerative" => "agglomerative clustering",
         "dbscan" => "DBSCAN",
+        "birch" => "Birch",
+        "optics" => "OPTICS",
+        "spectral" => "spectral clustering",
         other => other,
     }
 }
