@@ -5,7 +5,7 @@
 
 use std::fmt::Write;
 
-use super::wording::{count, method, thousands};
+use super::wording::{count, decimals, method, thousands};
 use crate::cluster::{Comparison, Curve, Mark};
 
 /// How the parts of the chart look, in a page and alone. It takes the page's colours, `--paper`, `--ink`, `--quiet` and `--rule`.
@@ -142,11 +142,13 @@ impl<'a> Drawing<'a> {
         let Layout { class, width, plot: [.., bottom], columns, .. } = *self.layout;
         let entries = self.comparison.curves.len() + self.comparison.marks.len();
         let height = bottom + 48.0 + LINE * entries.div_ceil(columns) as f64;
+        // A page of HTML knows the namespace.
+        let namespace = if style.is_empty() { "" } else { r#" xmlns="http://www.w3.org/2000/svg""# };
         let mut svg = String::new();
         // Writing to a string cannot fail.
         let _ = writeln!(
             svg,
-            r#"<svg xmlns="http://www.w3.org/2000/svg" class="figure-five {class}" viewBox="0 0 {width} {height}" role="img" aria-label="{}">"#,
+            r#"<svg{namespace} class="figure-five {class}" viewBox="0 0 {width} {height}" role="img" aria-label="{}">"#,
             escape(&self.in_words())
         );
         svg.push_str(style);
@@ -180,12 +182,10 @@ impl<'a> Drawing<'a> {
     fn draw_axes(&self, svg: &mut String) {
         let [left, top, right, bottom] = self.layout.plot;
         let steps = ((self.silhouette.1 - self.silhouette.0) / self.step).round() as i32;
-        let decimals = if self.step < 0.1 { 2 } else { 1 };
+        let places = if self.step < 0.1 { 2 } else { 1 };
         for line in 0..=steps {
             let value = self.silhouette.0 + f64::from(line) * self.step;
-            let (y, label) = (self.y(value), format!("{value:.decimals$}").replace('-', "−"));
-            // A rounded −0 is 0.
-            let label = if label.trim_start_matches('−').chars().all(|c| matches!(c, '0' | '.')) { "0".into() } else { label };
+            let (y, label) = (self.y(value), decimals(value, places));
             let _ = writeln!(svg, r#"<path class="grid" d="M{left:.1} {y:.1}H{right:.1}"/>"#);
             let _ = writeln!(svg, r#"<text class="end" x="{:.1}" y="{:.1}">{label}</text>"#, left - 7.0, y + 4.0);
         }
