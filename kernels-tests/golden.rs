@@ -8,7 +8,9 @@ use crate::command::CommonArguments;
 use crate::fixture::{FixtureResult, Verdict};
 use crate::golden_data::{GoldenError, Manifest};
 use crate::tally::Tally;
-use crate::{golden_augment, golden_cluster, golden_io, golden_kernels, golden_metrics, golden_network, golden_train};
+use crate::{
+    golden_augment, golden_cluster, golden_io, golden_kernels, golden_metrics, golden_network, golden_pca, golden_train,
+};
 
 /// Runs every fixture of a group, or of every group in a folder, prints a line for each tensor, and counts.
 ///
@@ -69,6 +71,7 @@ fn run_group(gpu: &Gpu, folder: &Path) -> Result<Vec<FixtureResult>, GoldenError
         "augment" => golden_augment::run(gpu, folder, &manifest),
         "io" => golden_io::run(folder),
         "metrics" => golden_metrics::run(folder, &manifest),
+        "pca" => golden_pca::run(gpu, folder, &manifest),
         other => {
             let reason = match other {
                 "augment_tf2" => "not a target: TensorFlow 2 centres otherwise and exchanges the axes",

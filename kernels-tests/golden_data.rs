@@ -176,6 +176,11 @@ impl Arrays {
         self.0.get(name).ok_or_else(missing)
     }
 
+    /// The names of all arrays, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
     /// The names of the given gradients: `dx` beside `x`.
     pub fn gradients(&self) -> impl Iterator<Item = &str> {
         let is_gradient = |name: &&String| name.strip_prefix('d').is_some_and(|rest| self.0.contains_key(rest));

@@ -29,6 +29,7 @@ mod golden_metrics;
 mod golden_network;
 mod golden_network_training;
 mod golden_optimizers;
+mod golden_pca;
 mod golden_tiny;
 mod golden_train;
 mod mutants;

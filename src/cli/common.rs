@@ -40,6 +40,13 @@ impl GpuArguments {
     }
 }
 
+impl GpuArguments {
+    /// Whether the user asked for a certain adapter or interface.
+    pub fn names_one(&self) -> bool {
+        self.adapter.is_some() || self.backend.is_some()
+    }
+}
+
 /// How an image is brought to the network's size.
 #[derive(Clone, Copy, ValueEnum)]
 pub enum Resize {

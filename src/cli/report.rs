@@ -3,29 +3,42 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use lineament::report::{load_run, write_report};
+use lineament::report::{load_run, write_report, write_report_on};
 
-use super::common::print_line;
+use super::common::{GpuArguments, print_line};
 use super::{Outcome, Verdict};
 
-/// Write the HTML report of a run folder: contact sheets, attribute charts, mean faces
+/// Write the HTML report of a run folder: contact sheets, attribute charts, eigenfaces, curves
 #[derive(Args)]
 pub struct Report {
     /// The run folder, with attributes.csv and clusters.json
     run: PathBuf,
-    /// Where the images lie, if not where attributes.csv says
+    /// Where the images lie, if not where attributes.csv says; CelebA's folder of lists will do
     #[arg(long)]
     images: Option<PathBuf>,
     /// Write to this file instead of RUN/report.html
     #[arg(long)]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    gpu: GpuArguments,
 }
 
 impl Report {
     pub fn run(&self) -> Verdict {
         let input = load_run(&self.run, self.images.as_deref())?;
         let out = self.out.clone().unwrap_or_else(|| self.run.join("report.html"));
-        let summary = write_report(&input, &out)?;
+        // Only the components of a cluster's faces need an adapter.
+        let gpu = input.clusters.is_some().then(|| self.gpu.open()).transpose();
+        let summary = match gpu {
+            Ok(Some(gpu)) => write_report_on(&gpu, &input, &out)?,
+            Ok(None) => write_report(&input, &out)?,
+            Err(error) if self.gpu.names_one() => return Err(error.into()),
+            Err(error) => {
+                eprintln!("note: {error}");
+                eprintln!("note: without an adapter the report lacks the principal components of the clusters' faces");
+                write_report(&input, &out)?
+            }
+        };
         if !summary.unreadable.is_empty() {
             eprintln!("{} images could not be shown:", summary.unreadable.len());
             for image in &summary.unreadable {

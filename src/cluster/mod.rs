@@ -15,15 +15,16 @@ mod kmeans_rows;
 mod method;
 mod optics;
 mod pairwise;
+mod principal_components;
 mod result;
 mod rows;
 mod scores;
 mod select;
 mod silhouette;
 mod spectral;
+mod weights;
 #[cfg(test)]
 mod tests;
-mod weights;
 
 pub use agglomerative::{Linkage, Merge, Tree, agglomerate};
 pub use birch::{Birch, BirchSettings};
@@ -37,6 +38,7 @@ pub use kmeans::{KMeans, KMeansFit};
 pub use method::{Clustering, Method};
 pub use optics::{Optics, OpticsSettings, optics};
 pub use pairwise::{Neighbours, condensed, neighbours};
+pub use principal_components::{PrincipalComponents, principal_components};
 pub use result::{ClusterResult, ClusterResultError};
 pub use scores::Scores;
 pub use select::{constant_columns, read_centers, select_columns};

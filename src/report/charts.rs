@@ -1,13 +1,15 @@
-//! Charts of one figure by attribute, several of them beside each other.
+//! Charts of one figure by attribute or by cluster, several of them beside each other.
 
 use serde::Serialize;
 
 use super::wording::{readable_name, width};
 
-/// A chart of one figure by attribute, with a line to compare each bar with.
+/// A chart of one figure, with a line to compare each bar with.
 #[derive(Serialize)]
 pub(super) struct Chart {
     pub title: String,
+    /// What there is a bar for each of.
+    pub by: &'static str,
     /// What the bars show.
     pub bar: &'static str,
     /// What the lines show.

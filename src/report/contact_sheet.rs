@@ -7,8 +7,10 @@ use image::{RgbImage, imageops};
 
 use super::ReportError;
 
-/// Box that an embedded thumbnail fits in, in pixels: half as much again as it is shown, for dense screens.
+/// Box that the thumbnails of a full page fit in, in pixels: half as much again as they are shown, for dense screens.
 const THUMBNAIL: (u32, u32) = (96, 117);
+/// Size of the largest thumbnails, in that of a full page: CelebA's faces, which are not worth enlarging further.
+const LARGEST: f64 = 178.0 / 96.0;
 const JPEG_QUALITY: u8 = 74;
 /// Thumbnails that all contact sheets together may hold, so that the page stays a few megabytes.
 const PAGE_LIMIT: usize = 512;
@@ -20,18 +22,31 @@ pub(super) fn capacity(sheets: usize) -> usize {
     (PAGE_LIMIT / sheets.max(1)).clamp(SHEET_LIMITS.0, SHEET_LIMITS.1)
 }
 
+/// The box that each thumbnail of a page fits in, width and height in pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Box(u32, u32);
+
+impl Box {
+    /// The box of a page of `thumbnails`: all of them together have as many pixels as those of a full page at most, so that
+    /// the faces of a small run can be enlarged and a large run stays small enough to send.
+    pub(super) fn of_page(thumbnails: usize) -> Box {
+        let scale = (PAGE_LIMIT as f64 / thumbnails.max(1) as f64).sqrt().clamp(1.0, LARGEST);
+        Box((f64::from(THUMBNAIL.0) * scale) as u32, (f64::from(THUMBNAIL.1) * scale) as u32)
+    }
+}
+
 /// A face made small enough to embed, as a JPEG data URI. Its proportions are kept and nothing is enlarged.
 ///
 /// # Errors
 /// [`ReportError::Encode`] if the encoder fails.
-pub(super) fn thumbnail(face: &RgbImage) -> Result<String, ReportError> {
-    let (width, height) = thumbnail_size(face.dimensions());
+pub(super) fn thumbnail(face: &RgbImage, within: Box) -> Result<String, ReportError> {
+    let (width, height) = thumbnail_size(face.dimensions(), within);
     jpeg_data_uri(&imageops::thumbnail(face, width, height), JPEG_QUALITY)
 }
 
-/// The largest size of the same proportions within the thumbnail's box, and not above the original.
-fn thumbnail_size((width, height): (u32, u32)) -> (u32, u32) {
-    let scale = (f64::from(THUMBNAIL.0) / f64::from(width)).min(f64::from(THUMBNAIL.1) / f64::from(height)).min(1.0);
+/// The largest size of the same proportions within a box, and not above the original.
+fn thumbnail_size((width, height): (u32, u32), within: Box) -> (u32, u32) {
+    let scale = (f64::from(within.0) / f64::from(width)).min(f64::from(within.1) / f64::from(height)).min(1.0);
     let scaled = |length: u32| ((f64::from(length) * scale).round() as u32).max(1);
     (scaled(width), scaled(height))
 }
@@ -67,16 +82,22 @@ mod tests {
             ((1, 1), (1, 1)),
         ];
         for (size, expected) in cases {
-            let found = thumbnail_size(size);
+            let found = thumbnail_size(size, Box::of_page(PAGE_LIMIT));
             // The paper's faces are a hair narrower than the box.
             assert!(found.0.abs_diff(expected.0) <= 1 && found.1 == expected.1, "{size:?}: {found:?}");
         }
     }
 
     #[test]
+    fn few_thumbnails_are_larger() {
+        assert_eq!([0, 64, 96].map(Box::of_page), [Box(178, 216); 3]);
+        assert_eq!((Box::of_page(256), Box::of_page(512), Box::of_page(9999)), (Box(135, 165), Box(96, 117), Box(96, 117)));
+    }
+
+    #[test]
     fn a_data_uri_decodes_to_the_picture() {
         let face = RgbImage::from_pixel(300, 300, image::Rgb([200, 40, 90]));
-        let uri = thumbnail(&face).expect("an encodable picture");
+        let uri = thumbnail(&face, Box::of_page(PAGE_LIMIT)).expect("an encodable picture");
         let encoded = uri.strip_prefix("data:image/jpeg;base64,").expect("a JPEG data URI");
         let bytes = BASE64_STANDARD.decode(encoded).expect("base64");
         let picture = image::load_from_memory(&bytes).expect("a JPEG").to_rgb8();
@@ -90,13 +111,16 @@ mod tests {
     fn the_noisiest_thumbnails_of_a_full_page_stay_a_few_megabytes() {
         // Noise is what JPEG compresses worst, so this bounds any photographs; faces take a fifth of it.
         let mut state = 1u32;
-        let noise = RgbImage::from_fn(96, 117, |_, _| {
+        let noise = RgbImage::from_fn(178, 218, |_, _| {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             image::Rgb([(state >> 24) as u8, (state >> 16) as u8, (state >> 8) as u8])
         });
-        let uri = thumbnail(&noise).expect("an encodable picture");
         for sheets in [1, 2, 8, 16, 50, 100] {
-            let bytes = uri.len() * capacity(sheets) * sheets;
+            let thumbnails = capacity(sheets) * sheets;
+            // Pictures no larger than the thumbnail are not averaged, which would take some of the noise away.
+            let within = Box::of_page(thumbnails);
+            let noise = imageops::crop_imm(&noise, 0, 0, within.0, within.1).to_image();
+            let bytes = thumbnail(&noise, within).expect("an encodable picture").len() * thumbnails;
             assert!(bytes < 12_000_000, "{sheets} sheets: {bytes} bytes");
         }
         assert_eq!([0, 1, 8, 16, 50, 100, usize::MAX].map(capacity), [64, 64, 64, 32, 10, 5, 5]);

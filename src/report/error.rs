@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::cluster::ClusterResultError;
+use crate::cluster::{ClusterError, ClusterResultError};
 use crate::data::DataError;
 use crate::evaluation::EvaluationError;
 
@@ -49,6 +49,14 @@ pub enum ReportError {
         /// What was found.
         problem: String,
     },
+    /// `comparison.json` is not a comparison.
+    #[error("{}: not a comparison: {problem}; make it again with `lineament compare`", path.display())]
+    Comparison {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with line and column.
+        problem: String,
+    },
     /// `clusters.json` is unreadable or contradicts itself.
     #[error(transparent)]
     Clusters(#[from] ClusterResultError),
@@ -74,6 +82,9 @@ pub enum ReportError {
         /// What the encoder said.
         source: image::ImageError,
     },
+    /// The adapter could not compute the principal components of a cluster's faces.
+    #[error("the components of a cluster's faces: {0}")]
+    Components(#[from] ClusterError),
     /// The page's template failed: a defect of this program.
     #[error("the report's template failed: {0}; please report this as a defect of Lineament")]
     Template(#[from] minijinja::Error),

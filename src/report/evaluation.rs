@@ -4,6 +4,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::charts::{Bar, Chart};
+use super::contact_sheet::Box;
 use super::faces::{self, Portrait};
 use super::wording::{count, percent, readable_name};
 use super::{ReportError, ReportInput, UnreadableImage};
@@ -56,8 +57,9 @@ pub(super) struct Summary<'a> {
 /// [`ReportError::Encode`] if a picture cannot be encoded; one that cannot be decoded says why in its place.
 pub(super) fn portraits(input: &ReportInput) -> Result<Vec<Portrait>, ReportError> {
     let mistakes = input.evaluation.as_ref().map_or(&[][..], |evaluation| &evaluation.confident_mistakes);
+    let within = Box::of_page(usize::MAX);
     let portrait = |mistake: &Mistake| match input.images.iter().find(|face| face.name == mistake.image) {
-        Some(face) => faces::portrait(face, input.crop),
+        Some(face) => faces::portrait(face, input.crop, within),
         None => Ok(Portrait { name: mistake.image.clone(), picture: Err("not in attributes.csv".into()) }),
     };
     mistakes.par_iter().map(portrait).collect()
@@ -77,6 +79,7 @@ pub(super) fn summarise<'a>(evaluation: &'a Evaluation, portraits: &'a [Portrait
     let row = |row: &TableOneRow| Row { attribute: readable_name(&row.attribute), figures: row.figures("–") };
     let chart = |title: &str, line, figure: fn(&AttributeMetrics) -> Option<f64>, compared: fn(&AttributeMetrics) -> f64| Chart {
         title: title.to_string(),
+        by: "attribute",
         bar: "the model",
         line,
         bars: metrics.attributes.iter().map(|one| bar(one, figure(one), compared(one))).collect(),

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ReportError;
 use super::run_folder::table_error;
+use super::wording::decimals;
 
 /// Rows that the page's table of epochs shows at most, the best and the last aside.
 const ROW_LIMIT: usize = 16;
@@ -87,7 +88,8 @@ pub(super) fn summarise(epochs: &[Epoch]) -> Option<History> {
         .map(|(_, epoch)| Row {
             epoch: epoch.epoch,
             is_best: epoch.epoch == best.epoch,
-            figures: [epoch.loss, epoch.accuracy, epoch.validation_loss, epoch.validation_accuracy].map(decimal),
+            figures: [epoch.loss, epoch.accuracy, epoch.validation_loss, epoch.validation_accuracy]
+                .map(|value| decimals(value, 4)),
         })
         .collect();
     let charts = vec![
@@ -115,14 +117,9 @@ fn chart(title: &'static str, epochs: &[Epoch], pair: impl Fn(&Epoch) -> (f64, f
         title,
         training: points(&|epoch| pair(epoch).0),
         validation: points(&|epoch| pair(epoch).1),
-        highest: decimal(highest),
-        lowest: decimal(lowest),
+        highest: decimals(highest, 4),
+        lowest: decimals(lowest, 4),
     }
-}
-
-/// A number with four decimals and a proper minus sign.
-fn decimal(number: f64) -> String {
-    format!("{number:.4}").replace('-', "−")
 }
 
 #[cfg(test)]

@@ -54,6 +54,7 @@ fn chart(issue: &LossIssue, loss: &LossOutcome) -> Chart {
     };
     Chart {
         title: format!("Recall with {}", loss_name(&loss.loss)),
+        by: "attribute",
         bar: "recall",
         line: "share of the training images",
         bars: issue.rarest_first(true).into_iter().map(bar).collect(),

@@ -1,10 +1,9 @@
 //! The mean face of a cluster, which the paper's software calls its "eigenface".
 
-use image::imageops::{self, FilterType};
 use image::{Rgb, RgbImage};
 
-use super::ReportError;
 use super::contact_sheet::jpeg_data_uri;
+use super::{ReportError, resize};
 
 /// Width and height of a mean face in pixels: CelebA's aligned faces have this size and enter unchanged.
 pub(super) const SIZE: (u32, u32) = (178, 218);
@@ -27,16 +26,10 @@ impl MeanFace {
         Self { width, height, sums: vec![0; width as usize * height as usize * 3], faces: 0 }
     }
 
-    /// Adds a face, stretched to the common size by bilinear interpolation (averaging where it shrinks).
+    /// Adds a face, stretched to the common size as the original software does.
     pub(super) fn add(&mut self, face: &RgbImage) {
-        let resized;
-        let pixels = if face.dimensions() == (self.width, self.height) {
-            face.as_raw()
-        } else {
-            resized = imageops::resize(face, self.width, self.height, FilterType::Triangle);
-            resized.as_raw()
-        };
-        for (sum, &value) in self.sums.iter_mut().zip(pixels) {
+        let resized = resize::fit(face, self.width, self.height);
+        for (sum, &value) in self.sums.iter_mut().zip(resized.as_raw()) {
             *sum += u64::from(value);
         }
         self.faces += 1;

@@ -1,34 +1,44 @@
 //! The HTML report of a run: contact sheets, charts and mean faces in one self-contained file.
 //!
 //! [`load_run`] reads a run folder into a [`ReportInput`]; [`write_report`] turns that into one page with its styles and
-//! pictures inside, which opens anywhere, needs no script and asks nothing of any network. The same input gives the same
+//! pictures inside, which opens anywhere, shows everything without its script and asks nothing of any network. The same input gives the same
 //! bytes.
 
 mod charts;
+mod comparison;
 mod contact_sheet;
+mod eigenface;
 mod error;
 mod evaluation;
 mod faces;
+mod figure_five;
 mod history;
 mod loss_issue;
 mod mean_face;
 mod occurrence;
 mod page;
 mod provenance;
+mod resize;
 mod run_folder;
+mod script;
+mod section;
 #[cfg(test)]
 mod tests;
+mod weighting;
 mod wording;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use crate::cluster::ClusterResult;
+use crate::cluster::{ClusterResult, Comparison};
 use crate::data::Crop;
 use crate::data::atomic::write_atomically;
 use crate::evaluation::{Evaluation, LossIssue};
+use crate::gpu::Gpu;
 pub use error::ReportError;
+pub use figure_five::figure_five_svg;
 pub use history::Epoch;
+pub use resize::resize_bilinear;
 pub use run_folder::load_run;
 
 /// Everything a report is made of, for `n` faces and `a` attributes.
@@ -46,6 +56,10 @@ pub struct ReportInput {
     pub crop: Option<Crop>,
     /// What the clustering found for these faces, if there was one.
     pub clusters: Option<ClusterResult>,
+    /// What a clustering on weighted attributes found for the same faces, if there was one.
+    pub weighted: Option<ClusterResult>,
+    /// How the methods compare over the number of clusters, if they were compared.
+    pub comparison: Option<Comparison>,
     /// How the values compare with labels, if they were compared.
     pub evaluation: Option<Evaluation>,
     /// What the same network makes of rare attributes with several losses, if they were compared.
@@ -111,8 +125,8 @@ impl ReportInput {
         if let Some(Err(problem)) = self.loss_issue.as_ref().map(LossIssue::check) {
             return mismatch(format!("loss_issue.json {problem}; run `lineament reproduce --only loss-issue` again"));
         }
-        if let Some(clusters) = &self.clusters {
-            self.check_clusters(clusters)?;
+        for (file, clusters) in [("clusters.json", &self.clusters), ("clusters_weighted.json", &self.weighted)] {
+            clusters.as_ref().map_or(Ok(()), |clusters| self.check_clusters(file, clusters))?;
         }
         if let Some(Err(problem)) = self.evaluation.as_ref().map(|evaluation| evaluation::check(self, evaluation)) {
             return mismatch(format!(
@@ -122,15 +136,15 @@ impl ReportInput {
         Ok(())
     }
 
-    fn check_clusters(&self, clusters: &ClusterResult) -> Result<(), ReportError> {
+    fn check_clusters(&self, file: &str, clusters: &ClusterResult) -> Result<(), ReportError> {
         let mismatch = |problem| Err(ReportError::Mismatch { problem });
         let faces = self.images.len();
         if let Err(problem) = clusters.check() {
-            return mismatch(format!("clusters: {problem}; run `lineament cluster` again"));
+            return mismatch(format!("{file}: {problem}; run `lineament cluster` again"));
         }
         if clusters.labels.len() != faces {
             return mismatch(format!(
-                "clusters.json has labels for {} faces, but attributes.csv has {faces}: they are of different runs; run \
+                "{file} has labels for {} faces, but attributes.csv has {faces}: they are of different runs; run \
                  `lineament cluster` again on this attributes.csv",
                 clusters.labels.len()
             ));
@@ -138,14 +152,14 @@ impl ReportInput {
         let differing = self.images.iter().zip(&clusters.images).position(|(face, name)| face.name != *name);
         if let Some(row) = differing {
             return mismatch(format!(
-                "clusters.json names face {row} {:?}, but attributes.csv names it {:?}: they are of different runs; run \
+                "{file} names face {row} {:?}, but attributes.csv names it {:?}: they are of different runs; run \
                  `lineament cluster` again on this attributes.csv",
                 clusters.images[row], self.images[row].name
             ));
         }
         if let Some(unknown) = clusters.select.iter().find(|name| !self.attributes.contains(name)) {
             return mismatch(format!(
-                "clusters.json was made with the attribute {unknown:?}, which attributes.csv does not have: they are of \
+                "{file} was made with the attribute {unknown:?}, which attributes.csv does not have: they are of \
                  different runs; run `lineament cluster` again on this attributes.csv"
             ));
         }
@@ -158,7 +172,8 @@ impl ReportInput {
     }
 }
 
-/// Writes the report of `input` to the file `out`, all of it or nothing.
+/// Writes the report of `input` to the file `out`, all of it or nothing, without the principal components of the clusters'
+/// faces, which [`write_report_on`] computes on an adapter.
 ///
 /// Images that cannot be read do not fail the report: it shows a named box in their place and lists them at its end, and
 /// so does the summary.
@@ -166,8 +181,20 @@ impl ReportInput {
 /// # Errors
 /// [`ReportError`] if the parts of the input do not belong together or the file cannot be written.
 pub fn write_report(input: &ReportInput, out: &Path) -> Result<ReportSummary, ReportError> {
+    write(input, None, out)
+}
+
+/// Writes the report as [`write_report`] does, with the principal components of each cluster's faces.
+///
+/// # Errors
+/// As [`write_report`], and [`ReportError::Components`] if the adapter fails.
+pub fn write_report_on(gpu: &Gpu, input: &ReportInput, out: &Path) -> Result<ReportSummary, ReportError> {
+    write(input, Some(gpu), out)
+}
+
+fn write(input: &ReportInput, gpu: Option<&Gpu>, out: &Path) -> Result<ReportSummary, ReportError> {
     input.check()?;
-    let groups = faces::read(input)?;
+    let groups = faces::read(input, gpu)?;
     let mistakes = evaluation::portraits(input)?;
     let mut unreadable = faces::unreadable(&groups);
     for image in evaluation::unreadable(&mistakes) {
@@ -175,7 +202,7 @@ pub fn write_report(input: &ReportInput, out: &Path) -> Result<ReportSummary, Re
             unreadable.push(image);
         }
     }
-    let page = page::render(input, &groups, &mistakes, &unreadable)?;
+    let page = page::render(input, gpu.is_some(), &groups, &mistakes, &unreadable)?;
     write_atomically(out, |writer| writer.write_all(page.as_bytes()))?;
     Ok(ReportSummary {
         path: out.to_path_buf(),

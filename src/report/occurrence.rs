@@ -51,15 +51,28 @@ impl Occurrence {
 ///
 /// A face has an attribute when `round(p)` is 1, half to even as in the paper's Python: p = 0.5 has it not.
 pub(super) fn shares(input: &ReportInput, rows: impl ExactSizeIterator<Item = usize>) -> Vec<f64> {
-    let attributes = input.attributes.len();
     let faces = rows.len().max(1) as f64;
-    let mut counts = vec![0u64; attributes];
+    let mut counts = vec![0u64; input.attributes.len()];
     for row in rows {
-        for (count, &value) in counts.iter_mut().zip(&input.values[row * attributes..][..attributes]) {
-            *count += u64::from(value > 0.5);
+        for (count, &value) in counts.iter_mut().zip(values_of(input, row)) {
+            *count += u64::from(has(value));
         }
     }
     counts.into_iter().map(|count| count as f64 / faces).collect()
+}
+
+/// Numbers of the attributes that the face of a row has, ascending.
+pub(super) fn of_face(input: &ReportInput, row: usize) -> Vec<usize> {
+    values_of(input, row).iter().enumerate().filter(|(_, value)| has(**value)).map(|(attribute, _)| attribute).collect()
+}
+
+fn values_of(input: &ReportInput, row: usize) -> &[f32] {
+    let attributes = input.attributes.len();
+    &input.values[row * attributes..][..attributes]
+}
+
+fn has(value: f32) -> bool {
+    value > 0.5
 }
 
 /// Pairs the shares of a group with those of all faces, most frequent in the group first, then by overall share, then in
@@ -99,6 +112,7 @@ mod tests {
         assert_eq!(shares(&input, 0..4), [0.75, 0.25, 0.5]);
         assert_eq!(shares(&input, [3, 1].into_iter()), [1.0, 0.0, 0.5]);
         assert_eq!(shares(&input, 0..0), [0.0; 3]);
+        assert_eq!([0, 1, 3].map(|row| of_face(&input, row)), [vec![0], vec![0, 2], vec![0]]);
     }
 
     #[test]

@@ -5,16 +5,24 @@ use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior};
 use serde::Serialize;
 
-use super::evaluation;
 use super::faces::{Group, Portrait};
-use super::occurrence::{self, Occurrence, Standing};
-use super::wording::{count, method, percent, readable_name, significant, thousands, width};
-use super::{ReportError, ReportInput, UnreadableImage, history, loss_issue, provenance};
+use super::section::{Bar, Section, bars, section};
+use super::wording::{count, decimals, method, percent, readable_name, significant, thousands};
+use super::{ReportError, ReportInput, UnreadableImage, history, loss_issue, occurrence, provenance, script};
+use super::{comparison, evaluation, figure_five, weighting};
 
-const TEMPLATE: &str = include_str!("report.html");
-const EVALUATION: &str = include_str!("evaluation.html");
-const LOSS_ISSUE: &str = include_str!("loss_issue.html");
-const CHARTS: &str = include_str!("charts.html");
+/// The page and its parts.
+const TEMPLATES: [(&str, &str); 9] = [
+    ("report.html", include_str!("report.html")),
+    ("macros.html", include_str!("macros.html")),
+    ("clusters.html", include_str!("clusters.html")),
+    ("controls.html", include_str!("controls.html")),
+    ("comparison.html", include_str!("comparison.html")),
+    ("weighting.html", include_str!("weighting.html")),
+    ("evaluation.html", include_str!("evaluation.html")),
+    ("loss_issue.html", include_str!("loss_issue.html")),
+    ("charts.html", include_str!("charts.html")),
+];
 const STYLESHEET: &str = include_str!("report.css");
 /// Unreadable images that the page lists by name.
 const UNREADABLE_LIMIT: usize = 200;
@@ -27,59 +35,30 @@ struct Figure {
     note: String,
 }
 
-/// One row of an occurrence chart. Shares are in percent.
+/// A step from faces to clusters.
 #[derive(Serialize)]
-struct Bar {
-    attribute: String,
-    /// Whether the clustering saw this attribute.
-    clustered_on: bool,
-    share: String,
-    width: String,
-    overall: String,
-    overall_width: String,
-    standing: Standing,
-}
-
-/// An attribute that sets a cluster apart, with the difference of its shares in percentage points.
-#[derive(Serialize)]
-struct Difference {
-    attribute: String,
-    points: String,
-}
-
-#[derive(Serialize)]
-struct Thumbnail<'a> {
-    name: &'a str,
-    picture: Option<&'a str>,
-    reason: Option<&'a str>,
-}
-
-/// One cluster, or the faces without one.
-#[derive(Serialize)]
-struct Section<'a> {
-    id: String,
-    name: String,
-    is_noise: bool,
-    faces: String,
-    count: usize,
-    share: String,
-    width: String,
-    mean_face: Option<&'a str>,
-    readable: String,
-    unreadable: String,
-    unreadable_count: usize,
-    sheet: Vec<Thumbnail<'a>>,
-    more: String,
-    bars: Vec<Bar>,
-    more_often: Vec<Difference>,
-    less_often: Vec<Difference>,
+struct Step {
+    name: &'static str,
+    value: String,
+    note: String,
 }
 
 /// Everything the template shows.
 #[derive(Serialize)]
 struct Page<'a> {
     title: &'a str,
-    stylesheet: &'a str,
+    stylesheet: [&'a str; 2],
+    /// Present where there is something to sort and to enlarge.
+    script: Option<&'a str>,
+    script_hash: String,
+    pipeline: Vec<Step>,
+    /// Names of the attributes, to choose from.
+    attributes: Vec<String>,
+    has_silhouettes: bool,
+    /// Whether there was an adapter to compute the principal components of the clusters' faces.
+    has_adapter: bool,
+    comparison: Option<comparison::Summary>,
+    weighting: Option<weighting::Summary>,
     summary: String,
     figures: Vec<Figure>,
     all_faces: String,
@@ -115,6 +94,7 @@ struct Page<'a> {
 /// [`ReportError::Template`] if the template is defective.
 pub(super) fn render(
     input: &ReportInput,
+    has_adapter: bool,
     groups: &[Group],
     mistakes: &[Portrait],
     unreadable: &[UnreadableImage],
@@ -123,7 +103,15 @@ pub(super) fn render(
     let further: Vec<&Group> = groups.iter().filter(|group| !group.in_full).collect();
     let page = Page {
         title: &input.title,
-        stylesheet: STYLESHEET,
+        stylesheet: [STYLESHEET, if input.comparison.is_some() { figure_five::STYLESHEET } else { "" }],
+        script: input.clusters.as_ref().map(|_| script::SCRIPT),
+        script_hash: script::hash(),
+        pipeline: pipeline(input),
+        attributes: input.attributes.iter().map(|name| readable_name(name)).collect(),
+        has_silhouettes: input.clusters.as_ref().is_some_and(|clusters| !clusters.silhouette_samples.is_empty()),
+        has_adapter,
+        comparison: input.comparison.as_ref().map(comparison::summarise),
+        weighting: weighting::summarise(input),
         summary: summary(input),
         figures: figures(input, groups, unreadable.len()),
         all_faces: count(input.images.len(), "face"),
@@ -149,69 +137,34 @@ pub(super) fn render(
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
-    environment.add_template("report.html", TEMPLATE)?;
-    for (name, part) in [("evaluation.html", EVALUATION), ("loss_issue.html", LOSS_ISSUE), ("charts.html", CHARTS)] {
+    for (name, part) in TEMPLATES {
         environment.add_template(name, part)?;
     }
     let template = environment.get_template("report.html")?;
     Ok(template.render(Serde(&page))?)
 }
 
-fn section<'a>(input: &ReportInput, group: &'a Group, overall: &[f64]) -> Section<'a> {
-    let faces = group.rows.len();
-    let share = faces as f64 / input.images.len().max(1) as f64;
-    let ranked = occurrence::rank(&occurrence::shares(input, group.rows.iter().copied()), overall);
-    let (more, less) = if faces > 0 { occurrence::distinguishing(&ranked) } else { Default::default() };
-    let differences = |chosen: Vec<&Occurrence>| {
-        let difference = |occurrence: &&Occurrence| Difference {
-            attribute: readable_name(&input.attributes[occurrence.attribute]),
-            points: format!("{:.0}", (occurrence.share - occurrence.overall).abs() * 100.0),
-        };
-        chosen.iter().map(difference).collect()
-    };
-    let (id, name) = match group.label {
-        Some(label) => (format!("cluster-{label}"), format!("Cluster {label}")),
-        None => ("noise".into(), "Noise".into()),
-    };
-    let thumbnail = |Portrait { name, picture }: &'a Portrait| Thumbnail {
-        name,
-        picture: picture.as_deref().ok(),
-        reason: picture.as_ref().err().map(String::as_str),
-    };
-    Section {
-        id,
-        name,
-        is_noise: group.label.is_none(),
-        faces: count(faces, "face"),
-        count: faces,
-        share: percent(share),
-        width: width(share),
-        mean_face: group.mean_face.as_deref(),
-        readable: count(faces - group.unreadable.len(), "face"),
-        unreadable: count(group.unreadable.len(), "image"),
-        unreadable_count: group.unreadable.len(),
-        sheet: group.sheet.iter().map(thumbnail).collect(),
-        more: thousands(faces - group.sheet.len()),
-        bars: bars(input, &ranked),
-        more_often: differences(more),
-        less_often: differences(less),
+/// The steps from faces to clusters, with the run's own numbers; none without clusters.
+fn pipeline(input: &ReportInput) -> Vec<Step> {
+    let Some(clusters) = &input.clusters else { return Vec::new() };
+    let step = |name, value, note| Step { name, value, note };
+    let predicted = input.configuration.get("predict").or_else(|| input.configuration.get("eval"));
+    let model = predicted.and_then(|verb| verb.get("model")?.as_str());
+    let model = model.map(|path| path.rsplit(['/', '\\']).next().unwrap_or(path).to_string());
+    let crop = input.crop.map_or(String::new(), |crop| format!("the part {crop} of each picture"));
+    let mut steps = vec![
+        step("Faces", thousands(input.images.len()), crop),
+        step("Attributes", thousands(input.attributes.len()), model.map_or(String::new(), |model| format!("by {model}"))),
+    ];
+    if !clusters.select.is_empty() || clusters.weights.is_some() {
+        let chosen = if clusters.select.is_empty() { input.attributes.len() } else { clusters.select.len() };
+        let weighed = clusters.weights.as_ref().map_or("unweighted".into(), |weights| format!("weighted: {weights}"));
+        steps.push(step("Chosen", thousands(chosen), weighed));
     }
-}
-
-fn bars(input: &ReportInput, ranked: &[Occurrence]) -> Vec<Bar> {
-    let bar = |occurrence: &Occurrence| {
-        let name = &input.attributes[occurrence.attribute];
-        Bar {
-            attribute: readable_name(name),
-            clustered_on: input.selected().contains(name),
-            share: percent(occurrence.share),
-            width: width(occurrence.share),
-            overall: percent(occurrence.overall),
-            overall_width: width(occurrence.overall),
-            standing: occurrence.standing(),
-        }
-    };
-    ranked.iter().map(bar).collect()
+    let noise = clusters.labels.iter().filter(|label| **label < 0).count();
+    let outside = if noise > 0 { format!(", {} in none", thousands(noise)) } else { String::new() };
+    steps.push(step("Clusters", thousands(clusters.k), format!("by {}{outside}", method(&clusters.method))));
+    steps
 }
 
 fn summary(input: &ReportInput) -> String {
@@ -252,8 +205,15 @@ fn figures(input: &ReportInput, groups: &[Group], unreadable: usize) -> Vec<Figu
         figures.push(figure("Largest cluster", percent(share), count(largest, "face")));
     }
     if let Some(silhouette) = clusters.and_then(|clusters| clusters.silhouette) {
-        let value = format!("{silhouette:.3}").replace('-', "−");
-        figures.push(figure("Silhouette", value, "from −1 to 1, higher is better".into()));
+        let also = clusters.map_or(Vec::new(), |clusters| {
+            let also = [("without noise", clusters.silhouette_without_noise), ("of weighted rows", clusters.silhouette_weighted)];
+            also.into_iter().filter_map(|(which, value)| Some(format!("{} {which}", decimals(value?, 3)))).collect()
+        });
+        let note = if also.is_empty() { "from −1 to 1, higher is better".into() } else { also.join(", ") };
+        figures.push(figure("Silhouette", decimals(silhouette, 3), note));
+    }
+    if let Some(distinct) = clusters.and_then(|clusters| clusters.distinct_rows) {
+        figures.push(figure("Distinct rows", thousands(distinct), "of attributes, among all faces".into()));
     }
     if let Some(inertia) = clusters.and_then(|clusters| clusters.inertia) {
         figures.push(figure("Inertia", significant(inertia), "squared distances to the centres".into()));

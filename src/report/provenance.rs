@@ -12,9 +12,12 @@ const CONFIGURATION_LIMITS: (usize, usize) = (200, 2000);
 pub(super) fn lines(input: &ReportInput) -> Vec<(String, String)> {
     let mut lines = Vec::new();
     flatten("", &input.configuration, &mut lines);
-    if let Some(clusters) = &input.clusters {
-        let also = [("clustering command", &clusters.command), ("clustering adapter", &clusters.adapter)];
-        lines.extend(also.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?))));
+    for (kind, clusters) in [("clustering", &input.clusters), ("weighted clustering", &input.weighted)] {
+        let Some(clusters) = clusters else { continue };
+        let seconds = clusters.seconds.iter().map(|(phase, seconds)| format!("{phase} {seconds:.2}"));
+        let seconds = Some(seconds.collect::<Vec<_>>().join(", ")).filter(|text| !text.is_empty());
+        let also = [("command", clusters.command.clone()), ("adapter", clusters.adapter.clone()), ("seconds", seconds)];
+        lines.extend(also.into_iter().filter_map(|(name, value)| Some((format!("{kind} {name}"), value?))));
     }
     lines.truncate(CONFIGURATION_LIMITS.0);
     for (_, value) in &mut lines {

@@ -1,5 +1,5 @@
-//! Reading a run folder: `attributes.csv` with `clusters.json` or `metrics.json`, or `loss_issue.json`, and where there are any
-//! `config.json` and `history.csv`.
+//! Reading a run folder: `attributes.csv` with `clusters.json`, `comparison.json` or `metrics.json`, or `loss_issue.json`, and
+//! where there are any `clusters_weighted.json`, `config.json` and `history.csv`.
 
 use std::fs::File;
 use std::io::BufReader;
@@ -8,20 +8,23 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use super::{FaceSource, ReportError, ReportInput, history};
-use crate::cluster::ClusterResult;
+use crate::cluster::{ClusterResult, Comparison};
 use crate::data::{AttributeTable, Crop};
 use crate::evaluation::{Evaluation, LossIssue};
+
+/// Where CelebA's images lie beside its lists.
+const CELEBA_FOLDER: &str = "img_align_celeba";
 
 /// Reads what a run folder holds.
 ///
 /// The images that `attributes.csv` names by relative paths are looked for from the current directory, then in `run`, then
-/// in `images`, there also by their file name alone. One that is in none of these is no error here: the report shows a box
+/// in `images`, there also by their file name alone, and as CelebA lays them out in a folder `img_align_celeba` of these. One that is in none of these is no error here: the report shows a box
 /// in its place.
 ///
 /// # Errors
-/// [`ReportError`] if `run` is no folder, if `attributes.csv` is missing, or both `clusters.json` and `metrics.json` are
-/// (naming the command that makes it) and there is no `loss_issue.json` either, or if a file is malformed or they are of
-/// different runs.
+/// [`ReportError`] if `run` is no folder, if `attributes.csv` is missing, or all of `clusters.json`, `comparison.json` and
+/// `metrics.json` are (naming the command that makes it) and there is no `loss_issue.json` either, or if a file is malformed
+/// or they are of different runs.
 pub fn load_run(run: &Path, images: Option<&Path>) -> Result<ReportInput, ReportError> {
     if !run.is_dir() {
         return Err(ReportError::NoRun { path: run.to_path_buf() });
@@ -37,8 +40,9 @@ pub fn load_run(run: &Path, images: Option<&Path>) -> Result<ReportInput, Report
         found => found,
     };
     let metrics = optional("metrics.json");
+    let comparison = optional("comparison.json").map(|path| read_comparison(&path)).transpose()?;
     let clusters = match optional("clusters.json") {
-        None if metrics.is_none() && loss_issue.is_none() => Some(require(
+        None if metrics.is_none() && loss_issue.is_none() && comparison.is_none() => Some(require(
             "clusters.json",
             "lineament cluster --attributes RUN/attributes.csv --method kmeans --k 8 --json > RUN/clusters.json",
         )?),
@@ -47,6 +51,7 @@ pub fn load_run(run: &Path, images: Option<&Path>) -> Result<ReportInput, Report
     let table = attributes.map(|path| AttributeTable::read(&path)).transpose()?;
     let table = table.unwrap_or(AttributeTable { images: Vec::new(), attributes: Vec::new(), values: Vec::new() });
     let clusters = clusters.map(|path| ClusterResult::read(&path)).transpose()?;
+    let weighted = optional("clusters_weighted.json").map(|path| ClusterResult::read(&path)).transpose()?;
     let evaluation = metrics.map(|path| Evaluation::read(&path)).transpose()?;
     let configuration = optional("config.json").map_or(Ok(Map::new()), |path| read_configuration(&path))?;
     let history = optional("history.csv").map_or(Ok(Vec::new()), |path| history::read(&path))?;
@@ -57,6 +62,8 @@ pub fn load_run(run: &Path, images: Option<&Path>) -> Result<ReportInput, Report
         values: table.values,
         crop: crop(run, &configuration)?,
         clusters,
+        weighted,
+        comparison,
         evaluation,
         loss_issue,
         configuration,
@@ -87,9 +94,9 @@ fn title(run: &Path) -> String {
 /// Looks for an image in the places that [`load_run`] promises.
 fn find(name: String, run: &Path, images: Option<&Path>) -> FaceSource {
     let path = Path::new(&name);
-    let mut candidates = vec![path.to_path_buf(), run.join(path)];
+    let mut candidates = vec![path.to_path_buf(), run.join(path), run.join(CELEBA_FOLDER).join(path)];
     if let Some(folder) = images {
-        candidates.push(folder.join(path));
+        candidates.extend([folder.join(path), folder.join(CELEBA_FOLDER).join(path)]);
         candidates.extend(path.file_name().map(|file_name| folder.join(file_name)));
     }
     let found = candidates.into_iter().find(|candidate| candidate.is_file());
@@ -100,6 +107,12 @@ fn find(name: String, run: &Path, images: Option<&Path>) -> FaceSource {
         None => format!("not found from the current directory or in {}; name its folder with --images", run.display()),
     });
     FaceSource { name, file }
+}
+
+fn read_comparison(path: &Path) -> Result<Comparison, ReportError> {
+    let bytes = std::fs::read(path).map_err(|source| ReportError::Read { path: path.to_path_buf(), source })?;
+    let problem = |problem: String| ReportError::Comparison { path: path.to_path_buf(), problem };
+    serde_json::from_slice(&bytes).map_err(|error| problem(error.to_string()))
 }
 
 fn read_configuration(path: &Path) -> Result<Map<String, Value>, ReportError> {

@@ -6,6 +6,9 @@ pub(super) fn method(name: &str) -> &str {
         "kmeans" => "k-means",
         "agglomerative" => "agglomerative clustering",
         "dbscan" => "DBSCAN",
+        "birch" => "Birch",
+        "optics" => "OPTICS",
+        "spectral" => "spectral clustering",
         other => other,
     }
 }
@@ -59,6 +62,16 @@ pub(super) fn thousands(number: usize) -> String {
     text
 }
 
+/// A number with so many decimals and a proper minus sign; a rounded −0 is 0.
+pub(super) fn decimals(number: f64, decimals: usize) -> String {
+    let text = format!("{number:.decimals$}");
+    match text.strip_prefix('-') {
+        Some(digits) if digits.chars().all(|digit| matches!(digit, '0' | '.')) => digits.to_string(),
+        Some(digits) => format!("−{digits}"),
+        None => text,
+    }
+}
+
 /// A number of at least zero with four significant digits.
 pub(super) fn significant(number: f64) -> String {
     if number >= 1000.0 && number < usize::MAX as f64 {
@@ -93,6 +106,8 @@ mod tests {
             (percent(1.0), "100%"),
             (percent(0.625), "63%"),
             (width(1.0 / 3.0), "33.33%"),
+            (decimals(-0.126, 2), "−0.13"),
+            (decimals(-0.001, 2), "0.00"),
             (significant(0.12345), "0.123"),
             (significant(12.345), "12.35"),
             (significant(123.45), "123.5"),

@@ -1,0 +1,134 @@
+//! The paper's figure 7: a clustering on weighted attributes beside one on unweighted, by how many attributes are partially
+//! present in their clusters.
+
+use serde::Serialize;
+
+use super::ReportInput;
+use super::charts::{Bar, Chart};
+use super::comparison::Row;
+use super::occurrence::{self, Occurrence, Standing};
+use super::wording::{count, decimals, thousands};
+use crate::cluster::ClusterResult;
+
+/// What the page shows of two clusterings.
+#[derive(Serialize)]
+pub(super) struct Summary {
+    what: String,
+    heading: [&'static str; 4],
+    rows: Vec<Row>,
+    charts: Vec<Chart>,
+}
+
+/// Partially present attributes of a clustering.
+struct Partial {
+    /// Cluster, its faces and how many attributes are partially present in it; largest first, without empty ones.
+    clusters: Vec<(usize, usize, usize)>,
+    /// Attributes that are counted.
+    attributes: usize,
+}
+
+impl Partial {
+    /// Counts the attributes that the clustering was made on: those that about half of a cluster's faces have, by the same
+    /// bounds as everywhere on the page.
+    fn of(input: &ReportInput, result: &ClusterResult) -> Partial {
+        let is_counted: Vec<bool> =
+            input.attributes.iter().map(|name| result.select.is_empty() || result.select.contains(name)).collect();
+        let mut clusters = Vec::new();
+        for cluster in 0..result.k {
+            let rows: Vec<usize> = (0..result.labels.len()).filter(|row| result.labels[*row] == cluster as i64).collect();
+            let shares = occurrence::shares(input, rows.iter().copied());
+            let is_partial = |(attribute, share): (usize, &f64)| {
+                is_counted[attribute] && Occurrence { attribute, share: *share, overall: 0.0 }.standing() == Standing::Noisy
+            };
+            if !rows.is_empty() {
+                clusters.push((cluster, rows.len(), shares.iter().enumerate().filter(|one| is_partial(*one)).count()));
+            }
+        }
+        clusters.sort_by_key(|(_, faces, _)| std::cmp::Reverse(*faces));
+        Partial { clusters, attributes: is_counted.into_iter().filter(|counted| *counted).count() }
+    }
+
+    fn total(&self) -> usize {
+        self.clusters.iter().map(|(_, _, partial)| partial).sum()
+    }
+
+    fn mean(&self) -> f64 {
+        self.total() as f64 / self.clusters.len().max(1) as f64
+    }
+
+    fn chart(&self, title: &str) -> Chart {
+        let share = |number: f64| number / self.attributes.max(1) as f64;
+        let bar = |(cluster, faces, partial): &(usize, usize, usize)| {
+            let name = format!("Cluster {cluster} ({})", count(*faces, "face"));
+            Bar::new(&name, Some(share(*partial as f64)), thousands(*partial), share(self.mean()))
+        };
+        Chart {
+            title: title.to_string(),
+            by: "cluster",
+            bar: "partially present attributes",
+            line: "their mean",
+            bars: self.clusters.iter().map(bar).collect(),
+        }
+    }
+}
+
+/// What the page shows of the run's clustering beside its clustering on weighted attributes, if there are both.
+pub(super) fn summarise(input: &ReportInput) -> Option<Summary> {
+    let (before, after) = (input.clusters.as_ref()?, input.weighted.as_ref()?);
+    let weights = after.weights.as_deref().unwrap_or("unnamed");
+    let sides = [("Unweighted", before), ("Weighted", after)].map(|(title, result)| (title, result, Partial::of(input, result)));
+    let [(.., unweighted), (.., weighted)] = &sides;
+    let change = match weighted.total().cmp(&unweighted.total()) {
+        std::cmp::Ordering::Less => "fewer",
+        std::cmp::Ordering::Equal => "as many",
+        std::cmp::Ordering::Greater => "more",
+    };
+    let row = |(title, result, partial): &(&str, &ClusterResult, Partial)| Row {
+        name: title.to_string(),
+        cells: vec![
+            thousands(partial.clusters.len()),
+            result.silhouette.map_or("–".into(), |value| decimals(value, 3)),
+            format!("{} of {}", thousands(partial.total()), thousands(partial.attributes * partial.clusters.len())),
+            decimals(partial.mean(), 2),
+        ],
+    };
+    Some(Summary {
+        what: format!(
+            "The same faces clustered once as they are and once with each attribute multiplied by a weight ({weights}). Weighted, \
+             there are {change} partially present attributes: {} before, {} after, over all clusters.",
+            thousands(unweighted.total()),
+            thousands(weighted.total())
+        ),
+        heading: ["Clusters", "Silhouette, unweighted", "Partially present", "In a cluster, on average"],
+        rows: sides.iter().map(row).collect(),
+        charts: vec![unweighted.chart("Unweighted"), weighted.chart("Weighted")],
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{input_of, written};
+
+    #[test]
+    fn weighted_and_unweighted_clusterings_stand_side_by_side() {
+        // Clustered as they are, one attribute is at one half in both clusters; weighted, in neither.
+        let mut input = input_of(&[&[1.0, 0.0], &[1.0, 1.0], &[0.0, 0.0], &[0.0, 1.0]], &[0, 0, 1, 1]);
+        assert!(!written(&input).0.contains("id=\"weighting\""));
+        let mut weighted = input.clusters.clone().expect("clusters");
+        weighted.weights = Some("rare".into());
+        weighted.labels = vec![0, 1, 0, 1];
+        weighted.select = vec!["Attribute_1".into()];
+        input.weighted = Some(weighted);
+        let (page, _) = written(&input);
+        assert!(
+            page.contains("a weight (rare). Weighted, there are fewer partially present attributes: 2 before, 0 after"),
+            "{page}"
+        );
+        assert!(page.contains("<th scope=\"row\">Unweighted</th><td>2</td><td>0.250</td><td>2 of 4</td><td>1.00</td>"));
+        assert!(page.contains("<th scope=\"row\">Weighted</th><td>2</td><td>0.250</td><td>0 of 2</td><td>0.00</td>"));
+        assert!(page.contains("Cluster 1 (2 faces)"));
+        input.weighted.as_mut().expect("weighted").labels.pop();
+        let message = input.check().unwrap_err().to_string();
+        assert!(message.contains("clusters_weighted.json"), "{message}");
+    }
+}
