@@ -4,6 +4,7 @@ mod augment;
 mod classify;
 mod cluster;
 mod common;
+mod compare;
 mod data;
 mod devices;
 mod eval;
@@ -36,6 +37,7 @@ enum Verb {
     Eval(eval::Eval),
     Predict(predict::Predict),
     Cluster(cluster::Cluster),
+    Compare(compare::Compare),
     Report(report::Report),
     Reproduce(reproduce::Reproduce),
 }
@@ -61,6 +63,7 @@ pub fn run() -> ExitCode {
         Verb::Eval(verb) => verb.run(),
         Verb::Predict(verb) => verb.run(),
         Verb::Cluster(verb) => verb.run(),
+        Verb::Compare(verb) => verb.run(),
         Verb::Report(verb) => verb.run(),
         Verb::Reproduce(verb) => verb.run(),
     };

@@ -125,6 +125,9 @@ pub enum ClusterError {
         /// What the adapter takes.
         limit: u64,
     },
+    /// The user stopped the work.
+    #[error("stopped; nothing was written")]
+    Stopped,
     /// An unknown attribute, or a file that cannot be read.
     #[error(transparent)]
     Data(#[from] DataError),

@@ -1,5 +1,6 @@
 //! Grouping faces by their attributes on the GPU: k-means, the silhouette that judges a grouping, and the result as a file.
 
+mod compare;
 mod comparison;
 mod counted_rows;
 mod error;
@@ -13,6 +14,7 @@ mod silhouette;
 mod tests;
 
 pub use crate::kernels::Metric;
+pub use compare::{ComparedMethod, ComparedRows, ComparisonProgress, ComparisonSettings, compare};
 pub use comparison::{Comparison, Curve, CurvePoint, Mark};
 pub use counted_rows::CountedRows;
 pub use error::ClusterError;
