@@ -5,6 +5,7 @@ mod classify;
 mod cluster;
 mod cluster_options;
 mod common;
+mod compare;
 mod data;
 mod devices;
 mod eval;
@@ -40,6 +41,7 @@ enum Verb {
     Eval(eval::Eval),
     Predict(predict::Predict),
     Cluster(cluster::Cluster),
+    Compare(compare::Compare),
     Report(report::Report),
     Reproduce(reproduce::Reproduce),
     Plan(plan::Plan),
@@ -67,6 +69,7 @@ pub fn run() -> ExitCode {
         Verb::Eval(verb) => verb.run(),
         Verb::Predict(verb) => verb.run(),
         Verb::Cluster(verb) => verb.run(),
+        Verb::Compare(verb) => verb.run(),
         Verb::Report(verb) => verb.run(),
         Verb::Reproduce(verb) => verb.run(),
         Verb::Plan(verb) => verb.run(),

@@ -206,6 +206,9 @@ pub enum ClusterError {
         /// Neighbours that are held at once.
         limit: usize,
     },
+    /// The user stopped the work.
+    #[error("stopped; nothing was written")]
+    Stopped,
     /// An unknown attribute, or a file that cannot be read.
     #[error(transparent)]
     Data(#[from] DataError),

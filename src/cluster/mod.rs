@@ -3,6 +3,7 @@
 mod agglomerative;
 mod birch;
 mod bit_rows;
+mod compare;
 mod comparison;
 mod condensed;
 mod counted_rows;
@@ -22,16 +23,17 @@ mod scores;
 mod select;
 mod silhouette;
 mod spectral;
-mod weights;
 #[cfg(test)]
 mod tests;
+mod weights;
 
+pub use crate::kernels::Metric;
 pub use agglomerative::{Linkage, Merge, Tree, agglomerate};
 pub use birch::{Birch, BirchSettings};
+pub use compare::{ComparedMethod, ComparedRows, ComparisonProgress, ComparisonSettings, compare};
 pub use comparison::{Comparison, Curve, CurvePoint, Mark};
 pub use condensed::CondensedDistances;
 pub use counted_rows::CountedRows;
-pub use crate::kernels::Metric;
 pub use dbscan::{Dbscan, dbscan};
 pub use error::ClusterError;
 pub use kmeans::{KMeans, KMeansFit};

@@ -203,7 +203,7 @@ mod tests {
     fn neighbours_are_the_rows_within_the_radius() {
         let gpu = Gpu::open(&Default::default()).expect("an adapter");
         for (binary, (metric, radius)) in [true, false].into_iter().flat_map(|binary| {
-            [(Metric::Euclidean, 5.9), (Metric::Manhattan, 34.0), (Metric::Cosine, 0.5), (Metric::Hamming, 0.5)]
+            [(Metric::Euclidean, 5.9), (Metric::Manhattan, 34.1), (Metric::Cosine, 0.5), (Metric::Hamming, 0.5)]
                 .map(|of| (binary, of))
         }) {
             let mut rows = rows(binary);

@@ -57,7 +57,10 @@ pub struct ClusterResult {
     pub command: Option<String>,
 }
 
-/// Why a clustering result was refused.
+/// The command that makes the file.
+const COMMAND: &str = "lineament cluster";
+
+/// Why a clustering result, or a comparison, was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ClusterResultError {
     /// The file is missing or unreadable.
@@ -69,18 +72,22 @@ pub enum ClusterResultError {
         source: std::io::Error,
     },
     /// The file is not JSON of the expected form.
-    #[error("{}: not a clustering result: {source}; make it again with `lineament cluster`", path.display())]
+    #[error("{}: not a clustering result: {source}; make it again with `{command}`", path.display())]
     Parse {
         /// The file.
         path: PathBuf,
+        /// The command that makes it.
+        command: &'static str,
         /// What is wrong, with line and column.
         source: serde_json::Error,
     },
     /// The fields contradict each other.
-    #[error("{}: {problem}; make it again with `lineament cluster`", path.display())]
+    #[error("{}: {problem}; make it again with `{command}`", path.display())]
     Inconsistent {
         /// The file.
         path: PathBuf,
+        /// The command that makes it.
+        command: &'static str,
         /// The field, what was expected and what was found.
         problem: String,
     },
@@ -93,9 +100,10 @@ impl ClusterResult {
     /// [`ClusterResultError`] if the file is missing, is not JSON of this form, or contradicts itself.
     pub fn read(path: &Path) -> Result<Self, ClusterResultError> {
         let bytes = std::fs::read(path).map_err(|source| ClusterResultError::Read { path: path.to_path_buf(), source })?;
-        let result: Self =
-            serde_json::from_slice(&bytes).map_err(|source| ClusterResultError::Parse { path: path.to_path_buf(), source })?;
-        result.check().map_err(|problem| ClusterResultError::Inconsistent { path: path.to_path_buf(), problem })?;
+        let parse = |source| ClusterResultError::Parse { path: path.to_path_buf(), command: COMMAND, source };
+        let result: Self = serde_json::from_slice(&bytes).map_err(parse)?;
+        let inconsistent = |problem| ClusterResultError::Inconsistent { path: path.to_path_buf(), command: COMMAND, problem };
+        result.check().map_err(inconsistent)?;
         Ok(result)
     }
 
