@@ -4,7 +4,9 @@
 //! rows. Unique there are single linkage's distances and the merges at distance 0; of the rest only the silhouette is held
 //! against the spread that scikit-learn itself shows.
 
-use lineament::cluster::{CondensedDistances, Linkage, Metric, Spectral, agglomerate, dbscan, silhouette};
+use lineament::cluster::{
+    CondensedDistances, CountedRows, Linkage, Metric, Spectral, agglomerate, condensed, dbscan, neighbours, silhouette,
+};
 use serde_json::Value;
 
 use crate::fixture::{FixtureResult, Verdict};
@@ -26,23 +28,13 @@ pub fn run(group: &Group, name: &str, params: &Value) -> Option<Outcome<Vec<Fixt
     }
 }
 
-/// Distances of all pairs in plain f64.
-fn distances(data: &Data, metric: Metric) -> CondensedDistances {
-    let rows: Vec<&[f32]> = data.values.chunks_exact(data.columns).collect();
-    let distance = |a: &[f32], b: &[f32]| {
-        let pairs = || a.iter().zip(b).map(|(a, b)| (f64::from(*a), f64::from(*b)));
-        let value = match metric {
-            Metric::Euclidean => pairs().map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt(),
-            Metric::Manhattan => pairs().map(|(a, b)| (a - b).abs()).sum(),
-            Metric::Cosine => {
-                let [ab, aa, bb] = pairs().fold([0.0; 3], |[ab, aa, bb], (a, b)| [ab + a * b, aa + a * a, bb + b * b]);
-                (1.0 - ab / (aa * bb).sqrt()).max(0.0)
-            }
-        };
-        value as f32
-    };
-    let values = rows.iter().enumerate().flat_map(|(i, a)| rows[i + 1..].iter().map(move |b| distance(a, b)));
-    CondensedDistances { n: rows.len(), values: values.collect() }
+/// Every row by itself.
+fn rows(data: &Data) -> Outcome<CountedRows> {
+    CountedRows::every(&data.values, data.rows, data.columns).map_err(|error| error.to_string())
+}
+
+fn distances(group: &Group, data: &Data, metric: Metric) -> Outcome<CondensedDistances> {
+    condensed(group.gpu, &rows(data)?, metric).map_err(|error| error.to_string())
 }
 
 /// Data, linkage and metric of `x10_500_ward_euclidean`.
@@ -87,12 +79,12 @@ fn agglomerative(group: &Group, name: &str, params: &Value) -> Outcome<Vec<Fixtu
     let tensors = Tensors::read(&group.folder.join(name))?;
     let stem = name.trim_start_matches("agglomerative_").trim_end_matches(".safetensors");
     let (data, linkage, metric) = setting(group, stem)?;
-    let tree = agglomerate(linkage, distances(&data, metric), &vec![1; data.rows]);
+    let tree = agglomerate(linkage, distances(group, &data, metric)?, &vec![1; data.rows]);
     let found: Vec<f64> = tree.merges.iter().map(|merge| merge.distance).collect();
     if let Ok(expected) = tensors.get("distances") {
         let labels = tree.cut(K).map_err(|error| error.to_string())?;
         let expected_labels = renumbered(tensors.get("labels")?.iter().map(|label| *label as i64));
-        let score = silhouette(group.gpu, &data.values, data.rows, data.columns, &labels, metric).map_err(|e| e.to_string())?;
+        let score = silhouette(group.gpu, &rows(&data)?, &labels, metric).map_err(|error| error.to_string())?;
         return Ok(vec![
             FixtureResult::within(name, "distances", &found, expected, DISTANCE),
             FixtureResult::within(name, "labels", &renumbered(labels.into_iter()), &expected_labels, 0.0),
@@ -123,9 +115,9 @@ fn ties(group: &Group, name: &str) -> Outcome<Vec<FixtureResult>> {
             continue;
         }
         let (data, linkage, metric) = setting(group, stem)?;
-        let tree = agglomerate(linkage, distances(&data, metric), &vec![1; data.rows]);
+        let tree = agglomerate(linkage, distances(group, &data, metric)?, &vec![1; data.rows]);
         let labels = tree.cut(K).map_err(|error| error.to_string())?;
-        let ours = silhouette(group.gpu, &data.values, data.rows, data.columns, &labels, metric).map_err(|e| e.to_string())?.mean;
+        let ours = silhouette(group.gpu, &rows(&data)?, &labels, metric).map_err(|error| error.to_string())?.mean;
         let lowest = theirs.iter().copied().fold(f64::INFINITY, f64::min);
         let highest = theirs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let range = highest - lowest + DISTANCE;
@@ -142,8 +134,9 @@ fn density(group: &Group, name: &str, params: &Value) -> Outcome<Vec<FixtureResu
     let tensors = Tensors::read(&group.folder.join(name))?;
     let stem = name.trim_start_matches("dbscan_");
     let data = group.data(stem.split_once("_eps").ok_or("the name tells no eps")?.0)?;
-    let neighbours = distances(&data, Metric::Euclidean).neighbours(number(params, "eps")?);
-    let found = dbscan(&vec![1; data.rows], number(params, "min_samples")? as u32, &neighbours);
+    let radius = number(params, "eps")? as f32;
+    let near = neighbours(group.gpu, &rows(&data)?, Metric::Euclidean, radius).map_err(|error| error.to_string())?;
+    let found = dbscan(&vec![1; data.rows], number(params, "min_samples")? as u32, &near.lists);
     let labels: Vec<f64> = found.labels.iter().map(|label| *label as f64).collect();
     let core: Vec<f64> = found.core.iter().map(|core| f64::from(u8::from(*core))).collect();
     Ok(vec![
@@ -155,7 +148,7 @@ fn density(group: &Group, name: &str, params: &Value) -> Outcome<Vec<FixtureResu
 fn spectral(group: &Group, name: &str) -> Outcome<Vec<FixtureResult>> {
     let tensors = Tensors::read(&group.folder.join(name))?;
     let data = group.data(name.trim_start_matches("spectral_").trim_end_matches(".safetensors"))?;
-    let found = Spectral::new(&distances(&data, Metric::Euclidean), 1.0).map_err(|error| error.to_string())?;
+    let found = Spectral::new(&distances(group, &data, Metric::Euclidean)?, 1.0).map_err(|error| error.to_string())?;
     let expected = tensors.get("eigenvalues")?;
     Ok(vec![
         FixtureResult::within(name, "eigenvalues", &found.eigenvalues[..expected.len()], expected, DISTANCE),

@@ -5,7 +5,9 @@
 //! (twice among the 500 of `p37`), its own ordering of precomputed distances is another, and the one found here; the order within
 //! such a run is left open. Birch's tree is unique. Its last step, Ward's linkage, meets centres of `x10` that are equally near.
 
-use lineament::cluster::{Birch, BirchSettings, CondensedDistances, CountedRows, Linkage, OpticsSettings, agglomerate, optics};
+use lineament::cluster::{
+    Birch, BirchSettings, CondensedDistances, CountedRows, Linkage, Metric, OpticsSettings, agglomerate, condensed, optics,
+};
 use serde_json::Value;
 
 use crate::fixture::{FixtureResult, Verdict};
@@ -26,16 +28,8 @@ pub fn run(group: &Group, name: &str, params: &Value) -> Option<Outcome<Vec<Fixt
     }
 }
 
-/// Euclidean distances of all pairs of rows, or the share of columns in which they differ.
-fn distances(rows: &CountedRows, hamming: bool) -> CondensedDistances {
-    let distance = |i: usize, j: usize| {
-        let pairs = || rows.row(i).iter().zip(rows.row(j)).map(|(a, b)| f64::from(*a) - f64::from(*b));
-        let differing = || pairs().filter(|difference| *difference != 0.0).count() as f64;
-        let value = if hamming { differing() / rows.columns as f64 } else { pairs().map(|d| d * d).sum::<f64>().sqrt() };
-        value as f32
-    };
-    let pairs = (0..rows.len()).flat_map(|i| (i + 1..rows.len()).map(move |j| (i, j)));
-    CondensedDistances { n: rows.len(), values: pairs.map(|(i, j)| distance(i, j)).collect() }
+fn distances(group: &Group, rows: &CountedRows, metric: Metric) -> Outcome<CondensedDistances> {
+    condensed(group.gpu, rows, metric).map_err(|error| error.to_string())
 }
 
 fn rows(group: &Group, set: &str) -> Outcome<CountedRows> {
@@ -50,9 +44,10 @@ fn widen<T: Copy + Into<f64>>(values: &[T]) -> Vec<f64> {
 fn order(group: &Group, name: &str, rest: &str) -> Outcome<Vec<FixtureResult>> {
     let tensors = Tensors::read(&group.folder.join(name))?;
     let (set, metric) = rest.rsplit_once('_').ok_or("the name tells no metric")?;
+    let metric = if metric == "hamming" { Metric::Hamming } else { Metric::Euclidean };
     let rows = rows(group, set)?;
     let settings = OpticsSettings { min_samples: 5, xi: 0.05 };
-    let found = optics(&distances(&rows, metric == "hamming"), settings).map_err(|error| error.to_string())?;
+    let found = optics(&distances(group, &rows, metric)?, settings).map_err(|error| error.to_string())?;
     let labels: Vec<f64> = found.labels.iter().map(|label| *label as f64).collect();
     let expected_reachability = tensors.get("reachability")?;
     let ordering = settled(&widen(&found.ordering), tensors.get("ordering")?, expected_reachability);
@@ -114,7 +109,7 @@ fn birch(group: &Group, name: &str, set: &str, params: &Value) -> Outcome<Vec<Fi
         return Ok(results);
     }
     let centers = found.center_rows().map_err(|error| error.to_string())?;
-    let tree = agglomerate(Linkage::Ward, distances(&centers, false), &centers.counts);
+    let tree = agglomerate(Linkage::Ward, distances(group, &centers, Metric::Euclidean)?, &centers.counts);
     let labels = found.labels(&tree.cut(number(params, "k")? as usize).map_err(|error| error.to_string())?);
     let labels: Vec<f64> = labels.iter().map(|label| *label as f64).collect();
     results.push(FixtureResult::within(name, "labels", &numbered_by_first(&labels), &numbered_by_first(expected_labels), 0.0));

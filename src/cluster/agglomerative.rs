@@ -26,7 +26,7 @@ impl Linkage {
             return Err(ClusterError::WardMetric);
         }
         let is_zero = |held: &u32| rows.row(*held as usize).iter().all(|value| *value == 0.0);
-        match rows.of_row.iter().position(|held| is_zero(held)) {
+        match rows.of_row.iter().position(is_zero) {
             Some(row) if metric == Metric::Cosine => Err(ClusterError::ZeroRow { row }),
             _ => Ok(()),
         }

@@ -202,7 +202,8 @@ impl<'a> Comparer<'a> {
 
     /// The mean silhouette of `[n, columns]` rows, where it is defined.
     fn score(&self, values: &[f32], labels: &[i64]) -> Result<Option<f64>, ClusterError> {
-        match silhouette(self.gpu, values, self.n, self.clustered.columns, labels, Metric::Euclidean) {
+        let rows = CountedRows::distinct(values, self.n, self.clustered.columns)?;
+        match silhouette(self.gpu, &rows, labels, Metric::Euclidean) {
             Ok(silhouette) => Ok(Some(silhouette.mean)),
             Err(ClusterError::SilhouetteLabels { .. }) => Ok(None),
             Err(error) => Err(error),
