@@ -1,7 +1,7 @@
 //! `lineament eval`
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use lineament::data::attributes::{CELEBA_ATTRIBUTES, paper_attributes};
@@ -9,12 +9,13 @@ use lineament::data::labels::LabelledFolder;
 use lineament::data::{Dataset, ImageSource, Partition};
 use lineament::evaluation::published::{PAPER_ACCURACY, PAPER_HAMMING_DISTANCE, PAPER_LOSS};
 use lineament::evaluation::{Alignment, Evaluation, Metrics, TableOne, align, confident_mistakes};
+use lineament::gpu::{Gpu, GpuError};
 use lineament::model::Model;
 use serde_json::json;
 
 use super::common::{make_run_folder, print_line, record, write_out};
 use super::data::DataArguments;
-use super::prediction::{PredictionArguments, Predictions};
+use super::prediction::{PredictionArguments, PredictionOptions, Predictions};
 use super::{Outcome, Verdict};
 
 /// Compare predictions with labels: the paper's Table I, and what accuracy alone hides
@@ -64,21 +65,61 @@ const MISTAKES: usize = 24;
 impl Eval {
     pub fn run(&self) -> Verdict {
         let model = self.prediction.open()?;
-        let of_celeba: Vec<&str> =
-            CELEBA_ATTRIBUTES.into_iter().filter(|name| model.attributes.iter().any(|one| one == name)).collect();
-        let folder = self.data.open(&of_celeba, self.seed)?;
+        let folder = self.data.labels.open(&self.data.data, &of_celeba(&model), self.seed)?;
+        let work = EvaluationWork {
+            model: &model,
+            path: &self.data.data,
+            folder: &folder,
+            partition: self.partition.map(Partition::from),
+            options: self.prediction.options(),
+            out: self.out.as_deref(),
+        };
+        let (evaluation, complete) = work.run(|| self.prediction.open_gpu())?;
+        if self.json {
+            write_out(None, &json_of(&evaluation)?)?;
+        } else {
+            print_line(format_args!("Table I, in percent\n\n{}", TableOne::new(&evaluation.metrics).to_text()))?;
+            print_summary(&evaluation.metrics)?;
+        }
+        Ok(if complete { Outcome::Done } else { Outcome::Incomplete })
+    }
+}
+
+/// CelebA's attributes that a model predicts.
+pub fn of_celeba(model: &Model) -> Vec<&'static str> {
+    CELEBA_ATTRIBUTES.into_iter().filter(|name| model.attributes.iter().any(|one| one == name)).collect()
+}
+
+/// What is evaluated on what.
+pub struct EvaluationWork<'a> {
+    pub model: &'a Model,
+    /// Where the data come from, for messages and the record.
+    pub path: &'a Path,
+    pub folder: &'a LabelledFolder,
+    /// The images to evaluate on; test images, or all of a label CSV without partitions, where there is none.
+    pub partition: Option<Partition>,
+    pub options: PredictionOptions,
+    /// The run folder to write into.
+    pub out: Option<&'a Path>,
+}
+
+impl EvaluationWork<'_> {
+    /// Predicts, compares and writes; also says whether all images could be used.
+    pub fn run(&self, open_gpu: impl FnOnce() -> Result<Gpu, GpuError>) -> Result<(Evaluation, bool), Box<dyn Error>> {
+        let EvaluationWork { model, folder, options, .. } = self;
         let data = &folder.dataset;
         let alignment = align(&model.attributes, &data.attributes)?;
         if data.attributes.is_empty() {
             let predicted = model.attributes.join(", ");
             return Err(format!("CelebA labels none of what the model predicts: {predicted}; choose another model").into());
         }
-        let (partition, rows) = self.rows(&folder)?;
-        self.out.as_deref().map_or(Ok(()), make_run_folder)?;
+        let (partition, rows) = self.rows()?;
+        self.out.map_or(Ok(()), make_run_folder)?;
         say_what(data, &alignment, partition, rows.len());
 
         let images: Vec<ImageSource> = rows.iter().map(|row| data.images[*row].clone()).collect();
-        let predictions = self.prediction.predict(&model, &images)?;
+        let gpu = open_gpu()?;
+        let predictions = options.predict(&gpu, model, &images)?;
         let labels: Vec<u8> = predictions.used.iter().flat_map(|used| data.labels_of(rows[*used])).copied().collect();
         let probabilities = alignment.select(&predictions.table.values, model.attributes.len());
         let evaluation = Evaluation {
@@ -92,17 +133,17 @@ impl Eval {
                 MISTAKES,
             ),
         };
-        self.finish(&model, &predictions, &evaluation)?;
-        Ok(if predictions.failures.is_empty() { Outcome::Done } else { Outcome::Incomplete })
+        self.out.map_or(Ok(()), |run| self.write(run, &gpu, &predictions, &evaluation))?;
+        Ok((evaluation, predictions.failures.is_empty()))
     }
 
     /// The images to evaluate on, and the partition that they are, if it is one.
-    fn rows(&self, folder: &LabelledFolder) -> Result<(Option<Partition>, Vec<usize>), Box<dyn Error>> {
-        let data = &folder.dataset;
-        if self.partition.is_none() && !folder.partitioned {
+    fn rows(&self) -> Result<(Option<Partition>, Vec<usize>), Box<dyn Error>> {
+        let data = &self.folder.dataset;
+        if self.partition.is_none() && !self.folder.partitioned {
             return Ok((None, (0..data.len()).collect()));
         }
-        let wanted = self.partition.unwrap_or(Part::Test).into();
+        let wanted = self.partition.unwrap_or(Partition::Test);
         let rows = data.indices_of(wanted);
         if !rows.is_empty() {
             return Ok((Some(wanted), rows));
@@ -113,37 +154,30 @@ impl Eval {
             .filter(|(_, count)| *count > 0)
             .map(|(name, count)| format!("{name} ({count} images)"))
             .collect();
-        let path = self.data.data.display();
+        let path = self.path.display();
         Err(format!("{path}: holds no {} images; it holds {}: name one with --partition", wanted.name(), held.join(", ")).into())
     }
 
-    /// Writes and prints the result.
-    fn finish(&self, model: &Model, predictions: &Predictions, evaluation: &Evaluation) -> Result<(), Box<dyn Error>> {
-        let table = TableOne::new(&evaluation.metrics);
-        let mut json = serde_json::to_vec_pretty(evaluation)?;
-        json.push(b'\n');
-        if let Some(run) = &self.out {
-            predictions.table.write(&run.join("attributes.csv"))?;
-            write_out(Some(&run.join("metrics.csv")), &evaluation.metrics.to_csv()?)?;
-            write_out(Some(&run.join("table1.csv")), &table.to_csv()?)?;
-            write_out(Some(&run.join("metrics.json")), &json)?;
-            let mut details = self.prediction.details(model, predictions);
-            details.insert("data".into(), json!(self.data.data.display().to_string()));
-            if let Some(partition) = &evaluation.partition {
-                details.insert("partition".into(), json!(partition));
-            }
-            let attributes: Vec<&str> = evaluation.metrics.attributes.iter().map(|one| one.attribute.as_str()).collect();
-            details.insert("attributes".into(), json!(attributes));
-            record(run, "eval", Some(&predictions.gpu), details)?;
+    fn write(&self, run: &Path, gpu: &Gpu, predictions: &Predictions, evaluation: &Evaluation) -> Result<(), Box<dyn Error>> {
+        predictions.table.write(&run.join("attributes.csv"))?;
+        write_out(Some(&run.join("metrics.csv")), &evaluation.metrics.to_csv()?)?;
+        write_out(Some(&run.join("table1.csv")), &TableOne::new(&evaluation.metrics).to_csv()?)?;
+        write_out(Some(&run.join("metrics.json")), &json_of(evaluation)?)?;
+        let mut details = self.options.details(self.model, predictions);
+        details.insert("data".into(), json!(self.path.display().to_string()));
+        if let Some(partition) = &evaluation.partition {
+            details.insert("partition".into(), json!(partition));
         }
-        if self.json {
-            write_out(None, &json)?;
-        } else {
-            print_line(format_args!("Table I, in percent\n\n{}", table.to_text()))?;
-            print_summary(&evaluation.metrics)?;
-        }
-        Ok(())
+        let attributes: Vec<&str> = evaluation.metrics.attributes.iter().map(|one| one.attribute.as_str()).collect();
+        details.insert("attributes".into(), json!(attributes));
+        record(run, "eval", Some(gpu), details)
     }
+}
+
+fn json_of(evaluation: &Evaluation) -> Result<Vec<u8>, serde_json::Error> {
+    let mut json = serde_json::to_vec_pretty(evaluation)?;
+    json.push(b'\n');
+    Ok(json)
 }
 
 /// What is compared with what, on stderr.

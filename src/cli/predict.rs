@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use lineament::data::folder::expand;
-use lineament::data::{AttributeTable, DataError};
+use lineament::data::{AttributeTable, DataError, ImageSource};
 
 use super::common::{ensure_writable, make_run_folder, record};
 use super::prediction::PredictionArguments;
@@ -35,7 +35,10 @@ impl Predict {
         self.out.as_deref().map_or(Ok(()), ensure_writable)?;
         self.run.as_deref().map_or(Ok(()), make_run_folder)?;
         let model = self.prediction.open()?;
-        let mut predictions = self.prediction.predict(&model, &images.into_iter().map(Into::into).collect::<Vec<_>>())?;
+        let images: Vec<ImageSource> = images.into_iter().map(Into::into).collect();
+        let gpu = self.prediction.open_gpu()?;
+        let options = self.prediction.options();
+        let mut predictions = options.predict(&gpu, &model, &images)?;
         if self.binary {
             predictions.table = predictions.table.rounded();
         }
@@ -43,7 +46,7 @@ impl Predict {
             None => self.write(&predictions.table)?,
             Some(run) => {
                 predictions.table.write(&run.join("attributes.csv"))?;
-                record(run, "predict", Some(&predictions.gpu), self.prediction.details(&model, &predictions))?;
+                record(run, "predict", Some(&gpu), options.details(&model, &predictions))?;
             }
         }
         Ok(if predictions.failures.is_empty() { Outcome::Done } else { Outcome::Incomplete })

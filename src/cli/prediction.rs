@@ -1,11 +1,12 @@
 //! Predicting attributes of images, for the verbs that do.
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use lineament::data::{AttributeTable, Crop, ImageSource};
-use lineament::gpu::Gpu;
+use lineament::gpu::{Gpu, GpuError};
+use lineament::kernels::Interpolation;
 use lineament::model::{Model, Top};
 use serde_json::{Map, Value, json};
 
@@ -34,6 +35,17 @@ pub struct PredictionArguments {
     gpu: GpuArguments,
 }
 
+/// How images are brought to a model.
+#[derive(Debug, Clone, Copy)]
+pub struct PredictionOptions {
+    /// Images a batch, where the user says.
+    pub batch: Option<u32>,
+    /// How they are resized.
+    pub interpolation: Interpolation,
+    /// The part of each that is looked at.
+    pub crop: Option<Crop>,
+}
+
 /// What a model said of images.
 pub struct Predictions {
     /// Probabilities of the images that could be used.
@@ -42,29 +54,43 @@ pub struct Predictions {
     pub used: Vec<usize>,
     /// The others.
     pub failures: Vec<Failure>,
-    /// What computed it.
-    pub gpu: Gpu,
 }
 
 impl PredictionArguments {
     /// Opens the model.
     pub fn open(&self) -> Result<Model, Box<dyn Error>> {
-        let model = Model::open(&self.model, self.backbone.as_deref())?;
-        if !matches!(model.top, Top::Attributes(_)) {
-            let path = self.model.display();
-            return Err(Box::new(Misuse(format!("{path}: predicts no attributes; train a head with `lineament train`"))));
-        }
-        Ok(model)
+        open_model(&self.model, self.backbone.as_deref())
     }
 
+    /// Opens the adapter.
+    pub fn open_gpu(&self) -> Result<Gpu, GpuError> {
+        self.gpu.open()
+    }
+
+    /// How images are brought to the model.
+    pub fn options(&self) -> PredictionOptions {
+        PredictionOptions { batch: self.batch, interpolation: self.resize.into(), crop: self.crop }
+    }
+}
+
+/// Opens a model that predicts attributes.
+pub fn open_model(path: &Path, backbone: Option<&Path>) -> Result<Model, Box<dyn Error>> {
+    let model = Model::open(path, backbone)?;
+    if !matches!(model.top, Top::Attributes(_)) {
+        let path = path.display();
+        return Err(Box::new(Misuse(format!("{path}: predicts no attributes; train a head with `lineament train`"))));
+    }
+    Ok(model)
+}
+
+impl PredictionOptions {
     /// Predicts the attributes of images. Those that cannot be used are named on stderr; if none can, that is an error.
-    pub fn predict(&self, model: &Model, images: &[ImageSource]) -> Result<Predictions, Box<dyn Error>> {
-        let gpu = self.gpu.open()?;
-        let batch = self.batch.unwrap_or_else(|| default_batch(&gpu));
-        let mut runner = model.runner(&gpu, batch, self.resize.into());
+    pub fn predict(&self, gpu: &Gpu, model: &Model, images: &[ImageSource]) -> Result<Predictions, Box<dyn Error>> {
+        let batch = self.batch.unwrap_or_else(|| default_batch(gpu));
+        let mut runner = model.runner(gpu, batch, self.interpolation);
         let mut rows: Vec<Option<Vec<f32>>> = vec![None; images.len()];
         let failures =
-            run_images(&gpu, &mut runner, batch, images.to_vec(), self.crop, |index, row| rows[index] = Some(row.to_vec()))?;
+            run_images(gpu, &mut runner, batch, images.to_vec(), self.crop, |index, row| rows[index] = Some(row.to_vec()))?;
 
         let mut table = AttributeTable { images: Vec::new(), attributes: model.attributes.clone(), values: Vec::new() };
         let mut used = Vec::new();
@@ -79,8 +105,7 @@ impl PredictionArguments {
         if used.is_empty() {
             return Err(Box::new(Misuse("none of the images could be used; nothing was written".into())));
         }
-        drop(runner);
-        Ok(Predictions { table, used, failures, gpu })
+        Ok(Predictions { table, used, failures })
     }
 
     /// What a run folder records of the predictions.

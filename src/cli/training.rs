@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::io::Write;
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::ProgressBar;
 use lineament::data::attributes::paper_attributes;
@@ -15,7 +15,7 @@ use lineament::gpu::Gpu;
 use lineament::kernels::Interpolation;
 use lineament::model::mobilenet_v2::Layer;
 use lineament::model::weights::{StoredPrecision, WeightsFile};
-use lineament::model::{Head, Model, ModelError, Top, keys};
+use lineament::model::{Head, Model, ModelError, Normalisation, Top, keys};
 use lineament::train::network::{FrozenNorm, HeadShape, NetworkShape, NetworkState, RunningStatistics};
 use lineament::train::{
     FeatureSource, FeatureTable, Progress, Run, SampleSource, TrainedNetwork, TrainingData, TrainingSettings, extract_features,
@@ -64,8 +64,14 @@ pub struct Design {
 
 /// Opens data with images for training and for validation, and says what it holds.
 pub fn open_data(arguments: &DataArguments, seed: u64) -> Fallible<Dataset> {
-    let data = arguments.open(&paper_attributes(), seed)?.dataset;
-    data.require(&arguments.data, &[Partition::Train, Partition::Validation])?;
+    let data = arguments.labels.open(&arguments.data, &paper_attributes(), seed)?.dataset;
+    check_data(&arguments.data, &data)?;
+    Ok(data)
+}
+
+/// Requires images for training and for validation, and says what the data hold.
+pub fn check_data(path: &Path, data: &Dataset) -> Fallible<()> {
+    data.require(path, &[Partition::Train, Partition::Validation])?;
     let constant = data.constant_attributes(Partition::Train);
     if !constant.is_empty() {
         let names = constant.join(", ");
@@ -74,7 +80,29 @@ pub fn open_data(arguments: &DataArguments, seed: u64) -> Fallible<Dataset> {
     let count = |partition| data.indices_of(partition).len();
     let [train, validation] = [count(Partition::Train), count(Partition::Validation)];
     eprintln!("data: {train} training images, {validation} validation images, {} attributes", data.attributes.len());
-    Ok(data)
+    Ok(())
+}
+
+/// How a network is trained, where it starts and what of it changes.
+pub struct Course {
+    /// Whether the backbone's features, computed once, are the input.
+    pub takes_features: bool,
+    /// The position of the first layer that is trained, given all of them.
+    pub first_trained: usize,
+    /// How batch norm runs in layers that are not trained.
+    pub frozen_norm: FrozenNorm,
+    /// What the backbone's running statistics keep in a step.
+    pub momentum: f32,
+    /// How the statistics of batches become running ones.
+    pub running_statistics: RunningStatistics,
+    /// Width of the hidden layer.
+    pub hidden: u32,
+    /// Share of hidden values that is dropped.
+    pub dropout: f32,
+    /// Whether the backbone starts from random numbers and not from the file's weights.
+    pub random_start: bool,
+    /// Everything else.
+    pub settings: TrainingSettings,
 }
 
 /// The images of the training and of the validation partition.
@@ -143,13 +171,71 @@ impl Equipment<'_> {
         }
     }
 
-    /// The network before training: the file's weights, with a new head, drawn by `seed`, where it has none for these
-    /// attributes.
-    pub fn initial(&self, shape: &NetworkShape, seed: u64) -> Fallible<NetworkState> {
+    /// Trains a network in a run folder and writes its model there, with its figures on the validation images.
+    pub fn follow(&self, course: &Course, (out, resume): (&Path, bool), skip_unreadable: bool) -> Fallible<(u32, Metrics)> {
+        let Equipment { model, data, .. } = *self;
+        let table;
+        let (source, [train_rows, validation_rows]) = if course.takes_features {
+            table = self.features(out, skip_unreadable)?;
+            (SampleSource::Features(&table), rows(data).map(|rows| table.readable(&rows)))
+        } else {
+            let readable = self.readable(skip_unreadable)?;
+            let (scale, shift) = model.convention.input.multiplier_and_offset();
+            let normalisation = Normalisation { scale, shift };
+            let source = SampleSource::Images { images: &data.images, names: &data.names, normalisation };
+            (source, rows(data).map(|rows| rows.into_iter().filter(|row| readable[*row as usize]).collect()))
+        };
+        let training = TrainingData {
+            source,
+            labels: &data.labels,
+            attributes: data.attributes.len() as u32,
+            train_rows: &train_rows,
+            validation_rows: &validation_rows,
+        };
+        let shape = self.shape(Design {
+            layers: if course.takes_features { Vec::new() } else { model.backbone.layers().to_vec() },
+            first_trained: course.first_trained,
+            frozen_norm: course.frozen_norm,
+            momentum: course.momentum,
+            running_statistics: course.running_statistics,
+            hidden: course.hidden,
+            dropout: course.dropout,
+        });
+        let initial = self.initial(&shape, course.settings.seed, course.random_start)?;
+        let trained = self.train((out, resume), &training, &shape, initial, &course.settings, course.random_start)?;
+        Ok((trained.epoch, self.finish(out, &training, &shape, &trained)?))
+    }
+
+    /// Which images can be read. Only where unreadable ones are to be left out is this found out beforehand, so that every
+    /// epoch, and a resumed run, leaves out the same.
+    fn readable(&self, skip_unreadable: bool) -> Fallible<Vec<bool>> {
+        let Equipment { data, stop, .. } = *self;
+        let mut readable = vec![true; data.len()];
+        if !skip_unreadable {
+            return Ok(readable);
+        }
+        let bar = progress(data.len() as u64, "images looked at");
+        let tell = |reason: &str| bar.suspend(|| eprintln!("skipped: {reason}"));
+        let mut unreadable = Unreadable::new(true, &tell);
+        for (index, image) in decode_ahead(data.images.clone(), decoding_threads(), 64) {
+            if stop.load(Ordering::Relaxed) {
+                return Err("stopped while looking at the images; nothing was trained yet".into());
+            }
+            readable[index] = unreadable.admit(index, image)?.is_some();
+            bar.inc(1);
+        }
+        bar.finish_and_clear();
+        say_skipped(unreadable.count(), data);
+        Ok(readable)
+    }
+
+    /// The network before training: the file's weights, or random ones drawn by `seed`, with a new head, drawn by it too, where
+    /// the file has none for these attributes.
+    pub fn initial(&self, shape: &NetworkShape, seed: u64, random_start: bool) -> Fallible<NetworkState> {
         let Equipment { model, data, .. } = *self;
         let hidden = shape.head.hidden.unwrap_or(0);
         let head = match &model.top {
-            Top::Attributes(head) if model.attributes == data.attributes && head.hidden == hidden => head.clone(),
+            Top::Attributes(head) if !random_start && model.attributes == data.attributes && head.hidden == hidden => head.clone(),
             _ => random::initial_head(seed, shape.head.features, hidden, shape.head.attributes),
         };
         let (first, _) = model.files.first().ok_or("the model was read from no file")?;
@@ -157,6 +243,7 @@ impl Equipment<'_> {
         let tensor = |name: &str, shape: &[usize]| -> Result<Vec<f32>, ModelError> {
             match Head::TENSORS.iter().position(|tensor| *tensor == name) {
                 Some(place) => Ok(head.tensors[place].clone()),
+                None if random_start => Ok(random::initial_backbone_tensor(seed, name, shape)),
                 None => Ok(backbone.f32(name, shape)?),
             }
         };
@@ -171,6 +258,7 @@ impl Equipment<'_> {
         shape: &NetworkShape,
         initial: NetworkState,
         settings: &TrainingSettings,
+        random_start: bool,
     ) -> Fallible<TrainedNetwork> {
         let Equipment { gpu, model, data, stop } = *self;
         std::fs::create_dir_all(folder.join("checkpoints"))?;
@@ -181,7 +269,8 @@ impl Equipment<'_> {
         let bar = progress(0, "steps");
         let mut display = Display { bar: &bar, batch: settings.batch, started: None, accuracy: None };
         let mut show = |progress| display.show(progress);
-        let weights = model.files.iter().map(|(_, hash)| hash.as_str()).collect::<Vec<_>>().join(" ");
+        let hashes = model.files.iter().map(|(_, hash)| hash.as_str()).collect::<Vec<_>>().join(" ");
+        let weights = if random_start { "random".to_string() } else { hashes };
         let mut run = Run {
             folder: Some(folder),
             resume,
@@ -244,7 +333,7 @@ fn predict_images(gpu: &Gpu, path: &Path, trained_from: &Model, data: &Dataset, 
 }
 
 /// Says on stderr how many images were left out.
-pub fn say_skipped(count: usize, data: &Dataset) {
+fn say_skipped(count: usize, data: &Dataset) {
     if count > 0 {
         eprintln!("note: {count} of {} images cannot be read and are left out", data.len());
     }

@@ -20,15 +20,22 @@ pub struct AugmentationRanges {
     pub shear: f64,
     /// Each axis is zoomed by 1 − this to 1 + this, below 1.
     pub zoom: f64,
+    /// Whether an image is magnified instead, by 1 to 1 + `zoom`, both axes alike.
+    pub magnify_only: bool,
     /// Whether every second image is mirrored left to right.
     pub mirror: bool,
 }
 
 impl AugmentationRanges {
-    /// What the paper trains with: `rotation_range=20, width_shift_range=0.2, height_shift_range=0.2, shear_range=0.2,
+    /// What the paper's script trains with: `rotation_range=20, width_shift_range=0.2, height_shift_range=0.2, shear_range=0.2,
     /// zoom_range=0.2, horizontal_flip=True`.
     pub const PAPER: AugmentationRanges =
-        AugmentationRanges { rotation: 20.0, row_shift: 0.2, column_shift: 0.2, shear: 0.2, zoom: 0.2, mirror: true };
+        AugmentationRanges { rotation: 20.0, row_shift: 0.2, column_shift: 0.2, shear: 0.2, zoom: 0.2, magnify_only: false, mirror: true };
+
+    /// What the paper's text says: "magnified by a maximum of 20 %", and a shear "with an effect of 0.2", which is taken for
+    /// radians.
+    pub const PAPER_TEXT: AugmentationRanges =
+        AugmentationRanges { shear: 0.2 * 180.0 / std::f64::consts::PI, magnify_only: true, ..AugmentationRanges::PAPER };
 
     /// What is done to a sample in an epoch, at `size` (height, width): a function of the seed and of these alone, so that
     /// neither batches nor threads change it.
@@ -42,13 +49,17 @@ impl AugmentationRanges {
     pub fn from_draws(&self, draws: [f64; DRAWS], size: [u32; 2]) -> Augmentation {
         let between = |draw: f64, low: f64, high: f64| low + (high - low) * draw;
         let [rotation, row_shift, column_shift, shear, row_zoom, column_zoom, mirrored] = draws;
+        let zoom = |draw| match self.magnify_only {
+            true => 1.0 / between(draw, 1.0, 1.0 + self.zoom),
+            false => between(draw, 1.0 - self.zoom, 1.0 + self.zoom),
+        };
         Augmentation {
             rotation: between(rotation, -self.rotation, self.rotation),
             row_shift: between(row_shift, -self.row_shift, self.row_shift) * f64::from(size[0]),
             column_shift: between(column_shift, -self.column_shift, self.column_shift) * f64::from(size[1]),
             shear: between(shear, -self.shear, self.shear),
-            row_zoom: between(row_zoom, 1.0 - self.zoom, 1.0 + self.zoom),
-            column_zoom: between(column_zoom, 1.0 - self.zoom, 1.0 + self.zoom),
+            row_zoom: zoom(row_zoom),
+            column_zoom: zoom(if self.magnify_only { row_zoom } else { column_zoom }),
             mirrored: mirrored < 0.5 && self.mirror,
         }
     }
@@ -120,8 +131,18 @@ mod tests {
     fn nothing_drawn_is_the_identity_to_the_bit() {
         let matrix = Augmentation::IDENTITY.matrix([57, 66]);
         assert_eq!(matrix, [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]);
-        let still = AugmentationRanges { rotation: 0.0, row_shift: 0.0, column_shift: 0.0, shear: 0.0, zoom: 0.0, mirror: false };
+        let still = AugmentationRanges { rotation: 0.0, row_shift: 0.0, column_shift: 0.0, shear: 0.0, zoom: 0.0, magnify_only: false, mirror: false };
         assert_eq!(still.draw(1, 2, 3, SIZE), Augmentation::IDENTITY);
+    }
+
+    #[test]
+    fn the_papers_text_magnifies_and_shears_by_radians() {
+        let draw = |sample| AugmentationRanges::PAPER_TEXT.draw(7, 0, sample, SIZE);
+        for one in (0..200).map(draw) {
+            assert!(one.row_zoom == one.column_zoom && (1.0 / 1.2..=1.0).contains(&one.row_zoom), "{one:?}");
+            assert!(one.shear.to_radians().abs() <= 0.2);
+        }
+        assert!((0..200).any(|sample| draw(sample).shear.abs() > 10.0 && draw(sample).row_zoom < 0.9));
     }
 
     #[test]

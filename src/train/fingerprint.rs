@@ -36,7 +36,8 @@ pub(super) fn fingerprint(
         ("optimizer", format!("{optimizer:?}")),
         ("learning_rate", learning_rate.to_string()),
         ("schedule", format!("{schedule:?}")),
-        ("augmentation", augmentation.map_or("none".to_string(), |ranges| format!("{ranges:?}"))),
+        // Runs that began before images could be magnified only go on.
+        ("augmentation", augmentation.map_or("none".into(), |ranges| format!("{ranges:?}").replace("magnify_only: false, ", ""))),
         ("label_smoothing", label_smoothing.to_string()),
         ("class_weights", format!("{class_weights:?}")),
         ("data", data.sha256()),

@@ -7,6 +7,8 @@ use crate::model::Head;
 pub enum Stream {
     /// Initial weights of the tensor at this place of [`Head::TENSORS`].
     Weights(usize),
+    /// Initial weights of a tensor of the backbone, by a hash of its name.
+    Backbone(u32),
     /// The key of all dropout masks.
     Dropout,
     /// The order of the samples in an epoch.
@@ -22,6 +24,7 @@ impl Stream {
             Stream::Dropout => 1 << 16,
             Stream::Shuffle(epoch) => (1 << 32) + u64::from(epoch),
             Stream::Augmentation(epoch) => (2 << 32) + u64::from(epoch),
+            Stream::Backbone(name) => (3 << 32) + u64::from(name),
         }
     }
 }
@@ -61,9 +64,28 @@ pub fn shuffled(seed: u64, epoch: u32, rows: &[u32]) -> Vec<u32> {
 
 /// Glorot and Bengio's uniform initialisation (2010), Keras' default for dense layers: within ±√(6 / (inputs + outputs)).
 pub fn glorot_uniform(seed: u64, tensor: usize, inputs: u32, outputs: u32) -> Vec<f32> {
-    let limit = (6.0 / (f64::from(inputs) + f64::from(outputs))).sqrt();
-    let value = |index: u64| (limit * (2.0 * unit(seed, Stream::Weights(tensor), index) - 1.0)) as f32;
-    (0..u64::from(inputs) * u64::from(outputs)).map(value).collect()
+    uniform(seed, Stream::Weights(tensor), u64::from(inputs) * u64::from(outputs), f64::from(inputs) + f64::from(outputs))
+}
+
+/// `count` numbers within ±√(6 / fans).
+fn uniform(seed: u64, stream: Stream, count: u64, fans: f64) -> Vec<f32> {
+    let limit = (6.0 / fans).sqrt();
+    (0..count).map(|index| (limit * (2.0 * unit(seed, stream, index) - 1.0)) as f32).collect()
+}
+
+/// A tensor of the backbone before training, by its torchvision name and shape, as Keras makes it with `weights=None`: Glorot
+/// kernels, with 9 C and 9 as the fans of a depthwise kernel \[C, 1, 3, 3\]; batch norm with gamma and variance 1, beta and mean 0.
+pub fn initial_backbone_tensor(seed: u64, name: &str, shape: &[usize]) -> Vec<f32> {
+    let count: usize = shape.iter().product();
+    let &[outputs, inputs, height, width] = shape else {
+        let value = if name.ends_with(".weight") || name.ends_with(".running_var") { 1.0 } else { 0.0 };
+        return vec![value; count];
+    };
+    let taps = (height * width) as f64;
+    let fans = if inputs == 1 { outputs as f64 * taps + taps } else { (inputs + outputs) as f64 * taps };
+    // FNV-1a.
+    let hash = name.bytes().fold(0x811c_9dc5u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    uniform(seed, Stream::Backbone(hash), count as u64, fans)
 }
 
 /// A head before training, as Keras makes it: Glorot kernels, biases 0, gamma 1, beta 0, mean 0, variance 1.
@@ -120,6 +142,21 @@ mod tests {
         assert!(largest <= limit && largest > 0.99 * limit, "{largest} of {limit}");
         let mean = values.iter().sum::<f32>() / values.len() as f32;
         assert!(mean.abs() < 0.02, "{mean}");
+    }
+
+    #[test]
+    fn a_backbone_without_weights_starts_as_keras_has_it() {
+        let kernel = initial_backbone_tensor(3, "features.0.0.weight", &[32, 3, 3, 3]);
+        let limit = (6.0f32 / (9.0 * 35.0)).sqrt();
+        let largest = kernel.iter().fold(0.0f32, |most, value| most.max(value.abs()));
+        assert!(kernel.len() == 864 && largest <= limit && largest > 0.98 * limit, "{largest} of {limit}");
+        let depthwise = initial_backbone_tensor(3, "features.1.conv.0.0.weight", &[32, 1, 3, 3]);
+        let limit = (6.0f32 / (9.0 * 33.0)).sqrt();
+        let largest = depthwise.iter().fold(0.0f32, |most, value| most.max(value.abs()));
+        assert!(largest <= limit && largest > 0.95 * limit && depthwise[0] != kernel[0], "{largest} of {limit}");
+        for (name, value) in [("weight", 1.0), ("bias", 0.0), ("running_mean", 0.0), ("running_var", 1.0)] {
+            assert_eq!(initial_backbone_tensor(3, &format!("features.0.1.{name}"), &[4]), [value; 4], "{name}");
+        }
     }
 
     #[test]
