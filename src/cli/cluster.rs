@@ -57,8 +57,8 @@ impl Cluster {
         let unweighted = input.weights.as_ref().map(|_| count(&input.values, n, width)).transpose()?;
         let distinct_rows = if input.compress { rows.len() } else { CountedRows::distinct(input.fitted(), n, width)?.len() };
         phases.end("compress");
-        let found = method.cluster(&gpu, &rows)?;
-        let labels = rows.expand(&found.labels);
+        let found = method.cluster(&gpu, &rows, self.method.clusters())?;
+        let labels = found.labels;
         phases.end("cluster");
         let scores = match &unweighted {
             None => Scores::of(&gpu, &rows, None, &labels)?,

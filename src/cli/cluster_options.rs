@@ -3,7 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use lineament::cluster::{ClusterError, KMeans, Method, WeightRule, constant_columns, read_centers, select_columns, weighted};
+use lineament::cluster::{
+    BirchSettings, ClusterError, KMeans, Linkage, Method, Metric, OpticsSettings, WeightRule, constant_columns, read_centers,
+    select_columns, weighted,
+};
 use lineament::data::AttributeTable;
 
 use super::common::Misuse;
@@ -99,6 +102,36 @@ impl RowOptions {
 pub enum MethodName {
     /// k-means++ and Lloyd's iterations, on the GPU
     Kmeans,
+    /// A tree of joins, by distances from the GPU
+    Agglomerative,
+    /// What dense rows reach; finds its own number of clusters
+    Dbscan,
+    /// Subclusters in a tree, joined by Ward's linkage
+    Birch,
+    /// Steep falls of reachability; finds its own number of clusters
+    Optics,
+    /// k-means among the eigenvectors of a graph of neighbours
+    Spectral,
+}
+
+/// How far clusters are apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum LinkageName {
+    Ward,
+    Complete,
+    Average,
+    Single,
+}
+
+/// How far rows are apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum MetricName {
+    #[value(alias = "l2")]
+    Euclidean,
+    #[value(alias = "l1")]
+    Manhattan,
+    Cosine,
+    Hamming,
 }
 
 /// How to cluster. Settings that a method does not know are refused.
@@ -107,13 +140,13 @@ pub struct MethodOptions {
     /// How to cluster
     #[arg(long, value_enum, default_value = "kmeans")]
     method: MethodName,
-    /// Number of clusters
+    /// Number of clusters; not of dbscan and optics, which find theirs
     #[arg(long)]
     k: Option<usize>,
     /// kmeans: start from these centres (CSV: k rows of numbers, in the order of the columns) instead of k-means++
     #[arg(long, value_name = "FILE")]
     init: Option<PathBuf>,
-    /// kmeans: restarts, of which the best is kept [default: 10]
+    /// kmeans, spectral: restarts, of which the best is kept [default: 10]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
     n_init: Option<u32>,
     /// kmeans: the most iterations of a restart [default: 300]
@@ -122,39 +155,114 @@ pub struct MethodOptions {
     /// kmeans: a restart ends when its centres move by no more than this, relative to the variance of the data [default: 1e-4]
     #[arg(long)]
     tolerance: Option<f64>,
-    /// kmeans: seed of the restarts [default: 0]
+    /// kmeans, spectral: seed of the restarts [default: 0]
     #[arg(long)]
     seed: Option<u64>,
+    /// agglomerative: how far clusters are apart [default: complete, as in the original script]
+    #[arg(long, value_enum)]
+    linkage: Option<LinkageName>,
+    /// agglomerative, dbscan, optics: how far rows are apart [default: manhattan, euclidean and hamming, as in the original script]
+    #[arg(long, value_enum)]
+    metric: Option<MetricName>,
+    /// dbscan: how far a neighbour may be [default: 0.5]
+    #[arg(long)]
+    eps: Option<f32>,
+    /// dbscan, optics: rows in the neighbourhood of a dense row, itself among them [default: 3 and 5]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    min_samples: Option<u32>,
+    /// birch: the largest radius of a subcluster [default: 0.36]
+    #[arg(long)]
+    threshold: Option<f64>,
+    /// optics: the relative fall of reachability that is steep [default: 0.05]
+    #[arg(long)]
+    xi: Option<f64>,
+    /// spectral: affinity is exp(−gamma d²) [default: 1]
+    #[arg(long)]
+    gamma: Option<f64>,
 }
 
 impl MethodOptions {
     /// Checks what can be checked before anything is read.
+    ///
+    /// # Errors
+    /// A number of clusters missing, or a setting that the method does not know.
     pub fn check(&self) -> Result<(), Misuse> {
-        self.k().map(|_| ())
+        use MethodName::{Agglomerative, Birch, Dbscan, Kmeans, Optics, Spectral};
+        let settings: [(&str, bool, &[MethodName]); 13] = [
+            ("--k", self.k.is_some(), &[Kmeans, Agglomerative, Birch, Spectral]),
+            ("--init", self.init.is_some(), &[Kmeans]),
+            ("--n-init", self.n_init.is_some(), &[Kmeans, Spectral]),
+            ("--iterations", self.iterations.is_some(), &[Kmeans]),
+            ("--tolerance", self.tolerance.is_some(), &[Kmeans]),
+            ("--seed", self.seed.is_some(), &[Kmeans, Spectral]),
+            ("--linkage", self.linkage.is_some(), &[Agglomerative]),
+            ("--metric", self.metric.is_some(), &[Agglomerative, Dbscan, Optics]),
+            ("--eps", self.eps.is_some(), &[Dbscan]),
+            ("--min-samples", self.min_samples.is_some(), &[Dbscan, Optics]),
+            ("--threshold", self.threshold.is_some(), &[Birch]),
+            ("--xi", self.xi.is_some(), &[Optics]),
+            ("--gamma", self.gamma.is_some(), &[Spectral]),
+        ];
+        let name = |method: MethodName| method.to_possible_value().map_or(String::new(), |value| value.get_name().to_string());
+        if let Some((setting, _, known)) = settings.iter().find(|(_, given, known)| *given && !known.contains(&self.method)) {
+            let known: Vec<String> = known.iter().map(|method| name(*method)).collect();
+            return Err(Misuse(format!("{setting} is a setting of {}, not of {}", known.join(", "), name(self.method))));
+        }
+        if self.k.is_none() && !matches!(self.method, Dbscan | Optics) {
+            return Err(Misuse("give the number of clusters with --k".into()));
+        }
+        if let Some(eps) = self.eps.filter(|eps| !(*eps >= 0.0 && eps.is_finite())) {
+            return Err(Misuse(format!("--eps is {eps}; it must be a number of at least 0")));
+        }
+        Ok(())
     }
 
-    fn k(&self) -> Result<usize, Misuse> {
-        self.k.ok_or_else(|| Misuse("give the number of clusters with --k".into()))
+    /// The number of clusters, 0 where the method finds its own.
+    pub fn clusters(&self) -> usize {
+        self.k.unwrap_or(0)
     }
 
     /// The method with its settings, for rows of `columns` numbers.
     ///
     /// # Errors
-    /// A number of clusters missing, or a setting that the method does not know: misuse; initial centres that cannot be read.
+    /// Initial centres that cannot be read.
     pub fn method(&self, columns: usize) -> Result<Method, Box<dyn std::error::Error>> {
-        match self.method {
+        let metric = |default| match self.metric {
+            None => default,
+            Some(MetricName::Euclidean) => Metric::Euclidean,
+            Some(MetricName::Manhattan) => Metric::Manhattan,
+            Some(MetricName::Cosine) => Metric::Cosine,
+            Some(MetricName::Hamming) => Metric::Hamming,
+        };
+        let (n_init, seed) = (self.n_init.unwrap_or(10), self.seed.unwrap_or(0));
+        Ok(match self.method {
             MethodName::Kmeans => {
-                let k = self.k()?;
+                let k = self.clusters();
                 let initial = self.init.as_deref().map(|path: &Path| read_centers(path, k, columns)).transpose()?;
-                Ok(Method::Kmeans(KMeans {
-                    k,
-                    n_init: self.n_init.unwrap_or(10),
-                    seed: self.seed.unwrap_or(0),
-                    tolerance: self.tolerance.unwrap_or(1e-4),
-                    iterations: self.iterations.unwrap_or(300),
-                    initial,
-                }))
+                let (tolerance, iterations) = (self.tolerance.unwrap_or(1e-4), self.iterations.unwrap_or(300));
+                Method::Kmeans(KMeans { k, n_init, seed, tolerance, iterations, initial })
             }
-        }
+            MethodName::Agglomerative => {
+                let linkage = match self.linkage {
+                    Some(LinkageName::Ward) => Linkage::Ward,
+                    None | Some(LinkageName::Complete) => Linkage::Complete,
+                    Some(LinkageName::Average) => Linkage::Average,
+                    Some(LinkageName::Single) => Linkage::Single,
+                };
+                let default = if linkage == Linkage::Ward { Metric::Euclidean } else { Metric::Manhattan };
+                Method::Agglomerative { linkage, metric: metric(default) }
+            }
+            MethodName::Dbscan => Method::Dbscan {
+                radius: self.eps.unwrap_or(0.5),
+                min_samples: self.min_samples.unwrap_or(3),
+                metric: metric(Metric::Euclidean),
+            },
+            MethodName::Birch => Method::Birch(BirchSettings { threshold: self.threshold.unwrap_or(0.36), branching_factor: 50 }),
+            MethodName::Optics => Method::Optics {
+                settings: OpticsSettings { min_samples: self.min_samples.unwrap_or(5) as usize, xi: self.xi.unwrap_or(0.05) },
+                metric: metric(Metric::Hamming),
+            },
+            MethodName::Spectral => Method::Spectral { gamma: self.gamma.unwrap_or(1.0), n_init, seed },
+        })
     }
 }

@@ -5,33 +5,22 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::atomic::AtomicBool;
 
-use clap::{Args, ValueEnum};
-use lineament::cluster::{
-    ComparedMethod, ComparedRows, Comparison, ComparisonProgress, ComparisonSettings, compare, select_columns,
-};
-use lineament::data::AttributeTable;
+use clap::Args;
+use lineament::cluster::{ComparedMethod, ComparedRows, Comparison, ComparisonProgress, ComparisonSettings, compare};
 use lineament::gpu::Gpu;
+use lineament::report::figure_five_svg;
 use serde_json::{Map, json};
 
-use super::common::{GpuArguments, Misuse, command_line, interruption, make_run_folder, print_line, progress, record, write_out};
+use super::cluster_options::{MethodName, RowOptions};
+use super::common::{GpuArguments, command_line, interruption, make_run_folder, print_line, progress, record, write_out};
 use super::training::Fallible;
 use super::{Outcome, Verdict};
 
 /// Compare clustering methods over the number of clusters: the paper's figure 5
 #[derive(Args)]
 pub struct Compare {
-    /// A CSV file as `lineament predict` writes: `image`, then one column for each attribute
-    #[arg(long, required_unless_present = "run")]
-    attributes: Option<PathBuf>,
-    /// Read RUN/attributes.csv (unless --attributes says otherwise) and write the comparison into RUN
-    #[arg(long)]
-    run: Option<PathBuf>,
-    /// Only these attributes, separated by commas
-    #[arg(long, value_delimiter = ',')]
-    select: Vec<String>,
-    /// Round the values to 0 and 1 first, as the paper does
-    #[arg(long)]
-    binary: bool,
+    #[command(flatten)]
+    rows: RowOptions,
     /// Numbers of clusters, for the methods that take one
     #[arg(long, value_name = "FIRST..LAST", default_value = "2..50")]
     k: Clusters,
@@ -44,9 +33,6 @@ pub struct Compare {
     /// Seed of the restarts
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Cluster every row by itself, where rows that are alike would be taken together and counted
-    #[arg(long)]
-    no_compression: bool,
     /// Print what comparison.json holds
     #[arg(long)]
     json: bool,
@@ -74,37 +60,33 @@ impl FromStr for Clusters {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, ValueEnum)]
-enum MethodName {
-    Kmeans,
-}
-
 impl From<MethodName> for ComparedMethod {
     fn from(name: MethodName) -> ComparedMethod {
         match name {
             MethodName::Kmeans => ComparedMethod::Kmeans,
+            MethodName::Agglomerative => ComparedMethod::Agglomerative,
+            MethodName::Dbscan => ComparedMethod::Dbscan,
+            MethodName::Birch => ComparedMethod::Birch,
+            MethodName::Optics => ComparedMethod::Optics,
+            MethodName::Spectral => ComparedMethod::Spectral,
         }
     }
 }
 
 impl Compare {
     pub fn run(&self) -> Verdict {
-        let path = self.attributes.clone().or_else(|| self.run.as_ref().map(|run| run.join("attributes.csv")));
-        let path = path.ok_or_else(|| Misuse("give --attributes FILE or --run RUN".into()))?;
-        let mut table = AttributeTable::read(&path)?;
-        if self.binary {
-            table = table.rounded();
-        }
-        let (values, columns) = select_columns(&table, &self.select)?;
-        let rows = ComparedRows { values: &values, columns: &columns, weights: None };
+        let input = self.rows.read()?;
+        let weights = input.weights.as_ref().map(|(rule, weights, _)| (rule.to_string(), weights.as_slice()));
+        let weights = weights.as_ref().map(|(name, weights)| (name.as_str(), *weights));
+        let rows = ComparedRows { values: &input.values, columns: &input.columns, weights };
         self.out.as_deref().map_or(Ok(()), make_run_folder)?;
 
         let gpu = self.gpu.open()?;
-        let comparison = compared(&gpu, rows, &self.settings(), &interruption())?;
-        for folder in [self.out.as_deref(), self.run.as_deref()].into_iter().flatten() {
+        let comparison = compared(&gpu, rows, &self.settings(input.compress), &interruption())?;
+        for folder in [self.out.as_deref(), self.rows.run.as_deref()].into_iter().flatten() {
             write(folder, &comparison)?;
         }
-        if let Some(run) = &self.run {
+        if let Some(run) = &self.rows.run {
             record(run, "compare", Some(&gpu), details(&comparison))?;
         }
         if self.json {
@@ -115,14 +97,14 @@ impl Compare {
         Ok(Outcome::Done)
     }
 
-    fn settings(&self) -> ComparisonSettings {
+    fn settings(&self, compress: bool) -> ComparisonSettings {
         let named = self.methods.iter().map(|name| ComparedMethod::from(*name)).collect();
         ComparisonSettings {
             methods: if self.methods.is_empty() { ComparedMethod::ALL.to_vec() } else { named },
             k: self.k.0.clone(),
             n_init: self.n_init,
             seed: self.seed,
-            compress: !self.no_compression,
+            compress,
         }
     }
 }
@@ -151,10 +133,11 @@ pub fn compared(gpu: &Gpu, rows: ComparedRows, settings: &ComparisonSettings, st
     Ok(comparison)
 }
 
-/// Writes comparison.json and comparison.csv into a folder.
+/// Writes comparison.json, comparison.csv and comparison.svg into a folder.
 pub fn write(folder: &Path, comparison: &Comparison) -> Fallible<()> {
     write_out(Some(&folder.join("comparison.json")), &json_of(comparison)?)?;
-    write_out(Some(&folder.join("comparison.csv")), &comparison.to_csv()?)
+    write_out(Some(&folder.join("comparison.csv")), &comparison.to_csv()?)?;
+    write_out(Some(&folder.join("comparison.svg")), figure_five_svg(comparison).as_bytes())
 }
 
 /// What a run folder records of a comparison.

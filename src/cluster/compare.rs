@@ -5,8 +5,10 @@ use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use super::rows::Rows;
-use super::{Comparison, CountedRows, Curve, CurvePoint, KMeans, Mark, Metric, silhouette};
+use super::{
+    BirchSettings, Comparison, CountedRows, Curve, CurvePoint, KMeans, Linkage, Mark, Method, Metric, OpticsSettings,
+    SilhouetteScorer, silhouette_without_noise, weighted,
+};
 use crate::cluster::ClusterError;
 use crate::gpu::Gpu;
 
@@ -18,16 +20,70 @@ const ITERATIONS: u32 = 500;
 pub enum ComparedMethod {
     /// k-means++ and Lloyd's iterations, the best of some restarts.
     Kmeans,
+    /// Complete linkage, manhattan.
+    Agglomerative,
+    /// Affinity exp(−d²).
+    Spectral,
+    /// Threshold 0.36.
+    Birch,
+    /// Three rows within 0.5, euclidean; finds its own number of clusters.
+    Dbscan,
+    /// Five rows, hamming; finds its own number of clusters.
+    Optics,
 }
 
 impl ComparedMethod {
     /// Every method, in the order of the figure.
-    pub const ALL: [ComparedMethod; 1] = [ComparedMethod::Kmeans];
+    pub const ALL: [ComparedMethod; 6] = [
+        ComparedMethod::Kmeans,
+        ComparedMethod::Agglomerative,
+        ComparedMethod::Spectral,
+        ComparedMethod::Birch,
+        ComparedMethod::Dbscan,
+        ComparedMethod::Optics,
+    ];
 
     /// Its name, as `lineament cluster --method` takes it.
     pub fn name(self) -> &'static str {
         match self {
             ComparedMethod::Kmeans => "kmeans",
+            ComparedMethod::Agglomerative => "agglomerative",
+            ComparedMethod::Spectral => "spectral",
+            ComparedMethod::Birch => "birch",
+            ComparedMethod::Dbscan => "dbscan",
+            ComparedMethod::Optics => "optics",
+        }
+    }
+
+    /// Whether it finds its own number of clusters.
+    pub fn finds_clusters(self) -> bool {
+        matches!(self, ComparedMethod::Dbscan | ComparedMethod::Optics)
+    }
+
+    /// The method with its settings, and these in words.
+    fn method(self, n_init: u32, seed: u64) -> (Method, String) {
+        let kmeans = KMeans { k: 0, n_init, seed, tolerance: 1e-4, iterations: ITERATIONS, initial: None };
+        match self {
+            ComparedMethod::Kmeans => (Method::Kmeans(kmeans), format!("k-means++, best of {n_init} restarts")),
+            ComparedMethod::Agglomerative => {
+                let (linkage, metric) = (Linkage::Complete, Metric::Manhattan);
+                (Method::Agglomerative { linkage, metric }, "complete linkage, manhattan".into())
+            }
+            ComparedMethod::Spectral => {
+                // The original leaves scikit-learn's ten restarts.
+                (Method::Spectral { gamma: 1.0, n_init: 10, seed }, "affinity exp(−d²), best of 10 restarts".into())
+            }
+            ComparedMethod::Birch => {
+                (Method::Birch(BirchSettings { threshold: 0.36, branching_factor: 50 }), "threshold 0.36".into())
+            }
+            ComparedMethod::Dbscan => {
+                let (radius, min_samples, metric) = (0.5, 3, Metric::Euclidean);
+                (Method::Dbscan { radius, min_samples, metric }, "3 rows within 0.5, euclidean".into())
+            }
+            ComparedMethod::Optics => {
+                let (settings, metric) = (OpticsSettings { min_samples: 5, xi: 0.05 }, Metric::Hamming);
+                (Method::Optics { settings, metric }, "5 rows, xi 0.05, hamming".into())
+            }
         }
     }
 }
@@ -83,27 +139,62 @@ pub fn compare(
     stop: &AtomicBool,
     progress: &mut dyn FnMut(ComparisonProgress),
 ) -> Result<Comparison, ClusterError> {
-    let at = Comparer::new(gpu, rows, settings)?;
-    let (mut curves, marks): (Vec<Curve>, Vec<Mark>) = (Vec::new(), Vec::new());
+    let at = Comparer::new(rows, settings)?;
+    let scorer = |rows| SilhouetteScorer::new(gpu, rows, Metric::Euclidean);
+    let mut scorers = [Some(scorer(&at.plain)), at.weighted.as_ref().map(scorer)];
+    let mut scores = |labels: &[i64]| -> Result<[Option<f64>; 2], ClusterError> {
+        let mut found = [None; 2];
+        for (found, scorer) in found.iter_mut().zip(&mut scorers) {
+            *found = match scorer.as_mut().map(|scorer| scorer.score(labels)) {
+                Some(Ok(silhouette)) => Some(silhouette.mean),
+                None | Some(Err(ClusterError::SilhouetteLabels { .. })) => None,
+                Some(Err(error)) => return Err(error),
+            };
+        }
+        Ok(found)
+    };
+    let (mut curves, mut marks) = (Vec::new(), Vec::new());
     let mut seconds = BTreeMap::new();
     for &method in &settings.methods {
         let started = Instant::now();
-        let of = settings.k.clone().count();
-        let mut points = Vec::with_capacity(of);
-        let mut clustering = at.prepare(method)?;
-        for (done, k) in settings.k.clone().enumerate() {
-            if stop.load(Ordering::Relaxed) {
-                return Err(ClusterError::Stopped);
+        let of = if method.finds_clusters() { 1 } else { settings.k.clone().count() };
+        let stopped = || if stop.load(Ordering::Relaxed) { Err(ClusterError::Stopped) } else { Ok(()) };
+        stopped()?;
+        progress(ComparisonProgress { method, done: 0, of });
+        let (with_settings, words) = method.method(settings.n_init, settings.seed);
+        let prepared = with_settings.prepare(gpu, at.clustered())?;
+        if method.finds_clusters() {
+            let found = prepared.cluster(gpu, 0)?;
+            let noise = found.labels.iter().filter(|label| **label < 0).count();
+            marks.push(Mark {
+                method: method.name().into(),
+                settings: words,
+                k: found.k,
+                noise,
+                silhouette: scores(&found.labels)?[0],
+                silhouette_without_noise: silhouette_without_noise(gpu, &at.plain, &found.labels, Metric::Euclidean)?,
+            });
+        } else {
+            let mut points = Vec::with_capacity(of);
+            for (done, k) in settings.k.clone().enumerate() {
+                stopped()?;
+                progress(ComparisonProgress { method, done, of });
+                let found = match prepared.cluster(gpu, k) {
+                    Ok(found) => Some(found.labels),
+                    // The methods say so themselves where there are too few rows to tell apart.
+                    Err(ClusterError::TooManyClusters { .. } | ClusterError::TooFewSubclusters { .. }) => None,
+                    Err(error) => return Err(error),
+                };
+                let found = found.filter(|_| k <= at.distinct);
+                let [silhouette, silhouette_weighted] = found.map_or(Ok([None, None]), |labels| scores(&labels))?;
+                points.push(CurvePoint { k, silhouette, silhouette_weighted });
             }
-            progress(ComparisonProgress { method, done, of });
-            let labels = if k > at.distinct { None } else { Some(clustering(k)?) };
-            points.push(at.point(k, labels.as_deref())?);
+            curves.push(Curve { method: method.name().into(), settings: words, points });
         }
-        curves.push(Curve { method: method.name().into(), settings: at.words(method), points });
         seconds.insert(method.name().to_string(), started.elapsed().as_secs_f64());
     }
     Ok(Comparison {
-        rows: at.n,
+        rows: at.plain.total(),
         distinct_rows: at.plain_distinct,
         select: rows.columns.to_vec(),
         weights: rows.weights.map_or("none", |(name, _)| name).to_string(),
@@ -115,99 +206,43 @@ pub fn compare(
     })
 }
 
-/// Labels of the rows held, for a number of clusters.
-type Clustering<'a> = Box<dyn FnMut(usize) -> Result<Vec<u32>, ClusterError> + 'a>;
-
 /// The rows in every form that methods and silhouettes want.
-struct Comparer<'a> {
-    gpu: &'a Gpu,
-    settings: &'a ComparisonSettings,
-    /// Rows.
-    n: usize,
-    /// The rows as they are, `[n, columns]`.
-    plain: &'a [f32],
+struct Comparer {
+    /// The rows as they are.
+    plain: CountedRows,
     /// Distinct ones among them.
     plain_distinct: usize,
     /// The weighted rows, where there are weights.
-    weighted: Option<Vec<f32>>,
-    /// What is clustered.
-    clustered: CountedRows,
-    /// Distinct rows among these: one weight of 0 makes rows alike.
+    weighted: Option<CountedRows>,
+    /// Distinct ones among those that are clustered: one weight of 0 makes rows alike.
     distinct: usize,
 }
 
-impl<'a> Comparer<'a> {
-    fn new(gpu: &'a Gpu, rows: ComparedRows<'a>, settings: &'a ComparisonSettings) -> Result<Comparer<'a>, ClusterError> {
+impl Comparer {
+    fn new(rows: ComparedRows, settings: &ComparisonSettings) -> Result<Comparer, ClusterError> {
         let columns = rows.columns.len();
         let n = rows.values.len() / columns.max(1);
-        let setting = |name, value: String, expected| Err(ClusterError::Setting { name, value, expected });
         if settings.k.is_empty() || *settings.k.start() < 2 {
-            let range = format!("{} to {}", settings.k.start(), settings.k.end());
-            return setting("the range of k", range, "from 2 upwards, as one cluster has no silhouette");
+            return Err(ClusterError::Setting {
+                name: "the range of k",
+                value: format!("{} to {}", settings.k.start(), settings.k.end()),
+                expected: "from 2 upwards, as one cluster has no silhouette",
+            });
         }
-        let distinct = |values: &[f32]| Ok::<_, ClusterError>(Rows::new("row", values, n, columns)?.distinct(&vec![1.0; n], n));
-        let plain_distinct = distinct(rows.values)?;
-        let weighted = rows.weights.map(|(_, weights)| -> Vec<f32> {
-            rows.values
-                .chunks_exact(columns)
-                .flat_map(|row| row.iter().zip(weights).map(|(value, weight)| value * weight))
-                .collect()
-        });
-        let values = weighted.as_deref().unwrap_or(rows.values);
-        Ok(Comparer {
-            gpu,
-            settings,
-            n,
-            plain: rows.values,
-            plain_distinct,
-            clustered: if settings.compress {
-                CountedRows::distinct(values, n, columns)?
-            } else {
-                CountedRows::every(values, n, columns)?
-            },
-            distinct: distinct(values)?,
-            weighted,
-        })
+        let count = |values: &[f32]| -> Result<(CountedRows, usize), ClusterError> {
+            let distinct = CountedRows::distinct(values, n, columns)?;
+            let held = distinct.len();
+            Ok((if settings.compress { distinct } else { CountedRows::every(values, n, columns)? }, held))
+        };
+        let (plain, plain_distinct) = count(rows.values)?;
+        let weighted = rows.weights.map(|(_, weights)| count(&weighted(rows.values, weights))).transpose()?;
+        let distinct = weighted.as_ref().map_or(plain_distinct, |(_, distinct)| *distinct);
+        Ok(Comparer { plain, plain_distinct, weighted: weighted.map(|(rows, _)| rows), distinct })
     }
 
-    /// A method made ready to cluster for one k after the other.
-    fn prepare(&self, method: ComparedMethod) -> Result<Clustering<'_>, ClusterError> {
-        let rows = &self.clustered;
-        match method {
-            ComparedMethod::Kmeans => {
-                let counts: Vec<f32> = rows.counts.iter().map(|count| *count as f32).collect();
-                let ComparisonSettings { n_init, seed, .. } = *self.settings;
-                Ok(Box::new(move |k| {
-                    let settings = KMeans { k, n_init, seed, tolerance: 1e-4, iterations: ITERATIONS, initial: None };
-                    Ok(settings.fit_weighted(self.gpu, &rows.values, &counts, rows.len(), rows.columns)?.labels)
-                }))
-            }
-        }
-    }
-
-    /// The settings of a method in words.
-    fn words(&self, method: ComparedMethod) -> String {
-        match method {
-            ComparedMethod::Kmeans => format!("k-means++, best of {} restarts", self.settings.n_init),
-        }
-    }
-
-    /// The silhouettes of a clustering of the rows held.
-    fn point(&self, k: usize, labels: Option<&[u32]>) -> Result<CurvePoint, ClusterError> {
-        let Some(labels) = labels else { return Ok(CurvePoint { k, silhouette: None, silhouette_weighted: None }) };
-        let labels: Vec<i64> = self.clustered.expand(labels).into_iter().map(i64::from).collect();
-        let weighted = self.weighted.as_deref().map(|weighted| self.score(weighted, &labels)).transpose()?.flatten();
-        Ok(CurvePoint { k, silhouette: self.score(self.plain, &labels)?, silhouette_weighted: weighted })
-    }
-
-    /// The mean silhouette of `[n, columns]` rows, where it is defined.
-    fn score(&self, values: &[f32], labels: &[i64]) -> Result<Option<f64>, ClusterError> {
-        let rows = CountedRows::distinct(values, self.n, self.clustered.columns)?;
-        match silhouette(self.gpu, &rows, labels, Metric::Euclidean) {
-            Ok(silhouette) => Ok(Some(silhouette.mean)),
-            Err(ClusterError::SilhouetteLabels { .. }) => Ok(None),
-            Err(error) => Err(error),
-        }
+    /// What is clustered.
+    fn clustered(&self) -> &CountedRows {
+        self.weighted.as_ref().unwrap_or(&self.plain)
     }
 }
 

@@ -57,6 +57,13 @@ impl CountedRows {
         Ok(CountedRows { values: values.to_vec(), columns, counts: vec![1; n], of_row })
     }
 
+    /// The rows that these stand for, every one by itself.
+    pub fn every_row(&self) -> CountedRows {
+        let n = self.total();
+        let values = self.of_row.iter().flat_map(|&at| self.row(at as usize)).copied().collect();
+        CountedRows { values, columns: self.columns, counts: vec![1; n], of_row: (0..n as u32).collect() }
+    }
+
     /// Number of rows held, `m`.
     pub fn len(&self) -> usize {
         self.counts.len()
@@ -97,6 +104,7 @@ mod tests {
         assert_eq!(counted.expand(&['a', 'b', 'c']), ['a', 'b', 'a', 'c', 'a']);
         let every = CountedRows::every(&values, 5, 2).expect("five rows");
         assert_eq!((every.len(), every.counts.iter().sum::<u32>()), (5, 5));
+        assert_eq!((counted.every_row().values, counted.every_row().of_row), (every.values, every.of_row));
         assert!(matches!(CountedRows::distinct(&[f32::NAN], 1, 1), Err(ClusterError::NotFinite { .. })));
     }
 }

@@ -37,7 +37,7 @@ pub use counted_rows::CountedRows;
 pub use dbscan::{Dbscan, dbscan};
 pub use error::ClusterError;
 pub use kmeans::{KMeans, KMeansFit};
-pub use method::{Clustering, Method};
+pub use method::{Clustering, Method, Prepared};
 pub use optics::{Optics, OpticsSettings, optics};
 pub use pairwise::{Neighbours, condensed, neighbours};
 pub use principal_components::{PrincipalComponents, principal_components};
