@@ -1,11 +1,13 @@
 //! The command line as a user meets it: what it prints, how it ends, and what it says of bad input.
 
 mod command_line_cluster;
+mod command_line_compare;
 mod command_line_data;
 mod command_line_eval;
 mod command_line_losses;
 mod command_line_network;
 mod command_line_profile;
+mod command_line_reproduce;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -114,5 +114,4 @@ fn the_loss_issue_is_reproduced_resumed_and_reported() {
     refused(&again, 1, &["cosine", "--resume"]);
     refused(&[&again[..], &["--resume", "--batch", "16"]].concat(), 1, &["batch"]);
     refused(&["reproduce", "--only", "figure-5", "--data", FACES, "--out", &run], 2, &["figure-5", "loss-issue"]);
-    refused(&["reproduce", "--data", FACES, "--out", &run], 2, &["--only"]);
 }

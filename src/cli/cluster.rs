@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
-use lineament::cluster::{ClusterResult, CountedRows, Scores};
-use serde_json::{Map, json};
+use lineament::cluster::{ClusterResult, CountedRows, Method, Scores};
+use lineament::gpu::Gpu;
+use serde_json::{Map, Value, json};
 
-use super::cluster_options::{MethodOptions, RowOptions};
+use super::cluster_options::{ClusterInput, MethodOptions, RowOptions};
 use super::common::{GpuArguments, command_line, print_line, record, write_out};
+use super::training::Fallible;
 use super::{Outcome, Verdict};
 
 /// Cluster faces by their attributes
@@ -30,12 +32,17 @@ pub struct Cluster {
 }
 
 /// Seconds by phase.
-struct Phases {
+pub struct Phases {
     since: Instant,
     seconds: BTreeMap<String, f64>,
 }
 
 impl Phases {
+    /// The clock starts.
+    pub fn new() -> Phases {
+        Phases { since: Instant::now(), seconds: BTreeMap::new() }
+    }
+
     fn end(&mut self, name: &str) {
         self.seconds.insert(name.into(), self.since.elapsed().as_secs_f64());
         self.since = Instant::now();
@@ -44,62 +51,18 @@ impl Phases {
 
 impl Cluster {
     pub fn run(&self) -> Verdict {
-        let mut phases = Phases { since: Instant::now(), seconds: BTreeMap::new() };
+        let mut phases = Phases::new();
         self.method.check()?;
         let input = self.rows.read()?;
-        let (n, width) = (input.images.len(), input.columns.len());
-        let method = self.method.method(width)?;
+        let method = self.method.method(input.columns.len())?;
         phases.end("read");
         let gpu = self.gpu.open()?;
         phases.end("start");
-        let count = if input.compress { CountedRows::distinct } else { CountedRows::every };
-        let rows = count(input.fitted(), n, width)?;
-        let unweighted = input.weights.as_ref().map(|_| count(&input.values, n, width)).transpose()?;
-        let distinct_rows = if input.compress { rows.len() } else { CountedRows::distinct(input.fitted(), n, width)?.len() };
-        phases.end("compress");
-        let found = method.cluster(&gpu, &rows, self.method.clusters())?;
-        let labels = found.labels;
-        phases.end("cluster");
-        let scores = match &unweighted {
-            None => Scores::of(&gpu, &rows, None, &labels)?,
-            Some(unweighted) => Scores::of(&gpu, unweighted, Some(&rows), &labels)?,
-        };
-        if scores.silhouette.is_none() {
-            // The clustering stands all the same.
-            eprintln!("note: a silhouette needs from 2 clusters to one fewer than there are images");
-        }
-        phases.end("silhouette");
-
-        let sizes = (0..found.k as i64).map(|cluster| labels.iter().filter(|label| **label == cluster).count()).collect();
-        let report = gpu.report();
-        let result = ClusterResult {
-            method: method.name().into(),
-            k: found.k,
-            silhouette: scores.silhouette,
-            inertia: found.inertia,
-            labels,
-            sizes,
-            select: input.select,
-            images: input.images,
-            silhouette_samples: scores.samples,
-            silhouette_without_noise: scores.without_noise,
-            weights: input.weights.map(|(rule, ..)| rule.to_string()),
-            silhouette_weighted: scores.weighted,
-            distinct_rows: Some(distinct_rows),
-            seconds: phases.seconds,
-            adapter: Some(format!("{} ({}, {})", report.name, report.backend, report.kind)),
-            command: Some(command_line()),
-        };
+        let columns = input.columns.clone();
+        let result = clustered(&gpu, input, &method, self.method.clusters(), phases)?;
         self.write(&result, self.rows.in_run("clusters.json").as_deref())?;
         if let Some(run) = &self.rows.run {
-            let mut details = Map::new();
-            details.insert("method".into(), json!(result.method));
-            details.insert("k".into(), json!(result.k));
-            details.insert("attributes".into(), json!(input.columns));
-            if let Some(weights) = &result.weights {
-                details.insert("weights".into(), json!(weights));
-            }
-            record(run, "cluster", Some(&gpu), details)?;
+            record(run, "cluster", Some(&gpu), details(&result, &columns))?;
         }
         Ok(Outcome::Done)
     }
@@ -135,4 +98,59 @@ impl Cluster {
         }
         Ok(())
     }
+}
+
+/// Clusters rows by a method and judges what it finds.
+pub fn clustered(gpu: &Gpu, input: ClusterInput, method: &Method, k: usize, mut phases: Phases) -> Fallible<ClusterResult> {
+    let (n, width) = (input.images.len(), input.columns.len());
+    let count = if input.compress { CountedRows::distinct } else { CountedRows::every };
+    let rows = count(input.fitted(), n, width)?;
+    let unweighted = input.weights.as_ref().map(|_| count(&input.values, n, width)).transpose()?;
+    let distinct_rows = if input.compress { rows.len() } else { CountedRows::distinct(input.fitted(), n, width)?.len() };
+    phases.end("compress");
+    let found = method.cluster(gpu, &rows, k)?;
+    let labels = found.labels;
+    phases.end("cluster");
+    let scores = match &unweighted {
+        None => Scores::of(gpu, &rows, None, &labels)?,
+        Some(unweighted) => Scores::of(gpu, unweighted, Some(&rows), &labels)?,
+    };
+    if scores.silhouette.is_none() {
+        // The clustering stands all the same.
+        eprintln!("note: a silhouette needs from 2 clusters to one fewer than there are images");
+    }
+    phases.end("silhouette");
+
+    let sizes = (0..found.k as i64).map(|cluster| labels.iter().filter(|label| **label == cluster).count()).collect();
+    let report = gpu.report();
+    Ok(ClusterResult {
+        method: method.name().into(),
+        k: found.k,
+        silhouette: scores.silhouette,
+        inertia: found.inertia,
+        labels,
+        sizes,
+        select: input.select,
+        images: input.images,
+        silhouette_samples: scores.samples,
+        silhouette_without_noise: scores.without_noise,
+        weights: input.weights.map(|(rule, ..)| rule.to_string()),
+        silhouette_weighted: scores.weighted,
+        distinct_rows: Some(distinct_rows),
+        seconds: phases.seconds,
+        adapter: Some(format!("{} ({}, {})", report.name, report.backend, report.kind)),
+        command: Some(command_line()),
+    })
+}
+
+/// What a run folder records of a clustering by some columns.
+pub fn details(result: &ClusterResult, columns: &[String]) -> Map<String, Value> {
+    let mut details = Map::new();
+    details.insert("method".into(), json!(result.method));
+    details.insert("k".into(), json!(result.k));
+    details.insert("attributes".into(), json!(columns));
+    if let Some(weights) = &result.weights {
+        details.insert("weights".into(), json!(weights));
+    }
+    details
 }

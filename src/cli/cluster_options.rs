@@ -54,6 +54,35 @@ pub struct ClusterInput {
 }
 
 impl ClusterInput {
+    /// Some columns of a table, or all; says on stderr which of them tell nothing.
+    pub fn new(
+        table: AttributeTable,
+        select: &[String],
+        weights: Option<WeightRule>,
+        compress: bool,
+    ) -> Result<ClusterInput, Box<dyn std::error::Error>> {
+        let (values, columns) = select_columns(&table, select)?;
+        let constant = constant_columns(&values, columns.len());
+        if !constant.is_empty() {
+            let names: Vec<&str> = constant.iter().map(|column| columns[*column].as_str()).collect();
+            let (is, says) = if names.len() == 1 { ("is", "it tells") } else { ("are", "they tell") };
+            eprintln!("note: {} {is} the same for every image: {says} no clusters apart", names.join(", "));
+        }
+        let weights = weights.map(|rule| -> Result<_, ClusterError> {
+            let of_columns = rule.weights(&columns, &table)?;
+            let values = weighted(&values, &of_columns);
+            Ok((rule, of_columns, values))
+        });
+        Ok(ClusterInput {
+            weights: weights.transpose()?,
+            select: if select.is_empty() { Vec::new() } else { columns.clone() },
+            images: table.images,
+            columns,
+            values,
+            compress,
+        })
+    }
+
     /// What to cluster: the weighted values where there are weights.
     pub fn fitted(&self) -> &[f32] {
         self.weights.as_ref().map_or(&self.values, |(_, _, weighted)| weighted)
@@ -74,26 +103,7 @@ impl RowOptions {
         if self.binary {
             table = table.rounded();
         }
-        let (values, columns) = select_columns(&table, &self.select)?;
-        let constant = constant_columns(&values, columns.len());
-        if !constant.is_empty() {
-            let names: Vec<&str> = constant.iter().map(|column| columns[*column].as_str()).collect();
-            let (is, says) = if names.len() == 1 { ("is", "it tells") } else { ("are", "they tell") };
-            eprintln!("note: {} {is} the same for every image: {says} no clusters apart", names.join(", "));
-        }
-        let weights = self.weights.clone().map(|rule| -> Result<_, ClusterError> {
-            let of_columns = rule.weights(&columns, &table)?;
-            let values = weighted(&values, &of_columns);
-            Ok((rule, of_columns, values))
-        });
-        Ok(ClusterInput {
-            weights: weights.transpose()?,
-            select: if self.select.is_empty() { Vec::new() } else { columns.clone() },
-            images: table.images,
-            columns,
-            values,
-            compress: !self.no_compression,
-        })
+        ClusterInput::new(table, &self.select, self.weights.clone(), !self.no_compression)
     }
 }
 

@@ -9,7 +9,7 @@ use lineament::data::labels::LabelledFolder;
 use lineament::data::{Dataset, ImageSource, Partition};
 use lineament::evaluation::published::{PAPER_ACCURACY, PAPER_HAMMING_DISTANCE, PAPER_LOSS};
 use lineament::evaluation::{Alignment, Evaluation, Metrics, TableOne, align, confident_mistakes};
-use lineament::gpu::{Gpu, GpuError};
+use lineament::gpu::Gpu;
 use lineament::model::Model;
 use serde_json::json;
 
@@ -74,7 +74,7 @@ impl Eval {
             options: self.prediction.options(),
             out: self.out.as_deref(),
         };
-        let (evaluation, complete) = work.run(|| self.prediction.open_gpu())?;
+        let (evaluation, complete) = work.run_on(&self.prediction.open_gpu()?)?;
         if self.json {
             write_out(None, &json_of(&evaluation)?)?;
         } else {
@@ -105,7 +105,7 @@ pub struct EvaluationWork<'a> {
 
 impl EvaluationWork<'_> {
     /// Predicts, compares and writes; also says whether all images could be used.
-    pub fn run(&self, open_gpu: impl FnOnce() -> Result<Gpu, GpuError>) -> Result<(Evaluation, bool), Box<dyn Error>> {
+    pub fn run_on(&self, gpu: &Gpu) -> Result<(Evaluation, bool), Box<dyn Error>> {
         let EvaluationWork { model, folder, options, .. } = self;
         let data = &folder.dataset;
         let alignment = align(&model.attributes, &data.attributes)?;
@@ -118,8 +118,7 @@ impl EvaluationWork<'_> {
         say_what(data, &alignment, partition, rows.len());
 
         let images: Vec<ImageSource> = rows.iter().map(|row| data.images[*row].clone()).collect();
-        let gpu = open_gpu()?;
-        let predictions = options.predict(&gpu, model, &images)?;
+        let predictions = options.predict(gpu, model, &images)?;
         let labels: Vec<u8> = predictions.used.iter().flat_map(|used| data.labels_of(rows[*used])).copied().collect();
         let probabilities = alignment.select(&predictions.table.values, model.attributes.len());
         let evaluation = Evaluation {
@@ -133,7 +132,7 @@ impl EvaluationWork<'_> {
                 MISTAKES,
             ),
         };
-        self.out.map_or(Ok(()), |run| self.write(run, &gpu, &predictions, &evaluation))?;
+        self.out.map_or(Ok(()), |run| self.write(run, gpu, &predictions, &evaluation))?;
         Ok((evaluation, predictions.failures.is_empty()))
     }
 

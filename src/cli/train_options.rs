@@ -186,8 +186,15 @@ enum AugmentName {
 }
 
 /// Mirrored, and moved about as much as faces in aligned pictures differ.
-const LIGHT: AugmentationRanges =
-    AugmentationRanges { rotation: 8.0, row_shift: 0.04, column_shift: 0.04, shear: 0.0, zoom: 0.08, magnify_only: false, mirror: true };
+const LIGHT: AugmentationRanges = AugmentationRanges {
+    rotation: 8.0,
+    row_shift: 0.04,
+    column_shift: 0.04,
+    shear: 0.0,
+    zoom: 0.08,
+    magnify_only: false,
+    mirror: true,
+};
 
 impl TrainingArguments {
     /// Refuses what cannot be meant.

@@ -235,7 +235,9 @@ impl Equipment<'_> {
         let Equipment { model, data, .. } = *self;
         let hidden = shape.head.hidden.unwrap_or(0);
         let head = match &model.top {
-            Top::Attributes(head) if !random_start && model.attributes == data.attributes && head.hidden == hidden => head.clone(),
+            Top::Attributes(head) if !random_start && model.attributes == data.attributes && head.hidden == hidden => {
+                head.clone()
+            }
             _ => random::initial_head(seed, shape.head.features, hidden, shape.head.attributes),
         };
         let (first, _) = model.files.first().ok_or("the model was read from no file")?;

@@ -80,6 +80,13 @@ impl Dataset {
         &self.labels[index * width..(index + 1) * width]
     }
 
+    /// The share of all images that has each of `attributes`.
+    pub fn occurrences(&self) -> Vec<f64> {
+        let width = self.attributes.len().max(1);
+        let having = |column: usize| self.labels.iter().skip(column).step_by(width).filter(|label| **label == 1).count();
+        (0..self.attributes.len()).map(|column| having(column) as f64 / self.len().max(1) as f64).collect()
+    }
+
     /// The positions of the images of one partition, in the list's order.
     pub fn indices_of(&self, partition: Partition) -> Vec<usize> {
         (0..self.len()).filter(|&index| self.partition[index] == partition).collect()

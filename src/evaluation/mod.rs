@@ -5,19 +5,23 @@
 
 mod aligned;
 mod error;
+mod findings;
 mod loss_issue;
 mod metrics;
 mod mistakes;
 pub mod published;
 mod ranking;
+mod reproduction;
 mod result;
 mod table_one;
 
 pub use aligned::{Alignment, align};
 pub use error::EvaluationError;
+pub use findings::Found;
 pub use loss_issue::{AttributeOccurrence, AttributeOutcome, LossIssue, LossOutcome, RARE, RareOutcome};
 pub use metrics::{AttributeMetrics, Means, Metrics};
 pub use mistakes::{Mistake, confident_mistakes};
 pub use ranking::{average_precision, roc_auc};
+pub use reproduction::{Choice, Finding, Reproduction};
 pub use result::Evaluation;
 pub use table_one::{TableOne, TableOneRow};

@@ -17,6 +17,11 @@ pub const PAPER_ACCURACY: f64 = 0.90959;
 pub const PAPER_HAMMING_DISTANCE: f64 = 3.34516;
 /// The paper's loss on the test images, the cosine proximity.
 pub const PAPER_LOSS: f64 = -0.84417;
+/// Silhouettes at DBSCAN's number of clusters, in the paper's text: agglomerative, k-means, DBSCAN.
+pub const PAPER_DBSCAN_SILHOUETTES: [f64; 3] = [0.73, 0.83, 0.87];
+/// The ends of k-means' curve as figure 5 is drawn in the repository (`images/clustering_comparison.png`): k and silhouette,
+/// read off the chart.
+pub const PAPER_FIGURE_FIVE: [(usize, f64); 2] = [(2, 0.39), (50, 0.97)];
 
 /// CelebA's attributes in its order.
 ///

@@ -7,7 +7,7 @@ use super::charts::{Bar, Chart};
 use super::contact_sheet::Box;
 use super::faces::{self, Portrait};
 use super::wording::{count, percent, readable_name};
-use super::{ReportError, ReportInput, UnreadableImage};
+use super::{EvaluatedFaces, FaceSource, ReportError, ReportInput, UnreadableImage};
 use crate::data::attributes::paper_attributes;
 use crate::evaluation::published::{PAPER_ACCURACY, PAPER_HAMMING_DISTANCE};
 use crate::evaluation::{AttributeMetrics, Evaluation, Mistake, TableOne, TableOneRow};
@@ -58,7 +58,8 @@ pub(super) struct Summary<'a> {
 pub(super) fn portraits(input: &ReportInput) -> Result<Vec<Portrait>, ReportError> {
     let mistakes = input.evaluation.as_ref().map_or(&[][..], |evaluation| &evaluation.confident_mistakes);
     let within = Box::of_page(usize::MAX);
-    let portrait = |mistake: &Mistake| match input.images.iter().find(|face| face.name == mistake.image) {
+    let (images, ..) = evaluated(input);
+    let portrait = |mistake: &Mistake| match images.iter().find(|face| face.name == mistake.image) {
         Some(face) => faces::portrait(face, input.crop, within),
         None => Ok(Portrait { name: mistake.image.clone(), picture: Err("not in attributes.csv".into()) }),
     };
@@ -144,24 +145,33 @@ fn headlines(evaluation: &Evaluation) -> Vec<Headline> {
     .collect()
 }
 
-/// Checks that an evaluation is of the faces and values of the report.
+/// Faces, attributes and values that an evaluation is of: its own, or those of the report.
+fn evaluated(input: &ReportInput) -> (&[FaceSource], &[String], &[f32]) {
+    match &input.evaluated {
+        Some(EvaluatedFaces { images, attributes, values }) => (images, attributes, values),
+        None => (&input.images, &input.attributes, &input.values),
+    }
+}
+
+/// Checks that an evaluation is of its faces and values.
 ///
 /// # Errors
 /// A sentence that says what differs.
 pub(super) fn check(input: &ReportInput, evaluation: &Evaluation) -> Result<(), String> {
     evaluation.check()?;
-    let (faces, evaluated) = (input.images.len(), evaluation.metrics.images);
+    let (images, attributes, values) = evaluated(input);
+    let (faces, evaluated) = (images.len(), evaluation.metrics.images);
     if faces != evaluated {
         return Err(format!("is of {evaluated} images, but attributes.csv has {faces}"));
     }
-    let column = |name: &str| input.attributes.iter().position(|attribute| attribute == name);
+    let column = |name: &str| attributes.iter().position(|attribute| attribute == name);
     if let Some(unknown) = evaluation.metrics.attributes.iter().find(|one| column(&one.attribute).is_none()) {
         return Err(format!("evaluates {:?}, which attributes.csv does not have", unknown.attribute));
     }
     for Mistake { image, attribute, probability, .. } in &evaluation.confident_mistakes {
-        let row = input.images.iter().position(|face| face.name == *image);
+        let row = images.iter().position(|face| face.name == *image);
         let row = row.ok_or_else(|| format!("names {image:?}, which attributes.csv does not have"))?;
-        let value = column(attribute).map(|column| input.values[row * input.attributes.len() + column]);
+        let value = column(attribute).map(|column| values[row * attributes.len() + column]);
         // The number passed through decimal text.
         if value.is_none_or(|value| (value - probability).abs() > 1e-6) {
             return Err(format!("says {attribute} of {image:?} is {probability}, attributes.csv says otherwise"));

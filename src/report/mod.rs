@@ -18,6 +18,7 @@ mod mean_face;
 mod occurrence;
 mod page;
 mod provenance;
+mod reproduction;
 mod resize;
 mod run_folder;
 mod script;
@@ -33,13 +34,14 @@ use std::path::{Path, PathBuf};
 use crate::cluster::{ClusterResult, Comparison};
 use crate::data::Crop;
 use crate::data::atomic::write_atomically;
-use crate::evaluation::{Evaluation, LossIssue};
+use crate::evaluation::{Evaluation, LossIssue, Reproduction};
 use crate::gpu::Gpu;
 pub use error::ReportError;
 pub use figure_five::figure_five_svg;
 pub use history::Epoch;
 pub use resize::resize_bilinear;
 pub use run_folder::load_run;
+pub use weighting::{PartiallyPresent, partially_present};
 
 /// Everything a report is made of, for `n` faces and `a` attributes.
 #[derive(Debug, Clone)]
@@ -62,12 +64,27 @@ pub struct ReportInput {
     pub comparison: Option<Comparison>,
     /// How the values compare with labels, if they were compared.
     pub evaluation: Option<Evaluation>,
+    /// The faces that were evaluated, where they are not those of the report.
+    pub evaluated: Option<EvaluatedFaces>,
+    /// What the paper says beside what the run found, if it went through all of the paper.
+    pub reproduction: Option<Reproduction>,
     /// What the same network makes of rare attributes with several losses, if they were compared.
     pub loss_issue: Option<LossIssue>,
     /// How the run was made: any JSON object, shown as it is.
     pub configuration: serde_json::Map<String, serde_json::Value>,
     /// The training history, one entry an epoch; empty if the run did not train.
     pub history: Vec<Epoch>,
+}
+
+/// Faces and what was predicted of them, for an evaluation.
+#[derive(Debug, Clone)]
+pub struct EvaluatedFaces {
+    /// The faces, shape `[n]`.
+    pub images: Vec<FaceSource>,
+    /// Names of the attributes, shape `[a]`.
+    pub attributes: Vec<String>,
+    /// Probabilities, shape `[n, a]`, row-major.
+    pub values: Vec<f32>,
 }
 
 /// Where the picture of one face is.

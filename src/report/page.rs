@@ -8,11 +8,11 @@ use serde::Serialize;
 use super::faces::{Group, Portrait};
 use super::section::{Bar, Section, bars, section};
 use super::wording::{count, decimals, method, percent, readable_name, significant, thousands};
-use super::{ReportError, ReportInput, UnreadableImage, history, loss_issue, occurrence, provenance, script};
+use super::{ReportError, ReportInput, UnreadableImage, history, loss_issue, occurrence, provenance, reproduction, script};
 use super::{comparison, evaluation, figure_five, weighting};
 
 /// The page and its parts.
-const TEMPLATES: [(&str, &str); 9] = [
+const TEMPLATES: [(&str, &str); 10] = [
     ("report.html", include_str!("report.html")),
     ("macros.html", include_str!("macros.html")),
     ("clusters.html", include_str!("clusters.html")),
@@ -21,6 +21,7 @@ const TEMPLATES: [(&str, &str); 9] = [
     ("weighting.html", include_str!("weighting.html")),
     ("evaluation.html", include_str!("evaluation.html")),
     ("loss_issue.html", include_str!("loss_issue.html")),
+    ("reproduction.html", include_str!("reproduction.html")),
     ("charts.html", include_str!("charts.html")),
 ];
 const STYLESHEET: &str = include_str!("report.css");
@@ -76,6 +77,7 @@ struct Page<'a> {
     further_faces: String,
     evaluation: Option<evaluation::Summary<'a>>,
     loss_issue: Option<loss_issue::Summary>,
+    reproduction: Option<reproduction::Summary>,
     history: Option<history::History>,
     made: Vec<(String, String)>,
     unreadable: &'a [UnreadableImage],
@@ -125,6 +127,7 @@ pub(super) fn render(
         further_faces: count(further.iter().map(|group| group.rows.len()).sum(), "face"),
         evaluation: input.evaluation.as_ref().map(|evaluation| evaluation::summarise(evaluation, mistakes)),
         loss_issue: input.loss_issue.as_ref().map(loss_issue::summarise),
+        reproduction: input.reproduction.as_ref().map(reproduction::summarise),
         history: history::summarise(&input.history),
         made: provenance::lines(input),
         unreadable: &unreadable[..unreadable.len().min(UNREADABLE_LIMIT)],

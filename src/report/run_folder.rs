@@ -1,5 +1,6 @@
 //! Reading a run folder: `attributes.csv` with `clusters.json`, `comparison.json` or `metrics.json`, or `loss_issue.json`, and
-//! where there are any `clusters_weighted.json`, `config.json` and `history.csv`.
+//! where there are any `clusters_weighted.json`, `config.json` and `history.csv`; and of a reproduction `reproduction.json`,
+//! with its evaluation and its training in folders `evaluation` and `train`.
 
 use std::fs::File;
 use std::io::BufReader;
@@ -7,11 +8,13 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-use super::{FaceSource, ReportError, ReportInput, history};
+use super::{EvaluatedFaces, FaceSource, ReportError, ReportInput, history};
 use crate::cluster::{ClusterResult, Comparison};
 use crate::data::{AttributeTable, Crop};
-use crate::evaluation::{Evaluation, LossIssue};
+use crate::evaluation::{Evaluation, LossIssue, Reproduction};
 
+/// Where a reproduction keeps its evaluation.
+const EVALUATION_FOLDER: &str = "evaluation";
 /// Where CelebA's images lie beside its lists.
 const CELEBA_FOLDER: &str = "img_align_celeba";
 
@@ -39,7 +42,11 @@ pub fn load_run(run: &Path, images: Option<&Path>) -> Result<ReportInput, Report
         None if loss_issue.is_none() => Some(require("attributes.csv", "lineament predict IMAGES… --out RUN/attributes.csv")?),
         found => found,
     };
+    // A reproduction evaluates more faces than it clusters, and keeps those in a folder of their own, as it does its training.
+    let evaluated = Some(run.join(EVALUATION_FOLDER)).filter(|folder| folder.join("metrics.json").is_file());
     let metrics = optional("metrics.json");
+    let evaluated = if metrics.is_none() { evaluated } else { None };
+    let metrics = metrics.or_else(|| evaluated.as_ref().map(|folder| folder.join("metrics.json")));
     let comparison = optional("comparison.json").map(|path| read_comparison(&path)).transpose()?;
     let clusters = match optional("clusters.json") {
         None if metrics.is_none() && loss_issue.is_none() && comparison.is_none() => Some(require(
@@ -54,7 +61,10 @@ pub fn load_run(run: &Path, images: Option<&Path>) -> Result<ReportInput, Report
     let weighted = optional("clusters_weighted.json").map(|path| ClusterResult::read(&path)).transpose()?;
     let evaluation = metrics.map(|path| Evaluation::read(&path)).transpose()?;
     let configuration = optional("config.json").map_or(Ok(Map::new()), |path| read_configuration(&path))?;
-    let history = optional("history.csv").map_or(Ok(Vec::new()), |path| history::read(&path))?;
+    let evaluated = evaluated.map(|folder| evaluated_faces(&folder, run, images)).transpose()?;
+    let reproduction = optional("reproduction.json").map(|path| Reproduction::read(&path)).transpose()?;
+    let history =
+        optional("history.csv").or_else(|| optional("train/history.csv")).map_or(Ok(Vec::new()), |path| history::read(&path))?;
     let input = ReportInput {
         title: title(run),
         images: table.images.into_iter().map(|name| find(name, run, images)).collect(),
@@ -65,12 +75,20 @@ pub fn load_run(run: &Path, images: Option<&Path>) -> Result<ReportInput, Report
         weighted,
         comparison,
         evaluation,
+        evaluated,
+        reproduction,
         loss_issue,
         configuration,
         history,
     };
     input.check()?;
     Ok(input)
+}
+
+/// What an evaluation in a folder of its own was made of.
+fn evaluated_faces(folder: &Path, run: &Path, images: Option<&Path>) -> Result<EvaluatedFaces, ReportError> {
+    let AttributeTable { images: names, attributes, values } = AttributeTable::read(&folder.join("attributes.csv"))?;
+    Ok(EvaluatedFaces { images: names.into_iter().map(|name| find(name, run, images)).collect(), attributes, values })
 }
 
 /// What the verb that wrote `attributes.csv` recorded as the part of each picture that it looked at.

@@ -27,6 +27,8 @@ pub(super) fn input_of(values: &[&[f32]], labels: &[i64]) -> ReportInput {
         weighted: None,
         comparison: None,
         evaluation: None,
+        evaluated: None,
+        reproduction: None,
         loss_issue: None,
         configuration: serde_json::Map::new(),
         history: Vec::new(),

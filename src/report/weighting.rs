@@ -72,6 +72,21 @@ impl Partial {
     }
 }
 
+/// How many attributes are partially present in the clusters of a run, over all of them, and how many could be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartiallyPresent {
+    /// Pairs of a cluster and an attribute that about half of its faces have.
+    pub pairs: usize,
+    /// All pairs.
+    pub of: usize,
+}
+
+/// The attributes that are partially present in the clusters that `result` found for the faces of a run.
+pub fn partially_present(input: &ReportInput, result: &ClusterResult) -> PartiallyPresent {
+    let partial = Partial::of(input, result);
+    PartiallyPresent { pairs: partial.total(), of: partial.attributes * partial.clusters.len() }
+}
+
 /// What the page shows of the run's clustering beside its clustering on weighted attributes, if there are both.
 pub(super) fn summarise(input: &ReportInput) -> Option<Summary> {
     let (before, after) = (input.clusters.as_ref()?, input.weighted.as_ref()?);

@@ -29,8 +29,15 @@ pub struct AugmentationRanges {
 impl AugmentationRanges {
     /// What the paper's script trains with: `rotation_range=20, width_shift_range=0.2, height_shift_range=0.2, shear_range=0.2,
     /// zoom_range=0.2, horizontal_flip=True`.
-    pub const PAPER: AugmentationRanges =
-        AugmentationRanges { rotation: 20.0, row_shift: 0.2, column_shift: 0.2, shear: 0.2, zoom: 0.2, magnify_only: false, mirror: true };
+    pub const PAPER: AugmentationRanges = AugmentationRanges {
+        rotation: 20.0,
+        row_shift: 0.2,
+        column_shift: 0.2,
+        shear: 0.2,
+        zoom: 0.2,
+        magnify_only: false,
+        mirror: true,
+    };
 
     /// What the paper's text says: "magnified by a maximum of 20 %", and a shear "with an effect of 0.2", which is taken for
     /// radians.
@@ -131,7 +138,15 @@ mod tests {
     fn nothing_drawn_is_the_identity_to_the_bit() {
         let matrix = Augmentation::IDENTITY.matrix([57, 66]);
         assert_eq!(matrix, [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]);
-        let still = AugmentationRanges { rotation: 0.0, row_shift: 0.0, column_shift: 0.0, shear: 0.0, zoom: 0.0, magnify_only: false, mirror: false };
+        let still = AugmentationRanges {
+            rotation: 0.0,
+            row_shift: 0.0,
+            column_shift: 0.0,
+            shear: 0.0,
+            zoom: 0.0,
+            magnify_only: false,
+            mirror: false,
+        };
         assert_eq!(still.draw(1, 2, 3, SIZE), Augmentation::IDENTITY);
     }
 

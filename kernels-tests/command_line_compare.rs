@@ -1,0 +1,136 @@
+//! `lineament compare` as a user meets it, and held to the golden table of figure 5.
+
+use std::path::Path;
+
+use lineament::cluster::{Comparison, Curve};
+use safetensors::SafeTensors;
+use serde_json::Value;
+
+use super::{lineament, refused, text};
+
+const GOLDEN: &str = "kernels-tests/golden/cluster";
+
+fn golden(name: &str) -> Value {
+    serde_json::from_slice(&std::fs::read(Path::new(GOLDEN).join(name)).unwrap()).unwrap()
+}
+
+/// The rows of `x10_500` as a table: the first 500 of the fixtures' data, by the paper's ten attributes.
+fn write_table(path: &Path) {
+    let bytes = std::fs::read(Path::new(GOLDEN).join("data.safetensors")).unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let labels = file.tensor("x37").unwrap().data();
+    let names = lineament::data::attributes::paper_attributes();
+    let mut table = format!("image,{}\n", names.join(","));
+    for (row, labels) in labels.chunks_exact(37).take(500).enumerate() {
+        let values: Vec<String> = labels.iter().map(u8::to_string).collect();
+        table += &format!("{row:03}.jpg,{}\n", values.join(","));
+    }
+    std::fs::write(path, table).unwrap();
+}
+
+fn numbers(list: &Value) -> Vec<f64> {
+    list.as_array().unwrap().iter().map(|value| value.as_f64().unwrap()).collect()
+}
+
+fn curve<'a>(comparison: &'a Comparison, method: &str) -> &'a Curve {
+    comparison.curves.iter().find(|curve| curve.method == method).unwrap()
+}
+
+fn compared(arguments: &[&str], folder: &Path) -> Comparison {
+    let output = lineament(&[&["compare"], arguments].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    Comparison::read(&folder.join("comparison.json")).unwrap()
+}
+
+#[test]
+fn figure_five_is_scikit_learns_up_to_restarts_and_ties() {
+    let folder = tempfile::tempdir().unwrap();
+    let (table, out) = (folder.path().join("x10.csv"), folder.path().join("out"));
+    write_table(&table);
+    let [table, to] = [&table, &out].map(|path| path.to_string_lossy().into_owned());
+    let found = compared(&["--attributes", &table, "--select", "paper-ten", "--out", &to], &out);
+    assert_eq!((found.rows, found.distinct_rows, found.curves.len()), (500, 90, 4));
+    let golden_table = golden("figure5.json");
+
+    // K-means: scikit-learn's own answers for ten seeds, of which the table has the first, span this much.
+    let seeds = golden("figure5_kmeans_seeds.json");
+    let (kmeans, single) = (curve(&found, "kmeans"), numbers(&golden_table["kmeans"]));
+    assert_eq!(kmeans.points.len(), 49);
+    let mut near = 0;
+    for (index, point) in kmeans.points.iter().enumerate() {
+        let spread = numbers(&seeds["silhouette"][index]);
+        let silhouette = point.silhouette.unwrap();
+        let [lowest, highest] = [f64::min, f64::max].map(|pick| spread.iter().copied().reduce(pick).unwrap());
+        assert!((spread[0] - single[index]).abs() < 1e-5, "k = {}", point.k);
+        let (k, range) = (point.k, lowest - 0.01..=highest + 0.01);
+        assert!(range.contains(&silhouette), "k = {k}: {silhouette}, scikit-learn {lowest} to {highest}");
+        near += usize::from((silhouette - single[index]).abs() <= 0.01);
+    }
+    println!("k-means is within 0.01 of one seed of scikit-learn at {near} of 49 k");
+
+    // DBSCAN and OPTICS leave no choice.
+    for mark in &found.marks {
+        let expected = &golden_table[&mark.method];
+        assert_eq!(Some(mark.k as u64), expected["clusters"].as_u64(), "{}", mark.method);
+        let [ours, theirs] = [mark.silhouette.unwrap(), expected["silhouette"].as_f64().unwrap()];
+        assert!((ours - theirs).abs() < 1e-5, "{}: {ours} for {theirs}", mark.method);
+    }
+    assert_eq!(found.marks.len(), 2);
+
+    // The others depend on ties: what they have in common is that they judge the same kind of clusters.
+    for method in ["agglomerative", "spectral", "birch"] {
+        let pairs = curve(&found, method).points.iter().zip(numbers(&golden_table[method]));
+        let differences: Vec<f64> = pairs.map(|(point, golden)| point.silhouette.unwrap() - golden).collect();
+        let mean = differences.iter().sum::<f64>() / differences.len() as f64;
+        let most = differences.iter().fold(0.0f64, |most, one| most.max(one.abs()));
+        println!("{method}: {mean:+.4} from scikit-learn on average over k, {most:.4} at most");
+        assert!(mean.abs() < 0.1, "{method} differs by {mean} on average");
+    }
+    assert!(out.join("comparison.svg").is_file());
+    assert_eq!(std::fs::read_to_string(out.join("comparison.csv")).unwrap().lines().count(), 1 + 4 * 49 + 2);
+}
+
+#[test]
+fn weights_restarts_and_ranges_are_heard() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    write_table(Path::new(&path("x10.csv")));
+    let (table, run) = (path("x10.csv"), path("run"));
+    std::fs::create_dir(&run).unwrap();
+    std::fs::copy(&table, Path::new(&run).join("attributes.csv")).unwrap();
+    let base = ["--run", &run, "--select", "paper-ten", "--methods", "kmeans", "--k", "2..6"];
+    let found = compared(&[&base[..], &["--weights", "rare"]].concat(), Path::new(&run));
+    assert_eq!((found.weights.as_str(), found.marks.len(), found.curves[0].points.len()), ("rare", 0, 5));
+    let golden = golden("figure5.json");
+    for (index, point) in found.curves[0].points.iter().enumerate() {
+        for (name, ours) in [("unweighted", point.silhouette), ("weighted", point.silhouette_weighted)] {
+            let theirs = golden[format!("weighted_rare_{name}_silhouette")][index].as_f64().unwrap();
+            // As many restarts of scikit-learn land within this of each other.
+            assert!((ours.unwrap() - theirs).abs() < 0.04, "k = {}, {name}: {ours:?} for {theirs}", point.k);
+        }
+    }
+    let config: Value = serde_json::from_slice(&std::fs::read(Path::new(&run).join("config.json")).unwrap()).unwrap();
+    assert_eq!(config["compare"]["methods"], serde_json::json!(["kmeans"]));
+
+    // Few distinct rows: the points beyond them are left out, and that is said.
+    std::fs::write(&table, "image,Male,Bald\na,0,1\nb,0,1\nc,1,1\nd,1,0\ne,0,0\nf,1,1\n").unwrap();
+    let output = lineament(&["compare", "--attributes", &table, "--methods", "kmeans,agglomerative", "--k", "2..6"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let printed = text(&output.stdout);
+    assert!(text(&output.stderr).contains("kmeans: no point at k = 5 to 6: there are 4 distinct rows"));
+    assert!(
+        printed.contains("Only 4 of the 6 rows are distinct")
+            && printed.lines().any(|line| line.split_whitespace().eq(["5", "-", "-"])),
+        "{printed}"
+    );
+    let json = lineament(&["compare", "--attributes", &table, "--methods", "kmeans", "--k", "3", "--json"]);
+    let json: Comparison = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!((json.curves[0].points.len(), json.curves[0].points[0].k), (1, 3));
+
+    refused(&["compare", "--attributes", &table, "--k", "1..4"], 2, &["2..50"]);
+    refused(&["compare", "--attributes", &table, "--k", "9..4"], 2, &["2..50"]);
+    refused(&["compare", "--attributes", &table, "--methods", "kmedoids"], 2, &["kmedoids", "kmeans"]);
+    refused(&["compare", "--attributes", &table, "--n-init", "0"], 2, &["n-init"]);
+    refused(&["compare", "--attributes", "no/such.csv"], 1, &["no/such.csv"]);
+    refused(&["compare"], 2, &["--attributes"]);
+}
