@@ -141,7 +141,7 @@ impl Comparison {
             let distinct = self.distinct_rows;
             let why = match *first > distinct {
                 true => format!("there are {distinct} distinct rows"),
-                false => format!("the silhouette needs 2 clusters at least and fewer than the {} rows", self.rows),
+                false => format!("it tells fewer groups apart, or as many as the {} rows", self.rows),
             };
             Some(format!("{}: no point at {which}: {why}", curve.method))
         };
