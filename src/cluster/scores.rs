@@ -20,7 +20,7 @@ impl Scores {
     /// Judges `labels`, `[n]`, on the `n` rows that `rows` stand for and, where the columns were weighted, on the weighted ones.
     ///
     /// # Errors
-    /// As [`silhouette`], except that an undefined one is none.
+    /// As [`silhouette()`], except that an undefined one is none.
     pub fn of(gpu: &Gpu, rows: &CountedRows, weighted: Option<&CountedRows>, labels: &[i64]) -> Result<Scores, ClusterError> {
         let judge = |rows: &CountedRows| match silhouette(gpu, rows, labels, Metric::Euclidean) {
             Ok(found) => Ok(Some(found)),

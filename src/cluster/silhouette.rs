@@ -34,7 +34,7 @@ pub fn silhouette(gpu: &Gpu, rows: &CountedRows, labels: &[i64], metric: Metric)
 /// clusters or none of two rows.
 ///
 /// # Errors
-/// As [`silhouette`], but for what is not defined.
+/// As [`silhouette()`], but for what is not defined.
 pub fn silhouette_without_noise(
     gpu: &Gpu,
     rows: &CountedRows,
@@ -83,10 +83,10 @@ impl<'a> SilhouetteScorer<'a> {
         SilhouetteScorer { gpu, rows, metric, format, ready: None }
     }
 
-    /// The silhouette under `labels`, as [`silhouette`].
+    /// The silhouette under `labels`, as [`silhouette()`].
     ///
     /// # Errors
-    /// As [`silhouette`].
+    /// As [`silhouette()`].
     pub fn score(&mut self, labels: &[i64]) -> Result<Silhouette, ClusterError> {
         let (gpu, total) = (self.gpu, self.rows.total());
         if labels.len() != total {

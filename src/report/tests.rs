@@ -267,7 +267,7 @@ fn a_large_run_stays_small_enough_to_send() {
     clusters.sizes = vec![faces / 8; 8];
     let (page, _) = written(&input);
     assert_eq!(page.matches("and 186 more").count(), 8);
-    assert_eq!(page.matches("class=\"sheet\"").count(), 8);
+    assert_eq!(page.matches("class=\"sheet all-faces\"").count(), 8);
     assert!(page.len() < 1_500_000, "{} bytes", page.len());
 }
 
