@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use lineament::cluster::{Comparison, Curve};
+use lineament::cluster::{Comparison, Curve, CurvePoint};
 use safetensors::SafeTensors;
 use serde_json::Value;
 
@@ -32,6 +32,25 @@ fn numbers(list: &Value) -> Vec<f64> {
     list.as_array().unwrap().iter().map(|value| value.as_f64().unwrap()).collect()
 }
 
+/// How k-means' silhouettes lie beside those that scikit-learn lands on by ten seeds, and in `figure5.json`: every k where ours
+/// is farther than 0.01 from all of these, in words, and the mean difference from theirs. Restarts end in different optima, so
+/// that no single draw can be the measure: scikit-learn's own second and third seeds come within 0.01 of the table at 41 and 40
+/// of the 49 k.
+fn beside_seeds(points: &[CurvePoint], ours: fn(&CurvePoint) -> Option<f64>, table: &str, of_seeds: &str) -> (Vec<String>, f64) {
+    let (table, seeds) = (numbers(&golden("figure5.json")[table]), golden("figure5_kmeans_seeds.json"));
+    let (mut beyond, mut sum) = (Vec::new(), 0.0);
+    for (index, point) in points.iter().enumerate() {
+        let spread = [numbers(&seeds[of_seeds][index]), vec![table[index]]].concat();
+        let [lowest, highest] = [f64::min, f64::max].map(|pick| spread.iter().copied().reduce(pick).unwrap());
+        let silhouette = ours(point).unwrap();
+        sum += silhouette - spread.iter().sum::<f64>() / spread.len() as f64;
+        if !(lowest - 0.01..=highest + 0.01).contains(&silhouette) {
+            beyond.push(format!("k = {}: {silhouette}, scikit-learn {lowest} to {highest}", point.k));
+        }
+    }
+    (beyond, sum / points.len() as f64)
+}
+
 fn curve<'a>(comparison: &'a Comparison, method: &str) -> &'a Curve {
     comparison.curves.iter().find(|curve| curve.method == method).unwrap()
 }
@@ -49,24 +68,14 @@ fn figure_five_is_scikit_learns_up_to_restarts_and_ties() {
     write_table(&table);
     let [table, to] = [&table, &out].map(|path| path.to_string_lossy().into_owned());
     let found = compared(&["--attributes", &table, "--select", "paper-ten", "--out", &to], &out);
-    assert_eq!((found.rows, found.distinct_rows, found.curves.len()), (500, 90, 4));
+    let distinct = &golden("manifest.json")["files"]["data.safetensors"]["params"]["distinct_rows"]["x10_500"];
+    assert_eq!((found.rows, Some(found.distinct_rows as u64), found.curves.len()), (500, distinct.as_u64(), 4));
     let golden_table = golden("figure5.json");
 
-    // K-means: scikit-learn's own answers for ten seeds, of which the table has the first, span this much.
-    let seeds = golden("figure5_kmeans_seeds.json");
-    let (kmeans, single) = (curve(&found, "kmeans"), numbers(&golden_table["kmeans"]));
-    assert_eq!(kmeans.points.len(), 49);
-    let mut near = 0;
-    for (index, point) in kmeans.points.iter().enumerate() {
-        let spread = numbers(&seeds["silhouette"][index]);
-        let silhouette = point.silhouette.unwrap();
-        let [lowest, highest] = [f64::min, f64::max].map(|pick| spread.iter().copied().reduce(pick).unwrap());
-        assert!((spread[0] - single[index]).abs() < 1e-5, "k = {}", point.k);
-        let (k, range) = (point.k, lowest - 0.01..=highest + 0.01);
-        assert!(range.contains(&silhouette), "k = {k}: {silhouette}, scikit-learn {lowest} to {highest}");
-        near += usize::from((silhouette - single[index]).abs() <= 0.01);
-    }
-    println!("k-means is within 0.01 of one seed of scikit-learn at {near} of 49 k");
+    let points = &curve(&found, "kmeans").points;
+    assert_eq!(points.len(), 49);
+    let (beyond, mean) = beside_seeds(points, |point| point.silhouette, "kmeans", "silhouette");
+    assert!(beyond.is_empty() && mean.abs() < 0.01, "{mean}, {beyond:?}");
 
     // DBSCAN and OPTICS leave no choice.
     for mark in &found.marks {
@@ -98,16 +107,17 @@ fn weights_restarts_and_ranges_are_heard() {
     let (table, run) = (path("x10.csv"), path("run"));
     std::fs::create_dir(&run).unwrap();
     std::fs::copy(&table, Path::new(&run).join("attributes.csv")).unwrap();
-    let base = ["--run", &run, "--select", "paper-ten", "--methods", "kmeans", "--k", "2..6"];
+    let base = ["--run", &run, "--select", "paper-ten", "--methods", "kmeans"];
     let found = compared(&[&base[..], &["--weights", "rare"]].concat(), Path::new(&run));
-    assert_eq!((found.weights.as_str(), found.marks.len(), found.curves[0].points.len()), ("rare", 0, 5));
-    let golden = golden("figure5.json");
-    for (index, point) in found.curves[0].points.iter().enumerate() {
-        for (name, ours) in [("unweighted", point.silhouette), ("weighted", point.silhouette_weighted)] {
-            let theirs = golden[format!("weighted_rare_{name}_silhouette")][index].as_f64().unwrap();
-            // As many restarts of scikit-learn land within this of each other.
-            assert!((ours.unwrap() - theirs).abs() < 0.04, "k = {}, {name}: {ours:?} for {theirs}", point.k);
-        }
+    assert_eq!((found.weights.as_str(), found.marks.len(), found.curves[0].points.len()), ("rare", 0, 49));
+    // The silhouette is not what k-means minimises, least of all on the columns without weights: at k = 46 equal inertias have
+    // silhouettes 0.026 apart. Each of scikit-learn's first three seeds is beyond the others at one k at most.
+    for (name, ours) in [
+        ("weighted_rare_unweighted_silhouette", (|point| point.silhouette) as fn(&CurvePoint) -> Option<f64>),
+        ("weighted_rare_weighted_silhouette", |point| point.silhouette_weighted),
+    ] {
+        let (beyond, mean) = beside_seeds(&found.curves[0].points, ours, name, name);
+        assert!(beyond.len() <= 1 && mean.abs() < 0.01, "{name}: {mean}, {beyond:?}");
     }
     let config: Value = serde_json::from_slice(&std::fs::read(Path::new(&run).join("config.json")).unwrap()).unwrap();
     assert_eq!(config["compare"]["methods"], serde_json::json!(["kmeans"]));

@@ -2,6 +2,7 @@
 
 use lineament::cluster::{
     ClusterResult, ComparedMethod, ComparedRows, Comparison, ComparisonSettings, CountedRows, KMeans, Method, WeightRule,
+    select_columns,
 };
 use lineament::data::attributes::CHOSEN_ATTRIBUTES;
 use lineament::data::{AttributeTable, ImageSource, Partition};
@@ -116,7 +117,7 @@ pub const STEPS: [Step; 9] = [
         makes: "silhouettes of six methods over k",
         place: "figure 5",
         files: &["comparison.json", "comparison.csv", "comparison.svg"],
-        inputs: |work| Ok(Inputs::Of(json!({"attributes": work.hash_at("attributes.csv"), "seed": work.arguments.seed}))),
+        inputs: compare_inputs,
         run: |work, _| compare_methods(work),
     },
     Step {
@@ -330,6 +331,23 @@ fn cluster_faces(work: &Work, weights: Option<WeightRule>) -> Fallible<()> {
     bytes.push(b'\n');
     write_out(Some(&work.at(file)), &bytes)?;
     record(&work.arguments.out, verb, Some(gpu), cluster::details(&result, &columns))
+}
+
+/// Rows that OPTICS looks at once, itself among them.
+const OPTICS_ROWS: usize = 5;
+
+fn compare_inputs(work: &Work) -> Fallible<Inputs> {
+    let (table, select) = faces(work)?;
+    let (n, columns) = (table.images.len(), select.len());
+    if n < OPTICS_ROWS {
+        return Ok(Inputs::Skip(format!("there are {n} faces, and OPTICS looks at {OPTICS_ROWS} at once")));
+    }
+    let (values, _) = select_columns(&table, &select)?;
+    if CountedRows::distinct(&values, n, columns)?.len() < 2 {
+        let reason = format!("the model predicts the same of all {n} faces, so there is nothing to compare: train it longer");
+        return Ok(Inputs::Skip(reason));
+    }
+    Ok(Inputs::Of(json!({"attributes": work.hash_at("attributes.csv"), "seed": work.arguments.seed})))
 }
 
 fn compare_methods(work: &Work) -> Fallible<()> {
