@@ -187,8 +187,8 @@ fn do_step(work: &Work, state: &mut State, step: &Step, what: &str) -> Fallible<
             eprintln!("{what}: left out, {reason}");
             if step.name == StepName::Compare {
                 // What an earlier model made of its faces says nothing of these.
-                let there = step.files.iter().map(|file| run.join(file)).filter(|path| path.is_file());
-                there.map(std::fs::remove_file).collect::<Result<(), _>>()?;
+                let mut there = step.files.iter().map(|file| run.join(file)).filter(|path| path.is_file());
+                there.try_for_each(std::fs::remove_file)?;
             }
             let record = Record { inputs: serde_json::Value::Null, finished: true, seconds: 0.0, skipped: Some(reason) };
             return state.put(run, &name, record);
