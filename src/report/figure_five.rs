@@ -72,8 +72,9 @@ pub(super) fn remark(comparison: &Comparison) -> String {
         None => format!("it lies beyond the chart, at k = {distinct}"),
     };
     format!(
-        "The {} have {} of attributes; {line}. With a cluster for each of these every face that has a double scores 1 \
-         whatever the method: that the curves rise towards it tells of rows that repeat, not of groups of faces.",
+        "The {} have {} of attributes; {line}. With a cluster for each of these every face that \
+         has a double scores 1, and one that has none scores 0: curves that rise towards it tell of rows that repeat, not of \
+         groups of faces.",
         count(*rows, "face"),
         count(*distinct_rows, "distinct row")
     )

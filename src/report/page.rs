@@ -152,7 +152,7 @@ fn pipeline(input: &ReportInput) -> Vec<Step> {
     let Some(clusters) = &input.clusters else { return Vec::new() };
     let step = |name, value, note| Step { name, value, note };
     let predicted = input.configuration.get("predict").or_else(|| input.configuration.get("eval"));
-    let model = predicted.and_then(|verb| verb.get("model")?.as_str());
+    let model = predicted.and_then(|verb| verb.get("weights")?.as_array()?.last()?.get("file")?.as_str());
     let model = model.map(|path| path.rsplit(['/', '\\']).next().unwrap_or(path).to_string());
     let crop = input.crop.map_or(String::new(), |crop| format!("the part {crop} of each picture"));
     let mut steps = vec![

@@ -196,7 +196,9 @@ fn an_adapter_adds_the_components_of_each_cluster() {
 #[test]
 fn the_pipeline_tells_the_runs_own_numbers() {
     let (_folder, mut input) = run_of(6, 3, 2);
-    input.configuration = serde_json::from_str(r#"{"predict":{"model":"weights/a model.safetensors"}}"#).expect("an object");
+    input.configuration =
+        serde_json::from_str(r#"{"predict":{"weights":[{"file":"weights/a model.safetensors","sha256":"0"}]}}"#)
+            .expect("an object");
     let clusters = input.clusters.as_mut().expect("clusters");
     (clusters.select, clusters.weights) = (vec!["Attribute_1".into()], Some("rare".into()));
     let (page, _) = written(&input);
