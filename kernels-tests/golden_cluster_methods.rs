@@ -79,7 +79,7 @@ fn agglomerative(group: &Group, name: &str, params: &Value) -> Outcome<Vec<Fixtu
     let tensors = Tensors::read(&group.folder.join(name))?;
     let stem = name.trim_start_matches("agglomerative_").trim_end_matches(".safetensors");
     let (data, linkage, metric) = setting(group, stem)?;
-    let tree = agglomerate(linkage, distances(group, &data, metric)?, &vec![1; data.rows]);
+    let tree = agglomerate(linkage, distances(group, &data, metric)?, &vec![1; data.rows], &rows(&data)?.last_rows());
     let found: Vec<f64> = tree.merges.iter().map(|merge| merge.distance).collect();
     if let Ok(expected) = tensors.get("distances") {
         let labels = tree.cut(K).map_err(|error| error.to_string())?;
@@ -115,7 +115,7 @@ fn ties(group: &Group, name: &str) -> Outcome<Vec<FixtureResult>> {
             continue;
         }
         let (data, linkage, metric) = setting(group, stem)?;
-        let tree = agglomerate(linkage, distances(group, &data, metric)?, &vec![1; data.rows]);
+        let tree = agglomerate(linkage, distances(group, &data, metric)?, &vec![1; data.rows], &rows(&data)?.last_rows());
         let labels = tree.cut(K).map_err(|error| error.to_string())?;
         let ours = silhouette(group.gpu, &rows(&data)?, &labels, Metric::Euclidean).map_err(|error| error.to_string())?.mean;
         let lowest = theirs.iter().copied().fold(f64::INFINITY, f64::min);

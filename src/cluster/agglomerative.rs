@@ -70,17 +70,20 @@ pub struct Tree {
 /// clusters, so that memory is n (n − 1) / 2 f32 and some vectors of n. The arithmetic is in f64. Ward, complete and average
 /// linkage follow chains of nearest neighbours, single linkage grows a minimum spanning tree: O(n²) time either way.
 ///
-/// Ties: among clusters equally near, the one with the lowest row is nearest, but for the previous of the chain, which goes
-/// first; chains and the spanning tree start at the lowest row; merges of one distance stay in the order they were found.
-/// On rows full of ties (0/1 attributes) other rules give other trees, and so other orders of the rows may.
-pub fn agglomerate(linkage: Linkage, mut distances: CondensedDistances, counts: &[u32]) -> Tree {
+/// Ties, as SciPy has them: a cluster goes by its last row, and of clusters equally near the one with the lowest such is
+/// nearest, but for the previous of the chain, which goes first; chains start at the lowest, the spanning tree at the first
+/// row; merges of one distance stay in the order they were found. `last_rows` says which row is the last that each held row
+/// stands for ([`CountedRows::last_rows`]), so that rows alike settle ties as they would one by one. On rows full of ties
+/// (0/1 attributes) other rules give other trees, and so do other orders of the rows; where distances are not whole numbers,
+/// so does their rounding to f32.
+pub fn agglomerate(linkage: Linkage, mut distances: CondensedDistances, counts: &[u32], last_rows: &[u32]) -> Tree {
     let pairs = match linkage {
         Linkage::Single => spanning_tree(&distances),
         _ => {
             if linkage == Linkage::Ward {
                 weigh(&mut distances, counts);
             }
-            chains(linkage, &mut distances, counts)
+            chains(linkage, &mut distances, counts, last_rows)
         }
     };
     let total = counts.iter().map(|count| *count as usize).sum();
@@ -99,11 +102,12 @@ fn weigh(distances: &mut CondensedDistances, counts: &[u32]) {
 /// Two rows, one of each cluster that merges, and the distance.
 type Pair = (usize, usize, f64);
 
-fn chains(linkage: Linkage, distances: &mut CondensedDistances, counts: &[u32]) -> Vec<Pair> {
+fn chains(linkage: Linkage, distances: &mut CondensedDistances, counts: &[u32], last_rows: &[u32]) -> Vec<Pair> {
     let n = counts.len();
     let mut sizes: Vec<f64> = counts.iter().map(|count| f64::from(*count)).collect();
-    // A cluster goes by its lowest row; ascending.
+    // A cluster goes by its last row; ascending.
     let mut active: Vec<usize> = (0..n).collect();
+    active.sort_by_key(|row| last_rows[*row]);
     let mut chain: Vec<usize> = Vec::new();
     let mut pairs = Vec::with_capacity(n.saturating_sub(1));
     while active.len() > 1 {
@@ -125,7 +129,7 @@ fn chains(linkage: Linkage, distances: &mut CondensedDistances, counts: &[u32]) 
             continue;
         }
         chain.truncate(chain.len() - 2);
-        let (kept, gone) = (tip.min(neighbour), tip.max(neighbour));
+        let (kept, gone) = if last_rows[tip] > last_rows[neighbour] { (tip, neighbour) } else { (neighbour, tip) };
         let between = f64::from(smallest);
         active.retain(|row| *row != gone);
         for &row in active.iter().filter(|row| **row != kept) {
@@ -234,7 +238,7 @@ mod tests {
     fn linkages_measure_clusters_as_defined() {
         let places = [0.0, 2.0, 7.0, 0.0];
         for (linkage, expected) in LINKAGES.into_iter().zip([7.0 - 2.0 / 3.0, 7.0, 19.0 / 3.0, 5.0]) {
-            let tree = agglomerate(linkage, line(&places), &[1; 4]);
+            let tree = agglomerate(linkage, line(&places), &[1; 4], &[0, 1, 2, 3]);
             let expected = if linkage == Linkage::Ward { expected * (2.0f64 * 3.0 / 4.0).sqrt() } else { expected };
             assert!((tree.merges[2].distance - expected).abs() < 1e-6, "{linkage:?}: {:?}", tree.merges);
             assert_eq!([tree.merges[0].children, tree.merges[1].children, tree.merges[2].children], [[0, 3], [1, 4], [2, 5]]);
@@ -246,8 +250,8 @@ mod tests {
         let (places, counts) = ([0.0, 1.0, 2.5, 4.75, 9.0, 14.5], [3u32, 1, 2, 5, 1, 2]);
         let every: Vec<f32> = places.iter().zip(counts).flat_map(|(place, count)| vec![*place; count as usize]).collect();
         for linkage in LINKAGES {
-            let counted = agglomerate(linkage, line(&places), &counts);
-            let all = agglomerate(linkage, line(&every), &vec![1; every.len()]);
+            let counted = agglomerate(linkage, line(&places), &counts, &[2, 3, 5, 10, 11, 13]);
+            let all = agglomerate(linkage, line(&every), &[1; 14], &(0..14).collect::<Vec<u32>>());
             let zeros = every.len() - places.len();
             for (merge, other) in counted.merges.iter().zip(&all.merges[zeros..]) {
                 assert!((merge.distance - other.distance).abs() < 1e-5, "{linkage:?}");
@@ -266,10 +270,34 @@ mod tests {
     #[test]
     fn the_lowest_of_rows_equally_near_merges_first() {
         for linkage in LINKAGES {
-            let tree = agglomerate(linkage, line(&[0.0, 1.0, 2.0, 3.0]), &[1; 4]);
+            let tree = agglomerate(linkage, line(&[0.0, 1.0, 2.0, 3.0]), &[1; 4], &[0, 1, 2, 3]);
             assert_eq!(tree.merges[0].children, [0, 1], "{linkage:?}");
         }
-        assert!(agglomerate(Linkage::Ward, line(&[1.0]), &[2]).merges.is_empty());
+        assert!(agglomerate(Linkage::Ward, line(&[1.0]), &[2], &[1]).merges.is_empty());
+    }
+
+    #[test]
+    fn rows_alike_settle_ties_as_they_would_one_by_one() {
+        // Rows of 0 and 1 that repeat, full of ties.
+        let bit =
+            |row: usize, column: usize| f32::from(u8::from((row * row * 7 + row * 3 + column * column * 5) % (11 + column) < 5));
+        let values: Vec<f32> = (0..60).flat_map(|row| (0..4).map(move |column| bit(row, column))).collect();
+        let held = CountedRows::distinct(&values, 60, 4).expect("sixty rows");
+        let every = held.every_row();
+        let apart = |rows: &CountedRows| {
+            let pairs = (0..rows.len()).flat_map(|i| (i + 1..rows.len()).map(move |j| (i, j)));
+            let distance = |(i, j)| rows.row(i).iter().zip(rows.row(j)).map(|(a, b): (&f32, &f32)| (a - b).abs()).sum();
+            CondensedDistances { n: rows.len(), values: pairs.map(distance).collect() }
+        };
+        assert!(held.len() > 8 && held.len() < 17, "{}", held.len());
+        for linkage in [Linkage::Complete, Linkage::Single] {
+            let [of_held, of_every] =
+                [&held, &every].map(|rows| agglomerate(linkage, apart(rows), &rows.counts, &rows.last_rows()));
+            for k in 1..=held.len() {
+                let labels = held.expand(&of_held.cut(k).expect("enough rows"));
+                assert_eq!(labels, of_every.cut(k).expect("enough rows"), "{linkage:?} {k}");
+            }
+        }
     }
 
     #[test]

@@ -84,6 +84,13 @@ impl CountedRows {
         &self.values[index * self.columns..(index + 1) * self.columns]
     }
 
+    /// The last row that each held row stands for, `[m]`.
+    pub fn last_rows(&self) -> Vec<u32> {
+        let mut last = vec![0; self.len()];
+        self.of_row.iter().zip(0..).for_each(|(&at, row)| last[at as usize] = row);
+        last
+    }
+
     /// Something of each row held, `[m]`, for every row that they stand for, `[n]`.
     pub fn expand<T: Copy>(&self, of_held: &[T]) -> Vec<T> {
         self.of_row.iter().map(|&at| of_held[at as usize]).collect()
@@ -102,6 +109,7 @@ mod tests {
         assert_eq!((counted.counts.as_slice(), counted.of_row.as_slice()), (&[3, 1, 1][..], &[0, 1, 0, 2, 0][..]));
         assert_eq!((counted.len(), counted.total(), counted.row(2)), (3, 5, &[0.5, 1.0][..]));
         assert_eq!(counted.expand(&['a', 'b', 'c']), ['a', 'b', 'a', 'c', 'a']);
+        assert_eq!(counted.last_rows(), [4, 1, 3]);
         let every = CountedRows::every(&values, 5, 2).expect("five rows");
         assert_eq!((every.len(), every.counts.iter().sum::<u32>()), (5, 5));
         assert_eq!((counted.every_row().values, counted.every_row().of_row), (every.values, every.of_row));

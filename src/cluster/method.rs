@@ -99,7 +99,7 @@ impl Method {
             Method::Kmeans(settings) => State::Kmeans(settings),
             Method::Agglomerative { linkage, metric } => {
                 linkage.check(*metric, rows)?;
-                State::Tree(agglomerate(*linkage, condensed(gpu, rows, *metric)?, &rows.counts))
+                State::Tree(agglomerate(*linkage, condensed(gpu, rows, *metric)?, &rows.counts, &rows.last_rows()))
             }
             Method::Dbscan { radius, min_samples, metric } => {
                 let found = dbscan(&rows.counts, *min_samples, &neighbours(gpu, rows, *metric, *radius)?.lists);
@@ -108,7 +108,12 @@ impl Method {
             Method::Birch(settings) => {
                 let birch = Birch::fit(rows, *settings)?;
                 let centers = birch.center_rows()?;
-                let tree = agglomerate(Linkage::Ward, condensed(gpu, &centers, Metric::Euclidean)?, &centers.counts);
+                let tree = agglomerate(
+                    Linkage::Ward,
+                    condensed(gpu, &centers, Metric::Euclidean)?,
+                    &centers.counts,
+                    &centers.last_rows(),
+                );
                 State::Birch(birch, tree)
             }
             Method::Optics { settings, metric } => {
