@@ -86,14 +86,12 @@ fn figure_five_is_scikit_learns_up_to_restarts_and_ties() {
     }
     assert_eq!(found.marks.len(), 2);
 
-    // The others depend on ties: what they have in common is that they judge the same kind of clusters.
-    for method in ["agglomerative", "spectral", "birch"] {
-        let pairs = curve(&found, method).points.iter().zip(numbers(&golden_table[method]));
-        let differences: Vec<f64> = pairs.map(|(point, golden)| point.silhouette.unwrap() - golden).collect();
-        let mean = differences.iter().sum::<f64>() / differences.len() as f64;
-        let most = differences.iter().fold(0.0f64, |most, one| most.max(one.abs()));
-        println!("{method}: {mean:+.4} from scikit-learn on average over k, {most:.4} at most");
-        assert!(mean.abs() < 0.1, "{method} differs by {mean} on average");
+    // Ties are settled as SciPy settles them; the random k-means of spectral clustering ends in other optima.
+    for (method, bound) in [("agglomerative", 1e-5), ("birch", 1e-5), ("spectral", 0.3)] {
+        for (point, golden) in curve(&found, method).points.iter().zip(numbers(&golden_table[method])) {
+            let ours = point.silhouette.unwrap();
+            assert!((ours - golden).abs() < bound, "{method}, k = {}: {ours} for {golden}", point.k);
+        }
     }
     assert!(out.join("comparison.svg").is_file());
     assert_eq!(std::fs::read_to_string(out.join("comparison.csv")).unwrap().lines().count(), 1 + 4 * 49 + 2);

@@ -136,7 +136,7 @@ fn density(group: &Group, name: &str, params: &Value) -> Outcome<Vec<FixtureResu
     let data = group.data(stem.split_once("_eps").ok_or("the name tells no eps")?.0)?;
     let radius = number(params, "eps")? as f32;
     let near = neighbours(group.gpu, &rows(&data)?, Metric::Euclidean, radius).map_err(|error| error.to_string())?;
-    let found = dbscan(&vec![1; data.rows], number(params, "min_samples")? as u32, &near.lists);
+    let found = dbscan(&near.counts, number(params, "min_samples")? as u32, &near.lists);
     let labels: Vec<f64> = found.labels.iter().map(|label| *label as f64).collect();
     let core: Vec<f64> = found.core.iter().map(|core| f64::from(u8::from(*core))).collect();
     Ok(vec![

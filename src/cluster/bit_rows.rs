@@ -23,10 +23,15 @@ pub(super) struct BitRows {
 }
 
 impl BitRows {
+    /// Whether rows can be bits: every column takes two values at most, one of them 0, and every weight is whole.
+    pub fn fit(rows: &Rows, weights: &[f32]) -> bool {
+        are_counts(weights) && scales(rows).is_some()
+    }
+
     /// The rows as bits; nothing where a column takes other values or a weight is not whole.
     pub fn new(rows: &Rows, weights: &[f32]) -> Option<BitRows> {
         let scales = scales(rows)?;
-        if weights.iter().any(|weight| weight.fract() != 0.0 || *weight > LARGEST_COUNT) {
+        if !are_counts(weights) {
             return None;
         }
         let (words, groups, padded) = (rows.padded.div_ceil(32), rows.count.div_ceil(32), rows.padded);
@@ -58,6 +63,11 @@ impl BitRows {
     pub fn plain(&self) -> bool {
         self.scales.iter().all(|scale| *scale == 1.0)
     }
+}
+
+/// Whether weights are whole numbers of few enough digits.
+fn are_counts(weights: &[f32]) -> bool {
+    weights.iter().all(|weight| weight.fract() == 0.0 && *weight <= LARGEST_COUNT)
 }
 
 /// The value beside 0 of each column, 1 where there is none; nothing where a column has several.

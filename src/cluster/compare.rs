@@ -99,8 +99,7 @@ pub struct ComparisonSettings {
     pub n_init: u32,
     /// Seed of the restarts.
     pub seed: u64,
-    /// Whether rows that are alike are clustered once and counted, where a method takes counts; the result is the same, but that
-    /// agglomerative clustering may settle ties otherwise.
+    /// Whether rows that are alike are clustered once and counted, where a method takes counts; the result is the same.
     pub compress: bool,
 }
 

@@ -1,7 +1,5 @@
 //! DBSCAN: clusters are what dense rows reach, and the rest is noise.
 
-use super::CondensedDistances;
-
 /// What DBSCAN finds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dbscan {
@@ -11,17 +9,16 @@ pub struct Dbscan {
     pub core: Vec<bool>,
 }
 
-/// scikit-learn's DBSCAN of held rows, of which each stands for as many as its count says.
+/// scikit-learn's DBSCAN of held rows.
 ///
-/// `neighbours[i]` are the rows within the radius of row i, ascending and with i itself. A row is core if the counts of its
-/// neighbours sum to at least `min_samples`. A row that is not core joins the first cluster that reaches it.
-pub fn dbscan(counts: &[u32], min_samples: u32, neighbours: &[Vec<u32>]) -> Dbscan {
-    let near = |rows: &Vec<u32>| rows.iter().map(|row| u64::from(counts[*row as usize])).sum::<u64>();
-    let core: Vec<bool> = neighbours.iter().map(|rows| near(rows) >= u64::from(min_samples)).collect();
-    let mut labels = vec![-1; counts.len()];
+/// `neighbours[i]` are the rows within the radius of row i, ascending and with i itself, and `near[i]` is how many rows these stand
+/// for: a row is core if that is at least `min_samples`. A row that is not core joins the first cluster that reaches it.
+pub fn dbscan(near: &[u32], min_samples: u32, neighbours: &[Vec<u32>]) -> Dbscan {
+    let core: Vec<bool> = near.iter().map(|count| *count >= min_samples).collect();
+    let mut labels = vec![-1; core.len()];
     let mut clusters = 0;
     let mut stack = Vec::new();
-    for first in 0..counts.len() {
+    for first in 0..core.len() {
         if labels[first] >= 0 || !core[first] {
             continue;
         }
@@ -40,22 +37,15 @@ pub fn dbscan(counts: &[u32], min_samples: u32, neighbours: &[Vec<u32>]) -> Dbsc
     Dbscan { labels, core }
 }
 
-impl CondensedDistances {
-    /// The rows at most `radius` away from each row, ascending and with itself, as [`dbscan`] takes them.
-    pub fn neighbours(&self, radius: f64) -> Vec<Vec<u32>> {
-        let within = |i: usize| (0..self.n).filter(move |j| f64::from(self.get(i, *j)) <= radius).map(|j| j as u32).collect();
-        (0..self.n).map(within).collect()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn of(places: &[f32], counts: &[u32], radius: f64, min_samples: u32) -> Dbscan {
-        let values = places.iter().enumerate().flat_map(|(i, a)| places[i + 1..].iter().map(move |b| (a - b).abs()));
-        let distances = CondensedDistances { n: places.len(), values: values.collect() };
-        dbscan(counts, min_samples, &distances.neighbours(radius))
+    fn of(places: &[f32], counts: &[u32], radius: f32, min_samples: u32) -> Dbscan {
+        let near = |a: &f32| (0..places.len() as u32).filter(|b| (a - places[*b as usize]).abs() <= radius).collect();
+        let lists: Vec<Vec<u32>> = places.iter().map(near).collect();
+        let counts: Vec<u32> = lists.iter().map(|list| list.iter().map(|row| counts[*row as usize]).sum()).collect();
+        dbscan(&counts, min_samples, &lists)
     }
 
     #[test]

@@ -186,7 +186,7 @@ pub enum ClusterError {
     /// A method that looks at all pairs of rows at once was given too many rows.
     #[error(
         "the distances between all pairs of {rows} rows take {bytes} bytes, more than the {limit} that are held at once; use \
-         kmeans, or dbscan on 0/1 attributes, or cluster fewer attributes so that more rows are alike"
+         kmeans, or agglomerative or dbscan on few 0/1 attributes with rows alike taken together"
     )]
     TooManyPairs {
         /// Rows held.

@@ -29,10 +29,9 @@ impl KmeansRows {
     pub fn new(rows: Rows, weights: &[f32], seeded: bool) -> KmeansRows {
         let (mean, variance) = rows.mean_and_variance(weights);
         let mut seeds = if seeded { rows.merged(weights) } else { None };
-        let bits = BitRows::new(&rows, weights);
-        let weighted = bits.as_ref().is_some_and(|bits| !bits.digits.is_empty());
-        if !weighted || rows.count <= KmeansAccumulateBits::CHUNK_ROWS as usize {
-            let keys = rows.keys();
+        let weighted = weights.iter().any(|weight| *weight != 1.0);
+        if !weighted || rows.count <= KmeansAccumulateBits::CHUNK_ROWS as usize || !BitRows::fit(&rows, weights) {
+            let (keys, bits) = (rows.keys(), BitRows::new(&rows, weights));
             return KmeansRows { rows, weights: weights.to_vec(), keys, mean, bits, places: None, seeds, variance };
         }
         // In the order of their weights few chunks have heavy rows, and counting the others takes few digits.

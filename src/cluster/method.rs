@@ -62,6 +62,8 @@ pub struct Clustering {
 /// A method that has seen its rows and gives any number of clusters of them.
 pub struct Prepared<'a> {
     rows: &'a CountedRows,
+    /// Distinct rows among these, where the method does not count them itself.
+    distinct: Option<usize>,
     state: State<'a>,
 }
 
@@ -102,7 +104,8 @@ impl Method {
                 State::Tree(agglomerate(*linkage, condensed(gpu, rows, *metric)?, &rows.counts, &rows.last_rows()))
             }
             Method::Dbscan { radius, min_samples, metric } => {
-                let found = dbscan(&rows.counts, *min_samples, &neighbours(gpu, rows, *metric, *radius)?.lists);
+                let near = neighbours(gpu, rows, *metric, *radius)?;
+                let found = dbscan(&near.counts, *min_samples, &near.lists);
                 State::Found(Clustering::of(rows.expand(&found.labels)))
             }
             Method::Birch(settings) => {
@@ -120,12 +123,17 @@ impl Method {
                 State::Found(Clustering::of(optics(&condensed(gpu, &rows.every_row(), *metric)?, *settings)?.labels))
             }
             Method::Spectral { gamma, n_init, seed } => {
+                Spectral::check(rows.total())?;
                 let (n_init, seed) = (*n_init, *seed);
                 let kmeans = KMeans { k: 0, n_init, seed, tolerance: 1e-4, iterations: 300, initial: None };
                 State::Spectral(Spectral::new(&condensed(gpu, &rows.every_row(), Metric::Euclidean)?, *gamma)?, kmeans)
             }
         };
-        Ok(Prepared { rows, state })
+        let distinct = match state {
+            State::Tree(_) | State::Spectral(..) => Some(CountedRows::distinct(&rows.values, rows.len(), rows.columns)?.len()),
+            _ => None,
+        };
+        Ok(Prepared { rows, distinct, state })
     }
 
     /// Clusters rows into `k` clusters, or as many as the method finds.
@@ -150,6 +158,9 @@ impl Prepared<'_> {
     /// # Errors
     /// More clusters than rows are distinct, or whatever the device reports.
     pub fn cluster(&self, gpu: &Gpu, k: usize) -> Result<Clustering, ClusterError> {
+        if let Some(distinct) = self.distinct.filter(|distinct| k > *distinct) {
+            return Err(ClusterError::TooManyClusters { k, distinct, rows: self.rows.total() });
+        }
         match &self.state {
             State::Kmeans(settings) => {
                 let fit = KMeans { k, ..(*settings).clone() }.fit_counted(gpu, self.rows)?;
@@ -207,6 +218,10 @@ mod tests {
                 let pairs = (0..36).flat_map(|a| (0..36).map(move |b| (a, b)));
                 let apart = pairs.filter(|(a, b)| (found.labels[*a] == found.labels[*b]) != (a % 4 == b % 4)).count();
                 assert_eq!((found.k, apart), (4, 0), "{}: {:?}", method.name(), found.labels);
+                if !matches!(method, Method::Dbscan { .. } | Method::Optics { .. }) {
+                    let error = method.cluster(&gpu, rows, 20).unwrap_err().to_string();
+                    assert!(error.contains("k is 20"), "{}: {error}", method.name());
+                }
             }
         }
     }

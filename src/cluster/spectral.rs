@@ -22,6 +22,24 @@ impl Spectral {
     /// The most rows that are taken: the decomposition costs about 9 n³ operations and holds three n × n matrices of f64.
     pub const LIMIT: usize = 2000;
 
+    /// Checks that `n` rows are not too many, before their distances are computed.
+    ///
+    /// # Errors
+    /// [`ClusterError::TooManyRows`] above [`Spectral::LIMIT`].
+    pub fn check(n: usize) -> Result<(), ClusterError> {
+        if n > Self::LIMIT {
+            let (bytes, operations) = (24 * (n as u64).pow(2), 9.0 * (n as f64).powi(3));
+            return Err(ClusterError::TooManyRows {
+                method: "spectral clustering",
+                rows: n,
+                bytes,
+                operations,
+                limit: Self::LIMIT,
+            });
+        }
+        Ok(())
+    }
+
     /// Decomposes the graph of rows with the given euclidean distances.
     ///
     /// Every row must be there by itself (`CountedRows::every`): rows that are alike are joined by 1 and count in degrees.
@@ -34,16 +52,7 @@ impl Spectral {
         if n == 0 {
             return Err(ClusterError::Empty { rows: 0, columns: 0 });
         }
-        if n > Self::LIMIT {
-            let (bytes, operations) = (24 * (n as u64).pow(2), 9.0 * (n as f64).powi(3));
-            return Err(ClusterError::TooManyRows {
-                method: "spectral clustering",
-                rows: n,
-                bytes,
-                operations,
-                limit: Self::LIMIT,
-            });
-        }
+        Self::check(n)?;
         if !(gamma > 0.0 && gamma.is_finite()) {
             return Err(ClusterError::Setting { name: "gamma", value: gamma.to_string(), expected: "a number above 0" });
         }
