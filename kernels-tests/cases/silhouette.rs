@@ -9,11 +9,13 @@ use crate::reference::silhouette::silhouette;
 
 /// (sizes of the clusters, columns, first row, row after the last): two rows, a row alone, the tiles of every variant ± 1,
 /// more than a block of 64 tiles, more than one block of depth, and a part of the rows.
-const TESTS: &[(&[u32], u32, u32, u32)] = &[
+const TESTS: &[Test] = &[
     (&[1, 1], 4, 0, 2),
     (&[3, 1, 7], 12, 0, 11),
     (&[15, 17, 16, 33], 37, 0, 81),
     (&[7, 9, 8, 1, 40], 70, 13, 55),
+    (&[12, 3, 65], 128, 0, 80),
+    (&[5, 20], 130, 0, 25),
     (&[1100, 5, 131], 8, 0, 1236),
     (&[255, 2, 256, 257], 20, 256, 513),
 ];
@@ -22,32 +24,37 @@ pub fn cases(context: Context) -> Vec<Case> {
     let mut cases = Vec::new();
     for variant in SILHOUETTE.variants.iter().filter(|variant| !variant.subgroup || context.lanes.is_some()) {
         if context.purpose == Purpose::Benchmark {
-            cases.push(case((&[512; 8], 37, 0, 4096), Metric::Euclidean, variant, context));
+            let columns = 37.max(64 * variant.constant("QUADS") - 27);
+            cases.push(case((&[512; 8], columns, 0, 4096), Metric::Euclidean, variant, context));
             continue;
         }
         for test in TESTS {
             for metric in METRICS {
-                cases.push(case(*test, metric, variant, context));
+                if shape(*test, metric, variant).suits(variant) {
+                    cases.push(case(*test, metric, variant, context));
+                }
             }
         }
     }
     cases
 }
 
-fn case(
-    (sizes, columns, first_row, end_row): (&[u32], u32, u32, u32),
-    metric: Metric,
-    variant: &'static Variant,
-    context: Context,
-) -> Case {
-    let rows: u32 = sizes.iter().sum();
+type Test<'a> = (&'a [u32], u32, u32, u32);
+
+fn shape((sizes, columns, first_row, end_row): Test, metric: Metric, variant: &Variant) -> SilhouetteSlice {
+    let (rows, clusters) = (sizes.iter().sum(), sizes.len() as u32);
+    SilhouetteSlice { rows, columns, format: format_of(variant), clusters, first_row, end_row, metric }
+}
+
+fn case(test: Test, metric: Metric, variant: &'static Variant, context: Context) -> Case {
+    let (sizes, columns, first_row, end_row) = test;
+    let shape = shape(test, metric, variant);
+    let rows = shape.rows;
     let shown = if sizes.len() > 5 { format!("{} clusters", sizes.len()) } else { format!("clusters of {sizes:?}") };
     let name = format!("{rows}x{columns}, {shown}, {first_row}..{end_row}, {metric:?}");
     let mut case = Case::new(SILHOUETTE.name, variant.name, name, context.purpose);
-    let format = format_of(variant);
-    let shape = SilhouetteSlice { rows, columns, format, clusters: sizes.len() as u32, first_row, end_row, metric };
     let n = rows as usize;
-    let given = distance_rows(17, format, [rows, columns], metric);
+    let given = distance_rows(17, shape.format, [rows, columns], metric);
     let mut times: Vec<f32> = (0..n as u64).map(|index| 1.0 + (3.0 * unit(17, 1, index)).floor()).collect();
     let mut starts = vec![0u32];
     for size in sizes {

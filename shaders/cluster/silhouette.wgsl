@@ -10,10 +10,21 @@
 //
 // One workgroup walks all rows, cluster by cluster and $COLUMNS at a time, for $ROWS rows a thread. A distance is added to the sum
 // of its tile, that to the sum of a block of 64 tiles, that to the sum of the cluster: no run is long enough to drift.
+// Rows of bits are short, QUADS quads that the variant knows: a thread keeps its own in registers.
 // Cost: 3 · 4 quads · rows flops a row, or 6 quads · rows with bits, and a distance each.
 #import dispatch
 #import row_distance
+#if BITS == 0
 #import tile_distances
+#end
+#if BITS && BROADCAST
+const THREADS = $(LANES)u;
+#end
+#if BITS && BROADCAST == 0
+const THREADS = 64u;
+var<workgroup> shared_rows: array<Unit, $(COLUMNS * QUADS)>;
+var<workgroup> shared_traits: array<vec2<f32>, $COLUMNS>;
+#end
 
 struct Params {
     rows: u32,
@@ -48,6 +59,11 @@ fn other_row(column: u32) -> u32 {
     return min(first_other + column, last_other);
 }
 
+// Past the end of the cluster the last row stands once more, and occurs not at all.
+fn other_traits(column: u32) -> vec2<f32> {
+    return select(vec2<f32>(), traits[other_row(column)], first_other + column <= last_other);
+}
+
 @compute @workgroup_size(THREADS)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -61,7 +77,13 @@ fn main(
     let first_row = workgroup_row + thread;
     #for r in 0..ROWS
     let row_$r = first_row + $(r)u * THREADS;
-    let trait_$r = traits[min(row_$r, params.rows - 1u)].y;
+    let row_at_$r = min(row_$r, params.rows - 1u);
+    let trait_$r = traits[row_at_$r].y;
+    #if BITS
+    #for q in 0..QUADS
+    let own_$(r)_$q = rows[row_at_$r * $(QUADS)u + $(q)u];
+    #end
+    #end
     var within_$r = 0.0;
     var alone_$r = true;
     var nearest_$r = 3.4028234e38;
@@ -79,19 +101,67 @@ fn main(
             var block_sum_$r = 0.0;
             #end
             for (first_other = block; first_other < block_end; first_other += $(COLUMNS)u) {
-                let tile = tile_distances(thread, first_row, params.rows - 1u, params.quads);
                 #for r in 0..ROWS
                 var tile_sum_$r = 0.0;
                 #end
-                #for c in 0..COLUMNS
-                if (first_other + $(c)u < end) {
-                    let other = traits[first_other + $(c)u];
-                    #for r in 0..ROWS
-                    // The row itself is not one of the others, but its further occurrences are.
-                    let times_$r = other.x - select(0.0, 1.0, first_other + $(c)u == row_$r);
-                    tile_sum_$r += times_$r * distance_of(tile.of_$(r)_$c, trait_$r, other.y, params.columns);
+                #if BITS == 0
+                let tile = tile_distances(thread, first_row, params.rows - 1u, params.quads);
+                #end
+                #if BROADCAST
+                #for v in 0..(COLUMNS + LANES - 1) / LANES
+                let my_traits_$v = other_traits($(v * LANES)u + thread);
+                #if BITS
+                #for q in 0..QUADS
+                let mine_$(v)_$q = rows[other_row($(v * LANES)u + thread) * $(QUADS)u + $(q)u];
+                #end
+                #end
+                #end
+                #end
+                #if BITS && BROADCAST == 0
+                // The threads may still read the tile before.
+                workgroupBarrier();
+                for (var column = thread; column < $(COLUMNS)u; column += THREADS) {
+                    shared_traits[column] = other_traits(column);
+                    #for q in 0..QUADS
+                    shared_rows[column * $(QUADS)u + $(q)u] = rows[other_row(column) * $(QUADS)u + $(q)u];
                     #end
                 }
+                workgroupBarrier();
+                #end
+                #for c in 0..COLUMNS
+                #if BROADCAST
+                let traits_$c = subgroupBroadcast(my_traits_$(c / LANES), $(c % LANES)u);
+                #end
+                #if BITS == 0
+                #if BROADCAST == 0
+                let traits_$c = other_traits($(c)u);
+                #end
+                #for r in 0..ROWS
+                tile_sum_$r += traits_$(c).x * distance_of(tile.of_$(r)_$c, trait_$r, traits_$(c).y, params.columns);
+                #end
+                #end
+                #if BITS
+                #if BROADCAST == 0
+                let traits_$c = shared_traits[$c];
+                #end
+                #for r in 0..ROWS
+                var terms_$(r)_$c = 0.0;
+                #end
+                #for q in 0..QUADS
+                #if BROADCAST
+                let other_$(c)_$q = subgroupBroadcast(mine_$(c / LANES)_$q, $(c % LANES)u);
+                #end
+                #if BROADCAST == 0
+                let other_$(c)_$q = shared_rows[$(c * QUADS + q)];
+                #end
+                #for r in 0..ROWS
+                terms_$(r)_$c += term(own_$(r)_$q ^ other_$(c)_$q);
+                #end
+                #end
+                #for r in 0..ROWS
+                tile_sum_$r += traits_$(c).x * distance_of(terms_$(r)_$c, trait_$r, traits_$(c).y, params.columns);
+                #end
+                #end
                 #end
                 #for r in 0..ROWS
                 block_sum_$r += tile_sum_$r;
@@ -104,7 +174,9 @@ fn main(
         let count = occurrences[cluster];
         #for r in 0..ROWS
         if (start <= row_$r && row_$r < end) {
-            within_$r = sum_$r / max(count - 1.0, 1.0);
+            // The row itself is not one of the others, but its further occurrences are.
+            let to_itself = distance_of(0.0, trait_$r, trait_$r, params.columns);
+            within_$r = (sum_$r - to_itself) / max(count - 1.0, 1.0);
             alone_$r = count <= 1.0;
         } else {
             nearest_$r = min(nearest_$r, sum_$r / count);

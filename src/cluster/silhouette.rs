@@ -3,7 +3,7 @@
 use super::distance_rows::DistanceRows;
 use super::{ClusterError, CountedRows};
 use crate::gpu::{Gpu, GpuError};
-use crate::kernels::{Metric, RowFormat, SILHOUETTE, SilhouetteSlice};
+use crate::kernels::{Metric, RowFormat, SilhouetteSlice};
 use crate::scheduler::{Plan, Program, View};
 
 /// Predicted seconds of one dispatch, at most: a driver gives up on a command that takes longer than about two.
@@ -79,7 +79,7 @@ impl<'a> SilhouetteScorer<'a> {
     /// A scorer of clusterings of `rows`.
     pub fn new(gpu: &'a Gpu, rows: &'a CountedRows, metric: Metric) -> SilhouetteScorer<'a> {
         let binary = rows.values.iter().all(|value| *value == 0.0 || *value == 1.0);
-        let format = if binary { RowFormat::Bits } else { RowFormat::Numbers };
+        let format = SilhouetteSlice::format(binary, rows.columns as u32);
         SilhouetteScorer { gpu, rows, metric, format, ready: None }
     }
 
@@ -162,7 +162,7 @@ impl Ready {
         let views = inputs.map(|(label, bytes)| plan.persistent(label, bytes));
         let out = plan.persistent("silhouettes", 4 * groups);
         let target = gpu.target();
-        let variant = target.distances_in(&SILHOUETTE, shape.format, shape.rows);
+        let variant = target.silhouette(shape);
         let row_seconds =
             gpu.predicted_seconds(SilhouetteSlice { first_row: 0, end_row: shape.rows, ..shape }.cost()) / groups as f64;
         let slice = ((STEP_SECONDS / row_seconds.max(1e-12)) as u64 / 256 * 256).clamp(256, groups.max(256)).min(groups) as u32;

@@ -1,6 +1,6 @@
 //! The variants of kernels that are built on `shaders/lib/tile_distances.wgsl` or, for bits against numbers, `tile_bits.wgsl`.
 
-use super::{Kernel, Target, Variant};
+use super::{Kernel, SILHOUETTE, SilhouetteSlice, Target, Variant};
 
 /// Threads of a workgroup in the variants that pass the others through workgroup memory.
 const THREADS: u32 = 64;
@@ -23,12 +23,23 @@ impl Target {
         let subgroup = self.software && self.lanes.is_some();
         let bits = u32::from(format == RowFormat::Bits);
         let family = kernel.variants.iter().filter(|variant| (variant.subgroup, variant.constant("BITS")) == (subgroup, bits));
-        let best = family.min_by_key(|variant| {
-            let width = variant.constant("COLUMNS");
-            (columns.div_ceil(width) * width, std::cmp::Reverse(width))
-        });
-        best.unwrap_or(&kernel.variants[0])
+        least_padded(family, columns).unwrap_or(&kernel.variants[0])
     }
+
+    /// The variant that computes silhouettes of such rows; the families are chosen as by [`Target::distances`].
+    pub fn silhouette(self, shape: SilhouetteSlice) -> &'static Variant {
+        let subgroup = self.software && self.lanes.is_some();
+        let family = SILHOUETTE.variants.iter().filter(|variant| variant.subgroup == subgroup && shape.suits(variant));
+        least_padded(family, shape.rows).unwrap_or(&SILHOUETTE.variants[0])
+    }
+}
+
+/// Of some variants, the one with the least work past the last of `columns` others, and the widest of such.
+fn least_padded(family: impl Iterator<Item = &'static Variant>, columns: u32) -> Option<&'static Variant> {
+    family.min_by_key(|variant| {
+        let width = variant.constant("COLUMNS");
+        (columns.div_ceil(width) * width, std::cmp::Reverse(width))
+    })
 }
 
 /// How rows are laid out for a kernel of distances.
@@ -66,14 +77,28 @@ impl RowFormat {
 
 /// Declares a variant: rows a thread × others a tile.
 macro_rules! distance_variants {
-    ($(($name:literal, $rows:literal x $columns:literal, $family:ident)),* $(,)?) => {
-        &[$($crate::kernels::distance_tile::distance_variants!(@one $name, $rows, $columns, $family)),*]
+    ($(($name:literal, $rows:literal x $columns:literal, $family:ident $($quads:literal)?)),* $(,)?) => {
+        &[$($crate::kernels::distance_tile::distance_variants!(@one $name, $rows, $columns, $family $($quads)?)),*]
     };
     (@one $name:literal, $rows:literal, $columns:literal, subgroup) => {
         Variant { name: $name, constants: &[("BITS", 0), ("BROADCAST", 1), ("ROWS", $rows), ("COLUMNS", $columns)], subgroup: true }
     };
     (@one $name:literal, $rows:literal, $columns:literal, subgroup_bits) => {
         Variant { name: $name, constants: &[("BITS", 1), ("BROADCAST", 1), ("ROWS", $rows), ("COLUMNS", $columns)], subgroup: true }
+    };
+    (@one $name:literal, $rows:literal, $columns:literal, subgroup_held_bits $quads:literal) => {
+        Variant {
+            name: $name,
+            constants: &[("BITS", 1), ("BROADCAST", 1), ("QUADS", $quads), ("ROWS", $rows), ("COLUMNS", $columns)],
+            subgroup: true,
+        }
+    };
+    (@one $name:literal, $rows:literal, $columns:literal, workgroup_held_bits $quads:literal) => {
+        Variant {
+            name: $name,
+            constants: &[("BITS", 1), ("BROADCAST", 0), ("QUADS", $quads), ("ROWS", $rows), ("COLUMNS", $columns)],
+            subgroup: false,
+        }
     };
     (@one $name:literal, $rows:literal, $columns:literal, workgroup_bits) => {
         Variant {

@@ -28,9 +28,10 @@ pub static SILHOUETTE: Kernel = Kernel {
         ("subgroup 4x8", 4 x 8, subgroup),
         ("workgroup 1x16", 1 x 16, workgroup),
         ("workgroup 4x8", 4 x 8, workgroup),
-        ("subgroup bits 4x16", 4 x 16, subgroup_bits),
-        ("subgroup bits 4x8", 4 x 8, subgroup_bits),
-        ("workgroup bits 4x8", 4 x 8, workgroup_bits),
+        ("subgroup 64 bits 8x8", 8 x 8, subgroup_held_bits 1),
+        ("subgroup 128 bits 4x8", 4 x 8, subgroup_held_bits 2),
+        ("workgroup 64 bits 2x64", 2 x 64, workgroup_held_bits 1),
+        ("workgroup 128 bits 2x64", 2 x 64, workgroup_held_bits 2),
     ],
     overrides: &[("METRIC", &[0, 1, 2, 3])],
 };
@@ -70,6 +71,21 @@ pub struct SilhouetteSlice {
 }
 
 impl SilhouetteSlice {
+    /// The format of rows of so many columns, which are all 0 or 1 if they are `binary`: as bits where a variant can hold them.
+    pub fn format(binary: bool, columns: u32) -> RowFormat {
+        let widest =
+            SILHOUETTE.variants.iter().filter(|variant| variant.constant("BITS") == 1).map(|variant| variant.constant("QUADS"));
+        if binary && widest.max() >= Some(RowFormat::Bits.quads(columns)) { RowFormat::Bits } else { RowFormat::Numbers }
+    }
+
+    /// Whether `variant` is made for rows of this format and width.
+    pub fn suits(self, variant: &Variant) -> bool {
+        match self.format {
+            RowFormat::Numbers => variant.constant("BITS") == 0,
+            RowFormat::Bits => variant.constant("BITS") == 1 && variant.constant("QUADS") == self.format.quads(self.columns),
+        }
+    }
+
     /// Work of the slice.
     pub fn cost(self) -> Cost {
         let SilhouetteSlice { rows, columns, format, first_row, end_row, .. } = self;
