@@ -1,6 +1,7 @@
 //! The command line: one file a verb, no arithmetic.
 
 mod augment;
+mod bench;
 mod classify;
 mod cluster;
 mod cluster_options;
@@ -46,6 +47,7 @@ enum Verb {
     Reproduce(reproduce::Reproduce),
     Plan(plan::Plan),
     Profile(profile::Profile),
+    Bench(bench::Bench),
 }
 
 /// How a verb ends when nothing went wrong as a whole.
@@ -74,6 +76,7 @@ pub fn run() -> ExitCode {
         Verb::Reproduce(verb) => verb.run(),
         Verb::Plan(verb) => verb.run(),
         Verb::Profile(verb) => verb.run(),
+        Verb::Bench(verb) => verb.run(),
     };
     match verdict {
         Ok(Outcome::Done) => ExitCode::SUCCESS,

@@ -52,7 +52,7 @@ impl CountedRows {
     /// # Errors
     /// As [`CountedRows::distinct`].
     pub fn every(values: &[f32], n: usize, columns: usize) -> Result<CountedRows, ClusterError> {
-        Rows::new("row", values, n, columns)?;
+        Rows::check("row", values, n, columns)?;
         let of_row = (0..n as u32).collect();
         Ok(CountedRows { values: values.to_vec(), columns, counts: vec![1; n], of_row })
     }

@@ -31,7 +31,7 @@ impl DistanceRows {
         metric: Metric,
         row: impl Fn(usize) -> &'a [f32],
     ) -> DistanceRows {
-        let words_a_row = (format.quads(columns as u32) * format.quad_bytes() / 4) as usize;
+        let words_a_row = (DistanceRows::row_bytes(format, columns) / 4) as usize;
         let mut words = vec![0u32; count * words_a_row];
         let mut traits = vec![0.0; count];
         for (index, (words, of_row)) in words.chunks_exact_mut(words_a_row).zip(&mut traits).enumerate() {
@@ -62,11 +62,16 @@ impl DistanceRows {
         4 * self.words.len() as u64
     }
 
-    /// Checks that the rows can be bound at once.
-    pub fn check(&self, gpu: &Gpu) -> Result<(), ClusterError> {
+    /// Bytes of a row of so many columns.
+    pub fn row_bytes(format: RowFormat, columns: usize) -> u64 {
+        u64::from(format.quads(columns as u32) * format.quad_bytes())
+    }
+
+    /// Checks that so many bytes of rows can be bound at once.
+    pub fn check(gpu: &Gpu, bytes: u64) -> Result<(), ClusterError> {
         let limit = gpu.limits().max_storage_buffer_binding_size.min(gpu.limits().max_buffer_size);
-        if self.bytes() > limit {
-            return Err(ClusterError::TooLarge { what: "the data", bytes: self.bytes(), limit });
+        if bytes > limit {
+            return Err(ClusterError::TooLarge { what: "the data", bytes, limit });
         }
         Ok(())
     }

@@ -35,7 +35,7 @@ pub fn condensed(gpu: &Gpu, rows: &CountedRows, metric: Metric) -> Result<Conden
         return Err(ClusterError::TooManyPairs { rows: n, bytes, limit: CONDENSED_BYTES });
     }
     let packed = DistanceRows::new(n, rows.columns, metric, |index| rows.row(index));
-    packed.check(gpu)?;
+    DistanceRows::check(gpu, packed.bytes())?;
     let whole =
         PairwiseSlice { rows: n as u32, columns: packed.columns, format: packed.format, first_row: 0, end_row: n as u32, metric };
     let length = slice_rows(gpu, n, 4 * n as u64, |end_row| PairwiseSlice { end_row, ..whole }.cost());
@@ -68,7 +68,7 @@ pub fn condensed(gpu: &Gpu, rows: &CountedRows, metric: Metric) -> Result<Conden
 pub fn neighbours(gpu: &Gpu, rows: &CountedRows, metric: Metric, radius: f32) -> Result<Neighbours, ClusterError> {
     let n = rows.len();
     let packed = DistanceRows::new(n, rows.columns, metric, |index| rows.row(index));
-    packed.check(gpu)?;
+    DistanceRows::check(gpu, packed.bytes())?;
     let whole = NeighbourSlice {
         rows: n as u32,
         columns: packed.columns,

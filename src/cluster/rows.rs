@@ -21,6 +21,18 @@ pub(super) struct Rows {
 impl Rows {
     /// Checks `[count, columns]` values and pads them; `what` names a row in errors.
     pub fn new(what: &'static str, values: &[f32], count: usize, columns: usize) -> Result<Rows, ClusterError> {
+        Rows::check(what, values, count, columns)?;
+        let padded = padded_channels(columns as u32) as usize;
+        let mut rows = Rows { values: vec![0.0; count * padded], count, columns, padded };
+        for (row, source) in rows.values.chunks_exact_mut(padded).zip(values.chunks_exact(columns)) {
+            // Adding zero turns −0 into 0, so that equal rows have equal bits.
+            row.iter_mut().zip(source).for_each(|(to, from)| *to = from + 0.0);
+        }
+        Ok(rows)
+    }
+
+    /// Checks that `[count, columns]` values are rows to cluster.
+    pub fn check(what: &'static str, values: &[f32], count: usize, columns: usize) -> Result<(), ClusterError> {
         if count == 0 || columns == 0 {
             return Err(ClusterError::Empty { rows: count, columns });
         }
@@ -36,13 +48,7 @@ impl Rows {
         if bytes > limit {
             return Err(ClusterError::TooLarge { what: "the data", bytes, limit });
         }
-        let padded = padded_channels(columns as u32) as usize;
-        let mut rows = Rows { values: vec![0.0; count * padded], count, columns, padded };
-        for (row, source) in rows.values.chunks_exact_mut(padded).zip(values.chunks_exact(columns)) {
-            // Adding zero turns −0 into 0, so that equal rows have equal bits.
-            row.iter_mut().zip(source).for_each(|(to, from)| *to = from + 0.0);
-        }
-        Ok(rows)
+        Ok(())
     }
 
     /// The padded row `index`.

@@ -9,6 +9,9 @@ use crate::scheduler::{Plan, Program, View};
 /// Predicted seconds of one dispatch, at most: a driver gives up on a command that takes longer than about two.
 const STEP_SECONDS: f64 = 0.25;
 
+/// Rows that are laid out and written at once.
+const ROWS_A_WRITE: usize = 1 << 14;
+
 /// How well each row sits in its cluster.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Silhouette {
@@ -98,27 +101,29 @@ impl<'a> SilhouetteScorer<'a> {
             return Err(ClusterError::SilhouetteLabels { labels: clusters, rows: total });
         }
         let row = |index: usize| self.rows.row(groups.held[index] as usize);
-        let packed = DistanceRows::in_format(self.format, groups.held.len(), self.rows.columns, self.metric, row);
-        packed.check(gpu)?;
-        let traits: Vec<[f32; 2]> = groups.counts.iter().zip(&packed.traits).map(|(count, of_row)| [*count, *of_row]).collect();
         let whole = SilhouetteSlice {
             rows: groups.held.len() as u32,
-            columns: packed.columns,
-            format: packed.format,
+            columns: self.rows.columns as u32,
+            format: self.format,
             clusters: clusters as u32,
             first_row: 0,
             end_row: groups.held.len() as u32,
             metric: self.metric,
         };
-        let Ready { slice, views, out, program, .. } = self.ready(whole)?;
-        let inputs: [&[u8]; 4] = [
-            bytemuck::cast_slice(&packed.words),
-            bytemuck::cast_slice(&traits),
-            bytemuck::cast_slice(&groups.starts),
-            bytemuck::cast_slice(&groups.occurrences),
-        ];
-        for (view, bytes) in views.iter().zip(inputs) {
-            program.write(gpu, *view, bytes);
+        let row_bytes = DistanceRows::row_bytes(self.format, self.rows.columns);
+        DistanceRows::check(gpu, row_bytes * u64::from(whole.rows))?;
+        let (format, columns, metric) = (self.format, self.rows.columns, self.metric);
+        let Ready { slice, views: [rows, traits, starts, occurrences], out, program, .. } = self.ready(whole)?;
+        program.write(gpu, *starts, bytemuck::cast_slice(&groups.starts));
+        program.write(gpu, *occurrences, bytemuck::cast_slice(&groups.occurrences));
+        for first in (0..groups.held.len()).step_by(ROWS_A_WRITE) {
+            let counts = &groups.counts[first..groups.held.len().min(first + ROWS_A_WRITE)];
+            let packed = DistanceRows::in_format(format, counts.len(), columns, metric, |index| row(first + index));
+            let of_rows: Vec<[f32; 2]> = counts.iter().zip(&packed.traits).map(|(count, of_row)| [*count, *of_row]).collect();
+            program.write(gpu, View { offset: row_bytes * first as u64, ..*rows }, bytemuck::cast_slice(&packed.words));
+            program.write(gpu, View { offset: 8 * first as u64, ..*traits }, bytemuck::cast_slice(&of_rows));
+            // What was written waits in memory of its own until it is submitted.
+            gpu.flush()?;
         }
         for first in (0..groups.held.len()).step_by(*slice) {
             let end_row = whole.rows.min((first + slice) as u32);

@@ -63,6 +63,15 @@ impl Gpu {
         }
     }
 
+    /// Submits what was written and waits until it is there, so that it is held only once.
+    ///
+    /// # Errors
+    /// Whatever the device reports.
+    pub fn flush(&self) -> Result<(), GpuError> {
+        self.queue.submit([]);
+        self.wait()
+    }
+
     /// Waits for the GPU and copies `bytes` bytes back, as numbers of any four-byte kind.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! Where time goes: the plans of a prediction or a training step, timed step by step beside what the adapter can do at best.
 
+mod bench;
 mod ceilings;
 mod measure;
 mod roofline;
@@ -7,6 +8,7 @@ mod table;
 mod trace;
 mod workload;
 
+pub use bench::{BenchError, RowKind, Schedule, Task, Timings, peak_resident_bytes};
 pub use ceilings::{Bound, Ceilings};
 pub use measure::{Group, Profile, StepProfile};
 pub use roofline::{roofline_page, roofline_svg};
