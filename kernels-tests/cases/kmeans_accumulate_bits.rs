@@ -1,6 +1,6 @@
 //! Sums of the rows of each cluster, chunk by chunk, by counting bits.
 
-use lineament::kernels::{KMEANS_ACCUMULATE_BITS, KmeansAccumulate, KmeansAccumulateBits, KmeansShape};
+use lineament::kernels::{KMEANS_ACCUMULATE_BITS, KmeansAccumulate, KmeansAccumulateBits, KmeansShape, Variant};
 
 use super::kmeans_assign::{binary, labels, states};
 use crate::case::{Bounds, Case, Context, Purpose};
@@ -23,15 +23,17 @@ const TESTS: &[(u32, u32, u32, u32, u32, bool)] = &[
 pub fn cases(context: Context) -> Vec<Case> {
     let benchmarks = &[(200_000, 40, 16, 1, 0, true), (200_000, 40, 16, 1, 4, true), (200_000, 40, 64, 1, 0, true)];
     let tests = if context.purpose == Purpose::Test { TESTS } else { benchmarks };
-    tests.iter().map(|test| case(*test, context.purpose)).collect()
+    let variants = KMEANS_ACCUMULATE_BITS.variants.iter().filter(|variant| !variant.subgroup || context.lanes.is_some());
+    variants.flat_map(|variant| tests.iter().map(move |test| case(*test, variant, context))).collect()
 }
 
 type Shape = (u32, u32, u32, u32, u32, bool);
 
-fn case((rows, columns, clusters, restarts, most_digits, finished_too): Shape, purpose: Purpose) -> Case {
+fn case(test: Shape, variant: &'static Variant, context: Context) -> Case {
+    let (rows, columns, clusters, restarts, most_digits, finished_too) = test;
     let finished = if finished_too { ", finished too" } else { "" };
     let name = format!("{restarts}x{rows}x{columns}, {clusters} clusters, {most_digits} digits{finished}");
-    let mut case = Case::new(KMEANS_ACCUMULATE_BITS.name, "default", name, purpose);
+    let mut case = Case::new(KMEANS_ACCUMULATE_BITS.name, variant.name, name, context.purpose);
     let shape = KmeansShape { rows, columns, clusters, restarts };
     let step = KmeansAccumulateBits { shape, weighted: most_digits > 0, finished_too };
     let [n, d, r] = [rows, columns, restarts].map(|size| size as usize);
@@ -71,6 +73,6 @@ fn case((rows, columns, clusters, restarts, most_digits, finished_too): Shape, p
     let partials = case.updated("partials", &before, Bounds::float(1e-12, 1e-4), Box::new(expected));
     let [planes, counts, digits, scales, labels, states] = views;
     let label = case.name.clone();
-    case.plan.push(step.step(&label, [planes, counts, digits, scales, labels, states, partials]));
+    case.plan.push(step.step(&label, variant, context.lanes, [planes, counts, digits, scales, labels, states, partials]));
     case
 }

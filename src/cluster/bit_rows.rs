@@ -1,5 +1,7 @@
 //! Rows of which every column takes two values, 0 and another, as bits.
 
+use rayon::prelude::*;
+
 use super::rows::Rows;
 use crate::kernels::KmeansAccumulateBits;
 
@@ -36,14 +38,18 @@ impl BitRows {
         }
         let (words, groups, padded) = (rows.padded.div_ceil(32), rows.count.div_ceil(32), rows.padded);
         let (mut bits, mut planes) = (vec![0; rows.count * words], vec![0; groups * padded]);
-        for (index, row) in rows.values.chunks_exact(padded).enumerate() {
-            let of_group = &mut planes[index / 32 * padded..][..padded];
-            for (column, value) in row.iter().enumerate() {
-                let bit = u32::from(*value != 0.0);
-                bits[index * words + column / 32] |= bit << (column % 32);
-                of_group[column] |= bit << (index % 32);
+        let of_groups =
+            rows.values.par_chunks(32 * padded).zip(bits.par_chunks_mut(32 * words)).zip(planes.par_chunks_mut(padded));
+        of_groups.for_each(|((values, bits), planes)| {
+            for (index, row) in values.chunks_exact(padded).enumerate() {
+                for (word, part) in bits[index * words..][..words].iter_mut().zip(row.chunks(32)) {
+                    *word = (0..).zip(part).fold(0, |word, (column, value)| word | u32::from(*value != 0.0) << column);
+                }
+                for (plane, value) in planes.iter_mut().zip(row) {
+                    *plane |= u32::from(*value != 0.0) << index;
+                }
             }
-        }
+        });
         let mut digits = Vec::new();
         if weights.iter().any(|weight| *weight != 1.0) {
             let of_chunk = |weights: &[f32]| weights.iter().fold(0.0f32, |largest, weight| largest.max(*weight)) as u32;
@@ -73,15 +79,17 @@ fn are_counts(weights: &[f32]) -> bool {
 /// The value beside 0 of each column, 1 where there is none; nothing where a column has several.
 fn scales(rows: &Rows) -> Option<Vec<f32>> {
     let mut scales = vec![0.0f32; rows.padded];
+    // The first value of each column is soon found; whether all others are like it is a question for whole registers.
     for row in rows.values.chunks_exact(rows.padded) {
-        for (scale, value) in scales.iter_mut().zip(row) {
-            if *value != 0.0 && *value != *scale {
-                if *scale != 0.0 {
-                    return None;
-                }
-                *scale = *value;
-            }
+        scales.iter_mut().zip(row).filter(|(scale, _)| **scale == 0.0).for_each(|(scale, value)| *scale = *value);
+        if scales[..rows.columns].iter().all(|scale| *scale != 0.0) {
+            break;
         }
+    }
+    let fits =
+        |row: &[f32]| scales.iter().zip(row).fold(true, |fits, (scale, value)| fits & ((*value == 0.0) | (value == scale)));
+    if !rows.values.par_chunks_exact(rows.padded).all(fits) {
+        return None;
     }
     scales.iter_mut().filter(|scale| **scale == 0.0).for_each(|scale| *scale = 1.0);
     Some(scales)

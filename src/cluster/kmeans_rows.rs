@@ -12,6 +12,7 @@ pub(super) struct KmeansRows {
     /// In the order of the device.
     rows: Rows,
     weights: Vec<f32>,
+    /// Hashes of the rows, to settle ties after k-means++; empty without it.
     keys: Vec<u32>,
     mean: Vec<f32>,
     bits: Option<BitRows>,
@@ -31,7 +32,7 @@ impl KmeansRows {
         let mut seeds = if seeded { rows.merged(weights) } else { None };
         let weighted = weights.iter().any(|weight| *weight != 1.0);
         if !weighted || rows.count <= KmeansAccumulateBits::CHUNK_ROWS as usize || !BitRows::fit(&rows, weights) {
-            let (keys, bits) = (rows.keys(), BitRows::new(&rows, weights));
+            let (keys, bits) = (if seeded { rows.keys() } else { Vec::new() }, BitRows::new(&rows, weights));
             return KmeansRows { rows, weights: weights.to_vec(), keys, mean, bits, places: None, seeds, variance };
         }
         // In the order of their weights few chunks have heavy rows, and counting the others takes few digits.
@@ -44,7 +45,8 @@ impl KmeansRows {
         if seeded && seeds.is_none() {
             seeds = Some((rows, weights.to_vec()));
         }
-        let (keys, bits) = (sorted.keys(), BitRows::new(&sorted, &sorted_weights));
+        let keys = if seeded { sorted.keys() } else { Vec::new() };
+        let bits = BitRows::new(&sorted, &sorted_weights);
         KmeansRows { rows: sorted, weights: sorted_weights, keys, mean, bits, places: Some(places), seeds, variance }
     }
 

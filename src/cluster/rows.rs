@@ -3,6 +3,8 @@
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
+use rayon::prelude::*;
+
 use super::ClusterError;
 use crate::kernels::padded_channels;
 
@@ -24,10 +26,10 @@ impl Rows {
         Rows::check(what, values, count, columns)?;
         let padded = padded_channels(columns as u32) as usize;
         let mut rows = Rows { values: vec![0.0; count * padded], count, columns, padded };
-        for (row, source) in rows.values.chunks_exact_mut(padded).zip(values.chunks_exact(columns)) {
+        rows.values.par_chunks_exact_mut(padded).zip(values.par_chunks_exact(columns)).for_each(|(row, source)| {
             // Adding zero turns −0 into 0, so that equal rows have equal bits.
             row.iter_mut().zip(source).for_each(|(to, from)| *to = from + 0.0);
-        }
+        });
         Ok(rows)
     }
 

@@ -1,6 +1,6 @@
 //! k-means: sums of the rows of each cluster, chunk by chunk, by counting bits.
 
-use super::{Cost, Encoding, Kernel, KmeansShape, Variant, params, read, read_write};
+use super::{Cost, Encoding, Kernel, KmeansShape, Target, Variant, params, read, read_write};
 use crate::scheduler::{Step, View};
 
 params! {
@@ -30,7 +30,10 @@ pub static KMEANS_ACCUMULATE_BITS: Kernel = Kernel {
         read("states"),
         read_write("partials"),
     ],
-    variants: &[Variant { name: "default", constants: &[], subgroup: false }],
+    variants: &[
+        Variant { name: "workgroup", constants: &[("BROADCAST", 0)], subgroup: false },
+        Variant { name: "subgroup 5", constants: &[("BROADCAST", 1), ("VECTORS", 5)], subgroup: true },
+    ],
     overrides: &[("WEIGHTED", &[0, 1])],
 };
 
@@ -49,6 +52,12 @@ impl KmeansAccumulateBits {
     /// Rows of a chunk.
     pub const CHUNK_ROWS: u32 = 2048;
 
+    /// The variant for an adapter: a software adapter takes the subgroup family, if it has subgroups of one size.
+    pub fn variant(target: Target) -> &'static Variant {
+        let [workgroup, subgroup] = KMEANS_ACCUMULATE_BITS.variants else { return &KMEANS_ACCUMULATE_BITS.variants[0] };
+        if target.software && target.lanes.is_some() { subgroup } else { workgroup }
+    }
+
     /// Number of chunks.
     pub fn chunks(self) -> u32 {
         self.shape.rows.div_ceil(Self::CHUNK_ROWS)
@@ -57,15 +66,15 @@ impl KmeansAccumulateBits {
     /// The cost is that of weights of one digit.
     ///
     /// The dispatch over planes, counts, digits, scales, labels and states; writes partials.
-    pub fn step(self, label: &str, views: [View; 7]) -> Step {
+    pub fn step(self, label: &str, variant: &'static Variant, lanes: Option<u32>, views: [View; 7]) -> Step {
         let KmeansShape { rows, clusters, restarts, .. } = self.shape;
         let (quads, chunks) = (self.shape.quads(), self.chunks());
         let [n, r, c, k, q] = [rows, restarts, chunks, clusters, quads + 1].map(u64::from);
         let groups = n.div_ceil(32);
         Encoding {
             kernel: &KMEANS_ACCUMULATE_BITS,
-            variant: &KMEANS_ACCUMULATE_BITS.variants[0],
-            lanes: None,
+            variant,
+            lanes,
             overrides: vec![("WEIGHTED", f64::from(u8::from(self.weighted)))],
             params: KmeansAccumulateBitsParams {
                 rows,
