@@ -8,6 +8,7 @@ use std::process::{Command, Output};
 
 use lineament::evaluation::{Evaluation, Metrics, confident_mistakes};
 use lineament::report;
+use serde_json::json;
 
 /// Runs `tools/check-report` on a page.
 fn check(page: &Path, options: &[&str]) -> Output {
@@ -66,7 +67,7 @@ fn make_run(folder: &Path) -> PathBuf {
 
 fn write_page(run: &Path) -> PathBuf {
     let page = run.join("report.html");
-    let input = report::load_run(run, None).expect("a run");
+    let input = report::load_run(run, None, None).expect("a run");
     let summary = report::write_report(&input, &page).expect("a report");
     assert_eq!(summary.unreadable.len(), 1);
     page
@@ -86,6 +87,106 @@ fn a_report_is_quiet_and_fits_desktop_and_phone() {
         let first = picture.get_pixel(0, 0);
         assert!(picture.pixels().any(|pixel| pixel != first), "{options:?}: the page is blank");
         assert_eq!(first.0[0] < 128, options.contains(&"--dark"), "{options:?}: {first:?}");
+    }
+}
+
+/// What a reader does with the page, and what it then shows, in turn.
+#[test]
+fn clusters_are_sorted_and_filtered_and_faces_enlarged() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    make_run(folder.path());
+    // Clusters of 12, 3, 9 and no faces, of which the smallest is the tightest; attribute 2 is the third bit of a face's number.
+    let labels: Vec<i64> = (0..24)
+        .map(|face| {
+            if face < 12 {
+                0
+            } else if face < 15 {
+                1
+            } else {
+                2
+            }
+        })
+        .collect();
+    let samples: Vec<f32> = labels.iter().map(|label| [0.25, 0.75, 0.5][*label as usize]).collect();
+    let clusters = serde_json::json!({
+        "method": "kmeans", "k": 4, "silhouette": 0.4, "inertia": 17.5, "labels": labels, "sizes": [12, 3, 9, 0],
+        "select": ["Male", "Smiling"], "silhouette_samples": samples,
+    });
+    std::fs::write(folder.path().join("clusters.json"), clusters.to_string()).expect("a written file");
+    let page = write_page(folder.path());
+
+    let visible =
+        "[...document.querySelectorAll('#cluster-list > article')].filter(a => !a.hidden).map(a => a.id.slice(8)).join()";
+    let faces = "document.querySelectorAll('article:not([hidden]) .all-faces > li:not([hidden])').length";
+    let status = "document.getElementById('shown').textContent";
+    let facts = "document.getElementById('enlarged-facts').textContent";
+    let name = "document.getElementById('enlarged-name').textContent";
+    let open = "document.getElementById('enlarged').open";
+    let choose = |id: &str, value: &str| {
+        let choice = format!(
+            "(e => {{ e.value = '{value}'; e.dispatchEvent(new Event('change')); return e.value; }})(document.getElementById('{id}'))"
+        );
+        (json!({ "evaluate": choice }), Some(json!(value)))
+    };
+    let see = |expression: &str, expected: serde_json::Value| (json!({ "evaluate": expression }), Some(expected));
+    let press = |key: &str| (json!({ "key": key }), None);
+    let steps = [
+        see("document.getElementById('controls').hidden", json!(false)),
+        see(visible, json!("0,2,1,3")),
+        choose("order", "silhouette"),
+        see(visible, json!("1,2,0,3")),
+        choose("order", "number"),
+        see(visible, json!("0,1,2,3")),
+        see(status, json!("4 of 4 groups, 24 faces on this page")),
+        // Male: faces of odd number; no cluster has it in nearly all its faces.
+        choose("attribute", "0"),
+        see(visible, json!("")),
+        choose("which", "faces"),
+        see(visible, json!("0,1,2")),
+        see(faces, json!(12)),
+        see(status, json!("3 of 4 groups, 12 faces on this page")),
+        // Smiling: faces 4 to 7, 12 to 15 and 20 to 23, and so all faces of cluster 1.
+        choose("attribute", "2"),
+        choose("which", "prominent"),
+        see(visible, json!("1")),
+        choose("attribute", ""),
+        see(visible, json!("0,1,2,3")),
+        see("document.getElementById('which').disabled", json!(true)),
+        see(open, json!(false)),
+        (json!({ "click": "#cluster-1 .all-faces li:nth-child(2) .face" }), None),
+        see(open, json!(true)),
+        see(name, json!("face 13 & <b>'quoted'<b>.png")),
+        see(facts, json!("Cluster 1 · silhouette 0.75 · Male, Smiling, Wearing Necktie")),
+        press("ArrowRight"),
+        see(name, json!("face 14 & <b>'quoted'<b>.png")),
+        see("document.getElementById('enlarged-next').disabled", json!(true)),
+        press("ArrowRight"),
+        press("ArrowLeft"),
+        see(name, json!("face 13 & <b>'quoted'<b>.png")),
+        press("ArrowLeft"),
+        see(name, json!("face 12 & <b>'quoted'<b>.png")),
+        see(facts, json!("Cluster 1 · silhouette 0.75 · Smiling, Wearing Necktie")),
+        press("Escape"),
+        see(open, json!(false)),
+        // The focus is on the face that was shown last, from which Enter opens it again.
+        press("Enter"),
+        see(open, json!(true)),
+        see(name, json!("face 12 & <b>'quoted'<b>.png")),
+        (json!({ "click": "#enlarged-close" }), None),
+        see(open, json!(false)),
+    ];
+    let file = folder.path().join("steps.json");
+    let list: Vec<_> = steps.iter().map(|(step, _)| step).collect();
+    std::fs::write(&file, serde_json::to_string(&list).expect("JSON")).expect("a written file");
+    let output = check(&page, &["--steps", file.to_str().expect("a UTF-8 path")]);
+    assert!(output.status.success(), "{}", messages(&output));
+    let said = String::from_utf8_lossy(&output.stdout);
+    let mut said = said.lines();
+    for (step, expected) in steps {
+        if let Some(expected) = expected {
+            let found: serde_json::Value = serde_json::from_str(said.next().unwrap_or_default()).expect("a JSON value a line");
+            assert_eq!(found, expected, "{step}");
+        }
     }
 }
 

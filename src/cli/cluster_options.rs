@@ -9,7 +9,7 @@ use lineament::cluster::{
 };
 use lineament::data::AttributeTable;
 
-use super::common::Misuse;
+use super::common::{Misuse, make_run_folder};
 
 /// Which rows to cluster.
 #[derive(Args)]
@@ -103,6 +103,8 @@ impl RowOptions {
         if self.binary {
             table = table.rounded();
         }
+        // With a table of its own the run may be new.
+        self.run.as_deref().map_or(Ok(()), make_run_folder)?;
         ClusterInput::new(table, &self.select, self.weights.clone(), !self.no_compression)
     }
 }

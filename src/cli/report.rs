@@ -11,8 +11,11 @@ use super::{Outcome, Verdict};
 /// Write the HTML report of a run folder: contact sheets, attribute charts, eigenfaces, curves
 #[derive(Args)]
 pub struct Report {
-    /// The run folder, with attributes.csv and clusters.json
+    /// The run folder, with attributes.csv and what `cluster`, `compare` or `eval` left there
     run: PathBuf,
+    /// Use this table instead of RUN/attributes.csv: one that `predict` wrote, or CelebA's own list_attr_celeba, .txt or .csv
+    #[arg(long, value_name = "FILE")]
+    attributes: Option<PathBuf>,
     /// Where the images lie, if not where attributes.csv says; CelebA's folder of lists will do
     #[arg(long)]
     images: Option<PathBuf>,
@@ -25,7 +28,7 @@ pub struct Report {
 
 impl Report {
     pub fn run(&self) -> Verdict {
-        let input = load_run(&self.run, self.images.as_deref())?;
+        let input = load_run(&self.run, self.attributes.as_deref(), self.images.as_deref())?;
         let out = self.out.clone().unwrap_or_else(|| self.run.join("report.html"));
         // Only the components of a cluster's faces need an adapter.
         let gpu = input.clusters.is_some().then(|| self.gpu.open()).transpose();

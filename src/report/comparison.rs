@@ -115,11 +115,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("attributes.csv"), "image,Male\na.png,1\n").unwrap();
         std::fs::write(folder.path().join("comparison.json"), serde_json::to_vec(&comparison(45)).unwrap()).unwrap();
-        let (page, summary) = written(&load_run(folder.path(), None).unwrap());
+        let (page, summary) = written(&load_run(folder.path(), None, None).unwrap());
         assert!(page.contains(">45 distinct rows<") && !page.contains("<script"), "{page}");
         assert_eq!(summary.clusters, 0);
         std::fs::write(folder.path().join("comparison.json"), "{}").unwrap();
-        let message = load_run(folder.path(), None).unwrap_err().to_string();
+        let message = load_run(folder.path(), None, None).unwrap_err().to_string();
         assert!(message.contains("comparison.json") && message.contains("lineament compare"), "{message}");
+        let mut wrong = comparison(45);
+        wrong.distinct_rows = wrong.rows + 1;
+        std::fs::write(folder.path().join("comparison.json"), serde_json::to_vec(&wrong).unwrap()).unwrap();
+        let message = load_run(folder.path(), None, None).unwrap_err().to_string();
+        assert!(message.contains("comparison.json") && message.contains("distinct_rows"), "{message}");
     }
 }

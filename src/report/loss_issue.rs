@@ -82,7 +82,7 @@ mod tests {
     fn the_page_compares_the_losses_with_or_without_faces() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("loss_issue.json"), serde_json::to_vec(&issue()).unwrap()).unwrap();
-        let (page, summary) = written(&load_run(folder.path(), None).unwrap());
+        let (page, summary) = written(&load_run(folder.path(), None, None).unwrap());
         assert!(page.contains("on 20 images with each of 2 losses, and the best of 4 epochs on 3 validation images"), "{page}");
         for part in [
             "Recall with mean absolute error",
@@ -109,7 +109,7 @@ mod tests {
         let mut issue = issue();
         issue.losses[0].attributes.clear();
         std::fs::write(folder.path().join("loss_issue.json"), serde_json::to_vec(&issue).unwrap()).unwrap();
-        let message = load_run(folder.path(), None).unwrap_err().to_string();
+        let message = load_run(folder.path(), None, None).unwrap_err().to_string();
         assert!(message.contains("loss_issue.json") && message.contains("mae"), "{message}");
     }
 }

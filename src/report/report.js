@@ -41,7 +41,7 @@
     for (const box of all(".extremes > div", list)) box.hidden = all("li", box).every((face) => face.hidden);
     const clusters = articles.filter((article) => !article.hidden).length;
     const faces = all("article:not([hidden]) .all-faces > li:not([hidden])", list).length;
-    shown.textContent = `${clusters} of ${count(articles.length, "section")}, ${count(faces, "face")} on this page`;
+    shown.textContent = `${clusters} of ${count(articles.length, "group")}, ${count(faces, "face")} on this page`;
   };
 
   const dialog = named("enlarged");

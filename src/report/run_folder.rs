@@ -18,7 +18,8 @@ const EVALUATION_FOLDER: &str = "evaluation";
 /// Where CelebA's images lie beside its lists.
 const CELEBA_FOLDER: &str = "img_align_celeba";
 
-/// Reads what a run folder holds.
+/// Reads what a run folder holds. `attributes` takes the place of its `attributes.csv`: a table as `predict` writes one, or CelebA's
+/// own list.
 ///
 /// The images that `attributes.csv` names by relative paths are looked for from the current directory, then in `run`, then
 /// in `images`, there also by their file name alone, and as CelebA lays them out in a folder `img_align_celeba` of these. One that is in none of these is no error here: the report shows a box
@@ -28,7 +29,7 @@ const CELEBA_FOLDER: &str = "img_align_celeba";
 /// [`ReportError`] if `run` is no folder, if `attributes.csv` is missing, or all of `clusters.json`, `comparison.json` and
 /// `metrics.json` are (naming the command that makes it) and there is no `loss_issue.json` either, or if a file is malformed
 /// or they are of different runs.
-pub fn load_run(run: &Path, images: Option<&Path>) -> Result<ReportInput, ReportError> {
+pub fn load_run(run: &Path, attributes: Option<&Path>, images: Option<&Path>) -> Result<ReportInput, ReportError> {
     if !run.is_dir() {
         return Err(ReportError::NoRun { path: run.to_path_buf() });
     }
@@ -38,8 +39,10 @@ pub fn load_run(run: &Path, images: Option<&Path>) -> Result<ReportInput, Report
     };
     let optional = |name: &str| Some(run.join(name)).filter(|path| path.is_file());
     let loss_issue = optional("loss_issue.json").map(|path| LossIssue::read(&path)).transpose()?;
-    let attributes = match optional("attributes.csv") {
-        None if loss_issue.is_none() => Some(require("attributes.csv", "lineament predict IMAGES… --out RUN/attributes.csv")?),
+    let attributes = match attributes.map(Path::to_path_buf).or_else(|| optional("attributes.csv")) {
+        None if loss_issue.is_none() => {
+            Some(require("attributes.csv", "lineament predict IMAGES… --run RUN`, or name one with `--attributes FILE")?)
+        }
         found => found,
     };
     // A reproduction evaluates more faces than it clusters, and keeps those in a folder of their own, as it does its training.
@@ -130,7 +133,9 @@ fn find(name: String, run: &Path, images: Option<&Path>) -> FaceSource {
 fn read_comparison(path: &Path) -> Result<Comparison, ReportError> {
     let bytes = std::fs::read(path).map_err(|source| ReportError::Read { path: path.to_path_buf(), source })?;
     let problem = |problem: String| ReportError::Comparison { path: path.to_path_buf(), problem };
-    serde_json::from_slice(&bytes).map_err(|error| problem(error.to_string()))
+    let comparison: Comparison = serde_json::from_slice(&bytes).map_err(|error| problem(error.to_string()))?;
+    comparison.check().map_err(problem)?;
+    Ok(comparison)
 }
 
 fn read_configuration(path: &Path) -> Result<Map<String, Value>, ReportError> {
@@ -159,6 +164,7 @@ pub(super) fn table_error(path: &Path, error: &csv::Error) -> ReportError {
 mod tests {
     use super::super::tests::{input_of, written};
     use super::*;
+    use crate::data::attributes::CELEBA_ATTRIBUTES;
 
     const ATTRIBUTES: &str = "image,Male,Bald\na.png,0.9,0\nb.png,1,0.25\n";
     const CLUSTERS: &str =
@@ -188,20 +194,34 @@ mod tests {
         ] {
             std::fs::write(path, "").expect("a written file");
         }
-        let input = load_run(folder.path(), Some(images.path())).expect("a run");
+        let input = load_run(folder.path(), None, Some(images.path())).expect("a run");
         let files: Vec<_> = input.images.iter().map(|image| image.file.as_ref().ok()).collect();
         let expected = [folder.path().join("a.png"), images.path().join("sub/b.png"), images.path().join("c.png")];
         assert_eq!(files, [Some(&expected[0]), Some(&expected[1]), Some(&expected[2]), None]);
-        let without = load_run(folder.path(), None).expect("a run");
+        let without = load_run(folder.path(), None, None).expect("a run");
         let reason = without.images[1].file.as_ref().expect_err("not found");
         assert!(reason.contains("--images"), "{reason}");
+    }
+
+    #[test]
+    fn celebas_own_list_takes_the_place_of_predictions() {
+        let labels = |image: &str, first: &str| format!("{image} {first}{}\n", " -1".repeat(39));
+        let list = format!("2\n{}\n{}{}", CELEBA_ATTRIBUTES.join(" "), labels("a.jpg", "1"), labels("b.jpg", "-1"));
+        let clusters = CLUSTERS.replace(r#""k":2"#, r#""k":2,"images":["a.jpg","b.jpg"]"#);
+        let folder = run_folder(&[("clusters.json", &clusters), ("list_attr_celeba.txt", &list)]);
+        let list = folder.path().join("list_attr_celeba.txt");
+        let input = load_run(folder.path(), Some(&list), None).expect("a run");
+        assert_eq!((input.attributes.len(), input.images[1].name.as_str()), (40, "b.jpg"));
+        assert_eq!((input.values[0], input.values[1..].iter().sum::<f32>()), (1.0, 0.0));
+        let missing = load_run(folder.path(), None, None).expect_err("no table").to_string();
+        assert!(missing.contains("--attributes"), "{missing}");
     }
 
     #[test]
     fn bad_runs_are_refused_with_file_line_and_remedy() {
         let attributes = ("attributes.csv", ATTRIBUTES);
         let clusters = ("clusters.json", CLUSTERS);
-        let load = |files: &[(&str, &str)]| load_run(run_folder(files).path(), None);
+        let load = |files: &[(&str, &str)]| load_run(run_folder(files).path(), None, None);
         assert!(load(&[attributes, clusters]).is_ok());
         type Files<'a> = &'a [(&'a str, &'a str)];
         let cases: &[(Files, &[&str])] = &[
@@ -234,7 +254,7 @@ mod tests {
                 assert!(message.contains(part), "{files:?}: {message:?} lacks {part:?}");
             }
         }
-        let message = load_run(Path::new("/no/such/run"), None).expect_err("no run").to_string();
+        let message = load_run(Path::new("/no/such/run"), None, None).expect_err("no run").to_string();
         assert!(message.contains("/no/such/run: no such run folder"), "{message}");
     }
 
@@ -243,7 +263,7 @@ mod tests {
         let history =
             "epoch,loss,accuracy,validation_loss,validation_accuracy,seconds\n1,-0.6,0.7,-0.5,0.6,9\n2,-0.8,0.9,-0.7,0.8,9\n";
         let run = run_folder(&[("attributes.csv", ATTRIBUTES), ("clusters.json", CLUSTERS), ("history.csv", history)]);
-        let input = load_run(run.path(), None).expect("a run");
+        let input = load_run(run.path(), None, None).expect("a run");
         assert_eq!(input.history.len(), 2);
         let (page, _) = written(&input);
         assert!(page.contains("2 epochs; the best by validation accuracy is epoch 2."));

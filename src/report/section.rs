@@ -35,7 +35,7 @@ struct Thumbnail<'a> {
     reason: Option<&'a str>,
     /// Numbers of the attributes that the face has.
     has: String,
-    /// Its silhouette, of the most and the least typical faces.
+    /// Its silhouette.
     silhouette: String,
 }
 
@@ -100,16 +100,15 @@ pub(super) fn section<'a>(input: &ReportInput, group: &'a Group, overall: &[f64]
     let mut prominent: Vec<usize> =
         ranked.iter().filter(|one| one.standing() == Standing::Prominent).map(|one| one.attribute).collect();
     prominent.sort_unstable();
-    let thumbnail = |row: usize, portrait: &'a Portrait, silhouette: Option<f32>| Thumbnail {
+    let thumbnail = |row: usize, portrait: &'a Portrait| Thumbnail {
         name: &portrait.name,
         picture: portrait.picture.as_deref().ok(),
         reason: portrait.picture.as_ref().err().map(String::as_str),
         has: numbers(&occurrence::of_face(input, row)),
-        silhouette: silhouette.map_or(String::new(), |value| decimals(f64::from(value), 2)),
+        silhouette: silhouettes.get(row).map_or(String::new(), |value| decimals(f64::from(*value), 2)),
     };
-    let extremes = |portraits: &'a [(usize, Portrait)]| {
-        portraits.iter().map(|(row, portrait)| thumbnail(*row, portrait, silhouettes.get(*row).copied())).collect()
-    };
+    let extremes =
+        |portraits: &'a [(usize, Portrait)]| portraits.iter().map(|(row, portrait)| thumbnail(*row, portrait)).collect();
     let eigenfaces = group.eigenfaces.as_ref();
     Section {
         id,
@@ -137,7 +136,7 @@ pub(super) fn section<'a>(input: &ReportInput, group: &'a Group, overall: &[f64]
         unreadable_count: group.unreadable.len(),
         typical: extremes(&group.typical),
         untypical: extremes(&group.untypical),
-        sheet: group.rows.iter().zip(&group.sheet).map(|(row, portrait)| thumbnail(*row, portrait, None)).collect(),
+        sheet: group.rows.iter().zip(&group.sheet).map(|(row, portrait)| thumbnail(*row, portrait)).collect(),
         more: thousands(faces - group.sheet.len()),
         bars: bars(input, &ranked),
         more_often: differences(more),

@@ -381,7 +381,7 @@ fn report(work: &Work, _: Option<&Record>) -> Fallible<()> {
     json.push(b'\n');
     write_out(Some(&work.at("reproduction.csv")), &reproduction.to_csv()?)?;
     write_out(Some(&work.at(REPRODUCTION)), &json)?;
-    let input = load_run(run, None)?;
+    let input = load_run(run, None, None)?;
     let summary = write_report_on(work.gpu()?, &input, &work.at("report.html"))?;
     work.complete.set(work.complete.get() && summary.unreadable.is_empty());
     Ok(())
@@ -396,7 +396,7 @@ fn reproduction(work: &Work) -> Fallible<Reproduction> {
     let weighted = there("clusters_weighted.json").map(|path| ClusterResult::read(&path)).transpose()?;
     let partial = match (&clusters, &weighted) {
         (Some(clusters), Some(weighted)) => {
-            let input = load_run(&work.arguments.out, None)?;
+            let input = load_run(&work.arguments.out, None, None)?;
             Some([clusters, weighted].map(|result| partially_present(&input, result)).map(|one| (one.pairs, one.of)))
         }
         _ => None,
