@@ -49,3 +49,24 @@ fn a_profile_adds_up_in_every_form() {
     }
     assert!(std::fs::read_to_string(&page).unwrap().contains("<table>"));
 }
+
+#[test]
+fn a_task_is_timed_as_one_json_line() {
+    for (task, size) in
+        [("train-head", "4"), ("kmeans", "500"), ("kmeans-bits", "500"), ("silhouette", "300"), ("silhouette-bits", "300")]
+    {
+        let output = lineament(&["bench", task, size, "1", "3"]);
+        assert!(output.status.success(), "{task}: {}", text(&output.stderr));
+        let line: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one JSON object");
+        assert_eq!(
+            (line["peer"].as_str(), line["task"].as_str(), line["reps"].as_u64()),
+            (Some("lineament"), Some(task), Some(3))
+        );
+        let [least, median, most] = ["min_s", "median_s", "max_s"].map(|name| line[name].as_f64().expect("seconds"));
+        assert!(0.0 < least && least <= median && median <= most, "{line}");
+        assert!(line["first_s"].as_f64() > Some(0.0) && line["adapter"].is_string(), "{line}");
+    }
+    refused(&["bench", "infer", "1", "--model", "no/such.safetensors"], 1, &["no/such.safetensors"]);
+    refused(&["bench", "sleep", "1"], 2, &["sleep", "silhouette-bits"]);
+    refused(&["bench", "infer", "0"], 2, &["0"]);
+}
