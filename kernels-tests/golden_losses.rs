@@ -1,7 +1,9 @@
 //! The losses of the `losses` and `era` groups: TensorFlow 2 in double precision, Keras 2.2.4 in single.
 
 use lineament::gpu::Gpu;
-use lineament::kernels::{BinaryAccuracy, CosineProximity, ElementwiseFormula, ElementwiseLoss, LossMean, padded_channels};
+use lineament::kernels::{
+    BinaryAccuracy, CosineForm, CosineProximity, ElementwiseFormula, ElementwiseLoss, LossMean, padded_channels,
+};
 use lineament::scheduler::{Plan, Program};
 
 use crate::fixture::{FixtureResult, Verdict};
@@ -90,7 +92,7 @@ fn compute(gpu: &Gpu, label: &str, kind: Loss, predictions: &Array, labels: &Arr
     let [p, y, gradient] = ["predictions", "labels", "gradient"].map(|label| plan.persistent(label, 4 * elements as u64));
     let [loss, mean] = [("loss", rows), ("mean", 1)].map(|(label, count)| plan.persistent(label, 4 * count as u64));
     plan.push(match kind {
-        Loss::Cosine => CosineProximity { batch, attributes }.step("loss", p, y, loss, gradient),
+        Loss::Cosine => CosineProximity { batch, attributes, form: CosineForm::Proximity }.step("loss", p, y, loss, gradient),
         Loss::Elementwise(formula) => ElementwiseLoss { batch, attributes, formula }.step("loss", [p, y], None, loss, gradient),
     });
     plan.push(LossMean { count: batch, position: 0 }.step("mean", loss, mean));

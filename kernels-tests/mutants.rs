@@ -56,6 +56,8 @@ const ALL: &[(&str, &str)] = mutants! {
     "binary_accuracy_half_up"
     "binary_accuracy_padding_counted"
     "column_sum_rows_counted_twice"
+    "cosine_angle_obtuse_taken_for_acute"
+    "cosine_angle_without_sine"
     "cosine_padding_kept"
     "cosine_projection_below_floor"
     "dense_dw_registers_parts_on_one_place"

@@ -1,7 +1,7 @@
 //! Cosine proximity and its gradient: the padding of predictions holds what a sigmoid leaves there, and rows are zero,
 //! below the floor and above it.
 
-use lineament::kernels::{COSINE_PROXIMITY, CosineProximity, padded_channels};
+use lineament::kernels::{COSINE_PROXIMITY, CosineForm, CosineProximity, padded_channels};
 
 use super::by_shape;
 use crate::case::{Bounds, Case, Context, Purpose};
@@ -13,31 +13,32 @@ const TESTS: &[(u32, u32)] = &[(1, 1), (7, 37), (5, 40), (3, 259), (64, 37), (67
 const BENCHMARKS: &[(u32, u32)] = &[(64, 37)];
 
 pub fn cases(context: Context) -> Vec<Case> {
-    by_shape(context, TESTS, BENCHMARKS, case)
+    let forms = [CosineForm::Proximity, CosineForm::Angle];
+    forms.into_iter().flat_map(|form| by_shape(context, TESTS, BENCHMARKS, |shape, purpose| case(shape, form, purpose))).collect()
 }
 
-fn case((batch, attributes): (u32, u32), purpose: Purpose) -> Case {
-    let mut case = Case::new(COSINE_PROXIMITY.name, "default", format!("{batch}x{attributes}"), purpose);
+fn case((batch, attributes): (u32, u32), form: CosineForm, purpose: Purpose) -> Case {
+    let mut case = Case::new(COSINE_PROXIMITY.name, "default", format!("{batch}x{attributes}, {form:?}"), purpose);
     let (a, channels) = (attributes as usize, padded_channels(attributes) as usize);
     let elements = batch as usize * a;
-    // Of seven samples the third has no label, the fourth no prediction, the fifth predictions below the floor.
-    let prediction = |i: usize| unit(21, 0, i as u64) * [1.0, 1.0, 1.0, 0.0, 1e-8, 1e-3, 1.0][i / a % 7];
+    // Of seven samples the third has no label, the fourth no prediction, the fifth predictions below the floor, and the seventh an obtuse angle.
+    let prediction = |i: usize| unit(21, 0, i as u64) * [1.0, 1.0, 1.0, 0.0, 1e-8, 1e-3, -1.0][i / a % 7];
     let p: Vec<f32> = (0..elements).map(prediction).collect();
     let label = |i: usize| f32::from(u8::from(bits24(21, 1, i as u64).is_multiple_of(3) && i / a % 7 != 2));
     let y: Vec<f32> = (0..elements).map(label).collect();
     let views = (case.input("predictions", &padded(&p, a, 0.5)), case.input("labels", &padded(&y, a, 1.0)));
     let [p, y] = [p, y].map(|values| std::rc::Rc::new(crate::reference::widen(&values)));
     let (for_loss, labels) = (p.clone(), y.clone());
-    let expected = move || cosine_proximity(a, &for_loss, &labels);
+    let expected = move || cosine_proximity(form, a, &for_loss, &labels);
     let loss = case.output("loss", batch as usize, Bounds::float(1e-12, 1e-6), Box::new(expected));
     let expected = move || {
-        let gradient = cosine_proximity_gradient(a, &p, &y);
+        let gradient = cosine_proximity_gradient(form, a, &p, &y);
         gradient.chunks(a).flat_map(|row| row.iter().copied().chain(std::iter::repeat_n(0.0, channels - a))).collect()
     };
     // Below the floor a gradient is up to a million, and so is what an error is measured against.
     let bounds = Bounds::float(1e-11, 2e-2);
     let gradient = case.output("gradient", batch as usize * channels, bounds, Box::new(expected));
-    case.plan.push(CosineProximity { batch, attributes }.step("loss", views.0, views.1, loss, gradient));
+    case.plan.push(CosineProximity { batch, attributes, form }.step("loss", views.0, views.1, loss, gradient));
     case
 }
 

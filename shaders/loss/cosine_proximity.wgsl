@@ -1,6 +1,8 @@
 // Cosine proximity of each sample (Keras 2.2.4), and its gradient by the predictions:
 // loss[s] = −Σ_a n(y)[s, a] n(p)[s, a],  n(v) = v / √max(Σ v², 1e-12);  the batch's loss is the mean over its samples
 // gradient[s, a] = −(n(y) − n(p) Σ n(y) n(p)) / (|p| batch) where Σ p² ≥ 1e-12,  −10⁶ n(y) / batch below that floor
+// With ANGLE the angle whose cosine that is, as the paper's text has it: loss[s] = arccos Σ n(y) n(p), and the gradient divided by
+// √max(1 − (Σ n(y) n(p))², 1e-6), because at an angle of 0 it has none.
 //
 // predictions  [batch, channels]   p; channels is `attributes` rounded up to a multiple of four
 // labels       [batch, channels]   y
@@ -19,7 +21,13 @@ struct Params {
     channels: u32,
 }
 
+override ANGLE: u32 = 0u;
+
 const FLOOR = 1e-12;
+
+const COEFFICIENTS = array<f32, 7>(
+    0.0066700901, -0.0170881256, 0.0308918810, -0.0501743046, 0.0889789874, -0.2145988016, 1.5707963050,
+);
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> predictions: array<vec4<f32>>;
@@ -30,6 +38,17 @@ const FLOOR = 1e-12;
 fn without_padding(value: vec4<f32>, quad: u32) -> vec4<f32> {
     let position = vec4<u32>(quad * 4u) + vec4<u32>(0u, 1u, 2u, 3u);
     return select(vec4<f32>(), value, position < vec4<u32>(params.attributes));
+}
+
+// arccos by the polynomial 4.4.46 of Abramowitz and Stegun, which errs by 2e-8: WGSL's own may err by more than f32 does.
+fn angle(cosine: f32) -> f32 {
+    let x = min(abs(cosine), 1.0);
+    var polynomial = -0.0012624911;
+    for (var i = 0u; i < 7u; i++) {
+        polynomial = polynomial * x + COEFFICIENTS[i];
+    }
+    let acute = sqrt(1.0 - x) * polynomial;
+    return select(acute, 3.14159265 - acute, cosine < 0.0);
 }
 
 @compute @workgroup_size(64)
@@ -57,11 +76,17 @@ fn main(
     let cosine = total.z * inverse_y * inverse_p;
     if (thread == 0u) {
         loss[sample] = -cosine;
+        if (ANGLE == 1u) {
+            loss[sample] = angle(cosine);
+        }
     }
 
     // Below the floor n(p) is linear in p, and nothing is projected out.
     let projection = select(0.0, cosine * inverse_p, total.y >= FLOOR);
-    let scale = -inverse_p / f32(params.batch);
+    var scale = -inverse_p / f32(params.batch);
+    if (ANGLE == 1u) {
+        scale /= sqrt(max(1.0 - cosine * cosine, 1e-6));
+    }
     for (var quad = thread; quad < quads; quad += 64u) {
         let value = scale * (labels[row + quad] * inverse_y - predictions[row + quad] * projection);
         gradient[row + quad] = without_padding(value, quad);

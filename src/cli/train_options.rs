@@ -133,8 +133,10 @@ enum RunningStatisticsName {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LossName {
-    /// Minus the cosine between labels and predictions: the paper's
+    /// Minus the cosine between labels and predictions: the paper's, as its code has it
     Cosine,
+    /// The angle between labels and predictions, as the paper's text has it
+    Angle,
     /// Mean squared error
     Mse,
     /// Mean absolute error
@@ -149,6 +151,7 @@ impl From<LossName> for Loss {
     fn from(name: LossName) -> Loss {
         match name {
             LossName::Cosine => Loss::Cosine,
+            LossName::Angle => Loss::Angle,
             LossName::Mse => Loss::MeanSquaredError,
             LossName::Mae => Loss::MeanAbsoluteError,
             LossName::Bce => Loss::BinaryCrossEntropy,
@@ -199,8 +202,8 @@ const LIGHT: AugmentationRanges = AugmentationRanges {
 impl TrainingArguments {
     /// Refuses what cannot be meant.
     pub fn check(&self) -> Result<(), Misuse> {
-        if self.class_weights != ClassWeightsName::None && self.loss == LossName::Cosine {
-            let problem = "--class-weights balanced does not go with the cosine loss, which has no term for each attribute; add \
+        if self.class_weights != ClassWeightsName::None && matches!(self.loss, LossName::Cosine | LossName::Angle) {
+            let problem = "--class-weights balanced does not go with the cosine loss or its angle, which have no term for each attribute; add \
                            --loss mse, mae or bce";
             return Err(Misuse(problem.to_string()));
         }

@@ -20,16 +20,27 @@ pub static COSINE_PROXIMITY: Kernel = Kernel {
     params: CosineProximityParams::FIELDS,
     bindings: &[read("predictions"), read("labels"), read_write("loss"), read_write("gradient")],
     variants: &[Variant { name: "default", constants: &[], subgroup: false }],
-    overrides: &[],
+    overrides: &[("ANGLE", &[0, 1])],
 };
 
-/// loss\[s\] = −Σ n(y) n(p) with n(v) = v / √max(Σ v², 1e-12) (Keras 2.2.4), and the gradient of the mean over the batch by p.
+/// What of the cosine is minimised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CosineForm {
+    /// Minus the cosine itself, as the paper's code has it.
+    Proximity = 0,
+    /// The angle, its arccos, as the paper's text has it.
+    Angle = 1,
+}
+
+/// loss\[s\] = −Σ n(y) n(p), or the arccos of the sum, with n(v) = v / √max(Σ v², 1e-12) (Keras 2.2.4), and the gradient of the mean over the batch by p.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CosineProximity {
     /// Samples.
     pub batch: u32,
     /// Predictions of a sample; their rows are padded to a multiple of four.
     pub attributes: u32,
+    /// The cosine or its angle.
+    pub form: CosineForm,
 }
 
 impl CosineProximity {
@@ -41,7 +52,7 @@ impl CosineProximity {
             kernel: &COSINE_PROXIMITY,
             variant: &COSINE_PROXIMITY.variants[0],
             lanes: None,
-            overrides: Vec::new(),
+            overrides: vec![("ANGLE", f64::from(self.form as u32))],
             params: CosineProximityParams { batch: self.batch, attributes: self.attributes, channels },
             bindings: &[predictions, labels, loss, gradient],
             workgroups: u64::from(self.batch),

@@ -67,7 +67,7 @@ pub use batch_norm_statistics::{BATCH_NORM_STATISTICS, BatchNormStatistics};
 pub use binary_accuracy::{BINARY_ACCURACY, BinaryAccuracy};
 pub use choice::Target;
 pub use column_sum::{COLUMN_SUM, ColumnSum};
-pub use cosine_proximity::{COSINE_PROXIMITY, CosineProximity};
+pub use cosine_proximity::{COSINE_PROXIMITY, CosineForm, CosineProximity};
 pub use dense_dw::{DENSE_DW_REGISTERS, DENSE_DW_SUBGROUP, DenseDw, dense_dw_variants};
 pub use depthwise::{DEPTHWISE, Depthwise};
 pub use depthwise_dw::{DEPTHWISE_DW, DepthwiseDw};

@@ -2,7 +2,7 @@
 
 use super::augmentation::AugmentationRanges;
 use super::error::TrainError;
-use super::network::{Loss, NetworkShape, Optimizer, Schedule};
+use super::network::{Loss, NetworkShape, Objective, Optimizer, Schedule};
 
 /// What having an attribute and not having it weigh in the loss.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +74,7 @@ impl TrainingSettings {
     /// # Errors
     /// [`TrainError::Input`] names the setting and its range.
     pub fn check(&self, shape: &NetworkShape) -> Result<(), TrainError> {
-        if self.class_weights != ClassWeights::None && self.loss.formula().is_none() {
+        if self.class_weights != ClassWeights::None && matches!(self.loss.objective(), Objective::Cosine(_)) {
             let problem = "class weights are asked for with the cosine loss, which has no term for each attribute".to_string();
             return Err(TrainError::input(problem, "choose the loss mse, mae or bce, or no class weights"));
         }

@@ -138,6 +138,7 @@ fn every_loss_and_optimizer_learns() {
     let adam = Optimizer::Adam { form: crate::kernels::AdamForm::Pytorch, epsilon: 1e-8, weight_decay: 0.01 };
     let sgd = Optimizer::Sgd { momentum: 0.9, nesterov: true };
     let trials = [
+        (Loss::Angle, adam, 3e-3),
         (Loss::MeanSquaredError, Optimizer::KERAS_ADADELTA, 1.0),
         (Loss::MeanAbsoluteError, adam, 3e-3),
         (Loss::BinaryCrossEntropy, adam, 3e-3),

@@ -4,7 +4,7 @@ use clap::ValueEnum;
 use lineament::evaluation::Choice;
 use lineament::model::weights::InputScaling;
 use lineament::train::AugmentationRanges;
-use lineament::train::network::RunningStatistics;
+use lineament::train::network::{Loss, RunningStatistics};
 
 /// Whose settings a run takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -13,6 +13,34 @@ pub enum Source {
     Paper,
     /// The published script and notebook
     Script,
+}
+
+/// What the paper's model minimises: a choice of its own, so that either goes with the other settings of the text or the code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PaperLoss {
+    /// Minus the cosine between labels and predictions
+    Cosine,
+    /// The angle between them
+    Angle,
+}
+
+impl PaperLoss {
+    /// Its name, as the command line takes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            PaperLoss::Cosine => "cosine",
+            PaperLoss::Angle => "angle",
+        }
+    }
+}
+
+impl From<PaperLoss> for Loss {
+    fn from(loss: PaperLoss) -> Loss {
+        match loss {
+            PaperLoss::Cosine => Loss::Cosine,
+            PaperLoss::Angle => Loss::Angle,
+        }
+    }
 }
 
 /// What follows from it.
@@ -70,7 +98,7 @@ pub struct Trained {
 }
 
 /// Every setting, with what a run took.
-pub fn choices(source: Source, trained: Option<Trained>) -> Vec<Choice> {
+pub fn choices(source: Source, loss: PaperLoss, trained: Option<Trained>) -> Vec<Choice> {
     let of_training = |value: String| if trained.is_some() { value } else { "not trained in this run".to_string() };
     let number = |number: fn(Trained) -> u32| trained.map_or(String::new(), |trained| number(trained).to_string());
     let by_source = |paper: &str, script: &str| if source == Source::Paper { paper.to_string() } else { script.to_string() };
@@ -88,8 +116,12 @@ pub fn choices(source: Source, trained: Option<Trained>) -> Vec<Choice> {
         let used = used.unwrap_or_else(|| by_source(paper, script));
         choice(what, paper, script, of_training(used))
     });
+    let minimised = match loss {
+        PaperLoss::Cosine => "minus the cosine (--loss angle takes the other)",
+        PaperLoss::Angle => "the angle, arccos of the cosine",
+    };
     let everywhere = [
-        ("loss", "arccos of the angle", "minus the cosine", "minus the cosine: it has the same minimum, and was what was run"),
+        ("loss", "arccos of the cosine", "minus the cosine", minimised),
         ("faces clustered", "not said", "400 of CelebA, 100 of LFW", "the first of the test (or validation) images by name"),
         ("eigenface", "PCA of the faces", "the mean that PCA subtracts", "both: the mean, and the first components"),
         ("figure 5", "three methods", "six methods", "six methods"),
@@ -108,7 +140,7 @@ mod tests {
     #[test]
     fn what_was_used_is_named_for_each_source() {
         let used = |source, trained| {
-            let choices = choices(source, trained);
+            let choices = choices(source, PaperLoss::Angle, trained);
             move |what: &str| choices.iter().find(|one| one.what == what).unwrap().used.clone()
         };
         let paper = used(Source::Paper, Some(Trained { batch: 32, epochs: 2 }));
@@ -119,6 +151,7 @@ mod tests {
         let script = used(Source::Script, Some(Trained { batch: 80, epochs: 12 }));
         assert_eq!((script("start").as_str(), script("shear").as_str()), ("random (weights=None)", "0.2 degrees"));
         let untrained = used(Source::Paper, None);
+        assert!(untrained("loss").starts_with("the angle"));
         assert!(untrained("batch size").contains("not trained") && untrained("figure 5") == "six methods");
     }
 }

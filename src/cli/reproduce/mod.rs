@@ -20,7 +20,7 @@ use super::data::LabelArguments;
 use super::train_options::Trainable;
 use super::training::{Equipment, Fallible, check_data};
 use super::{Outcome, Verdict};
-use choices::Source;
+use choices::{PaperLoss, Source};
 use loss_issue::LossWork;
 use state::{Record, State};
 use steps::{Inputs, STEPS, Step};
@@ -46,6 +46,9 @@ pub struct Reproduce {
     /// Whose settings to take where the paper's text and its published script differ
     #[arg(long = "as", value_enum, default_value = "paper")]
     source: Source,
+    /// What the training minimises: minus the cosine, as the published code does, or its angle, as the paper's text has it
+    #[arg(long, value_enum, default_value = "cosine")]
+    loss: PaperLoss,
     /// Evaluate and cluster by this model instead of training one
     #[arg(long)]
     model: Option<PathBuf>,

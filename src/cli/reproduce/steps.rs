@@ -178,6 +178,7 @@ fn train_inputs(work: &Work) -> Fallible<Inputs> {
     let (arguments, trained) = (work.arguments, work.trained());
     Ok(Inputs::Of(json!({
         "as": arguments.source.name(),
+        "loss": arguments.loss.name(),
         "data": work.data_hash,
         "weights": super::state::hash_of(&arguments.weights),
         "trainable": format!("{:?}", arguments.trainable),
@@ -238,6 +239,7 @@ fn course(work: &Work, model: &Model) -> Course {
             micro_batch: arguments.micro_batch.unwrap_or(batch).min(batch),
             epochs: arguments.epochs.unwrap_or(settings.epochs),
             seed: arguments.seed,
+            loss: arguments.loss.into(),
             augmentation: Some(settings.augmentation),
             ..TrainingSettings::default()
         },
@@ -416,6 +418,6 @@ fn reproduction(work: &Work) -> Fallible<Reproduction> {
         settings: arguments.source.name().into(),
         quick: arguments.quick,
         findings: found.findings(),
-        choices: choices(arguments.source, work.trained()),
+        choices: choices(arguments.source, arguments.loss, work.trained()),
     })
 }

@@ -1,6 +1,6 @@
 //! The plan of evaluation: the whole network with batch norm folded, and the loss.
 
-use super::objective::Loss;
+use super::objective::{Loss, Objective};
 use super::shape::NetworkShape;
 use super::state::NetworkState;
 use crate::kernels::{BinaryAccuracy, CosineProximity, ElementwiseLoss, LossMean, Target, padded_channels};
@@ -64,9 +64,11 @@ impl EvaluationPlan {
         let predictions = x;
         let of_samples = plan.transient("loss", 4 * each);
         let gradient = plan.transient("gradient of predictions", each * row);
-        plan.push(match loss.formula() {
-            None => CosineProximity { batch, attributes }.step("loss", predictions, labels, of_samples, gradient),
-            Some(formula) => {
+        plan.push(match loss.objective() {
+            Objective::Cosine(form) => {
+                CosineProximity { batch, attributes, form }.step("loss", predictions, labels, of_samples, gradient)
+            }
+            Objective::Elementwise(formula) => {
                 ElementwiseLoss { batch, attributes, formula }.step("loss", [predictions, labels], None, of_samples, gradient)
             }
         });

@@ -1,7 +1,7 @@
 //! The head in training: Dense, ReLU, batch norm, dropout, Dense, sigmoid, the loss, and the way back.
 
 use super::builder::Builder;
-use super::objective::Loss;
+use super::objective::{Loss, Objective};
 use crate::kernels::{
     Activation, ActivationBackward, BatchNorm, BatchNormCombine, BatchNormDw, BatchNormDx, BatchNormStatistics, BinaryAccuracy,
     ColumnSum, CosineProximity, DenseDw, Dropout, ElementwiseLoss, LossMean, RowParts, Transpose, padded_channels,
@@ -73,9 +73,11 @@ impl Builder<'_> {
         let Ends { labels, label_weights, predictions } = ends;
         let of_samples = self.values("loss", u64::from(batch));
         let gradient = self.rows("gradient of predictions", padded_channels(attributes));
-        let step = match loss.formula() {
-            None => CosineProximity { batch, attributes }.step("loss", predictions, labels, of_samples, gradient),
-            Some(formula) => {
+        let step = match loss.objective() {
+            Objective::Cosine(form) => {
+                CosineProximity { batch, attributes, form }.step("loss", predictions, labels, of_samples, gradient)
+            }
+            Objective::Elementwise(formula) => {
                 let loss = ElementwiseLoss { batch, attributes, formula };
                 loss.step("loss", [predictions, labels], label_weights, of_samples, gradient)
             }

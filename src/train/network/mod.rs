@@ -14,7 +14,7 @@ mod step;
 
 pub use builder::NetworkBuffers;
 pub use evaluation::EvaluationPlan;
-pub use objective::Loss;
+pub use objective::{Loss, Objective};
 pub use optimizer::{Optimizer, Schedule, Update};
 pub use parameters::{HiddenSlots, LayerSlots, NamedShape, ParameterTable, Slot};
 pub use shape::{FrozenNorm, HeadShape, NetworkShape, RunningStatistics, UpdatePart, first_of_last_blocks};
