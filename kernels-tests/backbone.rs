@@ -1,25 +1,21 @@
 //! The whole backbone as `kernels perf` times it: one submission after the other, by the wall clock, as a user meets it.
 
-use std::time::Instant;
-
-use lineament::gpu::{Gpu, GpuError};
+use lineament::gpu::Gpu;
 use lineament::kernels::Padding;
 use lineament::model::ModelError;
 use lineament::model::mobilenet_v2::{Backbone, layers};
 use lineament::scheduler::{Plan, Program};
 
-use crate::perf::Timing;
+use crate::timing::{Timing, time_work};
 
 /// Batches that are timed, at 224 × 224.
 pub const BATCHES: [u32; 3] = [1, 8, 32];
-/// Timed runs after the one that warms up; their median counts.
-const RUNS: usize = 5;
 
 /// The time of the convolutions and the pool for a batch. Weights decide nothing about it, so they are made up.
 ///
 /// # Errors
 /// The batch does not fit the adapter, or the device fails.
-pub fn time(gpu: &Gpu, batch: u32) -> Result<Timing, ModelError> {
+pub fn time(gpu: &Gpu, batch: u32, runs: usize) -> Result<Timing, ModelError> {
     let tensor = |_: &str, shape: &[usize]| Ok(vec![0.5; shape.iter().product()]);
     let backbone = Backbone::load(layers(1.0), Padding::TensorflowSame, 1e-3, &tensor)?;
     let mut plan = Plan::new("backbone");
@@ -28,19 +24,8 @@ pub fn time(gpu: &Gpu, batch: u32) -> Result<Timing, ModelError> {
     backbone.plan_features(&mut plan, gpu.target(), [batch, 224], weights, input);
     let program = Program::new(gpu, &plan, &[])?;
     program.write(gpu, weights, bytemuck::cast_slice(backbone.parameters()));
-    let mut seconds = Vec::with_capacity(RUNS);
-    for run in 0..=RUNS {
-        let start = Instant::now();
-        once(gpu, &program)?;
-        if run > 0 {
-            seconds.push(start.elapsed().as_secs_f64());
-        }
-    }
-    seconds.sort_by(f64::total_cmp);
-    Ok(Timing { seconds: seconds[RUNS / 2], cost: plan.cost() })
-}
-
-fn once(gpu: &Gpu, program: &Program) -> Result<(), GpuError> {
-    program.run(gpu)?;
-    gpu.wait()
+    time_work(runs, plan.cost(), || {
+        program.run(gpu)?;
+        Ok(gpu.wait()?)
+    })
 }

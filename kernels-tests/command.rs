@@ -21,7 +21,7 @@ pub enum Command {
     /// Compare every kernel and variant with its f64 reference, or with golden data from other software
     Test(TestArguments),
     /// Time every kernel and variant on the shapes of the model, against the adapter's measured ceilings
-    Perf(CommonArguments),
+    Perf(PerfArguments),
     /// Check that the test cases reject every broken shader of kernels-tests/mutants
     Mutants(CommonArguments),
     /// Print the source of a kernel as it runs after expansion, or what naga makes of it
@@ -58,6 +58,19 @@ pub struct TestArguments {
     /// A folder of golden fixtures: one group with its manifest.json, or a folder of such groups
     #[arg(long, value_name = "DIR")]
     pub golden: Option<PathBuf>,
+}
+
+/// Arguments of `perf`.
+#[derive(Debug, Args)]
+pub struct PerfArguments {
+    #[command(flatten)]
+    pub common: CommonArguments,
+    /// Timed runs of each case, warm and as many cold
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub runs: u16,
+    /// Compare with an earlier run (`kernels perf --json > FILE`) and flag what moved beyond the noise
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
 }
 
 /// Arguments of `emit`.

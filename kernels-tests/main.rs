@@ -1,6 +1,7 @@
 //! `kernels`: tests and times every kernel on the adapter of this machine.
 
 mod backbone;
+mod baseline;
 mod case;
 mod cases;
 mod command;
@@ -41,6 +42,7 @@ mod run_case;
 mod run_tests;
 mod support;
 mod tally;
+mod timing;
 mod training_step;
 
 use std::process::ExitCode;
@@ -56,7 +58,7 @@ fn main() -> ExitCode {
         Command::Test(TestArguments { common, golden: Some(folder) }) => finish(&common, golden::run(&common, &folder)),
         Command::Test(TestArguments { common, golden: None }) => finish(&common, run_tests::run(&common)),
         Command::Mutants(arguments) => finish(&arguments, mutants::run(&arguments)),
-        Command::Perf(arguments) => finish(&arguments, perf::run(&arguments)),
+        Command::Perf(arguments) => finish(&arguments.common, perf::run(&arguments)),
         Command::Support(arguments) => finish(&arguments, support::run(&arguments)),
         Command::Emit(arguments) => match emit::run(&arguments) {
             Ok(()) => ExitCode::SUCCESS,

@@ -75,6 +75,28 @@ fn timing_gives_ceilings_and_shares() {
         let positive = |case: &serde_json::Value| case[ceiling].as_f64().is_some_and(|number| number > 0.0);
         assert!(cases.iter().all(positive), "{cases:?}");
     }
+    let spread = |case: &serde_json::Value| {
+        let [first, third] = [0, 1].map(|at| case["quartiles"][at].as_f64().expect("a quartile"));
+        let (median, cold) = (case["seconds"].as_f64().expect("seconds"), case["cold_seconds"].as_f64().expect("seconds"));
+        0.0 < first && first <= median && median <= third && cold > 0.0
+    };
+    assert!(cases.iter().all(spread), "{cases:?}");
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("baseline.json");
+    // As if every case had taken a thousand times as long.
+    let mut before = value.clone();
+    for case in before["cases"].as_array_mut().expect("cases") {
+        case["seconds"] = (1e3 * case["seconds"].as_f64().expect("seconds")).into();
+        case["quartiles"] = serde_json::json!([case["seconds"], case["seconds"]]);
+    }
+    std::fs::write(&file, before.to_string()).unwrap();
+    let file = file.to_str().unwrap();
+    let outcome = kernels(&["perf", "--filter", "global_average_pool", "--runs", "3", "--baseline", file]);
+    assert_eq!(outcome.stdout.matches("FASTER").count(), cases.len(), "{}", outcome.stdout);
+    assert!(outcome.stderr.contains(&format!("{} faster, 0 slower", cases.len())), "{}", outcome.stderr);
+    let refused = kernels(&["perf", "--baseline", "no/such.json"]);
+    assert!(refused.status == Some(1) && refused.stderr.contains("no/such.json"), "{}", refused.stderr);
 }
 
 #[test]
