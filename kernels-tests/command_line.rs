@@ -8,6 +8,7 @@ mod command_line_losses;
 mod command_line_network;
 mod command_line_profile;
 mod command_line_reproduce;
+mod command_line_tune;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -20,7 +21,9 @@ const BACKBONE: &str = "kernels-tests/golden/models/mobilenet_v2_035_imagenet.sa
 const FACES: &str = "tools/faces";
 
 fn lineament(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_lineament")).args(arguments).output().expect("the program starts")
+    // What a user has tuned is not what is tested.
+    let mut program = Command::new(env!("CARGO_BIN_EXE_lineament"));
+    program.args(arguments).env("LINEAMENT_TUNING", "off").output().expect("the program starts")
 }
 
 fn text(bytes: &[u8]) -> String {

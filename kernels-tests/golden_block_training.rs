@@ -224,7 +224,7 @@ impl Block<'_> {
         let Convolution { names, w, rows, channels, inputs, x, .. } = *convolution;
         let dw = self.fixture.gradient(&mut self.case, names.dw, "HWIO")?;
         let (layer, lanes) = (DenseDw { rows: parts(rows), inputs, outputs: channels }, self.target.lanes);
-        let family = self.target.dense_dw(channels);
+        let family = self.target.dense_dw(layer);
         push_sum(&mut self.case, layer.rows, inputs * channels, dw, |y| layer.step("dw", family, lanes, x, gy, y));
         let transposed = self.rows("w transposed", inputs, channels);
         self.case.plan.push(Transpose { rows: inputs, columns: channels }.step("transpose", w, transposed));

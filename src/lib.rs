@@ -15,3 +15,7 @@ pub mod report;
 pub mod scheduler;
 pub mod shader;
 pub mod train;
+pub mod tune;
+
+// The f64 references are shared with the test program, where this crate has that name.
+extern crate self as lineament;

@@ -44,7 +44,7 @@ pub fn cases(context: Context) -> Vec<Case> {
         splits.into_iter().map(move |rows| StemDw { layer, rows })
     };
     let tests: Vec<StemDw> = test_layers().into_iter().flat_map(in_parts).collect();
-    let target = Target { software: true, lanes: context.lanes, binding_bytes: 128 << 20 };
+    let target = Target { software: true, lanes: context.lanes, binding_bytes: 128 << 20, tuning: None };
     let benchmarks = benchmark_layers().map(|layer| StemDw { layer, rows: target.stem_dw(layer) });
     by_shape(context, &tests, &benchmarks, case)
 }

@@ -11,7 +11,11 @@ use lineament::data::{Crop, ImageSource, Rgb8Image, decode_ahead, prefetch::deco
 use lineament::gpu::{AdapterRequest, Gpu, GpuError};
 use lineament::kernels::Interpolation;
 use lineament::model::{ImageRunner, ModelError};
+use lineament::tune::{Store, StoreError, cache_folder};
 use serde_json::{Map, Value, json};
+
+/// Where it is `off`, measured choices of variants are left out.
+const TUNING_VARIABLE: &str = "LINEAMENT_TUNING";
 
 /// A command that cannot be meant as it was given: exit status 2.
 #[derive(Debug, thiserror::Error)]
@@ -30,8 +34,32 @@ pub struct GpuArguments {
 }
 
 impl GpuArguments {
-    /// Opens the adapter and says which one it is.
+    /// Opens the adapter with the choices of variants that were measured on it, and says which one it is.
     pub fn open(&self) -> Result<Gpu, GpuError> {
+        let mut gpu = self.open_untuned()?;
+        if std::env::var_os(TUNING_VARIABLE).is_some_and(|value| value == "off") {
+            return Ok(gpu);
+        }
+        // What cannot be read must not keep anyone from working: the shipped choices are right, too.
+        match cache_folder().and_then(|folder| Store::read(&folder, gpu.report())) {
+            Err(StoreError::NoFolder) => {}
+            Err(error) => eprintln!("note: choices as shipped: {error}"),
+            Ok(store) => {
+                let (tuning, stale) = store.tuning(gpu.target());
+                if stale > 0 {
+                    eprintln!("note: {stale} tuned choices are of other shaders; `lineament tune` renews them");
+                }
+                if !tuning.is_empty() {
+                    eprintln!("tuned: {} choices of variants ({TUNING_VARIABLE}=off leaves them out)", tuning.len());
+                    gpu.tune(tuning);
+                }
+            }
+        }
+        Ok(gpu)
+    }
+
+    /// Opens the adapter with the shipped choices of variants, and says which one it is.
+    pub fn open_untuned(&self) -> Result<Gpu, GpuError> {
         let gpu = Gpu::open(&AdapterRequest { adapter: self.adapter.clone(), backend: self.backend.clone() })?;
         let report = gpu.report();
         let note = if gpu.is_software() { " — a software adapter: this computes on the processor" } else { "" };
@@ -217,6 +245,9 @@ pub fn record(
         let report = gpu.report();
         details
             .insert("adapter".into(), json!(format!("{} ({}, {}; {})", report.name, report.backend, report.kind, report.driver)));
+        if let Some(tuning) = gpu.tuning() {
+            details.insert("tuned_choices".into(), json!(tuning.len()));
+        }
     }
     if WRITE_ATTRIBUTES.contains(&verb) {
         config.retain(|recorded, _| !WRITE_ATTRIBUTES.contains(&recorded.as_str()));

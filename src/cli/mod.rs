@@ -19,6 +19,7 @@ mod reproduce;
 mod train;
 mod train_options;
 mod training;
+mod tune;
 mod workload;
 
 use std::process::ExitCode;
@@ -48,6 +49,7 @@ enum Verb {
     Plan(plan::Plan),
     Profile(profile::Profile),
     Bench(bench::Bench),
+    Tune(tune::Tune),
 }
 
 /// How a verb ends when nothing went wrong as a whole.
@@ -77,6 +79,7 @@ pub fn run() -> ExitCode {
         Verb::Plan(verb) => verb.run(),
         Verb::Profile(verb) => verb.run(),
         Verb::Bench(verb) => verb.run(),
+        Verb::Tune(verb) => verb.run(),
     };
     match verdict {
         Ok(Outcome::Done) => ExitCode::SUCCESS,

@@ -273,10 +273,12 @@ impl Equipment<'_> {
         let mut show = |progress| display.show(progress);
         let hashes = model.files.iter().map(|(_, hash)| hash.as_str()).collect::<Vec<_>>().join(" ");
         let weights = if random_start { "random".to_string() } else { hashes };
+        let mut depends = vec![("weights", weights), ("attribute_names", data.attributes.join(","))];
+        depends.extend(gpu.tuning().map(|tuning| ("tuning", tuning.digest())));
         let mut run = Run {
             folder: Some(folder),
             resume,
-            depends: vec![("weights", weights), ("attribute_names", data.attributes.join(","))],
+            depends,
             metadata: metadata(model, data, shape),
             decoding_threads: decoding_threads(),
             stop,

@@ -123,7 +123,7 @@ impl Centred {
         let parts = plan.transient("parts", 4 * u64::from(rows.count()) * u64::from(elements));
         let gram = plan.persistent("Gram matrix", 4 * u64::from(elements));
         let product = DenseDw { rows, inputs: columns, outputs: columns };
-        plan.push(product.step("product", target.dense_dw(columns), target.lanes, x, x, parts));
+        plan.push(product.step("product", target.dense_dw(product), target.lanes, x, x, parts));
         plan.push(SumOfParts { count: rows.count(), elements }.step("sum of parts", parts, gram));
         let found = run(gpu, &plan, &[(x, &self.turned)], gram)?;
         // Both triangles are sums of the same products; their mean is symmetric to the bit.

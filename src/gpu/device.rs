@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::GpuError;
 use super::adapter::{self, AdapterReport, AdapterRequest};
 use super::pipeline::Cache;
-use crate::kernels::{Cost, Target};
+use crate::kernels::{Cost, Target, Tuning};
 
 /// An open GPU: device, queue, limits and compiled pipelines.
 pub struct Gpu {
@@ -21,6 +21,7 @@ pub struct Gpu {
     pub(super) buffer_bytes: AtomicU64,
     limits: wgpu::Limits,
     report: AdapterReport,
+    tuning: Option<&'static Tuning>,
     failure: Arc<Mutex<Option<GpuError>>>,
 }
 
@@ -82,6 +83,7 @@ impl Gpu {
             buffer_bytes: AtomicU64::default(),
             limits,
             report,
+            tuning: None,
             failure,
         })
     }
@@ -109,7 +111,20 @@ impl Gpu {
     /// What the shipped choice of variants depends on.
     pub fn target(&self) -> Target {
         let binding_bytes = self.limits().max_storage_buffer_binding_size;
-        Target { software: self.is_software(), lanes: self.lanes(), binding_bytes }
+        Target { software: self.is_software(), lanes: self.lanes(), binding_bytes, tuning: self.tuning }
+    }
+
+    /// Takes measured choices of variants for every plan from now on. They are kept as long as the program runs, because plans
+    /// and the choices they are made by are plain values.
+    pub fn tune(&mut self, tuning: Tuning) -> &'static Tuning {
+        let tuning: &'static Tuning = Box::leak(Box::new(tuning));
+        self.tuning = Some(tuning);
+        tuning
+    }
+
+    /// The measured choices of variants, if there are any.
+    pub fn tuning(&self) -> Option<&'static Tuning> {
+        self.tuning.filter(|tuning| !tuning.is_empty())
     }
 
     /// A cautious guess of how long a dispatch takes, in seconds, to keep submissions short.

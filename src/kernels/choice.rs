@@ -1,12 +1,13 @@
 //! The shipped choice of variants for each kind of adapter, where no measurement says better.
 
+use super::tuning::{Choice, Site, Tuning};
 use super::{
-    DENSE_DW_REGISTERS, DENSE_DW_SUBGROUP, DEPTHWISE, DEPTHWISE_DX, Depthwise, Kernel, POINTWISE_REGISTERS, POINTWISE_SUBGROUP,
-    POINTWISE_WORKGROUP, RowParts, STEM, Stem, Variant,
+    DENSE_DW_REGISTERS, DENSE_DW_SUBGROUP, DEPTHWISE, DEPTHWISE_DX, DenseDw, Depthwise, Kernel, POINTWISE_REGISTERS,
+    POINTWISE_SUBGROUP, POINTWISE_WORKGROUP, RowParts, STEM, Stem, Variant,
 };
 
 /// What the choice of variants, and of the number of dispatches, depends on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy)]
 pub struct Target {
     /// Whether the adapter computes on the processor.
     pub software: bool,
@@ -14,16 +15,23 @@ pub struct Target {
     pub lanes: Option<u32>,
     /// The most bytes that a step can bind at once.
     pub binding_bytes: u64,
+    /// What was measured on the adapter.
+    pub tuning: Option<&'static Tuning>,
 }
 
 impl Target {
+    /// The measured winner, or else the shipped choice.
+    fn tuned(self, site: Site, shipped: Choice) -> Choice {
+        self.tuning.and_then(|tuning| tuning.winner(site)).unwrap_or(shipped)
+    }
+
     /// Family and tile of a pointwise convolution or dense layer.
     ///
     /// On a software adapter memory operations decide, and the subgroup family has the fewest; without subgroups the
     /// register family follows. A real GPU reads through workgroup memory; small layers take smaller tiles so that
     /// there are enough workgroups to fill it.
-    pub fn pointwise(self, rows: u32, inputs: u32, outputs: u32) -> (&'static Kernel, &'static Variant) {
-        match (self.software, self.lanes) {
+    pub fn pointwise(self, rows: u32, inputs: u32, outputs: u32) -> Choice {
+        let shipped: Choice = match (self.software, self.lanes) {
             (true, Some(lanes)) => {
                 let name = match rows.div_ceil(lanes) {
                     1 => "1x32",
@@ -39,13 +47,15 @@ impl Target {
                 let large = u64::from(rows) * u64::from(outputs) >= 64 * 64 * 256;
                 (&POINTWISE_WORKGROUP, named(&POINTWISE_WORKGROUP, if large { "64x64/256" } else { "32x32" }))
             }
-        }
+        };
+        self.tuned(Site::Pointwise { rows, inputs, outputs }, shipped)
     }
 
     /// Family and tile of the gradient of a dense layer by its weights, by the same reasons; narrow layers take smaller
     /// tiles on a real GPU so that there are enough workgroups.
-    pub fn dense_dw(self, outputs: u32) -> (&'static Kernel, &'static Variant) {
-        match (self.software, self.lanes) {
+    pub fn dense_dw(self, layer: DenseDw) -> Choice {
+        let DenseDw { rows: RowParts { rows, rows_a_part }, inputs, outputs } = layer;
+        let shipped: Choice = match (self.software, self.lanes) {
             (true, Some(_)) => {
                 let name = match outputs {
                     ..=16 => "4x16",
@@ -58,7 +68,8 @@ impl Target {
                 let name = if software || outputs > 64 { "8x8" } else { "4x4" };
                 (&DENSE_DW_REGISTERS, named(&DENSE_DW_REGISTERS, name))
             }
-        }
+        };
+        self.tuned(Site::DenseDw { rows, rows_a_part, inputs, outputs }, shipped)
     }
 
     /// Parts of a sum over `rows`, of which each takes `workgroups_a_part`: short enough for `f32`, and so many that there is
@@ -77,7 +88,9 @@ impl Target {
     pub fn depthwise(self, layer: Depthwise) -> &'static Variant {
         // At stride 2 the large tile runs a tenth faster there, but takes four times as long to compile.
         let tile = if self.software && layer.stride == 1 { "4x7" } else { "2x4" };
-        named(&DEPTHWISE, &format!("stride {}, {tile}", layer.stride))
+        let shipped = named(&DEPTHWISE, &format!("stride {}, {tile}", layer.stride));
+        let Depthwise { batch, size, channels, stride, .. } = layer;
+        self.tuned(Site::Depthwise { batch, size, channels, stride }, (&DEPTHWISE, shipped)).1
     }
 
     /// Tile of the gradient of a depthwise convolution by its input, by the same reasons.
@@ -87,7 +100,9 @@ impl Target {
             (true, _) => "4x8",
             (false, _) => "2x4",
         };
-        named(&DEPTHWISE_DX, &format!("stride {}, {tile}", layer.stride))
+        let shipped = named(&DEPTHWISE_DX, &format!("stride {}, {tile}", layer.stride));
+        let Depthwise { batch, size, channels, stride, .. } = layer;
+        self.tuned(Site::DepthwiseDx { batch, size, channels, stride }, (&DEPTHWISE_DX, shipped)).1
     }
 
     /// Parts of the rows of pixels over which the gradient of a depthwise convolution by its weights is summed.
@@ -111,8 +126,10 @@ impl Target {
     }
 
     /// Tile of the first layer.
-    pub fn stem(self) -> &'static Variant {
-        named(&STEM, if self.software { "8x8" } else { "4x8" })
+    pub fn stem(self, layer: Stem) -> &'static Variant {
+        let shipped = named(&STEM, if self.software { "8x8" } else { "4x8" });
+        let Stem { batch, size, inputs, outputs, stride, .. } = layer;
+        self.tuned(Site::Stem { batch, size, inputs, outputs, stride }, (&STEM, shipped)).1
     }
 }
 
@@ -131,7 +148,7 @@ mod tests {
         for (software, rows, workgroups) in
             [(true, 1, 1), (true, 100_352, 1), (true, 802_816, 12), (false, 802_816, 1), (false, 802_816, 4000), (false, 49, 1)]
         {
-            let parts = Target { software, lanes: None, binding_bytes: 128 << 20 }.row_parts(rows, workgroups);
+            let parts = Target { software, lanes: None, binding_bytes: 128 << 20, tuning: None }.row_parts(rows, workgroups);
             assert_eq!(parts.rows, rows);
             assert!(parts.rows_a_part <= 2048 && (parts.count() - 1) * parts.rows_a_part < rows, "{parts:?}");
         }
@@ -142,7 +159,7 @@ mod tests {
         let (padding, activation) = (Padding::TensorflowSame, Activation::None);
         for (software, size) in [(true, 7), (true, 112), (false, 14), (false, 224), (true, 5000)] {
             let layer = Depthwise { batch: 64, size: [size, size], channels: 32, stride: 1, padding, activation };
-            let parts = Target { software, lanes: None, binding_bytes: 128 << 20 }.depthwise_dw(layer);
+            let parts = Target { software, lanes: None, binding_bytes: 128 << 20, tuning: None }.depthwise_dw(layer);
             assert_eq!(parts.rows, 64 * size);
             // A row of pixels is never split.
             assert!(parts.rows_a_part == 1 || parts.rows_a_part * size <= 2048, "{parts:?}");

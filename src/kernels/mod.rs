@@ -51,6 +51,7 @@ mod stem_dx;
 mod stream;
 mod sum_of_parts;
 mod transpose;
+mod tuning;
 
 pub use accumulate::{ACCUMULATE, Accumulate};
 pub use activation_backward::{ACTIVATION_BACKWARD, ActivationBackward};
@@ -99,6 +100,7 @@ pub use stem_dx::{STEM_DX, StemDx};
 pub use stream::{STREAM, Stream};
 pub use sum_of_parts::{RowParts, SUM_OF_PARTS, SumOfParts};
 pub use transpose::{TRANSPOSE, Transpose};
+pub use tuning::{Choice, Site, Tuning};
 
 use crate::scheduler::{Dispatch, Step, View};
 

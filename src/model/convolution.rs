@@ -53,7 +53,10 @@ impl Convolution<'_> {
             let operands = [x.images(&range), parameters[0], parameters[1]];
             let result = y.images(&range);
             let step = match self.layer.kind {
-                ConvolutionKind::Stem => self.stem(x, y, images).step(label, target.stem(), operands, result),
+                ConvolutionKind::Stem => {
+                    let layer = self.stem(x, y, images);
+                    layer.step(label, target.stem(layer), operands, result)
+                }
                 ConvolutionKind::Depthwise => {
                     let layer = self.depthwise(x, images);
                     layer.step(label, target.depthwise(layer), operands, result)

@@ -110,8 +110,8 @@ impl Builder<'_> {
                     DepthwiseDw { layer: convolution.depthwise(x, images), rows }.step(&label, x_part, gy_part, dw)
                 }
                 ConvolutionKind::Pointwise => {
-                    let (family, layer) = (target.dense_dw(outputs), DenseDw { rows, inputs, outputs });
-                    layer.step(&label, family, target.lanes, x_part, gy_part, dw)
+                    let layer = DenseDw { rows, inputs, outputs };
+                    layer.step(&label, target.dense_dw(layer), target.lanes, x_part, gy_part, dw)
                 }
             };
             self.plan.push(step);

@@ -141,9 +141,15 @@ impl Builder<'_> {
     /// Appends the gradients of a dense layer by its kernel and its bias.
     fn dense_gradients(&mut self, label: &str, [inputs, outputs]: [u32; 2], x: View, gy: View, kernel: &Slot, bias: &Slot) {
         let gradients = self.buffers.gradients;
-        let family = self.target.dense_dw(outputs);
         let dw = DenseDw { rows: RowParts::whole(self.batch), inputs, outputs };
-        self.plan.push(dw.step(&format!("{label} dw"), family, self.target.lanes, x, gy, kernel.view(gradients)));
+        self.plan.push(dw.step(
+            &format!("{label} dw"),
+            self.target.dense_dw(dw),
+            self.target.lanes,
+            x,
+            gy,
+            kernel.view(gradients),
+        ));
         let db = ColumnSum { rows: RowParts::whole(self.batch), channels: outputs };
         self.plan.push(db.step(&format!("{label} db"), gy, bias.view(gradients)));
     }

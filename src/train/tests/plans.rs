@@ -45,7 +45,7 @@ fn assert_fits(plan: &Plan) {
 
 /// Adapters of every kind: software with and without subgroups of known size, and a GPU.
 fn targets() -> [Target; 3] {
-    let target = Target { software: true, lanes: Some(8), binding_bytes: BINDING_BYTES };
+    let target = Target { software: true, lanes: Some(8), binding_bytes: BINDING_BYTES, tuning: None };
     [target, Target { lanes: None, ..target }, Target { software: false, ..target }]
 }
 

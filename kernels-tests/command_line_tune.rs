@@ -1,0 +1,73 @@
+//! `lineament tune` as a user meets it, and what other verbs make of its winners.
+
+use std::process::{Command, Output};
+
+use super::{BACKBONE, face, model, refused, text};
+
+/// Runs the program with a cache folder of its own.
+fn with_cache(cache: &std::path::Path, arguments: &[&str]) -> Output {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_lineament"));
+    program.args(arguments).env("LINEAMENT_CACHE", cache).env_remove("LINEAMENT_TUNING").output().expect("the program starts")
+}
+
+#[test]
+fn winners_are_kept_explained_used_and_renewed() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("cache");
+    let (_model_folder, model) = model();
+    let tune = ["tune", "--model", &model, "--batch", "1,2", "--size", "64", "--train"];
+    let output = with_cache(&cache, &tune);
+    let (words, messages) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{messages}");
+    for part in ["stem 1x64x64", "depthwise dx 2x", "dense dw", "pointwise", "shapes take another variant"] {
+        assert!(words.contains(part), "{part} is not in {words}");
+    }
+    assert!(messages.contains(", 0 known before; kept in"), "{messages}");
+    let files: Vec<_> = std::fs::read_dir(&cache).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(files.len(), 1, "{files:?}");
+
+    // Known shapes are not measured again, and every variant of them is shown.
+    let output = with_cache(&cache, &[&tune[..], &["--explain"]].concat());
+    let (words, messages) = (text(&output.stdout), text(&output.stderr));
+    assert!(messages.contains("\n0 shapes measured"), "{messages}");
+    assert!(words.contains("winner") && words.contains("pointwise_registers 8x8"), "{words}");
+
+    // Whoever predicts takes the winners, unless they are turned off, and gets the same attributes but for rounding.
+    let picture = face(0);
+    let predict = ["predict", picture.to_str().unwrap(), "--model", &model, "--batch", "1"];
+    let tuned = with_cache(&cache, &predict);
+    assert!(tuned.status.success() && text(&tuned.stderr).contains("tuned: "), "{}", text(&tuned.stderr));
+    let shipped = super::lineament(&predict);
+    assert!(!text(&shipped.stderr).contains("tuned: "), "{}", text(&shipped.stderr));
+    let numbers = |output: &Output| -> Vec<f64> {
+        let last = text(&output.stdout).lines().last().unwrap_or_default().to_string();
+        last.split(',').filter_map(|field| field.parse().ok()).collect()
+    };
+    assert!(!numbers(&tuned).is_empty() && numbers(&tuned).len() == numbers(&shipped).len());
+    assert!(numbers(&tuned).iter().zip(numbers(&shipped)).all(|(tuned, shipped)| (tuned - shipped).abs() < 1e-4));
+
+    // An edited shader is chosen as shipped until it is tuned again.
+    let mut store: serde_json::Value = serde_json::from_slice(&std::fs::read(&files[0]).unwrap()).unwrap();
+    for entry in store["entries"].as_array_mut().unwrap() {
+        (entry["winner_content"], entry["content"]) = ("of another source".into(), "of other sources".into());
+    }
+    std::fs::write(&files[0], store.to_string()).unwrap();
+    let stale = with_cache(&cache, &predict);
+    assert!(
+        text(&stale.stderr).contains("lineament tune") && !text(&stale.stderr).contains("tuned: "),
+        "{}",
+        text(&stale.stderr)
+    );
+    let output = with_cache(&cache, &tune);
+    assert!(text(&output.stderr).contains(", 0 known before"), "{}", text(&output.stderr));
+
+    // A file that is none keeps nobody from working, and is replaced by choice.
+    std::fs::write(&files[0], "{").unwrap();
+    let output = with_cache(&cache, &predict);
+    assert!(output.status.success() && text(&output.stderr).contains("choices as shipped"), "{}", text(&output.stderr));
+    let output = with_cache(&cache, &tune);
+    assert!(output.status.code() == Some(1) && text(&output.stderr).contains("--again"), "{}", text(&output.stderr));
+    assert!(with_cache(&cache, &["tune", "--model", &model, "--batch", "1", "--size", "64", "--again"]).status.success());
+
+    refused(&["tune", "--model", BACKBONE, "--size", "100"], 2, &["--size 100", "32"]);
+}

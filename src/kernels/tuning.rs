@@ -1,0 +1,188 @@
+//! Choices of variants that were measured on an adapter, in the place of the shipped ones.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{
+    Activation, DEPTHWISE, DEPTHWISE_DX, DenseDw, Depthwise, Kernel, Padding, RowParts, STEM, Stem, Target, Variant,
+    dense_dw_variants, pointwise_variants,
+};
+
+/// A kernel and one of its variants.
+pub type Choice = (&'static Kernel, &'static Variant);
+
+/// Work for which there are several variants to choose from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Site {
+    /// A dense 3×3 convolution of images of `size`.
+    Stem {
+        /// Images.
+        batch: u32,
+        /// Height and width of the input.
+        size: [u32; 2],
+        /// Channels of the input.
+        inputs: u32,
+        /// Channels of the output.
+        outputs: u32,
+        /// 1 or 2.
+        stride: u32,
+    },
+    /// A depthwise 3×3 convolution.
+    Depthwise {
+        /// Images.
+        batch: u32,
+        /// Height and width of the input.
+        size: [u32; 2],
+        /// Channels.
+        channels: u32,
+        /// 1 or 2.
+        stride: u32,
+    },
+    /// The gradient of one by its input.
+    DepthwiseDx {
+        /// Images.
+        batch: u32,
+        /// Height and width of the input.
+        size: [u32; 2],
+        /// Channels.
+        channels: u32,
+        /// 1 or 2.
+        stride: u32,
+    },
+    /// A pointwise convolution, or a dense layer.
+    Pointwise {
+        /// Batch × height × width.
+        rows: u32,
+        /// Channels of the input.
+        inputs: u32,
+        /// Channels of the output.
+        outputs: u32,
+    },
+    /// The gradient of one by its weights.
+    DenseDw {
+        /// Batch × height × width.
+        rows: u32,
+        /// Rows that are added up in one run.
+        rows_a_part: u32,
+        /// Channels of the input.
+        inputs: u32,
+        /// Channels of the output.
+        outputs: u32,
+    },
+}
+
+impl Site {
+    /// Every variant that computes it on such an adapter.
+    pub fn candidates(self, target: Target) -> Vec<Choice> {
+        let runs = |(_, variant): &Choice| !variant.subgroup || target.lanes.is_some();
+        let of = |kernel: &'static Kernel| kernel.variants.iter().map(move |variant| (kernel, variant));
+        match self {
+            Site::Stem { .. } => of(&STEM).collect(),
+            Site::Depthwise { stride, .. } => {
+                of(&DEPTHWISE).filter(|(_, variant)| variant.constant("STRIDE") == stride).collect()
+            }
+            Site::DepthwiseDx { stride, .. } => {
+                of(&DEPTHWISE_DX).filter(|(_, variant)| variant.constant("STRIDE") == stride).collect()
+            }
+            Site::Pointwise { .. } => pointwise_variants().filter(runs).collect(),
+            Site::DenseDw { .. } => dense_dw_variants().filter(runs).collect(),
+        }
+    }
+}
+
+impl Site {
+    /// The choice where nothing was measured.
+    pub fn shipped(self, target: Target) -> Choice {
+        let target = Target { tuning: None, ..target };
+        let (padding, activation) = (Padding::TensorflowSame, Activation::None);
+        match self {
+            Site::Stem { batch, size, inputs, outputs, stride } => {
+                (&STEM, target.stem(Stem { batch, size, inputs, outputs, stride, padding, activation }))
+            }
+            Site::Depthwise { batch, size, channels, stride } => {
+                (&DEPTHWISE, target.depthwise(Depthwise { batch, size, channels, stride, padding, activation }))
+            }
+            Site::DepthwiseDx { batch, size, channels, stride } => {
+                (&DEPTHWISE_DX, target.depthwise_dx(Depthwise { batch, size, channels, stride, padding, activation }))
+            }
+            Site::Pointwise { rows, inputs, outputs } => target.pointwise(rows, inputs, outputs),
+            Site::DenseDw { rows, rows_a_part, inputs, outputs } => {
+                target.dense_dw(DenseDw { rows: RowParts { rows, rows_a_part }, inputs, outputs })
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for Site {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter) -> std::fmt::Result {
+        match *self {
+            Site::Stem { batch, size: [height, width], inputs, outputs, stride } => {
+                write!(formatter, "stem {batch}x{height}x{width}, {inputs} to {outputs}, stride {stride}")
+            }
+            Site::Depthwise { batch, size: [height, width], channels, stride } => {
+                write!(formatter, "depthwise {batch}x{height}x{width}x{channels}, stride {stride}")
+            }
+            Site::DepthwiseDx { batch, size: [height, width], channels, stride } => {
+                write!(formatter, "depthwise dx {batch}x{height}x{width}x{channels}, stride {stride}")
+            }
+            Site::Pointwise { rows, inputs, outputs } => write!(formatter, "pointwise {rows}x{inputs} to {outputs}"),
+            Site::DenseDw { rows, inputs, outputs, .. } => write!(formatter, "dense dw {rows}x{inputs} to {outputs}"),
+        }
+    }
+}
+
+/// Winners by site; whoever plans asks it through [`Target`].
+#[derive(Debug, Default)]
+pub struct Tuning {
+    winners: HashMap<Site, Choice>,
+    /// What was asked for, where that is kept.
+    asked: Option<Mutex<BTreeMap<Site, usize>>>,
+}
+
+impl Tuning {
+    /// Measured winners.
+    pub fn new(winners: HashMap<Site, Choice>) -> Tuning {
+        Tuning { winners, asked: None }
+    }
+
+    /// No winners, but a memory of what plans ask for.
+    pub fn listening() -> Tuning {
+        Tuning { winners: HashMap::new(), asked: Some(Mutex::default()) }
+    }
+
+    /// The winner for a site, if there is one.
+    pub fn winner(&self, site: Site) -> Option<Choice> {
+        if let Some(asked) = &self.asked {
+            *asked.lock().unwrap_or_else(PoisonError::into_inner).entry(site).or_default() += 1;
+        }
+        self.winners.get(&site).copied()
+    }
+
+    /// How many winners there are.
+    pub fn len(&self) -> usize {
+        self.winners.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.winners.is_empty()
+    }
+
+    /// The sites that were asked for since [`Tuning::listening`], in order, and how often each.
+    pub fn asked(&self) -> Vec<(Site, usize)> {
+        let asked = self.asked.as_ref().map(|asked| asked.lock().unwrap_or_else(PoisonError::into_inner).clone());
+        asked.into_iter().flatten().collect()
+    }
+
+    /// A hash of the winners: where they change, sums may be added in another order, and so may the last bits of a result.
+    pub fn digest(&self) -> String {
+        let mut lines: Vec<String> =
+            self.winners.iter().map(|(site, (kernel, variant))| format!("{site}: {} {}\n", kernel.name, variant.name)).collect();
+        lines.sort();
+        Sha256::digest(lines.concat()).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}

@@ -1,0 +1,225 @@
+//! The variants of one site: which agree with the reference, and what they take.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde::{Deserialize, Serialize};
+
+use super::reference::{depthwise_of, expected, filling, operands, pointwise_of, reduced, stem_of};
+use crate::gpu::{Gpu, GpuError};
+use crate::kernels::{Choice, DenseDw, DepthwiseDx, RowParts, Site};
+use crate::scheduler::{Plan, Program, Step, View};
+
+/// Largest normalised mean squared error of a variant that is let in; the f32 kernels reach 1e-13.
+const NMSE: f64 = 1e-10;
+/// A variant whose first run takes this many times as long as the best so far is not run again.
+const HOPELESS: f64 = 3.0;
+/// Runs are repeated until they add up to this many seconds, three times at least.
+const ENOUGH_SECONDS: f64 = 0.02;
+/// The most runs of a variant.
+const MOST_RUNS: usize = 15;
+
+/// What became of a variant.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Median seconds of its runs.
+    Timed(f64),
+    /// Seconds of its only run: far behind.
+    Behind(f64),
+    /// It disagrees with its reference on this adapter, or does not compile or run there, and why.
+    Barred(String),
+}
+
+/// A variant of a site and what became of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rung {
+    /// Its kernel.
+    pub kernel: String,
+    /// Its name.
+    pub variant: String,
+    /// What became of it.
+    pub verdict: Verdict,
+}
+
+impl Rung {
+    /// Its seconds, unless it is barred.
+    pub fn seconds(&self) -> Option<f64> {
+        match self.verdict {
+            Verdict::Timed(seconds) | Verdict::Behind(seconds) => Some(seconds),
+            Verdict::Barred(_) => None,
+        }
+    }
+}
+
+/// Tries every variant of a site; the winner, if any variant agrees with the reference, and all of them in order. `None` where
+/// `stop` was set meanwhile.
+///
+/// # Errors
+/// The device fails as a whole.
+pub fn climb(gpu: &Gpu, site: Site, stop: &AtomicBool) -> Result<Option<(Option<Choice>, Vec<Rung>)>, GpuError> {
+    let small = reduced(site);
+    let inputs: Vec<Vec<f32>> = operands(small).inputs.iter().zip(0..).map(|(count, at)| filling(at, *count)).collect();
+    let reference = expected(small, &inputs);
+    let bench = Bench::new(gpu, site)?;
+    let (mut best, mut rungs): (Option<(Choice, f64)>, Vec<Rung>) = (None, Vec::new());
+    for choice in site.candidates(gpu.target()) {
+        if stop.load(Ordering::SeqCst) {
+            return Ok(None);
+        }
+        let verdict = match agrees(gpu, small, choice, &inputs, &reference) {
+            Err(error) => Verdict::Barred(error.to_string()),
+            Ok(Some(problem)) => Verdict::Barred(problem),
+            Ok(None) => match bench.time(gpu, choice, best.map(|(_, seconds)| seconds)) {
+                Ok(verdict) => verdict,
+                Err(error) => Verdict::Barred(error.to_string()),
+            },
+        };
+        if let Verdict::Timed(seconds) = verdict
+            && best.is_none_or(|(_, least)| seconds < least)
+        {
+            best = Some((choice, seconds));
+        }
+        rungs.push(Rung { kernel: choice.0.name.into(), variant: choice.1.name.into(), verdict });
+    }
+    Ok(Some((best.map(|(choice, _)| choice), rungs)))
+}
+
+/// What is wrong with a variant's result, if anything is.
+fn agrees(gpu: &Gpu, site: Site, choice: Choice, inputs: &[Vec<f32>], reference: &[f64]) -> Result<Option<String>, GpuError> {
+    let (plan, views, out) = plan(gpu, site, choice);
+    let program = Program::new(gpu, &plan, &[])?;
+    for (view, values) in views.iter().zip(inputs) {
+        program.write(gpu, *view, bytemuck::cast_slice(values));
+    }
+    // What a variant leaves out must not look like a result.
+    program.write(gpu, out, bytemuck::cast_slice(&vec![f32::NAN; reference.len()]));
+    program.run(gpu)?;
+    Ok(disagreement(&program.read(gpu, out)?, reference))
+}
+
+/// What is wrong with a result, if anything is.
+fn disagreement(found: &[f32], reference: &[f64]) -> Option<String> {
+    if found.len() != reference.len() {
+        return Some(format!("{} numbers, the reference has {}", found.len(), reference.len()));
+    }
+    let signal: f64 = reference.iter().map(|value| value * value).sum();
+    let noise: f64 = found.iter().zip(reference).map(|(found, value)| (f64::from(*found) - value).powi(2)).sum();
+    let nmse = noise / signal.max(f64::MIN_POSITIVE);
+    // NaN is not within any bound.
+    if nmse <= NMSE { None } else { Some(format!("NMSE {nmse:.1e} from its f64 reference, bound {NMSE:.0e}")) }
+}
+
+/// The buffers of a site at its own size, that every variant is timed on.
+struct Bench {
+    site: Site,
+    owner: Program,
+    views: Vec<View>,
+}
+
+impl Bench {
+    fn new(gpu: &Gpu, site: Site) -> Result<Bench, GpuError> {
+        let mut plan = Plan::new("tuning");
+        let sizes = operands(site);
+        let mut views: Vec<View> = sizes.inputs.iter().map(|count| plan.persistent("input", 4 * *count as u64)).collect();
+        views.push(plan.persistent("output", 4 * sizes.output as u64));
+        let owner = Program::new(gpu, &plan, &[])?;
+        for ((view, count), stream) in views.iter().zip(&sizes.inputs).zip(0..) {
+            owner.write(gpu, *view, bytemuck::cast_slice(&filling(stream, *count)));
+        }
+        Ok(Bench { site, owner, views })
+    }
+
+    fn time(&self, gpu: &Gpu, choice: Choice, best: Option<f64>) -> Result<Verdict, GpuError> {
+        let (plan, mut views, out) = plan(gpu, self.site, choice);
+        views.push(out);
+        let buffers = self.views.iter().filter_map(|view| self.owner.buffer(view.tensor));
+        let shared: Vec<_> = views.into_iter().zip(buffers).collect();
+        let program = Program::new(gpu, &plan, &shared)?;
+        program.run(gpu)?;
+        gpu.wait()?;
+        let once = || Ok::<f64, GpuError>(program.run_timed(gpu)?.steps.iter().map(|step| step.seconds).sum());
+        let first = once()?;
+        if best.is_some_and(|best| first > HOPELESS * best) {
+            return Ok(Verdict::Behind(first));
+        }
+        let mut seconds = vec![first];
+        while seconds.len() < 3 || (seconds.len() < MOST_RUNS && seconds.iter().sum::<f64>() < ENOUGH_SECONDS) {
+            seconds.push(once()?);
+        }
+        seconds.sort_by(f64::total_cmp);
+        Ok(Verdict::Timed(seconds[seconds.len() / 2]))
+    }
+}
+
+/// A plan of one step: the site by a variant, its inputs and its output.
+fn plan(gpu: &Gpu, site: Site, choice: Choice) -> (Plan, Vec<View>, View) {
+    let mut plan = Plan::new("tuning");
+    let sizes = operands(site);
+    let views: Vec<View> = sizes.inputs.iter().map(|count| plan.persistent("input", 4 * *count as u64)).collect();
+    let out = plan.persistent("output", 4 * sizes.output as u64);
+    plan.push(step(gpu, site, choice, &views, out));
+    (plan, views, out)
+}
+
+fn step(gpu: &Gpu, site: Site, choice: Choice, views: &[View], out: View) -> Step {
+    let (label, lanes) = (site.to_string(), gpu.lanes());
+    match site {
+        Site::Stem { .. } => stem_of(site).step(&label, choice.1, [views[0], views[1], views[2]], out),
+        Site::Depthwise { .. } => depthwise_of(site).step(&label, choice.1, [views[0], views[1], views[2]], out),
+        Site::DepthwiseDx { .. } => DepthwiseDx { layer: depthwise_of(site) }.step(&label, choice.1, views[0], views[1], out),
+        Site::Pointwise { rows, inputs, outputs } => {
+            pointwise_of(rows, inputs, outputs).step(&label, choice, lanes, [views[0], views[1], views[2]], None, out)
+        }
+        Site::DenseDw { rows, rows_a_part, inputs, outputs } => {
+            let layer = DenseDw { rows: RowParts { rows, rows_a_part }, inputs, outputs };
+            layer.step(&label, choice, lanes, views[0], views[1], out)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SITES: [Site; 6] = [
+        Site::Stem { batch: 1, size: [17, 17], inputs: 4, outputs: 8, stride: 2 },
+        Site::Depthwise { batch: 1, size: [15, 15], channels: 8, stride: 1 },
+        Site::DepthwiseDx { batch: 1, size: [15, 15], channels: 8, stride: 1 },
+        Site::DepthwiseDx { batch: 2, size: [14, 14], channels: 8, stride: 2 },
+        Site::Pointwise { rows: 61, inputs: 12, outputs: 20 },
+        Site::DenseDw { rows: 61, rows_a_part: 31, inputs: 12, outputs: 20 },
+    ];
+
+    #[test]
+    fn every_kind_of_site_is_climbed_and_every_shipped_variant_agrees() {
+        let gpu = Gpu::open(&Default::default()).expect("an adapter; run tools/setup");
+        for site in SITES {
+            let (winner, rungs) = climb(&gpu, site, &AtomicBool::new(false)).expect("a device").expect("not stopped");
+            assert!(winner.is_some() && rungs.len() == site.candidates(gpu.target()).len(), "{site}");
+            assert!(rungs.iter().all(|rung| rung.seconds().is_some_and(|seconds| seconds > 0.0)), "{site}: {rungs:?}");
+            let least = rungs.iter().filter_map(Rung::seconds).fold(f64::INFINITY, f64::min);
+            let won = rungs.iter().find(|rung| winner.is_some_and(|(_, variant)| variant.name == rung.variant));
+            assert!(won.and_then(Rung::seconds).is_some_and(|seconds| seconds <= 1.5 * least), "{site}: {rungs:?}");
+        }
+        assert!(climb(&gpu, SITES[0], &AtomicBool::new(true)).expect("a device").is_none());
+    }
+
+    #[test]
+    fn a_result_that_is_not_the_references_bars_its_variant() {
+        let reference = [1.0, -2.0, 3.0];
+        assert_eq!(disagreement(&[1.0, -2.0, 3.0], &reference), None);
+        for (found, part) in [(&[1.0f32, -2.0, 3.01][..], "NMSE"), (&[1.0, f32::NAN, 3.0], "NMSE"), (&[1.0, -2.0], "2 numbers")] {
+            let problem = disagreement(found, &reference).expect("a problem");
+            assert!(problem.contains(part), "{problem}");
+        }
+        // A variant that computes another layer is found out.
+        let gpu = Gpu::open(&Default::default()).expect("an adapter; run tools/setup");
+        let site = SITES[1];
+        let inputs: Vec<Vec<f32>> = operands(site).inputs.iter().zip(0..).map(|(count, at)| filling(at, *count)).collect();
+        let mut wrong = expected(site, &inputs);
+        wrong.rotate_left(1);
+        let choice = site.candidates(gpu.target())[0];
+        assert!(agrees(&gpu, site, choice, &inputs, &wrong).expect("a device").is_some());
+        assert!(agrees(&gpu, site, choice, &inputs, &expected(site, &inputs)).expect("a device").is_none());
+    }
+}
