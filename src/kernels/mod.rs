@@ -3,6 +3,8 @@
 //! A kernel knows nothing of models. Its constructor turns shapes and tensor views into a [`Step`], which is pure data.
 //! Every tensor is row-major with channels last, and the number of channels is a multiple of four
 //! ([`padded_channels`]): kernels read and write vectors of four, and the padding holds zeros.
+//!
+#![doc = include_str!("../../shaders/README.md")]
 
 mod accumulate;
 mod activation_backward;
