@@ -4,8 +4,8 @@ use std::path::Path;
 
 use lineament::gpu::Gpu;
 use lineament::kernels::{
-    Activation, DEPTHWISE, Depthwise, GLOBAL_AVERAGE_POOL, GlobalAveragePool, Padding, Pointwise, STEM, Stem, padded_channels,
-    pointwise_variants,
+    Activation, Choice, DEPTHWISE, Depthwise, GLOBAL_AVERAGE_POOL, GlobalAveragePool, Padding, Pointwise, Stem, padded_channels,
+    pointwise_variants, stem_variants,
 };
 use lineament::scheduler::View;
 use serde_json::Value;
@@ -148,18 +148,19 @@ pub fn stem_layer(fixture: &Fixture) -> Result<Stem, GoldenError> {
     Ok(Stem { batch: x[0], size, inputs: x[3], outputs: w[3], stride, padding, activation: Activation::None })
 }
 
-fn stem(_: &Gpu, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
+fn stem(gpu: &Gpu, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
     let shape = stem_layer(fixture)?;
     let (x, _) = fixture.input("x", "NHWC")?;
     let (w, _) = fixture.input("w", "HWIO")?;
     let (bias, _) = fixture.input("b", "C")?;
-    let case = |variant: &'static lineament::kernels::Variant| {
-        fixture.case(STEM.name, variant.name, "NHWC", |case, y| {
+    let lanes = gpu.lanes();
+    let case = |choice: Choice| {
+        fixture.case(choice.0.name, choice.1.name, "NHWC", |case, y| {
             let views = [case.input("x", &x), case.input("w", &w), case.input("b", &bias)];
-            case.plan.push(shape.step(fixture.file, variant, views, y));
+            case.plan.push(shape.step(fixture.file, choice, lanes, views, y));
         })
     };
-    STEM.variants.iter().map(case).collect()
+    stem_variants().filter(|(_, variant)| !variant.subgroup || lanes.is_some()).map(case).collect()
 }
 
 /// The layer of a fixture of the depthwise convolution.

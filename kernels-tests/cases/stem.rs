@@ -1,12 +1,13 @@
 //! Dense 3×3 convolution at both strides, with both paddings.
 
-use lineament::kernels::{Activation, Padding, STEM, Stem, Variant};
+use lineament::kernels::{Activation, Choice, Padding, Stem, stem_variants};
 
 use crate::case::{Bounds, Case, Context, Purpose};
 use crate::random::values;
 use crate::reference::stem::stem;
 
-/// (batch, height, width, inputs, outputs, activation): one pixel, primes, and 8 pixels × 8 outputs ± 1 pixel or quad.
+/// (batch, height, width, inputs, outputs, activation): one pixel, primes, 8 pixels × 8 outputs ± 1 pixel or quad, and more pixels
+/// and outputs than a subgroup holds.
 const TESTS: &[(u32, u32, u32, u32, u32, Activation)] = &[
     (1, 1, 1, 4, 4, Activation::None),
     (2, 2, 3, 4, 12, Activation::None),
@@ -14,6 +15,7 @@ const TESTS: &[(u32, u32, u32, u32, u32, Activation)] = &[
     (1, 9, 9, 4, 20, Activation::Relu6),
     (2, 13, 17, 8, 16, Activation::None),
     (1, 16, 15, 4, 32, Activation::Sigmoid),
+    (3, 23, 21, 4, 68, Activation::Relu6),
 ];
 
 pub fn cases(context: Context) -> Vec<Case> {
@@ -40,13 +42,14 @@ pub fn cases(context: Context) -> Vec<Case> {
             activation: Activation::Relu6,
         }),
     }
-    STEM.variants.iter().flat_map(|variant| shapes.iter().map(move |shape| case(*shape, variant, context.purpose))).collect()
+    let runs = stem_variants().filter(|(_, variant)| !variant.subgroup || context.lanes.is_some());
+    runs.flat_map(|choice| shapes.iter().map(move |shape| case(*shape, choice, context))).collect()
 }
 
-fn case(shape: Stem, variant: &'static Variant, purpose: Purpose) -> Case {
+fn case(shape: Stem, (kernel, variant): Choice, context: Context) -> Case {
     let Stem { batch, size: [height, width], inputs, outputs, stride, padding, activation } = shape;
     let name = format!("{batch}x{height}x{width}x{inputs} to {outputs} stride {stride} {padding:?} {activation:?}");
-    let mut case = Case::new(STEM.name, variant.name, name, purpose);
+    let mut case = Case::new(kernel.name, variant.name, name, context.purpose);
     let [out_height, out_width] = shape.out_size();
     let x = values(3, 0, (batch * height * width * inputs) as usize);
     let w = values(3, 1, (9 * inputs * outputs) as usize);
@@ -55,6 +58,6 @@ fn case(shape: Stem, variant: &'static Variant, purpose: Purpose) -> Case {
     let elements = (batch * out_height * out_width * outputs) as usize;
     let expected = move || stem(shape, [&x, &w, &bias]);
     let y = case.output("y", elements, Bounds::float(1e-11, 2e-5), Box::new(expected));
-    case.plan.push(shape.step(STEM.name, variant, views, y));
+    case.plan.push(shape.step(kernel.name, (kernel, variant), context.lanes, views, y));
     case
 }

@@ -3,7 +3,7 @@
 use super::tuning::{Choice, Site, Tuning};
 use super::{
     DENSE_DW_REGISTERS, DENSE_DW_SUBGROUP, DEPTHWISE, DEPTHWISE_DX, DenseDw, Depthwise, Kernel, POINTWISE_REGISTERS,
-    POINTWISE_SUBGROUP, POINTWISE_WORKGROUP, RowParts, STEM, Stem, Variant,
+    POINTWISE_SUBGROUP, POINTWISE_WORKGROUP, RowParts, STEM, STEM_SUBGROUP, Stem, Variant,
 };
 
 /// What the choice of variants, and of the number of dispatches, depends on.
@@ -125,11 +125,14 @@ impl Target {
         RowParts { rows, rows_a_part: rows_a_part.min(LONGEST / width.max(1)).max(1) }
     }
 
-    /// Tile of the first layer.
-    pub fn stem(self, layer: Stem) -> &'static Variant {
-        let shipped = named(&STEM, if self.software { "8x8" } else { "4x8" });
+    /// Family and tile of the first layer, by the reasons of [`Target::pointwise`].
+    pub fn stem(self, layer: Stem) -> Choice {
+        let shipped: Choice = match (self.software, self.lanes) {
+            (true, Some(_)) => (&STEM_SUBGROUP, named(&STEM_SUBGROUP, "4x32")),
+            (software, _) => (&STEM, named(&STEM, if software { "8x8" } else { "4x8" })),
+        };
         let Stem { batch, size, inputs, outputs, stride, .. } = layer;
-        self.tuned(Site::Stem { batch, size, inputs, outputs, stride }, (&STEM, shipped)).1
+        self.tuned(Site::Stem { batch, size, inputs, outputs, stride }, shipped)
     }
 }
 

@@ -96,7 +96,7 @@ pub use pointwise::{POINTWISE_REGISTERS, POINTWISE_SUBGROUP, POINTWISE_WORKGROUP
 pub use resize_normalise::{ImageRecord, Interpolation, RESIZE_NORMALISE, ResizeNormalise};
 pub use sgd::{SGD, Sgd};
 pub use silhouette::{Metric, SILHOUETTE, SilhouetteSlice};
-pub use stem::{STEM, Stem};
+pub use stem::{STEM, STEM_SUBGROUP, Stem, stem_variants};
 pub use stem_dw::{STEM_DW, StemDw};
 pub use stem_dx::{STEM_DX, StemDx};
 pub use stream::{STREAM, Stream};
@@ -111,6 +111,7 @@ pub const ALL: &[&Kernel] = &[
     &RESIZE_NORMALISE,
     &AUGMENT,
     &STEM,
+    &STEM_SUBGROUP,
     &DEPTHWISE,
     &POINTWISE_SUBGROUP,
     &POINTWISE_REGISTERS,

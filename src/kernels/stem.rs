@@ -1,10 +1,10 @@
-//! Dense 3×3 convolution: the network's first layer.
+//! Dense 3×3 convolution: the network's first layer, in two families of kernel.
 
-use super::{ACTIVATIONS, Activation, Cost, Encoding, Kernel, Padding, Variant, params, read, read_write};
+use super::{ACTIVATIONS, Activation, Binding, Cost, Encoding, Kernel, Padding, Variant, params, read, read_write};
 use crate::scheduler::{Step, View};
 
 params! {
-    /// `Params` of `shaders/conv/stem.wgsl`.
+    /// `Params` of the `stem` shaders.
     struct StemParams {
         batch: u32,
         in_height: u32,
@@ -19,13 +19,37 @@ params! {
     }
 }
 
+const BINDINGS: &[Binding] = &[read("x"), read("w"), read("bias"), read_write("y")];
+
+/// Weights are loaded once by a subgroup and broadcast; pixels stay in the lanes' registers.
+pub static STEM_SUBGROUP: Kernel = Kernel {
+    name: "stem_subgroup",
+    group: "conv",
+    source: include_str!("../../shaders/conv/stem_subgroup.wgsl"),
+    params: StemParams::FIELDS,
+    bindings: BINDINGS,
+    variants: &[
+        Variant { name: "4x32", constants: &[("PIXELS", 4), ("COLUMNS", 32)], subgroup: true },
+        Variant { name: "2x32", constants: &[("PIXELS", 2), ("COLUMNS", 32)], subgroup: true },
+        Variant { name: "4x16", constants: &[("PIXELS", 4), ("COLUMNS", 16)], subgroup: true },
+    ],
+    overrides: &[ACTIVATIONS],
+};
+
+/// Every variant of both families.
+pub fn stem_variants() -> impl Iterator<Item = (&'static Kernel, &'static Variant)> {
+    [&STEM_SUBGROUP, &STEM]
+        .into_iter()
+        .flat_map(|kernel: &'static Kernel| kernel.variants.iter().map(move |variant| (kernel, variant)))
+}
+
 /// A thread keeps a few pixels × output channels.
 pub static STEM: Kernel = Kernel {
     name: "stem",
     group: "conv",
     source: include_str!("../../shaders/conv/stem.wgsl"),
     params: StemParams::FIELDS,
-    bindings: &[read("x"), read("w"), read("bias"), read_write("y")],
+    bindings: BINDINGS,
     variants: &[
         Variant { name: "8x8", constants: &[("PIXELS", 8), ("OUTPUTS", 8)], subgroup: false },
         Variant { name: "4x8", constants: &[("PIXELS", 4), ("OUTPUTS", 8)], subgroup: false },
@@ -59,19 +83,30 @@ impl Stem {
         self.size.map(|size| size.div_ceil(self.stride))
     }
 
-    /// The dispatch; `bindings` are x, w and bias.
-    pub fn step(self, label: &str, variant: &'static Variant, [x, w, bias]: [View; 3], y: View) -> Step {
+    /// The dispatch with one family's kernel and variant; `lanes` is the subgroup size for the subgroup family.
+    pub fn step(
+        self,
+        label: &str,
+        (kernel, variant): (&'static Kernel, &'static Variant),
+        lanes: Option<u32>,
+        [x, w, bias]: [View; 3],
+        y: View,
+    ) -> Step {
         let [in_height, in_width] = self.size;
         let [out_height, out_width] = self.out_size();
-        let (pixels, tile_outputs) = (variant.constant("PIXELS"), variant.constant("OUTPUTS"));
         let (batch, inputs, outputs) = (u64::from(self.batch), u64::from(self.inputs), u64::from(self.outputs));
         let (in_pixels, out_pixels) = (u64::from(in_height * in_width), u64::from(out_height * out_width));
-        let tiles =
-            u64::from(out_height) * u64::from(out_width.div_ceil(pixels)) * u64::from(self.outputs.div_ceil(tile_outputs));
+        let workgroups = if kernel.name == STEM_SUBGROUP.name {
+            let pixels = u64::from(variant.constant("PIXELS") * lanes.unwrap_or(1));
+            (batch * out_pixels).div_ceil(pixels) * outputs.div_ceil(u64::from(variant.constant("COLUMNS")))
+        } else {
+            let across = u64::from(out_width.div_ceil(variant.constant("PIXELS")));
+            (batch * u64::from(out_height) * across * outputs.div_ceil(u64::from(variant.constant("OUTPUTS")))).div_ceil(64)
+        };
         Encoding {
-            kernel: &STEM,
+            kernel,
             variant,
-            lanes: None,
+            lanes,
             overrides: vec![("ACTIVATION", self.activation as u32 as f64)],
             params: StemParams {
                 batch: self.batch,
@@ -86,7 +121,7 @@ impl Stem {
                 left: self.padding.before(in_width, self.stride),
             },
             bindings: &[x, w, bias, y],
-            workgroups: (batch * tiles).div_ceil(64),
+            workgroups,
             cost: Cost {
                 flops: 18 * batch * out_pixels * inputs * outputs,
                 bytes: 4 * (batch * (in_pixels * inputs + out_pixels * outputs) + (9 * inputs + 1) * outputs),

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{
-    Activation, DEPTHWISE, DEPTHWISE_DX, DenseDw, Depthwise, Kernel, Padding, RowParts, STEM, Stem, Target, Variant,
-    dense_dw_variants, pointwise_variants,
+    Activation, DEPTHWISE, DEPTHWISE_DX, DenseDw, Depthwise, Kernel, Padding, RowParts, Stem, Target, Variant, dense_dw_variants,
+    pointwise_variants, stem_variants,
 };
 
 /// A kernel and one of its variants.
@@ -81,7 +81,7 @@ impl Site {
         let runs = |(_, variant): &Choice| !variant.subgroup || target.lanes.is_some();
         let of = |kernel: &'static Kernel| kernel.variants.iter().map(move |variant| (kernel, variant));
         match self {
-            Site::Stem { .. } => of(&STEM).collect(),
+            Site::Stem { .. } => stem_variants().filter(runs).collect(),
             Site::Depthwise { stride, .. } => {
                 of(&DEPTHWISE).filter(|(_, variant)| variant.constant("STRIDE") == stride).collect()
             }
@@ -101,7 +101,7 @@ impl Site {
         let (padding, activation) = (Padding::TensorflowSame, Activation::None);
         match self {
             Site::Stem { batch, size, inputs, outputs, stride } => {
-                (&STEM, target.stem(Stem { batch, size, inputs, outputs, stride, padding, activation }))
+                target.stem(Stem { batch, size, inputs, outputs, stride, padding, activation })
             }
             Site::Depthwise { batch, size, channels, stride } => {
                 (&DEPTHWISE, target.depthwise(Depthwise { batch, size, channels, stride, padding, activation }))

@@ -55,7 +55,7 @@ impl Convolution<'_> {
             let step = match self.layer.kind {
                 ConvolutionKind::Stem => {
                     let layer = self.stem(x, y, images);
-                    layer.step(label, target.stem(layer), operands, result)
+                    layer.step(label, target.stem(layer), target.lanes, operands, result)
                 }
                 ConvolutionKind::Depthwise => {
                     let layer = self.depthwise(x, images);

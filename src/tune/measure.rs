@@ -164,7 +164,7 @@ fn plan(gpu: &Gpu, site: Site, choice: Choice) -> (Plan, Vec<View>, View) {
 fn step(gpu: &Gpu, site: Site, choice: Choice, views: &[View], out: View) -> Step {
     let (label, lanes) = (site.to_string(), gpu.lanes());
     match site {
-        Site::Stem { .. } => stem_of(site).step(&label, choice.1, [views[0], views[1], views[2]], out),
+        Site::Stem { .. } => stem_of(site).step(&label, choice, lanes, [views[0], views[1], views[2]], out),
         Site::Depthwise { .. } => depthwise_of(site).step(&label, choice.1, [views[0], views[1], views[2]], out),
         Site::DepthwiseDx { .. } => DepthwiseDx { layer: depthwise_of(site) }.step(&label, choice.1, views[0], views[1], out),
         Site::Pointwise { rows, inputs, outputs } => {

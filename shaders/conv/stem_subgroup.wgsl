@@ -1,0 +1,85 @@
+// Dense 3×3 convolution, subgroup family, the network's first layer:
+//   y[b, i, j, n] = activate(Σ_{u,v,c} x[b, i·s + u − top, j·s + v − left, c] · w[u, v, c, n] + bias[n]),  s = stride
+//
+// x     [batch, in_height, in_width, inputs]      zero outside the image; inputs = 4 for RGB, the fourth channel zero
+// w     [3, 3, inputs, outputs]
+// bias  [outputs]
+// y     [batch, out_height, out_width, outputs]
+// inputs and outputs are multiples of four; every array is read as vec4.
+//
+// One workgroup is one subgroup of $LANES lanes and computes $(LANES * PIXELS) pixels × $COLUMNS output channels, all images' pixels
+// seen as one row: a lane keeps $PIXELS pixels in registers, the lanes load the weights of a tap's four channels together and
+// broadcast them, so that no weight is loaded twice.
+// Cost: 18 · inputs flops an output; w is read pixels / $(LANES * PIXELS) times.
+#import dispatch
+#import stem
+
+@compute @workgroup_size($LANES)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) grid: vec3<u32>,
+    @builtin(subgroup_invocation_id) lane: u32,
+) {
+    let input_quads = params.inputs / 4u;
+    let output_quads = params.outputs / 4u;
+    let column_tiles = (output_quads + $(COLUMNS / 4 - 1)u) / $(COLUMNS / 4)u;
+    let tile = linear_workgroup(workgroup, grid);
+    let first_quad = (tile % column_tiles) * $(COLUMNS / 4)u;
+    let pixels = params.batch * params.out_height * params.out_width;
+    if ((tile / column_tiles) * $(LANES * PIXELS)u >= pixels) {
+        return;
+    }
+    let first_pixel = (tile / column_tiles) * $(LANES * PIXELS)u + lane * $(PIXELS)u;
+
+    #for p in 0..PIXELS
+    let pixel_$p = min(first_pixel + $(p)u, pixels - 1u);
+    let image_row_$p = pixel_$p / params.out_width;
+    let first_column_$p = i32(pixel_$p % params.out_width * params.stride) - i32(params.left);
+    let first_row_$p = i32(image_row_$p % params.out_height * params.stride) - i32(params.top);
+    let image_at_$p = image_row_$p / params.out_height * params.in_height * params.in_width;
+    #for c in 0..COLUMNS / 4
+    var sum_$(p)_$c = vec4<f32>();
+    #end
+    #end
+    // Weight vector i of the $COLUMNS that four channels need: row i / $(COLUMNS / 4) of w, column quad i % $(COLUMNS / 4).
+    #for q in 0..(COLUMNS + LANES - 1) / LANES
+    let vector_$q = min($(q * LANES)u + lane, $(COLUMNS - 1)u);
+    let w_at_$q = (vector_$q / $(COLUMNS / 4)u) * output_quads + min(first_quad + vector_$q % $(COLUMNS / 4)u, output_quads - 1u);
+    #end
+
+    for (var tap = 0u; tap < 9u; tap++) {
+        #for p in 0..PIXELS
+        let row_$p = first_row_$p + i32(tap / 3u);
+        let column_$p = first_column_$p + i32(tap % 3u);
+        let inside_$p = row_$p >= 0 && row_$p < i32(params.in_height) && column_$p >= 0 && column_$p < i32(params.in_width);
+        let at_$p = (image_at_$p + select(0u, u32(row_$p) * params.in_width + u32(column_$p), inside_$p)) * input_quads;
+        #end
+        for (var c = 0u; c < input_quads; c++) {
+            #for p in 0..PIXELS
+            let x_$p = select(vec4<f32>(), x[at_$p + c], inside_$p);
+            #end
+            let channels_at = (tap * params.inputs + c * 4u) * output_quads;
+            #for q in 0..(COLUMNS + LANES - 1) / LANES
+            let w_$q = w[w_at_$q + channels_at];
+            #end
+            #for i in 0..COLUMNS
+            let weight_$i = subgroupBroadcast(w_$(i / LANES), $(i % LANES)u);
+            #for p in 0..PIXELS
+            sum_$(p)_$(i % (COLUMNS / 4)) += x_$p[$(i / (COLUMNS / 4))] * weight_$i;
+            #end
+            #end
+        }
+    }
+
+    #for c in 0..COLUMNS / 4
+    let quad_$c = first_quad + $(c)u;
+    if (quad_$c < output_quads) {
+        let offset = bias[quad_$c];
+        #for p in 0..PIXELS
+        if (first_pixel + $(p)u < pixels) {
+            y[(first_pixel + $(p)u) * output_quads + quad_$c] = activate(sum_$(p)_$c + offset);
+        }
+        #end
+    }
+    #end
+}

@@ -1,0 +1,21 @@
+// What the families of the first convolution share: parameters and bindings.
+#import activation
+
+struct Params {
+    batch: u32,
+    in_height: u32,
+    in_width: u32,
+    inputs: u32,
+    out_height: u32,
+    out_width: u32,
+    outputs: u32,
+    stride: u32,
+    top: u32,
+    left: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> w: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read_write> y: array<vec4<f32>>;
