@@ -42,6 +42,9 @@ pub struct CommonArguments {
     /// vulkan, metal, dx12 or gl
     #[arg(long)]
     pub backend: Option<String>,
+    /// Ask the adapter for no more than every implementation of WebGPU grants
+    #[arg(long)]
+    pub webgpu_limits: bool,
     /// Print one JSON object instead of a table
     #[arg(long)]
     pub json: bool,
@@ -116,7 +119,11 @@ impl CommonArguments {
     /// # Errors
     /// There is none, or it does not open.
     pub fn open(&self) -> Result<Gpu, GpuError> {
-        let gpu = Gpu::open(&AdapterRequest { adapter: self.adapter.clone(), backend: self.backend.clone() })?;
+        let gpu = Gpu::open(&AdapterRequest {
+            adapter: self.adapter.clone(),
+            backend: self.backend.clone(),
+            webgpu_limits: self.webgpu_limits,
+        })?;
         let report = gpu.report();
         eprintln!("adapter: {} ({}, {})", report.name, report.backend, report.kind);
         Ok(gpu)

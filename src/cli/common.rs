@@ -31,6 +31,9 @@ pub struct GpuArguments {
     /// Graphics interface: vulkan, metal, dx12 or gl
     #[arg(long)]
     backend: Option<String>,
+    /// Ask the adapter for no more than every implementation of WebGPU grants
+    #[arg(long)]
+    webgpu_limits: bool,
 }
 
 impl GpuArguments {
@@ -60,7 +63,11 @@ impl GpuArguments {
 
     /// Opens the adapter with the shipped choices of variants, and says which one it is.
     pub fn open_untuned(&self) -> Result<Gpu, GpuError> {
-        let gpu = Gpu::open(&AdapterRequest { adapter: self.adapter.clone(), backend: self.backend.clone() })?;
+        let gpu = Gpu::open(&AdapterRequest {
+            adapter: self.adapter.clone(),
+            backend: self.backend.clone(),
+            webgpu_limits: self.webgpu_limits,
+        })?;
         let report = gpu.report();
         let note = if gpu.is_software() { " — a software adapter: this computes on the processor" } else { "" };
         eprintln!("adapter: {} ({}, {}){note}", report.name, report.backend, report.kind);

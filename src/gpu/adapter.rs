@@ -11,6 +11,8 @@ pub struct AdapterRequest {
     pub adapter: Option<String>,
     /// `vulkan`, `metal`, `dx12` or `gl`.
     pub backend: Option<String>,
+    /// Whether to ask for no more than every implementation of WebGPU grants, where the adapter has more.
+    pub webgpu_limits: bool,
 }
 
 /// An adapter and what matters of it to a kernel author.

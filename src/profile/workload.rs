@@ -99,3 +99,43 @@ impl Workload {
         Ok(programs)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::gpu::AdapterRequest;
+
+    /// A batch of 32 at 224 × 224 has tensors of 154 MB, and WebGPU promises bindings of 128 MiB.
+    #[test]
+    fn the_model_predicts_and_trains_within_the_limits_that_webgpu_promises() {
+        let open = |webgpu_limits| Gpu::open(&AdapterRequest { webgpu_limits, ..AdapterRequest::default() });
+        let (usual, limited) = (open(false).expect("an adapter; run tools/setup"), open(true).expect("an adapter"));
+        assert_eq!(limited.limits().max_storage_buffer_binding_size, 128 << 20);
+        assert_eq!(limited.limits().max_compute_workgroup_storage_size, 16_384);
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("weights/mobilenet_v2_celeba.safetensors");
+        let model = Model { size: 224, ..Model::open(&path, None).expect("the shipped model") };
+        let image = |seed: usize| Rgb8Image {
+            width: 178,
+            height: 218,
+            pixels: (0..178 * 218 * 3).map(|at| ((at + 977 * seed) * (31 + 2 * seed) % 251) as u8).collect(),
+        };
+        let images: Vec<Rgb8Image> = (0..32).map(image).collect();
+        let images: Vec<&Rgb8Image> = images.iter().collect();
+        let [rows, cut] = [&usual, &limited]
+            .map(|gpu| model.runner(gpu, 32, Interpolation::Nearest).run(gpu, &images).expect("attributes of the images"));
+        assert_eq!(rows.len(), 32 * 37);
+        assert!(rows.iter().zip(&cut).all(|(row, cut)| (row - cut).abs() < 1e-5));
+
+        let network = NetworkShape::paper(1.0, 224, 37);
+        let workload = Workload::training(limited.target(), &network, 32, Extent::Step).expect("a plan");
+        let most =
+            workload.plans.iter().flat_map(|plan| plan.steps()).flat_map(|step| &step.bindings).map(|view| view.bytes).max();
+        assert!(most <= Some(128 << 20) && most > Some(64 << 20), "{most:?}");
+        for program in workload.programs(&limited).expect("programs") {
+            program.run(&limited).expect("a step");
+        }
+        limited.wait().expect("no error of the device");
+    }
+}
