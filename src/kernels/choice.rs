@@ -36,8 +36,10 @@ impl Target {
                 let name = match rows.div_ceil(lanes) {
                     1 => "1x32",
                     2 => "2x32",
-                    // Stores bind a short sum, and the narrow tile keeps fewer of them in flight.
-                    _ if inputs <= 24 || outputs <= 16 => "4x16",
+                    _ if outputs <= 16 => "4x16",
+                    // Columns past the last are computed in vain; and stores bind a short sum, of which a narrower tile keeps fewer
+                    // in flight.
+                    _ if inputs <= 24 || outputs <= 24 => "4x24",
                     _ => "4x32",
                 };
                 (&POINTWISE_SUBGROUP, named(&POINTWISE_SUBGROUP, name))
