@@ -2,7 +2,7 @@
 
 use lineament::kernels::{DenseDw, Kernel, RowParts, Variant, dense_dw_variants};
 
-use super::by_shape;
+use super::{by_shape, layer_input::normalised};
 use crate::case::{Bounds, Case, Context, Purpose};
 use crate::random::values;
 use crate::reference::{dense_dw::dense_dw, widen};
@@ -38,6 +38,9 @@ pub fn cases(context: Context) -> Vec<Case> {
     families.flat_map(of_family).collect()
 }
 
+/// Of one shape the input is raw, and normalised while it is loaded.
+const NORMALISED: (u32, u32, u32, u32) = (37, 9, 36, 28);
+
 fn case(
     (rows, rows_a_part, inputs, outputs): (u32, u32, u32, u32),
     family: (&'static Kernel, &'static Variant),
@@ -49,16 +52,17 @@ fn case(
     let [m, k, n] = [rows, inputs, outputs].map(|size| size as usize);
     let (x, gy) = (values(17, 0, m * k), values(17, 1, m * n));
     let views = (case.input("x", &x), case.input("gy", &gy));
+    let (input, x) = normalised(&mut case, (views.0, &x), inputs, (rows, rows_a_part, inputs, outputs) == NORMALISED);
     let rows = RowParts { rows, rows_a_part };
     let part = rows_a_part as usize;
     let expected = move || {
-        let (x, gy) = (widen(&x), widen(&gy));
+        let gy = widen(&gy);
         let parts = x.chunks(part * k).zip(gy.chunks(part * n));
         parts.flat_map(|(x, gy)| dense_dw([x.len() / k, k, n], x, gy)).collect()
     };
     // The sums, and the errors that one may allow them, grow with the root of the run.
     let max_abs = 4e-5 * (f64::from(rows_a_part) / 128.0).max(1.0).sqrt();
     let dw = case.output("dw", rows.count() as usize * k * n, Bounds::float(1e-12, max_abs), Box::new(expected));
-    case.plan.push(DenseDw { rows, inputs, outputs }.step("dw", family, context.lanes, views.0, views.1, dw));
+    case.plan.push(DenseDw { rows, inputs, outputs }.step("dw", family, context.lanes, input, views.1, dw));
     case
 }

@@ -2,7 +2,7 @@
 
 use lineament::kernels::{DEPTHWISE_DW, Depthwise, DepthwiseDw, RowParts, Target};
 
-use super::{by_shape, depthwise_dx};
+use super::{by_shape, depthwise_dx, layer_input::normalised};
 use crate::case::{Bounds, Case, Context, Purpose};
 use crate::random::values;
 use crate::reference::{depthwise_dw::depthwise_dw, widen};
@@ -29,9 +29,11 @@ fn case(shape: DepthwiseDw, purpose: Purpose) -> Case {
     let x = values(24, 2, (batch * height * width * channels) as usize);
     let gy = values(24, 3, outputs as usize);
     let views = (case.input("x", &x), case.input("gy", &gy));
-    let expected = move || depthwise_dw(shape.layer, shape.rows, &widen(&x), &widen(&gy));
+    // Of every second split the input is raw, and normalised while it is loaded.
+    let (input, x) = normalised(&mut case, (views.0, &x), channels, shape.rows.rows_a_part == 3);
+    let expected = move || depthwise_dw(shape.layer, shape.rows, &x, &widen(&gy));
     let elements = (9 * shape.rows.count() * channels) as usize;
     let dw = case.output("dw", elements, Bounds::float(1e-11, 1e-4), Box::new(expected));
-    case.plan.push(shape.step("dw", views.0, views.1, dw));
+    case.plan.push(shape.step("dw", input, views.1, dw));
     case
 }

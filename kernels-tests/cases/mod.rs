@@ -33,6 +33,7 @@ mod kmeans_candidates;
 mod kmeans_move;
 mod kmeans_potential;
 mod kmeans_reduce;
+mod layer_input;
 mod loss_mean;
 mod neighbours;
 mod pairwise;

@@ -1,7 +1,7 @@
 // Gradient of a depthwise 3×3 convolution by its weights:
 //   dw[u, v, c] = Σ_{b,i,j} x[b, i·s + u − top, j·s + v − left, c] · gy[b, i, j, c],  s = $STRIDE
 //
-// x   [batch, in_height, in_width, channels]       zero outside the image
+// x   [batch, in_height, in_width, channels]       zero outside the image; or what shaders/lib/layer_input.wgsl makes it of
 // gy  [batch, out_height, out_width, channels]     gradient of the loss by the output
 // dw  [parts, 3, 3, channels]   part p sums rows of pixels p · rows_a_part up to (p + 1) · rows_a_part of the batch · out_height
 //                               that gy has; sum_of_parts adds them up
@@ -11,6 +11,7 @@
 // every step loads $(3 * STRIDE) vectors; a workgroup of 64 threads takes consecutive channel quads first.
 // Cost: 18 flops and one load of gy an output, $(3 * STRIDE) loads of x.
 #import dispatch
+#import layer_input
 
 struct Params {
     batch: u32,
@@ -22,12 +23,15 @@ struct Params {
     top: u32,
     left: u32,
     rows_a_part: u32,
+    epsilon: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> gy: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read_write> dw: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> statistics: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> affine: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read_write> dw: array<vec4<f32>>;
 
 @compute @workgroup_size(64)
 fn main(
@@ -46,6 +50,7 @@ fn main(
     }
     let end_row = min(first_row + params.rows_a_part, rows);
     let in_width = i32(params.in_width);
+    let by = input_normalisation(quad, quads);
 
     #for t in 0..9
     var sum_$t = vec4<f32>();
@@ -61,7 +66,7 @@ fn main(
         // The window's columns but those that a step brings.
         #for v in 0..3 - STRIDE
         #for u in 0..3
-        var x_$(u)_$v = select(vec4<f32>(), x[row_$u + u32(clamp(column + $v, 0, in_width - 1)) * quads], inside_$u && column + $v >= 0 && column + $v < in_width);
+        var x_$(u)_$v = select(vec4<f32>(), layer_input(x[row_$u + u32(clamp(column + $v, 0, in_width - 1)) * quads], by), inside_$u && column + $v >= 0 && column + $v < in_width);
         #end
         #end
         for (var j = 0u; j < params.out_width; j++) {
@@ -70,7 +75,7 @@ fn main(
             let column_$v = u32(clamp(column + $v, 0, in_width - 1)) * quads;
             let column_inside_$v = column + $v >= 0 && column + $v < in_width;
             #for u in 0..3
-            let x_$(u)_$v = select(vec4<f32>(), x[row_$u + column_$v], inside_$u && column_inside_$v);
+            let x_$(u)_$v = select(vec4<f32>(), layer_input(x[row_$u + column_$v], by), inside_$u && column_inside_$v);
             #end
             #end
             #for u in 0..3

@@ -1,6 +1,6 @@
 // Gradient of a dense layer by its weights, register family:  dw[k, n] = Σ_m x[m, k] · gy[m, n]
 //
-// x   [rows, inputs]      the layer's input
+// x   [rows, inputs]      the layer's input, or what shaders/lib/layer_input.wgsl makes it of by statistics and affine
 // gy  [rows, outputs]     gradient of the loss by its output, before the activation
 // dw  [parts, inputs, outputs]   part p sums rows p · rows_a_part up to (p + 1) · rows_a_part
 // inputs and outputs are multiples of four; every array is read as vec4. The rows are summed in parts, so that no run of
@@ -10,18 +10,22 @@
 // registers. Neighbouring threads read neighbouring column quads of gy and dw.
 // Cost: 2 · rows · inputs · outputs flops; a thread loads $(ROWS / 4 + COLUMNS / 4) vectors for $(ROWS * COLUMNS) multiply-adds.
 #import dispatch
+#import layer_input
 
 struct Params {
     rows: u32,
     inputs: u32,
     outputs: u32,
     rows_a_part: u32,
+    epsilon: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> gy: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read_write> dw: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> statistics: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> affine: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read_write> dw: array<vec4<f32>>;
 
 @compute @workgroup_size(64)
 fn main(
@@ -47,6 +51,7 @@ fn main(
 
     #for i in 0..ROWS / 4
     let input_quad_$i = min(first_input_quad + $(8 * i)u, input_quads - 1u);
+    let by_$i = input_normalisation(input_quad_$i, input_quads);
     #end
     #for c in 0..COLUMNS / 4
     let quad_$c = min(first_quad + $(8 * c)u, output_quads - 1u);
@@ -59,7 +64,7 @@ fn main(
 
     for (var m = first_row; m < end_row; m++) {
         #for i in 0..ROWS / 4
-        let value_$i = x[m * input_quads + input_quad_$i];
+        let value_$i = layer_input(x[m * input_quads + input_quad_$i], by_$i);
         #end
         #for c in 0..COLUMNS / 4
         let gradient_$c = gy[m * output_quads + quad_$c];

@@ -1,6 +1,6 @@
 // Gradient of a dense layer by its weights, subgroup family:  dw[k, n] = Σ_m x[m, k] · gy[m, n]
 //
-// x   [rows, inputs]      the layer's input
+// x   [rows, inputs]      the layer's input, or what shaders/lib/layer_input.wgsl makes it of by statistics and affine
 // gy  [rows, outputs]     gradient of the loss by its output, before the activation
 // dw  [parts, inputs, outputs]   part p sums rows p · rows_a_part up to (p + 1) · rows_a_part
 // inputs and outputs are multiples of four; every array is read as vec4. The rows are summed in parts, so that no run of
@@ -10,18 +10,22 @@
 // the lanes load a row of gy together and broadcast it, so that no element is loaded twice.
 // Cost: 2 · rows · inputs · outputs flops; x is read outputs / $COLUMNS times, gy inputs / $(LANES * 4) times.
 #import dispatch
+#import layer_input
 
 struct Params {
     rows: u32,
     inputs: u32,
     outputs: u32,
     rows_a_part: u32,
+    epsilon: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> gy: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read_write> dw: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> statistics: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> affine: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read_write> dw: array<vec4<f32>>;
 
 @compute @workgroup_size($LANES)
 fn main(
@@ -45,6 +49,7 @@ fn main(
     }
 
     let input_quad = min(first_input_quad + lane, input_quads - 1u);
+    let by = input_normalisation(input_quad, input_quads);
     #for q in 0..(COLUMNS / 4 + LANES - 1) / LANES
     let gy_at_$q = min(first_quad + $(q * LANES)u + lane, output_quads - 1u);
     #end
@@ -55,7 +60,7 @@ fn main(
     #end
 
     for (var m = first_row; m < end_row; m++) {
-        let value = x[m * input_quads + input_quad];
+        let value = layer_input(x[m * input_quads + input_quad], by);
         #for q in 0..(COLUMNS / 4 + LANES - 1) / LANES
         let gy_$q = gy[m * output_quads + gy_at_$q];
         #end

@@ -37,10 +37,12 @@ impl Target {
                     1 => "1x32",
                     2 => "2x32",
                     _ if outputs <= 16 => "4x16",
-                    // Columns past the last are computed in vain; and stores bind a short sum, of which a narrower tile keeps fewer
-                    // in flight.
-                    _ if inputs <= 24 || outputs <= 24 => "4x24",
-                    _ => "4x32",
+                    // Columns past the last are computed in vain.
+                    _ if outputs <= 24 => "4x24",
+                    ..=4 => "4x32",
+                    // Loads bind what remains, and large tiles load least.
+                    _ if outputs % 48 == 0 => "6x48",
+                    _ => "8x32",
                 };
                 (&POINTWISE_SUBGROUP, named(&POINTWISE_SUBGROUP, name))
             }

@@ -1,6 +1,6 @@
 //! Gradient of a dense layer by its weights, in two families of kernel.
 
-use super::{Binding, Cost, Encoding, Kernel, RowParts, Variant, params, read, read_write};
+use super::{ACTIVATIONS, Binding, Cost, Encoding, Kernel, LayerInput, RowParts, Variant, params, read, read_write};
 use crate::scheduler::{Step, View};
 
 params! {
@@ -10,10 +10,12 @@ params! {
         inputs: u32,
         outputs: u32,
         rows_a_part: u32,
+        epsilon: f32,
     }
 }
 
-const BINDINGS: &[Binding] = &[read("x"), read("gy"), read_write("dw")];
+const OVERRIDES: &[(&str, &[u32])] = &[("NORMALISE", &[0, 1]), ACTIVATIONS];
+const BINDINGS: &[Binding] = &[read("x"), read("gy"), read("statistics"), read("affine"), read_write("dw")];
 
 /// A subgroup loads a row of gradients once and broadcasts it; a lane keeps four inputs.
 pub static DENSE_DW_SUBGROUP: Kernel = Kernel {
@@ -27,7 +29,7 @@ pub static DENSE_DW_SUBGROUP: Kernel = Kernel {
         Variant { name: "4x24", constants: &[("COLUMNS", 24)], subgroup: true },
         Variant { name: "4x16", constants: &[("COLUMNS", 16)], subgroup: true },
     ],
-    overrides: &[],
+    overrides: OVERRIDES,
 };
 
 /// Every thread reads what it needs from memory into a register tile.
@@ -41,7 +43,7 @@ pub static DENSE_DW_REGISTERS: Kernel = Kernel {
         Variant { name: "8x8", constants: &[("ROWS", 8), ("COLUMNS", 8)], subgroup: false },
         Variant { name: "4x4", constants: &[("ROWS", 4), ("COLUMNS", 4)], subgroup: false },
     ],
-    overrides: &[],
+    overrides: OVERRIDES,
 };
 
 /// Every variant of both families.
@@ -70,10 +72,12 @@ impl DenseDw {
         label: &str,
         (kernel, variant): (&'static Kernel, &'static Variant),
         lanes: Option<u32>,
-        x: View,
+        x: impl Into<LayerInput>,
         gy: View,
         dw: View,
     ) -> Step {
+        let x: LayerInput = x.into();
+        let [statistics, affine] = x.bindings();
         let (input_tile, output_tile) = if kernel.name == DENSE_DW_SUBGROUP.name {
             (4 * lanes.unwrap_or(1), variant.constant("COLUMNS"))
         } else {
@@ -85,14 +89,15 @@ impl DenseDw {
             kernel,
             variant,
             lanes,
-            overrides: Vec::new(),
+            overrides: x.overrides(),
             params: DenseDwParams {
                 rows: self.rows.rows,
                 inputs: self.inputs,
                 outputs: self.outputs,
                 rows_a_part: self.rows.rows_a_part,
+                epsilon: x.epsilon(),
             },
-            bindings: &[x, gy, dw],
+            bindings: &[x.view, gy, statistics, affine, dw],
             workgroups: parts * u64::from(self.inputs.div_ceil(input_tile)) * u64::from(self.outputs.div_ceil(output_tile)),
             cost: Cost { flops: 2 * rows * inputs * outputs, bytes: 4 * (rows * (inputs + outputs) + parts * inputs * outputs) },
         }

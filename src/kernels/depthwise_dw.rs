@@ -1,6 +1,6 @@
 //! Gradient of a depthwise convolution by its weights.
 
-use super::{Cost, Depthwise, Encoding, Kernel, RowParts, Variant, params, read, read_write};
+use super::{ACTIVATIONS, Cost, Depthwise, Encoding, Kernel, LayerInput, RowParts, Variant, params, read, read_write};
 use crate::scheduler::{Step, View};
 
 params! {
@@ -15,6 +15,7 @@ params! {
         top: u32,
         left: u32,
         rows_a_part: u32,
+        epsilon: f32,
     }
 }
 
@@ -24,12 +25,12 @@ pub static DEPTHWISE_DW: Kernel = Kernel {
     group: "conv",
     source: include_str!("../../shaders/conv/depthwise_dw.wgsl"),
     params: DepthwiseDwParams::FIELDS,
-    bindings: &[read("x"), read("gy"), read_write("dw")],
+    bindings: &[read("x"), read("gy"), read("statistics"), read("affine"), read_write("dw")],
     variants: &[
         Variant { name: "stride 1", constants: &[("STRIDE", 1)], subgroup: false },
         Variant { name: "stride 2", constants: &[("STRIDE", 2)], subgroup: false },
     ],
-    overrides: &[],
+    overrides: &[("NORMALISE", &[0, 1]), ACTIVATIONS],
 };
 
 /// dw\[parts, 3, 3, channels\] of `layer`, its activation left out; [`SumOfParts`](super::SumOfParts) adds the parts up.
@@ -49,7 +50,9 @@ impl DepthwiseDw {
     }
 
     /// The dispatch: `x` is the layer's input, `gy` of its output size.
-    pub fn step(self, label: &str, x: View, gy: View, dw: View) -> Step {
+    pub fn step(self, label: &str, x: impl Into<LayerInput>, gy: View, dw: View) -> Step {
+        let x: LayerInput = x.into();
+        let [statistics, affine] = x.bindings();
         let layer = self.layer;
         let [in_height, in_width] = layer.size;
         let [out_height, out_width] = layer.out_size();
@@ -59,7 +62,7 @@ impl DepthwiseDw {
             kernel: &DEPTHWISE_DW,
             variant: self.variant(),
             lanes: None,
-            overrides: Vec::new(),
+            overrides: x.overrides(),
             params: DepthwiseDwParams {
                 batch: layer.batch,
                 in_height,
@@ -70,8 +73,9 @@ impl DepthwiseDw {
                 top: layer.padding.before(in_height, layer.stride),
                 left: layer.padding.before(in_width, layer.stride),
                 rows_a_part: self.rows.rows_a_part,
+                epsilon: x.epsilon(),
             },
-            bindings: &[x, gy, dw],
+            bindings: &[x.view, gy, statistics, affine, dw],
             workgroups: (parts * (channels / 4)).div_ceil(64),
             cost: Cost { flops: 18 * batch * outputs * channels, bytes: 4 * channels * (batch * (inputs + outputs) + 9 * parts) },
         }

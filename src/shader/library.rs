@@ -4,6 +4,7 @@ const SNIPPETS: &[(&str, &str)] = &[
     ("activation", include_str!("../../shaders/lib/activation.wgsl")),
     ("batch_norm", include_str!("../../shaders/lib/batch_norm.wgsl")),
     ("dispatch", include_str!("../../shaders/lib/dispatch.wgsl")),
+    ("layer_input", include_str!("../../shaders/lib/layer_input.wgsl")),
     ("picture", include_str!("../../shaders/lib/picture.wgsl")),
     ("pointwise", include_str!("../../shaders/lib/pointwise.wgsl")),
     ("random", include_str!("../../shaders/lib/random.wgsl")),

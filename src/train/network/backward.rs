@@ -2,8 +2,8 @@
 
 use super::builder::{Builder, Saved, Source, of_dispatch, row_parts};
 use crate::kernels::{
-    Activation, BatchNormDw, BatchNormDx, DenseDw, DepthwiseDw, DepthwiseDx, GlobalAveragePool, GlobalAveragePoolDx, Pointwise,
-    StemDw, Transpose,
+    Activation, BatchNormDw, BatchNormDx, DenseDw, DepthwiseDw, DepthwiseDx, GlobalAveragePool, GlobalAveragePoolDx, LayerInput,
+    Normalised, Pointwise, StemDw, Transpose,
 };
 use crate::model::mobilenet_v2::ConvolutionKind;
 use crate::model::{Activations, dispatches};
@@ -33,14 +33,14 @@ impl Builder<'_> {
                 by_block = gradient;
             }
             let by_raw = self.norm_backward(index, saved.raw, gradient);
-            let x = match saved.source {
-                Source::Kept(x) => x,
+            let (x, normalised) = match saved.source {
+                Source::Kept(x) => (x, None),
                 Source::Activated(before) => match self.saved[before] {
-                    Some(Saved { raw, .. }) => self.activated(before, raw, None),
+                    Some(Saved { raw, .. }) => (raw, Some(self.normalised(before))),
                     None => continue,
                 },
             };
-            self.weights_backward(index, x, by_raw);
+            self.weights_backward(index, (x, normalised), by_raw);
             if index == shape.first_trained {
                 break;
             }
@@ -82,7 +82,19 @@ impl Builder<'_> {
         dx
     }
 
-    fn weights_backward(&mut self, index: usize, x: Activations, gy: Activations) {
+    /// What makes the activated result of a layer of its raw one, while a gradient by weights loads it.
+    fn normalised(&self, index: usize) -> Normalised {
+        let (layer, slots) = (&self.shape.layers[index], &self.table.layers[index]);
+        Normalised {
+            statistics: slots.running.view(self.buffers.of_batch),
+            affine: slots.affine.view(self.buffers.weights),
+            epsilon: self.shape.epsilon,
+            activation: Self::activation(layer),
+        }
+    }
+
+    /// The gradient by a layer's weights; `x` is its input or, with what normalises it, the raw result that it is made of.
+    fn weights_backward(&mut self, index: usize, (x, normalised): (Activations, Option<Normalised>), gy: Activations) {
         let (shape, table, target) = (self.shape, self.table, self.target);
         let (layer, slot) = (&shape.layers[index], &table.layers[index].kernel);
         let label = format!("{} dw", layer.convolution);
@@ -101,10 +113,11 @@ impl Builder<'_> {
         let of_parts = self.plan.transient(&label, u64::from(parts.count()) * part_bytes);
         for range in &ranges {
             let (rows, dw) = of_dispatch(parts, range, rows_an_image, part_bytes, of_parts);
-            let (images, x_part, gy_part) = (range.end - range.start, x.images(range), gy.images(range));
+            let (images, gy_part) = (range.end - range.start, gy.images(range));
+            let x_part = LayerInput { view: x.images(range), normalised };
             let step = match layer.kind {
                 ConvolutionKind::Stem => {
-                    StemDw { layer: convolution.stem(x, gy, images), rows }.step(&label, x_part, gy_part, dw)
+                    StemDw { layer: convolution.stem(x, gy, images), rows }.step(&label, x_part.view, gy_part, dw)
                 }
                 ConvolutionKind::Depthwise => {
                     DepthwiseDw { layer: convolution.depthwise(x, images), rows }.step(&label, x_part, gy_part, dw)
