@@ -21,7 +21,7 @@ use super::super::eval::EvaluationWork;
 use super::super::train_options::{PAPER_DROPOUT, PAPER_HIDDEN, Trainable};
 use super::super::training::{self, Course, Equipment, Fallible, check_data};
 use super::StepName;
-use super::choices::choices;
+use super::choices::{PaperLoss, choices};
 use super::state::{Record, put_aside};
 use super::work::{EVALUATION, REPRODUCTION, TRAIN, Work};
 
@@ -176,9 +176,8 @@ fn train_inputs(work: &Work) -> Fallible<Inputs> {
         return Ok(Inputs::Skip(format!("{why} ({}), and that took its training elsewhere", path.display())));
     }
     let (arguments, trained) = (work.arguments, work.trained());
-    Ok(Inputs::Of(json!({
+    let mut inputs = json!({
         "as": arguments.source.name(),
-        "loss": arguments.loss.name(),
         "data": work.data_hash,
         "weights": super::state::hash_of(&arguments.weights),
         "trainable": format!("{:?}", arguments.trainable),
@@ -187,7 +186,12 @@ fn train_inputs(work: &Work) -> Fallible<Inputs> {
         "micro_batch": arguments.micro_batch,
         "epochs": trained.map(|one| one.epochs),
         "seed": arguments.seed,
-    })))
+    });
+    // Trainings that were made before there was a choice are by the cosine, and stay what they were.
+    if arguments.loss != PaperLoss::Cosine {
+        inputs["loss"] = json!(arguments.loss.name());
+    }
+    Ok(Inputs::Of(inputs))
 }
 
 /// Everything that a training cannot change while it goes on: it may only become longer.
