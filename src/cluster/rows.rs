@@ -11,6 +11,9 @@ use crate::kernels::padded_channels;
 /// Beyond this the square of a difference, added up over columns, could leave the range of f32.
 const LARGEST: f32 = 1e15;
 
+/// Rows of which a mean is added up by one thread.
+const ROWS_A_PART: usize = 4096;
+
 /// `[count, padded]` row-major numbers; the padding holds zeros, and no zero has a sign.
 #[derive(Debug)]
 pub(super) struct Rows {
@@ -114,13 +117,21 @@ impl Rows {
     /// Mean of each column, padding included, and the mean of the columns' variances, every row counted `weight` times.
     pub fn mean_and_variance(&self, weights: &[f32]) -> (Vec<f32>, f64) {
         let total: f64 = weights.iter().map(|weight| f64::from(*weight)).sum();
-        let average = |value: &dyn Fn(usize, f64) -> f64| {
+        // Parts of a fixed length, added up in their order: the same sums on any number of threads.
+        let of_part = |(rows, weights): (&[f32], &[f32]), value: &(dyn Fn(usize, f64) -> f64 + Sync)| {
             let mut sums = vec![0.0; self.padded];
-            for (row, weight) in self.values.chunks_exact(self.padded).zip(weights) {
+            for (row, weight) in rows.chunks_exact(self.padded).zip(weights) {
                 for (column, (sum, entry)) in sums.iter_mut().zip(row).enumerate() {
                     *sum += f64::from(*weight) * value(column, f64::from(*entry));
                 }
             }
+            sums
+        };
+        let average = |value: &(dyn Fn(usize, f64) -> f64 + Sync)| {
+            let parts = self.values.par_chunks(ROWS_A_PART * self.padded).zip(weights.par_chunks(ROWS_A_PART));
+            let parts: Vec<Vec<f64>> = parts.map(|part| of_part(part, value)).collect();
+            let mut sums = vec![0.0; self.padded];
+            parts.iter().for_each(|part| sums.iter_mut().zip(part).for_each(|(sum, of_part)| *sum += of_part));
             sums.iter().map(|sum| sum / total).collect::<Vec<f64>>()
         };
         let mean = average(&|_, entry| entry);
