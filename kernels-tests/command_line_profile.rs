@@ -10,7 +10,7 @@ fn a_plan_tells_steps_places_and_peak() {
         let output = lineament(arguments);
         let words = text(&output.stdout);
         assert!(output.status.success(), "{}", text(&output.stderr));
-        for part in ["features.17.conv.1.0", "arena:", "bank 1", "MB on the device at most"] {
+        for part in ["features.17.conv.1.0", "arena:", "bank 1", "MB on the device at most", "MB an image"] {
             assert!(words.contains(part), "{arguments:?} lacks {part}: {words}");
         }
     }

@@ -2,6 +2,7 @@
 
 use clap::Args;
 use lineament::model::Model;
+use lineament::profile::Traffic;
 use lineament::scheduler::Arena;
 
 use super::common::{GpuArguments, default_batch, print_line};
@@ -22,14 +23,24 @@ impl Plan {
         let model = Model::open(&self.workload.model, None)?;
         let gpu = self.gpu.open()?;
         let workload = self.workload.of(&gpu, &model, default_batch(&gpu))?;
-        let mut bytes = 0;
+        let (mut bytes, mut traffic, mut fused) = (0, 0, 0);
         for plan in &workload.plans {
             print_line(plan.to_string().trim_end())?;
             let arena = Arena::plan(plan, gpu.limits().max_buffer_size);
             print_line(arena.table(plan).trim_end())?;
             bytes += arena.bytes() + plan.persistent_bytes();
+            let moved = Traffic::of(plan);
+            (traffic, fused) = (traffic + moved.bytes, fused + moved.with_fused_expansions);
         }
         print_line(format_args!("{}: {:.1} MB on the device at most", workload.name, bytes as f64 / 1e6))?;
+        let an_image = |bytes: u64| bytes as f64 / 1e6 / f64::from(workload.batch);
+        // What a training step expands it keeps for the way back.
+        let fused = if workload.is_training() {
+            String::new()
+        } else {
+            format!("; {:.1} if expansions were fused with their depthwise convolutions; f16 would halve either", an_image(fused))
+        };
+        print_line(format_args!("traffic by formula: {:.1} MB an image{fused}", an_image(traffic)))?;
         Ok(Outcome::Done)
     }
 }

@@ -6,6 +6,7 @@ mod measure;
 mod roofline;
 mod table;
 mod trace;
+mod traffic;
 mod workload;
 
 pub use bench::{BenchError, RowKind, Schedule, Task, Timings, peak_resident_bytes};
@@ -14,4 +15,5 @@ pub use measure::{Group, Profile, StepProfile};
 pub use roofline::{roofline_page, roofline_svg};
 pub use table::{to_csv, to_text};
 pub use trace::to_trace;
+pub use traffic::Traffic;
 pub use workload::{Extent, Workload};

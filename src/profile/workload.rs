@@ -25,6 +25,7 @@ pub struct Workload {
     pub batch: u32,
     /// In the order in which they run.
     pub plans: Vec<Plan>,
+    is_training: bool,
     /// What to write to tensors of the first plan.
     uploads: Vec<(View, Vec<u8>)>,
     /// Tensors of the second plan that are tensors of the first.
@@ -42,7 +43,7 @@ impl Workload {
         uploads.extend(weights.into_iter().map(|(view, values)| (view, bytemuck::cast_slice(&values).to_vec())));
         let size = model.size;
         let name = format!("prediction, {size} × {size}, batch {batch}");
-        Workload { name, batch, plans: vec![plan], uploads, shared: Vec::new() }
+        Workload { name, batch, plans: vec![plan], is_training: false, uploads, shared: Vec::new() }
     }
 
     /// A training step of `network` with every layer trained, cosine proximity and AdaDelta; the weights are made up.
@@ -73,12 +74,17 @@ impl Workload {
         let uploads = vec![(step.buffers.weights, bytemuck::cast_slice(&state.weights).to_vec())];
         if extent == Extent::Forward {
             let name = format!("forward pass in training mode, {size} × {size}, batch {batch}");
-            return Ok(Workload { name, batch, plans: vec![step.forward()], uploads, shared: Vec::new() });
+            return Ok(Workload { name, batch, plans: vec![step.forward()], is_training: true, uploads, shared: Vec::new() });
         }
         let update = UpdatePlan::new(table, Optimizer::KERAS_ADADELTA);
         let shared = vec![(update.weights, step.buffers.weights), (update.gradients, step.buffers.gradients)];
         let name = format!("training step, {size} × {size}, batch {batch}");
-        Ok(Workload { name, batch, plans: vec![step.plan, update.plan], uploads, shared })
+        Ok(Workload { name, batch, plans: vec![step.plan, update.plan], is_training: true, uploads, shared })
+    }
+
+    /// Whether it is a training step or its forward pass, and no prediction.
+    pub fn is_training(&self) -> bool {
+        self.is_training
     }
 
     /// The programs of the plans, given what they need.

@@ -1,0 +1,61 @@
+//! What a plan moves through memory, and what would be left of it if less were written only to be read once.
+
+use crate::kernels::DEPTHWISE;
+use crate::scheduler::{Plan, Residence};
+
+/// Bytes by formula: every step reads and writes each of its elements once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Traffic {
+    /// All steps.
+    pub bytes: u64,
+    /// The same with each expansion computed where its depthwise convolution reads it, and so neither written nor read.
+    pub with_fused_expansions: u64,
+}
+
+impl Traffic {
+    /// The traffic of a run of a plan.
+    pub fn of(plan: &Plan) -> Traffic {
+        let bytes = plan.cost().bytes;
+        let tensors = plan.tensors();
+        let mut expanded = 0;
+        for step in plan.steps().iter().filter(|step| step.kernel.name == DEPTHWISE.name) {
+            let input = step.bindings[0];
+            let uses =
+                plan.steps().iter().flat_map(|step| step.accesses()).filter(|(view, _)| view.tensor == input.tensor).count();
+            // Written by the step before and read by this one alone, however many dispatches each takes.
+            let by_dispatch = tensors[input.tensor.0].bytes.div_ceil(input.bytes.max(1)) as usize;
+            if tensors[input.tensor.0].residence == Residence::Transient && uses <= 2 * by_dispatch {
+                expanded += 2 * input.bytes;
+            }
+        }
+        Traffic { bytes, with_fused_expansions: bytes - expanded }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::{Padding, Target};
+    use crate::model::mobilenet_v2::{Backbone, layers};
+
+    #[test]
+    fn fusing_expansions_would_spare_the_largest_tensors() {
+        let tensor = |_: &str, shape: &[usize]| Ok(vec![0.0; shape.iter().product()]);
+        let backbone = Backbone::load(layers(1.0), Padding::TensorflowSame, 1e-3, &tensor).expect("made-up weights");
+        let target = Target { software: false, lanes: None, binding_bytes: 128 << 20, tuning: None };
+        let of_batch = |batch: u32| {
+            let mut plan = Plan::new("backbone");
+            let weights = backbone.plan_weights(&mut plan);
+            let input = plan.persistent("input", 16 * u64::from(batch) * 224 * 224);
+            backbone.plan_features(&mut plan, target, [batch, 224], weights, input);
+            Traffic::of(&plan)
+        };
+        let [one, two] = [1, 2].map(of_batch);
+        // What a further image costs: activations alone. The layers' inputs and outputs, once each, add up to 54.6 MB.
+        let an_image = two.bytes - one.bytes;
+        assert!((54.0e6..56.0e6).contains(&(an_image as f64)), "{an_image}");
+        // Expanded tensors: 17 of them, the first as it comes from the first layer.
+        let fused = two.with_fused_expansions - one.with_fused_expansions;
+        assert!(fused < an_image * 6 / 10 && fused > an_image / 4, "{fused} of {an_image}");
+    }
+}
