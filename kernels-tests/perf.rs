@@ -27,6 +27,9 @@ struct Row {
     change: Option<Change>,
 }
 
+/// A kernel, its variant and the time of a case.
+type Timed = (&'static str, &'static str, Timing);
+
 /// What is measured, and what was measured before.
 struct Measuring<'a> {
     gpu: Gpu,
@@ -62,14 +65,14 @@ impl Measuring<'_> {
     /// The cases of a kernel: its variants side by side on each shape, the fastest first.
     fn kernel(&mut self, cases: Vec<Case>) {
         let wanted = |case: &Case| case.purpose == Purpose::Benchmark && self.arguments.common.wants(&case.label());
-        let mut of_shapes: Vec<(String, Vec<(&'static str, &'static str, Timing)>)> = Vec::new();
+        let mut of_shapes: Vec<(String, Vec<Timed>)> = Vec::new();
         for case in cases.into_iter().filter(wanted) {
             match time_case(&self.gpu, &case, self.arguments.runs.into(), &self.cold) {
                 Ok(timing) => {
                     self.tally.add(&Verdict::Passed);
                     let timed = (case.kernel, case.variant, timing);
                     // Variants of the same work: a shape's name leaves out what a variant's has.
-                    let alike = |(shape, others): &&mut (String, Vec<(&str, &str, Timing)>)| {
+                    let alike = |(shape, others): &&mut (String, Vec<Timed>)| {
                         *shape == case.name && (others[0].0, others[0].2.cost) == (timed.0, timed.2.cost)
                     };
                     match of_shapes.iter_mut().find(alike) {

@@ -5,11 +5,11 @@ use std::sync::atomic::Ordering;
 
 use clap::Args;
 use lineament::gpu::Gpu;
-use lineament::kernels::{Choice, Site, Tuning};
+use lineament::kernels::{Site, Tuning};
 use lineament::model::Model;
 use lineament::profile::{Extent, Workload};
 use lineament::train::network::NetworkShape;
-use lineament::tune::{Entry, Rung, Store, Verdict, cache_folder, climb, content};
+use lineament::tune::{Entry, Ladder, Rung, Store, Verdict, cache_folder, climb, content};
 
 use super::common::{GpuArguments, Misuse, default_batch, interruption, print_line, progress};
 use super::{Outcome, Verdict as Ending};
@@ -64,13 +64,13 @@ impl Tune {
         let bar = progress(wanted.len() as u64, "shapes");
         let mut measured = 0;
         for site in &wanted {
-            let Some((winner, ladder)) = climb(&gpu, *site, &stop)? else { break };
-            for Rung { kernel, variant, verdict } in &ladder {
+            let Some(ladder) = climb(&gpu, *site, &stop)? else { break };
+            for Rung { kernel, variant, verdict } in &ladder.rungs {
                 if let Verdict::Barred(reason) = verdict {
                     eprintln!("barred: {kernel} {variant} for {site}: {reason}");
                 }
             }
-            store.insert(entry(*site, winner, ladder, &gpu));
+            store.insert(entry(*site, ladder, &gpu));
             store.write(&folder, gpu.report())?;
             measured += 1;
             bar.inc(1);
@@ -164,13 +164,13 @@ impl Tune {
     }
 }
 
-fn entry(site: Site, winner: Option<Choice>, ladder: Vec<Rung>, gpu: &Gpu) -> Entry {
+fn entry(site: Site, Ladder { winner, rungs }: Ladder, gpu: &Gpu) -> Entry {
     let target = gpu.target();
     Entry {
         site,
         winner: winner.map(|(kernel, variant)| [kernel.name, variant.name].map(String::from)),
         winner_content: winner.map_or(String::new(), |winner| content(&[winner], target.lanes)),
         content: content(&site.candidates(target), target.lanes),
-        ladder,
+        ladder: rungs,
     }
 }

@@ -51,12 +51,20 @@ impl Rung {
     }
 }
 
-/// Tries every variant of a site; the winner, if any variant agrees with the reference, and all of them in order. `None` where
-/// `stop` was set meanwhile.
+/// What became of the variants of a site.
+#[derive(Debug, Clone)]
+pub struct Ladder {
+    /// The fastest of those that agree with the reference, if any does.
+    pub winner: Option<Choice>,
+    /// All of them, in the order in which they were tried.
+    pub rungs: Vec<Rung>,
+}
+
+/// Tries every variant of a site; `None` where `stop` was set meanwhile.
 ///
 /// # Errors
 /// The device fails as a whole.
-pub fn climb(gpu: &Gpu, site: Site, stop: &AtomicBool) -> Result<Option<(Option<Choice>, Vec<Rung>)>, GpuError> {
+pub fn climb(gpu: &Gpu, site: Site, stop: &AtomicBool) -> Result<Option<Ladder>, GpuError> {
     let small = reduced(site);
     let inputs: Vec<Vec<f32>> = operands(small).inputs.iter().zip(0..).map(|(count, at)| filling(at, *count)).collect();
     let reference = expected(small, &inputs);
@@ -81,7 +89,7 @@ pub fn climb(gpu: &Gpu, site: Site, stop: &AtomicBool) -> Result<Option<(Option<
         }
         rungs.push(Rung { kernel: choice.0.name.into(), variant: choice.1.name.into(), verdict });
     }
-    Ok(Some((best.map(|(choice, _)| choice), rungs)))
+    Ok(Some(Ladder { winner: best.map(|(choice, _)| choice), rungs }))
 }
 
 /// What is wrong with a variant's result, if anything is.
@@ -194,7 +202,7 @@ mod tests {
     fn every_kind_of_site_is_climbed_and_every_shipped_variant_agrees() {
         let gpu = Gpu::open(&Default::default()).expect("an adapter; run tools/setup");
         for site in SITES {
-            let (winner, rungs) = climb(&gpu, site, &AtomicBool::new(false)).expect("a device").expect("not stopped");
+            let Ladder { winner, rungs } = climb(&gpu, site, &AtomicBool::new(false)).expect("a device").expect("not stopped");
             assert!(winner.is_some() && rungs.len() == site.candidates(gpu.target()).len(), "{site}");
             assert!(rungs.iter().all(|rung| rung.seconds().is_some_and(|seconds| seconds > 0.0)), "{site}: {rungs:?}");
             let least = rungs.iter().filter_map(Rung::seconds).fold(f64::INFINITY, f64::min);
