@@ -72,7 +72,6 @@ const ALL: &[(&str, &str)] = mutants! {
     "depthwise_dx_column_edge_kept"
     "depthwise_dx_phase_ignores_padding"
     "depthwise_dx_taps_not_flipped"
-    "depthwise_edge_normalised"
     "depthwise_row_edge_lost"
     "depthwise_stride_swapped"
     "depthwise_tail_lost"

@@ -1,7 +1,6 @@
 //! Depthwise 3×3 convolution, stride 1 and 2.
 
-use super::layer_input::NORMALISE;
-use super::{ACTIVATIONS, Activation, Cost, Encoding, Kernel, LayerInput, Padding, Variant, params, read, read_write};
+use super::{ACTIVATIONS, Activation, Cost, Encoding, Kernel, Padding, Variant, params, read, read_write};
 use crate::scheduler::{Step, View};
 
 params! {
@@ -15,7 +14,6 @@ params! {
         channels: u32,
         top: u32,
         left: u32,
-        epsilon: f32,
     }
 }
 
@@ -25,7 +23,7 @@ pub static DEPTHWISE: Kernel = Kernel {
     group: "conv",
     source: include_str!("../../shaders/conv/depthwise.wgsl"),
     params: DepthwiseParams::FIELDS,
-    bindings: &[read("x"), read("w"), read("bias"), read("statistics"), read("affine"), read_write("y")],
+    bindings: &[read("x"), read("w"), read("bias"), read_write("y")],
     variants: &[
         Variant { name: "stride 1, 4x7", constants: &[("STRIDE", 1), ("TILE_ROWS", 4), ("TILE_COLUMNS", 7)], subgroup: false },
         Variant { name: "stride 1, 7x7", constants: &[("STRIDE", 1), ("TILE_ROWS", 7), ("TILE_COLUMNS", 7)], subgroup: false },
@@ -35,7 +33,7 @@ pub static DEPTHWISE: Kernel = Kernel {
         Variant { name: "stride 2, 2x4", constants: &[("STRIDE", 2), ("TILE_ROWS", 2), ("TILE_COLUMNS", 4)], subgroup: false },
         Variant { name: "stride 2, 1x1", constants: &[("STRIDE", 2), ("TILE_ROWS", 1), ("TILE_COLUMNS", 1)], subgroup: false },
     ],
-    overrides: &[ACTIVATIONS, NORMALISE],
+    overrides: &[ACTIVATIONS],
 };
 
 /// A depthwise 3×3 convolution with bias and activation on \[batch, height, width, channels\].
@@ -68,12 +66,6 @@ impl Depthwise {
 
     /// The dispatch; `bindings` are x, w and bias.
     pub fn step(self, label: &str, variant: &'static Variant, [x, w, bias]: [View; 3], y: View) -> Step {
-        self.step_on(label, variant, x.into(), [w, bias], y)
-    }
-
-    /// The dispatch on an input that may have to be normalised while it is loaded; the others are w and bias.
-    pub fn step_on(self, label: &str, variant: &'static Variant, x: LayerInput, [w, bias]: [View; 2], y: View) -> Step {
-        let [statistics, affine] = x.bindings();
         let [in_height, in_width] = self.size;
         let [out_height, out_width] = self.out_size();
         let tiles = u64::from(out_height.div_ceil(variant.constant("TILE_ROWS")))
@@ -84,7 +76,7 @@ impl Depthwise {
             kernel: &DEPTHWISE,
             variant,
             lanes: None,
-            overrides: vec![("ACTIVATION", self.activation as u32 as f64), x.normalise()],
+            overrides: vec![("ACTIVATION", self.activation as u32 as f64)],
             params: DepthwiseParams {
                 batch: self.batch,
                 in_height,
@@ -94,9 +86,8 @@ impl Depthwise {
                 channels: self.channels,
                 top: self.padding.before(in_height, self.stride),
                 left: self.padding.before(in_width, self.stride),
-                epsilon: x.epsilon(),
             },
-            bindings: &[x.view, w, bias, statistics, affine, y],
+            bindings: &[x, w, bias, y],
             workgroups: (batch * tiles * (channels / 4)).div_ceil(64),
             cost: Cost { flops: 18 * batch * outputs * channels, bytes: 4 * channels * (batch * (inputs + outputs) + 10) },
         }

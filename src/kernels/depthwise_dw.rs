@@ -1,7 +1,6 @@
 //! Gradient of a depthwise convolution by its weights.
 
-use super::layer_input::NORMALISE;
-use super::{Cost, Depthwise, Encoding, Kernel, LayerInput, RowParts, Variant, params, read, read_write};
+use super::{ACTIVATIONS, Cost, Depthwise, Encoding, Kernel, LayerInput, RowParts, Variant, params, read, read_write};
 use crate::scheduler::{Step, View};
 
 params! {
@@ -31,7 +30,7 @@ pub static DEPTHWISE_DW: Kernel = Kernel {
         Variant { name: "stride 1", constants: &[("STRIDE", 1)], subgroup: false },
         Variant { name: "stride 2", constants: &[("STRIDE", 2)], subgroup: false },
     ],
-    overrides: &[NORMALISE],
+    overrides: &[("NORMALISE", &[0, 1]), ACTIVATIONS],
 };
 
 /// dw\[parts, 3, 3, channels\] of `layer`, its activation left out; [`SumOfParts`](super::SumOfParts) adds the parts up.
@@ -63,7 +62,7 @@ impl DepthwiseDw {
             kernel: &DEPTHWISE_DW,
             variant: self.variant(),
             lanes: None,
-            overrides: vec![x.normalise()],
+            overrides: x.overrides(),
             params: DepthwiseDwParams {
                 batch: layer.batch,
                 in_height,
