@@ -11,7 +11,7 @@
 // rows (but for BITS), scales and centers are read as vec4; the padding of rows and centers holds zeros.
 //
 // One workgroup finds the centre of ROWS · threads rows for one restart, $COLUMNS centres at a time.
-// Cost: 3 · 4 quads · rows · clusters · restarts flops; rows are read clusters / $COLUMNS times a restart.
+// Cost: 3 · 4 quads · rows · clusters · restarts flops, with BITS 2 instead of 3; rows are read clusters / $COLUMNS times a restart.
 #import dispatch
 #import restart_state
 #if BITS

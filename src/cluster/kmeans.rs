@@ -5,7 +5,7 @@ use super::kmeans_rows::KmeansRows;
 use super::rows::Rows;
 use super::{ClusterError, CountedRows};
 use crate::gpu::{Gpu, GpuError};
-use crate::kernels::{KmeansAssign, KmeansShape, RestartState, Ties};
+use crate::kernels::{KmeansAssign, KmeansShape, RestartState, RowFormat, Ties};
 use crate::scheduler::{Program, View};
 
 /// Iterations between two looks at whether every restart has finished: looking waits for the GPU.
@@ -209,7 +209,7 @@ fn restarts_together(gpu: &Gpu, shape: KmeansShape) -> Result<u32, ClusterError>
     }
     let largest = each.iter().map(|(_, bytes)| *bytes).max().unwrap_or(1);
     let total: u64 = each.iter().map(|(_, bytes)| *bytes).sum();
-    let seconds = gpu.predicted_seconds(KmeansAssign::cost(KmeansShape { restarts: 1, ..shape }));
+    let seconds = gpu.predicted_seconds(KmeansAssign::cost(KmeansShape { restarts: 1, ..shape }, RowFormat::Numbers));
     let in_time = (DISPATCH_SECONDS / seconds) as u64;
     let together = (limit / largest.max(1)).min(BATCH_BYTES / total.max(1)).min(in_time).clamp(1, u64::from(shape.restarts));
     Ok(together as u32)

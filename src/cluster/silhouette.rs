@@ -122,8 +122,10 @@ impl<'a> SilhouetteScorer<'a> {
             let of_rows: Vec<[f32; 2]> = counts.iter().zip(&packed.traits).map(|(count, of_row)| [*count, *of_row]).collect();
             program.write(gpu, View { offset: row_bytes * first as u64, ..*rows }, bytemuck::cast_slice(&packed.words));
             program.write(gpu, View { offset: 8 * first as u64, ..*traits }, bytemuck::cast_slice(&of_rows));
-            // What was written waits in memory of its own until it is submitted.
-            gpu.flush()?;
+            // What was written waits in memory of its own until it is submitted; the last part goes with the first run.
+            if first + ROWS_A_WRITE < groups.held.len() {
+                gpu.flush()?;
+            }
         }
         for first in (0..groups.held.len()).step_by(*slice) {
             let end_row = whole.rows.min((first + slice) as u32);

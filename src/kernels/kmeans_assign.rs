@@ -1,6 +1,6 @@
 //! k-means: the nearest centre of every row.
 
-use super::distance_tile::{distance_variants, workgroup_rows};
+use super::distance_tile::{RowFormat, distance_variants, workgroup_rows};
 use super::{Cost, Encoding, Kernel, Variant, params, read, read_write};
 use crate::scheduler::{Step, View};
 
@@ -97,10 +97,14 @@ pub struct KmeansAssign {
 }
 
 impl KmeansAssign {
-    /// Work of the dispatch.
-    pub fn cost(shape: KmeansShape) -> Cost {
+    /// Work of the dispatch: of a number a difference and a multiply-add, of a bit the multiply-add alone.
+    pub fn cost(shape: KmeansShape, format: RowFormat) -> Cost {
         let [n, d, k, r] = [shape.rows, shape.columns, shape.clusters, shape.restarts].map(u64::from);
-        Cost { flops: 3 * d * n * k * r, bytes: r * (4 * d * (n + k) + 16 * n) }
+        let (operations, row_bytes) = match format {
+            RowFormat::Numbers => (3, 4 * d),
+            RowFormat::Bits => (2, 4 * d.div_ceil(32)),
+        };
+        Cost { flops: operations * d * n * k * r, bytes: r * (row_bytes * n + 4 * d * k + 16 * n) }
     }
 
     /// The dispatch over rows, scales, centers, keys and states; writes labels and distances.
@@ -118,7 +122,7 @@ impl KmeansAssign {
             params: KmeansAssignParams { rows, quads, clusters, restarts, finished_too: u32::from(self.finished_too) },
             bindings: &views,
             workgroups: u64::from(restarts) * u64::from(rows.div_ceil(workgroup_rows(variant, lanes))),
-            cost: Self::cost(self.shape),
+            cost: Self::cost(self.shape, if variant.constant("BITS") == 1 { RowFormat::Bits } else { RowFormat::Numbers }),
         }
         .step(label)
     }

@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::time::Instant;
 
+use super::measure::run;
 use super::workload::{Extent, Workload};
 use crate::cluster::{ClusterError, CountedRows, KMeans, Metric, SilhouetteScorer};
 use crate::gpu::{Gpu, GpuError};
 use crate::model::{Model, ModelError};
-use crate::scheduler::Program;
 use crate::train::network::NetworkShape;
 use crate::train::random::{Stream, unit};
 
@@ -147,11 +147,6 @@ impl Schedule {
         let processor = processor_seconds().zip(before).map(|(after, before)| (after - before) / repeats as f64);
         Ok(Timings { first, runs, processor })
     }
-}
-
-fn run(gpu: &Gpu, programs: &[Program]) -> Result<(), GpuError> {
-    programs.iter().try_for_each(|program| program.run(gpu))?;
-    gpu.wait()
 }
 
 /// Rows of 0 and 1 in 16 loose groups, each number changed with a probability of `flip`, and the group of each.

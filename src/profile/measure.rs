@@ -176,7 +176,8 @@ impl Profile {
     }
 }
 
-fn run(gpu: &Gpu, programs: &[Program]) -> Result<(), GpuError> {
+/// Runs programs as a user meets them, and waits.
+pub(super) fn run(gpu: &Gpu, programs: &[Program]) -> Result<(), GpuError> {
     for program in programs {
         program.run(gpu)?;
     }
