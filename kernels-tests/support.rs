@@ -1,7 +1,7 @@
 //! `kernels support`: which kernels and variants run on this adapter, and why the others do not.
 
 use lineament::gpu::{Gpu, GpuError};
-use lineament::kernels::{ALL, Kernel, LANES, Variant};
+use lineament::kernels::{ALL, Kernel, Variant};
 use lineament::shader::reflect;
 use naga::AddressSpace;
 
@@ -65,11 +65,7 @@ fn verdict(gpu: &Gpu, kernel: &'static Kernel, variant: &'static Variant) -> Ver
     if let Some(reason) = beyond_limits(gpu, kernel, &source) {
         return Verdict::Skipped(reason);
     }
-    let mut constants = variant.constants.to_vec();
-    if variant.subgroup {
-        constants.push((LANES, i64::from(lanes)));
-    }
-    match gpu.pipeline(kernel, &constants, &[]) {
+    match gpu.pipeline(kernel, &variant.expansion(Some(lanes)), &[]) {
         Ok(_) => Verdict::Passed,
         Err(error) => Verdict::Failed(error.to_string()),
     }

@@ -1,6 +1,6 @@
-//! The nearest centre of every row.
+//! The nearest centre of every row, both families.
 
-use lineament::kernels::{KMEANS_ASSIGN, KmeansAssign, KmeansShape, RestartState, Ties, Variant};
+use lineament::kernels::{Choice, KmeansAssign, KmeansShape, RestartState, Ties, kmeans_assign_variants};
 
 use crate::case::{Bounds, Case, Context, Purpose};
 use crate::random::{bits24, values};
@@ -47,29 +47,34 @@ pub fn binary(tensor: u64, count: usize) -> Vec<f32> {
 
 pub fn cases(context: Context) -> Vec<Case> {
     let mut cases = Vec::new();
-    for variant in KMEANS_ASSIGN.variants.iter().filter(|variant| !variant.subgroup || context.lanes.is_some()) {
+    for choice in kmeans_assign_variants().filter(|(_, variant)| !variant.subgroup || context.lanes.is_some()) {
+        let variant = choice.1;
         if context.purpose == Purpose::Benchmark {
-            let shape = KmeansShape { rows: 200_000, columns: 40, clusters: variant.constant("COLUMNS"), restarts: 1 };
+            let columns = if KmeansAssign::suits(choice, KmeansShape { rows: 1, columns: 40, clusters: 1, restarts: 1 }) { 40 } else { 12 };
+            let shape = KmeansShape { rows: 200_000, columns, clusters: variant.constant("COLUMNS"), restarts: 1 };
             for ties in [Ties::First, Ties::ByKey] {
-                cases.push(case(KmeansAssign { shape, ties, scaled: false, finished_too: true }, variant, context));
+                cases.push(case(KmeansAssign { shape, ties, scaled: false, finished_too: true }, choice, context));
             }
             continue;
         }
         for &(rows, columns, clusters, restarts, ties, finished_too) in TESTS {
             let shape = KmeansShape { rows, columns, clusters, restarts };
+            if !KmeansAssign::suits(choice, shape) {
+                continue;
+            }
             let scaled = ties == Ties::First && variant.constant("BITS") == 1;
-            cases.push(case(KmeansAssign { shape, ties, scaled, finished_too }, variant, context));
+            cases.push(case(KmeansAssign { shape, ties, scaled, finished_too }, choice, context));
         }
     }
     cases
 }
 
-fn case(step: KmeansAssign, variant: &'static Variant, context: Context) -> Case {
+fn case(step: KmeansAssign, (kernel, variant): Choice, context: Context) -> Case {
     let KmeansAssign { shape, ties, scaled, finished_too } = step;
     let KmeansShape { rows, columns, clusters, restarts } = shape;
     let finished = if finished_too { ", finished too" } else { "" };
     let name = format!("{restarts}x{rows}x{columns}, {clusters} clusters, {ties:?}{finished}");
-    let mut case = Case::new(KMEANS_ASSIGN.name, variant.name, name, context.purpose);
+    let mut case = Case::new(kernel.name, variant.name, name, context.purpose);
     let [n, d, k, r] = [rows, columns, clusters, restarts].map(|size| size as usize);
     // Rows and centres of 0 and 1 have whole distances, and so exact ties.
     let draw: fn(u64, usize) -> Vec<f32> = if ties == Ties::First { |tensor, count| values(11, tensor, count) } else { binary };
@@ -100,6 +105,6 @@ fn case(step: KmeansAssign, variant: &'static Variant, context: Context) -> Case
     let distances = case.updated("distances", &distances_before, bounds, Box::new(move || expected().1));
     let [rows, scales, centers, keys, states] = views;
     let label = case.name.clone();
-    case.plan.push(step.step(&label, variant, context.lanes, [rows, scales, centers, keys, states, labels, distances]));
+    case.plan.push(step.step(&label, (kernel, variant), context.lanes, [rows, scales, centers, keys, states, labels, distances]));
     case
 }

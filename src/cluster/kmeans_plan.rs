@@ -3,7 +3,7 @@
 use super::bit_rows::BitRows;
 use crate::gpu::{Gpu, GpuError};
 use crate::kernels::{
-    KMEANS_ASSIGN, KMEANS_POTENTIAL, KmeansAccumulate, KmeansAccumulateBits, KmeansAssign, KmeansCandidates, KmeansMove,
+    KMEANS_POTENTIAL, KmeansAccumulate, KmeansAccumulateBits, KmeansAssign, KmeansCandidates, KmeansMove,
     KmeansPotential, KmeansReduce, KmeansShape, RestartState, RowFormat, Target, Ties,
 };
 use crate::scheduler::{Plan, Program, View};
@@ -193,9 +193,9 @@ fn assign(
         Form::Numbers => (rows, RowFormat::Numbers, false),
         Form::Bits { scaled, .. } => (bits, RowFormat::Bits, scaled),
     };
-    let variant = target.distances_in(&KMEANS_ASSIGN, format, shape.clusters);
+    let choice = KmeansAssign::choice(target, shape, format);
     let assign = KmeansAssign { shape, ties, scaled, finished_too };
-    plan.push(assign.step("assign", variant, target.lanes, [rows, scales, centers, keys, states, labels, distances]));
+    plan.push(assign.step("assign", choice, target.lanes, [rows, scales, centers, keys, states, labels, distances]));
     distances
 }
 

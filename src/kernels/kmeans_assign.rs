@@ -1,11 +1,11 @@
-//! k-means: the nearest centre of every row.
+//! k-means: the nearest centre of every row, in two families of kernel.
 
 use super::distance_tile::{RowFormat, distance_variants, workgroup_rows};
-use super::{Cost, Encoding, Kernel, Variant, params, read, read_write};
+use super::{Binding, Choice, Cost, Encoding, Kernel, Target, Variant, params, read, read_write};
 use crate::scheduler::{Step, View};
 
 params! {
-    /// `Params` of `shaders/cluster/kmeans_assign.wgsl`.
+    /// `Params` of the two `kmeans_assign` shaders.
     struct KmeansAssignParams {
         rows: u32,
         quads: u32,
@@ -15,21 +15,24 @@ params! {
     }
 }
 
+const BINDINGS: &[Binding] = &[
+    read("rows"),
+    read("scales"),
+    read("centers"),
+    read("keys"),
+    read("states"),
+    read_write("labels"),
+    read_write("distances"),
+];
+const OVERRIDES: &[(&str, &[u32])] = &[("TIES_BY_KEY", &[0, 1]), ("SCALED", &[0, 1])];
+
 /// A workgroup holds some rows and passes the centres by them.
 pub static KMEANS_ASSIGN: Kernel = Kernel {
     name: "kmeans_assign",
     group: "cluster",
     source: include_str!("../../shaders/cluster/kmeans_assign.wgsl"),
     params: KmeansAssignParams::FIELDS,
-    bindings: &[
-        read("rows"),
-        read("scales"),
-        read("centers"),
-        read("keys"),
-        read("states"),
-        read_write("labels"),
-        read_write("distances"),
-    ],
+    bindings: BINDINGS,
     variants: distance_variants![
         ("subgroup 4x16", 4 x 16, subgroup),
         ("subgroup 4x8", 4 x 8, subgroup),
@@ -44,8 +47,35 @@ pub static KMEANS_ASSIGN: Kernel = Kernel {
         ("bits workgroup 4x8", 4 x 8, workgroup_deep_bits),
         ("bits workgroup 4x4", 4 x 4, workgroup_deep_bits),
     ],
-    overrides: &[("TIES_BY_KEY", &[0, 1]), ("SCALED", &[0, 1])],
+    overrides: OVERRIDES,
 };
+
+/// A subgroup holds all that some columns can add to the distance to a centre, and passes rows of bits by it.
+pub static KMEANS_ASSIGN_TABLES: Kernel = Kernel {
+    name: "kmeans_assign_tables",
+    group: "cluster",
+    source: include_str!("../../shaders/cluster/kmeans_assign_tables.wgsl"),
+    params: KmeansAssignParams::FIELDS,
+    bindings: BINDINGS,
+    variants: &[
+        Variant {
+            name: "bits 40 columns",
+            constants: &[("BITS", 1), ("QUADS", 10), ("COLUMNS", 16), ("BLOCKS", 64)],
+            subgroup: true,
+        },
+        Variant {
+            name: "bits 12 columns",
+            constants: &[("BITS", 1), ("QUADS", 3), ("COLUMNS", 16), ("BLOCKS", 64)],
+            subgroup: true,
+        },
+    ],
+    overrides: OVERRIDES,
+};
+
+/// Both families, variant by variant.
+pub fn kmeans_assign_variants() -> impl Iterator<Item = Choice> {
+    [&KMEANS_ASSIGN, &KMEANS_ASSIGN_TABLES].into_iter().flat_map(|kernel| kernel.variants.iter().map(move |variant| (kernel, variant)))
+}
 
 /// Sizes that every kernel of k-means shares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -97,6 +127,24 @@ pub struct KmeansAssign {
 }
 
 impl KmeansAssign {
+    /// Whether a variant can do such a shape; those of the tables hold no more centres and columns than they are made for.
+    pub fn suits((kernel, variant): Choice, shape: KmeansShape) -> bool {
+        kernel.name != KMEANS_ASSIGN_TABLES.name
+            || (shape.clusters <= variant.constant("COLUMNS") && shape.quads() <= variant.constant("QUADS"))
+    }
+
+    /// The variant for an adapter. Tables pay where a shuffle is one instruction: on a software adapter with subgroups of eight.
+    pub fn choice(target: Target, shape: KmeansShape, format: RowFormat) -> Choice {
+        let tables = KMEANS_ASSIGN_TABLES.variants.iter().filter(|variant| Self::suits((&KMEANS_ASSIGN_TABLES, variant), shape));
+        let smallest = tables.min_by_key(|variant| variant.constant("QUADS"));
+        match smallest {
+            Some(variant) if format == RowFormat::Bits && target.software && target.lanes == Some(8) => {
+                (&KMEANS_ASSIGN_TABLES, variant)
+            }
+            _ => (&KMEANS_ASSIGN, target.distances_in(&KMEANS_ASSIGN, format, shape.clusters)),
+        }
+    }
+
     /// Work of the dispatch: of a number a difference and a multiply-add, of a bit the multiply-add alone.
     pub fn cost(shape: KmeansShape, format: RowFormat) -> Cost {
         let [n, d, k, r] = [shape.rows, shape.columns, shape.clusters, shape.restarts].map(u64::from);
@@ -108,11 +156,16 @@ impl KmeansAssign {
     }
 
     /// The dispatch over rows, scales, centers, keys and states; writes labels and distances.
-    pub fn step(self, label: &str, variant: &'static Variant, lanes: Option<u32>, views: [View; 7]) -> Step {
+    pub fn step(self, label: &str, (kernel, variant): Choice, lanes: Option<u32>, views: [View; 7]) -> Step {
         let KmeansShape { rows, clusters, restarts, .. } = self.shape;
         let quads = self.shape.quads();
+        let rows_together = if kernel.name == KMEANS_ASSIGN_TABLES.name {
+            variant.constant("BLOCKS") * lanes.unwrap_or(1)
+        } else {
+            workgroup_rows(variant, lanes)
+        };
         Encoding {
-            kernel: &KMEANS_ASSIGN,
+            kernel,
             variant,
             lanes,
             overrides: vec![
@@ -121,7 +174,7 @@ impl KmeansAssign {
             ],
             params: KmeansAssignParams { rows, quads, clusters, restarts, finished_too: u32::from(self.finished_too) },
             bindings: &views,
-            workgroups: u64::from(restarts) * u64::from(rows.div_ceil(workgroup_rows(variant, lanes))),
+            workgroups: u64::from(restarts) * u64::from(rows.div_ceil(rows_together)),
             cost: Self::cost(self.shape, if variant.constant("BITS") == 1 { RowFormat::Bits } else { RowFormat::Numbers }),
         }
         .step(label)

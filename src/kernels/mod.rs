@@ -85,7 +85,7 @@ pub use global_average_pool::{GLOBAL_AVERAGE_POOL, GlobalAveragePool};
 pub use global_average_pool_dx::{GLOBAL_AVERAGE_POOL_DX, GlobalAveragePoolDx};
 pub use kmeans_accumulate::{KMEANS_ACCUMULATE, KmeansAccumulate};
 pub use kmeans_accumulate_bits::{KMEANS_ACCUMULATE_BITS, KmeansAccumulateBits};
-pub use kmeans_assign::{KMEANS_ASSIGN, KmeansAssign, KmeansShape, Ties};
+pub use kmeans_assign::{KMEANS_ASSIGN, KMEANS_ASSIGN_TABLES, KmeansAssign, KmeansShape, Ties, kmeans_assign_variants};
 pub use kmeans_candidates::{KMEANS_CANDIDATES, KmeansCandidates};
 pub use kmeans_move::{KMEANS_MOVE, KmeansMove, RestartState};
 pub use kmeans_potential::{KMEANS_POTENTIAL, KmeansPotential};
@@ -127,6 +127,7 @@ pub const ALL: &[&Kernel] = &[
     &KMEANS_POTENTIAL,
     &KMEANS_CANDIDATES,
     &KMEANS_ASSIGN,
+    &KMEANS_ASSIGN_TABLES,
     &KMEANS_ACCUMULATE,
     &KMEANS_ACCUMULATE_BITS,
     &KMEANS_REDUCE,
@@ -194,7 +195,7 @@ pub const fn read_write(name: &'static str) -> Binding {
 pub struct Variant {
     /// What tables and `--variant` call it.
     pub name: &'static str,
-    /// The expander's constants. [`LANES`] is added where [`Variant::subgroup`] is set.
+    /// The expander's constants, but for those that [`Variant::expansion`] adds.
     pub constants: &'static [(&'static str, i64)],
     /// Whether it needs subgroups of one known size.
     pub subgroup: bool,
@@ -206,10 +207,17 @@ impl Variant {
         let found = self.constants.iter().find(|(known, _)| *known == name);
         found.map_or(1, |(_, value)| *value as u32)
     }
-}
 
-/// Name of the constant that carries the adapter's subgroup size into a shader.
-pub const LANES: &str = "LANES";
+    /// What the expander is given: the constants, and where [`Variant::subgroup`] is set the adapter's subgroup size as `LANES`
+    /// and its binary logarithm as `LANE_BITS`.
+    pub fn expansion(&self, lanes: Option<u32>) -> Vec<(&'static str, i64)> {
+        let mut constants = self.constants.to_vec();
+        if let (true, Some(lanes)) = (self.subgroup, lanes) {
+            constants.extend([("LANES", i64::from(lanes)), ("LANE_BITS", i64::from(lanes.ilog2()))]);
+        }
+        constants
+    }
+}
 
 /// A kernel: its shader, what it binds and its variants.
 #[derive(Debug, Clone)]
@@ -327,15 +335,11 @@ struct Encoding<'a, P> {
 
 impl<P: bytemuck::Pod> Encoding<'_, P> {
     fn step(self, label: &str) -> Step {
-        let mut constants = self.variant.constants.to_vec();
-        if let (true, Some(lanes)) = (self.variant.subgroup, self.lanes) {
-            constants.push((LANES, i64::from(lanes)));
-        }
         Step {
             label: label.to_string(),
             kernel: self.kernel,
             variant: self.variant,
-            constants,
+            constants: self.variant.expansion(self.lanes),
             overrides: self.overrides,
             params: bytemuck::bytes_of(&self.params).to_vec(),
             bindings: self.bindings.to_vec(),

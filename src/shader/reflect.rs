@@ -4,18 +4,14 @@ use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use naga::{AddressSpace, Module, StorageAccess, TypeInner};
 
 use super::{ShaderError, expand};
-use crate::kernels::{Access, Kernel, LANES, Variant};
+use crate::kernels::{Access, Kernel, Variant};
 
 /// The expanded source of a variant; `lanes` is the subgroup size for variants that need one.
 ///
 /// # Errors
 /// [`ShaderError::Directive`] where the source does not expand.
 pub fn source(kernel: &Kernel, variant: &Variant, lanes: u32) -> Result<String, ShaderError> {
-    let mut constants = variant.constants.to_vec();
-    if variant.subgroup {
-        constants.push((LANES, i64::from(lanes)));
-    }
-    expand(kernel.source, &constants)
+    expand(kernel.source, &variant.expansion(Some(lanes)))
 }
 
 /// Parses and validates expanded WGSL.

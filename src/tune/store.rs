@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::measure::Rung;
 use crate::data::{DataError, write_atomically};
 use crate::gpu::AdapterReport;
-use crate::kernels::{Choice, LANES, Site, Target, Tuning};
+use crate::kernels::{Choice, Site, Target, Tuning};
 use crate::shader::expand;
 
 /// Names the folder, where it is not the user's cache folder.
@@ -87,13 +87,9 @@ pub fn cache_folder() -> Result<PathBuf, StoreError> {
 pub fn content(choices: &[Choice], lanes: Option<u32>) -> String {
     let mut hasher = Sha256::new();
     for (kernel, variant) in choices {
-        let mut constants = variant.constants.to_vec();
-        if let (true, Some(lanes)) = (variant.subgroup, lanes) {
-            constants.push((LANES, i64::from(lanes)));
-        }
         hasher.update(format!("{} {}\0", kernel.name, variant.name));
         // A shader that does not expand is found out when it is compiled.
-        hasher.update(expand(kernel.source, &constants).unwrap_or_default());
+        hasher.update(expand(kernel.source, &variant.expansion(lanes)).unwrap_or_default());
         hasher.update([0]);
     }
     hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()

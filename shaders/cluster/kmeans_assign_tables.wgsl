@@ -1,0 +1,146 @@
+// k-means, assignment of rows of bits by tables:  label[r, i] = argmin_j |x_i − centre[r, j]|²,  x_ic = s_c b_ic
+// of several equally near: the lowest j, or with TIES_BY_KEY the one that a hash of row and centre ranks first
+//
+// The distance is  Σ_c o_c²  +  Σ_c b_c s_c (s_c − 2 o_c),  as in lib/tile_bits. What $LANE_BITS columns add takes one of $LANES
+// values, as many as a subgroup has lanes: each lane holds one of them, and a lane that needs another has it shuffled over. A
+// lookup and an addition stand for $LANE_BITS multiply-adds.
+//
+// rows       [rows, words]         32 columns a word
+// scales     [4 · quads]           s; read only where SCALED is 1, else every s_c is 1
+// centers    [restarts, clusters, 4 · quads]
+// keys       [rows]                a hash of each row, equal for equal rows; read only where TIES_BY_KEY is 1
+// states     [restarts]            a restart that has finished is left alone, unless finished_too is 1
+// labels     [restarts, rows]      the label before, read and replaced; bit 31 is set where it changed
+// distances  [restarts, rows]      |x_i − centre of its label|²
+// scales and centers are read as vec4. At most $COLUMNS clusters and $QUADS quads.
+//
+// One workgroup, a subgroup, makes the tables of all centres of a restart and passes $BLOCKS · $LANES rows by them.
+// Cost: 2 · 4 quads · rows · clusters · restarts flops by the formula, of which it does one in $LANE_BITS.
+#import dispatch
+#import restart_state
+
+struct Params {
+    rows: u32,
+    quads: u32,
+    clusters: u32,
+    restarts: u32,
+    finished_too: u32,
+}
+
+override TIES_BY_KEY: u32 = 0u;
+override SCALED: u32 = 0u;
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> rows: array<u32>;
+@group(0) @binding(2) var<storage, read> scales: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> centers: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> keys: array<u32>;
+@group(0) @binding(5) var<storage, read> states: array<RestartState>;
+@group(0) @binding(6) var<storage, read_write> labels: array<u32>;
+@group(0) @binding(7) var<storage, read_write> distances: array<f32>;
+
+const THREADS = $(LANES)u;
+
+// Where a hash puts centre j among the equals of a row. Multiplying carries every bit of the key into the highest ones.
+fn rank(key: u32, center: u32) -> u32 {
+    return (key ^ (center * 0x9e3779b9u)) * 0xc2b2ae35u;
+}
+
+@compute @workgroup_size(THREADS)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) grid: vec3<u32>,
+    @builtin(local_invocation_index) thread: u32,
+) {
+    let tiles = (params.rows + $(LANES * BLOCKS - 1)u) / $(LANES * BLOCKS)u;
+    let line = linear_workgroup(workgroup, grid);
+    let restart = line / tiles;
+    if (restart >= params.restarts) {
+        return;
+    }
+    let state = states[restart];
+    if (state.finished != 0u && params.finished_too == 0u) {
+        return;
+    }
+    #for v in 0..(COLUMNS + LANES - 1) / LANES
+    let mine_at_$v = (restart * params.clusters + min($(v * LANES)u + thread, params.clusters - 1u)) * params.quads;
+    var squares_$v = 0.0;
+    #end
+    #for q in 0..QUADS
+    var scale_$q = vec4<f32>(1.0);
+    if (SCALED == 1u) {
+        scale_$q = scales[min($(q)u, params.quads - 1u)];
+    }
+    #for v in 0..(COLUMNS + LANES - 1) / LANES
+    let mine_$(q)_$v = centers[mine_at_$v + min($(q)u, params.quads - 1u)];
+    let change_$(q)_$v = select(vec4<f32>(), scale_$q * (scale_$q - 2.0 * mine_$(q)_$v), $(q)u < params.quads);
+    squares_$v += select(0.0, dot(mine_$(q)_$v, mine_$(q)_$v), $(q)u < params.quads);
+    #end
+    #end
+    // Which of the columns of a table stand in the sum that a lane holds.
+    #for b in 0..LANE_BITS
+    let place_$b = f32((thread >> $(b)u) & 1u);
+    #end
+    #for c in 0..COLUMNS
+    #for t in 0..(4 * QUADS + LANE_BITS - 1) / LANE_BITS
+    var table_$(c)_$t = 0.0;
+    #if t == 0
+    table_$(c)_$t = subgroupBroadcast(squares_$(c / LANES), $(c % LANES)u);
+    #end
+    #for b in 0..LANE_BITS
+    #if t * LANE_BITS + b < 4 * QUADS
+    table_$(c)_$t += place_$b * subgroupBroadcast(change_$((t * LANE_BITS + b) / 4)_$(c / LANES)[$((t * LANE_BITS + b) % 4)], $(c % LANES)u);
+    #end
+    #end
+    #end
+    #end
+    let words = (params.quads + 7u) / 8u;
+    let first_row = (line % tiles) * $(LANES * BLOCKS)u + thread;
+    for (var block = 0u; block < $(BLOCKS)u; block++) {
+        let row = first_row + block * THREADS;
+        let row_at = min(row, params.rows - 1u) * words;
+        #for w in 0..(QUADS + 7) / 8
+        let word_$w = select(0u, rows[row_at + min($(w)u, words - 1u)], $(w)u < words);
+        #end
+        #for t in 0..(4 * QUADS + LANE_BITS - 1) / LANE_BITS
+        var at_$t = word_$(t * LANE_BITS / 32) >> $(t * LANE_BITS % 32)u;
+        #if t * LANE_BITS / 32 < ((t + 1) * LANE_BITS - 1) / 32 && ((t + 1) * LANE_BITS - 1) / 32 < (QUADS + 7) / 8
+        at_$t |= word_$(t * LANE_BITS / 32 + 1) << $(32 - t * LANE_BITS % 32)u;
+        #end
+        at_$t &= $(LANES - 1)u;
+        #end
+        var nearest = 3.4028234e38;
+        var label = 0u;
+        var first_rank = 0xffffffffu;
+        var key = 0u;
+        if (TIES_BY_KEY == 1u) {
+            key = keys[min(row, params.rows - 1u)];
+        }
+        #for c in 0..COLUMNS
+        var distance_$c = 0.0;
+        #for t in 0..(4 * QUADS + LANE_BITS - 1) / LANE_BITS
+        distance_$c += subgroupShuffle(table_$(c)_$t, at_$t);
+        #end
+        distance_$c = max(distance_$c, 0.0);
+        if (TIES_BY_KEY == 0u) {
+            if (distance_$c < nearest && $(c)u < params.clusters) {
+                nearest = distance_$c;
+                label = $(c)u;
+            }
+        } else {
+            let rank_of_center = rank(key, $(c)u);
+            if ((distance_$c < nearest || (distance_$c == nearest && rank_of_center < first_rank)) && $(c)u < params.clusters) {
+                nearest = distance_$c;
+                label = $(c)u;
+                first_rank = rank_of_center;
+            }
+        }
+        #end
+        if (row < params.rows) {
+            let at = restart * params.rows + row;
+            let changed = state.iterations == 0u || (labels[at] & ~CHANGED) != label;
+            labels[at] = select(label, label | CHANGED, changed);
+            distances[at] = nearest;
+        }
+    }
+}
