@@ -95,9 +95,10 @@ fn main(
     #end
     #end
     let words = (params.quads + 7u) / 8u;
-    let first_row = (line % tiles) * $(LANES * BLOCKS)u + thread;
-    for (var block = 0u; block < $(BLOCKS)u; block++) {
-        let row = first_row + block * THREADS;
+    let first_row = (line % tiles) * $(LANES * BLOCKS)u;
+    let blocks = min($(BLOCKS)u, (params.rows - first_row + THREADS - 1u) / THREADS);
+    for (var block = 0u; block < blocks; block++) {
+        let row = first_row + block * THREADS + thread;
         let row_at = min(row, params.rows - 1u) * words;
         #for w in 0..(QUADS + 7) / 8
         let word_$w = select(0u, rows[row_at + min($(w)u, words - 1u)], $(w)u < words);
