@@ -64,6 +64,16 @@ fn the_short_way_goes_through_every_figure_and_does_nothing_twice() {
     assert_eq!(json(&run, "clusters.json")["k"], 4);
     let [said, printed] = reproduced(&[&quick[..], &["--k", "4", "--only", "cluster"]].concat());
     assert!(said.contains("step 1 of 1, cluster: ") && done(&said) == 1 && printed.is_empty(), "{said} {printed}");
+
+    // A fifth of the faces from elsewhere, as the script has LFW's beside CelebA's; they are others after --beside.
+    let other = labelled_faces(2);
+    let mixed = ["--faces", "20", "--beside", &other.path().to_string_lossy(), "--only", "predict"].map(String::from);
+    let [said, _] = reproduced(&[&quick[..], &mixed.each_ref().map(String::as_str)].concat());
+    assert!(said.contains("the first 18 of all images by name, and the first 2 by name below"), "{said}");
+    let table = std::fs::read_to_string(Path::new(&run).join("attributes.csv")).unwrap();
+    let of_others = table.lines().filter(|line| line.starts_with(&*other.path().to_string_lossy())).count();
+    assert_eq!((table.lines().count(), of_others), (21, 2));
+    refused(&[&["reproduce"], &quick[..], &["--beside", "no/such/faces"]].concat(), 1, &["no/such/faces"]);
 }
 
 #[test]

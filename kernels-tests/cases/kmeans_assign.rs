@@ -50,7 +50,8 @@ pub fn cases(context: Context) -> Vec<Case> {
     for choice in kmeans_assign_variants().filter(|(_, variant)| !variant.subgroup || context.lanes.is_some()) {
         let variant = choice.1;
         if context.purpose == Purpose::Benchmark {
-            let columns = if KmeansAssign::suits(choice, KmeansShape { rows: 1, columns: 40, clusters: 1, restarts: 1 }) { 40 } else { 12 };
+            let columns =
+                if KmeansAssign::suits(choice, KmeansShape { rows: 1, columns: 40, clusters: 1, restarts: 1 }) { 40 } else { 12 };
             let shape = KmeansShape { rows: 200_000, columns, clusters: variant.constant("COLUMNS"), restarts: 1 };
             for ties in [Ties::First, Ties::ByKey] {
                 cases.push(case(KmeansAssign { shape, ties, scaled: false, finished_too: true }, choice, context));

@@ -3,8 +3,8 @@
 use super::bit_rows::BitRows;
 use crate::gpu::{Gpu, GpuError};
 use crate::kernels::{
-    KMEANS_POTENTIAL, KmeansAccumulate, KmeansAccumulateBits, KmeansAssign, KmeansCandidates, KmeansMove,
-    KmeansPotential, KmeansReduce, KmeansShape, RestartState, RowFormat, Target, Ties,
+    KMEANS_POTENTIAL, KmeansAccumulate, KmeansAccumulateBits, KmeansAssign, KmeansCandidates, KmeansMove, KmeansPotential,
+    KmeansReduce, KmeansShape, RestartState, RowFormat, Target, Ties,
 };
 use crate::scheduler::{Plan, Program, View};
 

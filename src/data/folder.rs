@@ -33,6 +33,43 @@ pub fn expand(arguments: &[PathBuf]) -> Result<Vec<PathBuf>, DataError> {
     Ok(images)
 }
 
+/// The first `count` images in `folder` and the folders below it (as LFW has one for each person), sorted by the bytes of their
+/// paths.
+///
+/// # Errors
+/// When a folder cannot be read, or there is no image.
+pub fn first_images_below(folder: &Path, count: usize) -> Result<Vec<PathBuf>, DataError> {
+    let mut images = Vec::new();
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        let read = |source| DataError::read(&folder, source);
+        for entry in fs::read_dir(&folder).map_err(read)? {
+            let entry = entry.map_err(read)?;
+            // A link to a folder is not followed: it may lead back here.
+            if entry.file_type().map_err(read)?.is_dir() {
+                folders.push(entry.path());
+            } else if has_image_extension(&entry.path()) {
+                images.push(entry.path());
+            }
+        }
+    }
+    if images.is_empty() {
+        return Err(no_image(folder));
+    }
+    images.sort_by(by_bytes);
+    images.truncate(count);
+    Ok(images)
+}
+
+fn no_image(folder: &Path) -> DataError {
+    let known = IMAGE_EXTENSIONS.join(", ");
+    DataError::file(folder, "the folder holds no image", format!("an image's name ends in one of {known}"))
+}
+
+fn by_bytes(left: &PathBuf, right: &PathBuf) -> std::cmp::Ordering {
+    left.as_os_str().as_encoded_bytes().cmp(right.as_os_str().as_encoded_bytes())
+}
+
 fn images_in(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
     let read = |source| DataError::read(folder, source);
     let mut images = Vec::new();
@@ -43,10 +80,9 @@ fn images_in(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
         }
     }
     if images.is_empty() {
-        let known = IMAGE_EXTENSIONS.join(", ");
-        return Err(DataError::file(folder, "the folder holds no image", format!("an image's name ends in one of {known}")));
+        return Err(no_image(folder));
     }
-    images.sort_by(|left, right| left.as_os_str().as_encoded_bytes().cmp(right.as_os_str().as_encoded_bytes()));
+    images.sort_by(by_bytes);
     Ok(images)
 }
 
@@ -70,6 +106,20 @@ mod tests {
         let expanded = expand(&[folder.path().join("raw"), folder.path().to_path_buf(), folder.path().join("a.PNG")]);
         let expected = ["raw", "B.webp", "a.PNG", "b.jpg", "it's \"a\" <b>.bmp"].map(|name| folder.path().join(name));
         assert_eq!(expanded.unwrap(), expected);
+    }
+
+    #[test]
+    fn the_first_images_below_a_folder_are_sorted_by_their_paths() {
+        let folder = tempfile::tempdir().unwrap();
+        let names = ["B/2.jpg", "a.jpg", "B/1.jpg", "B/c/notes.txt", "B/c/0.png"];
+        for path in names.map(|name| folder.path().join(name)) {
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        let expected = ["B/1.jpg", "B/2.jpg", "B/c/0.png"].map(|name| folder.path().join(name));
+        assert_eq!(first_images_below(folder.path(), 3).unwrap(), expected);
+        let message = first_images_below(tempfile::tempdir().unwrap().path(), 3).unwrap_err().to_string();
+        assert!(message.contains("holds no image"), "{message}");
     }
 
     #[test]

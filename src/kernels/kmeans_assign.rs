@@ -15,15 +15,8 @@ params! {
     }
 }
 
-const BINDINGS: &[Binding] = &[
-    read("rows"),
-    read("scales"),
-    read("centers"),
-    read("keys"),
-    read("states"),
-    read_write("labels"),
-    read_write("distances"),
-];
+const BINDINGS: &[Binding] =
+    &[read("rows"), read("scales"), read("centers"), read("keys"), read("states"), read_write("labels"), read_write("distances")];
 const OVERRIDES: &[(&str, &[u32])] = &[("TIES_BY_KEY", &[0, 1]), ("SCALED", &[0, 1])];
 
 /// A workgroup holds some rows and passes the centres by them.
@@ -74,7 +67,9 @@ pub static KMEANS_ASSIGN_TABLES: Kernel = Kernel {
 
 /// Both families, variant by variant.
 pub fn kmeans_assign_variants() -> impl Iterator<Item = Choice> {
-    [&KMEANS_ASSIGN, &KMEANS_ASSIGN_TABLES].into_iter().flat_map(|kernel| kernel.variants.iter().map(move |variant| (kernel, variant)))
+    [&KMEANS_ASSIGN, &KMEANS_ASSIGN_TABLES]
+        .into_iter()
+        .flat_map(|kernel| kernel.variants.iter().map(move |variant| (kernel, variant)))
 }
 
 /// Sizes that every kernel of k-means shares.

@@ -97,8 +97,8 @@ pub struct Trained {
     pub epochs: u32,
 }
 
-/// Every setting, with what a run took.
-pub fn choices(source: Source, loss: PaperLoss, trained: Option<Trained>) -> Vec<Choice> {
+/// Every setting, with what a run took; `clustered` says which faces.
+pub fn choices(source: Source, loss: PaperLoss, trained: Option<Trained>, clustered: &str) -> Vec<Choice> {
     let of_training = |value: String| if trained.is_some() { value } else { "not trained in this run".to_string() };
     let number = |number: fn(Trained) -> u32| trained.map_or(String::new(), |trained| number(trained).to_string());
     let by_source = |paper: &str, script: &str| if source == Source::Paper { paper.to_string() } else { script.to_string() };
@@ -122,7 +122,7 @@ pub fn choices(source: Source, loss: PaperLoss, trained: Option<Trained>) -> Vec
     };
     let everywhere = [
         ("loss", "arccos of the cosine", "minus the cosine", minimised),
-        ("faces clustered", "not said", "400 of CelebA, 100 of LFW", "the first of the test (or validation) images by name"),
+        ("faces clustered", "not said", "400 of CelebA, 100 of LFW", clustered),
         ("eigenface", "PCA of the faces", "the mean that PCA subtracts", "both: the mean, and the first components"),
         ("figure 5", "three methods", "six methods", "six methods"),
     ];
@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn what_was_used_is_named_for_each_source() {
         let used = |source, trained| {
-            let choices = choices(source, PaperLoss::Angle, trained);
+            let choices = choices(source, PaperLoss::Angle, trained, "the first 500");
             move |what: &str| choices.iter().find(|one| one.what == what).unwrap().used.clone()
         };
         let paper = used(Source::Paper, Some(Trained { batch: 32, epochs: 2 }));
@@ -151,6 +151,7 @@ mod tests {
         let script = used(Source::Script, Some(Trained { batch: 80, epochs: 12 }));
         assert_eq!((script("start").as_str(), script("shear").as_str()), ("random (weights=None)", "0.2 degrees"));
         let untrained = used(Source::Paper, None);
+        assert_eq!(untrained("faces clustered"), "the first 500");
         assert!(untrained("loss").starts_with("the angle"));
         assert!(untrained("batch size").contains("not trained") && untrained("figure 5") == "six methods");
     }

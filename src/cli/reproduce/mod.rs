@@ -79,6 +79,10 @@ pub struct Reproduce {
     /// Faces to cluster, the first by name
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(3..=1_000_000))]
     faces: u32,
+    /// A folder of other faces: every fifth face to cluster is one of these, the first by name, as the script took 100 of LFW
+    /// beside 400 of CelebA
+    #[arg(long, value_name = "DIR")]
+    beside: Option<PathBuf>,
     /// Clusters of figures 6 and 7
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(2..=1000))]
     k: u32,

@@ -22,7 +22,7 @@ use super::super::train_options::{PAPER_DROPOUT, PAPER_HIDDEN, Trainable};
 use super::super::training::{self, Course, Equipment, Fallible, check_data};
 use super::StepName;
 use super::choices::{PaperLoss, choices};
-use super::state::{Record, put_aside};
+use super::state::{Record, hash, put_aside};
 use super::work::{EVALUATION, REPRODUCTION, TRAIN, Work};
 
 /// What a step depends on, or why it is left out.
@@ -92,7 +92,12 @@ pub const STEPS: [Step; 9] = [
         files: &["attributes.csv"],
         inputs: |work| {
             let faces = work.faces().len();
-            Ok(Inputs::Of(json!({"model": work.model_hash(), "data": work.data_hash, "faces": faces, "crop": crop(work)})))
+            let mut inputs = json!({"model": work.model_hash(), "data": work.data_hash, "faces": faces, "crop": crop(work)});
+            if !work.beside.is_empty() {
+                let versions = work.beside.iter().map(|image| format!("{} {}", image.label().display(), image.version()));
+                inputs["beside"] = json!(hash(versions.collect::<Vec<_>>().join("\0").as_bytes()));
+            }
+            Ok(Inputs::Of(inputs))
         },
         run: predict,
     },
@@ -286,10 +291,9 @@ fn loss_issue(work: &Work, _: Option<&Record>) -> Fallible<()> {
 
 fn predict(work: &Work, _: Option<&Record>) -> Fallible<()> {
     let model = work.model()?;
-    let rows = work.faces();
-    let kind = work.partition().map_or("all", Partition::name);
-    eprintln!("faces: the first {} of the {kind} images by name; the script took 400 of CelebA and 100 of LFW", rows.len());
-    let images: Vec<ImageSource> = rows.iter().map(|row| work.folder.dataset.images[*row].clone()).collect();
+    eprintln!("faces: {}", work.clustered_in_words());
+    let of_data = work.faces().into_iter().map(|row| work.folder.dataset.images[row].clone());
+    let images: Vec<ImageSource> = of_data.chain(work.beside.iter().cloned()).collect();
     let (gpu, options) = (work.gpu()?, work.options());
     let predictions = options.predict(gpu, &model, &images)?;
     work.complete.set(work.complete.get() && predictions.failures.is_empty());
@@ -422,6 +426,6 @@ fn reproduction(work: &Work) -> Fallible<Reproduction> {
         settings: arguments.source.name().into(),
         quick: arguments.quick,
         findings: found.findings(),
-        choices: choices(arguments.source, arguments.loss, work.trained()),
+        choices: choices(arguments.source, arguments.loss, work.trained(), &work.clustered_in_words()),
     })
 }

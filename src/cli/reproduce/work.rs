@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use lineament::data::attributes::{CELEBA_ATTRIBUTES, paper_attributes};
+use lineament::data::folder::first_images_below;
 use lineament::data::labels::LabelledFolder;
-use lineament::data::{Crop, Partition};
+use lineament::data::{Crop, ImageSource, Partition};
 use lineament::gpu::Gpu;
 use lineament::kernels::Interpolation;
 use lineament::model::Model;
@@ -43,6 +44,8 @@ pub struct Work<'a> {
     pub folder: LabelledFolder,
     /// A hash of names, labels and partition.
     pub data_hash: String,
+    /// The other faces to cluster, of `--beside`.
+    pub beside: Vec<ImageSource>,
     /// The model that is used instead of one trained here, and why.
     pub given: Option<(PathBuf, &'static str)>,
     pub stop: Arc<AtomicBool>,
@@ -75,8 +78,12 @@ impl<'a> Work<'a> {
         let partition: Vec<u8> = dataset.partition.iter().map(|partition| *partition as u8).collect();
         let texts = [dataset.attributes.join("\0"), dataset.names.join("\0")];
         let data_hash = hash(&[texts[0].as_bytes(), b"\0\0", texts[1].as_bytes(), &dataset.labels, &partition].concat());
+        let beside = match &arguments.beside {
+            Some(path) => first_images_below(path, arguments.faces as usize / 5)?.into_iter().map(ImageSource::from).collect(),
+            None => Vec::new(),
+        };
         let (stop, complete) = (interruption(), Cell::new(true));
-        Ok(Work { arguments, settings, data, folder, data_hash, given, stop, complete, gpu: OnceCell::new() })
+        Ok(Work { arguments, settings, data, folder, data_hash, beside, given, stop, complete, gpu: OnceCell::new() })
     }
 
     /// The adapter, opened when it is first needed.
@@ -149,13 +156,23 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// The rows of the faces to cluster: the first by name.
+    /// The rows of the faces to cluster: the first by name, leaving room for those of `--beside`.
     pub fn faces(&self) -> Vec<usize> {
         let data = &self.folder.dataset;
         let mut rows = self.partition().map_or_else(|| (0..data.len()).collect(), |partition| data.indices_of(partition));
         rows.sort_by(|a, b| data.names[*a].cmp(&data.names[*b]));
-        rows.truncate(self.arguments.faces as usize);
+        rows.truncate(self.arguments.faces as usize - self.beside.len());
         rows
+    }
+
+    /// Which faces are clustered, in words.
+    pub fn clustered_in_words(&self) -> String {
+        let of = self.partition().map_or("all images".into(), |partition| format!("the {} images", partition.name()));
+        let beside = match &self.arguments.beside {
+            Some(path) => format!(", and the first {} by name below {}", self.beside.len(), path.display()),
+            None => " (--beside takes others too)".into(),
+        };
+        format!("the first {} of {of} by name{beside}", self.faces().len())
     }
 
     /// How long and in what batches a training goes, where there is one.
