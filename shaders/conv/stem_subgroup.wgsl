@@ -62,10 +62,15 @@ fn main(
             #for q in 0..(COLUMNS + LANES - 1) / LANES
             let w_$q = w[w_at_$q + channels_at];
             #end
-            #for i in 0..COLUMNS
-            let weight_$i = subgroupBroadcast(w_$(i / LANES), $(i % LANES)u);
+            // A sum takes all four channels before the next begins, as in pointwise_subgroup.
+            #for c in 0..COLUMNS / 4
+            #for i in 0..4
+            let weight_$(c)_$i = subgroupBroadcast(w_$((i * COLUMNS / 4 + c) / LANES), $((i * COLUMNS / 4 + c) % LANES)u);
+            #end
             #for p in 0..PIXELS
-            sum_$(p)_$(i % (COLUMNS / 4)) += x_$p[$(i / (COLUMNS / 4))] * weight_$i;
+            #for i in 0..4
+            sum_$(p)_$c += x_$p[$i] * weight_$(c)_$i;
+            #end
             #end
             #end
         }

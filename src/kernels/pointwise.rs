@@ -26,7 +26,10 @@ pub static POINTWISE_SUBGROUP: Kernel = Kernel {
     bindings: BINDINGS,
     variants: &[
         Variant { name: "4x32", constants: &[("ROWS", 4), ("COLUMNS", 32)], subgroup: true },
+        Variant { name: "6x32", constants: &[("ROWS", 6), ("COLUMNS", 32)], subgroup: true },
         Variant { name: "8x32", constants: &[("ROWS", 8), ("COLUMNS", 32)], subgroup: true },
+        Variant { name: "6x24", constants: &[("ROWS", 6), ("COLUMNS", 24)], subgroup: true },
+        Variant { name: "8x24", constants: &[("ROWS", 8), ("COLUMNS", 24)], subgroup: true },
         Variant { name: "6x48", constants: &[("ROWS", 6), ("COLUMNS", 48)], subgroup: true },
         Variant { name: "4x24", constants: &[("ROWS", 4), ("COLUMNS", 24)], subgroup: true },
         Variant { name: "4x16", constants: &[("ROWS", 4), ("COLUMNS", 16)], subgroup: true },
