@@ -3,7 +3,7 @@
 // x         [rows, inputs]      activations, NHWC seen as rows of channels
 // w         [inputs, outputs]   weights
 // bias      [outputs]
-// residual  [rows, outputs]     read only where RESIDUAL is 1
+// residual  [rows, outputs]     read only where params.residual is 1
 // y         [rows, outputs]
 // inputs and outputs are multiples of four; every array is read as vec4.
 //
@@ -63,11 +63,18 @@ fn main(
 
     #for c in 0..COLUMNS / 4
     let quad_$c = first_quad + $(c)u;
-    if (quad_$c < output_quads) {
-        let offset = bias[quad_$c];
-        #for r in 0..ROWS
-        finish(first_row + $(r)u, quad_$c, sum_$(r)_$c, offset);
+    let offset_$c = bias[min(quad_$c, output_quads - 1u)];
+    #end
+    // A loop, as every store that is written out makes the kernel larger and its compilation longer.
+    for (var r = 0u; r < $(ROWS)u; r++) {
+        #for c in 0..COLUMNS / 4
+        var end_$c = sum_0_$c;
+        #for s in 1..ROWS
+        end_$c = select(end_$c, sum_$(s)_$c, r == $(s)u);
+        #end
+        if (quad_$c < output_quads) {
+            finish(first_row + r, quad_$c, end_$c, offset_$c);
+        }
         #end
     }
-    #end
 }

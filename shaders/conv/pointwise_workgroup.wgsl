@@ -3,7 +3,7 @@
 // x         [rows, inputs]      activations, NHWC seen as rows of channels
 // w         [inputs, outputs]   weights
 // bias      [outputs]
-// residual  [rows, outputs]     read only where RESIDUAL is 1
+// residual  [rows, outputs]     read only where params.residual is 1
 // y         [rows, outputs]
 // inputs and outputs are multiples of four; every array is read as vec4.
 //

@@ -1,13 +1,20 @@
-// What the families of the pointwise convolution share: parameters, bindings and the epilogue.
-#import activation
+// What the families of the pointwise convolution share: parameters, bindings and the epilogue. How a layer ends is a parameter but
+// for the sigmoid, so that the layers of a network share one pipeline a tile.
+#import sigmoid
 
 struct Params {
     rows: u32,
     inputs: u32,
     outputs: u32,
+    // Whether there is a residual.
+    residual: u32,
+    // Whether values end between low and high.
+    clamped: u32,
+    low: f32,
+    high: f32,
 }
 
-override RESIDUAL: u32 = 0u;
+override SIGMOID: u32 = 0u;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
@@ -16,12 +23,19 @@ override RESIDUAL: u32 = 0u;
 @group(0) @binding(4) var<storage, read> residual: array<vec4<f32>>;
 @group(0) @binding(5) var<storage, read_write> y: array<vec4<f32>>;
 
+fn activate(value: vec4<f32>) -> vec4<f32> {
+    if (SIGMOID == 1u) {
+        return sigmoid(value);
+    }
+    return select(value, clamp(value, vec4<f32>(params.low), vec4<f32>(params.high)), params.clamped == 1u);
+}
+
 // Stores four outputs of a row, if there is such a row: activate(sum + bias) + residual.
 fn finish(row: u32, quad: u32, sum: vec4<f32>, offset: vec4<f32>) {
     if (row < params.rows) {
         let at = row * (params.outputs / 4u) + quad;
         var value = activate(sum + offset);
-        if (RESIDUAL == 1u) {
+        if (params.residual == 1u) {
             value += residual[at];
         }
         y[at] = value;

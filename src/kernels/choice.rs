@@ -38,9 +38,8 @@ impl Target {
                     2 => "2x32",
                     _ if outputs <= 16 => "4x16",
                     // Columns past the last are computed in vain.
-                    _ if outputs <= 24 => "4x24",
-                    // Tiles of 6 x 48 and 8 x 32 run a tenth faster, but triple a cold start's compilation; tuning finds them.
-                    _ => "4x32",
+                    _ if outputs <= 24 => "8x24",
+                    _ => "8x32",
                 };
                 (&POINTWISE_SUBGROUP, named(&POINTWISE_SUBGROUP, name))
             }

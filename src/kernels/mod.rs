@@ -277,6 +277,17 @@ pub enum Activation {
     Sigmoid = 3,
 }
 
+impl Activation {
+    /// The least and the largest value, for those that only bound what they are given.
+    pub(crate) fn bounds(self) -> Option<[f32; 2]> {
+        match self {
+            Activation::Relu => Some([0.0, f32::INFINITY]),
+            Activation::Relu6 => Some([0.0, 6.0]),
+            Activation::None | Activation::Sigmoid => None,
+        }
+    }
+}
+
 /// Every value of the `ACTIVATION` override.
 pub(crate) const ACTIVATIONS: (&str, &[u32]) = ("ACTIVATION", &[0, 1, 2, 3]);
 

@@ -2,7 +2,7 @@
 //!
 //! A dense layer is a pointwise convolution over rows, so it runs on the same kernels with another activation.
 
-use super::{ACTIVATIONS, Activation, Binding, Cost, Encoding, Kernel, Variant, params, read, read_write};
+use super::{Activation, Binding, Cost, Encoding, Kernel, Variant, params, read, read_write};
 use crate::scheduler::{Step, View};
 
 params! {
@@ -11,11 +11,15 @@ params! {
         rows: u32,
         inputs: u32,
         outputs: u32,
+        residual: u32,
+        clamped: u32,
+        low: f32,
+        high: f32,
     }
 }
 
 const BINDINGS: &[Binding] = &[read("x"), read("w"), read("bias"), read("residual"), read_write("y")];
-const OVERRIDES: &[(&str, &[u32])] = &[ACTIVATIONS, ("RESIDUAL", &[0, 1])];
+const OVERRIDES: &[(&str, &[u32])] = &[("SIGMOID", &[0, 1])];
 
 /// Weights are loaded once by a subgroup and broadcast; rows stay in the lanes' registers.
 pub static POINTWISE_SUBGROUP: Kernel = Kernel {
@@ -106,12 +110,22 @@ impl Pointwise {
             let threads = if kernel.name == POINTWISE_WORKGROUP.name { variant.constant("THREADS") } else { 8 };
             (threads * variant.constant("ROWS"), threads * variant.constant("COLUMNS"))
         };
+        let bounds = self.activation.bounds();
+        let [low, high] = bounds.unwrap_or_default();
         Encoding {
             kernel,
             variant,
             lanes,
-            overrides: vec![("ACTIVATION", self.activation as u32 as f64), ("RESIDUAL", f64::from(u8::from(residual.is_some())))],
-            params: PointwiseParams { rows: self.rows, inputs: self.inputs, outputs: self.outputs },
+            overrides: vec![("SIGMOID", f64::from(u8::from(self.activation == Activation::Sigmoid)))],
+            params: PointwiseParams {
+                rows: self.rows,
+                inputs: self.inputs,
+                outputs: self.outputs,
+                residual: u32::from(residual.is_some()),
+                clamped: u32::from(bounds.is_some()),
+                low,
+                high,
+            },
             // A layer without a shortcut binds its bias there: a binding cannot be empty, and it is not read.
             bindings: &[x, w, bias, residual.unwrap_or(bias), y],
             workgroups: u64::from(self.rows.div_ceil(rows)) * u64::from(self.outputs.div_ceil(columns)),

@@ -11,6 +11,7 @@ const SNIPPETS: &[(&str, &str)] = &[
     ("restart_state", include_str!("../../shaders/lib/restart_state.wgsl")),
     ("row_distance", include_str!("../../shaders/lib/row_distance.wgsl")),
     ("row_parts", include_str!("../../shaders/lib/row_parts.wgsl")),
+    ("sigmoid", include_str!("../../shaders/lib/sigmoid.wgsl")),
     ("stem", include_str!("../../shaders/lib/stem.wgsl")),
     ("tile_bits", include_str!("../../shaders/lib/tile_bits.wgsl")),
     ("tile_distances", include_str!("../../shaders/lib/tile_distances.wgsl")),
