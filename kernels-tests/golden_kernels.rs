@@ -4,7 +4,7 @@ use std::path::Path;
 
 use lineament::gpu::Gpu;
 use lineament::kernels::{
-    Activation, Choice, DEPTHWISE, Depthwise, GLOBAL_AVERAGE_POOL, GlobalAveragePool, Padding, Pointwise, Stem, padded_channels,
+    Activation, Choice, Depthwise, GLOBAL_AVERAGE_POOL, GlobalAveragePool, Padding, Pointwise, Stem, padded_channels,
     pointwise_variants, stem_variants,
 };
 use lineament::scheduler::View;
@@ -176,10 +176,10 @@ fn depthwise(_: &Gpu, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
     let (x, _) = fixture.input("x", "NHWC")?;
     let (w, _) = fixture.input("w", "HW1C")?;
     let (bias, _) = fixture.input("b", "C")?;
-    let case = |variant: &'static lineament::kernels::Variant| {
-        fixture.case(DEPTHWISE.name, variant.name, "NHWC", |case, y| {
+    let case = |choice: Choice| {
+        fixture.case(choice.0.name, choice.1.name, "NHWC", |case, y| {
             let views = [case.input("x", &x), case.input("w", &w), case.input("b", &bias)];
-            case.plan.push(shape.step(fixture.file, variant, views, y));
+            case.plan.push(shape.step(fixture.file, choice, views, y));
         })
     };
     shape.variants().map(case).collect()

@@ -1,12 +1,13 @@
-//! Depthwise 3×3 convolution at both strides, with both paddings, in every tile shape.
+//! Depthwise 3×3 convolution at both strides, with both paddings, in every tile shape of both families.
 
-use lineament::kernels::{Activation, DEPTHWISE, Depthwise, Padding, Variant};
+use lineament::kernels::{Activation, Choice, Depthwise, Padding, depthwise_variants};
 
 use crate::case::{Bounds, Case, Context, Purpose};
 use crate::random::values;
 use crate::reference::depthwise::depthwise;
 
-/// (batch, height, width, channels, activation): one pixel, primes, and tile ± 1 of the tiles 4 × 7, 7 × 7 and 2 × 4 at both strides.
+/// (batch, height, width, channels, activation): one pixel, primes, and tile ± 1 of the tiles 4 × 7, 7 × 7 and 2 × 4 at both strides, and several
+/// strips.
 const TESTS: &[(u32, u32, u32, u32, Activation)] = &[
     (1, 1, 1, 4, Activation::None),
     (2, 2, 3, 8, Activation::None),
@@ -16,6 +17,7 @@ const TESTS: &[(u32, u32, u32, u32, Activation)] = &[
     (1, 9, 15, 16, Activation::None),
     (1, 13, 11, 28, Activation::Relu6),
     (2, 14, 16, 32, Activation::None),
+    (1, 59, 9, 4, Activation::None),
 ];
 
 /// The model's layers at 224 × 224, batch 8: (size, channels, stride).
@@ -51,17 +53,17 @@ pub fn cases(context: Context) -> Vec<Case> {
             activation: Activation::Relu6,
         })),
     }
-    let fitting = |variant: &'static Variant| {
-        let shapes = shapes.iter().filter(|shape| shape.stride == variant.constant("STRIDE"));
-        shapes.map(move |shape| (variant, *shape)).collect::<Vec<_>>()
+    let fitting = |choice: Choice| {
+        let shapes = shapes.iter().filter(|shape| shape.stride == choice.1.constant("STRIDE"));
+        shapes.map(move |shape| (choice, *shape)).collect::<Vec<_>>()
     };
-    DEPTHWISE.variants.iter().flat_map(fitting).map(|(variant, shape)| case(shape, variant, context.purpose)).collect()
+    depthwise_variants().flat_map(fitting).map(|(choice, shape)| case(shape, choice, context.purpose)).collect()
 }
 
-fn case(shape: Depthwise, variant: &'static Variant, purpose: Purpose) -> Case {
+fn case(shape: Depthwise, choice: Choice, purpose: Purpose) -> Case {
     let Depthwise { batch, size: [height, width], channels, padding, activation, .. } = shape;
     let name = format!("{batch}x{height}x{width}x{channels} {padding:?} {activation:?}");
-    let mut case = Case::new(DEPTHWISE.name, variant.name, name, purpose);
+    let mut case = Case::new(choice.0.name, choice.1.name, name, purpose);
     let [out_height, out_width] = shape.out_size();
     let x = values(2, 0, (batch * height * width * channels) as usize);
     let w = values(2, 1, 9 * channels as usize);
@@ -71,6 +73,6 @@ fn case(shape: Depthwise, variant: &'static Variant, purpose: Purpose) -> Case {
     let outputs = (batch * out_height * out_width * channels) as usize;
     let expected = move || depthwise(shape, [&x, &w, &bias]);
     let y = case.output("y", outputs, Bounds::float(1e-11, 1e-5), Box::new(expected));
-    case.plan.push(shape.step(DEPTHWISE.name, variant, views, y));
+    case.plan.push(shape.step(choice.0.name, choice, views, y));
     case
 }

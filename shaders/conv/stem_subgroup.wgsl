@@ -78,13 +78,18 @@ fn main(
 
     #for c in 0..COLUMNS / 4
     let quad_$c = first_quad + $(c)u;
-    if (quad_$c < output_quads) {
-        let offset = bias[quad_$c];
-        #for p in 0..PIXELS
-        if (first_pixel + $(p)u < pixels) {
-            y[(first_pixel + $(p)u) * output_quads + quad_$c] = activate(sum_$(p)_$c + offset);
+    let offset_$c = bias[min(quad_$c, output_quads - 1u)];
+    #end
+    // A loop, as in pointwise_subgroup.
+    for (var p = 0u; p < $(PIXELS)u; p++) {
+        #for c in 0..COLUMNS / 4
+        var end_$c = sum_0_$c;
+        #for s in 1..PIXELS
+        end_$c = select(end_$c, sum_$(s)_$c, p == $(s)u);
+        #end
+        if (quad_$c < output_quads && first_pixel + p < pixels) {
+            y[(first_pixel + p) * output_quads + quad_$c] = activate(end_$c + offset_$c);
         }
         #end
     }
-    #end
 }

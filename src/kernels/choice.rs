@@ -2,8 +2,8 @@
 
 use super::tuning::{Choice, Site, Tuning};
 use super::{
-    DENSE_DW_REGISTERS, DENSE_DW_SUBGROUP, DEPTHWISE, DEPTHWISE_DX, DenseDw, Depthwise, Kernel, POINTWISE_REGISTERS,
-    POINTWISE_SUBGROUP, POINTWISE_WORKGROUP, RowParts, STEM, STEM_SUBGROUP, Stem, Variant,
+    DENSE_DW_REGISTERS, DENSE_DW_SUBGROUP, DEPTHWISE, DEPTHWISE_DX, DEPTHWISE_STRIP, DenseDw, Depthwise, Kernel,
+    POINTWISE_REGISTERS, POINTWISE_SUBGROUP, POINTWISE_WORKGROUP, RowParts, STEM, STEM_SUBGROUP, Stem, Variant,
 };
 
 /// What the choice of variants, and of the number of dispatches, depends on.
@@ -36,7 +36,6 @@ impl Target {
                 let name = match rows.div_ceil(lanes) {
                     1 => "1x32",
                     2 => "2x32",
-                    _ if outputs <= 16 => "4x16",
                     // Columns past the last are computed in vain.
                     _ if outputs <= 24 => "8x24",
                     _ => "8x32",
@@ -85,13 +84,21 @@ impl Target {
         RowParts { rows, rows_a_part: rows.div_ceil(wanted).clamp(SHORTEST, LONGEST) }
     }
 
-    /// Tile of a depthwise convolution: large where a thread's registers live in a cache, small on a real GPU.
-    pub fn depthwise(self, layer: Depthwise) -> &'static Variant {
-        // At stride 2 the large tile runs a tenth faster there, but takes four times as long to compile.
-        let tile = if self.software && layer.stride == 1 { "4x7" } else { "2x4" };
-        let shipped = named(&DEPTHWISE, &format!("stride {}, {tile}", layer.stride));
+    /// Family and tile of a depthwise convolution: large where a thread's registers live in a cache, small on a real GPU. Strips
+    /// read less twice than tiles do, and as a loop compile sooner.
+    pub fn depthwise(self, layer: Depthwise) -> Choice {
         let Depthwise { batch, size, channels, stride, .. } = layer;
-        self.tuned(Site::Depthwise { batch, size, channels, stride }, (&DEPTHWISE, shipped)).1
+        let width = layer.out_size()[1];
+        let shipped: Choice = match (self.software, stride) {
+            // Strips that end where the image ends; the model's are 7 · 2ⁿ wide, or 2ⁿ.
+            (true, 1) => (
+                &DEPTHWISE_STRIP,
+                named(&DEPTHWISE_STRIP, if width.is_multiple_of(7) { "stride 1, 14x7" } else { "stride 1, 14x8" }),
+            ),
+            (true, _) => (&DEPTHWISE_STRIP, named(&DEPTHWISE_STRIP, "stride 2, 14x4")),
+            (false, stride) => (&DEPTHWISE, named(&DEPTHWISE, &format!("stride {stride}, 2x4"))),
+        };
+        self.tuned(Site::Depthwise { batch, size, channels, stride }, shipped)
     }
 
     /// Tile of the gradient of a depthwise convolution by its input, by the same reasons.

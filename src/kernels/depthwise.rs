@@ -1,6 +1,6 @@
-//! Depthwise 3×3 convolution, stride 1 and 2.
+//! Depthwise 3×3 convolution, stride 1 and 2, in two families of kernel.
 
-use super::{ACTIVATIONS, Activation, Cost, Encoding, Kernel, Padding, Variant, params, read, read_write};
+use super::{ACTIVATIONS, Activation, Binding, Choice, Cost, Encoding, Kernel, Padding, Variant, params, read, read_write};
 use crate::scheduler::{Step, View};
 
 params! {
@@ -17,13 +17,30 @@ params! {
     }
 }
 
+params! {
+    /// `Params` of `shaders/conv/depthwise_strip.wgsl`.
+    struct DepthwiseStripParams {
+        batch: u32,
+        in_height: u32,
+        in_width: u32,
+        out_height: u32,
+        out_width: u32,
+        channels: u32,
+        top: u32,
+        left: u32,
+        strip_rows: u32,
+    }
+}
+
+const BINDINGS: &[Binding] = &[read("x"), read("w"), read("bias"), read_write("y")];
+
 /// A thread keeps a tile of pixels × four channels; variants differ in stride and tile.
 pub static DEPTHWISE: Kernel = Kernel {
     name: "depthwise",
     group: "conv",
     source: include_str!("../../shaders/conv/depthwise.wgsl"),
     params: DepthwiseParams::FIELDS,
-    bindings: &[read("x"), read("w"), read("bias"), read_write("y")],
+    bindings: BINDINGS,
     variants: &[
         Variant { name: "stride 1, 4x7", constants: &[("STRIDE", 1), ("TILE_ROWS", 4), ("TILE_COLUMNS", 7)], subgroup: false },
         Variant { name: "stride 1, 7x7", constants: &[("STRIDE", 1), ("TILE_ROWS", 7), ("TILE_COLUMNS", 7)], subgroup: false },
@@ -35,6 +52,31 @@ pub static DEPTHWISE: Kernel = Kernel {
     ],
     overrides: &[ACTIVATIONS],
 };
+
+/// A thread passes down a strip of pixels × four channels and keeps sums alone.
+pub static DEPTHWISE_STRIP: Kernel = Kernel {
+    name: "depthwise_strip",
+    group: "conv",
+    source: include_str!("../../shaders/conv/depthwise_strip.wgsl"),
+    params: DepthwiseStripParams::FIELDS,
+    bindings: BINDINGS,
+    variants: &[
+        Variant { name: "stride 1, 14x7", constants: &[("STRIDE", 1), ("ROWS", 14), ("COLUMNS", 7)], subgroup: false },
+        Variant { name: "stride 1, 14x8", constants: &[("STRIDE", 1), ("ROWS", 14), ("COLUMNS", 8)], subgroup: false },
+        Variant { name: "stride 1, 4x4", constants: &[("STRIDE", 1), ("ROWS", 4), ("COLUMNS", 4)], subgroup: false },
+        Variant { name: "stride 2, 14x7", constants: &[("STRIDE", 2), ("ROWS", 14), ("COLUMNS", 7)], subgroup: false },
+        Variant { name: "stride 2, 14x4", constants: &[("STRIDE", 2), ("ROWS", 14), ("COLUMNS", 4)], subgroup: false },
+        Variant { name: "stride 2, 4x2", constants: &[("STRIDE", 2), ("ROWS", 4), ("COLUMNS", 2)], subgroup: false },
+    ],
+    overrides: &[ACTIVATIONS],
+};
+
+/// Both families, variant by variant.
+pub fn depthwise_variants() -> impl Iterator<Item = Choice> {
+    [&DEPTHWISE, &DEPTHWISE_STRIP]
+        .into_iter()
+        .flat_map(|kernel: &'static Kernel| kernel.variants.iter().map(move |variant| (kernel, variant)))
+}
 
 /// A depthwise 3×3 convolution with bias and activation on \[batch, height, width, channels\].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -60,37 +102,41 @@ impl Depthwise {
     }
 
     /// The variants that fit this layer's stride.
-    pub fn variants(self) -> impl Iterator<Item = &'static Variant> {
-        DEPTHWISE.variants.iter().filter(move |variant| variant.constant("STRIDE") == self.stride)
+    pub fn variants(self) -> impl Iterator<Item = Choice> {
+        depthwise_variants().filter(move |(_, variant)| variant.constant("STRIDE") == self.stride)
     }
 
     /// The dispatch; `bindings` are x, w and bias.
-    pub fn step(self, label: &str, variant: &'static Variant, [x, w, bias]: [View; 3], y: View) -> Step {
+    pub fn step(self, label: &str, (kernel, variant): Choice, [x, w, bias]: [View; 3], y: View) -> Step {
         let [in_height, in_width] = self.size;
         let [out_height, out_width] = self.out_size();
-        let tiles = u64::from(out_height.div_ceil(variant.constant("TILE_ROWS")))
-            * u64::from(out_width.div_ceil(variant.constant("TILE_COLUMNS")));
         let (batch, channels) = (u64::from(self.batch), u64::from(self.channels));
         let (inputs, outputs) = (u64::from(in_height * in_width), u64::from(out_height * out_width));
-        Encoding {
-            kernel: &DEPTHWISE,
-            variant,
-            lanes: None,
-            overrides: vec![("ACTIVATION", self.activation as u32 as f64)],
-            params: DepthwiseParams {
-                batch: self.batch,
-                in_height,
-                in_width,
-                out_height,
-                out_width,
-                channels: self.channels,
-                top: self.padding.before(in_height, self.stride),
-                left: self.padding.before(in_width, self.stride),
-            },
-            bindings: &[x, w, bias, y],
-            workgroups: (batch * tiles * (channels / 4)).div_ceil(64),
-            cost: Cost { flops: 18 * batch * outputs * channels, bytes: 4 * channels * (batch * (inputs + outputs) + 10) },
+        let workgroups = |down: u32, across: u32| (batch * u64::from(down * across) * (channels / 4)).div_ceil(64);
+        let params = DepthwiseParams {
+            batch: self.batch,
+            in_height,
+            in_width,
+            out_height,
+            out_width,
+            channels: self.channels,
+            top: self.padding.before(in_height, self.stride),
+            left: self.padding.before(in_width, self.stride),
+        };
+        let bindings = &[x, w, bias, y];
+        let overrides = vec![("ACTIVATION", self.activation as u32 as f64)];
+        let cost = Cost { flops: 18 * batch * outputs * channels, bytes: 4 * channels * (batch * (inputs + outputs) + 10) };
+        if kernel.name == DEPTHWISE.name {
+            let [down, across] = [(out_height, "TILE_ROWS"), (out_width, "TILE_COLUMNS")]
+                .map(|(size, tile)| size.div_ceil(variant.constant(tile)));
+            let workgroups = workgroups(down, across);
+            return Encoding { kernel, variant, lanes: None, overrides, params, bindings, workgroups, cost }.step(label);
         }
-        .step(label)
+        let strips = out_height.div_ceil(variant.constant("ROWS"));
+        let strip_rows = out_height.div_ceil(strips);
+        let DepthwiseParams { batch, top, left, channels, .. } = params;
+        let workgroups = workgroups(out_height.div_ceil(strip_rows), out_width.div_ceil(variant.constant("COLUMNS")));
+        let params = DepthwiseStripParams { batch, in_height, in_width, out_height, out_width, channels, top, left, strip_rows };
+        Encoding { kernel, variant, lanes: None, overrides, params, bindings, workgroups, cost }.step(label)
     }
 }

@@ -73,7 +73,7 @@ pub use choice::Target;
 pub use column_sum::{COLUMN_SUM, ColumnSum};
 pub use cosine_proximity::{COSINE_PROXIMITY, CosineForm, CosineProximity};
 pub use dense_dw::{DENSE_DW_REGISTERS, DENSE_DW_SUBGROUP, DenseDw, dense_dw_variants};
-pub use depthwise::{DEPTHWISE, Depthwise};
+pub use depthwise::{DEPTHWISE, DEPTHWISE_STRIP, Depthwise, depthwise_variants};
 pub use depthwise_dw::{DEPTHWISE_DW, DepthwiseDw};
 pub use depthwise_dx::{DEPTHWISE_DX, DepthwiseDx};
 pub use distance_tile::RowFormat;
@@ -115,6 +115,7 @@ pub const ALL: &[&Kernel] = &[
     &STEM,
     &STEM_SUBGROUP,
     &DEPTHWISE,
+    &DEPTHWISE_STRIP,
     &POINTWISE_SUBGROUP,
     &POINTWISE_REGISTERS,
     &POINTWISE_WORKGROUP,

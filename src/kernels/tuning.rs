@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{
-    Activation, DEPTHWISE, DEPTHWISE_DX, DenseDw, Depthwise, Kernel, Padding, RowParts, Stem, Target, Variant, dense_dw_variants,
-    pointwise_variants, stem_variants,
+    Activation, DEPTHWISE_DX, DenseDw, Depthwise, Kernel, Padding, RowParts, Stem, Target, Variant, dense_dw_variants,
+    depthwise_variants, pointwise_variants, stem_variants,
 };
 
 /// A kernel and one of its variants.
@@ -83,7 +83,7 @@ impl Site {
         match self {
             Site::Stem { .. } => stem_variants().filter(runs).collect(),
             Site::Depthwise { stride, .. } => {
-                of(&DEPTHWISE).filter(|(_, variant)| variant.constant("STRIDE") == stride).collect()
+                depthwise_variants().filter(|(_, variant)| variant.constant("STRIDE") == stride).collect()
             }
             Site::DepthwiseDx { stride, .. } => {
                 of(&DEPTHWISE_DX).filter(|(_, variant)| variant.constant("STRIDE") == stride).collect()
@@ -104,7 +104,7 @@ impl Site {
                 target.stem(Stem { batch, size, inputs, outputs, stride, padding, activation })
             }
             Site::Depthwise { batch, size, channels, stride } => {
-                (&DEPTHWISE, target.depthwise(Depthwise { batch, size, channels, stride, padding, activation }))
+                target.depthwise(Depthwise { batch, size, channels, stride, padding, activation })
             }
             Site::DepthwiseDx { batch, size, channels, stride } => {
                 (&DEPTHWISE_DX, target.depthwise_dx(Depthwise { batch, size, channels, stride, padding, activation }))

@@ -1,6 +1,6 @@
 //! What a plan moves through memory, and what would be left of it if less were written only to be read once.
 
-use crate::kernels::DEPTHWISE;
+use crate::kernels::{DEPTHWISE, DEPTHWISE_STRIP};
 use crate::scheduler::{Plan, Residence};
 
 /// Bytes by formula: every step reads and writes each of its elements once.
@@ -18,7 +18,7 @@ impl Traffic {
         let bytes = plan.cost().bytes;
         let tensors = plan.tensors();
         let mut expanded = 0;
-        for step in plan.steps().iter().filter(|step| step.kernel.name == DEPTHWISE.name) {
+        for step in plan.steps().iter().filter(|step| [DEPTHWISE.name, DEPTHWISE_STRIP.name].contains(&step.kernel.name)) {
             let input = step.bindings[0];
             let uses =
                 plan.steps().iter().flat_map(|step| step.accesses()).filter(|(view, _)| view.tensor == input.tensor).count();

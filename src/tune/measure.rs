@@ -173,7 +173,7 @@ fn step(gpu: &Gpu, site: Site, choice: Choice, views: &[View], out: View) -> Ste
     let (label, lanes) = (site.to_string(), gpu.lanes());
     match site {
         Site::Stem { .. } => stem_of(site).step(&label, choice, lanes, [views[0], views[1], views[2]], out),
-        Site::Depthwise { .. } => depthwise_of(site).step(&label, choice.1, [views[0], views[1], views[2]], out),
+        Site::Depthwise { .. } => depthwise_of(site).step(&label, choice, [views[0], views[1], views[2]], out),
         Site::DepthwiseDx { .. } => DepthwiseDx { layer: depthwise_of(site) }.step(&label, choice.1, views[0], views[1], out),
         Site::Pointwise { rows, inputs, outputs } => {
             pointwise_of(rows, inputs, outputs).step(&label, choice, lanes, [views[0], views[1], views[2]], None, out)

@@ -192,7 +192,7 @@ mod tests {
         let site = Site::Depthwise { batch: 8, size: [56, 56], channels: 144, stride: 2 };
         let choices = site.candidates(target);
         let last = choices[choices.len() - 1];
-        assert_ne!(target.depthwise(super::super::reference::depthwise_of(site)).name, last.1.name);
+        assert_ne!(target.depthwise(super::super::reference::depthwise_of(site)).1.name, last.1.name);
         let entry = Entry {
             site,
             winner: Some([last.0.name.into(), last.1.name.into()]),
@@ -212,9 +212,9 @@ mod tests {
         // Whoever plans gets it, and another shape gets what is shipped.
         let tuned = Target { tuning: Some(Box::leak(Box::new(tuning))), ..target };
         let layer = super::super::reference::depthwise_of(site);
-        assert_eq!(tuned.depthwise(layer).name, last.1.name);
+        assert_eq!(tuned.depthwise(layer).1.name, last.1.name);
         let other = crate::kernels::Depthwise { batch: 9, ..layer };
-        assert_eq!(tuned.depthwise(other).name, target.depthwise(other).name);
+        assert_eq!(tuned.depthwise(other).1.name, target.depthwise(other).1.name);
 
         // An edited shader, or a variant that is gone, is chosen as shipped.
         for wrong in [

@@ -1,0 +1,74 @@
+// A strip of a depthwise 3×3 convolution: $COLUMNS pixels across, any number down, of four channels. The window moves down the strip:
+// each row of the input is taken once, adds to every row of the output that sees it, and is forgotten. The kernel that imports this defines
+//     fn read_row(strip: Strip, row: i32)   puts $((COLUMNS - 1) * STRIDE + 3) vectors of a row of the input into input_0, input_1, …,
+//                                           zeros outside the image
+// and sets tap_0 … tap_8, the weights, and bias before it calls convolve.
+#import activation
+
+struct Strip {
+    image: u32,
+    // Rows first_row … last_row - 1 and columns from first_column of the output.
+    first_row: u32,
+    last_row: u32,
+    first_column: u32,
+    quad: u32,
+}
+
+#for t in 0..9
+var<private> tap_$t: vec4<f32>;
+#end
+var<private> offset: vec4<f32>;
+#for v in 0..(COLUMNS - 1) * STRIDE + 3
+var<private> input_$v: vec4<f32>;
+#end
+
+// What a row of the input adds to pixel c of the output row that sees it as row u of its window.
+#for c in 0..COLUMNS
+#for u in 0..3
+fn seen_$(c)_$u(sum: vec4<f32>) -> vec4<f32> {
+    return sum + input_$(c * STRIDE) * tap_$(3 * u) + input_$(c * STRIDE + 1) * tap_$(3 * u + 1) + input_$(c * STRIDE + 2) * tap_$(3 * u + 2);
+}
+#end
+#end
+
+fn convolve(strip: Strip, size: vec2<u32>, quads: u32, top: u32) {
+    // The rows of the output that have seen some of their rows of the input already: the next one, and at stride 1 the one after.
+    #for c in 0..COLUMNS
+    var next_$c = offset;
+    #if STRIDE == 1
+    var after_$c = offset;
+    #end
+    #end
+    // The first rows complete no output of this strip.
+    for (var row = i32(strip.first_row) - $(3 - STRIDE); row < i32(strip.last_row); row++) {
+        let in_row = row * $STRIDE + $(3 - STRIDE) - i32(top);
+        #for c in 0..COLUMNS
+        var done_$c = next_$c;
+        #end
+        #if STRIDE == 1
+        read_row(strip, in_row);
+        #for c in 0..COLUMNS
+        done_$c = seen_$(c)_2(done_$c);
+        next_$c = seen_$(c)_1(after_$c);
+        after_$c = seen_$(c)_0(offset);
+        #end
+        #end
+        #if STRIDE == 2
+        read_row(strip, in_row);
+        #for c in 0..COLUMNS
+        done_$c = seen_$(c)_1(done_$c);
+        #end
+        read_row(strip, in_row + 1);
+        #for c in 0..COLUMNS
+        done_$c = seen_$(c)_2(done_$c);
+        next_$c = seen_$(c)_0(offset);
+        #end
+        #end
+        let at = ((strip.image * size.x + u32(max(row, 0))) * size.y + strip.first_column) * quads + strip.quad;
+        #for c in 0..COLUMNS
+        if (row >= i32(strip.first_row) && strip.first_column + $(c)u < size.y) {
+            y[at + $(c)u * quads] = activate(done_$c);
+        }
+        #end
+    }
+}
