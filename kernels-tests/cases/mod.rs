@@ -23,6 +23,7 @@ mod distance_rows;
 mod dropout;
 mod dropout_mask;
 mod elementwise_loss;
+mod expand_depthwise;
 pub mod fused_multiply_add;
 mod global_average_pool;
 mod global_average_pool_dx;
@@ -56,6 +57,7 @@ pub const ALL: &[fn(Context) -> Vec<Case>] = &[
     augment::cases,
     stem::cases,
     depthwise::cases,
+    expand_depthwise::cases,
     pointwise::cases,
     global_average_pool::cases,
     stem_dw::cases,

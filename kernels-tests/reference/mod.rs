@@ -22,6 +22,7 @@ pub mod depthwise_dx;
 pub mod dropout;
 pub mod dropout_mask;
 pub mod elementwise_loss;
+pub mod expand_depthwise;
 #[cfg(test)]
 pub mod finite_difference;
 pub mod fused_multiply_add;

@@ -61,9 +61,12 @@ fn main(
         #end
     }
 
+    #for v in 0..(COLUMNS / 4 + LANES - 1) / LANES
+    let bias_$v = bias[min(first_quad + $(v * LANES)u + lane, output_quads - 1u)];
+    #end
     #for c in 0..COLUMNS / 4
     let quad_$c = first_quad + $(c)u;
-    let offset_$c = bias[min(quad_$c, output_quads - 1u)];
+    let offset_$c = subgroupBroadcast(bias_$(c / LANES), $(c % LANES)u);
     #end
     // A loop, as every store that is written out makes the kernel larger and its compilation longer.
     for (var r = 0u; r < $(ROWS)u; r++) {

@@ -2,7 +2,7 @@
 // each row of the input is taken once, adds to every row of the output that sees it, and is forgotten. The kernel that imports this defines
 //     fn read_row(strip: Strip, row: i32)   puts $((COLUMNS - 1) * STRIDE + 3) vectors of a row of the input into input_0, input_1, …,
 //                                           zeros outside the image
-// and sets tap_0 … tap_8, the weights, and bias before it calls convolve.
+// and sets tap_0 … tap_8, the weights, and offset, the bias, before it calls convolve.
 #import activation
 
 struct Strip {
@@ -39,34 +39,30 @@ fn convolve(strip: Strip, size: vec2<u32>, quads: u32, top: u32) {
     var after_$c = offset;
     #end
     #end
-    // The first rows complete no output of this strip.
-    for (var row = i32(strip.first_row) - $(3 - STRIDE); row < i32(strip.last_row); row++) {
-        let in_row = row * $STRIDE + $(3 - STRIDE) - i32(top);
-        #for c in 0..COLUMNS
-        var done_$c = next_$c;
-        #end
+    // Rows of the input, counted from the first that any window of the strip sees; at stride 2 every second one completes an output.
+    let in_rows = (strip.last_row - strip.first_row) * $(STRIDE)u + $(3 - STRIDE)u;
+    for (var i = 0u; i < in_rows; i++) {
+        read_row(strip, i32(strip.first_row * $(STRIDE)u + i) - i32(top));
         #if STRIDE == 1
-        read_row(strip, in_row);
+        let completes = i >= 2u;
+        let out_row = strip.first_row + max(i, 2u) - 2u;
         #for c in 0..COLUMNS
-        done_$c = seen_$(c)_2(done_$c);
+        let done_$c = seen_$(c)_2(next_$c);
         next_$c = seen_$(c)_1(after_$c);
         after_$c = seen_$(c)_0(offset);
         #end
         #end
         #if STRIDE == 2
-        read_row(strip, in_row);
+        let completes = i % 2u == 0u && i >= 2u;
+        let out_row = strip.first_row + max(i, 2u) / 2u - 1u;
         #for c in 0..COLUMNS
-        done_$c = seen_$(c)_1(done_$c);
-        #end
-        read_row(strip, in_row + 1);
-        #for c in 0..COLUMNS
-        done_$c = seen_$(c)_2(done_$c);
-        next_$c = seen_$(c)_0(offset);
+        let done_$c = seen_$(c)_2(next_$c);
+        next_$c = select(seen_$(c)_1(next_$c), seen_$(c)_0(offset), i % 2u == 0u);
         #end
         #end
-        let at = ((strip.image * size.x + u32(max(row, 0))) * size.y + strip.first_column) * quads + strip.quad;
+        let at = ((strip.image * size.x + out_row) * size.y + strip.first_column) * quads + strip.quad;
         #for c in 0..COLUMNS
-        if (row >= i32(strip.first_row) && strip.first_column + $(c)u < size.y) {
+        if (completes && strip.first_column + $(c)u < size.y && strip.quad < quads) {
             y[at + $(c)u * quads] = activate(done_$c);
         }
         #end

@@ -2,8 +2,9 @@
 
 use super::tuning::{Choice, Site, Tuning};
 use super::{
-    DENSE_DW_REGISTERS, DENSE_DW_SUBGROUP, DEPTHWISE, DEPTHWISE_DX, DEPTHWISE_STRIP, DenseDw, Depthwise, Kernel,
-    POINTWISE_REGISTERS, POINTWISE_SUBGROUP, POINTWISE_WORKGROUP, RowParts, STEM, STEM_SUBGROUP, Stem, Variant,
+    DENSE_DW_REGISTERS, DENSE_DW_SUBGROUP, DEPTHWISE, DEPTHWISE_DX, DEPTHWISE_STRIP, DenseDw, Depthwise, EXPAND_DEPTHWISE,
+    ExpandDepthwise, Kernel, POINTWISE_REGISTERS, POINTWISE_SUBGROUP, POINTWISE_WORKGROUP, RowParts, STEM, STEM_SUBGROUP, Stem,
+    Variant,
 };
 
 /// What the choice of variants, and of the number of dispatches, depends on.
@@ -36,8 +37,8 @@ impl Target {
                 let name = match rows.div_ceil(lanes) {
                     1 => "1x32",
                     2 => "2x32",
-                    // Columns past the last are computed in vain.
-                    _ if outputs <= 24 => "8x24",
+                    // Columns past the last are computed in vain, but another tile takes as long to compile as few rows gain.
+                    _ if outputs <= 24 && rows >= 16_384 => "8x24",
                     _ => "8x32",
                 };
                 (&POINTWISE_SUBGROUP, named(&POINTWISE_SUBGROUP, name))
@@ -99,6 +100,23 @@ impl Target {
             (false, stride) => (&DEPTHWISE, named(&DEPTHWISE, &format!("stride {stride}, 2x4"))),
         };
         self.tuned(Site::Depthwise { batch, size, channels, stride }, shipped)
+    }
+
+    /// The kernel of an expansion and its depthwise convolution in one, where that pays: on a software adapter with subgroups, which
+    /// moves no memory as fast as it computes, and for few enough inputs that a lane holds their weights. With more than 16 inputs
+    /// compiling it takes longer than a few images gain.
+    pub fn expand_depthwise(self, layer: ExpandDepthwise) -> Option<Choice> {
+        if !self.software || self.lanes.is_none() || (layer.inputs > 16 && layer.depthwise.batch < 4) {
+            return None;
+        }
+        let name = match (layer.depthwise.stride, layer.depthwise.size[1].is_multiple_of(7)) {
+            (1, true) => "stride 1, 28x7 of 32",
+            (1, false) => "stride 1, 28x8 of 32",
+            _ if layer.inputs <= 16 => "stride 2, 28x4 of 16",
+            _ => "stride 2, 28x4 of 32",
+        };
+        let variant = named(&EXPAND_DEPTHWISE, name);
+        layer.suits(variant).then_some((&EXPAND_DEPTHWISE, variant))
     }
 
     /// Tile of the gradient of a depthwise convolution by its input, by the same reasons.

@@ -30,6 +30,7 @@ mod distance_tile;
 mod dropout;
 mod dropout_mask;
 mod elementwise_loss;
+mod expand_depthwise;
 mod fused_multiply_add;
 mod global_average_pool;
 mod global_average_pool_dx;
@@ -80,6 +81,7 @@ pub use distance_tile::RowFormat;
 pub use dropout::{DROPOUT, Dropout};
 pub use dropout_mask::{DROPOUT_MASK, DropoutMask};
 pub use elementwise_loss::{ELEMENTWISE_LOSS, ElementwiseFormula, ElementwiseLoss};
+pub use expand_depthwise::{EXPAND_DEPTHWISE, ExpandDepthwise};
 pub use fused_multiply_add::{FUSED_MULTIPLY_ADD, FusedMultiplyAdd};
 pub use global_average_pool::{GLOBAL_AVERAGE_POOL, GlobalAveragePool};
 pub use global_average_pool_dx::{GLOBAL_AVERAGE_POOL_DX, GlobalAveragePoolDx};
@@ -116,6 +118,7 @@ pub const ALL: &[&Kernel] = &[
     &STEM_SUBGROUP,
     &DEPTHWISE,
     &DEPTHWISE_STRIP,
+    &EXPAND_DEPTHWISE,
     &POINTWISE_SUBGROUP,
     &POINTWISE_REGISTERS,
     &POINTWISE_WORKGROUP,

@@ -1,7 +1,7 @@
 //! MobileNetV2 (Sandler et al., 2018): its layers, with batch norm folded into the convolutions at load time.
 
 use super::activations::{Activations, dispatches};
-use super::{Convolution, ModelError};
+use super::{Convolution, Expansion, ModelError};
 use crate::kernels::{Activation, GlobalAveragePool, Padding, Target, padded_channels};
 use crate::scheduler::{Plan, View};
 
@@ -106,6 +106,16 @@ fn layer(
 }
 
 impl Layer {
+    /// What follows it.
+    pub fn activation(&self) -> Activation {
+        if self.relu6 { Activation::Relu6 } else { Activation::None }
+    }
+
+    /// Channels that its result has room for.
+    pub fn padded_outputs(&self) -> u32 {
+        padded_channels(self.outputs)
+    }
+
     /// Shape of the convolution's weight in torchvision's layout, OIHW (depthwise: C1HW).
     pub fn weight_shape(&self) -> Vec<usize> {
         let (inputs, outputs) = (self.inputs as usize, self.outputs as usize);
@@ -202,6 +212,11 @@ impl Backbone {
         self.layers.last().map_or(0, |layer| layer.outputs)
     }
 
+    /// A layer as it is to run.
+    fn convolution<'a>(&self, layer: &'a Layer) -> Convolution<'a> {
+        Convolution { layer, padding: self.padding, activation: layer.activation() }
+    }
+
     /// Declares the tensor of all weights.
     pub fn plan_weights(&self, plan: &mut Plan) -> View {
         plan.persistent("backbone weights", 4 * self.parameters.len() as u64)
@@ -221,16 +236,24 @@ impl Backbone {
         let part = |(start, length): (usize, usize)| View { offset: 4 * start as u64, bytes: 4 * length as u64, ..weights };
         let mut x = Activations { view: input, batch, extent: [size, size], channels: 4 };
         let (mut block, mut block_input, mut channels) = (0, x, 3);
-        for (layer, folded) in self.layers.iter().zip(&self.folded) {
+        let mut layers = self.layers.iter().zip(&self.folded).peekable();
+        while let Some((layer, folded)) = layers.next() {
             if layer.block != block {
                 watch(block, x, channels);
                 (block, block_input) = (layer.block, x);
             }
-            let activation = if layer.relu6 { Activation::Relu6 } else { Activation::None };
-            let convolution = Convolution { layer, padding: self.padding, activation };
-            let y = convolution.result(plan, x);
+            let parameters = [part(folded.weight), part(folded.bias)];
+            if let Some((next, folded)) = layers.peek()
+                && let Some(expansion) = Expansion::of(self.convolution(layer), self.convolution(next), target, x)
+            {
+                let parameters = [parameters, [part(folded.weight), part(folded.bias)]];
+                (x, channels) = (expansion.push(plan, target, x, parameters), next.outputs);
+                layers.next();
+                continue;
+            }
+            let y = self.convolution(layer).result(plan, x);
             let residual = layer.residual.then_some(block_input);
-            convolution.push(plan, target, x, [part(folded.weight), part(folded.bias)], residual, y);
+            self.convolution(layer).push(plan, target, x, parameters, residual, y);
             (x, channels) = (y, layer.outputs);
         }
         watch(block, x, channels);

@@ -3,6 +3,7 @@
 mod activations;
 mod convolution;
 mod dense;
+mod expansion;
 mod head;
 pub mod mobilenet_v2;
 mod network;
@@ -14,6 +15,7 @@ use std::path::PathBuf;
 pub use activations::{Activations, dispatches};
 pub use convolution::Convolution;
 pub use dense::{Dense, Upload};
+pub use expansion::Expansion;
 pub use head::{HEAD_EPSILON, Head};
 pub use network::{Model, Top, keys};
 pub(crate) use runner::pack;

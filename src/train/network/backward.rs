@@ -57,7 +57,7 @@ impl Builder<'_> {
         let (layer, slots) = (&shape.layers[index], &table.layers[index]);
         let statistics = slots.running.view(self.buffers.of_batch);
         let affine = slots.affine.view(self.buffers.weights);
-        let (channels, epsilon, activation) = (raw.channels, shape.epsilon, Self::activation(layer));
+        let (channels, epsilon, activation) = (raw.channels, shape.epsilon, layer.activation());
         let label = format!("{} norm dw", layer.convolution);
         let ranges = dispatches(target.binding_bytes, &[raw, gy]);
         let part_bytes = 8 * u64::from(channels);
@@ -89,7 +89,7 @@ impl Builder<'_> {
             statistics: slots.running.view(self.buffers.of_batch),
             affine: slots.affine.view(self.buffers.weights),
             epsilon: self.shape.epsilon,
-            activation: Self::activation(layer),
+            activation: layer.activation(),
         }
     }
 

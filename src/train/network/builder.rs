@@ -127,11 +127,6 @@ impl<'a> Builder<'a> {
         Convolution { layer, padding: self.shape.padding, activation: Activation::None }
     }
 
-    /// What follows a layer's batch norm.
-    pub fn activation(layer: &Layer) -> Activation {
-        if layer.relu6 { Activation::Relu6 } else { Activation::None }
-    }
-
     /// Appends batch norm with the statistics of this batch, the layer's activation and a shortcut: its activated result.
     pub fn activated(&mut self, index: usize, raw: Activations, shortcut: Option<Activations>) -> Activations {
         let (shape, table) = (self.shape, self.table);
@@ -144,7 +139,7 @@ impl<'a> Builder<'a> {
         tensors.extend(shortcut);
         for range in crate::model::dispatches(self.target.binding_bytes, &tensors) {
             let rows = (range.end - range.start) * raw.positions();
-            let activation = Self::activation(layer);
+            let activation = layer.activation();
             let norm = BatchNorm { rows, channels: raw.channels, epsilon: shape.epsilon, activation };
             let shortcut = shortcut.map(|shortcut| shortcut.images(&range));
             self.plan.push(norm.step(&label, raw.images(&range), statistics, affine, shortcut, y.images(&range)));

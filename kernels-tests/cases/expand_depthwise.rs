@@ -1,0 +1,78 @@
+//! Expansion and depthwise convolution in one, at both strides, with both paddings.
+
+use lineament::kernels::{Activation, Depthwise, EXPAND_DEPTHWISE, ExpandDepthwise, Padding, Variant};
+
+use crate::case::{Bounds, Case, Context, Purpose};
+use crate::random::values;
+use crate::reference::expand_depthwise::expand_depthwise;
+
+/// (batch, height, width, inputs, channels, activation): one pixel, primes, strips ± 1 in columns and several down, fewer inputs
+/// than a variant has room for and as many, and blocks of channels that are full, cut and single.
+const TESTS: &[(u32, u32, u32, u32, u32, Activation)] = &[
+    (1, 1, 1, 4, 4, Activation::None),
+    (2, 2, 3, 8, 36, Activation::Relu6),
+    (1, 5, 8, 12, 20, Activation::Relu),
+    (3, 7, 7, 16, 96, Activation::Relu6),
+    (1, 13, 11, 24, 32, Activation::None),
+    (2, 14, 16, 32, 68, Activation::Relu6),
+    (1, 59, 9, 4, 12, Activation::Relu6),
+];
+
+/// The model's first blocks at 224 × 224, batch 8: (size, inputs, channels, stride).
+const BENCHMARKS: &[(u32, u32, u32, u32)] =
+    &[(112, 16, 96, 2), (56, 24, 144, 1), (56, 24, 144, 2), (28, 32, 192, 1), (28, 32, 192, 2)];
+
+pub fn cases(context: Context) -> Vec<Case> {
+    if context.lanes.is_none() {
+        return Vec::new();
+    }
+    let mut shapes = Vec::new();
+    match context.purpose {
+        Purpose::Test => {
+            for &(batch, height, width, inputs, channels, activation) in TESTS {
+                for padding in [Padding::TensorflowSame, Padding::Symmetric] {
+                    let size = [height, width];
+                    let layer = |stride| Depthwise { batch, size, channels, stride, padding, activation };
+                    shapes.extend([1, 2].map(|stride| ExpandDepthwise { inputs, depthwise: layer(stride) }));
+                }
+            }
+        }
+        Purpose::Benchmark => shapes.extend(BENCHMARKS.iter().map(|&(size, inputs, channels, stride)| {
+            let (padding, activation) = (Padding::TensorflowSame, Activation::Relu6);
+            let depthwise = Depthwise { batch: 8, size: [size, size], channels, stride, padding, activation };
+            ExpandDepthwise { inputs, depthwise }
+        })),
+    }
+    let fitting = |variant: &'static Variant| {
+        let shapes = shapes.iter().filter(|shape| shape.suits(variant));
+        shapes.map(|shape| case(*shape, variant, context)).collect::<Vec<_>>()
+    };
+    EXPAND_DEPTHWISE.variants.iter().flat_map(fitting).collect()
+}
+
+fn case(shape: ExpandDepthwise, variant: &'static Variant, context: Context) -> Case {
+    let ExpandDepthwise { inputs, depthwise: layer } = shape;
+    let Depthwise { batch, size: [height, width], channels, padding, activation, .. } = layer;
+    let name = format!("{batch}x{height}x{width}x{inputs} · {inputs}x{channels} {padding:?} {activation:?}");
+    let mut case = Case::new(EXPAND_DEPTHWISE.name, variant.name, name, context.purpose);
+    let [out_height, out_width] = layer.out_size();
+    let x = values(12, 0, (batch * height * width * inputs) as usize);
+    let w_expand = values(12, 1, (inputs * channels) as usize);
+    // Scaled so that ReLU6 meets both its knees, and so that zeros outside the image differ from what the bias makes of none.
+    let [bias_expand, bias] =
+        [2, 3].map(|tensor| values(12, tensor, channels as usize).iter().map(|value| 6.0 * value).collect::<Vec<_>>());
+    let w = values(12, 4, 9 * channels as usize);
+    let views = [
+        case.input("x", &x),
+        case.input("w_expand", &w_expand),
+        case.input("bias_expand", &bias_expand),
+        case.input("w", &w),
+        case.input("bias", &bias),
+    ];
+    let outputs = (batch * out_height * out_width * channels) as usize;
+    let expected = move || expand_depthwise(shape, [&x, &w_expand, &bias_expand, &w, &bias]);
+    let y = case.output("y", outputs, Bounds::float(1e-11, 2e-5), Box::new(expected));
+    let label = case.name.clone();
+    case.plan.push(shape.step(&label, (&EXPAND_DEPTHWISE, variant), context.lanes, views, y));
+    case
+}

@@ -1,0 +1,104 @@
+// Expansion and depthwise 3×3 convolution of an inverted residual in one:
+//     e[b, p, c] = activate(Σ_k x[b, p, k] · w_expand[k, c] + bias_expand[c])      zero outside the image
+//     y[b, i, j, c] = activate(Σ_{u,v} e[b, i·s + u − top, j·s + v − left, c] · w[u, v, c] + bias[c]),  s = $STRIDE
+// The expansion, the largest tensor of a block, is never written: it is computed where the window reads it.
+//
+// x            [batch, in_height, in_width, inputs]
+// w_expand     [inputs, channels]
+// bias_expand  [channels]
+// w            [3, 3, channels]
+// bias         [channels]
+// y            [batch, out_height, out_width, channels]
+// inputs and channels are multiples of four, inputs at most $(4 * INPUT_QUADS); every array is read as vec4.
+//
+// One workgroup is one subgroup and computes strip_rows × $COLUMNS pixels of $(4 * LANES) channels, row by row: a lane keeps four channels
+// and all their weights; the lanes load the pixels of a row together and broadcast them.
+// Cost: 2 · inputs flops an element of e and 18 an output; $((COLUMNS - 1) * STRIDE + 3) columns of e are computed for $(COLUMNS * STRIDE),
+// and $(3 - STRIDE) rows of the window twice a strip.
+#import dispatch
+
+struct Params {
+    batch: u32,
+    in_height: u32,
+    in_width: u32,
+    out_height: u32,
+    out_width: u32,
+    channels: u32,
+    top: u32,
+    left: u32,
+    strip_rows: u32,
+    inputs: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> w_expand: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> bias_expand: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> w: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read> bias: array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read_write> y: array<vec4<f32>>;
+
+#import depthwise_strip
+
+var<private> lane: u32;
+var<private> offset_expand: vec4<f32>;
+#for k in 0..4 * INPUT_QUADS
+var<private> w_expand_$k: vec4<f32>;
+#end
+
+fn read_row(strip: Strip, row: i32) {
+    let input_quads = params.inputs / 4u;
+    let row_inside = row >= 0 && row < i32(params.in_height);
+    let row_at = (strip.image * params.in_height + u32(clamp(row, 0, i32(params.in_height) - 1))) * params.in_width;
+    let first = i32(strip.first_column * $(STRIDE)u) - i32(params.left);
+    // Vector i of the row: quad i % $INPUT_QUADS of pixel i / $INPUT_QUADS. Past the inputs the weights are zero.
+    #for i in 0..(((COLUMNS - 1) * STRIDE + 3) * INPUT_QUADS + LANES - 1) / LANES
+    let pixel_$i = first + i32(($(i * LANES)u + lane) / $(INPUT_QUADS)u);
+    let column_$i = u32(clamp(pixel_$i, 0, i32(params.in_width) - 1));
+    let x_$i = x[(row_at + column_$i) * input_quads + min(($(i * LANES)u + lane) % $(INPUT_QUADS)u, input_quads - 1u)];
+    #end
+    #for v in 0..(COLUMNS - 1) * STRIDE + 3
+    var sum_$v = vec4<f32>();
+    #for q in 0..INPUT_QUADS
+    let x_$(v)_$q = subgroupBroadcast(x_$((v * INPUT_QUADS + q) / LANES), $((v * INPUT_QUADS + q) % LANES)u);
+    #for i in 0..4
+    sum_$v += x_$(v)_$q[$i] * w_expand_$(4 * q + i);
+    #end
+    #end
+    input_$v = select(vec4<f32>(), activate(sum_$v + offset_expand), row_inside && first + $v >= 0 && first + $v < i32(params.in_width));
+    #end
+}
+
+@compute @workgroup_size($LANES)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) grid: vec3<u32>,
+    @builtin(subgroup_invocation_id) subgroup_lane: u32,
+) {
+    let quads = params.channels / 4u;
+    let blocks = (quads + $(LANES - 1)u) / $(LANES)u;
+    let strips_down = (params.out_height + params.strip_rows - 1u) / params.strip_rows;
+    let strips_across = (params.out_width + $(COLUMNS - 1)u) / $(COLUMNS)u;
+    let index = linear_workgroup(workgroup, grid);
+    let place = index / blocks;
+    lane = subgroup_lane;
+    var strip: Strip;
+    strip.quad = (index % blocks) * $(LANES)u + lane;
+    strip.image = place / (strips_down * strips_across);
+    if (strip.image >= params.batch) {
+        return;
+    }
+    strip.first_row = (place / strips_across % strips_down) * params.strip_rows;
+    strip.last_row = min(strip.first_row + params.strip_rows, params.out_height);
+    strip.first_column = (place % strips_across) * $(COLUMNS)u;
+    let quad = min(strip.quad, quads - 1u);
+    #for t in 0..9
+    tap_$t = w[$(t)u * quads + quad];
+    #end
+    offset = bias[quad];
+    offset_expand = bias_expand[quad];
+    #for k in 0..4 * INPUT_QUADS
+    w_expand_$k = select(vec4<f32>(), w_expand[min($(k)u, params.inputs - 1u) * quads + quad], $(k)u < params.inputs);
+    #end
+    convolve(strip, vec2<u32>(params.out_height, params.out_width), quads, params.top);
+}

@@ -1,0 +1,116 @@
+//! The expansion of an inverted residual and its depthwise convolution in one kernel.
+
+use super::{ACTIVATIONS, Choice, Cost, Depthwise, Encoding, Kernel, Variant, params, read, read_write};
+use crate::scheduler::{Step, View};
+
+params! {
+    /// `Params` of `shaders/conv/expand_depthwise.wgsl`.
+    struct ExpandDepthwiseParams {
+        batch: u32,
+        in_height: u32,
+        in_width: u32,
+        out_height: u32,
+        out_width: u32,
+        channels: u32,
+        top: u32,
+        left: u32,
+        strip_rows: u32,
+        inputs: u32,
+    }
+}
+
+/// A lane keeps four channels and passes down a strip, whose expansion it computes as the window comes to it.
+pub static EXPAND_DEPTHWISE: Kernel = Kernel {
+    name: "expand_depthwise",
+    group: "conv",
+    source: include_str!("../../shaders/conv/expand_depthwise.wgsl"),
+    params: ExpandDepthwiseParams::FIELDS,
+    bindings: &[read("x"), read("w_expand"), read("bias_expand"), read("w"), read("bias"), read_write("y")],
+    variants: &[
+        Variant {
+            name: "stride 1, 28x7 of 24",
+            constants: &[("STRIDE", 1), ("ROWS", 28), ("COLUMNS", 7), ("INPUT_QUADS", 6)],
+            subgroup: true,
+        },
+        Variant {
+            name: "stride 1, 28x8 of 32",
+            constants: &[("STRIDE", 1), ("ROWS", 28), ("COLUMNS", 8), ("INPUT_QUADS", 8)],
+            subgroup: true,
+        },
+        Variant {
+            name: "stride 2, 28x4 of 16",
+            constants: &[("STRIDE", 2), ("ROWS", 28), ("COLUMNS", 4), ("INPUT_QUADS", 4)],
+            subgroup: true,
+        },
+        Variant {
+            name: "stride 2, 28x4 of 24",
+            constants: &[("STRIDE", 2), ("ROWS", 28), ("COLUMNS", 4), ("INPUT_QUADS", 6)],
+            subgroup: true,
+        },
+        Variant {
+            name: "stride 1, 28x7 of 32",
+            constants: &[("STRIDE", 1), ("ROWS", 28), ("COLUMNS", 7), ("INPUT_QUADS", 8)],
+            subgroup: true,
+        },
+        Variant {
+            name: "stride 2, 28x4 of 32",
+            constants: &[("STRIDE", 2), ("ROWS", 28), ("COLUMNS", 4), ("INPUT_QUADS", 8)],
+            subgroup: true,
+        },
+    ],
+    overrides: &[ACTIVATIONS],
+};
+
+/// A pointwise convolution from `inputs` channels, and a depthwise one of what comes of it; the activation of the depthwise
+/// layer ends both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ExpandDepthwise {
+    /// Channels of the input, a multiple of four.
+    pub inputs: u32,
+    /// The second layer.
+    pub depthwise: Depthwise,
+}
+
+impl ExpandDepthwise {
+    /// Whether a variant can compute it.
+    pub fn suits(self, variant: &Variant) -> bool {
+        variant.constant("STRIDE") == self.depthwise.stride && self.inputs <= 4 * variant.constant("INPUT_QUADS")
+    }
+
+    /// The dispatch; `bindings` are x, then weight and bias of either layer.
+    pub fn step(self, label: &str, (kernel, variant): Choice, lanes: Option<u32>, bindings: [View; 5], y: View) -> Step {
+        let Depthwise { batch, size: [in_height, in_width], channels, stride, padding, activation } = self.depthwise;
+        let [out_height, out_width] = self.depthwise.out_size();
+        let strips = out_height.div_ceil(variant.constant("ROWS"));
+        let strip_rows = out_height.div_ceil(strips);
+        let [inputs, n, c] = [self.inputs, batch, channels].map(u64::from);
+        let [read, written] = [in_height * in_width, out_height * out_width].map(|pixels| n * u64::from(pixels));
+        let places = out_height.div_ceil(strip_rows) * out_width.div_ceil(variant.constant("COLUMNS"));
+        let [x, w_expand, bias_expand, w, bias] = bindings;
+        Encoding {
+            kernel,
+            variant,
+            lanes,
+            overrides: vec![("ACTIVATION", activation as u32 as f64)],
+            params: ExpandDepthwiseParams {
+                batch,
+                in_height,
+                in_width,
+                out_height,
+                out_width,
+                channels,
+                top: padding.before(in_height, stride),
+                left: padding.before(in_width, stride),
+                strip_rows,
+                inputs: self.inputs,
+            },
+            bindings: &[x, w_expand, bias_expand, w, bias, y],
+            workgroups: n * u64::from(places) * u64::from((channels / 4).div_ceil(lanes.unwrap_or(1))),
+            cost: Cost {
+                flops: 2 * inputs * c * read + 18 * c * written,
+                bytes: 4 * (inputs * read + c * written + (inputs + 11) * c),
+            },
+        }
+        .step(label)
+    }
+}
