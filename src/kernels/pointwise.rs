@@ -31,6 +31,7 @@ pub static POINTWISE_SUBGROUP: Kernel = Kernel {
     variants: &[
         Variant { name: "4x32", constants: &[("ROWS", 4), ("COLUMNS", 32)], subgroup: true },
         Variant { name: "6x32", constants: &[("ROWS", 6), ("COLUMNS", 32)], subgroup: true },
+        Variant { name: "7x32", constants: &[("ROWS", 7), ("COLUMNS", 32)], subgroup: true },
         Variant { name: "8x32", constants: &[("ROWS", 8), ("COLUMNS", 32)], subgroup: true },
         Variant { name: "6x24", constants: &[("ROWS", 6), ("COLUMNS", 24)], subgroup: true },
         Variant { name: "8x24", constants: &[("ROWS", 8), ("COLUMNS", 24)], subgroup: true },
