@@ -62,6 +62,7 @@ const ALL: &[(&str, &str)] = mutants! {
     "cosine_projection_below_floor"
     "dense_dw_registers_normalised_by_first"
     "dense_dw_registers_parts_on_one_place"
+    "dense_dw_subgroup_last_row_repeated"
     "dense_dw_subgroup_part_reaches_on"
     "dense_dw_subgroup_raw_input"
     "dense_dw_subgroup_wrong_component"

@@ -6,9 +6,9 @@
 // inputs and outputs are multiples of four; every array is read as vec4. The rows are summed in parts, so that no run of
 // additions grows long; sum_of_parts adds them up. A batch of some hundreds is a single part, and dw the result itself.
 //
-// One workgroup is one subgroup of $LANES lanes and computes $(LANES * 4) inputs × $COLUMNS outputs of a part: a lane keeps four inputs,
-// the lanes load a row of gy together and broadcast it, so that no element is loaded twice.
-// Cost: 2 · rows · inputs · outputs flops; x is read outputs / $COLUMNS times, gy inputs / $(LANES * 4) times.
+// One workgroup is one subgroup of $LANES lanes and computes $(LANES * INPUTS) inputs × $COLUMNS outputs of a part: a lane keeps $INPUTS inputs,
+// the lanes load a row of gy together and broadcast it, so that no element is loaded twice; $TOGETHER rows at a time.
+// Cost: 2 · rows · inputs · outputs flops; x is read outputs / $COLUMNS times, gy inputs / $(LANES * INPUTS) times.
 #import dispatch
 #import layer_input
 
@@ -36,49 +36,67 @@ fn main(
     let input_quads = params.inputs / 4u;
     let output_quads = params.outputs / 4u;
     let column_tiles = (output_quads + $(COLUMNS / 4 - 1)u) / $(COLUMNS / 4)u;
-    let input_tiles = (input_quads + $(LANES - 1)u) / $(LANES)u;
+    let input_tiles = (input_quads + $(LANES * INPUTS / 4 - 1)u) / $(LANES * INPUTS / 4)u;
     let index = linear_workgroup(workgroup, grid);
     let tile = index % (input_tiles * column_tiles);
     let part = index / (input_tiles * column_tiles);
     let first_row = part * params.rows_a_part;
     let end_row = min(first_row + params.rows_a_part, params.rows);
     let first_quad = (tile % column_tiles) * $(COLUMNS / 4)u;
-    let first_input_quad = (tile / column_tiles) * $(LANES)u;
+    let first_input_quad = (tile / column_tiles) * $(LANES * INPUTS / 4)u + lane;
     if (first_row >= params.rows) {
         return;
     }
 
-    let input_quad = min(first_input_quad + lane, input_quads - 1u);
-    let by = input_normalisation(input_quad, input_quads);
+    #for i in 0..INPUTS / 4
+    let input_quad_$i = min(first_input_quad + $(i * LANES)u, input_quads - 1u);
+    let by_$i = input_normalisation(input_quad_$i, input_quads);
+    #end
     #for q in 0..(COLUMNS / 4 + LANES - 1) / LANES
     let gy_at_$q = min(first_quad + $(q * LANES)u + lane, output_quads - 1u);
     #end
-    #for k in 0..4
+    #for k in 0..INPUTS
     #for c in 0..COLUMNS / 4
     var sum_$(k)_$c = vec4<f32>();
     #end
     #end
 
-    for (var m = first_row; m < end_row; m++) {
-        let value = layer_input(x[m * input_quads + input_quad], by);
-        #for q in 0..(COLUMNS / 4 + LANES - 1) / LANES
-        let gy_$q = gy[m * output_quads + gy_at_$q];
+    for (var m = first_row; m < end_row; m += $(TOGETHER)u) {
+        #for r in 0..TOGETHER
+        let row_$r = min(m + $(r)u, end_row - 1u);
+        #for i in 0..INPUTS / 4
+        let value_$(r)_$i = select(vec4<f32>(), layer_input(x[row_$r * input_quads + input_quad_$i], by_$i), m + $(r)u < end_row);
         #end
+        #for q in 0..(COLUMNS / 4 + LANES - 1) / LANES
+        let gy_$(r)_$q = gy[row_$r * output_quads + gy_at_$q];
+        #end
+        #end
+        // A sum takes all rows before the next begins: it stays in a register.
         #for c in 0..COLUMNS / 4
-        let gradient_$c = subgroupBroadcast(gy_$(c / LANES), $(c % LANES)u);
-        #for k in 0..4
-        sum_$(k)_$c += value[$k] * gradient_$c;
+        #for r in 0..TOGETHER
+        let gradient_$(r)_$c = subgroupBroadcast(gy_$(r)_$(c / LANES), $(c % LANES)u);
+        #end
+        #for k in 0..INPUTS
+        #for r in 0..TOGETHER
+        sum_$(k)_$c += value_$(r)_$(k / 4)[$(k % 4)] * gradient_$(r)_$c;
+        #end
         #end
         #end
     }
 
-    if (first_input_quad + lane < input_quads) {
+    // A loop, as every store that is written out makes the kernel larger and its compilation longer.
+    for (var k = 0u; k < 4u; k++) {
+        #for i in 0..INPUTS / 4
+        let at_$i = (part * params.inputs + input_quad_$i * 4u + k) * output_quads + first_quad;
         #for c in 0..COLUMNS / 4
-        if (first_quad + $(c)u < output_quads) {
-            #for k in 0..4
-            dw[(part * params.inputs + input_quad * 4u + $(k)u) * output_quads + first_quad + $(c)u] = sum_$(k)_$c;
-            #end
+        var end_$(i)_$c = sum_$(4 * i)_$c;
+        #for s in 1..4
+        end_$(i)_$c = select(end_$(i)_$c, sum_$(4 * i + s)_$c, k == $(s)u);
+        #end
+        if (first_input_quad + $(i * LANES)u < input_quads && first_quad + $(c)u < output_quads) {
+            dw[at_$i + $(c)u] = end_$(i)_$c;
         }
+        #end
         #end
     }
 }

@@ -59,10 +59,13 @@ impl Target {
     pub fn dense_dw(self, layer: DenseDw) -> Choice {
         let DenseDw { rows: RowParts { rows, rows_a_part }, inputs, outputs } = layer;
         let shipped: Choice = match (self.software, self.lanes) {
-            (true, Some(_)) => {
+            (true, Some(lanes)) => {
+                // Eight inputs a lane read less, unless many of them would be past the last.
+                let eight = inputs.next_multiple_of(8 * lanes) == inputs.next_multiple_of(4 * lanes);
                 let name = match outputs {
                     ..=16 => "4x16",
                     17..=24 => "4x24",
+                    _ if eight => "8x32",
                     _ => "4x32",
                 };
                 (&DENSE_DW_SUBGROUP, named(&DENSE_DW_SUBGROUP, name))

@@ -25,9 +25,10 @@ pub static DENSE_DW_SUBGROUP: Kernel = Kernel {
     params: DenseDwParams::FIELDS,
     bindings: BINDINGS,
     variants: &[
-        Variant { name: "4x32", constants: &[("COLUMNS", 32)], subgroup: true },
-        Variant { name: "4x24", constants: &[("COLUMNS", 24)], subgroup: true },
-        Variant { name: "4x16", constants: &[("COLUMNS", 16)], subgroup: true },
+        Variant { name: "4x32", constants: &[("INPUTS", 4), ("COLUMNS", 32), ("TOGETHER", 4)], subgroup: true },
+        Variant { name: "8x32", constants: &[("INPUTS", 8), ("COLUMNS", 32), ("TOGETHER", 4)], subgroup: true },
+        Variant { name: "4x24", constants: &[("INPUTS", 4), ("COLUMNS", 24), ("TOGETHER", 4)], subgroup: true },
+        Variant { name: "4x16", constants: &[("INPUTS", 4), ("COLUMNS", 16), ("TOGETHER", 4)], subgroup: true },
     ],
     overrides: OVERRIDES,
 };
@@ -79,7 +80,7 @@ impl DenseDw {
         let x: LayerInput = x.into();
         let [statistics, affine] = x.bindings();
         let (input_tile, output_tile) = if kernel.name == DENSE_DW_SUBGROUP.name {
-            (4 * lanes.unwrap_or(1), variant.constant("COLUMNS"))
+            (variant.constant("INPUTS") * lanes.unwrap_or(1), variant.constant("COLUMNS"))
         } else {
             (8 * variant.constant("ROWS"), 8 * variant.constant("COLUMNS"))
         };
