@@ -1,6 +1,6 @@
 // Depthwise 3×3 convolution:  y[b, i, j, c] = activate(Σ_{u,v} x[b, i·s + u − top, j·s + v − left, c] · w[u, v, c] + bias[c]),  s = $STRIDE
 //
-// x     [batch, in_height, in_width, channels]      zero outside the image
+// x     [batch, in_height, in_width, channels]      zero outside the image; or what shaders/lib/layer_input.wgsl makes it of
 // w     [3, 3, channels]
 // bias  [channels]
 // y     [batch, out_height, out_width, channels]
@@ -11,6 +11,7 @@
 // Cost: 18 flops an output; $(((TILE_ROWS - 1) * STRIDE + 3) * ((TILE_COLUMNS - 1) * STRIDE + 3)) vectors read for $(TILE_ROWS * TILE_COLUMNS) written.
 #import dispatch
 #import activation
+#import layer_input
 
 struct Params {
     batch: u32,
@@ -21,13 +22,16 @@ struct Params {
     channels: u32,
     top: u32,
     left: u32,
+    epsilon: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> w: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> statistics: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read> affine: array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read_write> y: array<vec4<f32>>;
 
 @compute @workgroup_size(64)
 fn main(
@@ -55,6 +59,7 @@ fn main(
     let w_$t = w[$(t)u * quads + quad];
     #end
     let offset = bias[quad];
+    let by = input_normalisation(quad, quads);
     #for r in 0..TILE_ROWS
     #for c in 0..TILE_COLUMNS
     var sum_$(r)_$c = offset;
@@ -69,7 +74,7 @@ fn main(
     let row_$u = (image + u32(clamp(in_row + $u, 0, i32(params.in_height) - 1))) * params.in_width * quads;
     let row_inside_$u = in_row + $u >= 0 && in_row + $u < i32(params.in_height);
     #for v in 0..(TILE_COLUMNS - 1) * STRIDE + 3
-    let x_$(u)_$v = select(vec4<f32>(), x[row_$u + column_$v], row_inside_$u && column_inside_$v);
+    let x_$(u)_$v = select(vec4<f32>(), layer_input(x[row_$u + column_$v], by), row_inside_$u && column_inside_$v);
     #for c in 0..TILE_COLUMNS
     #for r in 0..TILE_ROWS
     #if u >= r * STRIDE && u < r * STRIDE + 3 && v >= c * STRIDE && v < c * STRIDE + 3

@@ -1,7 +1,7 @@
 // Depthwise 3×3 convolution, strip family:  y[b, i, j, c] = activate(Σ_{u,v} x[b, i·s + u − top, j·s + v − left, c] · w[u, v, c] + bias[c]),
 // s = $STRIDE
 //
-// x     [batch, in_height, in_width, channels]      zero outside the image
+// x     [batch, in_height, in_width, channels]      zero outside the image; or what shaders/lib/layer_input.wgsl makes it of
 // w     [3, 3, channels]
 // bias  [channels]
 // y     [batch, out_height, out_width, channels]
@@ -21,6 +21,7 @@ struct Params {
     channels: u32,
     top: u32,
     left: u32,
+    epsilon: f32,
     strip_rows: u32,
 }
 
@@ -28,9 +29,14 @@ struct Params {
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> w: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> statistics: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read> affine: array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read_write> y: array<vec4<f32>>;
 
 #import depthwise_strip
+#import layer_input
+
+var<private> by: Normalisation;
 
 fn read_row(strip: Strip, row: i32) {
     let quads = params.channels / 4u;
@@ -40,7 +46,7 @@ fn read_row(strip: Strip, row: i32) {
     #for v in 0..(COLUMNS - 1) * STRIDE + 3
     let column_$v = u32(clamp(first + $v, 0, i32(params.in_width) - 1));
     let inside_$v = row_inside && first + $v >= 0 && first + $v < i32(params.in_width);
-    input_$v = select(vec4<f32>(), x[(row_at + column_$v) * quads + strip.quad], inside_$v);
+    input_$v = select(vec4<f32>(), layer_input(x[(row_at + column_$v) * quads + strip.quad], by), inside_$v);
     #end
 }
 
@@ -68,5 +74,6 @@ fn main(
     tap_$t = w[$(t)u * quads + strip.quad];
     #end
     offset = bias[strip.quad];
+    by = input_normalisation(strip.quad, quads);
     convolve(strip, vec2<u32>(params.out_height, params.out_width), quads, params.top);
 }

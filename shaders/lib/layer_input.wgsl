@@ -1,10 +1,9 @@
-// A layer's input as the gradient by its weights reads it. Where NORMALISE is 1 it was not kept: batch norm and activation of the
-// layer before are applied to the raw result while it is loaded, by the expression that the forward pass computed. The kernel
-// that imports this binds
+// A layer's input as a kernel of training loads it: as it is, or where NORMALISE is not 0 the raw result of the layer before, to
+// which batch norm, and where it is 2 ReLU6, are applied by the expression that every kernel of batch norm computes. The kernel that
+// imports this binds
 //     statistics  [2, channels]    mean, then variance;  as vec4; not read where NORMALISE is 0
 //     affine      [2, channels]    gamma, then beta;     likewise
 // and has an epsilon in its parameters.
-#import activation
 #import batch_norm
 
 override NORMALISE: u32 = 0u;
@@ -21,5 +20,9 @@ fn layer_input(value: vec4<f32>, by: Normalisation) -> vec4<f32> {
     if (NORMALISE == 0u) {
         return value;
     }
-    return activate(normalise(value, by));
+    let normalised = normalise(value, by);
+    if (NORMALISE == 1u) {
+        return normalised;
+    }
+    return clamp(normalised, vec4<f32>(), vec4<f32>(6.0));
 }

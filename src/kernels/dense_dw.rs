@@ -1,6 +1,7 @@
 //! Gradient of a dense layer by its weights, in two families of kernel.
 
-use super::{ACTIVATIONS, Binding, Cost, Encoding, Kernel, LayerInput, RowParts, Variant, params, read, read_write};
+use super::layer_input::NORMALISE;
+use super::{Binding, Cost, Encoding, Kernel, LayerInput, RowParts, Variant, params, read, read_write};
 use crate::scheduler::{Step, View};
 
 params! {
@@ -14,7 +15,7 @@ params! {
     }
 }
 
-const OVERRIDES: &[(&str, &[u32])] = &[("NORMALISE", &[0, 1]), ACTIVATIONS];
+const OVERRIDES: &[(&str, &[u32])] = &[NORMALISE];
 const BINDINGS: &[Binding] = &[read("x"), read("gy"), read("statistics"), read("affine"), read_write("dw")];
 
 /// A subgroup loads a row of gradients once and broadcasts it; a lane keeps four inputs.
@@ -90,7 +91,7 @@ impl DenseDw {
             kernel,
             variant,
             lanes,
-            overrides: x.overrides(),
+            overrides: vec![x.normalise()],
             params: DenseDwParams {
                 rows: self.rows.rows,
                 inputs: self.inputs,

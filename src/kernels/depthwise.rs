@@ -1,6 +1,9 @@
 //! Depthwise 3×3 convolution, stride 1 and 2, in two families of kernel.
 
-use super::{ACTIVATIONS, Activation, Binding, Choice, Cost, Encoding, Kernel, Padding, Variant, params, read, read_write};
+use super::layer_input::NORMALISE;
+use super::{
+    ACTIVATIONS, Activation, Binding, Choice, Cost, Encoding, Kernel, LayerInput, Padding, Variant, params, read, read_write,
+};
 use crate::scheduler::{Step, View};
 
 params! {
@@ -14,6 +17,7 @@ params! {
         channels: u32,
         top: u32,
         left: u32,
+        epsilon: f32,
     }
 }
 
@@ -28,11 +32,12 @@ params! {
         channels: u32,
         top: u32,
         left: u32,
+        epsilon: f32,
         strip_rows: u32,
     }
 }
 
-const BINDINGS: &[Binding] = &[read("x"), read("w"), read("bias"), read_write("y")];
+const BINDINGS: &[Binding] = &[read("x"), read("w"), read("bias"), read("statistics"), read("affine"), read_write("y")];
 
 /// A thread keeps a tile of pixels × four channels; variants differ in stride and tile.
 pub static DEPTHWISE: Kernel = Kernel {
@@ -50,7 +55,7 @@ pub static DEPTHWISE: Kernel = Kernel {
         Variant { name: "stride 2, 2x4", constants: &[("STRIDE", 2), ("TILE_ROWS", 2), ("TILE_COLUMNS", 4)], subgroup: false },
         Variant { name: "stride 2, 1x1", constants: &[("STRIDE", 2), ("TILE_ROWS", 1), ("TILE_COLUMNS", 1)], subgroup: false },
     ],
-    overrides: &[ACTIVATIONS],
+    overrides: &[ACTIVATIONS, NORMALISE],
 };
 
 /// A thread passes down a strip of pixels × four channels and keeps sums alone.
@@ -68,7 +73,7 @@ pub static DEPTHWISE_STRIP: Kernel = Kernel {
         Variant { name: "stride 2, 14x4", constants: &[("STRIDE", 2), ("ROWS", 14), ("COLUMNS", 4)], subgroup: false },
         Variant { name: "stride 2, 4x2", constants: &[("STRIDE", 2), ("ROWS", 4), ("COLUMNS", 2)], subgroup: false },
     ],
-    overrides: &[ACTIVATIONS],
+    overrides: &[ACTIVATIONS, NORMALISE],
 };
 
 /// Both families, variant by variant.
@@ -107,7 +112,13 @@ impl Depthwise {
     }
 
     /// The dispatch; `bindings` are x, w and bias.
-    pub fn step(self, label: &str, (kernel, variant): Choice, [x, w, bias]: [View; 3], y: View) -> Step {
+    pub fn step(self, label: &str, choice: Choice, [x, w, bias]: [View; 3], y: View) -> Step {
+        self.step_on(label, choice, x.into(), [w, bias], y)
+    }
+
+    /// The dispatch on an input that may have to be normalised while it is loaded; the others are w and bias.
+    pub fn step_on(self, label: &str, (kernel, variant): Choice, x: LayerInput, [w, bias]: [View; 2], y: View) -> Step {
+        let [statistics, affine] = x.bindings();
         let [in_height, in_width] = self.size;
         let [out_height, out_width] = self.out_size();
         let (batch, channels) = (u64::from(self.batch), u64::from(self.channels));
@@ -122,9 +133,10 @@ impl Depthwise {
             channels: self.channels,
             top: self.padding.before(in_height, self.stride),
             left: self.padding.before(in_width, self.stride),
+            epsilon: x.epsilon(),
         };
-        let bindings = &[x, w, bias, y];
-        let overrides = vec![("ACTIVATION", self.activation as u32 as f64)];
+        let bindings = &[x.view, w, bias, statistics, affine, y];
+        let overrides = vec![("ACTIVATION", self.activation as u32 as f64), x.normalise()];
         let cost = Cost { flops: 18 * batch * outputs * channels, bytes: 4 * channels * (batch * (inputs + outputs) + 10) };
         if kernel.name == DEPTHWISE.name {
             let [down, across] = [(out_height, "TILE_ROWS"), (out_width, "TILE_COLUMNS")]
@@ -134,9 +146,10 @@ impl Depthwise {
         }
         let strips = out_height.div_ceil(variant.constant("ROWS"));
         let strip_rows = out_height.div_ceil(strips);
-        let DepthwiseParams { batch, top, left, channels, .. } = params;
+        let DepthwiseParams { batch, top, left, channels, epsilon, .. } = params;
         let workgroups = workgroups(out_height.div_ceil(strip_rows), out_width.div_ceil(variant.constant("COLUMNS")));
-        let params = DepthwiseStripParams { batch, in_height, in_width, out_height, out_width, channels, top, left, strip_rows };
+        let params =
+            DepthwiseStripParams { batch, in_height, in_width, out_height, out_width, channels, top, left, epsilon, strip_rows };
         Encoding { kernel, variant, lanes: None, overrides, params, bindings, workgroups, cost }.step(label)
     }
 }

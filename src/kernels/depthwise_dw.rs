@@ -1,6 +1,7 @@
 //! Gradient of a depthwise convolution by its weights.
 
-use super::{ACTIVATIONS, Cost, Depthwise, Encoding, Kernel, LayerInput, RowParts, Variant, params, read, read_write};
+use super::layer_input::NORMALISE;
+use super::{Cost, Depthwise, Encoding, Kernel, LayerInput, RowParts, Variant, params, read, read_write};
 use crate::scheduler::{Step, View};
 
 params! {
@@ -30,7 +31,7 @@ pub static DEPTHWISE_DW: Kernel = Kernel {
         Variant { name: "stride 1", constants: &[("STRIDE", 1)], subgroup: false },
         Variant { name: "stride 2", constants: &[("STRIDE", 2)], subgroup: false },
     ],
-    overrides: &[("NORMALISE", &[0, 1]), ACTIVATIONS],
+    overrides: &[NORMALISE],
 };
 
 /// dw\[parts, 3, 3, channels\] of `layer`, its activation left out; [`SumOfParts`](super::SumOfParts) adds the parts up.
@@ -62,7 +63,7 @@ impl DepthwiseDw {
             kernel: &DEPTHWISE_DW,
             variant: self.variant(),
             lanes: None,
-            overrides: x.overrides(),
+            overrides: vec![x.normalise()],
             params: DepthwiseDwParams {
                 batch: layer.batch,
                 in_height,

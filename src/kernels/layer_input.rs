@@ -1,6 +1,5 @@
-//! What a layer read, as the gradients by its weights find it: as it was, or to be normalised anew while it is loaded.
+//! What a layer reads in training: its input as it is, or the raw result of the layer before, normalised while it is loaded.
 
-use super::Activation;
 use crate::scheduler::View;
 
 /// What turns the raw result of the layer before into this layer's input; shapes as [`BatchNorm`](super::BatchNorm) has them.
@@ -12,9 +11,12 @@ pub struct Normalised {
     pub affine: View,
     /// Added to the variance.
     pub epsilon: f32,
-    /// Applied to the result.
-    pub activation: Activation,
+    /// Whether ReLU6 follows.
+    pub relu6: bool,
 }
+
+/// Name and values of the override of `shaders/lib/layer_input.wgsl`.
+pub(super) const NORMALISE: (&str, &[u32]) = ("NORMALISE", &[0, 1, 2]);
 
 /// A layer's input.
 #[derive(Debug, Clone, Copy)]
@@ -37,11 +39,9 @@ impl LayerInput {
         self.normalised.map_or([self.view; 2], |by| [by.statistics, by.affine])
     }
 
-    /// The overrides of `shaders/lib/layer_input.wgsl`.
-    pub(super) fn overrides(&self) -> Vec<(&'static str, f64)> {
-        let activation = self.normalised.map_or(Activation::None, |by| by.activation);
-        let is_normalised = f64::from(u8::from(self.normalised.is_some()));
-        vec![("NORMALISE", is_normalised), ("ACTIVATION", f64::from(activation as u32))]
+    /// The override of `shaders/lib/layer_input.wgsl`.
+    pub(super) fn normalise(&self) -> (&'static str, f64) {
+        (NORMALISE.0, self.normalised.map_or(0.0, |by| if by.relu6 { 2.0 } else { 1.0 }))
     }
 
     pub(super) fn epsilon(&self) -> f32 {

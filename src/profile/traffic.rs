@@ -1,7 +1,7 @@
 //! What a plan moves through memory, and what would be left of it if less were written only to be read once.
 
 use crate::kernels::{DEPTHWISE, DEPTHWISE_STRIP};
-use crate::scheduler::{Plan, Residence};
+use crate::scheduler::{Plan, Residence, Step};
 
 /// Bytes by formula: every step reads and writes each of its elements once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,8 +20,8 @@ impl Traffic {
         let mut expanded = 0;
         for step in plan.steps().iter().filter(|step| [DEPTHWISE.name, DEPTHWISE_STRIP.name].contains(&step.kernel.name)) {
             let input = step.bindings[0];
-            let uses =
-                plan.steps().iter().flat_map(|step| step.accesses()).filter(|(view, _)| view.tensor == input.tensor).count();
+            let touches = |step: &&Step| step.accesses().any(|(view, _)| view.tensor == input.tensor);
+            let uses = plan.steps().iter().filter(touches).count();
             // Written by the step before and read by this one alone, however many dispatches each takes.
             let by_dispatch = tensors[input.tensor.0].bytes.div_ceil(input.bytes.max(1)) as usize;
             if tensors[input.tensor.0].residence == Residence::Transient && uses <= 2 * by_dispatch {

@@ -35,7 +35,8 @@ struct Placed {
 }
 
 impl Arena {
-    /// Places every transient tensor, in the order of first use and the larger first, at the lowest offset where nothing that lives at the same time lies.
+    /// Places every transient tensor at the lowest offset where nothing that lives at the same time lies: in the order of first use
+    /// and the larger first, or the largest and longest-lived first, whichever takes less.
     /// `bank_bytes` is the most that one buffer of the adapter holds; a bank that would outgrow it is followed by another.
     pub fn plan(plan: &Plan, bank_bytes: u64) -> Arena {
         let lifetimes = plan.lifetimes();
@@ -45,11 +46,19 @@ impl Arena {
             .filter(|(tensor, _)| plan.tensors()[*tensor].residence == Residence::Transient)
             .filter_map(|(tensor, lifetime)| lifetime.map(|lifetime| (TensorId(tensor), lifetime)))
             .collect();
-        order.sort_by_key(|(tensor, (first, _))| (*first, std::cmp::Reverse(plan.tensors()[tensor.0].bytes), tensor.0));
+        let bytes = |tensor: TensorId| std::cmp::Reverse(plan.tensors()[tensor.0].bytes);
+        order.sort_by_key(|(tensor, (first, _))| (*first, bytes(*tensor), tensor.0));
+        let by_use = Arena::placed(plan, &order, bank_bytes);
+        order.sort_by_key(|(tensor, (first, last))| (bytes(*tensor), first + plan.steps().len() - last, *first, tensor.0));
+        let by_size = Arena::placed(plan, &order, bank_bytes);
+        if by_size.bytes() < by_use.bytes() { by_size } else { by_use }
+    }
 
+    /// The tensors one after the other.
+    fn placed(plan: &Plan, order: &[(TensorId, (usize, usize))], bank_bytes: u64) -> Arena {
         let mut arena = Arena { banks: Vec::new(), slots: vec![None; plan.tensors().len()] };
         let mut placed: Vec<Placed> = Vec::new();
-        for (tensor, lifetime) in order {
+        for &(tensor, lifetime) in order {
             let bytes = plan.tensors()[tensor.0].bytes.next_multiple_of(ALIGNMENT);
             let slot = (0..)
                 .filter(|bank| !arena.conflicts(plan, tensor, lifetime, *bank))

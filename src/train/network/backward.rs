@@ -82,14 +82,14 @@ impl Builder<'_> {
         dx
     }
 
-    /// What makes the activated result of a layer of its raw one, while a gradient by weights loads it.
-    fn normalised(&self, index: usize) -> Normalised {
+    /// What makes the activated result of a layer of its raw one, while a kernel loads it.
+    pub(super) fn normalised(&self, index: usize) -> Normalised {
         let (layer, slots) = (&self.shape.layers[index], &self.table.layers[index]);
         Normalised {
             statistics: slots.running.view(self.buffers.of_batch),
             affine: slots.affine.view(self.buffers.weights),
             epsilon: self.shape.epsilon,
-            activation: layer.activation(),
+            relu6: layer.relu6,
         }
     }
 

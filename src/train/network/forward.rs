@@ -1,8 +1,8 @@
 //! The forward pass of training: raw convolution results are kept, batch norm and activation are recomputed from them.
 
 use super::builder::{Builder, Saved, Source, of_dispatch, row_parts};
-use crate::kernels::{BatchNormCombine, BatchNormStatistics};
-use crate::model::mobilenet_v2::{Backbone, Layer, plan_pool};
+use crate::kernels::{BatchNormCombine, BatchNormStatistics, LayerInput, Normalised};
+use crate::model::mobilenet_v2::{Backbone, ConvolutionKind, Layer, plan_pool};
 use crate::model::{Activations, dispatches};
 use crate::scheduler::View;
 
@@ -17,18 +17,21 @@ impl Builder<'_> {
         if first > 0 {
             x = frozen.plan_convolutions(&mut self.plan, self.target, [batch, size], folded, input, &mut |_, _, _| ());
         }
-        let (mut source, mut block_input) = (Source::Kept(x), x);
+        let (mut source, mut block_input, mut normalised) = (Source::Kept(x), x, None);
         let mut block = usize::MAX;
         let shape = self.shape;
         for (index, layer) in shape.layers.iter().enumerate().skip(first) {
             if layer.block != block {
                 (block, block_input) = (layer.block, x);
             }
-            let raw = self.raw(index, layer, x);
+            let raw = self.raw(index, layer, (x, normalised));
             self.saved[index] = Some(Saved { source, raw });
             self.statistics(index, raw);
+            // A depthwise convolution normalises what it loads, so that what was expanded is not written a second time.
+            let feeds_depthwise = shape.layers.get(index + 1).is_some_and(|next| next.kind == ConvolutionKind::Depthwise);
+            normalised = (feeds_depthwise && !layer.residual).then(|| self.normalised(index));
             let shortcut = layer.residual.then_some(block_input);
-            x = self.activated(index, raw, shortcut);
+            x = if normalised.is_some() { raw } else { self.activated(index, raw, shortcut) };
             // The sum that ends a residual block cannot be recomputed from its own raw result alone.
             source = if layer.residual { Source::Kept(x) } else { Source::Activated(index) };
         }
@@ -37,12 +40,22 @@ impl Builder<'_> {
         features
     }
 
-    fn raw(&mut self, index: usize, layer: &Layer, x: Activations) -> Activations {
+    /// Appends a convolution of `x` or, with what normalises it, of what is made of it.
+    fn raw(&mut self, index: usize, layer: &Layer, (x, normalised): (Activations, Option<Normalised>)) -> Activations {
         let convolution = self.convolution(layer);
         let raw = convolution.result(&mut self.plan, x);
         let weight = self.table.layers[index].kernel.view(self.buffers.weights);
         let zeros = self.zeros(raw.channels);
-        convolution.push(&mut self.plan, self.target, x, [weight, zeros], None, raw);
+        if normalised.is_none() {
+            convolution.push(&mut self.plan, self.target, x, [weight, zeros], None, raw);
+            return raw;
+        }
+        for range in dispatches(self.target.binding_bytes, &[x, raw]) {
+            let shape = convolution.depthwise(x, range.end - range.start);
+            let input = LayerInput { view: x.images(&range), normalised };
+            let choice = self.target.depthwise(shape);
+            self.plan.push(shape.step_on(&layer.convolution, choice, input, [weight, zeros], raw.images(&range)));
+        }
         raw
     }
 
