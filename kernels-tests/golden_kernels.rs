@@ -145,7 +145,7 @@ pub fn stem_layer(fixture: &Fixture) -> Result<Stem, GoldenError> {
     let (_, w) = fixture.input("w", "HWIO")?;
     let (size, stride) = ([x[1], x[2]], fixture.number("stride")?);
     let padding = fixture.padding(size, stride)?;
-    Ok(Stem { batch: x[0], size, inputs: x[3], outputs: w[3], stride, padding, activation: Activation::None })
+    Ok(Stem { batch: x[0], size, inputs: x[3], rgb: false, outputs: w[3], stride, padding, activation: Activation::None })
 }
 
 fn stem(gpu: &Gpu, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {

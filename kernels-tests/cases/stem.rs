@@ -27,7 +27,8 @@ pub fn cases(context: Context) -> Vec<Case> {
                     .into_iter()
                     .flat_map(|stride| [Padding::TensorflowSame, Padding::Symmetric].map(|padding| (stride, padding)))
                 {
-                    shapes.push(Stem { batch, size: [height, width], inputs, outputs, stride, padding, activation });
+                    let rgb = inputs == 4 && height > 2;
+                    shapes.push(Stem { batch, size: [height, width], inputs, rgb, outputs, stride, padding, activation });
                 }
             }
         }
@@ -36,6 +37,7 @@ pub fn cases(context: Context) -> Vec<Case> {
             batch: 8,
             size: [224, 224],
             inputs: 4,
+            rgb: true,
             outputs: 32,
             stride: 2,
             padding: Padding::TensorflowSame,
@@ -43,15 +45,19 @@ pub fn cases(context: Context) -> Vec<Case> {
         }),
     }
     let runs = stem_variants().filter(|(_, variant)| !variant.subgroup || context.lanes.is_some());
-    runs.flat_map(|choice| shapes.iter().map(move |shape| case(*shape, choice, context))).collect()
+    let suiting = |choice: Choice| shapes.iter().filter(move |shape| shape.suits(choice.1)).map(move |shape| (*shape, choice));
+    runs.flat_map(suiting).map(|(shape, choice)| case(shape, choice, context)).collect()
 }
 
 fn case(shape: Stem, (kernel, variant): Choice, context: Context) -> Case {
-    let Stem { batch, size: [height, width], inputs, outputs, stride, padding, activation } = shape;
+    let Stem { batch, size: [height, width], inputs, rgb, outputs, stride, padding, activation } = shape;
     let name = format!("{batch}x{height}x{width}x{inputs} to {outputs} stride {stride} {padding:?} {activation:?}");
     let mut case = Case::new(kernel.name, variant.name, name, context.purpose);
     let [out_height, out_width] = shape.out_size();
-    let x = values(3, 0, (batch * height * width * inputs) as usize);
+    let mut x = values(3, 0, (batch * height * width * inputs) as usize);
+    if rgb {
+        x.iter_mut().skip(3).step_by(4).for_each(|value| *value = 0.0);
+    }
     let w = values(3, 1, (9 * inputs * outputs) as usize);
     let bias: Vec<f32> = values(3, 2, outputs as usize).iter().map(|value| 6.0 * value).collect();
     let views = [case.input("x", &x), case.input("w", &w), case.input("bias", &bias)];

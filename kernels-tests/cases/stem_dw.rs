@@ -17,7 +17,7 @@ pub fn test_layers() -> Vec<Stem> {
     let options = || [1, 2].into_iter().flat_map(|stride| paddings.map(|padding| (stride, padding)));
     let layer = |&(batch, height, width, inputs, outputs): &(u32, u32, u32, u32, u32)| {
         let (size, activation) = ([height, width], Activation::None);
-        options().map(move |(stride, padding)| Stem { batch, size, inputs, outputs, stride, padding, activation })
+        options().map(move |(stride, padding)| Stem { batch, size, inputs, rgb: false, outputs, stride, padding, activation })
     };
     TESTS.iter().flat_map(layer).collect()
 }
@@ -29,6 +29,7 @@ pub fn benchmark_layers() -> [Stem; 2] {
         batch: 8,
         size: [size, size],
         inputs: 4,
+        rgb: true,
         outputs: 32,
         stride,
         padding,

@@ -27,7 +27,7 @@ mod tests {
         let both = [Padding::TensorflowSame, Padding::Symmetric];
         for (stride, padding) in [1, 2].into_iter().flat_map(|stride| both.map(|padding| (stride, padding))) {
             let (size, inputs, outputs) = ([5, 4], 3, 2);
-            let layer = Stem { batch: 2, size, inputs, outputs, stride, padding, activation: Activation::None };
+            let layer = Stem { batch: 2, size, inputs, rgb: false, outputs, stride, padding, activation: Activation::None };
             let [out_height, out_width] = layer.out_size();
             let draw = |tensor, count: u32| widen(&crate::random::values(25, tensor, count as usize));
             let (x, w, b) = (draw(0, 2 * 20 * inputs), draw(1, 9 * inputs * outputs), draw(2, outputs));

@@ -8,8 +8,8 @@
 // inputs and outputs are multiples of four; every array is read as vec4.
 //
 // One workgroup is one subgroup of $LANES lanes and computes $(LANES * PIXELS) pixels × $COLUMNS output channels, all images' pixels
-// seen as one row: a lane keeps $PIXELS pixels in registers, the lanes load the weights of a tap's four channels together and
-// broadcast them, so that no weight is loaded twice.
+// seen as one row: a lane keeps $PIXELS pixels in registers, the lanes load the weights of a tap's channels together and
+// broadcast them, so that no weight is loaded twice. Of each four channels it multiplies $CHANNELS; with 3 the fourth must hold zeros.
 // Cost: 18 · inputs flops an output; w is read pixels / $(LANES * PIXELS) times.
 #import dispatch
 #import stem
@@ -41,9 +41,9 @@ fn main(
     var sum_$(p)_$c = vec4<f32>();
     #end
     #end
-    // Weight vector i of the $COLUMNS that four channels need: row i / $(COLUMNS / 4) of w, column quad i % $(COLUMNS / 4).
-    #for q in 0..(COLUMNS + LANES - 1) / LANES
-    let vector_$q = min($(q * LANES)u + lane, $(COLUMNS - 1)u);
+    // Weight vector i of those that the channels of a quad need: row i / $(COLUMNS / 4) of w, column quad i % $(COLUMNS / 4).
+    #for q in 0..(CHANNELS * COLUMNS / 4 + LANES - 1) / LANES
+    let vector_$q = min($(q * LANES)u + lane, $(CHANNELS * COLUMNS / 4 - 1)u);
     let w_at_$q = (vector_$q / $(COLUMNS / 4)u) * output_quads + min(first_quad + vector_$q % $(COLUMNS / 4)u, output_quads - 1u);
     #end
 
@@ -59,16 +59,16 @@ fn main(
             let x_$p = select(vec4<f32>(), x[at_$p + c], inside_$p);
             #end
             let channels_at = (tap * params.inputs + c * 4u) * output_quads;
-            #for q in 0..(COLUMNS + LANES - 1) / LANES
+            #for q in 0..(CHANNELS * COLUMNS / 4 + LANES - 1) / LANES
             let w_$q = w[w_at_$q + channels_at];
             #end
-            // A sum takes all four channels before the next begins, as in pointwise_subgroup.
+            // A sum takes all channels of a quad before the next begins, as in pointwise_subgroup.
             #for c in 0..COLUMNS / 4
-            #for i in 0..4
+            #for i in 0..CHANNELS
             let weight_$(c)_$i = subgroupBroadcast(w_$((i * COLUMNS / 4 + c) / LANES), $((i * COLUMNS / 4 + c) % LANES)u);
             #end
             #for p in 0..PIXELS
-            #for i in 0..4
+            #for i in 0..CHANNELS
             sum_$(p)_$c += x_$p[$i] * weight_$(c)_$i;
             #end
             #end

@@ -38,6 +38,7 @@ impl Target {
                     1 => "1x32",
                     2 => "2x32",
                     // Columns past the last are computed in vain, but another tile takes as long to compile as few rows gain.
+                    _ if outputs <= 16 && rows >= 16_384 => "8x16",
                     _ if outputs <= 24 && rows >= 16_384 => "8x24",
                     // The model's images have 49 · 4ⁿ pixels, or 4ⁿ.
                     _ if rows.is_multiple_of(7) => "7x32",
@@ -111,17 +112,26 @@ impl Target {
     /// moves no memory as fast as it computes, and for few enough inputs that a lane holds their weights. With more than 16 inputs
     /// compiling it takes longer than a few images gain.
     pub fn expand_depthwise(self, layer: ExpandDepthwise) -> Option<Choice> {
-        if !self.software || self.lanes.is_none() || (layer.inputs > 16 && layer.depthwise.batch < 4) {
+        let Depthwise { batch, size, channels, stride, .. } = layer.depthwise;
+        if self.lanes.is_none() || !EXPAND_DEPTHWISE.variants.iter().any(|variant| layer.suits(variant)) {
             return None;
         }
-        let name = match (layer.depthwise.stride, layer.depthwise.size[1].is_multiple_of(7)) {
-            (1, true) => "stride 1, 28x7 of 32",
-            (1, false) => "stride 1, 28x8 of 32",
-            _ if layer.inputs <= 16 => "stride 2, 28x4 of 16",
-            _ => "stride 2, 28x4 of 32",
+        let site = Site::Expansion { batch, size, inputs: layer.inputs, channels, stride };
+        if let Some(winner) = self.tuning.and_then(|tuning| tuning.winner(site)) {
+            return (winner.0.name == EXPAND_DEPTHWISE.name).then_some(winner);
+        }
+        if !self.software || (layer.inputs > 16 && batch < 4) {
+            return None;
+        }
+        // Strips that end where the image ends, as of the depthwise convolution, and room for no more inputs than there are.
+        let columns = match (stride, size[1].is_multiple_of(7)) {
+            (1, true) => 7,
+            (1, false) => 8,
+            _ => 4,
         };
-        let variant = named(&EXPAND_DEPTHWISE, name);
-        layer.suits(variant).then_some((&EXPAND_DEPTHWISE, variant))
+        let suiting =
+            EXPAND_DEPTHWISE.variants.iter().filter(|variant| layer.suits(variant) && variant.constant("COLUMNS") == columns);
+        suiting.min_by_key(|variant| variant.constant("INPUT_QUADS")).map(|variant| (&EXPAND_DEPTHWISE, variant))
     }
 
     /// Tile of the gradient of a depthwise convolution by its input, by the same reasons.
@@ -159,11 +169,12 @@ impl Target {
     /// Family and tile of the first layer, by the reasons of [`Target::pointwise`].
     pub fn stem(self, layer: Stem) -> Choice {
         let shipped: Choice = match (self.software, self.lanes) {
+            (true, Some(_)) if layer.rgb && layer.inputs == 4 => (&STEM_SUBGROUP, named(&STEM_SUBGROUP, "6x32 of RGB")),
             (true, Some(_)) => (&STEM_SUBGROUP, named(&STEM_SUBGROUP, "4x32")),
             (software, _) => (&STEM, named(&STEM, if software { "8x8" } else { "4x8" })),
         };
-        let Stem { batch, size, inputs, outputs, stride, .. } = layer;
-        self.tuned(Site::Stem { batch, size, inputs, outputs, stride }, shipped)
+        let Stem { batch, size, inputs, rgb, outputs, stride, .. } = layer;
+        self.tuned(Site::Stem { batch, size, inputs, rgb, outputs, stride }, shipped)
     }
 }
 

@@ -28,13 +28,23 @@ pub static EXPAND_DEPTHWISE: Kernel = Kernel {
     bindings: &[read("x"), read("w_expand"), read("bias_expand"), read("w"), read("bias"), read_write("y")],
     variants: &[
         Variant {
-            name: "stride 1, 28x7 of 24",
-            constants: &[("STRIDE", 1), ("ROWS", 28), ("COLUMNS", 7), ("INPUT_QUADS", 6)],
+            name: "stride 1, 56x7 of 24",
+            constants: &[("STRIDE", 1), ("ROWS", 56), ("COLUMNS", 7), ("INPUT_QUADS", 6)],
             subgroup: true,
         },
         Variant {
-            name: "stride 1, 28x8 of 32",
-            constants: &[("STRIDE", 1), ("ROWS", 28), ("COLUMNS", 8), ("INPUT_QUADS", 8)],
+            name: "stride 1, 56x8 of 24",
+            constants: &[("STRIDE", 1), ("ROWS", 56), ("COLUMNS", 8), ("INPUT_QUADS", 6)],
+            subgroup: true,
+        },
+        Variant {
+            name: "stride 1, 56x7 of 32",
+            constants: &[("STRIDE", 1), ("ROWS", 56), ("COLUMNS", 7), ("INPUT_QUADS", 8)],
+            subgroup: true,
+        },
+        Variant {
+            name: "stride 1, 56x8 of 32",
+            constants: &[("STRIDE", 1), ("ROWS", 56), ("COLUMNS", 8), ("INPUT_QUADS", 8)],
             subgroup: true,
         },
         Variant {
@@ -45,11 +55,6 @@ pub static EXPAND_DEPTHWISE: Kernel = Kernel {
         Variant {
             name: "stride 2, 28x4 of 24",
             constants: &[("STRIDE", 2), ("ROWS", 28), ("COLUMNS", 4), ("INPUT_QUADS", 6)],
-            subgroup: true,
-        },
-        Variant {
-            name: "stride 1, 28x7 of 32",
-            constants: &[("STRIDE", 1), ("ROWS", 28), ("COLUMNS", 7), ("INPUT_QUADS", 8)],
             subgroup: true,
         },
         Variant {

@@ -106,6 +106,7 @@ pub use stem_dx::{STEM_DX, StemDx};
 pub use stream::{STREAM, Stream};
 pub use sum_of_parts::{RowParts, SUM_OF_PARTS, SumOfParts};
 pub use transpose::{TRANSPOSE, Transpose};
+pub(crate) use tuning::expansion_of;
 pub use tuning::{Choice, Site, Tuning};
 
 use crate::scheduler::{Dispatch, Step, View};

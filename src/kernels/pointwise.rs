@@ -36,6 +36,7 @@ pub static POINTWISE_SUBGROUP: Kernel = Kernel {
         Variant { name: "6x24", constants: &[("ROWS", 6), ("COLUMNS", 24)], subgroup: true },
         Variant { name: "8x24", constants: &[("ROWS", 8), ("COLUMNS", 24)], subgroup: true },
         Variant { name: "6x48", constants: &[("ROWS", 6), ("COLUMNS", 48)], subgroup: true },
+        Variant { name: "8x16", constants: &[("ROWS", 8), ("COLUMNS", 16)], subgroup: true },
         Variant { name: "4x24", constants: &[("ROWS", 4), ("COLUMNS", 24)], subgroup: true },
         Variant { name: "4x16", constants: &[("ROWS", 4), ("COLUMNS", 16)], subgroup: true },
         Variant { name: "2x32", constants: &[("ROWS", 2), ("COLUMNS", 32)], subgroup: true },

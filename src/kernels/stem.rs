@@ -29,9 +29,11 @@ pub static STEM_SUBGROUP: Kernel = Kernel {
     params: StemParams::FIELDS,
     bindings: BINDINGS,
     variants: &[
-        Variant { name: "4x32", constants: &[("PIXELS", 4), ("COLUMNS", 32)], subgroup: true },
-        Variant { name: "2x32", constants: &[("PIXELS", 2), ("COLUMNS", 32)], subgroup: true },
-        Variant { name: "4x16", constants: &[("PIXELS", 4), ("COLUMNS", 16)], subgroup: true },
+        Variant { name: "4x32", constants: &[("PIXELS", 4), ("COLUMNS", 32), ("CHANNELS", 4)], subgroup: true },
+        Variant { name: "2x32", constants: &[("PIXELS", 2), ("COLUMNS", 32), ("CHANNELS", 4)], subgroup: true },
+        Variant { name: "4x16", constants: &[("PIXELS", 4), ("COLUMNS", 16), ("CHANNELS", 4)], subgroup: true },
+        Variant { name: "6x32 of RGB", constants: &[("PIXELS", 6), ("COLUMNS", 32), ("CHANNELS", 3)], subgroup: true },
+        Variant { name: "4x32 of RGB", constants: &[("PIXELS", 4), ("COLUMNS", 32), ("CHANNELS", 3)], subgroup: true },
     ],
     overrides: &[ACTIVATIONS],
 };
@@ -67,6 +69,8 @@ pub struct Stem {
     pub size: [u32; 2],
     /// Input channels, a multiple of four: 4 for RGB and a zero.
     pub inputs: u32,
+    /// Whether the fourth of four input channels holds zeros, so that it need not be multiplied.
+    pub rgb: bool,
     /// Output channels, a multiple of four.
     pub outputs: u32,
     /// 1 or 2.
@@ -78,6 +82,11 @@ pub struct Stem {
 }
 
 impl Stem {
+    /// Whether a variant can compute it: those of RGB leave the fourth channel out.
+    pub fn suits(self, variant: &Variant) -> bool {
+        variant.constant("CHANNELS") != 3 || (self.rgb && self.inputs == 4)
+    }
+
     /// Output height and width.
     pub fn out_size(self) -> [u32; 2] {
         self.size.map(|size| size.div_ceil(self.stride))

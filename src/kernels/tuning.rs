@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{
-    Activation, DEPTHWISE_DX, DenseDw, Depthwise, Kernel, Padding, RowParts, Stem, Target, Variant, dense_dw_variants,
-    depthwise_variants, pointwise_variants, stem_variants,
+    Activation, DEPTHWISE_DX, DenseDw, Depthwise, EXPAND_DEPTHWISE, ExpandDepthwise, Kernel, Padding, RowParts, Stem, Target,
+    Variant, dense_dw_variants, depthwise_variants, pointwise_variants, stem_variants,
 };
 
 /// A kernel and one of its variants.
@@ -26,6 +26,8 @@ pub enum Site {
         size: [u32; 2],
         /// Channels of the input.
         inputs: u32,
+        /// Whether the fourth of four holds zeros.
+        rgb: bool,
         /// Channels of the output.
         outputs: u32,
         /// 1 or 2.
@@ -40,6 +42,20 @@ pub enum Site {
         /// Channels.
         channels: u32,
         /// 1 or 2.
+        stride: u32,
+    },
+    /// A pointwise convolution and the depthwise one after it. Where the winner is a kernel of the depthwise layer alone, the two
+    /// run apart.
+    Expansion {
+        /// Images.
+        batch: u32,
+        /// Height and width of the input.
+        size: [u32; 2],
+        /// Channels of the input.
+        inputs: u32,
+        /// Channels between the two, and of the output.
+        channels: u32,
+        /// 1 or 2, of the depthwise layer.
         stride: u32,
     },
     /// The gradient of one by its input.
@@ -81,9 +97,17 @@ impl Site {
         let runs = |(_, variant): &Choice| !variant.subgroup || target.lanes.is_some();
         let of = |kernel: &'static Kernel| kernel.variants.iter().map(move |variant| (kernel, variant));
         match self {
-            Site::Stem { .. } => stem_variants().filter(runs).collect(),
+            Site::Stem { inputs, rgb, .. } => stem_variants()
+                .filter(runs)
+                .filter(|(_, variant)| variant.constant("CHANNELS") != 3 || (rgb && inputs == 4))
+                .collect(),
             Site::Depthwise { stride, .. } => {
                 depthwise_variants().filter(|(_, variant)| variant.constant("STRIDE") == stride).collect()
+            }
+            Site::Expansion { .. } => {
+                let layer = expansion_of(self);
+                let fused = of(&EXPAND_DEPTHWISE).filter(runs).filter(|(_, variant)| layer.suits(variant));
+                fused.chain([Target { tuning: None, ..target }.depthwise(layer.depthwise)]).collect()
             }
             Site::DepthwiseDx { stride, .. } => {
                 of(&DEPTHWISE_DX).filter(|(_, variant)| variant.constant("STRIDE") == stride).collect()
@@ -100,11 +124,15 @@ impl Site {
         let target = Target { tuning: None, ..target };
         let (padding, activation) = (Padding::TensorflowSame, Activation::None);
         match self {
-            Site::Stem { batch, size, inputs, outputs, stride } => {
-                target.stem(Stem { batch, size, inputs, outputs, stride, padding, activation })
+            Site::Stem { batch, size, inputs, rgb, outputs, stride } => {
+                target.stem(Stem { batch, size, inputs, rgb, outputs, stride, padding, activation })
             }
             Site::Depthwise { batch, size, channels, stride } => {
                 target.depthwise(Depthwise { batch, size, channels, stride, padding, activation })
+            }
+            Site::Expansion { .. } => {
+                let layer = expansion_of(self);
+                target.expand_depthwise(layer).unwrap_or_else(|| target.depthwise(layer.depthwise))
             }
             Site::DepthwiseDx { batch, size, channels, stride } => {
                 (&DEPTHWISE_DX, target.depthwise_dx(Depthwise { batch, size, channels, stride, padding, activation }))
@@ -120,11 +148,14 @@ impl Site {
 impl std::fmt::Display for Site {
     fn fmt(&self, formatter: &mut std::fmt::Formatter) -> std::fmt::Result {
         match *self {
-            Site::Stem { batch, size: [height, width], inputs, outputs, stride } => {
+            Site::Stem { batch, size: [height, width], inputs, outputs, stride, .. } => {
                 write!(formatter, "stem {batch}x{height}x{width}, {inputs} to {outputs}, stride {stride}")
             }
             Site::Depthwise { batch, size: [height, width], channels, stride } => {
                 write!(formatter, "depthwise {batch}x{height}x{width}x{channels}, stride {stride}")
+            }
+            Site::Expansion { batch, size: [height, width], inputs, channels, stride } => {
+                write!(formatter, "expansion {batch}x{height}x{width}x{inputs} to {channels}, stride {stride}")
             }
             Site::DepthwiseDx { batch, size: [height, width], channels, stride } => {
                 write!(formatter, "depthwise dx {batch}x{height}x{width}x{channels}, stride {stride}")
@@ -133,6 +164,16 @@ impl std::fmt::Display for Site {
             Site::DenseDw { rows, inputs, outputs, .. } => write!(formatter, "dense dw {rows}x{inputs} to {outputs}"),
         }
     }
+}
+
+/// The layers of a site of an expansion.
+pub(crate) fn expansion_of(site: Site) -> ExpandDepthwise {
+    let (padding, activation) = (Padding::TensorflowSame, Activation::None);
+    let (inputs, batch, size, channels, stride) = match site {
+        Site::Expansion { batch, size, inputs, channels, stride } => (inputs, batch, size, channels, stride),
+        _ => (0, 0, [0; 2], 0, 1),
+    };
+    ExpandDepthwise { inputs, depthwise: Depthwise { batch, size, channels, stride, padding, activation } }
 }
 
 /// Winners by site; whoever plans asks it through [`Target`].

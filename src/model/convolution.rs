@@ -26,7 +26,17 @@ impl Convolution<'_> {
     /// The layer as a first layer with `images` images.
     pub fn stem(self, x: Activations, y: Activations, images: u32) -> Stem {
         let Convolution { layer, padding, activation } = self;
-        Stem { batch: images, size: x.extent, inputs: x.channels, outputs: y.channels, stride: layer.stride, padding, activation }
+        let rgb = layer.inputs == 3;
+        Stem {
+            batch: images,
+            size: x.extent,
+            inputs: x.channels,
+            rgb,
+            outputs: y.channels,
+            stride: layer.stride,
+            padding,
+            activation,
+        }
     }
 
     /// The layer as a depthwise one on `images` images.

@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
 
-use super::reference::{depthwise_of, expected, filling, operands, pointwise_of, reduced, stem_of};
+use super::reference::{depthwise_of, expected, fillings, operands, pointwise_of, reduced, stem_of};
 use crate::gpu::{Gpu, GpuError};
-use crate::kernels::{Choice, DenseDw, DepthwiseDx, RowParts, Site};
+use crate::kernels::{Choice, DenseDw, DepthwiseDx, EXPAND_DEPTHWISE, ExpandDepthwise, RowParts, Site, Target, expansion_of};
 use crate::scheduler::{Plan, Program, Step, View};
 
 /// Largest normalised mean squared error of a variant that is let in; the f32 kernels reach 1e-13.
@@ -66,7 +66,7 @@ pub struct Ladder {
 /// The device fails as a whole.
 pub fn climb(gpu: &Gpu, site: Site, stop: &AtomicBool) -> Result<Option<Ladder>, GpuError> {
     let small = reduced(site);
-    let inputs: Vec<Vec<f32>> = operands(small).inputs.iter().zip(0..).map(|(count, at)| filling(at, *count)).collect();
+    let inputs = fillings(small);
     let reference = expected(small, &inputs);
     let bench = Bench::new(gpu, site)?;
     let (mut best, mut rungs): (Option<(Choice, f64)>, Vec<Rung>) = (None, Vec::new());
@@ -131,8 +131,8 @@ impl Bench {
         let mut views: Vec<View> = sizes.inputs.iter().map(|count| plan.persistent("input", 4 * *count as u64)).collect();
         views.push(plan.persistent("output", 4 * sizes.output as u64));
         let owner = Program::new(gpu, &plan, &[])?;
-        for ((view, count), stream) in views.iter().zip(&sizes.inputs).zip(0..) {
-            owner.write(gpu, *view, bytemuck::cast_slice(&filling(stream, *count)));
+        for (view, values) in views.iter().zip(fillings(site)) {
+            owner.write(gpu, *view, bytemuck::cast_slice(&values));
         }
         Ok(Bench { site, owner, views })
     }
@@ -159,13 +159,23 @@ impl Bench {
     }
 }
 
-/// A plan of one step: the site by a variant, its inputs and its output.
+/// A plan of the site by a variant, its inputs and its output: one step, or two where an expansion runs apart.
 fn plan(gpu: &Gpu, site: Site, choice: Choice) -> (Plan, Vec<View>, View) {
     let mut plan = Plan::new("tuning");
     let sizes = operands(site);
     let views: Vec<View> = sizes.inputs.iter().map(|count| plan.persistent("input", 4 * *count as u64)).collect();
     let out = plan.persistent("output", 4 * sizes.output as u64);
-    plan.push(step(gpu, site, choice, &views, out));
+    let mut views_of_step = views.clone();
+    if let (Site::Expansion { .. }, true) = (site, choice.0.name != EXPAND_DEPTHWISE.name) {
+        let ExpandDepthwise { inputs, depthwise: layer } = expansion_of(site);
+        let (rows, outputs) = (layer.batch * layer.size[0] * layer.size[1], layer.channels);
+        let expanded = plan.transient("expanded", 4 * u64::from(rows) * u64::from(outputs));
+        let family = Target { tuning: None, ..gpu.target() }.pointwise(rows, inputs, outputs);
+        let operands = [views[0], views[1], views[2]];
+        plan.push(pointwise_of(rows, inputs, outputs).step("expand", family, gpu.lanes(), operands, None, expanded));
+        views_of_step = vec![expanded, views[3], views[4]];
+    }
+    plan.push(step(gpu, site, choice, &views_of_step, out));
     (plan, views, out)
 }
 
@@ -174,6 +184,11 @@ fn step(gpu: &Gpu, site: Site, choice: Choice, views: &[View], out: View) -> Ste
     match site {
         Site::Stem { .. } => stem_of(site).step(&label, choice, lanes, [views[0], views[1], views[2]], out),
         Site::Depthwise { .. } => depthwise_of(site).step(&label, choice, [views[0], views[1], views[2]], out),
+        Site::Expansion { .. } if choice.0.name == EXPAND_DEPTHWISE.name => {
+            let views = [views[0], views[1], views[2], views[3], views[4]];
+            expansion_of(site).step(&label, choice, lanes, views, out)
+        }
+        Site::Expansion { .. } => expansion_of(site).depthwise.step(&label, choice, [views[0], views[1], views[2]], out),
         Site::DepthwiseDx { .. } => DepthwiseDx { layer: depthwise_of(site) }.step(&label, choice.1, views[0], views[1], out),
         Site::Pointwise { rows, inputs, outputs } => {
             pointwise_of(rows, inputs, outputs).step(&label, choice, lanes, [views[0], views[1], views[2]], None, out)
@@ -189,8 +204,9 @@ fn step(gpu: &Gpu, site: Site, choice: Choice, views: &[View], out: View) -> Ste
 mod tests {
     use super::*;
 
-    const SITES: [Site; 6] = [
-        Site::Stem { batch: 1, size: [17, 17], inputs: 4, outputs: 8, stride: 2 },
+    const SITES: [Site; 7] = [
+        Site::Expansion { batch: 1, size: [14, 14], inputs: 12, channels: 20, stride: 2 },
+        Site::Stem { batch: 1, size: [17, 17], inputs: 4, rgb: true, outputs: 8, stride: 2 },
         Site::Depthwise { batch: 1, size: [15, 15], channels: 8, stride: 1 },
         Site::DepthwiseDx { batch: 1, size: [15, 15], channels: 8, stride: 1 },
         Site::DepthwiseDx { batch: 2, size: [14, 14], channels: 8, stride: 2 },
@@ -222,8 +238,8 @@ mod tests {
         }
         // A variant that computes another layer is found out.
         let gpu = Gpu::open(&Default::default()).expect("an adapter; run tools/setup");
-        let site = SITES[1];
-        let inputs: Vec<Vec<f32>> = operands(site).inputs.iter().zip(0..).map(|(count, at)| filling(at, *count)).collect();
+        let site = SITES[2];
+        let inputs = fillings(site);
         let mut wrong = expected(site, &inputs);
         wrong.rotate_left(1);
         let choice = site.candidates(gpu.target())[0];

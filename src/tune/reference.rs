@@ -1,6 +1,6 @@
 //! The f64 references that variants must agree with before they are timed, and inputs for them.
 
-use crate::kernels::{Activation, DenseDw, Depthwise, Padding, Pointwise, RowParts, Site, Stem};
+use crate::kernels::{Activation, DenseDw, Depthwise, Padding, Pointwise, RowParts, Site, Stem, expansion_of};
 
 #[path = "../../kernels-tests/reference/pointwise.rs"]
 mod pointwise;
@@ -20,11 +20,14 @@ const CHECKED_SIZE: u32 = 29;
 pub fn reduced(site: Site) -> Site {
     let smaller = |size: [u32; 2]| size.map(|size| size.min(CHECKED_SIZE));
     match site {
-        Site::Stem { batch, size, inputs, outputs, stride } => {
-            Site::Stem { batch: batch.min(2), size: smaller(size), inputs, outputs, stride }
+        Site::Stem { batch, size, inputs, rgb, outputs, stride } => {
+            Site::Stem { batch: batch.min(2), size: smaller(size), inputs, rgb, outputs, stride }
         }
         Site::Depthwise { batch, size, channels, stride } => {
             Site::Depthwise { batch: batch.min(2), size: smaller(size), channels, stride }
+        }
+        Site::Expansion { batch, size, inputs, channels, stride } => {
+            Site::Expansion { batch: batch.min(2), size: smaller(size), inputs, channels, stride }
         }
         Site::DepthwiseDx { batch, size, channels, stride } => {
             Site::DepthwiseDx { batch: batch.min(2), size: smaller(size), channels, stride }
@@ -64,6 +67,14 @@ pub fn operands(site: Site) -> Operands {
                 output: batch * area(layer.out_size()) * channels,
             }
         }
+        Site::Expansion { batch, inputs, channels, .. } => {
+            let layer = expansion_of(site).depthwise;
+            let [batch, inputs, channels] = [batch, inputs, channels].map(|size| size as usize);
+            Operands {
+                inputs: vec![batch * area(layer.size) * inputs, inputs * channels, channels, 9 * channels, channels],
+                output: batch * area(layer.out_size()) * channels,
+            }
+        }
         Site::DepthwiseDx { batch, channels, .. } => {
             let (layer, batch, channels) = (depthwise_of(site), batch as usize, channels as usize);
             Operands {
@@ -87,8 +98,10 @@ pub fn operands(site: Site) -> Operands {
 pub fn stem_of(site: Site) -> Stem {
     let (padding, activation) = (Padding::TensorflowSame, Activation::None);
     match site {
-        Site::Stem { batch, size, inputs, outputs, stride } => Stem { batch, size, inputs, outputs, stride, padding, activation },
-        _ => Stem { batch: 0, size: [0; 2], inputs: 0, outputs: 0, stride: 1, padding, activation },
+        Site::Stem { batch, size, inputs, rgb, outputs, stride } => {
+            Stem { batch, size, inputs, rgb, outputs, stride, padding, activation }
+        }
+        _ => Stem { batch: 0, size: [0; 2], inputs: 0, rgb: false, outputs: 0, stride: 1, padding, activation },
     }
 }
 
@@ -108,8 +121,17 @@ pub fn pointwise_of(rows: u32, inputs: u32, outputs: u32) -> Pointwise {
     Pointwise { rows, inputs, outputs, activation: Activation::None }
 }
 
+/// What a site's inputs are filled with.
+pub fn fillings(site: Site) -> Vec<Vec<f32>> {
+    let mut inputs: Vec<Vec<f32>> = operands(site).inputs.iter().zip(0..).map(|(count, at)| filling(at, *count)).collect();
+    if let Site::Stem { rgb: true, .. } = site {
+        inputs[0].iter_mut().skip(3).step_by(4).for_each(|value| *value = 0.0);
+    }
+    inputs
+}
+
 /// Numbers of both signs that look random.
-pub fn filling(stream: u32, count: usize) -> Vec<f32> {
+fn filling(stream: u32, count: usize) -> Vec<f32> {
     let number = |at: usize| {
         let mixed = (at as u32).wrapping_mul(0x9e37_79b1).wrapping_add(stream.wrapping_mul(0x85eb_ca6b));
         let mixed = (mixed ^ (mixed >> 15)).wrapping_mul(0x2c1b_3c6d);
@@ -123,6 +145,12 @@ pub fn expected(site: Site, inputs: &[Vec<f32>]) -> Vec<f64> {
     match site {
         Site::Stem { .. } => stem::stem(stem_of(site), [&inputs[0], &inputs[1], &inputs[2]]),
         Site::Depthwise { .. } => depthwise::depthwise(depthwise_of(site), [&inputs[0], &inputs[1], &inputs[2]]),
+        Site::Expansion { batch, size, inputs: k, channels, .. } => {
+            let sizes = [batch * size[0] * size[1], k, channels].map(|size| size as usize);
+            let expanded = pointwise::pointwise(sizes, Activation::None, [&inputs[0], &inputs[1], &inputs[2]], None);
+            let [w, bias] = [3, 4].map(|at: usize| inputs[at].iter().copied().map(f64::from).collect::<Vec<_>>());
+            depthwise::depthwise(expansion_of(site).depthwise, [&expanded, &w, &bias])
+        }
         Site::DepthwiseDx { .. } => depthwise_dx(depthwise_of(site), &inputs[0], &inputs[1]),
         Site::Pointwise { rows, inputs: k, outputs } => {
             let sizes = [rows, k, outputs].map(|size| size as usize);
