@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use lineament::data::{Crop, ImageSource, Rgb8Image, decode_ahead, prefetch::decoding_threads, write_atomically};
 use lineament::gpu::{AdapterRequest, Gpu, GpuError};
 use lineament::kernels::Interpolation;
-use lineament::model::{ImageRunner, ModelError};
+use lineament::model::{ImageRunner, ModelError, Started};
 use lineament::tune::{Store, StoreError, cache_folder};
 use serde_json::{Map, Value, json};
 
@@ -108,8 +108,8 @@ pub fn default_batch(gpu: &Gpu) -> u32 {
 /// An image that could not be used, and why.
 pub type Failure = (usize, String);
 
-/// Runs every image through the network in batches, decoded in parallel ahead of the GPU; `use_row` sees the results in
-/// order. Images that do not decode are returned, the rest is done.
+/// Runs every image through the network in batches, decoded in parallel ahead of the GPU, which has the next batch when it is
+/// done with one; `use_row` sees the results in order. Images that do not decode are returned, the rest is done.
 pub fn run_images(
     gpu: &Gpu,
     runner: &mut ImageRunner,
@@ -122,6 +122,16 @@ pub fn run_images(
     let (mut failures, mut pending) = (Vec::new(), Vec::with_capacity(batch as usize));
     let limit = gpu.limits().max_storage_buffer_binding_size;
     let mut decoded = decode_ahead(images.clone(), decoding_threads(), 2 * batch as usize);
+    // The batch that the device works on, and which images it holds.
+    let mut started: Option<(Started, Vec<usize>)> = None;
+    let mut use_rows = |runner: &ImageRunner, (started, indices): (Started, Vec<usize>)| {
+        let rows = runner.finish(gpu, started)?;
+        for (index, row) in indices.iter().zip(rows.chunks_exact(rows.len() / indices.len())) {
+            use_row(*index, row);
+        }
+        progress.inc(indices.len() as u64);
+        Ok::<(), ModelError>(())
+    };
     loop {
         let next = decoded.next();
         let last = next.is_none();
@@ -139,14 +149,16 @@ pub fn run_images(
         }
         if pending.len() == batch as usize || (last && !pending.is_empty()) {
             let borrowed: Vec<_> = pending.iter().map(|(_, image)| image).collect();
-            let rows = runner.run(gpu, &borrowed)?;
-            for ((index, _), row) in pending.iter().zip(rows.chunks_exact(rows.len() / borrowed.len())) {
-                use_row(*index, row);
-            }
-            progress.inc(pending.len() as u64);
+            let next = (runner.start(gpu, &borrowed)?, pending.iter().map(|(index, _)| *index).collect());
             pending.clear();
+            if let Some(before) = started.replace(next) {
+                use_rows(runner, before)?;
+            }
         }
         if last {
+            if let Some(before) = started.take() {
+                use_rows(runner, before)?;
+            }
             progress.finish_and_clear();
             return Ok(failures);
         }

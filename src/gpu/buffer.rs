@@ -19,6 +19,34 @@ impl Buffer {
     }
 }
 
+/// Bytes on their way back from the device.
+#[must_use]
+pub struct PendingRead {
+    submission: wgpu::SubmissionIndex,
+    staging: wgpu::Buffer,
+    bytes: u64,
+}
+
+/// Buffers that are kept to read back through: one for what is waited for, one for what follows it.
+const KEPT_STAGING: usize = 2;
+
+impl PendingRead {
+    /// Waits until they are there, as numbers of any four-byte kind.
+    ///
+    /// # Errors
+    /// Whatever the device reports.
+    pub fn take<T: bytemuck::Pod>(self, gpu: &Gpu) -> Result<Vec<T>, GpuError> {
+        let values = gpu.map(&self.staging, self.bytes, Some(self.submission))?;
+        let mut kept = gpu.staging.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.push(self.staging);
+        if kept.len() > KEPT_STAGING {
+            kept.sort_by_key(|staging| std::cmp::Reverse(staging.size()));
+            kept.truncate(KEPT_STAGING);
+        }
+        Ok(values)
+    }
+}
+
 impl Gpu {
     /// A zeroed storage buffer that can be copied to and from.
     ///
@@ -77,18 +105,22 @@ impl Gpu {
     /// # Errors
     /// Whatever the device reports.
     pub fn read<T: bytemuck::Pod>(&self, buffer: &Buffer, offset: u64, bytes: u64) -> Result<Vec<T>, GpuError> {
+        self.read_later(buffer, offset, bytes).take(self)
+    }
+
+    /// Copies `bytes` bytes aside once everything submitted so far is done, without waiting for that: what is submitted next may
+    /// write the buffer again.
+    pub fn read_later(&self, buffer: &Buffer, offset: u64, bytes: u64) -> PendingRead {
         let size = bytes.next_multiple_of(4);
-        let mut kept = self.staging.lock().unwrap_or_else(PoisonError::into_inner);
-        let staging = match kept.take() {
-            Some(staging) if staging.size() >= size => staging,
-            _ => self.staging_buffer(size),
+        let kept = {
+            let mut kept = self.staging.lock().unwrap_or_else(PoisonError::into_inner);
+            let place = kept.iter().position(|staging| staging.size() >= size);
+            place.map(|place| kept.swap_remove(place))
         };
+        let staging = kept.unwrap_or_else(|| self.staging_buffer(size));
         let mut encoder = self.encoder("read back");
         encoder.copy_buffer_to_buffer(&buffer.0, offset, &staging, 0, size);
-        self.submit(encoder);
-        let values = self.map(&staging, size)?;
-        *kept = Some(staging);
-        Ok(values)
+        PendingRead { submission: self.submit(encoder), staging, bytes: size }
     }
 
     /// A buffer to read back through, large enough for others to come.
@@ -107,8 +139,8 @@ impl Gpu {
     /// Makes the buffer to read back through large enough for reads of `bytes` bytes.
     pub fn prepare_reads(&self, bytes: u64) {
         let mut kept = self.staging.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.as_ref().is_none_or(|staging| staging.size() < bytes) {
-            *kept = Some(self.staging_buffer(bytes.next_multiple_of(4)));
+        if kept.iter().all(|staging| staging.size() < bytes) {
+            *kept = vec![self.staging_buffer(bytes.next_multiple_of(4))];
         }
     }
 
@@ -127,14 +159,19 @@ impl Gpu {
         self.buffer_bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// The first bytes of a mappable buffer, once the GPU is done with it.
-    pub(super) fn map<T: bytemuck::Pod>(&self, staging: &wgpu::Buffer, bytes: u64) -> Result<Vec<T>, GpuError> {
+    /// The first bytes of a mappable buffer, once the GPU is done with a submission, or else with all.
+    pub(super) fn map<T: bytemuck::Pod>(
+        &self,
+        staging: &wgpu::Buffer,
+        bytes: u64,
+        submission: Option<wgpu::SubmissionIndex>,
+    ) -> Result<Vec<T>, GpuError> {
         let (sender, receiver) = std::sync::mpsc::channel();
         staging.map_async(wgpu::MapMode::Read, ..bytes, move |result| {
             // The receiver is gone only if waiting failed, and then that is the error to report.
             let _ = sender.send(result);
         });
-        self.wait()?;
+        self.wait_for(submission)?;
         let refused = |reason: String| GpuError::Validation { reason };
         receiver.recv().map_err(|error| refused(error.to_string()))?.map_err(|error| refused(error.to_string()))?;
         let range = staging.get_mapped_range(..bytes).map_err(|error| refused(error.to_string()))?;

@@ -13,8 +13,8 @@ pub struct Gpu {
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
     pub(super) pipelines: Cache,
-    /// Through what was last read back, to be used again.
-    pub(super) staging: Mutex<Option<wgpu::Buffer>>,
+    /// Through what was read back, to be used again.
+    pub(super) staging: Mutex<Vec<wgpu::Buffer>>,
     /// How many buffers were made.
     pub(super) buffers: AtomicU64,
     /// How large they were together.
@@ -140,8 +140,8 @@ impl Gpu {
         self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some(label) })
     }
 
-    pub(crate) fn submit(&self, encoder: wgpu::CommandEncoder) {
-        self.queue.submit([encoder.finish()]);
+    pub(crate) fn submit(&self, encoder: wgpu::CommandEncoder) -> wgpu::SubmissionIndex {
+        self.queue.submit([encoder.finish()])
     }
 
     /// Waits until all submitted work is done.
@@ -149,7 +149,12 @@ impl Gpu {
     /// # Errors
     /// Whatever the device reported since the last check.
     pub fn wait(&self) -> Result<(), GpuError> {
-        let waited = self.device.poll(wgpu::PollType::wait_indefinitely());
+        self.wait_for(None)
+    }
+
+    /// Waits until a submission is done, or else all that were submitted.
+    pub(super) fn wait_for(&self, submission_index: Option<wgpu::SubmissionIndex>) -> Result<(), GpuError> {
+        let waited = self.device.poll(wgpu::PollType::Wait { submission_index, timeout: None });
         self.check()?;
         waited.map(|_| ()).map_err(|error| GpuError::Lost { reason: error.to_string() })
     }

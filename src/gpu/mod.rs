@@ -7,7 +7,7 @@ mod pipeline;
 mod timing;
 
 pub use adapter::{AdapterReport, AdapterRequest, list_adapters};
-pub use buffer::Buffer;
+pub use buffer::{Buffer, PendingRead};
 pub use device::Gpu;
 pub use pipeline::Pipeline;
 pub use timing::{Clock, PassTime};

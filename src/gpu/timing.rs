@@ -92,7 +92,7 @@ impl Gpu {
         encoder.resolve_query_set(&set, 0..queries, &resolved, 0);
         encoder.copy_buffer_to_buffer(&resolved, 0, &staging, 0, None);
         self.submit(encoder);
-        let ticks: Vec<u64> = self.map(&staging, staging.size())?;
+        let ticks: Vec<u64> = self.map(&staging, staging.size(), None)?;
         let period = f64::from(self.queue.get_timestamp_period()) * 1e-9;
         let since = |tick: u64, before: u64| (tick as f64 - before as f64) * period;
         let first = ticks.first().copied().unwrap_or(0);

@@ -19,7 +19,7 @@ pub use expansion::Expansion;
 pub use head::{HEAD_EPSILON, Head};
 pub use network::{Model, Top, keys};
 pub(crate) use runner::pack;
-pub use runner::{BatchShape, BuildNetwork, ImageRunner, Normalisation};
+pub use runner::{BatchShape, BuildNetwork, ImageRunner, Normalisation, Started};
 
 /// Why a model cannot be made or run.
 #[derive(Debug, thiserror::Error)]

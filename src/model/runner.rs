@@ -3,7 +3,7 @@
 use super::ModelError;
 use super::dense::Upload;
 use crate::data::Rgb8Image;
-use crate::gpu::{Gpu, GpuError};
+use crate::gpu::{Gpu, GpuError, PendingRead};
 use crate::kernels::{ImageRecord, Interpolation, ResizeNormalise};
 use crate::scheduler::{Plan, PlanError, Program, View};
 
@@ -48,6 +48,12 @@ struct Ready {
     result: View,
 }
 
+/// A batch that the device works on: the rows of its parts, and how many images each has.
+#[must_use]
+pub struct Started {
+    parts: Vec<(PendingRead, usize)>,
+}
+
 /// Room for the pixels of a batch at first; grown where a batch needs more.
 const FIRST_PIXEL_BYTES: u64 = 4 << 20;
 
@@ -80,22 +86,43 @@ impl<'a> ImageRunner<'a> {
     /// # Errors
     /// A single image has more pixels than the adapter can bind, or whatever the device reports.
     pub fn run(&mut self, gpu: &Gpu, images: &[&Rgb8Image]) -> Result<Vec<f32>, ModelError> {
+        let started = self.start(gpu, images)?;
+        self.finish(gpu, started)
+    }
+
+    /// Submits what [`ImageRunner::run`] does, without waiting for it: the next batch can be decoded, packed and uploaded meanwhile.
+    ///
+    /// # Errors
+    /// As [`ImageRunner::run`].
+    pub fn start(&mut self, gpu: &Gpu, images: &[&Rgb8Image]) -> Result<Started, ModelError> {
         let bytes: u64 = images.iter().map(|image| image.pixels.len().next_multiple_of(4) as u64).sum();
         if images.len() > 1 && bytes > gpu.limits().max_storage_buffer_binding_size {
             let (first, second) = images.split_at(images.len() / 2);
-            let mut rows = self.run(gpu, first)?;
-            rows.extend(self.run(gpu, second)?);
-            return Ok(rows);
+            let mut started = self.start(gpu, first)?;
+            started.parts.extend(self.start(gpu, second)?.parts);
+            return Ok(started);
         }
         let (records, bytes) = pack(images, self.shape.batch as usize);
         let ready = self.ready(gpu, bytes.len() as u64)?;
         ready.program.write(gpu, ready.pixels, &bytes);
         ready.program.write(gpu, ready.images, bytemuck::cast_slice(&records));
         ready.program.run(gpu)?;
-        let rows = ready.program.read(gpu, ready.result)?;
-        let stride = rows.len() / self.shape.batch as usize;
-        let outputs = self.outputs;
-        Ok(rows.chunks_exact(stride).take(images.len()).flat_map(|row| row[..outputs].to_vec()).collect())
+        let read = ready.program.read_later(gpu, ready.result);
+        Ok(Started { parts: read.map(|read| (read, images.len())).into_iter().collect() })
+    }
+
+    /// The rows of a batch that was started; batches may be finished in any order.
+    ///
+    /// # Errors
+    /// Whatever the device reports.
+    pub fn finish(&self, gpu: &Gpu, started: Started) -> Result<Vec<f32>, ModelError> {
+        let mut results = Vec::new();
+        for (read, images) in started.parts {
+            let rows: Vec<f32> = read.take(gpu)?;
+            let stride = rows.len() / self.shape.batch as usize;
+            results.extend(rows.chunks_exact(stride).take(images).flat_map(|row| &row[..self.outputs]));
+        }
+        Ok(results)
     }
 
     /// A batch that does not fit is refused with the one that would: every activation grows with the batch.
@@ -142,4 +169,34 @@ pub(crate) fn pack(images: &[&Rgb8Image], batch: usize) -> (Vec<ImageRecord>, Ve
         records.resize(batch, first);
     }
     (records, bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::model::Model;
+
+    #[test]
+    fn batches_on_their_way_keep_their_own_rows() {
+        let gpu = Gpu::open(&Default::default()).expect("an adapter; run tools/setup");
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("weights/mobilenet_v2_celeba.safetensors");
+        let model = Model { size: 96, ..Model::open(&path, None).expect("the shipped model") };
+        let image = |width: u32, factor: usize| Rgb8Image {
+            width,
+            height: 1200,
+            pixels: (0..width as usize * 3600).map(|at| (at * factor % 251) as u8).collect(),
+        };
+        // The last is larger than what there is room for at first, so that the program is made anew under way.
+        let images = [image(90, 31), image(91, 57), image(1300, 13)];
+        let mut runner = model.runner(&gpu, 2, Interpolation::Nearest);
+        let alone = images.each_ref().map(|image| runner.run(&gpu, &[image]).expect("attributes"));
+        assert!(alone[0] != alone[1] && alone[1] != alone[2] && alone[0].len() == 37);
+        let mut runner = model.runner(&gpu, 2, Interpolation::Nearest);
+        let started = images.each_ref().map(|image| runner.start(&gpu, &[image]).expect("a batch under way"));
+        let mut finished: Vec<_> = started.into_iter().rev().map(|one| runner.finish(&gpu, one).expect("attributes")).collect();
+        finished.reverse();
+        assert_eq!(finished, alone);
+    }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::arena::{ALIGNMENT, Arena};
 use super::plan::{Plan, Residence, TensorId, View};
-use crate::gpu::{Buffer, Clock, Gpu, GpuError, PassTime, Pipeline};
+use crate::gpu::{Buffer, Clock, Gpu, GpuError, PassTime, PendingRead, Pipeline};
 use crate::kernels::Cost;
 
 /// The most predicted time of one submission, in seconds: well under the two seconds after which drivers give up.
@@ -201,6 +201,12 @@ impl Program {
             Some((buffer, offset, _)) => gpu.read(buffer, offset + view.offset, view.bytes),
             None => Ok(Vec::new()),
         }
+    }
+
+    /// As [`Program::read`], without waiting; nothing where the tensor has no place.
+    pub fn read_later(&self, gpu: &Gpu, view: View) -> Option<PendingRead> {
+        let (buffer, offset, _) = self.tensors[view.tensor.0].as_ref()?;
+        Some(gpu.read_later(buffer, offset + view.offset, view.bytes))
     }
 
     /// The buffer of a persistent tensor, to share with another program.
