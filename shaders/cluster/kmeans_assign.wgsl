@@ -13,7 +13,7 @@
 // One workgroup finds the centre of ROWS · threads rows for one restart, $COLUMNS centres at a time.
 // Cost: 3 · 4 quads · rows · clusters · restarts flops, with BITS 2 instead of 3; rows are read clusters / $COLUMNS times a restart.
 #import dispatch
-#import restart_state
+#import kmeans_assign
 #if BITS
 #import tile_bits
 #end
@@ -21,31 +21,12 @@
 #import tile_distances
 #end
 
-struct Params {
-    rows: u32,
-    quads: u32,
-    clusters: u32,
-    restarts: u32,
-    finished_too: u32,
-}
-
-override TIES_BY_KEY: u32 = 0u;
-override SCALED: u32 = 0u;
-
-@group(0) @binding(0) var<uniform> params: Params;
 #if BITS
 @group(0) @binding(1) var<storage, read> rows: array<u32>;
 #end
 #if BITS == 0
 @group(0) @binding(1) var<storage, read> rows: array<vec4<f32>>;
 #end
-@group(0) @binding(2) var<storage, read> scales: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> centers: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read> keys: array<u32>;
-@group(0) @binding(5) var<storage, read> states: array<RestartState>;
-@group(0) @binding(6) var<storage, read_write> labels: array<u32>;
-@group(0) @binding(7) var<storage, read_write> distances: array<f32>;
-
 var<private> restart: u32;
 var<private> first_center: u32;
 
@@ -82,11 +63,6 @@ fn term(difference: vec4<f32>) -> f32 {
 }
 #end
 
-// Where a hash puts centre j among the equals of a row. Multiplying carries every bit of the key into the highest ones.
-fn rank(key: u32, center: u32) -> u32 {
-    return (key ^ (center * 0x9e3779b9u)) * 0xc2b2ae35u;
-}
-
 @compute @workgroup_size(THREADS)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -100,46 +76,24 @@ fn main(
         return;
     }
     let state = states[restart];
-    if (state.finished != 0u && params.finished_too == 0u) {
+    if (is_left_alone(state)) {
         return;
     }
     let first_row = (line % tiles) * THREADS * $(ROWS)u + thread;
     #for r in 0..ROWS
-    var nearest_$r = 3.4028234e38;
-    var label_$r = 0u;
-    var rank_$r = 0xffffffffu;
-    var key_$r = 0u;
-    if (TIES_BY_KEY == 1u) {
-        key_$r = keys[min(first_row + $(r)u * THREADS, params.rows - 1u)];
-    }
+    var nearest_$r = none_yet();
+    let key_$r = key_of(first_row + $(r)u * THREADS);
     #end
     for (first_center = 0u; first_center < params.clusters; first_center += $(COLUMNS)u) {
         let tile = tile_distances(thread, first_row, params.rows - 1u, params.quads);
         #for c in 0..COLUMNS
         let center_$c = min(first_center + $(c)u, params.clusters - 1u);
         #for r in 0..ROWS
-        if (TIES_BY_KEY == 0u) {
-            if (tile.of_$(r)_$c < nearest_$r) {
-                nearest_$r = tile.of_$(r)_$c;
-                label_$r = center_$c;
-            }
-        } else {
-            let rank_of_center = rank(key_$r, center_$c);
-            if (tile.of_$(r)_$c < nearest_$r || (tile.of_$(r)_$c == nearest_$r && rank_of_center < rank_$r)) {
-                nearest_$r = tile.of_$(r)_$c;
-                label_$r = center_$c;
-                rank_$r = rank_of_center;
-            }
-        }
+        nearest_$r = nearer(nearest_$r, tile.of_$(r)_$c, center_$c, key_$r);
         #end
         #end
     }
     #for r in 0..ROWS
-    if (first_row + $(r)u * THREADS < params.rows) {
-        let at = restart * params.rows + first_row + $(r)u * THREADS;
-        let changed = state.iterations == 0u || (labels[at] & ~CHANGED) != label_$r;
-        labels[at] = select(label_$r, label_$r | CHANGED, changed);
-        distances[at] = nearest_$r;
-    }
+    assign(restart, first_row + $(r)u * THREADS, nearest_$r, state);
     #end
 }

@@ -17,34 +17,11 @@
 // One workgroup, a subgroup, makes the tables of all centres of a restart and passes $BLOCKS · $LANES rows by them.
 // Cost: 2 · 4 quads · rows · clusters · restarts flops by the formula, of which it does one in $LANE_BITS.
 #import dispatch
-#import restart_state
+#import kmeans_assign
 
-struct Params {
-    rows: u32,
-    quads: u32,
-    clusters: u32,
-    restarts: u32,
-    finished_too: u32,
-}
-
-override TIES_BY_KEY: u32 = 0u;
-override SCALED: u32 = 0u;
-
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> rows: array<u32>;
-@group(0) @binding(2) var<storage, read> scales: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> centers: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read> keys: array<u32>;
-@group(0) @binding(5) var<storage, read> states: array<RestartState>;
-@group(0) @binding(6) var<storage, read_write> labels: array<u32>;
-@group(0) @binding(7) var<storage, read_write> distances: array<f32>;
 
 const THREADS = $(LANES)u;
-
-// Where a hash puts centre j among the equals of a row. Multiplying carries every bit of the key into the highest ones.
-fn rank(key: u32, center: u32) -> u32 {
-    return (key ^ (center * 0x9e3779b9u)) * 0xc2b2ae35u;
-}
 
 @compute @workgroup_size(THREADS)
 fn main(
@@ -59,7 +36,7 @@ fn main(
         return;
     }
     let state = states[restart];
-    if (state.finished != 0u && params.finished_too == 0u) {
+    if (is_left_alone(state)) {
         return;
     }
     #for v in 0..(COLUMNS + LANES - 1) / LANES
@@ -110,38 +87,17 @@ fn main(
         #end
         at_$t &= $(LANES - 1)u;
         #end
-        var nearest = 3.4028234e38;
-        var label = 0u;
-        var first_rank = 0xffffffffu;
-        var key = 0u;
-        if (TIES_BY_KEY == 1u) {
-            key = keys[min(row, params.rows - 1u)];
-        }
+        var nearest = none_yet();
+        let key = key_of(row);
         #for c in 0..COLUMNS
         var distance_$c = 0.0;
         #for t in 0..(4 * QUADS + LANE_BITS - 1) / LANE_BITS
         distance_$c += subgroupShuffle(table_$(c)_$t, at_$t);
         #end
-        distance_$c = max(distance_$c, 0.0);
-        if (TIES_BY_KEY == 0u) {
-            if (distance_$c < nearest && $(c)u < params.clusters) {
-                nearest = distance_$c;
-                label = $(c)u;
-            }
-        } else {
-            let rank_of_center = rank(key, $(c)u);
-            if ((distance_$c < nearest || (distance_$c == nearest && rank_of_center < first_rank)) && $(c)u < params.clusters) {
-                nearest = distance_$c;
-                label = $(c)u;
-                first_rank = rank_of_center;
-            }
+        if ($(c)u < params.clusters) {
+            nearest = nearer(nearest, max(distance_$c, 0.0), $(c)u, key);
         }
         #end
-        if (row < params.rows) {
-            let at = restart * params.rows + row;
-            let changed = state.iterations == 0u || (labels[at] & ~CHANGED) != label;
-            labels[at] = select(label, label | CHANGED, changed);
-            distances[at] = nearest;
-        }
+        assign(restart, row, nearest, state);
     }
 }

@@ -9,29 +9,9 @@
 // One thread computes $TILE_ROWS × $TILE_COLUMNS pixels of four channels, and reads every input of its window once; a workgroup of 64 threads
 // takes consecutive channel quads first, so that neighbours read consecutive memory.
 // Cost: 18 flops an output; $(((TILE_ROWS - 1) * STRIDE + 3) * ((TILE_COLUMNS - 1) * STRIDE + 3)) vectors read for $(TILE_ROWS * TILE_COLUMNS) written.
-#import dispatch
 #import activation
-#import layer_input
-
-struct Params {
-    batch: u32,
-    in_height: u32,
-    in_width: u32,
-    out_height: u32,
-    out_width: u32,
-    channels: u32,
-    top: u32,
-    left: u32,
-    epsilon: f32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> w: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read> statistics: array<vec4<f32>>;
-@group(0) @binding(5) var<storage, read> affine: array<vec4<f32>>;
-@group(0) @binding(6) var<storage, read_write> y: array<vec4<f32>>;
+#import depthwise
+#import dispatch
 
 @compute @workgroup_size(64)
 fn main(

@@ -15,6 +15,7 @@
 // and all their weights; the lanes load the pixels of a row together and broadcast them.
 // Cost: 2 · inputs flops an element of e and 18 an output; $((COLUMNS - 1) * STRIDE + 3) columns of e are computed for $(COLUMNS * STRIDE),
 // and $(3 - STRIDE) rows of the window twice a strip.
+#import depthwise_strip
 #import dispatch
 
 struct Params {
@@ -38,8 +39,6 @@ struct Params {
 @group(0) @binding(5) var<storage, read> bias: array<vec4<f32>>;
 @group(0) @binding(6) var<storage, read_write> y: array<vec4<f32>>;
 
-#import depthwise_strip
-
 var<private> lane: u32;
 var<private> offset_expand: vec4<f32>;
 #for k in 0..4 * INPUT_QUADS
@@ -48,14 +47,11 @@ var<private> w_expand_$k: vec4<f32>;
 
 fn read_row(strip: Strip, row: i32) {
     let input_quads = params.inputs / 4u;
-    let row_inside = row >= 0 && row < i32(params.in_height);
-    let row_at = (strip.image * params.in_height + u32(clamp(row, 0, i32(params.in_height) - 1))) * params.in_width;
-    let first = i32(strip.first_column * $(STRIDE)u) - i32(params.left);
+    let window = window_row(strip, row);
     // Vector i of the row: quad i % $INPUT_QUADS of pixel i / $INPUT_QUADS. Past the inputs the weights are zero.
     #for i in 0..(((COLUMNS - 1) * STRIDE + 3) * INPUT_QUADS + LANES - 1) / LANES
-    let pixel_$i = first + i32(($(i * LANES)u + lane) / $(INPUT_QUADS)u);
-    let column_$i = u32(clamp(pixel_$i, 0, i32(params.in_width) - 1));
-    let x_$i = x[(row_at + column_$i) * input_quads + min(($(i * LANES)u + lane) % $(INPUT_QUADS)u, input_quads - 1u)];
+    let pixel_$i = pixel_at(window, i32(($(i * LANES)u + lane) / $(INPUT_QUADS)u));
+    let x_$i = x[pixel_$i * input_quads + min(($(i * LANES)u + lane) % $(INPUT_QUADS)u, input_quads - 1u)];
     #end
     #for v in 0..(COLUMNS - 1) * STRIDE + 3
     var sum_$v = vec4<f32>();
@@ -65,7 +61,7 @@ fn read_row(strip: Strip, row: i32) {
     sum_$v += x_$(v)_$q[$i] * w_expand_$(4 * q + i);
     #end
     #end
-    input_$v = select(vec4<f32>(), activate(sum_$v + offset_expand), row_inside && first + $v >= 0 && first + $v < i32(params.in_width));
+    input_$v = select(vec4<f32>(), activate(sum_$v + offset_expand), is_inside(window, $v));
     #end
 }
 
@@ -77,20 +73,12 @@ fn main(
 ) {
     let quads = params.channels / 4u;
     let blocks = (quads + $(LANES - 1)u) / $(LANES)u;
-    let strips_down = (params.out_height + params.strip_rows - 1u) / params.strip_rows;
-    let strips_across = (params.out_width + $(COLUMNS - 1)u) / $(COLUMNS)u;
     let index = linear_workgroup(workgroup, grid);
-    let place = index / blocks;
     lane = subgroup_lane;
-    var strip: Strip;
-    strip.quad = (index % blocks) * $(LANES)u + lane;
-    strip.image = place / (strips_down * strips_across);
+    let strip = strip_at(index / blocks, (index % blocks) * $(LANES)u + lane);
     if (strip.image >= params.batch) {
         return;
     }
-    strip.first_row = (place / strips_across % strips_down) * params.strip_rows;
-    strip.last_row = min(strip.first_row + params.strip_rows, params.out_height);
-    strip.first_column = (place % strips_across) * $(COLUMNS)u;
     let quad = min(strip.quad, quads - 1u);
     #for t in 0..9
     tap_$t = w[$(t)u * quads + quad];
@@ -100,5 +88,5 @@ fn main(
     #for k in 0..4 * INPUT_QUADS
     w_expand_$k = select(vec4<f32>(), w_expand[min($(k)u, params.inputs - 1u) * quads + quad], $(k)u < params.inputs);
     #end
-    convolve(strip, vec2<u32>(params.out_height, params.out_width), quads, params.top);
+    convolve(strip);
 }

@@ -2,7 +2,8 @@
 // each row of the input is taken once, adds to every row of the output that sees it, and is forgotten. The kernel that imports this defines
 //     fn read_row(strip: Strip, row: i32)   puts $((COLUMNS - 1) * STRIDE + 3) vectors of a row of the input into input_0, input_1, …,
 //                                           zeros outside the image
-// and sets tap_0 … tap_8, the weights, and offset, the bias, before it calls convolve.
+// sets tap_0 … tap_8, the weights, and offset, the bias, before it calls convolve, binds y, and has in its parameters the sizes of a
+// depthwise convolution and strip_rows.
 #import activation
 
 struct Strip {
@@ -22,6 +23,38 @@ var<private> offset: vec4<f32>;
 var<private> input_$v: vec4<f32>;
 #end
 
+// The strip of four channels at a place on the line of all strips: across an image, down it, image by image.
+fn strip_at(place: u32, quad: u32) -> Strip {
+    let across = (params.out_width + $(COLUMNS - 1)u) / $(COLUMNS)u;
+    let down = (params.out_height + params.strip_rows - 1u) / params.strip_rows;
+    let first_row = (place / across % down) * params.strip_rows;
+    let last_row = min(first_row + params.strip_rows, params.out_height);
+    return Strip(place / (across * down), first_row, last_row, (place % across) * $(COLUMNS)u, quad);
+}
+
+// A row of the input as the windows of a strip see it.
+struct WindowRow {
+    inside: bool,
+    // Pixels of the input before the row.
+    at: u32,
+    first_column: i32,
+}
+
+fn window_row(strip: Strip, row: i32) -> WindowRow {
+    let nearest = u32(clamp(row, 0, i32(params.in_height) - 1));
+    let at = (strip.image * params.in_height + nearest) * params.in_width;
+    return WindowRow(row >= 0 && row < i32(params.in_height), at, i32(strip.first_column * $(STRIDE)u) - i32(params.left));
+}
+
+// The pixel in a column of the row, or one that there is.
+fn pixel_at(window: WindowRow, column: i32) -> u32 {
+    return window.at + u32(clamp(window.first_column + column, 0, i32(params.in_width) - 1));
+}
+
+fn is_inside(window: WindowRow, column: i32) -> bool {
+    return window.inside && window.first_column + column >= 0 && window.first_column + column < i32(params.in_width);
+}
+
 // What a row of the input adds to pixel c of the output row that sees it as row u of its window.
 #for c in 0..COLUMNS
 #for u in 0..3
@@ -31,7 +64,8 @@ fn seen_$(c)_$u(sum: vec4<f32>) -> vec4<f32> {
 #end
 #end
 
-fn convolve(strip: Strip, size: vec2<u32>, quads: u32, top: u32) {
+fn convolve(strip: Strip) {
+    let quads = params.channels / 4u;
     // The rows of the output that have seen some of their rows of the input already: the next one, and at stride 1 the one after.
     #for c in 0..COLUMNS
     var next_$c = offset;
@@ -42,7 +76,7 @@ fn convolve(strip: Strip, size: vec2<u32>, quads: u32, top: u32) {
     // Rows of the input, counted from the first that any window of the strip sees; at stride 2 every second one completes an output.
     let in_rows = (strip.last_row - strip.first_row) * $(STRIDE)u + $(3 - STRIDE)u;
     for (var i = 0u; i < in_rows; i++) {
-        read_row(strip, i32(strip.first_row * $(STRIDE)u + i) - i32(top));
+        read_row(strip, i32(strip.first_row * $(STRIDE)u + i) - i32(params.top));
         #if STRIDE == 1
         let completes = i >= 2u;
         let out_row = strip.first_row + max(i, 2u) - 2u;
@@ -60,9 +94,9 @@ fn convolve(strip: Strip, size: vec2<u32>, quads: u32, top: u32) {
         next_$c = select(seen_$(c)_1(next_$c), seen_$(c)_0(offset), i % 2u == 0u);
         #end
         #end
-        let at = ((strip.image * size.x + out_row) * size.y + strip.first_column) * quads + strip.quad;
+        let at = ((strip.image * params.out_height + out_row) * params.out_width + strip.first_column) * quads + strip.quad;
         #for c in 0..COLUMNS
-        if (completes && strip.first_column + $(c)u < size.y && strip.quad < quads) {
+        if (completes && strip.first_column + $(c)u < params.out_width && strip.quad < quads) {
             y[at + $(c)u * quads] = activate(done_$c);
         }
         #end

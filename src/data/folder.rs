@@ -56,7 +56,7 @@ pub fn first_images_below(folder: &Path, count: usize) -> Result<Vec<PathBuf>, D
     if images.is_empty() {
         return Err(no_image(folder));
     }
-    images.sort_by(by_bytes);
+    sort_by_bytes(&mut images);
     images.truncate(count);
     Ok(images)
 }
@@ -66,8 +66,8 @@ fn no_image(folder: &Path) -> DataError {
     DataError::file(folder, "the folder holds no image", format!("an image's name ends in one of {known}"))
 }
 
-fn by_bytes(left: &PathBuf, right: &PathBuf) -> std::cmp::Ordering {
-    left.as_os_str().as_encoded_bytes().cmp(right.as_os_str().as_encoded_bytes())
+fn sort_by_bytes(paths: &mut [PathBuf]) {
+    paths.sort_by(|left, right| left.as_os_str().as_encoded_bytes().cmp(right.as_os_str().as_encoded_bytes()));
 }
 
 fn images_in(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
@@ -82,7 +82,7 @@ fn images_in(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
     if images.is_empty() {
         return Err(no_image(folder));
     }
-    images.sort_by(by_bytes);
+    sort_by_bytes(&mut images);
     Ok(images)
 }
 

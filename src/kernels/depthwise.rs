@@ -7,23 +7,8 @@ use super::{
 use crate::scheduler::{Step, View};
 
 params! {
-    /// `Params` of `shaders/conv/depthwise.wgsl`.
+    /// `Params` of both `depthwise` shaders.
     struct DepthwiseParams {
-        batch: u32,
-        in_height: u32,
-        in_width: u32,
-        out_height: u32,
-        out_width: u32,
-        channels: u32,
-        top: u32,
-        left: u32,
-        epsilon: f32,
-    }
-}
-
-params! {
-    /// `Params` of `shaders/conv/depthwise_strip.wgsl`.
-    struct DepthwiseStripParams {
         batch: u32,
         in_height: u32,
         in_width: u32,
@@ -63,7 +48,7 @@ pub static DEPTHWISE_STRIP: Kernel = Kernel {
     name: "depthwise_strip",
     group: "conv",
     source: include_str!("../../shaders/conv/depthwise_strip.wgsl"),
-    params: DepthwiseStripParams::FIELDS,
+    params: DepthwiseParams::FIELDS,
     bindings: BINDINGS,
     variants: &[
         Variant { name: "stride 1, 14x7", constants: &[("STRIDE", 1), ("ROWS", 14), ("COLUMNS", 7)], subgroup: false },
@@ -123,33 +108,34 @@ impl Depthwise {
         let [out_height, out_width] = self.out_size();
         let (batch, channels) = (u64::from(self.batch), u64::from(self.channels));
         let (inputs, outputs) = (u64::from(in_height * in_width), u64::from(out_height * out_width));
-        let workgroups = |down: u32, across: u32| (batch * u64::from(down * across) * (channels / 4)).div_ceil(64);
-        let params = DepthwiseParams {
-            batch: self.batch,
-            in_height,
-            in_width,
-            out_height,
-            out_width,
-            channels: self.channels,
-            top: self.padding.before(in_height, self.stride),
-            left: self.padding.before(in_width, self.stride),
-            epsilon: x.epsilon(),
-        };
-        let bindings = &[x.view, w, bias, statistics, affine, y];
-        let overrides = vec![("ACTIVATION", self.activation as u32 as f64), x.normalise()];
-        let cost = Cost { flops: 18 * batch * outputs * channels, bytes: 4 * channels * (batch * (inputs + outputs) + 10) };
-        if kernel.name == DEPTHWISE.name {
-            let [down, across] = [(out_height, "TILE_ROWS"), (out_width, "TILE_COLUMNS")]
-                .map(|(size, tile)| size.div_ceil(variant.constant(tile)));
-            let workgroups = workgroups(down, across);
-            return Encoding { kernel, variant, lanes: None, overrides, params, bindings, workgroups, cost }.step(label);
+        let [tile, strip] = [kernel.name == DEPTHWISE.name, kernel.name == DEPTHWISE_STRIP.name];
+        let (rows, columns) = if tile { ("TILE_ROWS", "TILE_COLUMNS") } else { ("ROWS", "COLUMNS") };
+        let down = out_height.div_ceil(variant.constant(rows));
+        // Strips of about the same length.
+        let strip_rows = if strip { out_height.div_ceil(down) } else { 0 };
+        let down = if strip { out_height.div_ceil(strip_rows) } else { down };
+        let places = batch * u64::from(down * out_width.div_ceil(variant.constant(columns)));
+        Encoding {
+            kernel,
+            variant,
+            lanes: None,
+            overrides: vec![("ACTIVATION", self.activation as u32 as f64), x.normalise()],
+            params: DepthwiseParams {
+                batch: self.batch,
+                in_height,
+                in_width,
+                out_height,
+                out_width,
+                channels: self.channels,
+                top: self.padding.before(in_height, self.stride),
+                left: self.padding.before(in_width, self.stride),
+                epsilon: x.epsilon(),
+                strip_rows,
+            },
+            bindings: &[x.view, w, bias, statistics, affine, y],
+            workgroups: (places * (channels / 4)).div_ceil(64),
+            cost: Cost { flops: 18 * batch * outputs * channels, bytes: 4 * channels * (batch * (inputs + outputs) + 10) },
         }
-        let strips = out_height.div_ceil(variant.constant("ROWS"));
-        let strip_rows = out_height.div_ceil(strips);
-        let DepthwiseParams { batch, top, left, channels, epsilon, .. } = params;
-        let workgroups = workgroups(out_height.div_ceil(strip_rows), out_width.div_ceil(variant.constant("COLUMNS")));
-        let params =
-            DepthwiseStripParams { batch, in_height, in_width, out_height, out_width, channels, top, left, epsilon, strip_rows };
-        Encoding { kernel, variant, lanes: None, overrides, params, bindings, workgroups, cost }.step(label)
+        .step(label)
     }
 }

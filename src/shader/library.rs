@@ -3,8 +3,10 @@
 const SNIPPETS: &[(&str, &str)] = &[
     ("activation", include_str!("../../shaders/lib/activation.wgsl")),
     ("batch_norm", include_str!("../../shaders/lib/batch_norm.wgsl")),
+    ("depthwise", include_str!("../../shaders/lib/depthwise.wgsl")),
     ("depthwise_strip", include_str!("../../shaders/lib/depthwise_strip.wgsl")),
     ("dispatch", include_str!("../../shaders/lib/dispatch.wgsl")),
+    ("kmeans_assign", include_str!("../../shaders/lib/kmeans_assign.wgsl")),
     ("layer_input", include_str!("../../shaders/lib/layer_input.wgsl")),
     ("picture", include_str!("../../shaders/lib/picture.wgsl")),
     ("pointwise", include_str!("../../shaders/lib/pointwise.wgsl")),

@@ -1,0 +1,24 @@
+// What the families of the depthwise convolution share: parameters and bindings.
+#import layer_input
+
+struct Params {
+    batch: u32,
+    in_height: u32,
+    in_width: u32,
+    out_height: u32,
+    out_width: u32,
+    channels: u32,
+    top: u32,
+    left: u32,
+    epsilon: f32,
+    // Rows of a strip; tiles do not read it.
+    strip_rows: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> w: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> statistics: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read> affine: array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read_write> y: array<vec4<f32>>;

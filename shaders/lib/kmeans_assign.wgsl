@@ -1,0 +1,74 @@
+// What the families of k-means' assignment share: parameters, bindings but for the rows, and who takes a tie.
+#import restart_state
+
+struct Params {
+    rows: u32,
+    quads: u32,
+    clusters: u32,
+    restarts: u32,
+    finished_too: u32,
+}
+
+override TIES_BY_KEY: u32 = 0u;
+override SCALED: u32 = 0u;
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(2) var<storage, read> scales: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> centers: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> keys: array<u32>;
+@group(0) @binding(5) var<storage, read> states: array<RestartState>;
+@group(0) @binding(6) var<storage, read_write> labels: array<u32>;
+@group(0) @binding(7) var<storage, read_write> distances: array<f32>;
+
+fn is_left_alone(state: RestartState) -> bool {
+    return state.finished != 0u && params.finished_too == 0u;
+}
+
+// Where a hash puts centre j among the equals of a row. Multiplying carries every bit of the key into the highest ones.
+fn rank(key: u32, center: u32) -> u32 {
+    return (key ^ (center * 0x9e3779b9u)) * 0xc2b2ae35u;
+}
+
+// The hash of a row, where ties need it.
+fn key_of(row: u32) -> u32 {
+    if (TIES_BY_KEY == 0u) {
+        return 0u;
+    }
+    return keys[min(row, params.rows - 1u)];
+}
+
+// The centre that a row goes to, of those it was compared with.
+struct Nearest {
+    distance: f32,
+    label: u32,
+    rank: u32,
+}
+
+fn none_yet() -> Nearest {
+    return Nearest(3.4028234e38, 0u, 0xffffffffu);
+}
+
+// Which of the nearest before and another centre is nearer.
+fn nearer(before: Nearest, distance: f32, center: u32, key: u32) -> Nearest {
+    if (TIES_BY_KEY == 0u) {
+        if (distance < before.distance) {
+            return Nearest(distance, center, 0u);
+        }
+        return before;
+    }
+    let rank_of_center = rank(key, center);
+    if (distance < before.distance || (distance == before.distance && rank_of_center < before.rank)) {
+        return Nearest(distance, center, rank_of_center);
+    }
+    return before;
+}
+
+// Replaces the label of a row, if there is such a row.
+fn assign(restart: u32, row: u32, nearest: Nearest, state: RestartState) {
+    if (row < params.rows) {
+        let at = restart * params.rows + row;
+        let changed = state.iterations == 0u || (labels[at] & ~CHANGED) != nearest.label;
+        labels[at] = select(nearest.label, nearest.label | CHANGED, changed);
+        distances[at] = nearest.distance;
+    }
+}
