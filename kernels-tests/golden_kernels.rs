@@ -141,11 +141,12 @@ pub fn padded(array: &Array, layout: &str) -> Result<(Vec<f64>, Vec<u32>), Golde
 
 /// The layer of a fixture of the dense 3×3 convolution.
 pub fn stem_layer(fixture: &Fixture) -> Result<Stem, GoldenError> {
-    let (_, x) = fixture.input("x", "NHWC")?;
+    let (values, x) = fixture.input("x", "NHWC")?;
     let (_, w) = fixture.input("w", "HWIO")?;
     let (size, stride) = ([x[1], x[2]], fixture.number("stride")?);
     let padding = fixture.padding(size, stride)?;
-    Ok(Stem { batch: x[0], size, inputs: x[3], rgb: false, outputs: w[3], stride, padding, activation: Activation::None })
+    let rgb = x[3] == 4 && values.iter().skip(3).step_by(4).all(|value| *value == 0.0);
+    Ok(Stem { batch: x[0], size, inputs: x[3], rgb, outputs: w[3], stride, padding, activation: Activation::None })
 }
 
 fn stem(gpu: &Gpu, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
@@ -160,7 +161,8 @@ fn stem(gpu: &Gpu, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
             case.plan.push(shape.step(fixture.file, choice, lanes, views, y));
         })
     };
-    stem_variants().filter(|(_, variant)| !variant.subgroup || lanes.is_some()).map(case).collect()
+    let runs = |(_, variant): &Choice| (!variant.subgroup || lanes.is_some()) && shape.suits(variant);
+    stem_variants().filter(runs).map(case).collect()
 }
 
 /// The layer of a fixture of the depthwise convolution.
