@@ -14,15 +14,23 @@
 #import depthwise_strip
 #import dispatch
 
-var<private> by: Normalisation;
+struct Held {
+    by: Normalisation,
+}
 
-fn read_row(strip: Strip, row: i32) {
+fn hold(quad: u32) -> Held {
+    return Held(input_normalisation(quad, params.channels / 4u));
+}
+
+fn read_row(strip: Strip, row: i32, held: Held) -> Row {
     let quads = params.channels / 4u;
     let window = window_row(strip, row);
+    var result: Row;
     #for v in 0..(COLUMNS - 1) * STRIDE + 3
-    let value_$v = layer_input(x[pixel_at(window, $v) * quads + strip.quad], by);
-    input_$v = select(vec4<f32>(), value_$v, is_inside(window, $v));
+    let value_$v = layer_input(x[pixel_at(window, $v) * quads + strip.quad], held.by);
+    result.of_$v = select(vec4<f32>(), value_$v, is_inside(window, $v));
     #end
+    return result;
 }
 
 @compute @workgroup_size(64)
@@ -37,10 +45,5 @@ fn main(
     if (strip.image >= params.batch) {
         return;
     }
-    #for t in 0..9
-    tap_$t = w[$(t)u * quads + strip.quad];
-    #end
-    offset = bias[strip.quad];
-    by = input_normalisation(strip.quad, quads);
     convolve(strip);
 }

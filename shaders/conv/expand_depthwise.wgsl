@@ -39,54 +39,59 @@ struct Params {
 @group(0) @binding(5) var<storage, read> bias: array<vec4<f32>>;
 @group(0) @binding(6) var<storage, read_write> y: array<vec4<f32>>;
 
-var<private> lane: u32;
-var<private> offset_expand: vec4<f32>;
-#for k in 0..4 * INPUT_QUADS
-var<private> w_expand_$k: vec4<f32>;
-#end
+// The weights of the expansion of a lane's channels.
+struct Held {
+    #for k in 0..4 * INPUT_QUADS
+    w_$k: vec4<f32>,
+    #end
+    offset: vec4<f32>,
+}
 
-fn read_row(strip: Strip, row: i32) {
+fn hold(quad: u32) -> Held {
+    let quads = params.channels / 4u;
+    var held: Held;
+    held.offset = bias_expand[quad];
+    #for k in 0..4 * INPUT_QUADS
+    held.w_$k = select(vec4<f32>(), w_expand[min($(k)u, params.inputs - 1u) * quads + quad], $(k)u < params.inputs);
+    #end
+    return held;
+}
+
+fn read_row(strip: Strip, row: i32, held: Held) -> Row {
     let input_quads = params.inputs / 4u;
     let window = window_row(strip, row);
+    let lane = strip.quad % $(LANES)u;
     // Vector i of the row: quad i % $INPUT_QUADS of pixel i / $INPUT_QUADS. Past the inputs the weights are zero.
     #for i in 0..(((COLUMNS - 1) * STRIDE + 3) * INPUT_QUADS + LANES - 1) / LANES
     let pixel_$i = pixel_at(window, i32(($(i * LANES)u + lane) / $(INPUT_QUADS)u));
     let x_$i = x[pixel_$i * input_quads + min(($(i * LANES)u + lane) % $(INPUT_QUADS)u, input_quads - 1u)];
     #end
+    var result: Row;
     #for v in 0..(COLUMNS - 1) * STRIDE + 3
     var sum_$v = vec4<f32>();
     #for q in 0..INPUT_QUADS
     let x_$(v)_$q = subgroupBroadcast(x_$((v * INPUT_QUADS + q) / LANES), $((v * INPUT_QUADS + q) % LANES)u);
     #for i in 0..4
-    sum_$v += x_$(v)_$q[$i] * w_expand_$(4 * q + i);
+    sum_$v += x_$(v)_$q[$i] * held.w_$(4 * q + i);
     #end
     #end
-    input_$v = select(vec4<f32>(), activate(sum_$v + offset_expand), is_inside(window, $v));
+    result.of_$v = select(vec4<f32>(), activate(sum_$v + held.offset), is_inside(window, $v));
     #end
+    return result;
 }
 
 @compute @workgroup_size($LANES)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
     @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(subgroup_invocation_id) subgroup_lane: u32,
+    @builtin(subgroup_invocation_id) lane: u32,
 ) {
     let quads = params.channels / 4u;
     let blocks = (quads + $(LANES - 1)u) / $(LANES)u;
     let index = linear_workgroup(workgroup, grid);
-    lane = subgroup_lane;
     let strip = strip_at(index / blocks, (index % blocks) * $(LANES)u + lane);
     if (strip.image >= params.batch) {
         return;
     }
-    let quad = min(strip.quad, quads - 1u);
-    #for t in 0..9
-    tap_$t = w[$(t)u * quads + quad];
-    #end
-    offset = bias[quad];
-    offset_expand = bias_expand[quad];
-    #for k in 0..4 * INPUT_QUADS
-    w_expand_$k = select(vec4<f32>(), w_expand[min($(k)u, params.inputs - 1u) * quads + quad], $(k)u < params.inputs);
-    #end
     convolve(strip);
 }

@@ -1,9 +1,9 @@
 // A strip of a depthwise 3×3 convolution: $COLUMNS pixels across, any number down, of four channels. The window moves down the strip:
 // each row of the input is taken once, adds to every row of the output that sees it, and is forgotten. The kernel that imports this defines
-//     fn read_row(strip: Strip, row: i32)   puts $((COLUMNS - 1) * STRIDE + 3) vectors of a row of the input into input_0, input_1, …,
-//                                           zeros outside the image
-// sets tap_0 … tap_8, the weights, and offset, the bias, before it calls convolve, binds y, and has in its parameters the sizes of a
-// depthwise convolution and strip_rows.
+//     struct Held                                            what it needs for every row
+//     fn hold(quad: u32) -> Held                             …for four channels
+//     fn read_row(strip: Strip, row: i32, held: Held) -> Row
+// binds w, bias and y, and has in its parameters the sizes of a depthwise convolution and strip_rows.
 #import activation
 
 struct Strip {
@@ -15,13 +15,12 @@ struct Strip {
     quad: u32,
 }
 
-#for t in 0..9
-var<private> tap_$t: vec4<f32>;
-#end
-var<private> offset: vec4<f32>;
-#for v in 0..(COLUMNS - 1) * STRIDE + 3
-var<private> input_$v: vec4<f32>;
-#end
+// A row of the input as the windows of a strip see it, zeros outside the image.
+struct Row {
+    #for v in 0..(COLUMNS - 1) * STRIDE + 3
+    of_$v: vec4<f32>,
+    #end
+}
 
 // The strip of four channels at a place on the line of all strips: across an image, down it, image by image.
 fn strip_at(place: u32, quad: u32) -> Strip {
@@ -32,7 +31,7 @@ fn strip_at(place: u32, quad: u32) -> Strip {
     return Strip(place / (across * down), first_row, last_row, (place % across) * $(COLUMNS)u, quad);
 }
 
-// A row of the input as the windows of a strip see it.
+// Where a row of the input lies that the windows of a strip see.
 struct WindowRow {
     inside: bool,
     // Pixels of the input before the row.
@@ -55,17 +54,14 @@ fn is_inside(window: WindowRow, column: i32) -> bool {
     return window.inside && window.first_column + column >= 0 && window.first_column + column < i32(params.in_width);
 }
 
-// What a row of the input adds to pixel c of the output row that sees it as row u of its window.
-#for c in 0..COLUMNS
-#for u in 0..3
-fn seen_$(c)_$u(sum: vec4<f32>) -> vec4<f32> {
-    return sum + input_$(c * STRIDE) * tap_$(3 * u) + input_$(c * STRIDE + 1) * tap_$(3 * u + 1) + input_$(c * STRIDE + 2) * tap_$(3 * u + 2);
-}
-#end
-#end
-
 fn convolve(strip: Strip) {
     let quads = params.channels / 4u;
+    let quad = min(strip.quad, quads - 1u);
+    let held = hold(quad);
+    #for t in 0..9
+    let tap_$t = w[$(t)u * quads + quad];
+    #end
+    let offset = bias[quad];
     // The rows of the output that have seen some of their rows of the input already: the next one, and at stride 1 the one after.
     #for c in 0..COLUMNS
     var next_$c = offset;
@@ -76,23 +72,28 @@ fn convolve(strip: Strip) {
     // Rows of the input, counted from the first that any window of the strip sees; at stride 2 every second one completes an output.
     let in_rows = (strip.last_row - strip.first_row) * $(STRIDE)u + $(3 - STRIDE)u;
     for (var i = 0u; i < in_rows; i++) {
-        read_row(strip, i32(strip.first_row * $(STRIDE)u + i) - i32(params.top));
+        let row = read_row(strip, i32(strip.first_row * $(STRIDE)u + i) - i32(params.top), held);
+        #for c in 0..COLUMNS
+        // What the row adds to a pixel whose window sees it as its first, second or third.
+        #for u in 0..3
+        let seen_$(c)_$u = row.of_$(c * STRIDE) * tap_$(3 * u) + row.of_$(c * STRIDE + 1) * tap_$(3 * u + 1) + row.of_$(c * STRIDE + 2) * tap_$(3 * u + 2);
+        #end
+        let done_$c = next_$c + seen_$(c)_2;
+        #if STRIDE == 1
+        next_$c = after_$c + seen_$(c)_1;
+        after_$c = offset + seen_$(c)_0;
+        #end
+        #if STRIDE == 2
+        next_$c = select(next_$c + seen_$(c)_1, offset + seen_$(c)_0, i % 2u == 0u);
+        #end
+        #end
         #if STRIDE == 1
         let completes = i >= 2u;
         let out_row = strip.first_row + max(i, 2u) - 2u;
-        #for c in 0..COLUMNS
-        let done_$c = seen_$(c)_2(next_$c);
-        next_$c = seen_$(c)_1(after_$c);
-        after_$c = seen_$(c)_0(offset);
-        #end
         #end
         #if STRIDE == 2
         let completes = i % 2u == 0u && i >= 2u;
         let out_row = strip.first_row + max(i, 2u) / 2u - 1u;
-        #for c in 0..COLUMNS
-        let done_$c = seen_$(c)_2(next_$c);
-        next_$c = select(seen_$(c)_1(next_$c), seen_$(c)_0(offset), i % 2u == 0u);
-        #end
         #end
         let at = ((strip.image * params.out_height + out_row) * params.out_width + strip.first_column) * quads + strip.quad;
         #for c in 0..COLUMNS

@@ -21,6 +21,12 @@ pub struct Target {
 }
 
 impl Target {
+    /// Whether it is a software adapter with subgroups of eight lanes or more, as Mesa's lavapipe. SwiftShader has four, and its
+    /// compiler takes minutes and gigabytes for a loop as large as that of a strip.
+    fn has_wide_subgroups(self) -> bool {
+        self.software && self.lanes.is_some_and(|lanes| lanes >= 8)
+    }
+
     /// The measured winner, or else the shipped choice.
     fn tuned(self, site: Site, shipped: Choice) -> Choice {
         self.tuning.and_then(|tuning| tuning.winner(site)).unwrap_or(shipped)
@@ -92,17 +98,19 @@ impl Target {
     }
 
     /// Family and tile of a depthwise convolution: large where a thread's registers live in a cache, small on a real GPU. Strips
-    /// read less twice than tiles do, and as a loop compile sooner.
+    /// read less twice than tiles do, and as a loop compile sooner, but not everywhere.
     pub fn depthwise(self, layer: Depthwise) -> Choice {
         let Depthwise { batch, size, channels, stride, .. } = layer;
         let width = layer.out_size()[1];
-        let shipped: Choice = match (self.software, stride) {
+        let shipped: Choice = match (self.has_wide_subgroups(), stride) {
             // Strips that end where the image ends; the model's are 7 · 2ⁿ wide, or 2ⁿ.
             (true, 1) => (
                 &DEPTHWISE_STRIP,
                 named(&DEPTHWISE_STRIP, if width.is_multiple_of(7) { "stride 1, 14x7" } else { "stride 1, 14x8" }),
             ),
             (true, _) => (&DEPTHWISE_STRIP, named(&DEPTHWISE_STRIP, "stride 2, 14x4")),
+            // At stride 2 the large tile runs a tenth faster there, but takes four times as long to compile.
+            (false, 1) if self.software => (&DEPTHWISE, named(&DEPTHWISE, "stride 1, 4x7")),
             (false, stride) => (&DEPTHWISE, named(&DEPTHWISE, &format!("stride {stride}, 2x4"))),
         };
         self.tuned(Site::Depthwise { batch, size, channels, stride }, shipped)
@@ -120,7 +128,7 @@ impl Target {
         if let Some(winner) = self.tuning.and_then(|tuning| tuning.winner(site)) {
             return (winner.0.name == EXPAND_DEPTHWISE.name).then_some(winner);
         }
-        if !self.software || (layer.inputs > 16 && batch < 4) {
+        if !self.has_wide_subgroups() || (layer.inputs > 16 && batch < 4) {
             return None;
         }
         // Strips that end where the image ends, as of the depthwise convolution, and room for no more inputs than there are.
