@@ -108,13 +108,12 @@ impl Depthwise {
         let [out_height, out_width] = self.out_size();
         let (batch, channels) = (u64::from(self.batch), u64::from(self.channels));
         let (inputs, outputs) = (u64::from(in_height * in_width), u64::from(out_height * out_width));
-        let [tile, strip] = [kernel.name == DEPTHWISE.name, kernel.name == DEPTHWISE_STRIP.name];
-        let (rows, columns) = if tile { ("TILE_ROWS", "TILE_COLUMNS") } else { ("ROWS", "COLUMNS") };
-        let down = out_height.div_ceil(variant.constant(rows));
-        // Strips of about the same length.
-        let strip_rows = if strip { out_height.div_ceil(down) } else { 0 };
-        let down = if strip { out_height.div_ceil(strip_rows) } else { down };
-        let places = batch * u64::from(down * out_width.div_ceil(variant.constant(columns)));
+        let is_strip = kernel.name == DEPTHWISE_STRIP.name;
+        let names = if is_strip { ["ROWS", "COLUMNS"] } else { ["TILE_ROWS", "TILE_COLUMNS"] };
+        let [most_rows, columns] = names.map(|name| variant.constant(name));
+        // A strip has about as many rows as the others.
+        let rows = if is_strip { out_height.div_ceil(out_height.div_ceil(most_rows)) } else { most_rows };
+        let places = batch * u64::from(out_height.div_ceil(rows) * out_width.div_ceil(columns));
         Encoding {
             kernel,
             variant,
@@ -130,7 +129,7 @@ impl Depthwise {
                 top: self.padding.before(in_height, self.stride),
                 left: self.padding.before(in_width, self.stride),
                 epsilon: x.epsilon(),
-                strip_rows,
+                strip_rows: rows,
             },
             bindings: &[x.view, w, bias, statistics, affine, y],
             workgroups: (places * (channels / 4)).div_ceil(64),
