@@ -33,10 +33,10 @@ fn numbers(list: &Value) -> Vec<f64> {
 }
 
 /// How k-means' silhouettes lie beside those that scikit-learn lands on by ten seeds, and in `figure5.json`: every k where ours
-/// is farther than 0.01 from all of these, in words, and the mean difference from theirs. Restarts end in different optima, so
-/// that no single draw can be the measure: scikit-learn's own second and third seeds come within 0.01 of the table at 41 and 40
-/// of the 49 k.
-fn beside_seeds(points: &[CurvePoint], ours: fn(&CurvePoint) -> Option<f64>, table: &str, of_seeds: &str) -> (Vec<String>, f64) {
+/// is farther than 0.01 from all of these, and the mean difference from theirs. Restarts end in different optima, so that no
+/// single draw can be the measure: scikit-learn's own seeds come within 0.01 of the table at 38 to 42 of the 49 k, and its
+/// table's own seed at 42 on another processor. (From scikit-learn's starts every k is met: `kernels test --golden`.)
+fn beside_seeds(points: &[CurvePoint], ours: fn(&CurvePoint) -> Option<f64>, table: &str, of_seeds: &str) -> (Vec<usize>, f64) {
     let (table, seeds) = (numbers(&golden("figure5.json")[table]), golden("figure5_kmeans_seeds.json"));
     let (mut beyond, mut sum) = (Vec::new(), 0.0);
     for (index, point) in points.iter().enumerate() {
@@ -45,7 +45,8 @@ fn beside_seeds(points: &[CurvePoint], ours: fn(&CurvePoint) -> Option<f64>, tab
         let silhouette = ours(point).unwrap();
         sum += silhouette - spread.iter().sum::<f64>() / spread.len() as f64;
         if !(lowest - 0.01..=highest + 0.01).contains(&silhouette) {
-            beyond.push(format!("k = {}: {silhouette}, scikit-learn {lowest} to {highest}", point.k));
+            eprintln!("k = {}: {silhouette}, scikit-learn {lowest} to {highest}", point.k);
+            beyond.push(index);
         }
     }
     (beyond, sum / points.len() as f64)
@@ -108,14 +109,23 @@ fn weights_restarts_and_ranges_are_heard() {
     let base = ["--run", &run, "--select", "paper-ten", "--methods", "kmeans"];
     let found = compared(&[&base[..], &["--weights", "rare"]].concat(), Path::new(&run));
     assert_eq!((found.weights.as_str(), found.marks.len(), found.curves[0].points.len()), ("rare", 0, 49));
-    // The silhouette is not what k-means minimises, least of all on the columns without weights: at k = 46 equal inertias have
-    // silhouettes 0.026 apart. Each of scikit-learn's first three seeds is beyond the others at one k at most.
+    // The silhouette is not what k-means minimises, least of all on the columns without weights: where ours lies beyond those of
+    // scikit-learn's ten seeds, the inertia must not.
+    let inertias = &golden("figure5_kmeans_seeds.json")["weighted_rare_inertia"];
     for (name, ours) in [
         ("weighted_rare_unweighted_silhouette", (|point| point.silhouette) as fn(&CurvePoint) -> Option<f64>),
         ("weighted_rare_weighted_silhouette", |point| point.silhouette_weighted),
     ] {
         let (beyond, mean) = beside_seeds(&found.curves[0].points, ours, name, name);
-        assert!(beyond.len() <= 1 && mean.abs() < 0.01, "{name}: {mean}, {beyond:?}");
+        assert!(mean.abs() < 0.01, "{name}: {mean}, {beyond:?}");
+        for index in beyond {
+            let k = found.curves[0].points[index].k;
+            let highest = numbers(&inertias[index]).into_iter().reduce(f64::max).unwrap();
+            let again = ["--weights", "rare", "--n-init", "20", "--iterations", "500", "--k", &k.to_string(), "--json"];
+            let json = lineament(&[&["cluster", "--attributes", &table, "--select", "paper-ten"][..], &again].concat()).stdout;
+            let inertia = serde_json::from_slice::<Value>(&json).unwrap()["inertia"].as_f64().unwrap();
+            assert!(inertia <= highest, "{name}, k = {k}: inertia {inertia}, scikit-learn's highest is {highest}");
+        }
     }
     let config: Value = serde_json::from_slice(&std::fs::read(Path::new(&run).join("config.json")).unwrap()).unwrap();
     assert_eq!(config["compare"]["methods"], serde_json::json!(["kmeans"]));

@@ -18,6 +18,7 @@ mod golden_cluster;
 mod golden_cluster_methods;
 mod golden_cluster_orders;
 mod golden_data;
+mod golden_figure5;
 mod golden_gradients;
 mod golden_head;
 mod golden_io;
