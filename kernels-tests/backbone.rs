@@ -1,7 +1,7 @@
 //! The whole backbone as `kernels perf` times it: one submission after the other, by the wall clock, as a user meets it.
 
 use lineament::gpu::Gpu;
-use lineament::kernels::Padding;
+use lineament::kernels::{Padding, Precision};
 use lineament::model::ModelError;
 use lineament::model::mobilenet_v2::{Backbone, layers};
 use lineament::scheduler::{Plan, Program};
@@ -19,7 +19,7 @@ pub fn time(gpu: &Gpu, batch: u32, runs: usize) -> Result<Timing, ModelError> {
     let tensor = |_: &str, shape: &[usize]| Ok(vec![0.5; shape.iter().product()]);
     let backbone = Backbone::load(layers(1.0), Padding::TensorflowSame, 1e-3, &tensor)?;
     let mut plan = Plan::new("backbone");
-    let weights = backbone.plan_weights(&mut plan);
+    let weights = backbone.plan_weights(&mut plan, Precision::F32);
     let input = plan.persistent("input", 16 * u64::from(batch) * 224 * 224);
     backbone.plan_features(&mut plan, gpu.target(), [batch, 224], weights, input);
     let program = Program::new(gpu, &plan, &[])?;

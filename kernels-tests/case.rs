@@ -1,5 +1,6 @@
 //! A case: one small plan, what goes in, and what must come out.
 
+use lineament::kernels::{Precision, Variant};
 use lineament::scheduler::{Plan, View};
 
 /// What an adapter offers that a case depends on.
@@ -7,8 +8,17 @@ use lineament::scheduler::{Plan, View};
 pub struct Context {
     /// Subgroup size, where it is known beforehand.
     pub lanes: Option<u32>,
+    /// Whether shaders compute in 16-bit floats.
+    pub shader_f16: bool,
     /// Which cases are wanted: the tensors of benchmarks are large, so a case file makes no others.
     pub purpose: Purpose,
+}
+
+impl Context {
+    /// Whether the adapter can run a variant.
+    pub fn runs(self, variant: &Variant) -> bool {
+        variant.runs_on(self.lanes, self.shader_f16)
+    }
 }
 
 /// What a case is for.
@@ -33,12 +43,30 @@ pub struct Output {
     pub elements: Elements,
     /// The reference.
     pub expected: Expected,
-    /// Whether the tensor holds `u32` rather than `f32`.
-    pub integers: bool,
+    /// What the tensor holds.
+    pub numbers: Numbers,
     /// Largest normalised mean squared error, Σ(y − e)² / Σe².
     pub nmse: f64,
     /// Largest absolute error.
     pub max_abs: f64,
+}
+
+/// What a tensor holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Numbers {
+    /// Floats of one precision or the other.
+    Floats(Precision),
+    /// `u32`, which must be equal.
+    Integers,
+}
+
+impl Numbers {
+    fn bytes(self) -> u64 {
+        match self {
+            Numbers::Floats(precision) => precision.bytes(),
+            Numbers::Integers => 4,
+        }
+    }
 }
 
 /// The elements of a view that an output is.
@@ -133,10 +161,15 @@ impl Case {
         view
     }
 
-    /// An output tensor of `elements` four-byte numbers between guard bands, poisoned before the run. The kernel's binding
+    /// An input tensor holding `values`, stored in a precision that they do not lose anything by.
+    pub fn stored(&mut self, label: &str, precision: Precision, values: &[f32]) -> View {
+        self.input(label, &precision.stored(values))
+    }
+
+    /// An output tensor of `elements` numbers between guard bands, poisoned before the run. The kernel's binding
     /// reaches into the band behind it: what is written beyond a binding would be lost, and not seen.
     pub fn output(&mut self, label: &'static str, elements: usize, bounds: Bounds, expected: Expected) -> View {
-        let view = self.guarded(label, elements);
+        let view = self.guarded(label, bounds.numbers.bytes() * elements as u64);
         self.compare(label, view, Elements::All, bounds, expected);
         View { bytes: view.bytes.next_multiple_of(GUARD) + GUARD, ..view }
     }
@@ -150,7 +183,7 @@ impl Case {
         bounds: Bounds,
         expected: [Expected; 2],
     ) -> View {
-        let view = self.guarded(&labels.join(" and "), 2 * parts * width);
+        let view = self.guarded(&labels.join(" and "), 8 * (parts * width) as u64);
         for ((which, label), expected) in labels.into_iter().enumerate().zip(expected) {
             self.compare(label, view, Elements::Half { which, width }, bounds, expected);
         }
@@ -170,16 +203,15 @@ impl Case {
         view
     }
 
-    /// A tensor of `elements` four-byte numbers between guard bands.
-    fn guarded(&mut self, label: &str, elements: usize) -> View {
-        let bytes = 4 * elements as u64;
+    /// A tensor of `bytes` bytes between guard bands.
+    fn guarded(&mut self, label: &str, bytes: u64) -> View {
         let whole = self.plan.persistent(label, bytes.next_multiple_of(GUARD) + 2 * GUARD);
         View { offset: GUARD, bytes, ..whole }
     }
 
     fn compare(&mut self, label: &'static str, view: View, elements: Elements, bounds: Bounds, expected: Expected) {
-        let Bounds { nmse, max_abs, integers } = bounds;
-        self.outputs.push(Output { label, view, elements, expected, integers, nmse, max_abs });
+        let Bounds { nmse, max_abs, numbers } = bounds;
+        self.outputs.push(Output { label, view, elements, expected, numbers, nmse, max_abs });
     }
 }
 
@@ -190,18 +222,32 @@ pub struct Bounds {
     pub nmse: f64,
     /// Largest absolute error.
     pub max_abs: f64,
-    /// Whether the tensor holds `u32`.
-    pub integers: bool,
+    /// What the tensor holds.
+    pub numbers: Numbers,
 }
 
 impl Bounds {
-    /// A float tensor: NMSE and largest absolute error.
-    pub fn float(nmse: f64, max_abs: f64) -> Bounds {
-        Bounds { nmse, max_abs, integers: false }
+    /// A tensor of 32-bit floats: NMSE and largest absolute error.
+    pub const fn float(nmse: f64, max_abs: f64) -> Bounds {
+        Bounds { nmse, max_abs, numbers: Numbers::Floats(Precision::F32) }
+    }
+
+    /// A tensor of 16-bit floats, which round to 11 bits.
+    pub const fn half(nmse: f64, max_abs: f64) -> Bounds {
+        Bounds { nmse, max_abs, numbers: Numbers::Floats(Precision::F16) }
+    }
+
+    /// A tensor whose values are f32 until they are stored in a precision; `single` is the largest error in f32. Below 32 half a unit
+    /// of the last place of 16-bit floats is 2⁻⁷.
+    pub fn stored(precision: Precision, single: f64) -> Bounds {
+        match precision {
+            Precision::F32 => Bounds::float(1e-11, single),
+            Precision::F16 => Bounds::half(1e-7, single + 1.0 / 128.0),
+        }
     }
 
     /// A tensor of `u32` that must be equal.
     pub fn integers() -> Bounds {
-        Bounds { nmse: 0.0, max_abs: 0.0, integers: true }
+        Bounds { nmse: 0.0, max_abs: 0.0, numbers: Numbers::Integers }
     }
 }

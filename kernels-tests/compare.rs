@@ -1,5 +1,7 @@
 //! Comparing what a kernel left with what it should have left.
 
+use half::f16;
+
 /// What outputs hold before a run: a NaN that no arithmetic produces.
 pub const POISON: u32 = 0x7FC0_DEAD;
 
@@ -155,6 +157,16 @@ fn not_finite(found: &[f32], expected: &[f64]) -> Option<Fault> {
     Some(Fault::NotFinite { at, found: f64::from(found[at]), expected: expected[at], count })
 }
 
+/// The 16-bit floats that words of 32 bits hold, two each; a half that still holds its part of the poison stays poison.
+pub fn halves(words: &[f32]) -> Vec<f32> {
+    let half = |word: u32, low: bool| {
+        let bits = if low { word as u16 } else { (word >> 16) as u16 };
+        let poison = if low { POISON as u16 } else { (POISON >> 16) as u16 };
+        if bits == poison { f32::from_bits(POISON) } else { f16::from_bits(bits).to_f32() }
+    };
+    words.iter().flat_map(|word| [true, false].map(|low| half(word.to_bits(), low))).collect()
+}
+
 /// Checks that everything but `length` words from word `start` still holds the poison.
 pub fn guards(whole: &[f32], start: usize, length: usize) -> Option<Fault> {
     let intact = |value: &f32| value.to_bits() == POISON;
@@ -206,6 +218,18 @@ mod tests {
         assert!(comparison.nmse < 1e-10 && comparison.fault.is_some(), "{comparison:?}");
         let comparison = floats(&[1e-6, 2e-6], &[1e-6, 1e-6], 1e-10, 1e-4);
         assert!(comparison.max_abs < 1e-4 && comparison.fault.is_some(), "{comparison:?}");
+    }
+
+    #[test]
+    fn halves_come_in_pairs_and_show_what_was_left_out() {
+        let pair = |low: f32, high: f32| {
+            let [low, high] = [low, high].map(|value| u32::from(f16::from_f32(value).to_bits()));
+            f32::from_bits(low | high << 16)
+        };
+        assert_eq!(halves(&[pair(1.5, -2.0), pair(0.25, 4.0)]), [1.5, -2.0, 0.25, 4.0]);
+        let half_written = f32::from_bits((POISON & 0xFFFF_0000) | u32::from(f16::ONE.to_bits()));
+        let found = halves(&[f32::from_bits(POISON), half_written]);
+        assert_eq!(unwritten(&found), Some(Fault::Unwritten { at: 0, count: 3 }));
     }
 
     #[test]

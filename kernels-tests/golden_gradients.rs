@@ -3,7 +3,7 @@
 use lineament::gpu::Gpu;
 use lineament::kernels::{
     Activation, ColumnSum, DEPTHWISE_DW, DEPTHWISE_DX, DenseDw, DepthwiseDw, DepthwiseDx, GLOBAL_AVERAGE_POOL_DX,
-    GlobalAveragePool, GlobalAveragePoolDx, Pointwise, RowParts, STEM_DW, StemDw, StemDx, SumOfParts, Transpose,
+    GlobalAveragePool, GlobalAveragePoolDx, Pointwise, Precision, RowParts, STEM_DW, StemDw, StemDx, SumOfParts, Transpose,
     dense_dw_variants, pointwise_variants,
 };
 use lineament::scheduler::{Step, View};
@@ -81,7 +81,7 @@ pub fn pointwise(gpu: &Gpu, fixture: &Fixture) -> Result<Vec<Case>, GoldenError>
     let ((_, x_shape), (_, w_shape)) = (fixture.input("x", "NHWC")?, fixture.input("w", "HWIO")?);
     let (rows, inputs, outputs) = (x_shape[..3].iter().product(), x_shape[3], w_shape[3]);
     let mut cases = Vec::new();
-    for family in pointwise_variants().filter(|(_, variant)| runs(variant.subgroup)) {
+    for family in pointwise_variants(Precision::F32).filter(|(_, variant)| runs(variant.subgroup)) {
         let mut case = case(fixture, family.0.name, family.1.name);
         let [gy, w] = [input(&mut case, fixture, "gy", "NHWC")?, input(&mut case, fixture, "w", "HWIO")?];
         let zeros = case.input("zeros", &vec![0.0f32; inputs as usize]);

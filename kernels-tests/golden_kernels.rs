@@ -4,7 +4,7 @@ use std::path::Path;
 
 use lineament::gpu::Gpu;
 use lineament::kernels::{
-    Activation, Choice, Depthwise, GLOBAL_AVERAGE_POOL, GlobalAveragePool, Padding, Pointwise, Stem, padded_channels,
+    Activation, Choice, Depthwise, GLOBAL_AVERAGE_POOL, GlobalAveragePool, Padding, Pointwise, Precision, Stem, padded_channels,
     pointwise_variants, stem_variants,
 };
 use lineament::scheduler::View;
@@ -121,10 +121,10 @@ impl Fixture<'_> {
 
 /// What a forward kernel may differ by from double precision. The padding channels of `y` are compared too: they must be
 /// zero, or the next layer would read them.
-pub const FORWARD: Bounds = Bounds { nmse: 1e-10, max_abs: f64::INFINITY, integers: false };
+pub const FORWARD: Bounds = Bounds::float(1e-10, f64::INFINITY);
 
 /// What a gradient may differ by from double precision.
-pub const GRADIENT: Bounds = Bounds { nmse: 1e-9, max_abs: f64::INFINITY, integers: false };
+pub const GRADIENT: Bounds = Bounds::float(1e-9, f64::INFINITY);
 
 /// The elements in `layout` with axes C, I and O padded to multiples of four, and the padded shape.
 pub fn padded(array: &Array, layout: &str) -> Result<(Vec<f64>, Vec<u32>), GoldenError> {
@@ -162,7 +162,7 @@ fn stem(gpu: &Gpu, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
         })
     };
     let runs = |(_, variant): &Choice| (!variant.subgroup || lanes.is_some()) && shape.suits(variant);
-    stem_variants().filter(runs).map(case).collect()
+    stem_variants(Precision::F32).filter(runs).map(case).collect()
 }
 
 /// The layer of a fixture of the depthwise convolution.
@@ -193,7 +193,7 @@ fn pointwise(gpu: &Gpu, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
     let (bias, _) = fixture.input("b", "C")?;
     let shape =
         Pointwise { rows: x_shape[..3].iter().product(), inputs: x_shape[3], outputs: w_shape[3], activation: Activation::None };
-    let families = pointwise_variants().filter(|(_, variant)| !variant.subgroup || gpu.lanes().is_some());
+    let families = pointwise_variants(Precision::F32).filter(|(_, variant)| !variant.subgroup || gpu.lanes().is_some());
     let case = |family: (&'static lineament::kernels::Kernel, &'static lineament::kernels::Variant)| {
         fixture.case(family.0.name, family.1.name, "NHWC", |case, y| {
             let views = [case.input("x", &x), case.input("w", &w), case.input("b", &bias)];
@@ -208,7 +208,7 @@ fn global_average_pool(_: &Gpu, fixture: &Fixture) -> Result<Vec<Case>, GoldenEr
     let pool = GlobalAveragePool { batch: shape[0], positions: shape[1] * shape[2], channels: shape[3] };
     let case = fixture.case(GLOBAL_AVERAGE_POOL.name, GLOBAL_AVERAGE_POOL.variants[0].name, "NC", |case, y| {
         let x = case.input("x", &x);
-        case.plan.push(pool.step(fixture.file, x, y));
+        case.plan.push(pool.step(fixture.file, Precision::F32, x, y));
     });
     Ok(vec![case?])
 }

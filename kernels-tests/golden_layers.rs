@@ -6,8 +6,8 @@ use std::path::Path;
 use lineament::gpu::Gpu;
 use lineament::kernels::{
     Activation, ActivationBackward, ActivationForward, Add, BatchNorm, BatchNormCombine, BatchNormDw, BatchNormDx,
-    BatchNormStatistics, ColumnSum, DenseDw, Dropout, Pointwise, RowParts, Transpose, dense_dw_variants, padded_channels,
-    pointwise_variants,
+    BatchNormStatistics, ColumnSum, DenseDw, Dropout, Pointwise, Precision, RowParts, Transpose, dense_dw_variants,
+    padded_channels, pointwise_variants,
 };
 use lineament::scheduler::View;
 use serde_json::Value;
@@ -205,7 +205,7 @@ fn dense(gpu: &Gpu, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
     };
     let runs = |subgroup: bool| !subgroup || gpu.lanes().is_some();
     let mut cases = Vec::new();
-    for family in pointwise_variants().filter(|(_, variant)| runs(variant.subgroup)) {
+    for family in pointwise_variants(Precision::F32).filter(|(_, variant)| runs(variant.subgroup)) {
         let mut builder = Builder::new(fixture, family.0.name, family.1.name);
         let (rows, inputs, outputs) = dense_shape(&builder)?;
         let (x, w, bias) = (builder.input("x")?, builder.matrix("w")?, builder.input("b")?);

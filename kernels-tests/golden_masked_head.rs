@@ -1,6 +1,6 @@
 //! The head in inference mode with a given dropout mask: layer by layer, as training runs it, nothing folded.
 
-use lineament::kernels::{Activation, BatchNorm, Dropout, Target, padded_channels};
+use lineament::kernels::{Activation, BatchNorm, Dropout, Precision, Target, padded_channels};
 use lineament::model::{Dense, HEAD_EPSILON, Head, Upload};
 use lineament::scheduler::{Plan, View};
 
@@ -26,7 +26,7 @@ pub fn plan(plan: &mut Plan, target: Target, head: &Head, batch: u32, features: 
     let mut pair = |label: &str, vectors: [&Vec<f32>; 2]| {
         let padded = vectors.map(|values| [&values[..], &vec![0.0; channels as usize - values.len()]].concat());
         let view = plan.persistent(label, 8 * u64::from(channels));
-        uploads.push((view, padded.concat()));
+        uploads.push((view, Precision::F32.stored(&padded.concat())));
         view
     };
     let statistics = pair("mean and variance", [mean, variance]);

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use lineament::gpu::Gpu;
-use lineament::kernels::{Padding, Target, padded_channels};
+use lineament::kernels::{Padding, Precision, Target, padded_channels};
 use lineament::model::Head;
 use lineament::model::mobilenet_v2::{Backbone, layers};
 use lineament::model::weights::WeightsError;
@@ -20,6 +20,12 @@ use crate::{golden_masked_head, golden_network_training};
 const FEATURES_BOUND: f64 = 4e-4;
 /// What predictions may differ by.
 const PREDICTIONS_BOUND: f64 = 4e-5;
+/// Half a unit in the last place of 16-bit floats by that of 32-bit ones.
+const COARSER: f64 = 8192.0;
+/// What features of 16-bit floats may differ by: what the libraries' own float32 runs do, in that coarser rounding.
+const FEATURES_OF_F16_BOUND: f64 = FEATURES_BOUND / 10.0 * COARSER;
+/// The same of predictions.
+const PREDICTIONS_OF_F16_BOUND: f64 = PREDICTIONS_BOUND / 10.0 * COARSER;
 /// What a block's activations may differ by, as a multiple of what the library's own float32 run does there.
 const BLOCK_BOUND: f64 = 10.0;
 
@@ -83,8 +89,10 @@ impl Group<'_> {
     fn forward(&self, file: &str, entry: &Value) -> Result<Vec<FixtureResult>, GoldenError> {
         let (shape, recipe) = (self.shape(file)?, Recipe::read(self.folder)?);
         let arrays = Arrays::read(&self.folder.join(file), entry)?;
-        let names = entry["tensors"].as_object().into_iter().flatten().map(|(name, _)| name.as_str());
-        names.map(|name| self.tensor(file, name, &arrays, (&recipe, &shape))).collect()
+        let names = || entry["tensors"].as_object().into_iter().flatten().map(|(name, _)| name.as_str());
+        let single = names().map(|name| self.tensor(file, name, &arrays, (&recipe, &shape), Precision::F32));
+        let of_f16 = names().filter(|name| self.gpu.report().shader_f16 && !name.ends_with("_masked"));
+        single.chain(of_f16.map(|name| self.tensor(file, name, &arrays, (&recipe, &shape), Precision::F16))).collect()
     }
 
     fn tensor(
@@ -93,23 +101,31 @@ impl Group<'_> {
         name: &str,
         arrays: &Arrays,
         (recipe, shape): (&Recipe, &Shape),
+        precision: Precision,
     ) -> Result<FixtureResult, GoldenError> {
+        let bounds = match precision {
+            Precision::F32 => [FEATURES_BOUND, PREDICTIONS_BOUND],
+            Precision::F16 => [FEATURES_OF_F16_BOUND, PREDICTIONS_OF_F16_BOUND],
+        };
         let conventions = || CONVENTIONS.into_iter();
         let features = conventions().find(|(convention, ..)| name.strip_prefix("features_") == Some(convention));
         let masked = name.ends_with("_masked");
         let outputs = name.strip_prefix("predictions_").map(|outputs| outputs.trim_end_matches("_masked"));
         let outputs: Option<u32> = outputs.and_then(|outputs| outputs.parse().ok());
         let (found, bound) = match (features, outputs) {
-            (Some((_, padding, epsilon)), _) => (self.network(recipe, shape, (padding, epsilon), None, false)?, FEATURES_BOUND),
+            (Some((_, padding, epsilon)), _) => {
+                (self.network(recipe, shape, (padding, epsilon, precision), None, false)?, bounds[0])
+            }
             (None, Some(outputs)) => {
                 // The paper's model is Keras'.
                 let (_, padding, epsilon) = CONVENTIONS[0];
                 let head = head(&recipe.tensors(&format!("head_{outputs}"))?)?;
-                (self.network(recipe, shape, (padding, epsilon), Some(&head), masked)?, PREDICTIONS_BOUND)
+                (self.network(recipe, shape, (padding, epsilon, precision), Some(&head), masked)?, bounds[1])
             }
             _ => return Ok(skipped(file, name, "not built yet")),
         };
-        Ok(FixtureResult::within(file, name, &found, &arrays.get(name)?.arranged("NC")?.values, bound))
+        let tensor = if precision == Precision::F16 { format!("{name} by f16") } else { name.to_string() };
+        Ok(FixtureResult::within(file, &tensor, &found, &arrays.get(name)?.arranged("NC")?.values, bound))
     }
 
     /// The network as the program runs it: features, or predictions where there is a head; with the recipe's dropout mask
@@ -118,14 +134,15 @@ impl Group<'_> {
         &self,
         recipe: &Recipe,
         shape: &Shape,
-        (padding, epsilon): (Padding, f32),
+        (padding, epsilon, precision): (Padding, f32, Precision),
         head: Option<&Head>,
         masked: bool,
     ) -> Result<Vec<f64>, GoldenError> {
         let backbone = backbone(recipe, shape.width, padding, epsilon)?;
         let mut plan = Plan::new("network");
-        let (input, weights, pixels) = self.inputs(&mut plan, recipe, shape, &backbone)?;
-        let mut result = backbone.plan_features(&mut plan, self.target(), [shape.batch, shape.size], weights, input);
+        let (input, weights, pixels) = self.inputs(&mut plan, recipe, shape, (&backbone, precision))?;
+        let mut result =
+            backbone.plan_features(&mut plan, self.target().storing(precision), [shape.batch, shape.size], weights, input);
         let (mut outputs, mut uploads) = (backbone.features(), Vec::new());
         let mut kept = None;
         if let Some(head) = head {
@@ -143,9 +160,9 @@ impl Group<'_> {
         if let Some((view, mask)) = &kept {
             program.write(self.gpu, *view, bytemuck::cast_slice(mask));
         }
-        uploads.extend([(weights, backbone.parameters().to_vec()), (input, pixels)]);
-        for (view, values) in &uploads {
-            program.write(self.gpu, *view, bytemuck::cast_slice(values));
+        uploads.extend([(weights, backbone.stored_parameters(precision)), (input, precision.stored(&pixels))]);
+        for (view, bytes) in &uploads {
+            program.write(self.gpu, *view, bytes);
         }
         program.run(self.gpu)?;
         Ok(stripped(&program.read(self.gpu, result)?, outputs))
@@ -157,12 +174,13 @@ impl Group<'_> {
         plan: &mut Plan,
         recipe: &Recipe,
         shape: &Shape,
-        backbone: &Backbone,
+        (backbone, precision): (&Backbone, Precision),
     ) -> Result<(View, View, Vec<f32>), GoldenError> {
         let pixels = (shape.batch * shape.size * shape.size) as usize;
         let rgb = recipe.input(3 * pixels)?;
         let padded: Vec<f32> = rgb.chunks_exact(3).flat_map(|pixel| [pixel[0], pixel[1], pixel[2], 0.0]).collect();
-        Ok((plan.persistent("input", 16 * pixels as u64), backbone.plan_weights(plan), padded))
+        let input = plan.persistent("input", 4 * precision.bytes() * pixels as u64);
+        Ok((input, backbone.plan_weights(plan, precision), padded))
     }
 
     fn target(&self) -> Target {
@@ -197,7 +215,7 @@ impl Group<'_> {
     ) -> Result<Vec<Vec<f64>>, GoldenError> {
         let backbone = backbone(recipe, shape.width, padding, epsilon)?;
         let mut plan = Plan::new("blocks");
-        let (input, weights, pixels) = self.inputs(&mut plan, recipe, shape, &backbone)?;
+        let (input, weights, pixels) = self.inputs(&mut plan, recipe, shape, (&backbone, Precision::F32))?;
         let mut watched = Vec::new();
         let extent = [shape.batch, shape.size];
         backbone.plan_convolutions(&mut plan, self.target(), extent, weights, input, &mut |_, activations, channels| {

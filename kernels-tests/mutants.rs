@@ -11,6 +11,7 @@ use crate::cases;
 use crate::command::{CommonArguments, context};
 use crate::fixture::Verdict;
 use crate::run_case::run_case;
+use crate::run_tests::missing;
 use crate::tally::Tally;
 
 /// The files, embedded so that the program can be run anywhere.
@@ -74,6 +75,7 @@ const ALL: &[(&str, &str)] = mutants! {
     "depthwise_dx_phase_ignores_padding"
     "depthwise_dx_taps_not_flipped"
     "depthwise_edge_normalised"
+    "depthwise_eight_bits_kept"
     "depthwise_row_edge_lost"
     "depthwise_stride_swapped"
     "depthwise_strip_edge_normalised"
@@ -138,6 +140,7 @@ const ALL: &[(&str, &str)] = mutants! {
     "pointwise_workgroup_barrier_after_load_missing"
     "pointwise_workgroup_depth_guard_lost"
     "pointwise_workgroup_residual_shifted"
+    "pointwise_workgroup_runs_of_f16_not_added"
     "pool_divided_by_padded_count"
     "pool_last_position_missing"
     "pool_tail_lost"
@@ -295,8 +298,9 @@ pub fn run(arguments: &CommonArguments) -> Result<Tally, GpuError> {
 
 /// The case that rejects a mutant and its reason, or why none does.
 fn check(gpu: &Gpu, mutant: &Mutant) -> Result<String, Verdict> {
-    if mutant.kernel.variants.iter().all(|variant| variant.subgroup) && gpu.lanes().is_none() {
-        return Err(Verdict::Skipped("the adapter has no subgroups of one known size".to_string()));
+    let lacking = mutant.kernel.variants.iter().map(|variant| missing(gpu, variant));
+    if let Some(Some(reason)) = lacking.reduce(|one, other| one.and(other)) {
+        return Err(Verdict::Skipped(reason.to_string()));
     }
     // Pipelines are cached by kernel name, so the broken one has a name of its own. Both live as long as the program.
     let name = format!("{} ({})", mutant.kernel.name, mutant.name).leak();

@@ -51,6 +51,7 @@ fn make_run(folder: &Path) -> PathBuf {
         partition: Some("validation".into()),
         metrics: Metrics::new(&attributes, &predicted, &right),
         confident_mistakes: confident_mistakes(&names, &attributes, &predicted, &right, 24),
+        half_precision: None,
     };
     let history = "epoch,loss,accuracy,validation_loss,validation_accuracy\n1,-0.7,0.8,-0.7,0.79\n2,-0.8,0.9,-0.8,0.88\n";
     for (name, text) in [

@@ -1,9 +1,10 @@
 //! Running one case: everything poisoned, inputs written, run twice, outputs compared.
 
 use lineament::gpu::{Gpu, GpuError};
+use lineament::kernels::Precision;
 use lineament::scheduler::{Program, Residence, TensorId, View};
 
-use crate::case::{Case, Output};
+use crate::case::{Case, Numbers, Output};
 use crate::compare::{self, Comparison, POISON};
 
 /// What everything but outputs holds around what is written there: a NaN too, but one that an output never starts with.
@@ -56,12 +57,13 @@ fn whole(tensor: TensorId, bytes: u64) -> View {
 
 fn compare_output(output: &Output, first: &[f32], second: &[f32]) -> OutputResult {
     let (start, length) = ((output.view.offset / 4) as usize, (output.view.bytes / 4) as usize);
-    let found = &output.elements.of(&first[start..start + length]);
+    let words = &first[start..start + length];
     let expected = (output.expected)();
-    let mut comparison = if output.integers {
-        compare::integers(found, &expected)
-    } else {
-        compare::floats(found, &expected, output.nmse, output.max_abs)
+    let floats = |found: &[f32]| compare::floats(&output.elements.of(found), &expected, output.nmse, output.max_abs);
+    let mut comparison = match output.numbers {
+        Numbers::Integers => compare::integers(&output.elements.of(words), &expected),
+        Numbers::Floats(Precision::F32) => floats(words),
+        Numbers::Floats(Precision::F16) => floats(&compare::halves(words)),
     };
     let elsewhere = || compare::guards(first, start, length).or_else(|| compare::repeatable(first, second));
     comparison.fault = comparison.fault.or_else(elsewhere);

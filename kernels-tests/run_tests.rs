@@ -1,7 +1,7 @@
 //! `kernels test`: every case of every kernel and variant against its f64 reference.
 
 use lineament::gpu::{Gpu, GpuError};
-use lineament::kernels;
+use lineament::kernels::{self, Variant};
 
 use crate::case::{Case, Purpose};
 use crate::cases;
@@ -47,15 +47,27 @@ pub fn run(arguments: &CommonArguments) -> Result<Tally, GpuError> {
 fn skipped(gpu: &Gpu, arguments: &CommonArguments) -> Vec<CaseResult> {
     let mut results = Vec::new();
     for kernel in kernels::ALL {
-        for variant in kernel.variants.iter().filter(|variant| variant.subgroup && gpu.lanes().is_none()) {
+        for variant in kernel.variants {
             let label = format!("{} {}", kernel.name, variant.name);
-            if arguments.wants(&label) {
-                let verdict = Verdict::Skipped("the adapter has no subgroups of one known size".to_string());
+            if let (Some(reason), true) = (missing(gpu, variant), arguments.wants(&label)) {
+                let verdict = Verdict::Skipped(reason.to_string());
                 results.push(CaseResult { kernel: kernel.name, variant: variant.name, label, outputs: Vec::new(), verdict });
             }
         }
     }
     results
+}
+
+/// What an adapter lacks for a variant, if it lacks anything.
+pub fn missing(gpu: &Gpu, variant: &Variant) -> Option<&'static str> {
+    let report = gpu.report();
+    if variant.runs_on(gpu.lanes(), report.shader_f16) {
+        None
+    } else if variant.subgroup && gpu.lanes().is_none() {
+        Some("the adapter has no subgroups of one size that is known beforehand")
+    } else {
+        Some("the adapter's shaders have no 16-bit floats")
+    }
 }
 
 fn check(gpu: &Gpu, case: &Case, arguments: &CommonArguments) -> CaseResult {

@@ -7,6 +7,7 @@ use naga::AddressSpace;
 
 use crate::command::CommonArguments;
 use crate::fixture::Verdict;
+use crate::run_tests;
 use crate::tally::Tally;
 
 /// Compiles everything, prints a line for each kernel and the reason for each variant that does not run.
@@ -47,15 +48,18 @@ pub fn run(arguments: &CommonArguments) -> Result<Tally, GpuError> {
             gpu.lanes().map_or("no, and not needed".into(), |lanes| format!("{lanes}, used"))
         );
         println!("timestamps: {}", used(report.timestamps));
-        println!("16-bit floats in shaders: {}", if report.shader_f16 { "yes, not used" } else { "no, and not needed" });
+        println!(
+            "16-bit floats in shaders: {}",
+            if report.shader_f16 { "yes, used with --precision f16" } else { "no, and not needed" }
+        );
     }
     Ok(tally)
 }
 
 /// Whether a variant compiles here; skipped where the adapter lacks what it needs, failed where it refuses what it should take.
 fn verdict(gpu: &Gpu, kernel: &'static Kernel, variant: &'static Variant) -> Verdict {
-    if variant.subgroup && gpu.lanes().is_none() {
-        return Verdict::Skipped("needs subgroups of one size that is known beforehand".to_string());
+    if let Some(reason) = run_tests::missing(gpu, variant) {
+        return Verdict::Skipped(reason.to_string());
     }
     let lanes = gpu.lanes().unwrap_or(1);
     let source = match reflect::source(kernel, variant, lanes) {

@@ -33,7 +33,7 @@ const BENCHMARKS: &[(u32, u32, u32, u32)] = &[
 ];
 
 pub fn cases(context: Context) -> Vec<Case> {
-    let families = dense_dw_variants().filter(|(_, variant)| !variant.subgroup || context.lanes.is_some());
+    let families = dense_dw_variants().filter(|(_, variant)| context.runs(variant));
     let of_family = |family| by_shape(context, TESTS, BENCHMARKS, move |shape, purpose| case(shape, family, purpose, context));
     families.flat_map(of_family).collect()
 }

@@ -1,6 +1,6 @@
 //! Depthwise 3×3 convolution at both strides, with both paddings, in every tile shape of both families.
 
-use lineament::kernels::{Activation, Choice, Depthwise, Padding, depthwise_variants};
+use lineament::kernels::{Activation, Choice, Depthwise, Padding, Precision, depthwise_variants};
 
 use super::layer_input::normalised;
 use crate::case::{Bounds, Case, Context, Purpose};
@@ -58,7 +58,12 @@ pub fn cases(context: Context) -> Vec<Case> {
         let shapes = shapes.iter().filter(|shape| shape.stride == choice.1.constant("STRIDE"));
         shapes.map(move |shape| (choice, *shape)).collect::<Vec<_>>()
     };
-    depthwise_variants().flat_map(fitting).map(|(choice, shape)| case(shape, choice, context.purpose)).collect()
+    let variants = [Precision::F32, Precision::F16].into_iter().flat_map(depthwise_variants);
+    variants
+        .filter(|(_, variant)| context.runs(variant))
+        .flat_map(fitting)
+        .map(|(choice, shape)| case(shape, choice, context.purpose))
+        .collect()
 }
 
 fn case(shape: Depthwise, choice: Choice, purpose: Purpose) -> Case {
@@ -66,17 +71,18 @@ fn case(shape: Depthwise, choice: Choice, purpose: Purpose) -> Case {
     let name = format!("{batch}x{height}x{width}x{channels} {padding:?} {activation:?}");
     let mut case = Case::new(choice.0.name, choice.1.name, name, purpose);
     let [out_height, out_width] = shape.out_size();
-    let x = values(2, 0, (batch * height * width * channels) as usize);
-    let w = values(2, 1, 9 * channels as usize);
+    let precision = choice.1.precision();
+    let x = precision.rounded(&values(2, 0, (batch * height * width * channels) as usize));
+    let w = precision.rounded(&values(2, 1, 9 * channels as usize));
     // Scaled so that ReLU6 meets both its knees.
     let bias: Vec<f32> = values(2, 2, channels as usize).iter().map(|value| 6.0 * value).collect();
-    let views = [case.input("x", &x), case.input("w", &w), case.input("bias", &bias)];
+    let views = [case.stored("x", precision, &x), case.stored("w", precision, &w), case.input("bias", &bias)];
     // Of some shapes the input is raw, and normalised while it is loaded.
     let is_raw = purpose == Purpose::Test && activation == Activation::None && height % 2 == 1 && channels > 4;
     let (input, x) = normalised(&mut case, (views[0], &x), channels, is_raw);
     let outputs = (batch * out_height * out_width * channels) as usize;
     let expected = move || depthwise(shape, [&x, &widen(&w), &widen(&bias)]);
-    let y = case.output("y", outputs, Bounds::float(1e-11, 1e-5), Box::new(expected));
+    let y = case.output("y", outputs, Bounds::stored(precision, 1e-5), Box::new(expected));
     case.plan.push(shape.step_on(choice.0.name, choice, input, [views[1], views[2]], y));
     case
 }

@@ -1,6 +1,6 @@
 //! Global average pooling.
 
-use lineament::kernels::{GLOBAL_AVERAGE_POOL, GlobalAveragePool};
+use lineament::kernels::{GLOBAL_AVERAGE_POOL, GlobalAveragePool, Variant};
 
 use crate::case::{Bounds, Case, Context, Purpose};
 use crate::random::values;
@@ -14,19 +14,24 @@ const BENCHMARKS: &[(u32, u32, u32)] = &[(8, 49, 1280), (64, 16, 1280)];
 
 pub fn cases(context: Context) -> Vec<Case> {
     let shapes = if context.purpose == Purpose::Test { TESTS } else { BENCHMARKS };
-    let shapes = shapes.iter().map(|&(batch, positions, channels)| GlobalAveragePool { batch, positions, channels });
-    shapes.map(|shape| case(shape, context.purpose)).collect()
+    let of = |variant: &'static Variant| {
+        let shapes = shapes.iter().map(|&(batch, positions, channels)| GlobalAveragePool { batch, positions, channels });
+        shapes.map(move |shape| case(shape, variant, context.purpose))
+    };
+    GLOBAL_AVERAGE_POOL.variants.iter().filter(|variant| context.runs(variant)).flat_map(of).collect()
 }
 
-fn case(shape: GlobalAveragePool, purpose: Purpose) -> Case {
+fn case(shape: GlobalAveragePool, variant: &'static Variant, purpose: Purpose) -> Case {
     let GlobalAveragePool { batch, positions, channels } = shape;
     let name = format!("{batch}x{positions}x{channels}");
-    let mut case = Case::new(GLOBAL_AVERAGE_POOL.name, GLOBAL_AVERAGE_POOL.variants[0].name, name, purpose);
+    let mut case = Case::new(GLOBAL_AVERAGE_POOL.name, variant.name, name, purpose);
     // Away from zero: the mean of many symmetric values would be small beside them, and so would an error in it.
     let x: Vec<f32> = values(4, 0, (batch * positions * channels) as usize).iter().map(|value| value + 0.5).collect();
-    let view = case.input("x", &x);
+    let precision = variant.precision();
+    let x = precision.rounded(&x);
+    let view = case.stored("x", precision, &x);
     let expected = move || global_average_pool(shape, &x);
     let y = case.output("y", (batch * channels) as usize, Bounds::float(1e-11, 1e-5), Box::new(expected));
-    case.plan.push(shape.step(GLOBAL_AVERAGE_POOL.name, view, y));
+    case.plan.push(shape.step(GLOBAL_AVERAGE_POOL.name, precision, view, y));
     case
 }

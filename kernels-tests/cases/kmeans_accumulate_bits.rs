@@ -23,7 +23,7 @@ const TESTS: &[(u32, u32, u32, u32, u32, bool)] = &[
 pub fn cases(context: Context) -> Vec<Case> {
     let benchmarks = &[(200_000, 40, 16, 1, 0, true), (200_000, 40, 16, 1, 4, true), (200_000, 40, 64, 1, 0, true)];
     let tests = if context.purpose == Purpose::Test { TESTS } else { benchmarks };
-    let variants = KMEANS_ACCUMULATE_BITS.variants.iter().filter(|variant| !variant.subgroup || context.lanes.is_some());
+    let variants = KMEANS_ACCUMULATE_BITS.variants.iter().filter(|variant| context.runs(variant));
     variants.flat_map(|variant| tests.iter().map(move |test| case(*test, variant, context))).collect()
 }
 

@@ -47,7 +47,7 @@ pub fn binary(tensor: u64, count: usize) -> Vec<f32> {
 
 pub fn cases(context: Context) -> Vec<Case> {
     let mut cases = Vec::new();
-    for choice in kmeans_assign_variants().filter(|(_, variant)| !variant.subgroup || context.lanes.is_some()) {
+    for choice in kmeans_assign_variants().filter(|(_, variant)| context.runs(variant)) {
         let variant = choice.1;
         if context.purpose == Purpose::Benchmark {
             let columns =

@@ -22,7 +22,7 @@ const TESTS: &[(u32, u32, u32, u32, u32, u32)] = &[
 
 pub fn cases(context: Context) -> Vec<Case> {
     let mut cases = Vec::new();
-    for variant in KMEANS_POTENTIAL.variants.iter().filter(|variant| !variant.subgroup || context.lanes.is_some()) {
+    for variant in KMEANS_POTENTIAL.variants.iter().filter(|variant| context.runs(variant)) {
         let trials = variant.constant("COLUMNS") - 1;
         let benchmark = &[(200_000, 40, 16, 1, trials, 8)];
         let shapes = if context.purpose == Purpose::Test { TESTS } else { benchmark };

@@ -27,7 +27,7 @@ fn radius(metric: Metric, columns: u32, bits: bool) -> f32 {
 
 pub fn cases(context: Context) -> Vec<Case> {
     let mut cases = Vec::new();
-    for variant in NEIGHBOURS.variants.iter().filter(|variant| !variant.subgroup || context.lanes.is_some()) {
+    for variant in NEIGHBOURS.variants.iter().filter(|variant| context.runs(variant)) {
         if context.purpose == Purpose::Benchmark {
             cases.push(case((4096, 37, 0, 512), Metric::Euclidean, variant, context));
             continue;

@@ -1,6 +1,6 @@
 //! Pointwise convolution and dense layers, all three families.
 
-use lineament::kernels::{Activation, Kernel, Pointwise, Variant, pointwise_variants};
+use lineament::kernels::{Activation, Choice, Pointwise, Precision, pointwise_variants};
 
 use crate::case::{Bounds, Case, Context, Purpose};
 use crate::random::values;
@@ -38,7 +38,8 @@ const BENCHMARKS: &[(u32, u32, u32)] = &[
 
 pub fn cases(context: Context) -> Vec<Case> {
     let mut cases = Vec::new();
-    for family in pointwise_variants().filter(|(_, variant)| !variant.subgroup || context.lanes.is_some()) {
+    let variants = [Precision::F32, Precision::F16].into_iter().flat_map(pointwise_variants);
+    for family in variants.filter(|(_, variant)| context.runs(variant)) {
         if context.purpose == Purpose::Benchmark {
             for &(rows, inputs, outputs) in BENCHMARKS {
                 let shape = Pointwise { rows: 8 * rows, inputs, outputs, activation: Activation::Relu6 };
@@ -54,18 +55,25 @@ pub fn cases(context: Context) -> Vec<Case> {
     cases
 }
 
-fn case(shape: Pointwise, family: (&'static Kernel, &'static Variant), residual: bool, context: Context) -> Case {
+fn case(shape: Pointwise, family: Choice, residual: bool, context: Context) -> Case {
     let Pointwise { rows, inputs, outputs, activation } = shape;
     let shortcut = if residual { ", residual" } else { "" };
     let name = format!("{rows}x{inputs} · {inputs}x{outputs} {activation:?}{shortcut}");
     let mut case = Case::new(family.0.name, family.1.name, name, context.purpose);
     let [m, k, n] = [rows, inputs, outputs].map(|size| size as usize);
-    let (x, w, bias) = (values(1, 0, m * k), values(1, 1, k * n), values(1, 2, n));
-    let shortcut = residual.then(|| values(1, 3, m * n));
-    let views = [case.input("x", &x), case.input("w", &w), case.input("bias", &bias)];
-    let residual = shortcut.as_ref().map(|values| case.input("residual", values));
+    let precision = family.1.precision();
+    let stored = |stream: u64, count: usize| precision.rounded(&values(1, stream, count));
+    let (x, w, bias) = (stored(0, m * k), stored(1, k * n), values(1, 2, n));
+    let shortcut = residual.then(|| stored(3, m * n));
+    let views = [case.stored("x", precision, &x), case.stored("w", precision, &w), case.input("bias", &bias)];
+    let residual = shortcut.as_ref().map(|values| case.stored("residual", precision, values));
+    let bounds = match precision {
+        Precision::F32 => Bounds::float(1e-11, 2e-5),
+        // Products and sums of sixteen are rounded, and the result.
+        Precision::F16 => Bounds::half(1e-6, 2e-2),
+    };
     let expected = move || pointwise([m, k, n], activation, [&x, &w, &bias], shortcut.as_deref());
-    let y = case.output("y", m * n, Bounds::float(1e-11, 2e-5), Box::new(expected));
+    let y = case.output("y", m * n, bounds, Box::new(expected));
     let step = shape.step(&case.name.clone(), family, context.lanes, views, residual, y);
     case.plan.push(step);
     case

@@ -1,6 +1,6 @@
 //! Resizing and normalising batches of 8-bit images of several sizes.
 
-use lineament::kernels::{ImageRecord, Interpolation, RESIZE_NORMALISE, ResizeNormalise};
+use lineament::kernels::{ImageRecord, Interpolation, RESIZE_NORMALISE, ResizeNormalise, Variant};
 
 use crate::case::{Bounds, Case, Context, Purpose};
 use crate::random::bits24;
@@ -24,22 +24,30 @@ const BENCHMARKS: &[(u32, &[[usize; 2]])] = &[(224, &[[218, 178]; 8]), (224, &[[
 
 pub fn cases(context: Context) -> Vec<Case> {
     let shapes = if context.purpose == Purpose::Test { TESTS } else { BENCHMARKS };
-    let both = |shape: (u32, &'static [[usize; 2]])| {
-        [Interpolation::Nearest, Interpolation::Bilinear].map(|interpolation| case(shape, interpolation, context.purpose))
-    };
-    let mut cases: Vec<Case> = shapes.iter().copied().flat_map(both).collect();
-    if context.purpose == Purpose::Test {
-        cases.push(case(FOLDED, Interpolation::Nearest, Purpose::Test));
+    let mut cases = Vec::new();
+    for variant in RESIZE_NORMALISE.variants.iter().filter(|variant| context.runs(variant)) {
+        for shape in shapes {
+            let both = [Interpolation::Nearest, Interpolation::Bilinear];
+            cases.extend(both.map(|interpolation| case(*shape, interpolation, variant, context.purpose)));
+        }
+        if context.purpose == Purpose::Test {
+            cases.push(case(FOLDED, Interpolation::Nearest, variant, Purpose::Test));
+        }
     }
     cases
 }
 
-fn case((size, images): (u32, &'static [[usize; 2]]), interpolation: Interpolation, purpose: Purpose) -> Case {
+fn case(
+    (size, images): (u32, &'static [[usize; 2]]),
+    interpolation: Interpolation,
+    variant: &'static Variant,
+    purpose: Purpose,
+) -> Case {
     let equal = images.iter().all(|image| *image == images[0]);
     let sizes: Vec<String> =
         images[..if equal { 1 } else { images.len() }].iter().map(|[rows, columns]| format!("{rows}x{columns}")).collect();
     let name = format!("{} of {} to {size}x{size} {interpolation:?}", images.len(), sizes.join(", "));
-    let mut case = Case::new(RESIZE_NORMALISE.name, RESIZE_NORMALISE.variants[0].name, name, purpose);
+    let mut case = Case::new(RESIZE_NORMALISE.name, variant.name, name, purpose);
     let byte = |image: usize, at: usize| bits24(5, image as u64, at as u64) as u8;
     let picture = |(index, &size): (usize, &[usize; 2])| Picture {
         size,
@@ -62,7 +70,7 @@ fn case((size, images): (u32, &'static [[usize; 2]]), interpolation: Interpolati
     let views = [case.input("pixels", &pixels), case.input("images", &records)];
     let elements = images.len() * (size * size * 4) as usize;
     let expected = move || resize_normalise(shape, &pictures);
-    let y = case.output("y", elements, Bounds::float(1e-11, 5e-5), Box::new(expected));
-    case.plan.push(shape.step(RESIZE_NORMALISE.name, views[0], views[1], y));
+    let y = case.output("y", elements, Bounds::stored(variant.precision(), 5e-5), Box::new(expected));
+    case.plan.push(shape.step(RESIZE_NORMALISE.name, variant.precision(), views, y));
     case
 }

@@ -22,7 +22,7 @@ const TESTS: &[Test] = &[
 
 pub fn cases(context: Context) -> Vec<Case> {
     let mut cases = Vec::new();
-    for variant in SILHOUETTE.variants.iter().filter(|variant| !variant.subgroup || context.lanes.is_some()) {
+    for variant in SILHOUETTE.variants.iter().filter(|variant| context.runs(variant)) {
         if context.purpose == Purpose::Benchmark {
             let columns = 37.max(64 * variant.constant("QUADS") - 27);
             cases.push(case((&[512; 8], columns, 0, 4096), Metric::Euclidean, variant, context));

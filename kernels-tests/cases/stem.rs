@@ -1,6 +1,6 @@
 //! Dense 3×3 convolution at both strides, with both paddings.
 
-use lineament::kernels::{Activation, Choice, Padding, Stem, stem_variants};
+use lineament::kernels::{Activation, Choice, Padding, Precision, Stem, stem_variants};
 
 use crate::case::{Bounds, Case, Context, Purpose};
 use crate::random::values;
@@ -44,7 +44,8 @@ pub fn cases(context: Context) -> Vec<Case> {
             activation: Activation::Relu6,
         }),
     }
-    let runs = stem_variants().filter(|(_, variant)| !variant.subgroup || context.lanes.is_some());
+    let variants = [Precision::F32, Precision::F16].into_iter().flat_map(stem_variants);
+    let runs = variants.filter(|(_, variant)| context.runs(variant));
     let suiting = |choice: Choice| shapes.iter().filter(move |shape| shape.suits(choice.1)).map(move |shape| (*shape, choice));
     runs.flat_map(suiting).map(|(shape, choice)| case(shape, choice, context)).collect()
 }
@@ -54,16 +55,17 @@ fn case(shape: Stem, (kernel, variant): Choice, context: Context) -> Case {
     let name = format!("{batch}x{height}x{width}x{inputs} to {outputs} stride {stride} {padding:?} {activation:?}");
     let mut case = Case::new(kernel.name, variant.name, name, context.purpose);
     let [out_height, out_width] = shape.out_size();
-    let mut x = values(3, 0, (batch * height * width * inputs) as usize);
+    let precision = variant.precision();
+    let mut x = precision.rounded(&values(3, 0, (batch * height * width * inputs) as usize));
     if rgb {
         x.iter_mut().skip(3).step_by(4).for_each(|value| *value = 0.0);
     }
-    let w = values(3, 1, (9 * inputs * outputs) as usize);
+    let w = precision.rounded(&values(3, 1, (9 * inputs * outputs) as usize));
     let bias: Vec<f32> = values(3, 2, outputs as usize).iter().map(|value| 6.0 * value).collect();
-    let views = [case.input("x", &x), case.input("w", &w), case.input("bias", &bias)];
+    let views = [case.stored("x", precision, &x), case.stored("w", precision, &w), case.input("bias", &bias)];
     let elements = (batch * out_height * out_width * outputs) as usize;
     let expected = move || stem(shape, [&x, &w, &bias]);
-    let y = case.output("y", elements, Bounds::float(1e-11, 2e-5), Box::new(expected));
+    let y = case.output("y", elements, Bounds::stored(precision, 2e-5), Box::new(expected));
     case.plan.push(shape.step(kernel.name, (kernel, variant), context.lanes, views, y));
     case
 }

@@ -4,11 +4,12 @@
 // w     [3, 3, channels]
 // bias  [channels]
 // y     [batch, out_height, out_width, channels]
-// channels is a multiple of four; every array is read as vec4.
+// channels is a multiple of four; every array is read as vec4; x, w and y are f16 where $HALF is 1.
 //
 // One thread computes $TILE_ROWS × $TILE_COLUMNS pixels of four channels, and reads every input of its window once; a workgroup of 64 threads
 // takes consecutive channel quads first, so that neighbours read consecutive memory.
 // Cost: 18 flops an output; $(((TILE_ROWS - 1) * STRIDE + 3) * ((TILE_COLUMNS - 1) * STRIDE + 3)) vectors read for $(TILE_ROWS * TILE_COLUMNS) written.
+#import stored
 #import activation
 #import depthwise
 #import dispatch
@@ -36,7 +37,7 @@ fn main(
     let image = batch * params.in_height;
 
     #for t in 0..9
-    let w_$t = w[$(t)u * quads + quad];
+    let w_$t = vec4<f32>(w[$(t)u * quads + quad]);
     #end
     let offset = bias[quad];
     let by = input_normalisation(quad, quads);
@@ -54,7 +55,7 @@ fn main(
     let row_$u = (image + u32(clamp(in_row + $u, 0, i32(params.in_height) - 1))) * params.in_width * quads;
     let row_inside_$u = in_row + $u >= 0 && in_row + $u < i32(params.in_height);
     #for v in 0..(TILE_COLUMNS - 1) * STRIDE + 3
-    let x_$(u)_$v = select(vec4<f32>(), layer_input(x[row_$u + column_$v], by), row_inside_$u && column_inside_$v);
+    let x_$(u)_$v = select(vec4<f32>(), layer_input(vec4<f32>(x[row_$u + column_$v]), by), row_inside_$u && column_inside_$v);
     #for c in 0..TILE_COLUMNS
     #for r in 0..TILE_ROWS
     #if u >= r * STRIDE && u < r * STRIDE + 3 && v >= c * STRIDE && v < c * STRIDE + 3
@@ -68,7 +69,7 @@ fn main(
     #for r in 0..TILE_ROWS
     #for c in 0..TILE_COLUMNS
     if (out_row + $(r)u < params.out_height && out_column + $(c)u < params.out_width) {
-        y[((batch * params.out_height + out_row + $(r)u) * params.out_width + out_column + $(c)u) * quads + quad] = activate(sum_$(r)_$c);
+        y[((batch * params.out_height + out_row + $(r)u) * params.out_width + out_column + $(c)u) * quads + quad] = Stored(activate(sum_$(r)_$c));
     }
     #end
     #end

@@ -2,10 +2,11 @@
 //
 // x  [batch, positions, channels]   positions = height · width
 // y  [batch, channels]
-// channels is a multiple of four; both arrays are read as vec4.
+// channels is a multiple of four; both arrays are read as vec4; x is f16 where $HALF is 1.
 //
 // One thread averages four channels of one image; neighbouring threads read neighbouring channels.
 // Cost: one addition and one load an input.
+#import stored
 #import dispatch
 
 struct Params {
@@ -15,7 +16,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> x: array<Stored>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
 
 @compute @workgroup_size(64)
@@ -33,7 +34,7 @@ fn main(
     var at = batch * params.positions * quads + index % quads;
     var sum = vec4<f32>();
     for (var p = 0u; p < params.positions; p++) {
-        sum += x[at];
+        sum += vec4<f32>(x[at]);
         at += quads;
     }
     y[index] = sum / f32(params.positions);

@@ -5,17 +5,19 @@
 // bias      [outputs]
 // residual  [rows, outputs]     read only where params.residual is 1
 // y         [rows, outputs]
-// inputs and outputs are multiples of four; every array is read as vec4.
+// inputs and outputs are multiples of four; every array is read as vec4, of f16 where $HALF is 1 but for bias.
 //
 // One workgroup of $THREADS × $THREADS threads computes $(THREADS * ROWS) rows × $(THREADS * COLUMNS) columns: $DEPTH k at a time, it brings its
 // part of x and of w into workgroup memory once, and every thread multiplies $ROWS × $COLUMNS from there.
+// Where $HALF is 1, products and their sums over $DEPTH k are f16; what these come to is added up in f32.
 // Cost: 2 · rows · inputs · outputs flops; x is read outputs / $(THREADS * COLUMNS) times, w rows / $(THREADS * ROWS) times.
+#import stored
 #import dispatch
 #import pointwise
 
 // Row by row: x_tile[row][k quad], one quad of padding a row against bank conflicts; w_tile[k][column quad].
-var<workgroup> x_tile: array<vec4<f32>, $(THREADS * ROWS * (DEPTH / 4 + 1))>;
-var<workgroup> w_tile: array<vec4<f32>, $(DEPTH * THREADS * COLUMNS / 4)>;
+var<workgroup> x_tile: array<Stored, $(THREADS * ROWS * (DEPTH / 4 + 1))>;
+var<workgroup> w_tile: array<Stored, $(DEPTH * THREADS * COLUMNS / 4)>;
 
 @compute @workgroup_size($(THREADS * THREADS))
 fn main(
@@ -45,7 +47,7 @@ fn main(
         for (var i = thread; i < $(THREADS * ROWS * DEPTH / 4)u; i += $(THREADS * THREADS)u) {
             let tile_k = i % $(DEPTH / 4)u;
             let from_row = tile_row + i / $(DEPTH / 4)u;
-            var value = vec4<f32>();
+            var value = Stored();
             if (from_row < params.rows && k + tile_k < input_quads) {
                 value = x[from_row * input_quads + k + tile_k];
             }
@@ -54,13 +56,20 @@ fn main(
         for (var i = thread; i < $(DEPTH * THREADS * COLUMNS / 4)u; i += $(THREADS * THREADS)u) {
             let from_k = k * 4u + i / $(THREADS * COLUMNS / 4)u;
             let from_quad = tile_quad + i % $(THREADS * COLUMNS / 4)u;
-            var value = vec4<f32>();
+            var value = Stored();
             if (from_k < params.inputs && from_quad < output_quads) {
                 value = w[from_k * output_quads + from_quad];
             }
             w_tile[i] = value;
         }
         workgroupBarrier();
+        #if HALF
+        #for r in 0..ROWS
+        #for c in 0..COLUMNS / 4
+        var run_$(r)_$c = Stored();
+        #end
+        #end
+        #end
         for (var q = 0u; q < $(DEPTH / 4)u; q++) {
             #for r in 0..ROWS
             let x_$r = x_tile[(row + $(r)u) * $(DEPTH / 4 + 1)u + q];
@@ -69,11 +78,23 @@ fn main(
             #for c in 0..COLUMNS / 4
             let w_$(j)_$c = w_tile[(q * 4u + $(j)u) * $(THREADS * COLUMNS / 4)u + column + $(c * THREADS)u];
             #for r in 0..ROWS
+            #if HALF
+            run_$(r)_$c += x_$r[$j] * w_$(j)_$c;
+            #end
+            #if HALF == 0
             sum_$(r)_$c += x_$r[$j] * w_$(j)_$c;
             #end
             #end
             #end
+            #end
         }
+        #if HALF
+        #for r in 0..ROWS
+        #for c in 0..COLUMNS / 4
+        sum_$(r)_$c += vec4<f32>(run_$(r)_$c);
+        #end
+        #end
+        #end
         workgroupBarrier();
     }
 

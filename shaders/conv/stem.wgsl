@@ -5,11 +5,12 @@
 // w     [3, 3, inputs, outputs]
 // bias  [outputs]
 // y     [batch, out_height, out_width, outputs]
-// inputs and outputs are multiples of four; every array is read as vec4.
+// inputs and outputs are multiples of four; every array is read as vec4; x, w and y are f16 where $HALF is 1.
 //
 // One thread computes $PIXELS neighbouring pixels of a row × $OUTPUTS output channels; a workgroup of 64 threads takes the output channels
 // of a pixel group first, so that its stores are consecutive.
 // Cost: 18 · inputs flops an output; a thread loads $(OUTPUTS) vectors of w for every $(4 * PIXELS * OUTPUTS) multiply-adds.
+#import stored
 #import dispatch
 #import stem
 
@@ -55,11 +56,11 @@ fn main(
             for (var c = 0u; c < input_quads; c++) {
                 let w_at = ((u * 3u + v) * params.inputs + c * 4u) * output_quads;
                 #for p in 0..PIXELS
-                let x_$p = select(vec4<f32>(), x[at_$p + c], inside_$p);
+                let x_$p = select(vec4<f32>(), vec4<f32>(x[at_$p + c]), inside_$p);
                 #end
                 #for j in 0..4
                 #for n in 0..OUTPUTS / 4
-                let w_$(j)_$n = w[w_at + $(j)u * output_quads + quad_$n];
+                let w_$(j)_$n = vec4<f32>(w[w_at + $(j)u * output_quads + quad_$n]);
                 #for p in 0..PIXELS
                 sum_$(p)_$n += x_$p[$j] * w_$(j)_$n;
                 #end
@@ -73,7 +74,7 @@ fn main(
     if (out_column + $(p)u < params.out_width) {
         #for n in 0..OUTPUTS / 4
         if (first_quad + $(n)u < output_quads) {
-            y[((batch * params.out_height + out_row) * params.out_width + out_column + $(p)u) * output_quads + first_quad + $(n)u] = activate(sum_$(p)_$n);
+            y[((batch * params.out_height + out_row) * params.out_width + out_column + $(p)u) * output_quads + first_quad + $(n)u] = Stored(activate(sum_$(p)_$n));
         }
         #end
     }

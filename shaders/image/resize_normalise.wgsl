@@ -2,12 +2,13 @@
 //
 // pixels  bytes R G B R G B …, four to a word, every image starting at a word; images of any size, one after the other
 // images  [batch]                 where each image starts (in words), its width and its height
-// y       [batch, size, size, 4]
+// y       [batch, size, size, 4]   f16 where $HALF is 1
 //
 // BILINEAR 0 takes the nearest source pixel, floor((i + ½) · in / out), as Pillow and so Keras' load_img do; 1 interpolates between
 // the four around (i + ½) · in / out − ½, clamped to the image, as cv2.resize and PyTorch (no antialiasing) do.
 //
 // One thread computes one output pixel, a workgroup 64 in a row. Cost: 6 flops and 3 bytes read a pixel (bilinear: 24 and 12).
+#import stored
 #import dispatch
 #import picture
 
@@ -27,7 +28,7 @@ override BILINEAR: u32 = 0u;
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> pixels: array<u32>;
 @group(0) @binding(2) var<storage, read> images: array<Image>;
-@group(0) @binding(3) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read_write> y: array<Stored>;
 
 fn bilinear(image: Image, i: u32, j: u32) -> vec3<f32> {
     let row = clamp((f32(i) + 0.5) * f32(image.height) / f32(params.size) - 0.5, 0.0, f32(image.height - 1u));
@@ -66,5 +67,5 @@ fn main(
     }
     let scale = vec3<f32>(params.scale_red, params.scale_green, params.scale_blue);
     let shift = vec3<f32>(params.shift_red, params.shift_green, params.shift_blue);
-    y[index] = vec4<f32>(value * scale + shift, 0.0);
+    y[index] = Stored(vec4<f32>(value * scale + shift, 0.0));
 }

@@ -1,6 +1,7 @@
 // What the families of the pointwise convolution share: parameters, bindings and the epilogue. How a layer ends is a parameter but
 // for the sigmoid, so that the layers of a network share one pipeline a tile.
 #import sigmoid
+#import stored
 
 struct Params {
     rows: u32,
@@ -17,11 +18,11 @@ struct Params {
 override SIGMOID: u32 = 0u;
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> w: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> x: array<Stored>;
+@group(0) @binding(2) var<storage, read> w: array<Stored>;
 @group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read> residual: array<vec4<f32>>;
-@group(0) @binding(5) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> residual: array<Stored>;
+@group(0) @binding(5) var<storage, read_write> y: array<Stored>;
 
 fn activate(value: vec4<f32>) -> vec4<f32> {
     if (SIGMOID == 1u) {
@@ -36,8 +37,8 @@ fn finish(row: u32, quad: u32, sum: vec4<f32>, offset: vec4<f32>) {
         let at = row * (params.outputs / 4u) + quad;
         var value = activate(sum + offset);
         if (params.residual == 1u) {
-            value += residual[at];
+            value += vec4<f32>(residual[at]);
         }
-        y[at] = value;
+        y[at] = Stored(value);
     }
 }

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
+use lineament::model::{Model, ModelError};
 use lineament::profile::{RowKind, Schedule, Task, peak_resident_bytes};
 use serde_json::json;
 
-use super::common::{GpuArguments, print_line};
+use super::common::{GpuArguments, PrecisionArguments, print_line};
 use super::{Outcome, Verdict};
 
 /// One task timed as a whole, as one JSON line that other engines' can be put beside
@@ -31,6 +32,8 @@ pub struct Bench {
     /// The model that predicts
     #[arg(long, default_value = "weights/mobilenet_v2_celeba.safetensors")]
     model: PathBuf,
+    #[command(flatten)]
+    precision: PrecisionArguments,
     #[command(flatten)]
     gpu: GpuArguments,
 }
@@ -75,7 +78,8 @@ impl Bench {
     pub fn run(&self) -> Verdict {
         let schedule = Schedule { started: Instant::now(), warm: self.warm.into(), repeats: self.repeats.into() };
         let gpu = self.gpu.open()?;
-        let timings = self.task.task().time(&gpu, &self.model, self.size, schedule)?;
+        let model = || Ok::<Model, ModelError>(self.precision.of(Model::open(&self.model, None)?));
+        let timings = self.task.task().time(&gpu, &model, self.size, schedule)?;
         let runs = timings.sorted();
         let name = self.task.to_possible_value().map(|value| value.get_name().to_string());
         print_line(json!({

@@ -7,7 +7,7 @@ use lineament::data::folder::expand;
 use lineament::model::{IMAGENET_CLASSES, Model, Top, softmax};
 use serde_json::json;
 
-use super::common::{GpuArguments, Misuse, Resize, default_batch, print_line, report_failures, run_images};
+use super::common::{GpuArguments, Misuse, PrecisionArguments, Resize, default_batch, print_line, report_failures, run_images};
 use super::{Outcome, Verdict};
 
 /// Name the ImageNet class of images: the proof that weights and kernels are right
@@ -29,13 +29,15 @@ pub struct Classify {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    precision: PrecisionArguments,
+    #[command(flatten)]
     gpu: GpuArguments,
 }
 
 impl Classify {
     pub fn run(&self) -> Verdict {
         let images = expand(&self.images)?;
-        let model = Model::open(&self.weights, None)?;
+        let model = self.precision.of(Model::open(&self.weights, None)?);
         let Top::Classifier(_) = &model.top else {
             let path = self.weights.display();
             return Err(Box::new(Misuse(format!(

@@ -9,8 +9,8 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use lineament::data::{Crop, ImageSource, Rgb8Image, decode_ahead, prefetch::decoding_threads, write_atomically};
 use lineament::gpu::{AdapterRequest, Gpu, GpuError};
-use lineament::kernels::Interpolation;
-use lineament::model::{ImageRunner, ModelError, Started};
+use lineament::kernels::{Interpolation, Precision};
+use lineament::model::{ImageRunner, Model, ModelError, Started};
 use lineament::tune::{Store, StoreError, cache_folder};
 use serde_json::{Map, Value, json};
 
@@ -79,6 +79,35 @@ impl GpuArguments {
     /// Whether the user asked for a certain adapter or interface.
     pub fn names_one(&self) -> bool {
         self.adapter.is_some() || self.backend.is_some()
+    }
+}
+
+/// What a model's backbone computes in.
+#[derive(Args, Clone, Copy)]
+pub struct PrecisionArguments {
+    /// What activations and weights of the backbone are stored as. f16 halves what is moved, on adapters whose shaders compute in
+    /// 16-bit floats (`lineament devices` says); a software adapter is slower by it
+    #[arg(long, value_enum, default_value = "f32")]
+    precision: PrecisionName,
+}
+
+/// Names of precisions.
+#[derive(Clone, Copy, ValueEnum)]
+enum PrecisionName {
+    /// 32-bit floats
+    F32,
+    /// 16-bit floats; sums, biases, features and the head stay 32-bit
+    F16,
+}
+
+impl PrecisionArguments {
+    /// The model in this precision.
+    pub fn of(self, model: Model) -> Model {
+        let precision = match self.precision {
+            PrecisionName::F32 => Precision::F32,
+            PrecisionName::F16 => Precision::F16,
+        };
+        Model { precision, ..model }
     }
 }
 

@@ -8,8 +8,9 @@ use lineament::data::attributes::{CELEBA_ATTRIBUTES, paper_attributes};
 use lineament::data::labels::LabelledFolder;
 use lineament::data::{Dataset, ImageSource, Partition};
 use lineament::evaluation::published::{PAPER_ACCURACY, PAPER_HAMMING_DISTANCE, PAPER_LOSS};
-use lineament::evaluation::{Alignment, Evaluation, Metrics, TableOne, align, confident_mistakes};
+use lineament::evaluation::{Alignment, Evaluation, HalfPrecision, Metrics, TableOne, align, confident_mistakes};
 use lineament::gpu::Gpu;
+use lineament::kernels::Precision;
 use lineament::model::Model;
 use serde_json::json;
 
@@ -80,6 +81,7 @@ impl Eval {
         } else {
             print_line(format_args!("Table I, in percent\n\n{}", TableOne::new(&evaluation.metrics).to_text()))?;
             print_summary(&evaluation.metrics)?;
+            evaluation.half_precision.iter().try_for_each(print_half_precision)?;
         }
         Ok(if complete { Outcome::Done } else { Outcome::Incomplete })
     }
@@ -121,7 +123,18 @@ impl EvaluationWork<'_> {
         let predictions = options.predict(gpu, model, &images)?;
         let labels: Vec<u8> = predictions.used.iter().flat_map(|used| data.labels_of(rows[*used])).copied().collect();
         let probabilities = alignment.select(&predictions.table.values, model.attributes.len());
+        let half_precision = match model.precision {
+            Precision::F32 => None,
+            Precision::F16 => {
+                eprintln!("the same in 32-bit floats, to be put beside");
+                let model = Model { precision: Precision::F32, ..(*model).clone() };
+                let single = options.predict(gpu, &model, &images)?;
+                let single = alignment.select(&single.table.values, model.attributes.len());
+                Some(HalfPrecision::new(&probabilities, &single, &Metrics::new(&data.attributes, &single, &labels)))
+            }
+        };
         let evaluation = Evaluation {
+            half_precision,
             partition: partition.map(|partition| partition.name().to_string()),
             metrics: Metrics::new(&data.attributes, &probabilities, &labels),
             confident_mistakes: confident_mistakes(
@@ -188,6 +201,15 @@ fn say_what(data: &Dataset, alignment: &Alignment, partition: Option<Partition>,
         let model = unlabelled.len() + alignment.outputs.len();
         eprintln!("note: {} of the model's {model} attributes have no labels here: {}", unlabelled.len(), unlabelled.join(", "));
     }
+}
+
+/// What 16-bit floats changed.
+fn print_half_precision(half: &HalfPrecision) -> std::io::Result<()> {
+    let HalfPrecision { largest_difference, mean_difference, decisions_changed, accuracy_in_f32, cosine_proximity_in_f32 } = half;
+    print_line(format_args!(
+        "in f32             accuracy {accuracy_in_f32:.4}, cosine proximity {cosine_proximity_in_f32:.4}; by f16 a probability moves by          {mean_difference:.1e}, at most {largest_difference:.1e}, and {:.3} % of the decisions change",
+        100.0 * decisions_changed
+    ))
 }
 
 /// The figures of all attributes together, beside the paper's where they are of the same attributes.

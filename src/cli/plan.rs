@@ -38,7 +38,7 @@ impl Plan {
         let fused = if workload.is_training() {
             String::new()
         } else {
-            format!("; {:.1} if expansions were fused with their depthwise convolutions; f16 would halve either", an_image(fused))
+            format!("; {:.1} if all expansions were fused with their depthwise convolutions", an_image(fused))
         };
         print_line(format_args!("traffic by formula: {:.1} MB an image{fused}", an_image(traffic)))?;
         Ok(Outcome::Done)

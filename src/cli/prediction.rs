@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use lineament::data::{AttributeTable, Crop, ImageSource};
 use lineament::gpu::{Gpu, GpuError};
-use lineament::kernels::Interpolation;
+use lineament::kernels::{Interpolation, Precision};
 use lineament::model::{Model, Top};
 use serde_json::{Map, Value, json};
 
-use super::common::{Failure, GpuArguments, Misuse, Resize, default_batch, report_failures, run_images};
+use super::common::{Failure, GpuArguments, Misuse, PrecisionArguments, Resize, default_batch, report_failures, run_images};
 
 /// Which model, on which adapter, and how images are brought to it.
 #[derive(Args)]
@@ -31,6 +31,8 @@ pub struct PredictionArguments {
     /// from hair to chin; of a portrait with shoulders, 10,0,80,80 is about that
     #[arg(long, value_name = "LEFT,TOP,WIDTH,HEIGHT")]
     crop: Option<Crop>,
+    #[command(flatten)]
+    precision: PrecisionArguments,
     #[command(flatten)]
     gpu: GpuArguments,
 }
@@ -59,7 +61,7 @@ pub struct Predictions {
 impl PredictionArguments {
     /// Opens the model.
     pub fn open(&self) -> Result<Model, Box<dyn Error>> {
-        open_model(&self.model, self.backbone.as_deref())
+        Ok(self.precision.of(open_model(&self.model, self.backbone.as_deref())?))
     }
 
     /// Opens the adapter.
@@ -114,6 +116,9 @@ impl PredictionOptions {
             model.files.iter().map(|(path, hash)| json!({"file": path.display().to_string(), "sha256": hash})).collect();
         let mut details = Map::new();
         details.insert("weights".into(), json!(weights));
+        if model.precision != Precision::F32 {
+            details.insert("precision".into(), json!(model.precision));
+        }
         if let Some(crop) = self.crop {
             details.insert("crop".into(), json!(crop.to_string()));
         }

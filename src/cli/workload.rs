@@ -9,6 +9,8 @@ use lineament::model::Model;
 use lineament::profile::{Extent, Workload};
 use lineament::train::network::NetworkShape;
 
+use super::common::PrecisionArguments;
+
 /// Which work, and how much at once.
 #[derive(Args)]
 pub struct WorkloadArguments {
@@ -24,6 +26,8 @@ pub struct WorkloadArguments {
     /// Height and width of the input, a multiple of 32 [default: the model's]
     #[arg(long, value_parser = clap::value_parser!(u32).range(32..=1024))]
     size: Option<u32>,
+    #[command(flatten)]
+    precision: PrecisionArguments,
 }
 
 impl WorkloadArguments {
@@ -38,7 +42,7 @@ impl WorkloadArguments {
             let network = NetworkShape { layers: model.backbone.layers().to_vec(), ..NetworkShape::paper(1.0, size, outputs) };
             return Ok(Workload::training(gpu.target(), &network, batch, Extent::Step)?);
         }
-        let model = Model { size, ..model.clone() };
+        let model = self.precision.of(Model { size, ..model.clone() });
         Ok(Workload::prediction(gpu, &model, batch))
     }
 }

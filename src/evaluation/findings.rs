@@ -291,7 +291,7 @@ mod tests {
         let metrics = Metrics::new(&names, &[0.9, 0.1, 0.2, 0.3, 0.3, 0.1], &labels);
         let mut issue = LossIssue::new(&names, &labels, &labels, 2);
         issue.add("mse", 1, &metrics);
-        let evaluation = Evaluation { partition: None, metrics, confident_mistakes: Vec::new() };
+        let evaluation = Evaluation { partition: None, metrics, confident_mistakes: Vec::new(), half_precision: None };
         let found = Found {
             occurrences: &[0.05, 0.2, 0.8],
             evaluation: Some(&evaluation),

@@ -6,6 +6,7 @@
 mod aligned;
 mod error;
 mod findings;
+mod half_precision;
 mod loss_issue;
 mod metrics;
 mod mistakes;
@@ -18,6 +19,7 @@ mod table_one;
 pub use aligned::{Alignment, align};
 pub use error::EvaluationError;
 pub use findings::Found;
+pub use half_precision::HalfPrecision;
 pub use loss_issue::{AttributeOccurrence, AttributeOutcome, LossIssue, LossOutcome, RARE, RareOutcome};
 pub use metrics::{AttributeMetrics, Means, Metrics};
 pub use mistakes::{Mistake, confident_mistakes};

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{EvaluationError, Metrics, Mistake};
+use super::{EvaluationError, HalfPrecision, Metrics, Mistake};
 
 /// Metrics of predictions on labelled images, and the mistakes worth looking at.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -17,6 +17,9 @@ pub struct Evaluation {
     pub metrics: Metrics,
     /// The most confident mistakes, the worst first.
     pub confident_mistakes: Vec<Mistake>,
+    /// What 16-bit floats changed; absent where there were none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub half_precision: Option<HalfPrecision>,
 }
 
 impl Evaluation {
@@ -84,7 +87,7 @@ mod tests {
         let names = ["a", "b"].map(String::from);
         let mistake = Mistake { image: "x.png".into(), attribute: "a".into(), label: 1, probability: 0.1 };
         let metrics = Metrics::new(&names, &[0.1, 0.3, 0.7, 0.2], &[1, 0, 1, 0]);
-        Evaluation { partition: Some("test".into()), metrics, confident_mistakes: vec![mistake] }
+        Evaluation { partition: Some("test".into()), metrics, confident_mistakes: vec![mistake], half_precision: None }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::GpuError;
 use super::adapter::{self, AdapterReport, AdapterRequest};
 use super::pipeline::Cache;
-use crate::kernels::{Cost, Target, Tuning};
+use crate::kernels::{Cost, Precision, Target, Tuning};
 
 /// An open GPU: device, queue, limits and compiled pipelines.
 pub struct Gpu {
@@ -35,6 +35,10 @@ const NEEDED: [Need; 3] = [
     ("bytes of workgroup memory", |limits| limits.max_compute_workgroup_storage_size as u64, 16_384),
 ];
 
+/// What is used where an adapter has it.
+const OPTIONAL: wgpu::Features =
+    wgpu::Features::SUBGROUP.union(wgpu::Features::TIMESTAMP_QUERY).union(wgpu::Features::SHADER_F16);
+
 impl Gpu {
     /// Opens the adapter asked for, or the best of this machine.
     ///
@@ -53,7 +57,7 @@ impl Gpu {
                 return Err(GpuError::TooSmall { adapter: report.name, what, found, needed });
             }
         }
-        let features = adapter.features() & (wgpu::Features::SUBGROUP | wgpu::Features::TIMESTAMP_QUERY);
+        let features = adapter.features() & OPTIONAL;
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("lineament"),
             required_features: features,
@@ -111,10 +115,16 @@ impl Gpu {
         self.report.subgroup_size.filter(|[smallest, largest]| smallest == largest && *smallest >= 4).map(|[size, _]| size)
     }
 
-    /// What the shipped choice of variants depends on.
+    /// What the shipped choice of variants depends on, for 32-bit floats.
     pub fn target(&self) -> Target {
         let binding_bytes = self.limits().max_storage_buffer_binding_size;
-        Target { software: self.is_software(), lanes: self.lanes(), binding_bytes, tuning: self.tuning }
+        Target {
+            software: self.is_software(),
+            lanes: self.lanes(),
+            binding_bytes,
+            tuning: self.tuning,
+            precision: Precision::F32,
+        }
     }
 
     /// Takes measured choices of variants for every plan from now on. They are kept as long as the program runs, because plans

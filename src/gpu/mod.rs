@@ -49,6 +49,12 @@ pub enum GpuError {
         /// The driver's words.
         reason: String,
     },
+    /// Shaders of the adapter do not compute in 16-bit floats.
+    #[error("adapter {adapter}: its shaders have no 16-bit floats; use --precision f32, or choose another with --adapter")]
+    NoHalf {
+        /// The adapter's name.
+        adapter: String,
+    },
     /// The device went away.
     #[error("the GPU was lost ({reason}); what was saved before is intact, start the command again or choose another adapter")]
     Lost {

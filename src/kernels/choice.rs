@@ -3,8 +3,8 @@
 use super::tuning::{Choice, Site, Tuning};
 use super::{
     DENSE_DW_REGISTERS, DENSE_DW_SUBGROUP, DEPTHWISE, DEPTHWISE_DX, DEPTHWISE_STRIP, DenseDw, Depthwise, EXPAND_DEPTHWISE,
-    ExpandDepthwise, Kernel, POINTWISE_REGISTERS, POINTWISE_SUBGROUP, POINTWISE_WORKGROUP, RowParts, STEM, STEM_SUBGROUP, Stem,
-    Variant,
+    ExpandDepthwise, Kernel, POINTWISE_REGISTERS, POINTWISE_SUBGROUP, POINTWISE_WORKGROUP, Precision, RowParts, STEM,
+    STEM_SUBGROUP, Stem, Variant,
 };
 
 /// What the choice of variants, and of the number of dispatches, depends on.
@@ -18,9 +18,16 @@ pub struct Target {
     pub binding_bytes: u64,
     /// What was measured on the adapter.
     pub tuning: Option<&'static Tuning>,
+    /// What activations and weights are stored as. Training takes 32-bit floats.
+    pub precision: Precision,
 }
 
 impl Target {
+    /// The same with numbers stored so.
+    pub fn storing(self, precision: Precision) -> Target {
+        Target { precision, ..self }
+    }
+
     /// Whether it is a software adapter with subgroups of eight lanes or more, as Mesa's lavapipe. SwiftShader has four, and its
     /// compiler takes minutes and gigabytes for a loop as large as that of a strip.
     fn has_wide_subgroups(self) -> bool {
@@ -32,12 +39,17 @@ impl Target {
         self.tuning.and_then(|tuning| tuning.winner(site)).unwrap_or(shipped)
     }
 
-    /// Family and tile of a pointwise convolution or dense layer.
+    /// Family and tile of a pointwise convolution or dense layer, on 16-bit floats always of the last family.
     ///
     /// On a software adapter memory operations decide, and the subgroup family has the fewest; without subgroups the
     /// register family follows. A real GPU reads through workgroup memory; small layers take smaller tiles so that
     /// there are enough workgroups to fill it.
     pub fn pointwise(self, rows: u32, inputs: u32, outputs: u32) -> Choice {
+        let large = u64::from(rows) * u64::from(outputs) >= 64 * 64 * 256;
+        if self.precision == Precision::F16 {
+            let name = if large { "64x64/256 of f16" } else { "32x32 of f16" };
+            return (&POINTWISE_WORKGROUP, named(&POINTWISE_WORKGROUP, name));
+        }
         let shipped: Choice = match (self.software, self.lanes) {
             (true, Some(lanes)) => {
                 let name = match rows.div_ceil(lanes) {
@@ -53,10 +65,7 @@ impl Target {
                 (&POINTWISE_SUBGROUP, named(&POINTWISE_SUBGROUP, name))
             }
             (true, None) => (&POINTWISE_REGISTERS, named(&POINTWISE_REGISTERS, if rows < 64 { "4x4" } else { "8x8" })),
-            (false, _) => {
-                let large = u64::from(rows) * u64::from(outputs) >= 64 * 64 * 256;
-                (&POINTWISE_WORKGROUP, named(&POINTWISE_WORKGROUP, if large { "64x64/256" } else { "32x32" }))
-            }
+            (false, _) => (&POINTWISE_WORKGROUP, named(&POINTWISE_WORKGROUP, if large { "64x64/256" } else { "32x32" })),
         };
         self.tuned(Site::Pointwise { rows, inputs, outputs }, shipped)
     }
@@ -101,6 +110,9 @@ impl Target {
     /// read less twice than tiles do, and as a loop compile sooner, but not everywhere.
     pub fn depthwise(self, layer: Depthwise) -> Choice {
         let Depthwise { batch, size, channels, stride, .. } = layer;
+        if self.precision == Precision::F16 {
+            return (&DEPTHWISE, named(&DEPTHWISE, &format!("stride {stride}, 2x4 of f16")));
+        }
         let width = layer.out_size()[1];
         let shipped: Choice = match (self.has_wide_subgroups(), stride) {
             // Strips that end where the image ends; the model's are 7 · 2ⁿ wide, or 2ⁿ.
@@ -121,7 +133,10 @@ impl Target {
     /// compiling it takes longer than a few images gain.
     pub fn expand_depthwise(self, layer: ExpandDepthwise) -> Option<Choice> {
         let Depthwise { batch, size, channels, stride, .. } = layer.depthwise;
-        if self.lanes.is_none() || !EXPAND_DEPTHWISE.variants.iter().any(|variant| layer.suits(variant)) {
+        if self.lanes.is_none()
+            || self.precision == Precision::F16
+            || !EXPAND_DEPTHWISE.variants.iter().any(|variant| layer.suits(variant))
+        {
             return None;
         }
         let site = Site::Expansion { batch, size, inputs: layer.inputs, channels, stride };
@@ -176,6 +191,9 @@ impl Target {
 
     /// Family and tile of the first layer, by the reasons of [`Target::pointwise`].
     pub fn stem(self, layer: Stem) -> Choice {
+        if self.precision == Precision::F16 {
+            return (&STEM, named(&STEM, "4x8 of f16"));
+        }
         let shipped: Choice = match (self.software, self.lanes) {
             (true, Some(_)) if layer.rgb && layer.inputs == 4 => (&STEM_SUBGROUP, named(&STEM_SUBGROUP, "6x32 of RGB")),
             (true, Some(_)) => (&STEM_SUBGROUP, named(&STEM_SUBGROUP, "4x32")),
@@ -201,7 +219,8 @@ mod tests {
         for (software, rows, workgroups) in
             [(true, 1, 1), (true, 100_352, 1), (true, 802_816, 12), (false, 802_816, 1), (false, 802_816, 4000), (false, 49, 1)]
         {
-            let parts = Target { software, lanes: None, binding_bytes: 128 << 20, tuning: None }.row_parts(rows, workgroups);
+            let parts = Target { software, lanes: None, binding_bytes: 128 << 20, tuning: None, precision: Precision::F32 }
+                .row_parts(rows, workgroups);
             assert_eq!(parts.rows, rows);
             assert!(parts.rows_a_part <= 2048 && (parts.count() - 1) * parts.rows_a_part < rows, "{parts:?}");
         }
@@ -212,7 +231,8 @@ mod tests {
         let (padding, activation) = (Padding::TensorflowSame, Activation::None);
         for (software, size) in [(true, 7), (true, 112), (false, 14), (false, 224), (true, 5000)] {
             let layer = Depthwise { batch: 64, size: [size, size], channels: 32, stride: 1, padding, activation };
-            let parts = Target { software, lanes: None, binding_bytes: 128 << 20, tuning: None }.depthwise_dw(layer);
+            let parts = Target { software, lanes: None, binding_bytes: 128 << 20, tuning: None, precision: Precision::F32 }
+                .depthwise_dw(layer);
             assert_eq!(parts.rows, 64 * size);
             // A row of pixels is never split.
             assert!(parts.rows_a_part == 1 || parts.rows_a_part * size <= 2048, "{parts:?}");

@@ -2,7 +2,8 @@
 
 use super::layer_input::NORMALISE;
 use super::{
-    ACTIVATIONS, Activation, Binding, Choice, Cost, Encoding, Kernel, LayerInput, Padding, Variant, params, read, read_write,
+    ACTIVATIONS, Activation, Binding, Choice, Cost, Encoding, HALF, Kernel, LayerInput, Padding, Precision, Variant, params,
+    read, read_stored, write_stored,
 };
 use crate::scheduler::{Step, View};
 
@@ -22,7 +23,8 @@ params! {
     }
 }
 
-const BINDINGS: &[Binding] = &[read("x"), read("w"), read("bias"), read("statistics"), read("affine"), read_write("y")];
+const BINDINGS: &[Binding] =
+    &[read_stored("x"), read_stored("w"), read("bias"), read("statistics"), read("affine"), write_stored("y")];
 
 /// A thread keeps a tile of pixels × four channels; variants differ in stride and tile.
 pub static DEPTHWISE: Kernel = Kernel {
@@ -39,6 +41,16 @@ pub static DEPTHWISE: Kernel = Kernel {
         Variant { name: "stride 2, 4x7", constants: &[("STRIDE", 2), ("TILE_ROWS", 4), ("TILE_COLUMNS", 7)], subgroup: false },
         Variant { name: "stride 2, 2x4", constants: &[("STRIDE", 2), ("TILE_ROWS", 2), ("TILE_COLUMNS", 4)], subgroup: false },
         Variant { name: "stride 2, 1x1", constants: &[("STRIDE", 2), ("TILE_ROWS", 1), ("TILE_COLUMNS", 1)], subgroup: false },
+        Variant {
+            name: "stride 1, 2x4 of f16",
+            constants: &[HALF, ("STRIDE", 1), ("TILE_ROWS", 2), ("TILE_COLUMNS", 4)],
+            subgroup: false,
+        },
+        Variant {
+            name: "stride 2, 2x4 of f16",
+            constants: &[HALF, ("STRIDE", 2), ("TILE_ROWS", 2), ("TILE_COLUMNS", 4)],
+            subgroup: false,
+        },
     ],
     overrides: &[ACTIVATIONS, NORMALISE],
 };
@@ -61,11 +73,9 @@ pub static DEPTHWISE_STRIP: Kernel = Kernel {
     overrides: &[ACTIVATIONS, NORMALISE],
 };
 
-/// Both families, variant by variant.
-pub fn depthwise_variants() -> impl Iterator<Item = Choice> {
-    [&DEPTHWISE, &DEPTHWISE_STRIP]
-        .into_iter()
-        .flat_map(|kernel: &'static Kernel| kernel.variants.iter().map(move |variant| (kernel, variant)))
+/// Every variant of both families that stores numbers so.
+pub fn depthwise_variants(precision: Precision) -> impl Iterator<Item = Choice> {
+    super::variants_of([&DEPTHWISE, &DEPTHWISE_STRIP], precision)
 }
 
 /// A depthwise 3×3 convolution with bias and activation on \[batch, height, width, channels\].
@@ -91,9 +101,9 @@ impl Depthwise {
         self.size.map(|size| size.div_ceil(self.stride))
     }
 
-    /// The variants that fit this layer's stride.
+    /// The variants of 32-bit floats that fit this layer's stride.
     pub fn variants(self) -> impl Iterator<Item = Choice> {
-        depthwise_variants().filter(move |(_, variant)| variant.constant("STRIDE") == self.stride)
+        depthwise_variants(Precision::F32).filter(move |(_, variant)| variant.constant("STRIDE") == self.stride)
     }
 
     /// The dispatch; `bindings` are x, w and bias.
@@ -133,7 +143,10 @@ impl Depthwise {
             },
             bindings: &[x.view, w, bias, statistics, affine, y],
             workgroups: (places * (channels / 4)).div_ceil(64),
-            cost: Cost { flops: 18 * batch * outputs * channels, bytes: 4 * channels * (batch * (inputs + outputs) + 10) },
+            cost: Cost {
+                flops: 18 * batch * outputs * channels,
+                bytes: channels * (variant.precision().bytes() * (batch * (inputs + outputs) + 9) + 4),
+            },
         }
         .step(label)
     }

@@ -1,6 +1,6 @@
 //! Global average pooling.
 
-use super::{Cost, Encoding, Kernel, Variant, params, read, read_write};
+use super::{Cost, Encoding, HALF, Kernel, Precision, Variant, params, read_stored, read_write};
 use crate::scheduler::{Step, View};
 
 params! {
@@ -18,8 +18,11 @@ pub static GLOBAL_AVERAGE_POOL: Kernel = Kernel {
     group: "conv",
     source: include_str!("../../shaders/conv/global_average_pool.wgsl"),
     params: GlobalAveragePoolParams::FIELDS,
-    bindings: &[read("x"), read_write("y")],
-    variants: &[Variant { name: "default", constants: &[], subgroup: false }],
+    bindings: &[read_stored("x"), read_write("y")],
+    variants: &[
+        Variant { name: "default", constants: &[], subgroup: false },
+        Variant { name: "of f16", constants: &[HALF], subgroup: false },
+    ],
     overrides: &[],
 };
 
@@ -35,18 +38,18 @@ pub struct GlobalAveragePool {
 }
 
 impl GlobalAveragePool {
-    /// The dispatch.
-    pub fn step(self, label: &str, x: View, y: View) -> Step {
+    /// The dispatch, on activations that are stored so; the means are 32-bit floats.
+    pub fn step(self, label: &str, precision: Precision, x: View, y: View) -> Step {
         let (batch, positions, channels) = (u64::from(self.batch), u64::from(self.positions), u64::from(self.channels));
         Encoding {
             kernel: &GLOBAL_AVERAGE_POOL,
-            variant: &GLOBAL_AVERAGE_POOL.variants[0],
+            variant: GLOBAL_AVERAGE_POOL.of(precision),
             lanes: None,
             overrides: Vec::new(),
             params: GlobalAveragePoolParams { batch: self.batch, positions: self.positions, channels: self.channels },
             bindings: &[x, y],
             workgroups: (batch * channels / 4).div_ceil(64),
-            cost: Cost { flops: batch * positions * channels, bytes: 4 * batch * channels * (positions + 1) },
+            cost: Cost { flops: batch * positions * channels, bytes: batch * channels * (precision.bytes() * positions + 4) },
         }
         .step(label)
     }

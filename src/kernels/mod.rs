@@ -46,6 +46,7 @@ mod loss_mean;
 mod neighbours;
 mod pairwise;
 mod pointwise;
+mod precision;
 mod resize_normalise;
 mod sgd;
 mod silhouette;
@@ -97,6 +98,7 @@ pub use loss_mean::{LOSS_MEAN, LossMean};
 pub use neighbours::{NEIGHBOURS, NeighbourSlice};
 pub use pairwise::{PAIRWISE, PairwiseSlice};
 pub use pointwise::{POINTWISE_REGISTERS, POINTWISE_SUBGROUP, POINTWISE_WORKGROUP, Pointwise, pointwise_variants};
+pub use precision::Precision;
 pub use resize_normalise::{ImageRecord, Interpolation, RESIZE_NORMALISE, ResizeNormalise};
 pub use sgd::{SGD, Sgd};
 pub use silhouette::{Metric, SILHOUETTE, SilhouetteSlice};
@@ -167,6 +169,12 @@ pub const ALL: &[&Kernel] = &[
     &SGD,
 ];
 
+/// Every variant of some kernels that stores numbers so.
+fn variants_of<const N: usize>(kernels: [&'static Kernel; N], precision: Precision) -> impl Iterator<Item = Choice> {
+    let all = kernels.into_iter().flat_map(|kernel| kernel.variants.iter().map(move |variant| (kernel, variant)));
+    all.filter(move |(_, variant)| variant.precision() == precision)
+}
+
 /// How a kernel uses a binding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Access {
@@ -183,16 +191,28 @@ pub struct Binding {
     pub name: &'static str,
     /// Read or read-write.
     pub access: Access,
+    /// Whether its numbers are stored in the variant's [`Precision`], rather than in 32 bits each.
+    pub stored: bool,
 }
 
 /// A read-only storage binding.
 pub const fn read(name: &'static str) -> Binding {
-    Binding { name, access: Access::Read }
+    Binding { name, access: Access::Read, stored: false }
 }
 
 /// A storage binding that the kernel writes.
 pub const fn read_write(name: &'static str) -> Binding {
-    Binding { name, access: Access::ReadWrite }
+    Binding { name, access: Access::ReadWrite, stored: false }
+}
+
+/// A read-only storage binding of numbers in the variant's precision.
+pub const fn read_stored(name: &'static str) -> Binding {
+    Binding { stored: true, ..read(name) }
+}
+
+/// A storage binding of numbers in the variant's precision that the kernel writes.
+pub const fn write_stored(name: &'static str) -> Binding {
+    Binding { stored: true, ..read_write(name) }
 }
 
 /// One choice of tile shape for a kernel.
@@ -213,16 +233,32 @@ impl Variant {
         found.map_or(1, |(_, value)| *value as u32)
     }
 
-    /// What the expander is given: the constants, and where [`Variant::subgroup`] is set the adapter's subgroup size as `LANES`
-    /// and its binary logarithm as `LANE_BITS`.
+    /// What activations and weights are stored as: 16-bit floats where the constant `HALF` is 1.
+    pub fn precision(&self) -> Precision {
+        if self.constants.contains(&HALF) { Precision::F16 } else { Precision::F32 }
+    }
+
+    /// Whether an adapter can run it, by its subgroup size and whether its shaders compute in 16-bit floats.
+    pub fn runs_on(&self, lanes: Option<u32>, shader_f16: bool) -> bool {
+        (!self.subgroup || lanes.is_some()) && (self.precision() == Precision::F32 || shader_f16)
+    }
+
+    /// What the expander is given: the constants, `HALF` where it is not among them, and where [`Variant::subgroup`] is set the
+    /// adapter's subgroup size as `LANES` and its binary logarithm as `LANE_BITS`.
     pub fn expansion(&self, lanes: Option<u32>) -> Vec<(&'static str, i64)> {
         let mut constants = self.constants.to_vec();
+        if self.precision() == Precision::F32 {
+            constants.push(("HALF", 0));
+        }
         if let (true, Some(lanes)) = (self.subgroup, lanes) {
             constants.extend([("LANES", i64::from(lanes)), ("LANE_BITS", i64::from(lanes.ilog2()))]);
         }
         constants
     }
 }
+
+/// The constant of variants that store 16-bit floats.
+const HALF: (&str, i64) = ("HALF", 1);
 
 /// A kernel: its shader, what it binds and its variants.
 #[derive(Debug, Clone)]
@@ -241,6 +277,13 @@ pub struct Kernel {
     pub variants: &'static [Variant],
     /// Override constants that the shader declares, with every value in use.
     pub overrides: &'static [(&'static str, &'static [u32])],
+}
+
+impl Kernel {
+    /// The first variant that stores numbers so, or the default where none does.
+    fn of(&self, precision: Precision) -> &'static Variant {
+        self.variants.iter().find(|variant| variant.precision() == precision).unwrap_or(&self.variants[0])
+    }
 }
 
 /// Name, offset and size in bytes of a field of `Params`.

@@ -2,7 +2,9 @@
 //!
 //! A dense layer is a pointwise convolution over rows, so it runs on the same kernels with another activation.
 
-use super::{Activation, Binding, Cost, Encoding, Kernel, Variant, params, read, read_write};
+use super::{
+    Activation, Binding, Choice, Cost, Encoding, HALF, Kernel, Precision, Variant, params, read, read_stored, write_stored,
+};
 use crate::scheduler::{Step, View};
 
 params! {
@@ -18,7 +20,7 @@ params! {
     }
 }
 
-const BINDINGS: &[Binding] = &[read("x"), read("w"), read("bias"), read("residual"), read_write("y")];
+const BINDINGS: &[Binding] = &[read_stored("x"), read_stored("w"), read("bias"), read_stored("residual"), write_stored("y")];
 const OVERRIDES: &[(&str, &[u32])] = &[("SIGMOID", &[0, 1])];
 
 /// Weights are loaded once by a subgroup and broadcast; rows stay in the lanes' registers.
@@ -71,15 +73,23 @@ pub static POINTWISE_WORKGROUP: Kernel = Kernel {
         Variant { name: "32x32", constants: &[("THREADS", 8), ("ROWS", 4), ("COLUMNS", 4), ("DEPTH", 16)], subgroup: false },
         Variant { name: "64x64", constants: &[("THREADS", 8), ("ROWS", 8), ("COLUMNS", 8), ("DEPTH", 16)], subgroup: false },
         Variant { name: "64x64/256", constants: &[("THREADS", 16), ("ROWS", 4), ("COLUMNS", 4), ("DEPTH", 16)], subgroup: false },
+        Variant {
+            name: "32x32 of f16",
+            constants: &[HALF, ("THREADS", 8), ("ROWS", 4), ("COLUMNS", 4), ("DEPTH", 16)],
+            subgroup: false,
+        },
+        Variant {
+            name: "64x64/256 of f16",
+            constants: &[HALF, ("THREADS", 16), ("ROWS", 4), ("COLUMNS", 4), ("DEPTH", 16)],
+            subgroup: false,
+        },
     ],
     overrides: OVERRIDES,
 };
 
-/// Every variant of the three families.
-pub fn pointwise_variants() -> impl Iterator<Item = (&'static Kernel, &'static Variant)> {
-    [&POINTWISE_SUBGROUP, &POINTWISE_REGISTERS, &POINTWISE_WORKGROUP]
-        .into_iter()
-        .flat_map(|kernel: &'static Kernel| kernel.variants.iter().map(move |variant| (kernel, variant)))
+/// Every variant of the three families that stores numbers so.
+pub fn pointwise_variants(precision: Precision) -> impl Iterator<Item = Choice> {
+    super::variants_of([&POINTWISE_SUBGROUP, &POINTWISE_REGISTERS, &POINTWISE_WORKGROUP], precision)
 }
 
 /// y\[rows, outputs\] = activation(x\[rows, inputs\] · w\[inputs, outputs\] + bias\[outputs\]) + residual\[rows, outputs\].
@@ -131,16 +141,17 @@ impl Pointwise {
             // A layer without a shortcut binds its bias there: a binding cannot be empty, and it is not read.
             bindings: &[x, w, bias, residual.unwrap_or(bias), y],
             workgroups: u64::from(self.rows.div_ceil(rows)) * u64::from(self.outputs.div_ceil(columns)),
-            cost: self.cost(residual.is_some()),
+            cost: self.cost(residual.is_some(), variant.precision()),
         }
         .step(label)
     }
 
-    fn cost(self, residual: bool) -> Cost {
+    fn cost(self, residual: bool, precision: Precision) -> Cost {
         let (rows, inputs, outputs) = (u64::from(self.rows), u64::from(self.inputs), u64::from(self.outputs));
         Cost {
             flops: 2 * rows * inputs * outputs,
-            bytes: 4 * (rows * inputs + inputs * outputs + outputs + rows * outputs * (1 + u64::from(residual))),
+            bytes: precision.bytes() * (rows * inputs + inputs * outputs + rows * outputs * (1 + u64::from(residual)))
+                + 4 * outputs,
         }
     }
 }

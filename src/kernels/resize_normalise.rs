@@ -1,6 +1,6 @@
 //! From 8-bit RGB images of any size to the network's input.
 
-use super::{Cost, Encoding, Kernel, Variant, params, read, read_write};
+use super::{Cost, Encoding, HALF, Kernel, Precision, Variant, params, read, write_stored};
 use crate::scheduler::{Step, View};
 
 params! {
@@ -23,8 +23,11 @@ pub static RESIZE_NORMALISE: Kernel = Kernel {
     group: "image",
     source: include_str!("../../shaders/image/resize_normalise.wgsl"),
     params: ResizeNormaliseParams::FIELDS,
-    bindings: &[read("pixels"), read("images"), read_write("y")],
-    variants: &[Variant { name: "default", constants: &[], subgroup: false }],
+    bindings: &[read("pixels"), read("images"), write_stored("y")],
+    variants: &[
+        Variant { name: "default", constants: &[], subgroup: false },
+        Variant { name: "to f16", constants: &[HALF], subgroup: false },
+    ],
     overrides: &[("BILINEAR", &[0, 1])],
 };
 
@@ -68,15 +71,15 @@ pub struct ResizeNormalise {
 }
 
 impl ResizeNormalise {
-    /// The dispatch: `pixels` are packed bytes, `images` one [`ImageRecord`] an image.
-    pub fn step(self, label: &str, pixels: View, images: View, y: View) -> Step {
+    /// The dispatch: `pixels` are packed bytes, `images` one [`ImageRecord`] an image; `y` is stored in `precision`.
+    pub fn step(self, label: &str, precision: Precision, [pixels, images]: [View; 2], y: View) -> Step {
         let ([scale_red, scale_green, scale_blue], [shift_red, shift_green, shift_blue]) = (self.scale, self.shift);
         let outputs = u64::from(self.batch) * u64::from(self.size) * u64::from(self.size);
         let bilinear = self.interpolation == Interpolation::Bilinear;
         let (flops, reads) = if bilinear { (24, 12) } else { (6, 3) };
         Encoding {
             kernel: &RESIZE_NORMALISE,
-            variant: &RESIZE_NORMALISE.variants[0],
+            variant: RESIZE_NORMALISE.of(precision),
             lanes: None,
             overrides: vec![("BILINEAR", f64::from(u8::from(bilinear)))],
             params: ResizeNormaliseParams {
@@ -91,7 +94,7 @@ impl ResizeNormalise {
             },
             bindings: &[pixels, images, y],
             workgroups: outputs.div_ceil(64),
-            cost: Cost { flops: flops * outputs, bytes: (reads + 16) * outputs },
+            cost: Cost { flops: flops * outputs, bytes: (reads + 4 * precision.bytes()) * outputs },
         }
         .step(label)
     }

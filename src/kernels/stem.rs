@@ -1,6 +1,9 @@
 //! Dense 3×3 convolution: the network's first layer, in two families of kernel.
 
-use super::{ACTIVATIONS, Activation, Binding, Cost, Encoding, Kernel, Padding, Variant, params, read, read_write};
+use super::{
+    ACTIVATIONS, Activation, Binding, Choice, Cost, Encoding, HALF, Kernel, Padding, Precision, Variant, params, read,
+    read_stored, write_stored,
+};
 use crate::scheduler::{Step, View};
 
 params! {
@@ -19,7 +22,7 @@ params! {
     }
 }
 
-const BINDINGS: &[Binding] = &[read("x"), read("w"), read("bias"), read_write("y")];
+const BINDINGS: &[Binding] = &[read_stored("x"), read_stored("w"), read("bias"), write_stored("y")];
 
 /// Weights are loaded once by a subgroup and broadcast; pixels stay in the lanes' registers.
 pub static STEM_SUBGROUP: Kernel = Kernel {
@@ -38,11 +41,9 @@ pub static STEM_SUBGROUP: Kernel = Kernel {
     overrides: &[ACTIVATIONS],
 };
 
-/// Every variant of both families.
-pub fn stem_variants() -> impl Iterator<Item = (&'static Kernel, &'static Variant)> {
-    [&STEM_SUBGROUP, &STEM]
-        .into_iter()
-        .flat_map(|kernel: &'static Kernel| kernel.variants.iter().map(move |variant| (kernel, variant)))
+/// Every variant of both families that stores numbers so.
+pub fn stem_variants(precision: Precision) -> impl Iterator<Item = Choice> {
+    super::variants_of([&STEM_SUBGROUP, &STEM], precision)
 }
 
 /// A thread keeps a few pixels × output channels.
@@ -56,6 +57,7 @@ pub static STEM: Kernel = Kernel {
         Variant { name: "8x8", constants: &[("PIXELS", 8), ("OUTPUTS", 8)], subgroup: false },
         Variant { name: "4x8", constants: &[("PIXELS", 4), ("OUTPUTS", 8)], subgroup: false },
         Variant { name: "1x4", constants: &[("PIXELS", 1), ("OUTPUTS", 4)], subgroup: false },
+        Variant { name: "4x8 of f16", constants: &[HALF, ("PIXELS", 4), ("OUTPUTS", 8)], subgroup: false },
     ],
     overrides: &[ACTIVATIONS],
 };
@@ -101,6 +103,7 @@ impl Stem {
         [x, w, bias]: [View; 3],
         y: View,
     ) -> Step {
+        let stored = variant.precision().bytes();
         let [in_height, in_width] = self.size;
         let [out_height, out_width] = self.out_size();
         let (batch, inputs, outputs) = (u64::from(self.batch), u64::from(self.inputs), u64::from(self.outputs));
@@ -133,7 +136,7 @@ impl Stem {
             workgroups,
             cost: Cost {
                 flops: 18 * batch * out_pixels * inputs * outputs,
-                bytes: 4 * (batch * (in_pixels * inputs + out_pixels * outputs) + (9 * inputs + 1) * outputs),
+                bytes: stored * (batch * (in_pixels * inputs + out_pixels * outputs) + 9 * inputs * outputs) + 4 * outputs,
             },
         }
         .step(label)

@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{
-    Activation, DEPTHWISE_DX, DenseDw, Depthwise, EXPAND_DEPTHWISE, ExpandDepthwise, Kernel, Padding, RowParts, Stem, Target,
-    Variant, dense_dw_variants, depthwise_variants, pointwise_variants, stem_variants,
+    Activation, DEPTHWISE_DX, DenseDw, Depthwise, EXPAND_DEPTHWISE, ExpandDepthwise, Kernel, Padding, Precision, RowParts, Stem,
+    Target, Variant, dense_dw_variants, depthwise_variants, pointwise_variants, stem_variants,
 };
 
 /// A kernel and one of its variants.
 pub type Choice = (&'static Kernel, &'static Variant);
 
-/// Work for which there are several variants to choose from.
+/// Work for which there are several variants to choose from, on 32-bit floats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Site {
@@ -96,23 +96,24 @@ impl Site {
     pub fn candidates(self, target: Target) -> Vec<Choice> {
         let runs = |(_, variant): &Choice| !variant.subgroup || target.lanes.is_some();
         let of = |kernel: &'static Kernel| kernel.variants.iter().map(move |variant| (kernel, variant));
+        let (padding, activation) = (Padding::TensorflowSame, Activation::None);
         match self {
-            Site::Stem { inputs, rgb, .. } => stem_variants()
-                .filter(runs)
-                .filter(|(_, variant)| variant.constant("CHANNELS") != 3 || (rgb && inputs == 4))
-                .collect(),
+            Site::Stem { batch, size, inputs, rgb, outputs, stride } => {
+                let layer = Stem { batch, size, inputs, rgb, outputs, stride, padding, activation };
+                stem_variants(Precision::F32).filter(runs).filter(|(_, variant)| layer.suits(variant)).collect()
+            }
             Site::Depthwise { stride, .. } => {
-                depthwise_variants().filter(|(_, variant)| variant.constant("STRIDE") == stride).collect()
+                depthwise_variants(Precision::F32).filter(|(_, variant)| variant.constant("STRIDE") == stride).collect()
             }
             Site::Expansion { .. } => {
                 let layer = expansion_of(self);
                 let fused = of(&EXPAND_DEPTHWISE).filter(runs).filter(|(_, variant)| layer.suits(variant));
-                fused.chain([Target { tuning: None, ..target }.depthwise(layer.depthwise)]).collect()
+                fused.chain([Target { tuning: None, precision: Precision::F32, ..target }.depthwise(layer.depthwise)]).collect()
             }
             Site::DepthwiseDx { stride, .. } => {
                 of(&DEPTHWISE_DX).filter(|(_, variant)| variant.constant("STRIDE") == stride).collect()
             }
-            Site::Pointwise { .. } => pointwise_variants().filter(runs).collect(),
+            Site::Pointwise { .. } => pointwise_variants(Precision::F32).filter(runs).collect(),
             Site::DenseDw { .. } => dense_dw_variants().filter(runs).collect(),
         }
     }
@@ -121,7 +122,7 @@ impl Site {
 impl Site {
     /// The choice where nothing was measured.
     pub fn shipped(self, target: Target) -> Choice {
-        let target = Target { tuning: None, ..target };
+        let target = Target { tuning: None, precision: Precision::F32, ..target };
         let (padding, activation) = (Padding::TensorflowSame, Activation::None);
         match self {
             Site::Stem { batch, size, inputs, rgb, outputs, stride } => {

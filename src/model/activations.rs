@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::kernels::padded_channels;
+use crate::kernels::{Precision, padded_channels};
 use crate::scheduler::{ALIGNMENT, Plan, View};
 
 /// The activations of a batch: \[batch, height, width, channels\] in one tensor, channels padded to a multiple of four.
@@ -16,14 +16,23 @@ pub struct Activations {
     pub extent: [u32; 2],
     /// Channels, a multiple of four.
     pub channels: u32,
+    /// What they are stored as.
+    pub precision: Precision,
 }
 
 impl Activations {
     /// A transient tensor of a plan; `channels` is padded.
-    pub fn transient(plan: &mut Plan, label: &str, batch: u32, extent: [u32; 2], channels: u32) -> Activations {
+    pub fn transient(
+        plan: &mut Plan,
+        label: &str,
+        precision: Precision,
+        batch: u32,
+        extent: [u32; 2],
+        channels: u32,
+    ) -> Activations {
         let channels = padded_channels(channels);
-        let bytes = 4 * u64::from(batch) * u64::from(extent[0] * extent[1]) * u64::from(channels);
-        Activations { view: plan.transient(label, bytes), batch, extent, channels }
+        let bytes = precision.bytes() * u64::from(batch) * u64::from(extent[0] * extent[1]) * u64::from(channels);
+        Activations { view: plan.transient(label, bytes), batch, extent, channels, precision }
     }
 
     /// Pixels of an image.
@@ -33,7 +42,7 @@ impl Activations {
 
     /// Bytes of an image.
     pub fn image_bytes(&self) -> u64 {
-        4 * u64::from(self.positions()) * u64::from(self.channels)
+        self.precision.bytes() * u64::from(self.positions()) * u64::from(self.channels)
     }
 
     /// Some of the images.
@@ -63,8 +72,8 @@ mod tests {
     #[test]
     fn a_batch_is_cut_where_every_adapter_can_bind_it() {
         let mut plan = Plan::new("test");
-        let large = Activations::transient(&mut plan, "large", 64, [112, 112], 96);
-        let small = Activations::transient(&mut plan, "small", 64, [7, 7], 10);
+        let large = Activations::transient(&mut plan, "large", Precision::F32, 64, [112, 112], 96);
+        let small = Activations::transient(&mut plan, "small", Precision::F32, 64, [7, 7], 10);
         assert_eq!((large.image_bytes(), small.channels, small.image_bytes()), (4_816_896, 12, 2352));
         let whole = 0..64;
         assert_eq!(dispatches(1 << 30, &[large, small]), std::slice::from_ref(&whole));

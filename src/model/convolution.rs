@@ -20,7 +20,7 @@ impl Convolution<'_> {
     /// A transient tensor for the result.
     pub fn result(self, plan: &mut Plan, x: Activations) -> Activations {
         let extent = x.extent.map(|size| size.div_ceil(self.layer.stride));
-        Activations::transient(plan, &self.layer.convolution, x.batch, extent, self.layer.outputs)
+        Activations::transient(plan, &self.layer.convolution, x.precision, x.batch, extent, self.layer.outputs)
     }
 
     /// The layer as a first layer with `images` images.

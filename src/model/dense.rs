@@ -1,6 +1,6 @@
 //! A dense layer: its weights as a kernel reads them, and its place in a plan.
 
-use crate::kernels::{Activation, Pointwise, Target, padded_channels};
+use crate::kernels::{Activation, Pointwise, Precision, Target, padded_channels};
 use crate::scheduler::{Plan, View};
 
 /// activation(x · kernel + bias), with kernel \[inputs, outputs\] row-major.
@@ -18,8 +18,8 @@ pub struct Dense {
     pub activation: Activation,
 }
 
-/// Values to write to a tensor before the first run.
-pub type Upload = (View, Vec<f32>);
+/// Bytes to write to a tensor before the first run.
+pub type Upload = (View, Vec<u8>);
 
 impl Dense {
     /// From PyTorch's layout: weight \[outputs, inputs\].
@@ -44,7 +44,7 @@ impl Dense {
         let y = plan.persistent(label, 4 * u64::from(batch) * u64::from(outputs));
         let shape = Pointwise { rows: batch, inputs, outputs, activation: self.activation };
         plan.push(shape.step(label, target.pointwise(batch, inputs, outputs), target.lanes, [x, w, b], None, y));
-        (y, [(w, kernel), (b, bias)])
+        (y, [(w, kernel), (b, bias)].map(|(view, values)| (view, Precision::F32.stored(&values))))
     }
 }
 

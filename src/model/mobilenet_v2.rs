@@ -2,8 +2,8 @@
 
 use super::activations::{Activations, dispatches};
 use super::{Convolution, Expansion, ModelError};
-use crate::kernels::{Activation, GlobalAveragePool, Padding, Target, padded_channels};
-use crate::scheduler::{Plan, View};
+use crate::kernels::{Activation, GlobalAveragePool, Padding, Precision, Target, padded_channels};
+use crate::scheduler::{ALIGNMENT, Plan, View};
 
 /// Expansion, channels, repeats and first stride of each stage (table 2 of the paper).
 const STAGES: [(u32, u32, u32, u32); 7] =
@@ -192,9 +192,33 @@ impl Backbone {
         (start, values.len())
     }
 
-    /// The folded parameters, to be written to the tensor that [`Backbone::plan_weights`] declares.
+    /// The folded parameters, to be written to the tensor that [`Backbone::plan_weights`] declares for 32-bit floats.
     pub fn parameters(&self) -> &[f32] {
         &self.parameters
+    }
+
+    /// The folded parameters as [`Backbone::plan_weights`] has room for them: weights stored in `precision`, biases in 32 bits.
+    pub fn stored_parameters(&self, precision: Precision) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for (folded, places) in self.folded.iter().zip(self.places(precision)) {
+            let parts = [(folded.weight, precision), (folded.bias, Precision::F32)];
+            for (((start, length), precision), (offset, _)) in parts.into_iter().zip(places) {
+                bytes.resize(offset as usize, 0);
+                bytes.extend(precision.stored(&self.parameters[start..start + length]));
+            }
+        }
+        bytes
+    }
+
+    /// Offset and size in bytes of each layer's weight and bias, each where every adapter can bind it.
+    fn places(&self, precision: Precision) -> Vec<[(u64, u64); 2]> {
+        let mut end = 0_u64;
+        let mut place = |(_, length): (usize, usize), precision: Precision| {
+            let (offset, bytes) = (end.next_multiple_of(ALIGNMENT), precision.bytes() * length as u64);
+            end = offset + bytes;
+            (offset, bytes)
+        };
+        self.folded.iter().map(|folded| [place(folded.weight, precision), place(folded.bias, Precision::F32)]).collect()
     }
 
     /// The convolutions in order.
@@ -217,12 +241,13 @@ impl Backbone {
         Convolution { layer, padding: self.padding, activation: layer.activation() }
     }
 
-    /// Declares the tensor of all weights.
-    pub fn plan_weights(&self, plan: &mut Plan) -> View {
-        plan.persistent("backbone weights", 4 * self.parameters.len() as u64)
+    /// Declares the tensor of all weights, stored in `precision`.
+    pub fn plan_weights(&self, plan: &mut Plan, precision: Precision) -> View {
+        let end = self.places(precision).last().map_or(0, |[_, (offset, bytes)]| offset + bytes);
+        plan.persistent("backbone weights", end)
     }
 
-    /// Appends the convolutions: \[batch, size, size, 4\] in, the last activations \[batch, size/32, size/32, features\] out.
+    /// Appends the convolutions, on numbers that are stored in the target's precision: \[batch, size, size, 4\] in, the last activations \[batch, size/32, size/32, features\] out.
     /// `watch` sees the output of each block with its position, and its channels without padding, for tests that look inside.
     pub fn plan_convolutions(
         &self,
@@ -233,20 +258,21 @@ impl Backbone {
         input: View,
         watch: &mut dyn FnMut(usize, Activations, u32),
     ) -> Activations {
-        let part = |(start, length): (usize, usize)| View { offset: 4 * start as u64, bytes: 4 * length as u64, ..weights };
-        let mut x = Activations { view: input, batch, extent: [size, size], channels: 4 };
+        let part = |(offset, bytes): (u64, u64)| View { offset, bytes, ..weights };
+        let precision = target.precision;
+        let mut x = Activations { view: input, batch, extent: [size, size], channels: 4, precision };
         let (mut block, mut block_input, mut channels) = (0, x, 3);
-        let mut layers = self.layers.iter().zip(&self.folded).peekable();
-        while let Some((layer, folded)) = layers.next() {
+        let mut layers = self.layers.iter().zip(self.places(precision)).peekable();
+        while let Some((layer, places)) = layers.next() {
             if layer.block != block {
                 watch(block, x, channels);
                 (block, block_input) = (layer.block, x);
             }
-            let parameters = [part(folded.weight), part(folded.bias)];
-            if let Some((next, folded)) = layers.peek()
+            let parameters = places.map(part);
+            if let Some((next, places)) = layers.peek()
                 && let Some(expansion) = Expansion::of(self.convolution(layer), self.convolution(next), target, x)
             {
-                let parameters = [parameters, [part(folded.weight), part(folded.bias)]];
+                let parameters = [parameters, places.map(part)];
                 (x, channels) = (expansion.push(plan, target, x, parameters), next.outputs);
                 layers.next();
                 continue;
@@ -273,10 +299,10 @@ impl Backbone {
 /// Appends the global average pool: \[batch, channels\] out.
 pub fn plan_pool(plan: &mut Plan, target: Target, x: Activations, features: View) {
     let (positions, channels) = (x.positions(), x.channels);
-    let pooled = Activations { view: features, extent: [1, 1], ..x };
+    let pooled = Activations { view: features, extent: [1, 1], precision: Precision::F32, ..x };
     for range in dispatches(target.binding_bytes, &[x, pooled]) {
         let pool = GlobalAveragePool { batch: range.end - range.start, positions, channels };
-        plan.push(pool.step("global average pool", x.images(&range), pooled.images(&range)));
+        plan.push(pool.step("global average pool", x.precision, x.images(&range), pooled.images(&range)));
     }
 }
 

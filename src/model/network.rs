@@ -6,7 +6,7 @@ use super::mobilenet_v2::{self, Backbone, WIDTHS};
 use super::weights::{Convention, ExpectedTensor, WeightsFile};
 use super::{BatchShape, Dense, Head, ImageRunner, ModelError, Normalisation};
 use crate::gpu::Gpu;
-use crate::kernels::{Activation, Interpolation};
+use crate::kernels::{Activation, Interpolation, Precision};
 
 /// What follows the backbone's features.
 #[derive(Debug, Clone)]
@@ -32,6 +32,8 @@ pub struct Model {
     pub convention: Convention,
     /// Height and width of the input.
     pub size: u32,
+    /// What the backbone's activations and weights are stored as when it runs; its features, and what follows, are 32-bit floats.
+    pub precision: Precision,
     /// Every file that the model was read from, with its SHA-256.
     pub files: Vec<(PathBuf, String)>,
 }
@@ -95,14 +97,14 @@ impl Model {
 
     /// A runner for batches of `batch` images.
     pub fn runner<'a>(&'a self, gpu: &Gpu, batch: u32, interpolation: Interpolation) -> ImageRunner<'a> {
-        let (target, size) = (gpu.target(), self.size);
+        let (target, size, precision) = (gpu.target(), self.size, self.precision);
         let (scale, shift) = self.convention.input.multiplier_and_offset();
         let normalisation = Normalisation { scale, shift };
-        let shape = BatchShape { batch, size, interpolation, normalisation };
+        let shape = BatchShape { batch, size, interpolation, normalisation, precision };
         let build = move |plan: &mut crate::scheduler::Plan, input| {
-            let weights = self.backbone.plan_weights(plan);
-            let features = self.backbone.plan_features(plan, target, [batch, size], weights, input);
-            let mut uploads = vec![(weights, self.backbone.parameters().to_vec())];
+            let weights = self.backbone.plan_weights(plan, precision);
+            let features = self.backbone.plan_features(plan, target.storing(precision), [batch, size], weights, input);
+            let mut uploads = vec![(weights, self.backbone.stored_parameters(precision))];
             let result = match &self.top {
                 Top::None => features,
                 Top::Classifier(dense) => {
@@ -169,7 +171,7 @@ fn whole(path: &Path, file: &WeightsFile) -> Result<Model, ModelError> {
     }
     let size = input_size(path, file)?;
     let files = vec![(path.to_path_buf(), file.sha256().to_string())];
-    Ok(Model { backbone, top, attributes, convention, size, files })
+    Ok(Model { backbone, top, attributes, convention, size, precision: Precision::F32, files })
 }
 
 fn read_head(path: &Path, file: &WeightsFile) -> Result<(Head, Vec<String>), ModelError> {

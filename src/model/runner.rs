@@ -4,7 +4,7 @@ use super::ModelError;
 use super::dense::Upload;
 use crate::data::Rgb8Image;
 use crate::gpu::{Gpu, GpuError, PendingRead};
-use crate::kernels::{ImageRecord, Interpolation, ResizeNormalise};
+use crate::kernels::{ImageRecord, Interpolation, Precision, ResizeNormalise};
 use crate::scheduler::{Plan, PlanError, Program, View};
 
 /// From 8-bit RGB to what the network reads: value · scale + shift, channel by channel.
@@ -27,6 +27,8 @@ pub struct BatchShape {
     pub interpolation: Interpolation,
     /// How their values are scaled.
     pub normalisation: Normalisation,
+    /// What the network's input is stored as.
+    pub precision: Precision,
 }
 
 /// Appends a network to a plan: from the input \[batch, size, size, 4\] to its result, and what to upload.
@@ -65,17 +67,13 @@ impl<'a> ImageRunner<'a> {
 
     /// The plan for batches whose pixels take at most `pixel_bytes`.
     pub(crate) fn plan(&self, pixel_bytes: u64) -> (Plan, [View; 3], Vec<Upload>) {
-        let BatchShape { batch, size, interpolation, normalisation: Normalisation { scale, shift } } = self.shape;
+        let BatchShape { batch, size, interpolation, normalisation: Normalisation { scale, shift }, precision } = self.shape;
         let mut plan = Plan::new("network");
         let pixels = plan.persistent("pixels", pixel_bytes);
         let images = plan.persistent("image records", u64::from(batch) * size_of::<ImageRecord>() as u64);
-        let input = plan.transient("input", u64::from(batch) * u64::from(size * size) * 16);
-        plan.push(ResizeNormalise { batch, size, scale, shift, interpolation }.step(
-            "resize and normalise",
-            pixels,
-            images,
-            input,
-        ));
+        let input = plan.transient("input", u64::from(batch) * u64::from(size * size) * 4 * precision.bytes());
+        let resize = ResizeNormalise { batch, size, scale, shift, interpolation };
+        plan.push(resize.step("resize and normalise", precision, [pixels, images], input));
         let (result, uploads) = (self.build)(&mut plan, input);
         (plan, [pixels, images, result], uploads)
     }
@@ -147,9 +145,7 @@ impl<'a> ImageRunner<'a> {
             let pixel_bytes = bytes.next_power_of_two().clamp(FIRST_PIXEL_BYTES, limit / 4 * 4).max(bytes);
             let (plan, [pixels, images, result], uploads) = self.plan(pixel_bytes);
             let program = Program::new(gpu, &plan, &[]).map_err(|error| self.explain(error))?;
-            for (view, values) in &uploads {
-                program.write(gpu, *view, bytemuck::cast_slice(values));
-            }
+            uploads.iter().for_each(|(view, bytes)| program.write(gpu, *view, bytes));
             self.ready = Some(Ready { program, pixel_bytes, pixels, images, result });
         }
         self.ready.as_ref().ok_or(ModelError::TooManyPixels { bytes, limit: 0 })

@@ -1,6 +1,5 @@
 //! Whole tasks timed as a user meets them, for figures beside other engines'.
 
-use std::path::Path;
 use std::time::Instant;
 
 use super::measure::run;
@@ -92,12 +91,18 @@ pub struct Schedule {
 }
 
 impl Task {
-    /// Times the task at a size: images a batch, or rows. Predictions are those of `model` and steps those of the
+    /// Times the task at a size: images a batch, or rows. Predictions are those of what `model` opens and steps those of the
     /// paper's network with made-up weights, which decide nothing about the time, on images of 224 × 224.
     ///
     /// # Errors
     /// The work does not fit the adapter, or the device fails.
-    pub fn time(self, gpu: &Gpu, model: &Path, size: u32, schedule: Schedule) -> Result<Timings, BenchError> {
+    pub fn time(
+        self,
+        gpu: &Gpu,
+        model: &dyn Fn() -> Result<Model, ModelError>,
+        size: u32,
+        schedule: Schedule,
+    ) -> Result<Timings, BenchError> {
         let of_workload = |workload: Workload| -> Result<Timings, BenchError> {
             let programs = workload.programs(gpu)?;
             schedule.time(|| Ok(run(gpu, &programs)?))
@@ -106,7 +111,7 @@ impl Task {
         let of_step = |network: &NetworkShape| of_workload(Workload::training(gpu.target(), network, size, Extent::Step)?);
         match self {
             Task::Infer => {
-                let model = Model { size: IMAGE_SIZE, ..Model::open(model, None)? };
+                let model = Model { size: IMAGE_SIZE, ..model()? };
                 of_workload(Workload::prediction(gpu, &model, size))
             }
             Task::TrainAll => of_step(&paper),

@@ -1,6 +1,6 @@
 //! What a plan moves through memory, and what would be left of it if less were written only to be read once.
 
-use crate::kernels::{DEPTHWISE, DEPTHWISE_STRIP};
+use crate::kernels::depthwise_variants;
 use crate::scheduler::{Plan, Residence, Step};
 
 /// Bytes by formula: every step reads and writes each of its elements once.
@@ -18,7 +18,9 @@ impl Traffic {
         let bytes = plan.cost().bytes;
         let tensors = plan.tensors();
         let mut expanded = 0;
-        for step in plan.steps().iter().filter(|step| [DEPTHWISE.name, DEPTHWISE_STRIP.name].contains(&step.kernel.name)) {
+        let is_depthwise =
+            |step: &&Step| depthwise_variants(step.variant.precision()).any(|(kernel, _)| kernel.name == step.kernel.name);
+        for step in plan.steps().iter().filter(is_depthwise) {
             let input = step.bindings[0];
             let touches = |step: &&Step| step.accesses().any(|(view, _)| view.tensor == input.tensor);
             let uses = plan.steps().iter().filter(touches).count();
@@ -35,27 +37,31 @@ impl Traffic {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::{Padding, Target};
+    use crate::kernels::{Padding, Precision, Target};
     use crate::model::mobilenet_v2::{Backbone, layers};
 
     #[test]
     fn fusing_expansions_would_spare_the_largest_tensors() {
         let tensor = |_: &str, shape: &[usize]| Ok(vec![0.0; shape.iter().product()]);
         let backbone = Backbone::load(layers(1.0), Padding::TensorflowSame, 1e-3, &tensor).expect("made-up weights");
-        let target = Target { software: false, lanes: None, binding_bytes: 128 << 20, tuning: None };
-        let of_batch = |batch: u32| {
+        let target = Target { software: false, lanes: None, binding_bytes: 128 << 20, tuning: None, precision: Precision::F32 };
+        let of_batch = |precision: Precision, batch: u32| {
+            let target = target.storing(precision);
             let mut plan = Plan::new("backbone");
-            let weights = backbone.plan_weights(&mut plan);
+            let weights = backbone.plan_weights(&mut plan, precision);
             let input = plan.persistent("input", 16 * u64::from(batch) * 224 * 224);
             backbone.plan_features(&mut plan, target, [batch, 224], weights, input);
             Traffic::of(&plan)
         };
-        let [one, two] = [1, 2].map(of_batch);
+        let [one, two] = [1, 2].map(|batch| of_batch(Precision::F32, batch));
         // What a further image costs: activations alone. The layers' inputs and outputs, once each, add up to 54.6 MB.
         let an_image = two.bytes - one.bytes;
         assert!((54.0e6..56.0e6).contains(&(an_image as f64)), "{an_image}");
         // Expanded tensors: 17 of them, the first as it comes from the first layer.
         let fused = two.with_fused_expansions - one.with_fused_expansions;
         assert!(fused < an_image * 6 / 10 && fused > an_image / 4, "{fused} of {an_image}");
+        // 16-bit floats halve all of it but the features.
+        let [one, two] = [1, 2].map(|batch| of_batch(Precision::F16, batch));
+        assert_eq!(2 * (two.bytes - one.bytes), an_image + 4 * 1280);
     }
 }

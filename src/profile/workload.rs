@@ -40,7 +40,7 @@ impl Workload {
         let runner = model.runner(gpu, batch, Interpolation::Nearest);
         let (plan, [pixel_view, record_view, _], weights) = runner.plan(pixels.len() as u64);
         let mut uploads = vec![(pixel_view, pixels), (record_view, bytemuck::cast_slice(&records).to_vec())];
-        uploads.extend(weights.into_iter().map(|(view, values)| (view, bytemuck::cast_slice(&values).to_vec())));
+        uploads.extend(weights);
         let size = model.size;
         let name = format!("prediction, {size} × {size}, batch {batch}");
         Workload { name, batch, plans: vec![plan], is_training: false, uploads, shared: Vec::new() }

@@ -42,6 +42,7 @@ pub(super) fn evaluated(mut input: ReportInput, labels: &[u8]) -> ReportInput {
         partition: Some("test".into()),
         metrics: Metrics::new(&input.attributes, &input.values, labels),
         confident_mistakes: confident_mistakes(&names, &input.attributes, &input.values, labels, 12),
+        half_precision: None,
     });
     input
 }

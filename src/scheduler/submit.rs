@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::arena::{ALIGNMENT, Arena};
 use super::plan::{Plan, Residence, TensorId, View};
 use crate::gpu::{Buffer, Clock, Gpu, GpuError, PassTime, PendingRead, Pipeline};
-use crate::kernels::Cost;
+use crate::kernels::{Cost, Precision};
 
 /// The most predicted time of one submission, in seconds: well under the two seconds after which drivers give up.
 const SUBMISSION_SECONDS: f64 = 0.5;
@@ -101,6 +101,9 @@ impl Program {
     fn with_banks(gpu: &Gpu, plan: &Plan, shared: &[(View, &Buffer)], lent: &[Buffer]) -> Result<Program, GpuError> {
         let limits = gpu.limits();
         plan.check(limits.max_storage_buffer_binding_size, limits.max_compute_workgroups_per_dimension)?;
+        if !gpu.report().shader_f16 && plan.steps().iter().any(|step| step.variant.precision() == Precision::F16) {
+            return Err(GpuError::NoHalf { adapter: gpu.report().name.clone() });
+        }
         let arena = Arena::plan(plan, limits.max_buffer_size);
         let mut banks = Vec::with_capacity(arena.banks.len());
         for (index, bytes) in arena.banks.iter().enumerate() {

@@ -4,7 +4,7 @@ use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use naga::{AddressSpace, Module, StorageAccess, TypeInner};
 
 use super::{ShaderError, expand};
-use crate::kernels::{Access, Kernel, Variant};
+use crate::kernels::{Access, Kernel, Precision, Variant};
 
 /// The expanded source of a variant; `lanes` is the subgroup size for variants that need one.
 ///
@@ -21,19 +21,19 @@ pub fn source(kernel: &Kernel, variant: &Variant, lanes: u32) -> Result<String, 
 pub fn validate(kernel: &str, source: &str) -> Result<(Module, ModuleInfo), ShaderError> {
     let invalid = |reason: String| ShaderError::Invalid { kernel: kernel.to_string(), reason };
     let module = naga::front::wgsl::parse_str(source).map_err(|error| invalid(error.emit_to_string(source)))?;
-    let info = Validator::new(ValidationFlags::all(), Capabilities::SUBGROUP)
+    let info = Validator::new(ValidationFlags::all(), Capabilities::SUBGROUP | Capabilities::SHADER_FLOAT16)
         .validate(&module)
         .map_err(|error| invalid(error.emit_to_string(source)))?;
     Ok((module, info))
 }
 
-/// Compares bindings, `Params` and overrides of a parsed kernel with its Rust declaration.
+/// Compares bindings, what they store, `Params` and overrides of a parsed kernel with its Rust declaration.
 ///
 /// # Errors
 /// [`ShaderError::Invalid`] names the binding, field or override that differs, with expected and found.
-pub fn check_interface(kernel: &Kernel, module: &Module) -> Result<(), ShaderError> {
+pub fn check_interface(kernel: &Kernel, variant: &Variant, module: &Module) -> Result<(), ShaderError> {
     let mut differences = Vec::new();
-    check_bindings(kernel, module, &mut differences);
+    check_bindings(kernel, variant.precision(), module, &mut differences);
     check_overrides(kernel, module, &mut differences);
     if differences.is_empty() {
         return Ok(());
@@ -41,8 +41,8 @@ pub fn check_interface(kernel: &Kernel, module: &Module) -> Result<(), ShaderErr
     Err(ShaderError::Invalid { kernel: kernel.name.to_string(), reason: differences.join("; ") })
 }
 
-fn check_bindings(kernel: &Kernel, module: &Module, differences: &mut Vec<String>) {
-    let mut found: Vec<(u32, String, String)> = Vec::new();
+fn check_bindings(kernel: &Kernel, precision: Precision, module: &Module, differences: &mut Vec<String>) {
+    let mut found: Vec<(u32, String, String, bool)> = Vec::new();
     for (_, variable) in module.global_variables.iter() {
         let Some(binding) = &variable.binding else { continue };
         let access = match variable.space {
@@ -51,20 +51,29 @@ fn check_bindings(kernel: &Kernel, module: &Module, differences: &mut Vec<String
             AddressSpace::Storage { .. } => "read",
             _ => "other",
         };
-        found.push((binding.binding, variable.name.clone().unwrap_or_default(), access.to_string()));
+        let name = variable.name.clone().unwrap_or_default();
+        found.push((binding.binding, name, access.to_string(), holds_halves(module, variable.ty)));
         if variable.space == AddressSpace::Uniform {
             check_params(kernel, module, variable.ty, differences);
         }
     }
     found.sort();
-    let mut expected = vec![(0, "params".to_string(), "uniform".to_string())];
+    let mut expected = vec![(0, "params".to_string(), "uniform".to_string(), false)];
     for (binding, number) in kernel.bindings.iter().zip(1..) {
         let access = if binding.access == Access::Read { "read" } else { "read_write" };
-        expected.push((number, binding.name.to_string(), access.to_string()));
+        let halves = binding.stored && precision == Precision::F16;
+        expected.push((number, binding.name.to_string(), access.to_string(), halves));
     }
     if found != expected {
-        differences.push(format!("bindings: Rust declares {expected:?}, the shader {found:?}"));
+        differences
+            .push(format!("bindings (number, name, access, 16-bit floats): Rust declares {expected:?}, the shader {found:?}"));
     }
+}
+
+/// Whether a binding is an array of 16-bit floats.
+fn holds_halves(module: &Module, ty: naga::Handle<naga::Type>) -> bool {
+    let TypeInner::Array { base, .. } = module.types[ty].inner else { return false };
+    module.types[base].inner.scalar().is_some_and(|scalar| scalar.width == 2)
 }
 
 fn check_params(kernel: &Kernel, module: &Module, ty: naga::Handle<naga::Type>, differences: &mut Vec<String>) {

@@ -16,9 +16,9 @@ pub enum Language {
     Spirv,
     /// For Metal 2.4.
     Msl,
-    /// For Direct3D 12, shader model 6.0.
+    /// For Direct3D 12, shader model 6.0, or 6.2 with 16-bit floats.
     Hlsl,
-    /// For OpenGL ES 3.1, or 3.2 with subgroups.
+    /// For OpenGL ES 3.1, or 3.2 with subgroups; it has no 16-bit floats.
     Glsl,
 }
 
@@ -48,8 +48,9 @@ pub fn translate(name: &str, source: &str, overrides: &[(String, f64)], language
             written.map(|(text, _)| text.into_bytes()).map_err(|error| invalid(error.to_string()))
         }
         Language::Hlsl => {
-            let options =
-                hlsl::Options { shader_model: hlsl::ShaderModel::V6_0, fake_missing_bindings: true, ..Default::default() };
+            let has_halves = module.types.iter().any(|(_, ty)| ty.inner.scalar().is_some_and(|scalar| scalar.width == 2));
+            let shader_model = if has_halves { hlsl::ShaderModel::V6_2 } else { hlsl::ShaderModel::V6_0 };
+            let options = hlsl::Options { shader_model, fake_missing_bindings: true, ..Default::default() };
             let mut text = String::new();
             let written = hlsl::Writer::new(&mut text, &options, &Default::default()).write(&module, &info, None);
             written.map_err(|error| invalid(error.to_string()))?;

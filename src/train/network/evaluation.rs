@@ -52,9 +52,9 @@ impl EvaluationPlan {
         let (mut x, mut uploads) = (input, Vec::new());
         if !shape.layers.is_empty() {
             let backbone = state.backbone(shape, shape.layers.len())?;
-            let weights = backbone.plan_weights(&mut plan);
+            let weights = backbone.plan_weights(&mut plan, target.precision);
             x = backbone.plan_features(&mut plan, target, [batch, shape.size], weights, input);
-            uploads.push((weights, backbone.parameters().to_vec()));
+            uploads.push((weights, backbone.stored_parameters(target.precision)));
         }
         for dense in state.dense_layers(shape) {
             let (y, more) = dense.plan(&mut plan, target, "dense", batch, x);

@@ -1,7 +1,7 @@
 //! The forward pass of training: raw convolution results are kept, batch norm and activation are recomputed from them.
 
 use super::builder::{Builder, Saved, Source, of_dispatch, row_parts};
-use crate::kernels::{BatchNormCombine, BatchNormStatistics, LayerInput, Normalised};
+use crate::kernels::{BatchNormCombine, BatchNormStatistics, LayerInput, Normalised, Precision};
 use crate::model::mobilenet_v2::{Backbone, ConvolutionKind, Layer, plan_pool};
 use crate::model::{Activations, dispatches};
 use crate::scheduler::View;
@@ -13,7 +13,7 @@ impl Builder<'_> {
         let size = self.shape.size;
         let (batch, first) = (self.batch, frozen.layers().len());
         let folded = self.buffers.folded;
-        let mut x = Activations { view: input, batch, extent: [size, size], channels: 4 };
+        let mut x = Activations { view: input, batch, extent: [size, size], channels: 4, precision: Precision::F32 };
         if first > 0 {
             x = frozen.plan_convolutions(&mut self.plan, self.target, [batch, size], folded, input, &mut |_, _, _| ());
         }

@@ -1,0 +1,51 @@
+//! What 16-bit floats cost: predictions of a backbone that stores them beside those of one that stores 32-bit floats.
+
+use serde::{Deserialize, Serialize};
+
+use super::Metrics;
+
+/// Predictions in 16-bit floats beside those in 32-bit ones, on the same images.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HalfPrecision {
+    /// Largest difference of a probability.
+    pub largest_difference: f64,
+    /// Mean difference of a probability, without sign.
+    pub mean_difference: f64,
+    /// Share of the decisions, above one half or not, that are others.
+    pub decisions_changed: f64,
+    /// Mean accuracy in 32-bit floats.
+    pub accuracy_in_f32: f64,
+    /// Mean cosine proximity in 32-bit floats.
+    pub cosine_proximity_in_f32: f64,
+}
+
+impl HalfPrecision {
+    /// Compares probabilities, image by image and attribute by attribute, in either precision; `metrics` are those in 32-bit floats.
+    pub fn new(half: &[f32], single: &[f32], metrics: &Metrics) -> HalfPrecision {
+        let pairs = || half.iter().zip(single);
+        let differences = || pairs().map(|(half, single)| f64::from(half - single).abs());
+        let count = half.len().max(1) as f64;
+        let changed = pairs().filter(|(half, single)| (**half > 0.5) != (**single > 0.5)).count();
+        HalfPrecision {
+            largest_difference: differences().fold(0.0, f64::max),
+            mean_difference: differences().sum::<f64>() / count,
+            decisions_changed: changed as f64 / count,
+            accuracy_in_f32: metrics.means.accuracy,
+            cosine_proximity_in_f32: metrics.cosine_proximity,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn differences_and_changed_decisions_are_counted() {
+        let single = [0.1, 0.6, 0.49, 0.9];
+        let metrics = Metrics::new(&["a", "b"].map(String::from), &single, &[0, 1, 0, 1]);
+        let found = HalfPrecision::new(&[0.1, 0.5, 0.5, 0.8], &single, &metrics);
+        assert!((found.largest_difference - 0.1).abs() < 1e-6 && (found.mean_difference - 0.0525).abs() < 1e-6, "{found:?}");
+        assert_eq!((found.decisions_changed, found.accuracy_in_f32), (0.25, metrics.means.accuracy));
+    }
+}
