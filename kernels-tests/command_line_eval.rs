@@ -56,6 +56,24 @@ fn predictions_are_evaluated_against_labels_and_reported() {
 }
 
 #[test]
+fn sixteen_bit_floats_are_put_beside_thirty_two() {
+    let devices: serde_json::Value = serde_json::from_slice(&lineament(&["devices", "--json"]).stdout).unwrap();
+    let attributes = "Male,Wearing_Necktie,Eyeglasses,No_Beard";
+    let base = ["eval", "--data", FACES, "--attributes", attributes, "--crop", "10,0,80,80", "--json", "--precision", "f16"];
+    if devices[0]["shader_f16"] != true {
+        refused(&base, 1, &["no 16-bit floats", "--precision f32"]);
+        return;
+    }
+    let output = lineament(&base);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let metrics: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let half = |name: &str| metrics["half_precision"][name].as_f64().unwrap();
+    assert!(half("largest_difference") > 0.0 && half("largest_difference") < 0.1, "{}", metrics["half_precision"]);
+    assert!(half("mean_difference") < 0.005 && half("decisions_changed") < 0.02, "{}", metrics["half_precision"]);
+    assert!((half("accuracy_in_f32") - metrics["means"]["accuracy"].as_f64().unwrap()).abs() < 0.02);
+}
+
+#[test]
 fn evaluation_takes_partitions_and_refuses_what_does_not_fit() {
     let faces = labelled_faces(8);
     let (_folder, model) = model();
