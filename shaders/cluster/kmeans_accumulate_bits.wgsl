@@ -83,7 +83,7 @@ fn mark(thread: u32, restart: u32, chunk: u32, first_cluster: u32) {
     var members_$m = vec4<u32>();
     #end
     var changed_rows = 0u;
-    for (var i = 0u; i < 32u && first_row + i < params.rows; i++) {
+    for (var i = 0u; (i < 32u) & (first_row + i < params.rows); i++) {
         let label = labels[restart * params.rows + first_row + i];
         // Clusters before the first wrap round and are far behind the last.
         let cluster = vec4<u32>((label & ~CHANGED) - first_cluster);
@@ -195,7 +195,7 @@ fn main(
             }
             #end
             #for v in 0..(16 + LANES - 1) / LANES
-            if (first_column == 0u && $(v * LANES)u + thread < 16u && my_cluster_$v < params.clusters) {
+            if ((first_column == 0u) & ($(v * LANES)u + thread < 16u) & (my_cluster_$v < params.clusters)) {
                 let at = (first_entry + my_cluster_$v) * (columns + 4u) + columns;
                 partials[at] = f32(my_weight_$v);
                 partials[at + 1u] = 0.0;

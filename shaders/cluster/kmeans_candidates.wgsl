@@ -73,7 +73,7 @@ fn draw_chunk(base: u32, run: u32, part: f32) -> u32 {
     var sum = 0.0;
     var run_before = 0.0;
     var drawn_run = 0u;
-    for (var i = 0u; i < 64u && sum <= wanted; i++) {
+    for (var i = 0u; (i < 64u) & (sum <= wanted); i++) {
         if (run_sums[i] > 0.0) {
             drawn_run = i;
             run_before = sum;
@@ -83,7 +83,7 @@ fn draw_chunk(base: u32, run: u32, part: f32) -> u32 {
     sum = run_before;
     let end = min((drawn_run + 1u) * run, params.chunks);
     var drawn = drawn_run * run;
-    for (var chunk = drawn; chunk < end && sum <= wanted; chunk++) {
+    for (var chunk = drawn; (chunk < end) & (sum <= wanted); chunk++) {
         let potential = potentials[base + chunk];
         drawn = select(drawn, chunk, potential > 0.0);
         sum += potential;
@@ -100,7 +100,7 @@ fn draw_row(part: f32) -> u32 {
     let wanted = part * total;
     var sum = 0.0;
     var drawn = 0u;
-    for (var i = 0u; i < params.chunk_rows && sum <= wanted; i++) {
+    for (var i = 0u; (i < params.chunk_rows) & (sum <= wanted); i++) {
         drawn = select(drawn, i, row_potentials[i] > 0.0);
         sum += row_potentials[i];
     }

@@ -45,7 +45,7 @@ fn other_quad(at: u32) -> vec4<f32> {
 // Column 0 is the centre chosen last; at step 1 there is none, and the first candidate stands in.
 fn other_row(column: u32) -> u32 {
     let wanted = min(first_column + column, params.trials);
-    return picks[picks_at + select(wanted, 1u, wanted == 0u && params.step < 2u)];
+    return picks[picks_at + select(wanted, 1u, (wanted == 0u) & (params.step < 2u))];
 }
 
 fn term(difference: vec4<f32>) -> f32 {
@@ -82,7 +82,7 @@ fn main(
     for (first_column = 0u; first_column <= params.trials; first_column += $(COLUMNS)u) {
         if (params.step > 0u) {
             let tile = tile_distances(thread, first_row, params.rows - 1u, params.quads);
-            if (params.step > 1u && first_column == 0u) {
+            if ((params.step > 1u) & (first_column == 0u)) {
                 #for r in 0..ROWS
                 closest_$r = min(closest_$r, tile.of_$(r)_0);
                 #end
@@ -106,7 +106,7 @@ fn main(
         workgroupBarrier();
         for (var i = thread; i < $(COLUMNS)u; i += THREADS) {
             let column = first_column + i;
-            if (column > 0u && column <= params.trials) {
+            if ((column > 0u) & (column <= params.trials)) {
                 var total = 0.0;
                 for (var other = 0u; other < THREADS; other++) {
                     total += thread_sums[i * THREADS + other];

@@ -76,7 +76,7 @@ fn main(
                 let bit = 1u << (part * $(COLUMNS)u + $(c)u);
                 #for r in 0..ROWS
                 let distance_$r = distance_of(tile.of_$(r)_$c, trait_$r, trait_other, params.columns);
-                if (distance_$r <= params.radius || other_$c == row_$r) {
+                if ((distance_$r <= params.radius) | (other_$c == row_$r)) {
                     bits_$r |= bit;
                     count_$r += occurs;
                 }

@@ -173,7 +173,7 @@ fn main(
         }
         let count = occurrences[cluster];
         #for r in 0..ROWS
-        if (start <= row_$r && row_$r < end) {
+        if ((start <= row_$r) & (row_$r < end)) {
             // The row itself is not one of the others, but its further occurrences are.
             let to_itself = distance_of(0.0, trait_$r, trait_$r, params.columns);
             within_$r = (sum_$r - to_itself) / max(count - 1.0, 1.0);
@@ -186,7 +186,7 @@ fn main(
     #for r in 0..ROWS
     if (row_$r < params.end_row) {
         let larger = max(within_$r, nearest_$r);
-        let defined = !alone_$r && larger > 0.0;
+        let defined = !alone_$r & (larger > 0.0);
         silhouettes[row_$r] = select(0.0, (nearest_$r - within_$r) / max(larger, 1e-37), defined);
     }
     #end

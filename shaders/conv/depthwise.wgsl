@@ -48,14 +48,14 @@ fn main(
     #end
     #for v in 0..(TILE_COLUMNS - 1) * STRIDE + 3
     let column_$v = u32(clamp(in_column + $v, 0, i32(params.in_width) - 1)) * quads + quad;
-    let column_inside_$v = in_column + $v >= 0 && in_column + $v < i32(params.in_width);
+    let column_inside_$v = (in_column + $v >= 0) & (in_column + $v < i32(params.in_width));
     #end
 
     #for u in 0..(TILE_ROWS - 1) * STRIDE + 3
     let row_$u = (image + u32(clamp(in_row + $u, 0, i32(params.in_height) - 1))) * params.in_width * quads;
-    let row_inside_$u = in_row + $u >= 0 && in_row + $u < i32(params.in_height);
+    let row_inside_$u = (in_row + $u >= 0) & (in_row + $u < i32(params.in_height));
     #for v in 0..(TILE_COLUMNS - 1) * STRIDE + 3
-    let x_$(u)_$v = select(vec4<f32>(), layer_input(vec4<f32>(x[row_$u + column_$v]), by), row_inside_$u && column_inside_$v);
+    let x_$(u)_$v = select(vec4<f32>(), layer_input(vec4<f32>(x[row_$u + column_$v]), by), row_inside_$u & column_inside_$v);
     #for c in 0..TILE_COLUMNS
     #for r in 0..TILE_ROWS
     #if u >= r * STRIDE && u < r * STRIDE + 3 && v >= c * STRIDE && v < c * STRIDE + 3
@@ -68,7 +68,7 @@ fn main(
 
     #for r in 0..TILE_ROWS
     #for c in 0..TILE_COLUMNS
-    if (out_row + $(r)u < params.out_height && out_column + $(c)u < params.out_width) {
+    if ((out_row + $(r)u < params.out_height) & (out_column + $(c)u < params.out_width)) {
         y[((batch * params.out_height + out_row + $(r)u) * params.out_width + out_column + $(c)u) * quads + quad] = Stored(activate(sum_$(r)_$c));
     }
     #end

@@ -59,23 +59,23 @@ fn main(
         let in_row = i32(row % params.out_height * $(STRIDE)u) - i32(params.top);
         let image = row / params.out_height * params.in_height;
         #for u in 0..3
-        let inside_$u = in_row + $u >= 0 && in_row + $u < i32(params.in_height);
+        let inside_$u = (in_row + $u >= 0) & (in_row + $u < i32(params.in_height));
         let row_$u = (image + u32(clamp(in_row + $u, 0, i32(params.in_height) - 1))) * params.in_width * quads + quad;
         #end
         var column = -i32(params.left);
         // The window's columns but those that a step brings.
         #for v in 0..3 - STRIDE
         #for u in 0..3
-        var x_$(u)_$v = select(vec4<f32>(), layer_input(x[row_$u + u32(clamp(column + $v, 0, in_width - 1)) * quads], by), inside_$u && column + $v >= 0 && column + $v < in_width);
+        var x_$(u)_$v = select(vec4<f32>(), layer_input(x[row_$u + u32(clamp(column + $v, 0, in_width - 1)) * quads], by), inside_$u & (column + $v >= 0) & (column + $v < in_width));
         #end
         #end
         for (var j = 0u; j < params.out_width; j++) {
             let gradient = gy[(row * params.out_width + j) * quads + quad];
             #for v in 3 - STRIDE..3
             let column_$v = u32(clamp(column + $v, 0, in_width - 1)) * quads;
-            let column_inside_$v = column + $v >= 0 && column + $v < in_width;
+            let column_inside_$v = (column + $v >= 0) & (column + $v < in_width);
             #for u in 0..3
-            let x_$(u)_$v = select(vec4<f32>(), layer_input(x[row_$u + column_$v], by), inside_$u && column_inside_$v);
+            let x_$(u)_$v = select(vec4<f32>(), layer_input(x[row_$u + column_$v], by), inside_$u & column_inside_$v);
             #end
             #end
             #for u in 0..3

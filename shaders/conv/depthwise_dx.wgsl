@@ -63,14 +63,14 @@ fn main(
     #end
     #for j in 0..(TILE_COLUMNS + 2) / STRIDE
     let column_$j = u32(clamp(out_column + $j, 0, i32(params.out_width) - 1)) * quads + quad;
-    let column_inside_$j = out_column + $j >= 0 && out_column + $j < i32(params.out_width);
+    let column_inside_$j = (out_column + $j >= 0) & (out_column + $j < i32(params.out_width));
     #end
 
     #for i in 0..(TILE_ROWS + 2) / STRIDE
     let row_$i = (image + u32(clamp(out_row + $i, 0, i32(params.out_height) - 1))) * params.out_width * quads;
-    let row_inside_$i = out_row + $i >= 0 && out_row + $i < i32(params.out_height);
+    let row_inside_$i = (out_row + $i >= 0) & (out_row + $i < i32(params.out_height));
     #for j in 0..(TILE_COLUMNS + 2) / STRIDE
-    let gy_$(i)_$j = select(vec4<f32>(), gy[row_$i + column_$j], row_inside_$i && column_inside_$j);
+    let gy_$(i)_$j = select(vec4<f32>(), gy[row_$i + column_$j], row_inside_$i & column_inside_$j);
     #for r in 0..TILE_ROWS
     #for c in 0..TILE_COLUMNS
     #if r + 2 - i * STRIDE >= 0 && r + 2 - i * STRIDE < 3 && c + 2 - j * STRIDE >= 0 && c + 2 - j * STRIDE < 3
@@ -82,9 +82,9 @@ fn main(
     #end
 
     #for r in 0..TILE_ROWS
-    let row_written_$r = in_row + $r >= 0 && in_row + $r < i32(params.in_height);
+    let row_written_$r = (in_row + $r >= 0) & (in_row + $r < i32(params.in_height));
     #for c in 0..TILE_COLUMNS
-    if (row_written_$r && in_column + $c >= 0 && in_column + $c < i32(params.in_width)) {
+    if (row_written_$r & (in_column + $c >= 0) & (in_column + $c < i32(params.in_width))) {
         dx[((batch * params.in_height + u32(in_row + $r)) * params.in_width + u32(in_column + $c)) * quads + quad] = sum_$(r)_$c;
     }
     #end

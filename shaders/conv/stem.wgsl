@@ -50,7 +50,7 @@ fn main(
         for (var v = 0u; v < 3u; v++) {
             #for p in 0..PIXELS
             let column_$p = i32((out_column + $(p)u) * params.stride + v) - i32(params.left);
-            let inside_$p = column_$p >= 0 && column_$p < i32(params.in_width);
+            let inside_$p = (column_$p >= 0) & (column_$p < i32(params.in_width));
             let at_$p = (row + u32(clamp(column_$p, 0, i32(params.in_width) - 1))) * input_quads;
             #end
             for (var c = 0u; c < input_quads; c++) {

@@ -65,12 +65,12 @@ fn main(
         var column = -i32(params.left);
         // The window's columns but those that a step brings.
         #for v in 0..3 - STRIDE
-        var x_$v = select(vec4<f32>(), x[row_at + u32(clamp(column + $v, 0, in_width - 1)) * input_quads], column + $v >= 0 && column + $v < in_width);
+        var x_$v = select(vec4<f32>(), x[row_at + u32(clamp(column + $v, 0, in_width - 1)) * input_quads], (column + $v >= 0) & (column + $v < in_width));
         #end
         for (var j = 0u; j < params.out_width; j++) {
             let gradient = gy[(row * params.out_width + j) * output_quads + output_quad];
             #for v in 3 - STRIDE..3
-            let inside_$v = column + $v >= 0 && column + $v < in_width;
+            let inside_$v = (column + $v >= 0) & (column + $v < in_width);
             let x_$v = select(vec4<f32>(), x[row_at + u32(clamp(column + $v, 0, in_width - 1)) * input_quads], inside_$v);
             #end
             #for v in 0..3

@@ -51,7 +51,7 @@ fn main(
         #for p in 0..PIXELS
         let row_$p = first_row_$p + i32(tap / 3u);
         let column_$p = first_column_$p + i32(tap % 3u);
-        let inside_$p = row_$p >= 0 && row_$p < i32(params.in_height) && column_$p >= 0 && column_$p < i32(params.in_width);
+        let inside_$p = (row_$p >= 0) & (row_$p < i32(params.in_height)) & (column_$p >= 0) & (column_$p < i32(params.in_width));
         let at_$p = (image_at_$p + select(0u, u32(row_$p) * params.in_width + u32(column_$p), inside_$p)) * input_quads;
         #end
         for (var c = 0u; c < input_quads; c++) {
@@ -90,7 +90,7 @@ fn main(
         #for s in 1..PIXELS
         end_$c = select(end_$c, sum_$(s)_$c, p == $(s)u);
         #end
-        if (quad_$c < output_quads && first_pixel + p < pixels) {
+        if ((quad_$c < output_quads) & (first_pixel + p < pixels)) {
             y[(first_pixel + p) * output_quads + quad_$c] = activate(end_$c + offset_$c);
         }
         #end

@@ -93,7 +93,7 @@ fn main(
         #for s in 1..4
         end_$(i)_$c = select(end_$(i)_$c, sum_$(4 * i + s)_$c, k == $(s)u);
         #end
-        if (first_input_quad + $(i * LANES)u < input_quads && first_quad + $(c)u < output_quads) {
+        if ((first_input_quad + $(i * LANES)u < input_quads) & (first_quad + $(c)u < output_quads)) {
             dw[at_$i + $(c)u] = end_$(i)_$c;
         }
         #end

@@ -42,7 +42,7 @@ struct WindowRow {
 fn window_row(strip: Strip, row: i32) -> WindowRow {
     let nearest = u32(clamp(row, 0, i32(params.in_height) - 1));
     let at = (strip.image * params.in_height + nearest) * params.in_width;
-    return WindowRow(row >= 0 && row < i32(params.in_height), at, i32(strip.first_column * $(STRIDE)u) - i32(params.left));
+    return WindowRow((row >= 0) & (row < i32(params.in_height)), at, i32(strip.first_column * $(STRIDE)u) - i32(params.left));
 }
 
 // The pixel in a column of the row, or one that there is.
@@ -51,7 +51,7 @@ fn pixel_at(window: WindowRow, column: i32) -> u32 {
 }
 
 fn is_inside(window: WindowRow, column: i32) -> bool {
-    return window.inside && window.first_column + column >= 0 && window.first_column + column < i32(params.in_width);
+    return window.inside & (window.first_column + column >= 0) & (window.first_column + column < i32(params.in_width));
 }
 
 fn convolve(strip: Strip) {
@@ -92,12 +92,12 @@ fn convolve(strip: Strip) {
         let out_row = strip.first_row + max(i, 2u) - 2u;
         #end
         #if STRIDE == 2
-        let completes = i % 2u == 0u && i >= 2u;
+        let completes = (i % 2u == 0u) & (i >= 2u);
         let out_row = strip.first_row + max(i, 2u) / 2u - 1u;
         #end
         let at = ((strip.image * params.out_height + out_row) * params.out_width + strip.first_column) * quads + strip.quad;
         #for c in 0..COLUMNS
-        if (completes && strip.first_column + $(c)u < params.out_width && strip.quad < quads) {
+        if (completes & (strip.first_column + $(c)u < params.out_width) & (strip.quad < quads)) {
             y[at + $(c)u * quads] = activate(done_$c);
         }
         #end

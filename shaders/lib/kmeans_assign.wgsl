@@ -50,24 +50,21 @@ fn none_yet() -> Nearest {
 
 // Which of the nearest before and another centre is nearer.
 fn nearer(before: Nearest, distance: f32, center: u32, key: u32) -> Nearest {
-    if (TIES_BY_KEY == 0u) {
-        if (distance < before.distance) {
-            return Nearest(distance, center, 0u);
-        }
-        return before;
-    }
-    let rank_of_center = rank(key, center);
-    if (distance < before.distance || (distance == before.distance && rank_of_center < before.rank)) {
-        return Nearest(distance, center, rank_of_center);
-    }
-    return before;
+    let rank_of_center = select(0u, rank(key, center), TIES_BY_KEY == 1u);
+    let wins_tie = (distance == before.distance) & (rank_of_center < before.rank);
+    let is_nearer = (distance < before.distance) | wins_tie;
+    return Nearest(
+        select(before.distance, distance, is_nearer),
+        select(before.label, center, is_nearer),
+        select(before.rank, rank_of_center, is_nearer),
+    );
 }
 
 // Replaces the label of a row, if there is such a row.
 fn assign(restart: u32, row: u32, nearest: Nearest, state: RestartState) {
     if (row < params.rows) {
         let at = restart * params.rows + row;
-        let changed = state.iterations == 0u || (labels[at] & ~CHANGED) != nearest.label;
+        let changed = (state.iterations == 0u) | ((labels[at] & ~CHANGED) != nearest.label);
         labels[at] = select(nearest.label, nearest.label | CHANGED, changed);
         distances[at] = nearest.distance;
     }
