@@ -1,6 +1,6 @@
 //! Sums of the rows of each cluster, chunk by chunk, by counting bits.
 
-use lineament::kernels::{KMEANS_ACCUMULATE_BITS, KmeansAccumulate, KmeansAccumulateBits, KmeansShape, Variant};
+use lineament::kernels::{Choice, KmeansAccumulate, KmeansAccumulateBits, KmeansShape, kmeans_accumulate_bits_variants};
 
 use super::kmeans_assign::{binary, labels, states};
 use crate::case::{Bounds, Case, Context, Purpose};
@@ -23,17 +23,17 @@ const TESTS: &[(u32, u32, u32, u32, u32, bool)] = &[
 pub fn cases(context: Context) -> Vec<Case> {
     let benchmarks = &[(200_000, 40, 16, 1, 0, true), (200_000, 40, 16, 1, 4, true), (200_000, 40, 64, 1, 0, true)];
     let tests = if context.purpose == Purpose::Test { TESTS } else { benchmarks };
-    let variants = KMEANS_ACCUMULATE_BITS.variants.iter().filter(|variant| context.runs(variant));
-    variants.flat_map(|variant| tests.iter().map(move |test| case(*test, variant, context))).collect()
+    let choices = kmeans_accumulate_bits_variants().filter(|(_, variant)| context.runs(variant));
+    choices.flat_map(|choice| tests.iter().map(move |test| case(*test, choice, context))).collect()
 }
 
 type Shape = (u32, u32, u32, u32, u32, bool);
 
-fn case(test: Shape, variant: &'static Variant, context: Context) -> Case {
+fn case(test: Shape, choice: Choice, context: Context) -> Case {
     let (rows, columns, clusters, restarts, most_digits, finished_too) = test;
     let finished = if finished_too { ", finished too" } else { "" };
     let name = format!("{restarts}x{rows}x{columns}, {clusters} clusters, {most_digits} digits{finished}");
-    let mut case = Case::new(KMEANS_ACCUMULATE_BITS.name, variant.name, name, context.purpose);
+    let mut case = Case::new(choice.0.name, choice.1.name, name, context.purpose);
     let shape = KmeansShape { rows, columns, clusters, restarts };
     let step = KmeansAccumulateBits { shape, weighted: most_digits > 0, finished_too };
     let [n, d, r] = [rows, columns, restarts].map(|size| size as usize);
@@ -73,6 +73,6 @@ fn case(test: Shape, variant: &'static Variant, context: Context) -> Case {
     let partials = case.updated("partials", &before, Bounds::float(1e-12, 1e-4), Box::new(expected));
     let [planes, counts, digits, scales, labels, states] = views;
     let label = case.name.clone();
-    case.plan.push(step.step(&label, variant, context.lanes, [planes, counts, digits, scales, labels, states, partials]));
+    case.plan.push(step.step(&label, choice, context.lanes, [planes, counts, digits, scales, labels, states, partials]));
     case
 }

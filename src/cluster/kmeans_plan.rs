@@ -154,9 +154,9 @@ pub(super) fn lloyd(
             let accumulate = KmeansAccumulateBits { shape, weighted: planes > 0, finished_too: false };
             let Tensors { planes, counts, digits, scales, labels, states, .. } = tensors;
             let partials = plan.transient("partials", tensors.sums.bytes * u64::from(accumulate.chunks()));
-            let variant = KmeansAccumulateBits::variant(target);
+            let choice = KmeansAccumulateBits::choice(target);
             let views = [planes, counts, digits, scales, labels, states, partials];
-            plan.push(accumulate.step("accumulate", variant, target.lanes, views));
+            plan.push(accumulate.step("accumulate", choice, target.lanes, views));
             (partials, accumulate.chunks())
         }
         _ => add_up(&mut plan, tensors, distances, accumulate(shape, false)),

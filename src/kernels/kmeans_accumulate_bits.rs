@@ -1,10 +1,12 @@
-//! k-means: sums of the rows of each cluster, chunk by chunk, by counting bits.
+//! k-means: sums of the rows of each cluster, chunk by chunk, by counting bits, in two families of kernel.
 
-use super::{Cost, Encoding, Kernel, KmeansShape, Target, Variant, params, read, read_write};
+use super::{
+    Binding, Choice, Cost, Encoding, Kernel, KmeansShape, Precision, Target, Variant, params, read, read_write, variants_of,
+};
 use crate::scheduler::{Step, View};
 
 params! {
-    /// `Params` of `shaders/cluster/kmeans_accumulate_bits.wgsl`.
+    /// `Params` of both `kmeans_accumulate_bits` shaders.
     struct KmeansAccumulateBitsParams {
         rows: u32,
         quads: u32,
@@ -15,27 +17,36 @@ params! {
     }
 }
 
-/// A workgroup marks who is in which cluster, then counts common bits.
+const BINDINGS: &[Binding] =
+    &[read("planes"), read("counts"), read("digits"), read("scales"), read("labels"), read("states"), read_write("partials")];
+const OVERRIDES: &[(&str, &[u32])] = &[("WEIGHTED", &[0, 1])];
+
+/// A workgroup marks in its memory who is in which cluster, then counts common bits.
 pub static KMEANS_ACCUMULATE_BITS: Kernel = Kernel {
     name: "kmeans_accumulate_bits",
     group: "cluster",
     source: include_str!("../../shaders/cluster/kmeans_accumulate_bits.wgsl"),
     params: KmeansAccumulateBitsParams::FIELDS,
-    bindings: &[
-        read("planes"),
-        read("counts"),
-        read("digits"),
-        read("scales"),
-        read("labels"),
-        read("states"),
-        read_write("partials"),
-    ],
-    variants: &[
-        Variant { name: "workgroup", constants: &[("BROADCAST", 0)], subgroup: false },
-        Variant { name: "subgroup 5", constants: &[("BROADCAST", 1), ("VECTORS", 5)], subgroup: true },
-    ],
-    overrides: &[("WEIGHTED", &[0, 1])],
+    bindings: BINDINGS,
+    variants: &[Variant { name: "default", constants: &[], subgroup: false }],
+    overrides: OVERRIDES,
 };
+
+/// The lanes of a subgroup tell each other who is in which cluster.
+pub static KMEANS_ACCUMULATE_BITS_SUBGROUP: Kernel = Kernel {
+    name: "kmeans_accumulate_bits_subgroup",
+    group: "cluster",
+    source: include_str!("../../shaders/cluster/kmeans_accumulate_bits_subgroup.wgsl"),
+    params: KmeansAccumulateBitsParams::FIELDS,
+    bindings: BINDINGS,
+    variants: &[Variant { name: "5 columns", constants: &[("VECTORS", 5)], subgroup: true }],
+    overrides: OVERRIDES,
+};
+
+/// Every variant of both families.
+pub fn kmeans_accumulate_bits_variants() -> impl Iterator<Item = Choice> {
+    variants_of([&KMEANS_ACCUMULATE_BITS, &KMEANS_ACCUMULATE_BITS_SUBGROUP], Precision::F32)
+}
 
 /// Per chunk and cluster: Σ w x, Σ w and the number of changed labels, for rows of bits and whole weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -52,10 +63,11 @@ impl KmeansAccumulateBits {
     /// Rows of a chunk.
     pub const CHUNK_ROWS: u32 = 2048;
 
-    /// The variant for an adapter: a software adapter takes the subgroup family, if it has subgroups of one size.
-    pub fn variant(target: Target) -> &'static Variant {
-        let [workgroup, subgroup] = KMEANS_ACCUMULATE_BITS.variants else { return &KMEANS_ACCUMULATE_BITS.variants[0] };
-        if target.software && target.lanes.is_some() { subgroup } else { workgroup }
+    /// The kernel for an adapter: a software adapter takes the subgroup family, if it has subgroups of one size.
+    pub fn choice(target: Target) -> Choice {
+        let is_subgroup = target.software && target.lanes.is_some();
+        let kernel = if is_subgroup { &KMEANS_ACCUMULATE_BITS_SUBGROUP } else { &KMEANS_ACCUMULATE_BITS };
+        (kernel, &kernel.variants[0])
     }
 
     /// Number of chunks.
@@ -63,16 +75,14 @@ impl KmeansAccumulateBits {
         self.shape.rows.div_ceil(Self::CHUNK_ROWS)
     }
 
-    /// The cost is that of weights of one digit.
-    ///
-    /// The dispatch over planes, counts, digits, scales, labels and states; writes partials.
-    pub fn step(self, label: &str, variant: &'static Variant, lanes: Option<u32>, views: [View; 7]) -> Step {
+    /// The dispatch over planes, counts, digits, scales, labels and states; writes partials. Its cost is that of weights of one digit.
+    pub fn step(self, label: &str, (kernel, variant): Choice, lanes: Option<u32>, views: [View; 7]) -> Step {
         let KmeansShape { rows, clusters, restarts, .. } = self.shape;
         let (quads, chunks) = (self.shape.quads(), self.chunks());
         let [n, r, c, k, q] = [rows, restarts, chunks, clusters, quads + 1].map(u64::from);
         let groups = n.div_ceil(32);
         Encoding {
-            kernel: &KMEANS_ACCUMULATE_BITS,
+            kernel,
             variant,
             lanes,
             overrides: vec![("WEIGHTED", f64::from(u8::from(self.weighted)))],

@@ -87,7 +87,9 @@ pub use fused_multiply_add::{FUSED_MULTIPLY_ADD, FusedMultiplyAdd};
 pub use global_average_pool::{GLOBAL_AVERAGE_POOL, GlobalAveragePool};
 pub use global_average_pool_dx::{GLOBAL_AVERAGE_POOL_DX, GlobalAveragePoolDx};
 pub use kmeans_accumulate::{KMEANS_ACCUMULATE, KmeansAccumulate};
-pub use kmeans_accumulate_bits::{KMEANS_ACCUMULATE_BITS, KmeansAccumulateBits};
+pub use kmeans_accumulate_bits::{
+    KMEANS_ACCUMULATE_BITS, KMEANS_ACCUMULATE_BITS_SUBGROUP, KmeansAccumulateBits, kmeans_accumulate_bits_variants,
+};
 pub use kmeans_assign::{KMEANS_ASSIGN, KMEANS_ASSIGN_TABLES, KmeansAssign, KmeansShape, Ties, kmeans_assign_variants};
 pub use kmeans_candidates::{KMEANS_CANDIDATES, KmeansCandidates};
 pub use kmeans_move::{KMEANS_MOVE, KmeansMove, RestartState};
@@ -137,6 +139,7 @@ pub const ALL: &[&Kernel] = &[
     &KMEANS_ASSIGN_TABLES,
     &KMEANS_ACCUMULATE,
     &KMEANS_ACCUMULATE_BITS,
+    &KMEANS_ACCUMULATE_BITS_SUBGROUP,
     &KMEANS_REDUCE,
     &KMEANS_MOVE,
     &SILHOUETTE,
