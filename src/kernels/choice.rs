@@ -28,10 +28,9 @@ impl Target {
         Target { precision, ..self }
     }
 
-    /// Whether it is a software adapter with subgroups of eight lanes or more, as Mesa's lavapipe. SwiftShader has four, and its
-    /// compiler takes minutes and gigabytes for a loop as large as that of a strip.
-    fn has_wide_subgroups(self) -> bool {
-        self.software && self.lanes.is_some_and(|lanes| lanes >= 8)
+    /// Whether it is a software adapter with subgroups of one size.
+    fn is_software_with_subgroups(self) -> bool {
+        self.software && self.lanes.is_some()
     }
 
     /// The measured winner, or else the shipped choice.
@@ -114,7 +113,7 @@ impl Target {
             return (&DEPTHWISE, named(&DEPTHWISE, &format!("stride {stride}, 2x4 of f16")));
         }
         let width = layer.out_size()[1];
-        let shipped: Choice = match (self.has_wide_subgroups(), stride) {
+        let shipped: Choice = match (self.is_software_with_subgroups(), stride) {
             // Strips that end where the image ends; the model's are 7 · 2ⁿ wide, or 2ⁿ.
             (true, 1) => (
                 &DEPTHWISE_STRIP,
@@ -143,7 +142,7 @@ impl Target {
         if let Some(winner) = self.tuning.and_then(|tuning| tuning.winner(site)) {
             return (winner.0.name == EXPAND_DEPTHWISE.name).then_some(winner);
         }
-        if !self.has_wide_subgroups() || (layer.inputs > 16 && batch < 4) {
+        if !self.is_software_with_subgroups() || (layer.inputs > 16 && batch < 4) {
             return None;
         }
         // Strips that end where the image ends, as of the depthwise convolution, and room for no more inputs than there are.
