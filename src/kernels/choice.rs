@@ -29,7 +29,7 @@ impl Target {
     }
 
     /// Whether it is a software adapter with subgroups of one size.
-    fn is_software_with_subgroups(self) -> bool {
+    pub(super) fn is_software_with_subgroups(self) -> bool {
         self.software && self.lanes.is_some()
     }
 

@@ -20,7 +20,7 @@ impl Target {
 
     /// The same for rows in either format.
     pub fn distances_in(self, kernel: &'static Kernel, format: RowFormat, columns: u32) -> &'static Variant {
-        let subgroup = self.software && self.lanes.is_some();
+        let subgroup = self.is_software_with_subgroups();
         let bits = u32::from(format == RowFormat::Bits);
         let family = kernel.variants.iter().filter(|variant| (variant.subgroup, variant.constant("BITS")) == (subgroup, bits));
         least_padded(family, columns).unwrap_or(&kernel.variants[0])
@@ -28,7 +28,7 @@ impl Target {
 
     /// The variant that computes silhouettes of such rows; the families are chosen as by [`Target::distances`].
     pub fn silhouette(self, shape: SilhouetteSlice) -> &'static Variant {
-        let subgroup = self.software && self.lanes.is_some();
+        let subgroup = self.is_software_with_subgroups();
         let family = SILHOUETTE.variants.iter().filter(|variant| variant.subgroup == subgroup && shape.suits(variant));
         least_padded(family, shape.rows).unwrap_or(&SILHOUETTE.variants[0])
     }

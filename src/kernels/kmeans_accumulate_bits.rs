@@ -65,8 +65,7 @@ impl KmeansAccumulateBits {
 
     /// The kernel for an adapter: a software adapter takes the subgroup family, if it has subgroups of one size.
     pub fn choice(target: Target) -> Choice {
-        let is_subgroup = target.software && target.lanes.is_some();
-        let kernel = if is_subgroup { &KMEANS_ACCUMULATE_BITS_SUBGROUP } else { &KMEANS_ACCUMULATE_BITS };
+        let kernel = if target.is_software_with_subgroups() { &KMEANS_ACCUMULATE_BITS_SUBGROUP } else { &KMEANS_ACCUMULATE_BITS };
         (kernel, &kernel.variants[0])
     }
 
