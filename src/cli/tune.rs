@@ -57,7 +57,7 @@ impl Tune {
 
         let stop = interruption();
         let unknown = |site: Site| {
-            let all = content(&site.candidates(target), target.lanes);
+            let all = content(&site.measured(target), target.lanes);
             self.again || store.entry(site).is_none_or(|entry| entry.content != all)
         };
         let wanted: Vec<Site> = sites.iter().map(|(site, _)| *site).filter(|site| unknown(*site)).collect();
@@ -170,7 +170,7 @@ fn entry(site: Site, Ladder { winner, rungs }: Ladder, gpu: &Gpu) -> Entry {
         site,
         winner: winner.map(|(kernel, variant)| [kernel.name, variant.name].map(String::from)),
         winner_content: winner.map_or(String::new(), |winner| content(&[winner], target.lanes)),
-        content: content(&site.candidates(target), target.lanes),
+        content: content(&site.measured(target), target.lanes),
         ladder: rungs,
     }
 }

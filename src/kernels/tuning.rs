@@ -120,6 +120,15 @@ impl Site {
 }
 
 impl Site {
+    /// Every variant that a measurement of it runs: the candidates, and what an expansion takes first where the two run apart.
+    pub fn measured(self, target: Target) -> Vec<Choice> {
+        let mut choices = self.candidates(target);
+        if let Site::Expansion { batch, size: [height, width], inputs, channels, .. } = self {
+            choices.push(Target { tuning: None, ..target }.pointwise(batch * height * width, inputs, channels));
+        }
+        choices
+    }
+
     /// The choice where nothing was measured.
     pub fn shipped(self, target: Target) -> Choice {
         let target = Target { tuning: None, precision: Precision::F32, ..target };
