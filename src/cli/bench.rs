@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
-use lineament::model::{Model, ModelError};
+use lineament::model::Model;
 use lineament::profile::{RowKind, Schedule, Task, peak_resident_bytes};
 use serde_json::json;
 
@@ -13,7 +13,7 @@ use super::{Outcome, Verdict};
 
 /// One task timed as a whole, as one JSON line that other engines' can be put beside
 ///
-/// The line holds `peer`, `version`, `task`, `batch`, `median_s`, `min_s`, `max_s`, `reps`, `first_s` (from the start of the
+/// The line holds `peer`, `version`, `task`, `batch`, `precision`, `median_s`, `min_s`, `max_s`, `reps`, `first_s` (from the start of the
 /// program to the first result), `cpu_s` (processor seconds a run, of all threads), `rss_mb` (peak resident MiB), and `adapter`.
 #[derive(Args)]
 pub struct Bench {
@@ -78,8 +78,12 @@ impl Bench {
     pub fn run(&self) -> Verdict {
         let schedule = Schedule { started: Instant::now(), warm: self.warm.into(), repeats: self.repeats.into() };
         let gpu = self.gpu.open()?;
-        let model = || Ok::<Model, ModelError>(self.precision.of(Model::open(&self.model, None)?));
-        let timings = self.task.task().time(&gpu, &model, self.size, schedule)?;
+        let task = self.task.task();
+        if task != Task::Infer {
+            self.precision.refuse_f16("this task")?;
+        }
+        let model = || Model::open(&self.model, None)?.stored_in(self.precision.get());
+        let timings = task.time(&gpu, &model, self.size, schedule)?;
         let runs = timings.sorted();
         let name = self.task.to_possible_value().map(|value| value.get_name().to_string());
         print_line(json!({
@@ -87,6 +91,7 @@ impl Bench {
             "version": env!("CARGO_PKG_VERSION"),
             "task": name,
             "batch": self.size,
+            "precision": self.precision.get(),
             "median_s": runs[runs.len() / 2],
             "min_s": runs[0],
             "max_s": runs[runs.len() - 1],

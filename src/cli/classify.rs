@@ -37,7 +37,7 @@ pub struct Classify {
 impl Classify {
     pub fn run(&self) -> Verdict {
         let images = expand(&self.images)?;
-        let model = self.precision.of(Model::open(&self.weights, None)?);
+        let model = Model::open(&self.weights, None)?.stored_in(self.precision.get())?;
         let Top::Classifier(_) = &model.top else {
             let path = self.weights.display();
             return Err(Box::new(Misuse(format!(

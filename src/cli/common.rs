@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use lineament::data::{Crop, ImageSource, Rgb8Image, decode_ahead, prefetch::decoding_threads, write_atomically};
 use lineament::gpu::{AdapterRequest, Gpu, GpuError};
 use lineament::kernels::{Interpolation, Precision};
-use lineament::model::{ImageRunner, Model, ModelError, Started};
+use lineament::model::{ImageRunner, ModelError, Started};
 use lineament::tune::{Store, StoreError, cache_folder};
 use serde_json::{Map, Value, json};
 
@@ -101,13 +101,22 @@ enum PrecisionName {
 }
 
 impl PrecisionArguments {
-    /// The model in this precision.
-    pub fn of(self, model: Model) -> Model {
-        let precision = match self.precision {
+    /// The precision.
+    pub fn get(self) -> Precision {
+        match self.precision {
             PrecisionName::F32 => Precision::F32,
             PrecisionName::F16 => Precision::F16,
-        };
-        Model { precision, ..model }
+        }
+    }
+
+    /// Refuses 16-bit floats for work that has none.
+    pub fn refuse_f16(self, work: &str) -> Result<(), Misuse> {
+        match self.get() {
+            Precision::F32 => Ok(()),
+            Precision::F16 => {
+                Err(Misuse(format!("--precision f16: {work} computes in 32-bit floats; predictions alone take f16")))
+            }
+        }
     }
 }
 

@@ -61,7 +61,7 @@ pub struct Predictions {
 impl PredictionArguments {
     /// Opens the model.
     pub fn open(&self) -> Result<Model, Box<dyn Error>> {
-        Ok(self.precision.of(open_model(&self.model, self.backbone.as_deref())?))
+        Ok(open_model(&self.model, self.backbone.as_deref())?.stored_in(self.precision.get())?)
     }
 
     /// Opens the adapter.

@@ -38,11 +38,12 @@ impl WorkloadArguments {
             return Err(Box::new(super::common::Misuse(format!("--size {size}: the network takes multiples of 32"))));
         }
         if self.train {
+            self.precision.refuse_f16("training")?;
             let outputs = model.outputs();
             let network = NetworkShape { layers: model.backbone.layers().to_vec(), ..NetworkShape::paper(1.0, size, outputs) };
             return Ok(Workload::training(gpu.target(), &network, batch, Extent::Step)?);
         }
-        let model = self.precision.of(Model { size, ..model.clone() });
+        let model = Model { size, ..model.clone() }.stored_in(self.precision.get())?;
         Ok(Workload::prediction(gpu, &model, batch))
     }
 }

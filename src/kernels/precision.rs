@@ -2,7 +2,8 @@
 
 use half::f16;
 
-/// How the activations and weights of a prediction lie in memory. Biases, sums and results are 32-bit floats in either.
+/// How the activations and weights of a prediction lie in memory. Biases, results and sums are 32-bit floats in either, but for the sums
+/// of sixteen products of a pointwise convolution in 16-bit floats.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
@@ -19,6 +20,14 @@ impl Precision {
         match self {
             Precision::F32 => 4,
             Precision::F16 => 2,
+        }
+    }
+
+    /// The largest number that there is.
+    pub fn largest(self) -> f32 {
+        match self {
+            Precision::F32 => f32::MAX,
+            Precision::F16 => f16::MAX.to_f32(),
         }
     }
 

@@ -210,6 +210,14 @@ impl Backbone {
         bytes
     }
 
+    /// The first layer with a folded weight that a precision cannot hold, and that weight.
+    pub fn beyond(&self, precision: Precision) -> Option<(&Layer, f32)> {
+        let weights = |folded: &Folded| &self.parameters[folded.weight.0..folded.weight.0 + folded.weight.1];
+        let too_large = |weight: &&f32| weight.abs() > precision.largest();
+        let mut layers = self.layers.iter().zip(&self.folded);
+        layers.find_map(|(layer, folded)| weights(folded).iter().find(too_large).map(|weight| (layer, *weight)))
+    }
+
     /// Offset and size in bytes of each layer's weight and bias, each where every adapter can bind it.
     fn places(&self, precision: Precision) -> Vec<[(u64, u64); 2]> {
         let mut end = 0_u64;

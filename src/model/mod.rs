@@ -63,6 +63,21 @@ pub enum ModelError {
         /// The header's text.
         found: String,
     },
+    /// A weight is larger than what it is to be stored in can hold.
+    #[error(
+        "{}: {layer}, folded with its batch norm, has a weight of {weight:e}, and {precision} ends at {:e}; use --precision f32",
+        path.display(), precision.largest()
+    )]
+    BeyondPrecision {
+        /// The file.
+        path: PathBuf,
+        /// The convolution.
+        layer: String,
+        /// The weight.
+        weight: f32,
+        /// What it was to be stored in.
+        precision: crate::kernels::Precision,
+    },
     /// An image's pixels do not fit a binding.
     #[error("an image holds {bytes} bytes of pixels, the adapter binds {limit} at once; make it smaller")]
     TooManyPixels {

@@ -86,6 +86,20 @@ impl Model {
         Ok(model)
     }
 
+    /// The same model, its backbone stored in `precision`.
+    ///
+    /// # Errors
+    /// [`ModelError::BeyondPrecision`] for a weight that it cannot hold.
+    pub fn stored_in(self, precision: Precision) -> Result<Model, ModelError> {
+        match self.backbone.beyond(precision) {
+            None => Ok(Model { precision, ..self }),
+            Some((layer, weight)) => {
+                let path = self.files.first().map_or_else(PathBuf::new, |(path, _)| path.clone());
+                Err(ModelError::BeyondPrecision { path, layer: layer.convolution.clone(), weight, precision })
+            }
+        }
+    }
+
     /// Number of outputs.
     pub fn outputs(&self) -> u32 {
         match &self.top {
@@ -194,4 +208,27 @@ fn input_size(path: &Path, file: &WeightsFile) -> Result<u32, ModelError> {
     let Some(text) = metadata.get(keys::SIZE) else { return Ok(224) };
     let valid = text.parse().ok().filter(|size| (32..=1024).contains(size) && size % 32 == 0);
     valid.ok_or_else(|| ModelError::InputSize { path: path.to_path_buf(), found: text.to_string() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_weight_that_a_precision_cannot_hold_is_refused_with_its_layer() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("weights/mobilenet_v2_celeba.safetensors");
+        let model = Model::open(&path, None).expect("the shipped model");
+        assert_eq!(model.clone().stored_in(Precision::F16).expect("it fits").precision, Precision::F16);
+        // The third layer's batch norm multiplies by 10⁶.
+        let layers = model.backbone.layers().to_vec();
+        let tensor = |name: &str, shape: &[usize]| {
+            let value = if name == "features.1.conv.2.weight" { 1e6 } else { 1.0 };
+            Ok(vec![value; shape.iter().product()])
+        };
+        let backbone = Backbone::load(layers, model.convention.padding, 1e-3, &tensor).expect("made-up weights");
+        let model = Model { backbone, ..model };
+        assert!(model.clone().stored_in(Precision::F32).is_ok());
+        let message = model.stored_in(Precision::F16).expect_err("too large").to_string();
+        assert!(message.contains("features.1.conv.1") && message.contains("--precision f32"), "{message}");
+    }
 }
