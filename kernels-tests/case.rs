@@ -17,7 +17,7 @@ pub struct Context {
 impl Context {
     /// Whether the adapter can run a variant.
     pub fn runs(self, variant: &Variant) -> bool {
-        variant.runs_on(self.lanes, self.shader_f16)
+        variant.lacks(self.lanes, self.shader_f16).is_none()
     }
 }
 

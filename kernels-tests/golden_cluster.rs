@@ -333,5 +333,9 @@ mod tests {
         }
         let passed = results.iter().filter(|result| result.verdict == Verdict::Passed).count();
         assert!(failures.is_empty() && passed > 100, "{passed} passed\n{}", failures.join("\n"));
+        for curve in golden_figure5::WEIGHTED {
+            let held = results.iter().any(|result| result.tensor == curve && result.verdict == Verdict::Passed);
+            assert!(held, "{curve} was not compared");
+        }
     }
 }

@@ -15,6 +15,9 @@ const SILHOUETTE: f64 = 1e-5;
 /// How near two silhouettes of a figure are to be called the same.
 const SAME: f64 = 0.01;
 
+/// The curves of the weighted rows: silhouettes of the rows without and with their weights.
+pub const WEIGHTED: [&str; 2] = ["weighted_rare_unweighted_silhouette", "weighted_rare_weighted_silhouette"];
+
 const STARTS: &str = "figure5_kmeans_starts.json";
 const SEEDS: &str = "figure5_kmeans_seeds.json";
 
@@ -26,19 +29,23 @@ pub fn run(group: &Group, name: &str) -> Option<Outcome<Vec<FixtureResult>>> {
 fn table(group: &Group, name: &str) -> Outcome<Vec<FixtureResult>> {
     let table = json(&group.folder.join(name))?;
     let mut results = Vec::new();
+    let skipped = |tensor: &str, reason: String| FixtureResult {
+        tensor: tensor.to_string(),
+        ..FixtureResult::behaviour(name, "", Verdict::Skipped(reason))
+    };
     if group.folder.join(STARTS).is_file() {
         let starts = json(&group.folder.join(STARTS))?;
-        let [plain, weighted] = weighted_curves(group, &starts)?;
-        for (tensor, found) in [("weighted_rare_unweighted_silhouette", plain), ("weighted_rare_weighted_silhouette", weighted)] {
+        for (tensor, found) in WEIGHTED.into_iter().zip(weighted_curves(group, &starts)?) {
             results.push(FixtureResult::within(name, tensor, &found, &numbers(&table[tensor]), SILHOUETTE));
         }
+    } else {
+        results.extend(WEIGHTED.map(|tensor| skipped(tensor, format!("{STARTS} is not there"))));
     }
     let mut reason = "rows are equally near to centres".to_string();
     if group.folder.join(SEEDS).is_file() {
         reason += &moved(&json(&group.folder.join(SEEDS))?, &numbers(&table["kmeans"]));
     }
-    let skipped = FixtureResult::behaviour(name, "", Verdict::Skipped(reason));
-    results.push(FixtureResult { tensor: "kmeans".to_string(), ..skipped });
+    results.push(skipped("kmeans", reason));
     Ok(results)
 }
 

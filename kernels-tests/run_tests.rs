@@ -60,14 +60,7 @@ fn skipped(gpu: &Gpu, arguments: &CommonArguments) -> Vec<CaseResult> {
 
 /// What an adapter lacks for a variant, if it lacks anything.
 pub fn missing(gpu: &Gpu, variant: &Variant) -> Option<&'static str> {
-    let report = gpu.report();
-    if variant.runs_on(gpu.lanes(), report.shader_f16) {
-        None
-    } else if variant.subgroup && gpu.lanes().is_none() {
-        Some("the adapter has no subgroups of one size that is known beforehand")
-    } else {
-        Some("the adapter's shaders have no 16-bit floats")
-    }
+    variant.lacks(gpu.lanes(), gpu.report().shader_f16)
 }
 
 fn check(gpu: &Gpu, case: &Case, arguments: &CommonArguments) -> CaseResult {

@@ -47,7 +47,7 @@ fn main(
     if (restart >= params.restarts) {
         return;
     }
-    if (states[restart].finished != 0u && params.finished_too == 0u) {
+    if (is_left_alone(states[restart], params.finished_too)) {
         return;
     }
     let base = (restart * params.chunks + chunk) * params.clusters * columns + column;

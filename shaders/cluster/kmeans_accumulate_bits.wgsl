@@ -60,7 +60,10 @@ fn main(
     @builtin(local_invocation_index) thread: u32,
 ) {
     let chunk = chunk_at(linear_workgroup(workgroup, grid));
-    if (!takes_part(chunk.restart)) {
+    if (chunk.restart >= params.restarts) {
+        return;
+    }
+    if (is_left_alone(states[chunk.restart], params.finished_too)) {
         return;
     }
     let columns = params.quads + 1u;

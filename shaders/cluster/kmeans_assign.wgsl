@@ -76,7 +76,7 @@ fn main(
         return;
     }
     let state = states[restart];
-    if (is_left_alone(state)) {
+    if (is_left_alone(state, params.finished_too)) {
         return;
     }
     let first_row = (line % tiles) * THREADS * $(ROWS)u + thread;

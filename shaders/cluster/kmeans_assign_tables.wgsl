@@ -36,7 +36,7 @@ fn main(
         return;
     }
     let state = states[restart];
-    if (is_left_alone(state)) {
+    if (is_left_alone(state, params.finished_too)) {
         return;
     }
     #for v in 0..(COLUMNS + LANES - 1) / LANES

@@ -20,10 +20,6 @@ override SCALED: u32 = 0u;
 @group(0) @binding(6) var<storage, read_write> labels: array<u32>;
 @group(0) @binding(7) var<storage, read_write> distances: array<f32>;
 
-fn is_left_alone(state: RestartState) -> bool {
-    return state.finished != 0u && params.finished_too == 0u;
-}
-
 // Where a hash puts centre j among the equals of a row. Multiplying carries every bit of the key into the highest ones.
 fn rank(key: u32, center: u32) -> u32 {
     return (key ^ (center * 0x9e3779b9u)) * 0xc2b2ae35u;

@@ -49,11 +49,3 @@ fn chunk_at(line: u32) -> Chunk {
     }
     return chunk;
 }
-
-// Whether there is such a restart and it takes part.
-fn takes_part(restart: u32) -> bool {
-    if (restart >= params.restarts) {
-        return false;
-    }
-    return (states[restart].finished == 0u) | (params.finished_too == 1u);
-}

@@ -6,5 +6,10 @@ struct RestartState {
     iterations: u32,
 }
 
+// Whether a restart has finished, unless those that have take part too.
+fn is_left_alone(state: RestartState, finished_too: u32) -> bool {
+    return (state.finished != 0u) & (finished_too == 0u);
+}
+
 // Set in a label that differs from the label before.
 const CHANGED = 0x80000000u;

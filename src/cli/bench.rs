@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
-use lineament::model::Model;
 use lineament::profile::{RowKind, Schedule, Task, peak_resident_bytes};
 use serde_json::json;
 
@@ -82,8 +81,7 @@ impl Bench {
         if task != Task::Infer {
             self.precision.refuse_f16("this task")?;
         }
-        let model = || Model::open(&self.model, None)?.stored_in(self.precision.get());
-        let timings = task.time(&gpu, &model, self.size, schedule)?;
+        let timings = task.time(&gpu, (&self.model, self.precision.get()), self.size, schedule)?;
         let runs = timings.sorted();
         let name = self.task.to_possible_value().map(|value| value.get_name().to_string());
         print_line(json!({

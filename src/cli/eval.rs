@@ -128,7 +128,9 @@ impl EvaluationWork<'_> {
             Precision::F16 => {
                 eprintln!("the same in 32-bit floats, to be put beside");
                 let model = Model { precision: Precision::F32, ..(*model).clone() };
-                let single = options.predict(gpu, &model, &images)?;
+                // Those that could not be used are named already.
+                let used: Vec<ImageSource> = predictions.used.iter().map(|used| images[*used].clone()).collect();
+                let single = options.predict(gpu, &model, &used)?;
                 let single = alignment.select(&single.table.values, model.attributes.len());
                 Some(HalfPrecision::new(&probabilities, &single, &Metrics::new(&data.attributes, &single, &labels)))
             }

@@ -28,6 +28,11 @@ impl Target {
         Target { precision, ..self }
     }
 
+    /// The same without what was measured, for 32-bit floats, as which alone there are measurements.
+    pub fn untuned(self) -> Target {
+        Target { tuning: None, precision: Precision::F32, ..self }
+    }
+
     /// Whether it is a software adapter with subgroups of one size.
     pub(super) fn is_software_with_subgroups(self) -> bool {
         self.software && self.lanes.is_some()

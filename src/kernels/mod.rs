@@ -241,9 +241,15 @@ impl Variant {
         if self.constants.contains(&HALF) { Precision::F16 } else { Precision::F32 }
     }
 
-    /// Whether an adapter can run it, by its subgroup size and whether its shaders compute in 16-bit floats.
-    pub fn runs_on(&self, lanes: Option<u32>, shader_f16: bool) -> bool {
-        (!self.subgroup || lanes.is_some()) && (self.precision() == Precision::F32 || shader_f16)
+    /// What an adapter lacks to run it, if anything, by its subgroup size and whether its shaders compute in 16-bit floats.
+    pub fn lacks(&self, lanes: Option<u32>, shader_f16: bool) -> Option<&'static str> {
+        if self.subgroup && lanes.is_none() {
+            Some("the adapter has no subgroups of one size that is known beforehand")
+        } else if self.precision() == Precision::F16 && !shader_f16 {
+            Some("the adapter's shaders have no 16-bit floats")
+        } else {
+            None
+        }
     }
 
     /// What the expander is given: the constants, `HALF` where it is not among them, and where [`Variant::subgroup`] is set the

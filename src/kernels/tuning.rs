@@ -94,7 +94,7 @@ pub enum Site {
 impl Site {
     /// Every variant that computes it on such an adapter.
     pub fn candidates(self, target: Target) -> Vec<Choice> {
-        let runs = |(_, variant): &Choice| !variant.subgroup || target.lanes.is_some();
+        let runs = |(_, variant): &Choice| variant.lacks(target.lanes, false).is_none();
         let of = |kernel: &'static Kernel| kernel.variants.iter().map(move |variant| (kernel, variant));
         let (padding, activation) = (Padding::TensorflowSame, Activation::None);
         match self {
@@ -108,7 +108,7 @@ impl Site {
             Site::Expansion { .. } => {
                 let layer = expansion_of(self);
                 let fused = of(&EXPAND_DEPTHWISE).filter(runs).filter(|(_, variant)| layer.suits(variant));
-                fused.chain([Target { tuning: None, precision: Precision::F32, ..target }.depthwise(layer.depthwise)]).collect()
+                fused.chain([target.untuned().depthwise(layer.depthwise)]).collect()
             }
             Site::DepthwiseDx { stride, .. } => {
                 of(&DEPTHWISE_DX).filter(|(_, variant)| variant.constant("STRIDE") == stride).collect()
@@ -124,14 +124,14 @@ impl Site {
     pub fn measured(self, target: Target) -> Vec<Choice> {
         let mut choices = self.candidates(target);
         if let Site::Expansion { batch, size: [height, width], inputs, channels, .. } = self {
-            choices.push(Target { tuning: None, ..target }.pointwise(batch * height * width, inputs, channels));
+            choices.push(target.untuned().pointwise(batch * height * width, inputs, channels));
         }
         choices
     }
 
     /// The choice where nothing was measured.
     pub fn shipped(self, target: Target) -> Choice {
-        let target = Target { tuning: None, precision: Precision::F32, ..target };
+        let target = target.untuned();
         let (padding, activation) = (Padding::TensorflowSame, Activation::None);
         match self {
             Site::Stem { batch, size, inputs, rgb, outputs, stride } => {

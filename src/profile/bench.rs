@@ -1,11 +1,13 @@
 //! Whole tasks timed as a user meets them, for figures beside other engines'.
 
+use std::path::Path;
 use std::time::Instant;
 
 use super::measure::run;
 use super::workload::{Extent, Workload};
 use crate::cluster::{ClusterError, CountedRows, KMeans, Metric, SilhouetteScorer};
 use crate::gpu::{Gpu, GpuError};
+use crate::kernels::Precision;
 use crate::model::{Model, ModelError};
 use crate::train::network::NetworkShape;
 use crate::train::random::{Stream, unit};
@@ -91,7 +93,7 @@ pub struct Schedule {
 }
 
 impl Task {
-    /// Times the task at a size: images a batch, or rows. Predictions are those of what `model` opens and steps those of the
+    /// Times the task at a size: images a batch, or rows. Predictions are those of `model` in a precision and steps those of the
     /// paper's network with made-up weights, which decide nothing about the time, on images of 224 × 224.
     ///
     /// # Errors
@@ -99,7 +101,7 @@ impl Task {
     pub fn time(
         self,
         gpu: &Gpu,
-        model: &dyn Fn() -> Result<Model, ModelError>,
+        (model, precision): (&Path, Precision),
         size: u32,
         schedule: Schedule,
     ) -> Result<Timings, BenchError> {
@@ -111,7 +113,7 @@ impl Task {
         let of_step = |network: &NetworkShape| of_workload(Workload::training(gpu.target(), network, size, Extent::Step)?);
         match self {
             Task::Infer => {
-                let model = Model { size: IMAGE_SIZE, ..model()? };
+                let model = Model { size: IMAGE_SIZE, ..Model::open(model, None)?.stored_in(precision)? };
                 of_workload(Workload::prediction(gpu, &model, size))
             }
             Task::TrainAll => of_step(&paper),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::reference::{depthwise_of, expected, fillings, operands, pointwise_of, reduced, stem_of};
 use crate::gpu::{Gpu, GpuError};
-use crate::kernels::{Choice, DenseDw, DepthwiseDx, EXPAND_DEPTHWISE, ExpandDepthwise, RowParts, Site, Target, expansion_of};
+use crate::kernels::{Choice, DenseDw, DepthwiseDx, EXPAND_DEPTHWISE, ExpandDepthwise, RowParts, Site, expansion_of};
 use crate::scheduler::{Plan, Program, Step, View};
 
 /// Largest normalised mean squared error of a variant that is let in; the f32 kernels reach 1e-13.
@@ -170,7 +170,7 @@ fn plan(gpu: &Gpu, site: Site, choice: Choice) -> (Plan, Vec<View>, View) {
         let ExpandDepthwise { inputs, depthwise: layer } = expansion_of(site);
         let (rows, outputs) = (layer.batch * layer.size[0] * layer.size[1], layer.channels);
         let expanded = plan.transient("expanded", 4 * u64::from(rows) * u64::from(outputs));
-        let family = Target { tuning: None, ..gpu.target() }.pointwise(rows, inputs, outputs);
+        let family = gpu.target().untuned().pointwise(rows, inputs, outputs);
         let operands = [views[0], views[1], views[2]];
         plan.push(pointwise_of(rows, inputs, outputs).step("expand", family, gpu.lanes(), operands, None, expanded));
         views_of_step = vec![expanded, views[3], views[4]];
