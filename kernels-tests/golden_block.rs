@@ -1,7 +1,7 @@
 //! Inverted residual blocks of the `kernels` group in inference mode: expand, depthwise, project, with batch norm folded.
 
 use lineament::gpu::Gpu;
-use lineament::kernels::{Activation, Depthwise, Padding, Pointwise, Target};
+use lineament::kernels::{Activation, Depthwise, Padding, Pointwise, Target, WeightLayout};
 use lineament::scheduler::View;
 
 use crate::case::{Case, Purpose};
@@ -85,6 +85,6 @@ fn push_pointwise(
 ) {
     let (inputs, outputs) = (part.shape[2], part.shape[3]);
     let views = [x, case.input("w", &part.w), case.input("bias", &part.bias)];
-    let shape = Pointwise { rows, inputs, outputs, activation };
-    case.plan.push(shape.step("pointwise", target.pointwise(rows, inputs, outputs), target.lanes, views, residual, y));
+    let shape = Pointwise { rows, inputs, outputs, layout: WeightLayout::Rows, activation };
+    case.plan.push(shape.step("pointwise", target.pointwise(shape), target.lanes, views, residual, y));
 }

@@ -4,7 +4,7 @@
 use lineament::gpu::Gpu;
 use lineament::kernels::{
     Activation, BatchNorm, BatchNormCombine, BatchNormDw, BatchNormDx, BatchNormStatistics, DenseDw, Depthwise, DepthwiseDw,
-    DepthwiseDx, Padding, Pointwise, SumOfParts, Target, Transpose,
+    DepthwiseDx, Padding, Pointwise, SumOfParts, Target, Transpose, WeightLayout,
 };
 use lineament::scheduler::View;
 
@@ -151,8 +151,8 @@ impl Block<'_> {
         let (inputs, outputs) = (shape[2], shape[3]);
         let (w, zeros) = (self.case.input(&label, &w), self.zeros(outputs));
         let raw = self.rows(&format!("{} raw", names.part), rows, outputs);
-        let layer = Pointwise { rows, inputs, outputs, activation: Activation::None };
-        let family = self.target.pointwise(rows, inputs, outputs);
+        let layer = Pointwise { rows, inputs, outputs, layout: WeightLayout::Rows, activation: Activation::None };
+        let family = self.target.pointwise(layer);
         self.case.plan.push(layer.step(names.part, family, self.target.lanes, [x, w, zeros], None, raw));
         self.normalise(names, w, (rows, outputs, inputs), [x, raw], residual)
     }
@@ -229,8 +229,9 @@ impl Block<'_> {
         let transposed = self.rows("w transposed", inputs, channels);
         self.case.plan.push(Transpose { rows: inputs, columns: channels }.step("transpose", w, transposed));
         let zeros = self.zeros(inputs);
-        let layer = Pointwise { rows, inputs: channels, outputs: inputs, activation: Activation::None };
-        let family = self.target.pointwise(rows, channels, inputs);
+        let (outputs, layout) = (inputs, WeightLayout::Rows);
+        let layer = Pointwise { rows, inputs: channels, outputs, layout, activation: Activation::None };
+        let family = self.target.pointwise(layer);
         self.case.plan.push(layer.step("dx", family, lanes, [gy, transposed, zeros], shortcut, dx));
         Ok(())
     }

@@ -4,7 +4,7 @@ use lineament::gpu::Gpu;
 use lineament::kernels::{
     Activation, ColumnSum, DEPTHWISE_DW, DEPTHWISE_DX, DenseDw, DepthwiseDw, DepthwiseDx, GLOBAL_AVERAGE_POOL_DX,
     GlobalAveragePool, GlobalAveragePoolDx, Pointwise, Precision, RowParts, STEM_DW, StemDw, StemDx, SumOfParts, Transpose,
-    dense_dw_variants, pointwise_variants,
+    WeightLayout, dense_dw_variants, pointwise_variants,
 };
 use lineament::scheduler::{Step, View};
 
@@ -88,7 +88,8 @@ pub fn pointwise(gpu: &Gpu, fixture: &Fixture) -> Result<Vec<Case>, GoldenError>
         let transposed = case.plan.transient("w transposed", 4 * u64::from(inputs) * u64::from(outputs));
         case.plan.push(Transpose { rows: inputs, columns: outputs }.step("transpose", w, transposed));
         let dx = fixture.gradient(&mut case, "dx", "NHWC")?;
-        let layer = Pointwise { rows, inputs: outputs, outputs: inputs, activation: Activation::None };
+        let layer =
+            Pointwise { rows, inputs: outputs, outputs: inputs, layout: WeightLayout::Rows, activation: Activation::None };
         case.plan.push(layer.step("dx", family, gpu.lanes(), [gy, transposed, zeros], None, dx));
         cases.push(case);
     }

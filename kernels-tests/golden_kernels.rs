@@ -4,8 +4,8 @@ use std::path::Path;
 
 use lineament::gpu::Gpu;
 use lineament::kernels::{
-    Activation, Choice, Depthwise, GLOBAL_AVERAGE_POOL, GlobalAveragePool, Padding, Pointwise, Precision, Stem, padded_channels,
-    pointwise_variants, stem_variants,
+    Activation, Choice, Depthwise, GLOBAL_AVERAGE_POOL, GlobalAveragePool, Padding, Pointwise, Precision, Stem, WeightLayout,
+    padded_channels, pointwise_variants, stem_variants,
 };
 use lineament::scheduler::View;
 use serde_json::Value;
@@ -191,8 +191,8 @@ fn pointwise(gpu: &Gpu, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
     let (x, x_shape) = fixture.input("x", "NHWC")?;
     let (w, w_shape) = fixture.input("w", "HWIO")?;
     let (bias, _) = fixture.input("b", "C")?;
-    let shape =
-        Pointwise { rows: x_shape[..3].iter().product(), inputs: x_shape[3], outputs: w_shape[3], activation: Activation::None };
+    let (rows, layout, activation) = (x_shape[..3].iter().product(), WeightLayout::Rows, Activation::None);
+    let shape = Pointwise { rows, inputs: x_shape[3], outputs: w_shape[3], layout, activation };
     let families = pointwise_variants(Precision::F32).filter(|(_, variant)| !variant.subgroup || gpu.lanes().is_some());
     let case = |family: (&'static lineament::kernels::Kernel, &'static lineament::kernels::Variant)| {
         fixture.case(family.0.name, family.1.name, "NHWC", |case, y| {

@@ -6,7 +6,7 @@ use std::path::Path;
 use lineament::gpu::Gpu;
 use lineament::kernels::{
     Activation, ActivationBackward, ActivationForward, Add, BatchNorm, BatchNormCombine, BatchNormDw, BatchNormDx,
-    BatchNormStatistics, ColumnSum, DenseDw, Dropout, Pointwise, Precision, RowParts, Transpose, dense_dw_variants,
+    BatchNormStatistics, ColumnSum, DenseDw, Dropout, Pointwise, Precision, RowParts, Transpose, WeightLayout, dense_dw_variants,
     padded_channels, pointwise_variants,
 };
 use lineament::scheduler::View;
@@ -210,14 +210,14 @@ fn dense(gpu: &Gpu, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
         let (rows, inputs, outputs) = dense_shape(&builder)?;
         let (x, w, bias) = (builder.input("x")?, builder.matrix("w")?, builder.input("b")?);
         let y = builder.output_filled("y", filling(activation))?;
-        let layer = Pointwise { rows, inputs, outputs, activation };
+        let layer = Pointwise { rows, inputs, outputs, layout: WeightLayout::Rows, activation };
         builder.case.plan.push(layer.step("y", family, gpu.lanes(), [x, w, bias], None, y));
         let by_logits = by_logits(&mut builder, activation, y)?;
         let transposed = builder.transient("w transposed", inputs, outputs);
         builder.case.plan.push(Transpose { rows: inputs, columns: outputs }.step("transpose", w, transposed));
         let zeros = builder.case.input("zeros", &vec![0.0f32; inputs as usize]);
         let dx = builder.output("dx")?;
-        let layer = Pointwise { rows, inputs: outputs, outputs: inputs, activation: Activation::None };
+        let layer = Pointwise { inputs: outputs, outputs: inputs, activation: Activation::None, ..layer };
         builder.case.plan.push(layer.step("dx", family, gpu.lanes(), [by_logits, transposed, zeros], None, dx));
         cases.push(builder.case);
     }

@@ -1,6 +1,6 @@
 //! Expansion and depthwise convolution in one, at both strides, with both paddings.
 
-use lineament::kernels::{Activation, Depthwise, EXPAND_DEPTHWISE, ExpandDepthwise, Padding, Variant};
+use lineament::kernels::{Activation, Depthwise, EXPAND_DEPTHWISE, ExpandDepthwise, Padding, Variant, WeightLayout};
 
 use crate::case::{Bounds, Case, Context, Purpose};
 use crate::random::values;
@@ -64,7 +64,7 @@ fn case(shape: ExpandDepthwise, variant: &'static Variant, context: Context) -> 
     let w = values(12, 4, 9 * channels as usize);
     let views = [
         case.input("x", &x),
-        case.input("w_expand", &w_expand),
+        case.input("w_expand", &WeightLayout::Panels.arranged(w_expand.clone(), channels)),
         case.input("bias_expand", &bias_expand),
         case.input("w", &w),
         case.input("bias", &bias),

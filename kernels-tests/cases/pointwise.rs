@@ -1,6 +1,6 @@
 //! Pointwise convolution and dense layers, all three families.
 
-use lineament::kernels::{Activation, Choice, Pointwise, Precision, pointwise_variants};
+use lineament::kernels::{Activation, Choice, Pointwise, Precision, WeightLayout, pointwise_variants};
 
 use crate::case::{Bounds, Case, Context, Purpose};
 use crate::random::values;
@@ -42,30 +42,37 @@ pub fn cases(context: Context) -> Vec<Case> {
     for family in variants.filter(|(_, variant)| context.runs(variant)) {
         if context.purpose == Purpose::Benchmark {
             for &(rows, inputs, outputs) in BENCHMARKS {
-                let shape = Pointwise { rows: 8 * rows, inputs, outputs, activation: Activation::Relu6 };
+                let layout = WeightLayout::Panels;
+                let shape = Pointwise { rows: 8 * rows, inputs, outputs, layout, activation: Activation::Relu6 };
                 cases.push(case(shape, family, false, context));
             }
             continue;
         }
         let folded = SMALLEST.contains(&family.1.name).then_some(&FOLDED);
         for &(rows, inputs, outputs, activation, residual) in TESTS.iter().chain(folded) {
-            cases.push(case(Pointwise { rows, inputs, outputs, activation }, family, residual, context));
+            for layout in [WeightLayout::Rows, WeightLayout::Panels] {
+                cases.push(case(Pointwise { rows, inputs, outputs, layout, activation }, family, residual, context));
+            }
         }
     }
     cases
 }
 
 fn case(shape: Pointwise, family: Choice, residual: bool, context: Context) -> Case {
-    let Pointwise { rows, inputs, outputs, activation } = shape;
+    let Pointwise { rows, inputs, outputs, layout, activation } = shape;
     let shortcut = if residual { ", residual" } else { "" };
-    let name = format!("{rows}x{inputs} · {inputs}x{outputs} {activation:?}{shortcut}");
+    let name = format!("{rows}x{inputs} · {inputs}x{outputs} in {layout}, {activation:?}{shortcut}");
     let mut case = Case::new(family.0.name, family.1.name, name, context.purpose);
     let [m, k, n] = [rows, inputs, outputs].map(|size| size as usize);
     let precision = family.1.precision();
     let stored = |stream: u64, count: usize| precision.rounded(&values(1, stream, count));
     let (x, w, bias) = (stored(0, m * k), stored(1, k * n), values(1, 2, n));
     let shortcut = residual.then(|| stored(3, m * n));
-    let views = [case.stored("x", precision, &x), case.stored("w", precision, &w), case.input("bias", &bias)];
+    let views = [
+        case.stored("x", precision, &x),
+        case.stored("w", precision, &layout.arranged(w.clone(), outputs)),
+        case.input("bias", &bias),
+    ];
     let residual = shortcut.as_ref().map(|values| case.stored("residual", precision, values));
     let bounds = match precision {
         Precision::F32 => Bounds::float(1e-11, 2e-5),

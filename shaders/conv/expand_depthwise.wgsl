@@ -4,7 +4,7 @@
 // The expansion, the largest tensor of a block, is never written: it is computed where the window reads it.
 //
 // x            [batch, in_height, in_width, inputs]
-// w_expand     [inputs, channels]
+// w_expand     [inputs, channels], in panels (lib/weight_panels)
 // bias_expand  [channels]
 // w            [3, 3, channels]
 // bias         [channels]
@@ -17,6 +17,7 @@
 // and $(3 - STRIDE) rows of the window twice a strip.
 #import depthwise_strip
 #import dispatch
+#import weight_panels
 
 struct Params {
     batch: u32,
@@ -29,6 +30,7 @@ struct Params {
     left: u32,
     strip_rows: u32,
     inputs: u32,
+    panel_quads: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -48,11 +50,11 @@ struct Held {
 }
 
 fn hold(quad: u32) -> Held {
-    let quads = params.channels / 4u;
+    let start = column_start(quad);
     var held: Held;
     held.offset = bias_expand[quad];
     #for k in 0..4 * INPUT_QUADS
-    held.w_$k = select(vec4<f32>(), w_expand[min($(k)u, params.inputs - 1u) * quads + quad], $(k)u < params.inputs);
+    held.w_$k = select(vec4<f32>(), w_expand[start + min($(k)u, params.inputs - 1u) * params.panel_quads], $(k)u < params.inputs);
     #end
     return held;
 }

@@ -1,7 +1,7 @@
 // Pointwise convolution, register family:  y[m, n] = activate(Σ_k x[m, k] · w[k, n] + bias[n]) + residual[m, n]
 //
 // x         [rows, inputs]      activations, NHWC seen as rows of channels
-// w         [inputs, outputs]   weights
+// w         [inputs, outputs]   weights, in panels (lib/weight_panels)
 // bias      [outputs]
 // residual  [rows, outputs]     read only where params.residual is 1
 // y         [rows, outputs]
@@ -38,6 +38,7 @@ fn main(
     #end
     #for c in 0..COLUMNS / 4
     let quad_$c = min(first_quad + $(8 * c)u, output_quads - 1u);
+    let w_at_$c = column_start(quad_$c);
     #end
 
     for (var k = 0u; k < input_quads; k++) {
@@ -46,7 +47,7 @@ fn main(
         #end
         #for j in 0..4
         #for c in 0..COLUMNS / 4
-        let w_$(j)_$c = w[(k * 4u + $(j)u) * output_quads + quad_$c];
+        let w_$(j)_$c = w[w_at_$c + (k * 4u + $(j)u) * params.panel_quads];
         #for r in 0..ROWS
         sum_$(r)_$c += x_$r[$j] * w_$(j)_$c;
         #end

@@ -1,7 +1,7 @@
 // Pointwise convolution, subgroup family:  y[m, n] = activate(Σ_k x[m, k] · w[k, n] + bias[n]) + residual[m, n]
 //
 // x         [rows, inputs]      activations, NHWC seen as rows of channels
-// w         [inputs, outputs]   weights
+// w         [inputs, outputs]   weights, in panels (lib/weight_panels)
 // bias      [outputs]
 // residual  [rows, outputs]     read only where params.residual is 1
 // y         [rows, outputs]
@@ -38,7 +38,8 @@ fn main(
     // Weight vector i of the $COLUMNS that four k need: row i / $(COLUMNS / 4) of w, column quad i % $(COLUMNS / 4).
     #for q in 0..(COLUMNS + LANES - 1) / LANES
     let vector_$q = min($(q * LANES)u + lane, $(COLUMNS - 1)u);
-    let w_at_$q = (vector_$q / $(COLUMNS / 4)u) * output_quads + min(first_quad + vector_$q % $(COLUMNS / 4)u, output_quads - 1u);
+    let quad_of_$q = min(first_quad + vector_$q % $(COLUMNS / 4)u, output_quads - 1u);
+    let w_at_$q = column_start(quad_of_$q) + (vector_$q / $(COLUMNS / 4)u) * params.panel_quads;
     #end
 
     for (var k = 0u; k < input_quads; k++) {
@@ -46,7 +47,7 @@ fn main(
         let x_$r = x[x_at_$r + k];
         #end
         #for q in 0..(COLUMNS + LANES - 1) / LANES
-        let w_$q = w[w_at_$q + k * 4u * output_quads];
+        let w_$q = w[w_at_$q + k * 4u * params.panel_quads];
         #end
         // A sum takes all four k before the next begins: it stays in a register, and compiles in less time.
         #for c in 0..COLUMNS / 4

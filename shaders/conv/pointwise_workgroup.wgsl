@@ -1,7 +1,7 @@
 // Pointwise convolution, workgroup-memory family:  y[m, n] = activate(Σ_k x[m, k] · w[k, n] + bias[n]) + residual[m, n]
 //
 // x         [rows, inputs]      activations, NHWC seen as rows of channels
-// w         [inputs, outputs]   weights
+// w         [inputs, outputs]   weights, in panels (lib/weight_panels)
 // bias      [outputs]
 // residual  [rows, outputs]     read only where params.residual is 1
 // y         [rows, outputs]
@@ -58,7 +58,7 @@ fn main(
             let from_quad = tile_quad + i % $(THREADS * COLUMNS / 4)u;
             var value = Stored();
             if (from_k < params.inputs && from_quad < output_quads) {
-                value = w[from_k * output_quads + from_quad];
+                value = w[column_start(from_quad) + from_k * params.panel_quads];
             }
             w_tile[i] = value;
         }

@@ -2,11 +2,14 @@
 // for the sigmoid, so that the layers of a network share one pipeline a tile.
 #import sigmoid
 #import stored
+#import weight_panels
 
 struct Params {
     rows: u32,
     inputs: u32,
     outputs: u32,
+    // Quads of columns whose weights lie together.
+    panel_quads: u32,
     // Whether there is a residual.
     residual: u32,
     // Whether values end between low and high.

@@ -9,7 +9,7 @@ use nalgebra::DMatrix;
 use super::ClusterError;
 use super::rows::Rows;
 use crate::gpu::Gpu;
-use crate::kernels::{Activation, DenseDw, Pointwise, SumOfParts, padded_channels};
+use crate::kernels::{Activation, DenseDw, Pointwise, SumOfParts, WeightLayout, padded_channels};
 use crate::scheduler::{Plan, Program, View};
 
 /// Share of the greatest eigenvalue, and of the sum of all squares before the mean was taken away, below which an eigenvalue is
@@ -148,9 +148,8 @@ impl Centred {
         let w = plan.persistent("vectors", 4 * weights.len() as u64);
         let bias = plan.persistent("bias", 4 * u64::from(outputs));
         let y = plan.persistent("components", 4 * u64::from(self.p) * u64::from(outputs));
-        let layer = Pointwise { rows: self.p, inputs, outputs, activation: Activation::None };
-        let family = target.pointwise(self.p, inputs, outputs);
-        plan.push(layer.step("components", family, target.lanes, [x, w, bias], None, y));
+        let layer = Pointwise { rows: self.p, inputs, outputs, layout: WeightLayout::Rows, activation: Activation::None };
+        plan.push(layer.step("components", target.pointwise(layer), target.lanes, [x, w, bias], None, y));
         let zeros = vec![0.0f32; outputs as usize];
         let found = run(gpu, &plan, &[(x, &self.turned), (w, &weights), (bias, &zeros)], y)?;
         let component = |at: usize| found.iter().skip(at).step_by(outputs as usize).map(|value| f64::from(*value)).collect();

@@ -3,7 +3,7 @@
 use super::tuning::{Choice, Site, Tuning};
 use super::{
     DENSE_DW_REGISTERS, DENSE_DW_SUBGROUP, DEPTHWISE, DEPTHWISE_DX, DEPTHWISE_STRIP, DenseDw, Depthwise, EXPAND_DEPTHWISE,
-    ExpandDepthwise, Kernel, POINTWISE_REGISTERS, POINTWISE_SUBGROUP, POINTWISE_WORKGROUP, Precision, RowParts, STEM,
+    ExpandDepthwise, Kernel, POINTWISE_REGISTERS, POINTWISE_SUBGROUP, POINTWISE_WORKGROUP, Pointwise, Precision, RowParts, STEM,
     STEM_SUBGROUP, Stem, Variant,
 };
 
@@ -48,7 +48,8 @@ impl Target {
     /// On a software adapter memory operations decide, and the subgroup family has the fewest; without subgroups the
     /// register family follows. A real GPU reads through workgroup memory; small layers take smaller tiles so that
     /// there are enough workgroups to fill it.
-    pub fn pointwise(self, rows: u32, inputs: u32, outputs: u32) -> Choice {
+    pub fn pointwise(self, layer: Pointwise) -> Choice {
+        let Pointwise { rows, inputs, outputs, layout, .. } = layer;
         let large = u64::from(rows) * u64::from(outputs) >= 64 * 64 * 256;
         if self.precision == Precision::F16 {
             let name = if large { "64x64/256 of f16" } else { "32x32 of f16" };
@@ -71,7 +72,7 @@ impl Target {
             (true, None) => (&POINTWISE_REGISTERS, named(&POINTWISE_REGISTERS, if rows < 64 { "4x4" } else { "8x8" })),
             (false, _) => (&POINTWISE_WORKGROUP, named(&POINTWISE_WORKGROUP, if large { "64x64/256" } else { "32x32" })),
         };
-        self.tuned(Site::Pointwise { rows, inputs, outputs }, shipped)
+        self.tuned(Site::Pointwise { rows, inputs, outputs, layout }, shipped)
     }
 
     /// Family and tile of the gradient of a dense layer by its weights, by the same reasons; narrow layers take smaller

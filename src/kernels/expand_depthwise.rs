@@ -1,6 +1,6 @@
 //! The expansion of an inverted residual and its depthwise convolution in one kernel.
 
-use super::{ACTIVATIONS, Choice, Cost, Depthwise, Encoding, Kernel, Variant, params, read, read_write};
+use super::{ACTIVATIONS, Choice, Cost, Depthwise, Encoding, Kernel, Variant, WeightLayout, params, read, read_write};
 use crate::scheduler::{Step, View};
 
 params! {
@@ -16,6 +16,7 @@ params! {
         left: u32,
         strip_rows: u32,
         inputs: u32,
+        panel_quads: u32,
     }
 }
 
@@ -82,7 +83,7 @@ impl ExpandDepthwise {
         variant.constant("STRIDE") == self.depthwise.stride && self.inputs <= 4 * variant.constant("INPUT_QUADS")
     }
 
-    /// The dispatch; `bindings` are x, then weight and bias of either layer.
+    /// The dispatch; `bindings` are x, then weight and bias of either layer, the first weight in [`WeightLayout::Panels`].
     pub fn step(self, label: &str, (kernel, variant): Choice, lanes: Option<u32>, bindings: [View; 5], y: View) -> Step {
         let Depthwise { batch, size: [in_height, in_width], channels, stride, padding, activation } = self.depthwise;
         let [out_height, out_width] = self.depthwise.out_size();
@@ -108,6 +109,7 @@ impl ExpandDepthwise {
                 left: padding.before(in_width, stride),
                 strip_rows,
                 inputs: self.inputs,
+                panel_quads: WeightLayout::Panels.panel(channels) / 4,
             },
             bindings: &[x, w_expand, bias_expand, w, bias, y],
             workgroups: n * u64::from(places) * u64::from((channels / 4).div_ceil(lanes.unwrap_or(1))),

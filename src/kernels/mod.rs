@@ -57,6 +57,7 @@ mod stream;
 mod sum_of_parts;
 mod transpose;
 mod tuning;
+mod weight_layout;
 
 pub use accumulate::{ACCUMULATE, Accumulate};
 pub use activation_backward::{ACTIVATION_BACKWARD, ActivationBackward};
@@ -110,8 +111,9 @@ pub use stem_dx::{STEM_DX, StemDx};
 pub use stream::{STREAM, Stream};
 pub use sum_of_parts::{RowParts, SUM_OF_PARTS, SumOfParts};
 pub use transpose::{TRANSPOSE, Transpose};
-pub(crate) use tuning::expansion_of;
 pub use tuning::{Choice, Site, Tuning};
+pub(crate) use tuning::{expand_of, expansion_of};
+pub use weight_layout::WeightLayout;
 
 use crate::scheduler::{Dispatch, Step, View};
 

@@ -3,7 +3,8 @@
 //! A dense layer is a pointwise convolution over rows, so it runs on the same kernels with another activation.
 
 use super::{
-    Activation, Binding, Choice, Cost, Encoding, HALF, Kernel, Precision, Variant, params, read, read_stored, write_stored,
+    Activation, Binding, Choice, Cost, Encoding, HALF, Kernel, Precision, Variant, WeightLayout, params, read, read_stored,
+    write_stored,
 };
 use crate::scheduler::{Step, View};
 
@@ -13,6 +14,7 @@ params! {
         rows: u32,
         inputs: u32,
         outputs: u32,
+        panel_quads: u32,
         residual: u32,
         clamped: u32,
         low: f32,
@@ -101,6 +103,8 @@ pub struct Pointwise {
     pub inputs: u32,
     /// Output channels, a multiple of four.
     pub outputs: u32,
+    /// Order of the weights.
+    pub layout: WeightLayout,
     /// Applied before the residual is added.
     pub activation: Activation,
 }
@@ -133,6 +137,7 @@ impl Pointwise {
                 rows: self.rows,
                 inputs: self.inputs,
                 outputs: self.outputs,
+                panel_quads: self.layout.panel(self.outputs) / 4,
                 residual: u32::from(residual.is_some()),
                 clamped: u32::from(bounds.is_some()),
                 low,

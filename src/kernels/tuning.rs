@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{
-    Activation, DEPTHWISE_DX, DenseDw, Depthwise, EXPAND_DEPTHWISE, ExpandDepthwise, Kernel, Padding, Precision, RowParts, Stem,
-    Target, Variant, dense_dw_variants, depthwise_variants, pointwise_variants, stem_variants,
+    Activation, DEPTHWISE_DX, DenseDw, Depthwise, EXPAND_DEPTHWISE, ExpandDepthwise, Kernel, Padding, Pointwise, Precision,
+    RowParts, Stem, Target, Variant, WeightLayout, dense_dw_variants, depthwise_variants, pointwise_variants, stem_variants,
 };
 
 /// A kernel and one of its variants.
@@ -77,6 +77,9 @@ pub enum Site {
         inputs: u32,
         /// Channels of the output.
         outputs: u32,
+        /// Order of the weights.
+        #[serde(default)]
+        layout: WeightLayout,
     },
     /// The gradient of one by its weights.
     DenseDw {
@@ -123,8 +126,8 @@ impl Site {
     /// Every variant that a measurement of it runs: the candidates, and what an expansion takes first where the two run apart.
     pub fn measured(self, target: Target) -> Vec<Choice> {
         let mut choices = self.candidates(target);
-        if let Site::Expansion { batch, size: [height, width], inputs, channels, .. } = self {
-            choices.push(target.untuned().pointwise(batch * height * width, inputs, channels));
+        if let Site::Expansion { .. } = self {
+            choices.push(target.untuned().pointwise(expand_of(self)));
         }
         choices
     }
@@ -147,7 +150,9 @@ impl Site {
             Site::DepthwiseDx { batch, size, channels, stride } => {
                 (&DEPTHWISE_DX, target.depthwise_dx(Depthwise { batch, size, channels, stride, padding, activation }))
             }
-            Site::Pointwise { rows, inputs, outputs } => target.pointwise(rows, inputs, outputs),
+            Site::Pointwise { rows, inputs, outputs, layout } => {
+                target.pointwise(Pointwise { rows, inputs, outputs, layout, activation })
+            }
             Site::DenseDw { rows, rows_a_part, inputs, outputs } => {
                 target.dense_dw(DenseDw { rows: RowParts { rows, rows_a_part }, inputs, outputs })
             }
@@ -170,10 +175,20 @@ impl std::fmt::Display for Site {
             Site::DepthwiseDx { batch, size: [height, width], channels, stride } => {
                 write!(formatter, "depthwise dx {batch}x{height}x{width}x{channels}, stride {stride}")
             }
-            Site::Pointwise { rows, inputs, outputs } => write!(formatter, "pointwise {rows}x{inputs} to {outputs}"),
+            Site::Pointwise { rows, inputs, outputs, layout } => {
+                write!(formatter, "pointwise {rows}x{inputs} to {outputs}, weights in {layout}")
+            }
             Site::DenseDw { rows, inputs, outputs, .. } => write!(formatter, "dense dw {rows}x{inputs} to {outputs}"),
         }
     }
+}
+
+/// The first layer of a site of an expansion, where it runs apart.
+pub(crate) fn expand_of(site: Site) -> Pointwise {
+    let ExpandDepthwise { inputs, depthwise: Depthwise { batch, size: [height, width], channels: outputs, .. } } =
+        expansion_of(site);
+    let rows = batch * height * width;
+    Pointwise { rows, inputs, outputs, layout: WeightLayout::Panels, activation: Activation::None }
 }
 
 /// The layers of a site of an expansion.

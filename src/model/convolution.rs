@@ -2,7 +2,7 @@
 
 use super::activations::{Activations, dispatches};
 use super::mobilenet_v2::{ConvolutionKind, Layer};
-use crate::kernels::{Activation, Depthwise, Padding, Pointwise, Stem, Target};
+use crate::kernels::{Activation, Depthwise, Padding, Pointwise, Stem, Target, WeightLayout};
 use crate::scheduler::{Plan, View};
 
 /// A layer of the backbone as it is to run.
@@ -14,6 +14,8 @@ pub struct Convolution<'a> {
     pub padding: Padding,
     /// What is applied to its result.
     pub activation: Activation,
+    /// Order of a pointwise layer's weights.
+    pub layout: WeightLayout,
 }
 
 impl Convolution<'_> {
@@ -25,7 +27,7 @@ impl Convolution<'_> {
 
     /// The layer as a first layer with `images` images.
     pub fn stem(self, x: Activations, y: Activations, images: u32) -> Stem {
-        let Convolution { layer, padding, activation } = self;
+        let Convolution { layer, padding, activation, .. } = self;
         let rgb = layer.inputs == 3;
         Stem {
             batch: images,
@@ -41,7 +43,7 @@ impl Convolution<'_> {
 
     /// The layer as a depthwise one on `images` images.
     pub fn depthwise(self, x: Activations, images: u32) -> Depthwise {
-        let Convolution { layer, padding, activation } = self;
+        let Convolution { layer, padding, activation, .. } = self;
         Depthwise { batch: images, size: x.extent, channels: x.channels, stride: layer.stride, padding, activation }
     }
 
@@ -73,10 +75,9 @@ impl Convolution<'_> {
                 }
                 ConvolutionKind::Pointwise => {
                     let (rows, inputs, outputs) = (images * x.positions(), x.channels, y.channels);
-                    let family = target.pointwise(rows, inputs, outputs);
-                    let layer = Pointwise { rows, inputs, outputs, activation: self.activation };
+                    let layer = Pointwise { rows, inputs, outputs, layout: self.layout, activation: self.activation };
                     let residual = residual.map(|residual| residual.images(&range));
-                    layer.step(label, family, target.lanes, operands, residual, result)
+                    layer.step(label, target.pointwise(layer), target.lanes, operands, residual, result)
                 }
             };
             plan.push(step);

@@ -1,6 +1,6 @@
 //! A dense layer: its weights as a kernel reads them, and its place in a plan.
 
-use crate::kernels::{Activation, Pointwise, Precision, Target, padded_channels};
+use crate::kernels::{Activation, Pointwise, Precision, Target, WeightLayout, padded_channels};
 use crate::scheduler::{Plan, View};
 
 /// activation(x · kernel + bias), with kernel \[inputs, outputs\] row-major.
@@ -37,13 +37,15 @@ impl Dense {
         for (row, values) in self.kernel.chunks_exact(self.outputs as usize).enumerate() {
             kernel[row * padded..row * padded + values.len()].copy_from_slice(values);
         }
+        let layout = WeightLayout::Panels;
+        let kernel = layout.arranged(kernel, outputs);
         let mut bias = self.bias.clone();
         bias.resize(padded, 0.0);
         let w = plan.persistent(&format!("{label} kernel"), 4 * kernel.len() as u64);
         let b = plan.persistent(&format!("{label} bias"), 4 * bias.len() as u64);
         let y = plan.persistent(label, 4 * u64::from(batch) * u64::from(outputs));
-        let shape = Pointwise { rows: batch, inputs, outputs, activation: self.activation };
-        plan.push(shape.step(label, target.pointwise(batch, inputs, outputs), target.lanes, [x, w, b], None, y));
+        let layer = Pointwise { rows: batch, inputs, outputs, layout, activation: self.activation };
+        plan.push(layer.step(label, target.pointwise(layer), target.lanes, [x, w, b], None, y));
         (y, [(w, kernel), (b, bias)].map(|(view, values)| (view, Precision::F32.stored(&values))))
     }
 }

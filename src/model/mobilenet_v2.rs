@@ -2,7 +2,7 @@
 
 use super::activations::{Activations, dispatches};
 use super::{Convolution, Expansion, ModelError};
-use crate::kernels::{Activation, GlobalAveragePool, Padding, Precision, Target, padded_channels};
+use crate::kernels::{Activation, GlobalAveragePool, Padding, Precision, Target, WeightLayout, padded_channels};
 use crate::scheduler::{ALIGNMENT, Plan, View};
 
 /// Expansion, channels, repeats and first stride of each stage (table 2 of the paper).
@@ -246,7 +246,7 @@ impl Backbone {
 
     /// A layer as it is to run.
     fn convolution<'a>(&self, layer: &'a Layer) -> Convolution<'a> {
-        Convolution { layer, padding: self.padding, activation: layer.activation() }
+        Convolution { layer, padding: self.padding, activation: layer.activation(), layout: WeightLayout::Panels }
     }
 
     /// Declares the tensor of all weights, stored in `precision`.
@@ -314,7 +314,8 @@ pub fn plan_pool(plan: &mut Plan, target: Target, x: Activations, features: View
     }
 }
 
-/// The weight scaled channel by channel, in the layout of its kernel: outputs last, channels padded to four.
+/// The weight scaled channel by channel, in the layout of its kernel: outputs last, channels padded to four, a pointwise layer's in
+/// panels.
 fn fold(layer: &Layer, weight: &[f32], scale: &[f64]) -> Vec<f32> {
     let taps = if layer.kind == ConvolutionKind::Pointwise { 1 } else { 9 };
     let inputs = if layer.kind == ConvolutionKind::Depthwise { 1 } else { layer.inputs as usize };
@@ -330,7 +331,8 @@ fn fold(layer: &Layer, weight: &[f32], scale: &[f64]) -> Vec<f32> {
             }
         }
     }
-    folded
+    let layout = if layer.kind == ConvolutionKind::Pointwise { WeightLayout::Panels } else { WeightLayout::Rows };
+    layout.arranged(folded, padded_outputs as u32)
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ const SNIPPETS: &[(&str, &str)] = &[
     ("tile_bits", include_str!("../../shaders/lib/tile_bits.wgsl")),
     ("tile_distances", include_str!("../../shaders/lib/tile_distances.wgsl")),
     ("tree_sum", include_str!("../../shaders/lib/tree_sum.wgsl")),
+    ("weight_panels", include_str!("../../shaders/lib/weight_panels.wgsl")),
 ];
 
 /// The source of a snippet, by the name that `#import` gives.

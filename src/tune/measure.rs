@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
 
-use super::reference::{depthwise_of, expected, fillings, operands, pointwise_of, reduced, stem_of};
+use super::reference::{bound, depthwise_of, expected, fillings, operands, pointwise_of, reduced, stem_of};
 use crate::gpu::{Gpu, GpuError};
-use crate::kernels::{Choice, DenseDw, DepthwiseDx, EXPAND_DEPTHWISE, ExpandDepthwise, RowParts, Site, expansion_of};
+use crate::kernels::{Choice, DenseDw, DepthwiseDx, EXPAND_DEPTHWISE, RowParts, Site, expand_of, expansion_of};
 use crate::scheduler::{Plan, Program, Step, View};
 
 /// Largest normalised mean squared error of a variant that is let in; the f32 kernels reach 1e-13.
@@ -68,6 +68,7 @@ pub fn climb(gpu: &Gpu, site: Site, stop: &AtomicBool) -> Result<Option<Ladder>,
     let small = reduced(site);
     let inputs = fillings(small);
     let reference = expected(small, &inputs);
+    let inputs = bound(small, inputs);
     let bench = Bench::new(gpu, site)?;
     let (mut best, mut rungs): (Option<(Choice, f64)>, Vec<Rung>) = (None, Vec::new());
     for choice in site.candidates(gpu.target()) {
@@ -94,7 +95,7 @@ pub fn climb(gpu: &Gpu, site: Site, stop: &AtomicBool) -> Result<Option<Ladder>,
 
 /// What is wrong with a variant's result, if anything is.
 fn agrees(gpu: &Gpu, site: Site, choice: Choice, inputs: &[Vec<f32>], reference: &[f64]) -> Result<Option<String>, GpuError> {
-    let (plan, views, out) = plan(gpu, site, choice);
+    let (plan, views, out) = plan(gpu, site, choice, &sizes_of(inputs));
     let program = Program::new(gpu, &plan, &[])?;
     for (view, values) in views.iter().zip(inputs) {
         program.write(gpu, *view, bytemuck::cast_slice(values));
@@ -127,18 +128,19 @@ struct Bench {
 impl Bench {
     fn new(gpu: &Gpu, site: Site) -> Result<Bench, GpuError> {
         let mut plan = Plan::new("tuning");
-        let sizes = operands(site);
-        let mut views: Vec<View> = sizes.inputs.iter().map(|count| plan.persistent("input", 4 * *count as u64)).collect();
-        views.push(plan.persistent("output", 4 * sizes.output as u64));
+        let inputs = bound(site, fillings(site));
+        let mut views: Vec<View> = sizes_of(&inputs).iter().map(|bytes| plan.persistent("input", *bytes)).collect();
+        views.push(plan.persistent("output", 4 * operands(site).output as u64));
         let owner = Program::new(gpu, &plan, &[])?;
-        for (view, values) in views.iter().zip(fillings(site)) {
+        for (view, values) in views.iter().zip(inputs) {
             owner.write(gpu, *view, bytemuck::cast_slice(&values));
         }
         Ok(Bench { site, owner, views })
     }
 
     fn time(&self, gpu: &Gpu, choice: Choice, best: Option<f64>) -> Result<Verdict, GpuError> {
-        let (plan, mut views, out) = plan(gpu, self.site, choice);
+        let sizes: Vec<u64> = self.views.iter().take(self.views.len() - 1).map(|view| view.bytes).collect();
+        let (plan, mut views, out) = plan(gpu, self.site, choice, &sizes);
         views.push(out);
         let buffers = self.views.iter().filter_map(|view| self.owner.buffer(view.tensor));
         let shared: Vec<_> = views.into_iter().zip(buffers).collect();
@@ -159,20 +161,23 @@ impl Bench {
     }
 }
 
-/// A plan of the site by a variant, its inputs and its output: one step, or two where an expansion runs apart.
-fn plan(gpu: &Gpu, site: Site, choice: Choice) -> (Plan, Vec<View>, View) {
+/// Bytes of each input.
+fn sizes_of(inputs: &[Vec<f32>]) -> Vec<u64> {
+    inputs.iter().map(|values| 4 * values.len() as u64).collect()
+}
+
+/// A plan of the site by a variant, its inputs of `sizes` bytes and its output: one step, or two where an expansion runs apart.
+fn plan(gpu: &Gpu, site: Site, choice: Choice, sizes: &[u64]) -> (Plan, Vec<View>, View) {
     let mut plan = Plan::new("tuning");
-    let sizes = operands(site);
-    let views: Vec<View> = sizes.inputs.iter().map(|count| plan.persistent("input", 4 * *count as u64)).collect();
-    let out = plan.persistent("output", 4 * sizes.output as u64);
+    let views: Vec<View> = sizes.iter().map(|bytes| plan.persistent("input", *bytes)).collect();
+    let out = plan.persistent("output", 4 * operands(site).output as u64);
     let mut views_of_step = views.clone();
     if let (Site::Expansion { .. }, true) = (site, choice.0.name != EXPAND_DEPTHWISE.name) {
-        let ExpandDepthwise { inputs, depthwise: layer } = expansion_of(site);
-        let (rows, outputs) = (layer.batch * layer.size[0] * layer.size[1], layer.channels);
-        let expanded = plan.transient("expanded", 4 * u64::from(rows) * u64::from(outputs));
-        let family = gpu.target().untuned().pointwise(rows, inputs, outputs);
+        let layer = expand_of(site);
+        let expanded = plan.transient("expanded", 4 * u64::from(layer.rows) * u64::from(layer.outputs));
+        let family = gpu.target().untuned().pointwise(layer);
         let operands = [views[0], views[1], views[2]];
-        plan.push(pointwise_of(rows, inputs, outputs).step("expand", family, gpu.lanes(), operands, None, expanded));
+        plan.push(layer.step("expand", family, gpu.lanes(), operands, None, expanded));
         views_of_step = vec![expanded, views[3], views[4]];
     }
     plan.push(step(gpu, site, choice, &views_of_step, out));
@@ -190,9 +195,7 @@ fn step(gpu: &Gpu, site: Site, choice: Choice, views: &[View], out: View) -> Ste
         }
         Site::Expansion { .. } => expansion_of(site).depthwise.step(&label, choice, [views[0], views[1], views[2]], out),
         Site::DepthwiseDx { .. } => DepthwiseDx { layer: depthwise_of(site) }.step(&label, choice.1, views[0], views[1], out),
-        Site::Pointwise { rows, inputs, outputs } => {
-            pointwise_of(rows, inputs, outputs).step(&label, choice, lanes, [views[0], views[1], views[2]], None, out)
-        }
+        Site::Pointwise { .. } => pointwise_of(site).step(&label, choice, lanes, [views[0], views[1], views[2]], None, out),
         Site::DenseDw { rows, rows_a_part, inputs, outputs } => {
             let layer = DenseDw { rows: RowParts { rows, rows_a_part }, inputs, outputs };
             layer.step(&label, choice, lanes, views[0], views[1], out)
@@ -203,14 +206,16 @@ fn step(gpu: &Gpu, site: Site, choice: Choice, views: &[View], out: View) -> Ste
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::WeightLayout;
 
-    const SITES: [Site; 7] = [
+    const SITES: [Site; 8] = [
         Site::Expansion { batch: 1, size: [14, 14], inputs: 12, channels: 20, stride: 2 },
         Site::Stem { batch: 1, size: [17, 17], inputs: 4, rgb: true, outputs: 8, stride: 2 },
         Site::Depthwise { batch: 1, size: [15, 15], channels: 8, stride: 1 },
         Site::DepthwiseDx { batch: 1, size: [15, 15], channels: 8, stride: 1 },
         Site::DepthwiseDx { batch: 2, size: [14, 14], channels: 8, stride: 2 },
-        Site::Pointwise { rows: 61, inputs: 12, outputs: 20 },
+        Site::Pointwise { rows: 61, inputs: 12, outputs: 20, layout: WeightLayout::Rows },
+        Site::Pointwise { rows: 61, inputs: 12, outputs: 52, layout: WeightLayout::Panels },
         Site::DenseDw { rows: 61, rows_a_part: 31, inputs: 12, outputs: 20 },
     ];
 

@@ -1,6 +1,6 @@
 //! The f64 references that variants must agree with before they are timed, and inputs for them.
 
-use crate::kernels::{Activation, DenseDw, Depthwise, Padding, Pointwise, RowParts, Site, Stem, expansion_of};
+use crate::kernels::{Activation, DenseDw, Depthwise, Padding, Pointwise, RowParts, Site, Stem, WeightLayout, expansion_of};
 
 #[path = "../../kernels-tests/reference/pointwise.rs"]
 mod pointwise;
@@ -32,7 +32,9 @@ pub fn reduced(site: Site) -> Site {
         Site::DepthwiseDx { batch, size, channels, stride } => {
             Site::DepthwiseDx { batch: batch.min(2), size: smaller(size), channels, stride }
         }
-        Site::Pointwise { rows, inputs, outputs } => Site::Pointwise { rows: rows.min(CHECKED_ROWS), inputs, outputs },
+        Site::Pointwise { rows, inputs, outputs, layout } => {
+            Site::Pointwise { rows: rows.min(CHECKED_ROWS), inputs, outputs, layout }
+        }
         Site::DenseDw { rows, rows_a_part, inputs, outputs } => {
             let rows = rows.min(CHECKED_ROWS);
             Site::DenseDw { rows, rows_a_part: rows_a_part.min(rows.div_ceil(2)).max(1), inputs, outputs }
@@ -42,7 +44,7 @@ pub fn reduced(site: Site) -> Site {
 
 /// What a site binds: its inputs, and the number of elements of its output.
 pub struct Operands {
-    /// Elements of each input in the order of the kernel's bindings.
+    /// Elements of each input in the order of the kernel's bindings, weights row by row.
     pub inputs: Vec<usize>,
     /// Elements of the output.
     pub output: usize,
@@ -82,7 +84,7 @@ pub fn operands(site: Site) -> Operands {
                 output: batch * area(layer.size) * channels,
             }
         }
-        Site::Pointwise { rows, inputs, outputs } => {
+        Site::Pointwise { rows, inputs, outputs, .. } => {
             let [rows, inputs, outputs] = [rows, inputs, outputs].map(|size| size as usize);
             Operands { inputs: vec![rows * inputs, inputs * outputs, outputs], output: rows * outputs }
         }
@@ -117,15 +119,32 @@ pub fn depthwise_of(site: Site) -> Depthwise {
 }
 
 /// The layer of a site of a matrix product.
-pub fn pointwise_of(rows: u32, inputs: u32, outputs: u32) -> Pointwise {
-    Pointwise { rows, inputs, outputs, activation: Activation::None }
+pub fn pointwise_of(site: Site) -> Pointwise {
+    let (rows, inputs, outputs, layout) = match site {
+        Site::Pointwise { rows, inputs, outputs, layout } => (rows, inputs, outputs, layout),
+        _ => (0, 0, 0, WeightLayout::Rows),
+    };
+    Pointwise { rows, inputs, outputs, layout, activation: Activation::None }
 }
 
-/// What a site's inputs are filled with.
+/// What a site's inputs are filled with, weights row by row.
 pub fn fillings(site: Site) -> Vec<Vec<f32>> {
     let mut inputs: Vec<Vec<f32>> = operands(site).inputs.iter().zip(0..).map(|(count, at)| filling(at, *count)).collect();
     if let Site::Stem { rgb: true, .. } = site {
         inputs[0].iter_mut().skip(3).step_by(4).for_each(|value| *value = 0.0);
+    }
+    inputs
+}
+
+/// A site's inputs as its kernels find them: weights of a matrix product, its second input, in their order.
+pub fn bound(site: Site, mut inputs: Vec<Vec<f32>>) -> Vec<Vec<f32>> {
+    let weights = match site {
+        Site::Pointwise { outputs, layout, .. } => Some((layout, outputs)),
+        Site::Expansion { channels, .. } => Some((WeightLayout::Panels, channels)),
+        _ => None,
+    };
+    if let Some((layout, columns)) = weights {
+        inputs[1] = layout.arranged(std::mem::take(&mut inputs[1]), columns);
     }
     inputs
 }
@@ -152,7 +171,7 @@ pub fn expected(site: Site, inputs: &[Vec<f32>]) -> Vec<f64> {
             depthwise::depthwise(expansion_of(site).depthwise, [&expanded, &w, &bias])
         }
         Site::DepthwiseDx { .. } => depthwise_dx(depthwise_of(site), &inputs[0], &inputs[1]),
-        Site::Pointwise { rows, inputs: k, outputs } => {
+        Site::Pointwise { rows, inputs: k, outputs, .. } => {
             let sizes = [rows, k, outputs].map(|size| size as usize);
             pointwise::pointwise(sizes, Activation::None, [&inputs[0], &inputs[1], &inputs[2]], None)
         }

@@ -3,7 +3,7 @@
 use super::builder::{Builder, Saved, Source, of_dispatch, row_parts};
 use crate::kernels::{
     Activation, BatchNormDw, BatchNormDx, DenseDw, DepthwiseDw, DepthwiseDx, GlobalAveragePool, GlobalAveragePoolDx, LayerInput,
-    Normalised, Pointwise, StemDw, Transpose,
+    Normalised, Pointwise, StemDw, Transpose, WeightLayout,
 };
 use crate::model::mobilenet_v2::ConvolutionKind;
 use crate::model::{Activations, dispatches};
@@ -148,8 +148,9 @@ impl Builder<'_> {
                 self.plan.push(Transpose { rows: x.channels, columns: gy.channels }.step(&label, weight, transposed));
                 for range in ranges {
                     let (rows, inputs, outputs) = ((range.end - range.start) * gy.positions(), gy.channels, x.channels);
-                    let product = Pointwise { rows, inputs, outputs, activation: Activation::None };
-                    let family = target.pointwise(rows, inputs, outputs);
+                    let layout = WeightLayout::Rows;
+                    let product = Pointwise { rows, inputs, outputs, layout, activation: Activation::None };
+                    let family = target.pointwise(product);
                     let operands = [gy.images(&range), transposed, self.zeros(outputs)];
                     let shortcut = shortcut.map(|shortcut| shortcut.images(&range));
                     self.plan.push(product.step(&label, family, target.lanes, operands, shortcut, dx.images(&range)));

@@ -4,7 +4,9 @@ use std::ops::Range;
 
 use super::parameters::{ParameterTable, Slot};
 use super::shape::NetworkShape;
-use crate::kernels::{Activation, BatchNorm, BatchNormCombine, Pointwise, RowParts, SumOfParts, Target, padded_channels};
+use crate::kernels::{
+    Activation, BatchNorm, BatchNormCombine, Pointwise, RowParts, SumOfParts, Target, WeightLayout, padded_channels,
+};
 use crate::model::mobilenet_v2::Layer;
 use crate::model::{Activations, Convolution};
 use crate::scheduler::{ALIGNMENT, Plan, View};
@@ -124,7 +126,7 @@ impl<'a> Builder<'a> {
 
     /// A layer without its activation: training needs its raw result.
     pub fn convolution<'b>(&self, layer: &'b Layer) -> Convolution<'b> {
-        Convolution { layer, padding: self.shape.padding, activation: Activation::None }
+        Convolution { layer, padding: self.shape.padding, activation: Activation::None, layout: WeightLayout::Rows }
     }
 
     /// Appends batch norm with the statistics of this batch, the layer's activation and a shortcut: its activated result.
@@ -158,9 +160,8 @@ impl<'a> Builder<'a> {
 
     /// Appends y = activation(x · w + bias) over the batch.
     pub fn product(&mut self, label: &str, [inputs, outputs]: [u32; 2], activation: Activation, operands: [View; 3], y: View) {
-        let family = self.target.pointwise(self.batch, inputs, outputs);
-        let layer = Pointwise { rows: self.batch, inputs, outputs, activation };
-        self.plan.push(layer.step(label, family, self.target.lanes, operands, None, y));
+        let layer = Pointwise { rows: self.batch, inputs, outputs, layout: WeightLayout::Rows, activation };
+        self.plan.push(layer.step(label, self.target.pointwise(layer), self.target.lanes, operands, None, y));
     }
 
     /// Appends the sum of parts into a slot of the gradients.
