@@ -8,7 +8,7 @@
 // channels is a multiple of four; every array is read as vec4.
 //
 // One thread computes strip_rows × $COLUMNS pixels of four channels, row by row: of every input of its window it keeps the sums alone.
-// A workgroup of 64 threads takes consecutive channel quads first, so that neighbours read consecutive memory.
+// A workgroup of 32 threads takes consecutive channel quads first, so that neighbours read consecutive memory.
 // Cost: 18 flops an output; $(((COLUMNS - 1) * STRIDE + 3) * STRIDE) vectors read for $COLUMNS written, and $(3 - STRIDE) rows twice a strip.
 #import depthwise
 #import depthwise_strip
@@ -33,14 +33,14 @@ fn read_row(strip: Strip, row: i32, held: Held) -> Row {
     return result;
 }
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(32)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
     @builtin(num_workgroups) grid: vec3<u32>,
     @builtin(local_invocation_index) thread: u32,
 ) {
     let quads = params.channels / 4u;
-    let index = linear_workgroup(workgroup, grid) * 64u + thread;
+    let index = linear_workgroup(workgroup, grid) * 32u + thread;
     let strip = strip_at(index / quads, index % quads);
     if (strip.image >= params.batch) {
         return;

@@ -142,7 +142,7 @@ impl Depthwise {
                 strip_rows: rows,
             },
             bindings: &[x.view, w, bias, statistics, affine, y],
-            workgroups: (places * (channels / 4)).div_ceil(64),
+            workgroups: (places * (channels / 4)).div_ceil(if is_strip { 32 } else { 64 }),
             cost: Cost {
                 flops: 18 * batch * outputs * channels,
                 bytes: channels * (variant.precision().bytes() * (batch * (inputs + outputs) + 9) + 4),
