@@ -16,19 +16,29 @@
 
 struct Held {
     by: Normalisation,
+    quads: u32,
+    // Where the columns of a row begin.
+    #for v in 0..(COLUMNS - 1) * STRIDE + 3
+    from_$v: u32,
+    #end
 }
 
-fn hold(quad: u32) -> Held {
-    return Held(input_normalisation(quad, params.channels / 4u));
+fn hold(strip: Strip, window: Window, quad: u32) -> Held {
+    var held: Held;
+    held.quads = params.channels / 4u;
+    held.by = input_normalisation(quad, held.quads);
+    #for v in 0..(COLUMNS - 1) * STRIDE + 3
+    held.from_$v = column_at(window, $v) * held.quads + quad;
+    #end
+    return held;
 }
 
-fn read_row(strip: Strip, row: i32, held: Held) -> Row {
-    let quads = params.channels / 4u;
-    let window = window_row(strip, row);
+fn read_row(window: Window, row: WindowRow, held: Held) -> Row {
+    let row_at = row.at * held.quads;
     var result: Row;
     #for v in 0..(COLUMNS - 1) * STRIDE + 3
-    let value_$v = layer_input(x[pixel_at(window, $v) * quads + strip.quad], held.by);
-    result.of_$v = select(vec4<f32>(), value_$v, is_inside(window, $v));
+    let value_$v = layer_input(x[row_at + held.from_$v], held.by);
+    result.of_$v = select(vec4<f32>(), value_$v, row.inside & window.inside_$v);
     #end
     return result;
 }

@@ -47,26 +47,34 @@ struct Held {
     w_$k: vec4<f32>,
     #end
     offset: vec4<f32>,
+    input_quads: u32,
+    // Where the vectors of a row lie that the lane loads: vector i is quad i % $INPUT_QUADS of pixel i / $INPUT_QUADS, or one that there is.
+    #for i in 0..(((COLUMNS - 1) * STRIDE + 3) * INPUT_QUADS + LANES - 1) / LANES
+    from_$i: u32,
+    #end
 }
 
-fn hold(quad: u32) -> Held {
+fn hold(strip: Strip, window: Window, quad: u32) -> Held {
     let start = column_start(quad);
+    let lane = strip.quad % $(LANES)u;
     var held: Held;
     held.offset = bias_expand[quad];
+    held.input_quads = params.inputs / 4u;
+    #for i in 0..(((COLUMNS - 1) * STRIDE + 3) * INPUT_QUADS + LANES - 1) / LANES
+    let pixel_$i = column_at(window, i32(($(i * LANES)u + lane) / $(INPUT_QUADS)u));
+    held.from_$i = pixel_$i * held.input_quads + min(($(i * LANES)u + lane) % $(INPUT_QUADS)u, held.input_quads - 1u);
+    #end
     #for k in 0..4 * INPUT_QUADS
     held.w_$k = select(vec4<f32>(), w_expand[start + min($(k)u, params.inputs - 1u) * params.panel_quads], $(k)u < params.inputs);
     #end
     return held;
 }
 
-fn read_row(strip: Strip, row: i32, held: Held) -> Row {
-    let input_quads = params.inputs / 4u;
-    let window = window_row(strip, row);
-    let lane = strip.quad % $(LANES)u;
-    // Vector i of the row: quad i % $INPUT_QUADS of pixel i / $INPUT_QUADS. Past the inputs the weights are zero.
+fn read_row(window: Window, row: WindowRow, held: Held) -> Row {
+    let row_at = row.at * held.input_quads;
+    // Past the inputs the weights are zero.
     #for i in 0..(((COLUMNS - 1) * STRIDE + 3) * INPUT_QUADS + LANES - 1) / LANES
-    let pixel_$i = pixel_at(window, i32(($(i * LANES)u + lane) / $(INPUT_QUADS)u));
-    let x_$i = x[pixel_$i * input_quads + min(($(i * LANES)u + lane) % $(INPUT_QUADS)u, input_quads - 1u)];
+    let x_$i = x[row_at + held.from_$i];
     #end
     var result: Row;
     #for v in 0..(COLUMNS - 1) * STRIDE + 3
@@ -77,7 +85,7 @@ fn read_row(strip: Strip, row: i32, held: Held) -> Row {
     sum_$v += x_$(v)_$q[$i] * held.w_$(4 * q + i);
     #end
     #end
-    result.of_$v = select(vec4<f32>(), activate(sum_$v + held.offset), is_inside(window, $v));
+    result.of_$v = select(vec4<f32>(), activate(sum_$v + held.offset), row.inside & window.inside_$v);
     #end
     return result;
 }

@@ -41,13 +41,14 @@ fn main(
     let w_at_$c = column_start(quad_$c);
     #end
 
+    let row_quads = params.panel_quads;
     for (var k = 0u; k < input_quads; k++) {
         #for r in 0..ROWS
         let x_$r = x[x_at_$r + k];
         #end
         #for j in 0..4
         #for c in 0..COLUMNS / 4
-        let w_$(j)_$c = w[w_at_$c + (k * 4u + $(j)u) * params.panel_quads];
+        let w_$(j)_$c = w[w_at_$c + (k * 4u + $(j)u) * row_quads];
         #for r in 0..ROWS
         sum_$(r)_$c += x_$r[$j] * w_$(j)_$c;
         #end
@@ -55,11 +56,12 @@ fn main(
         #end
     }
 
+    let ending = ending_of_layer();
     #for c in 0..COLUMNS / 4
     if (first_quad + $(8 * c)u < output_quads) {
         let offset = bias[quad_$c];
         #for r in 0..ROWS
-        finish(first_row + $(r)u, quad_$c, sum_$(r)_$c, offset);
+        finish(first_row + $(r)u, quad_$c, sum_$(r)_$c, offset, ending);
         #end
     }
     #end

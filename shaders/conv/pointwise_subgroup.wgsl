@@ -42,12 +42,13 @@ fn main(
     let w_at_$q = column_start(quad_of_$q) + (vector_$q / $(COLUMNS / 4)u) * params.panel_quads;
     #end
 
+    let row_quads = params.panel_quads;
     for (var k = 0u; k < input_quads; k++) {
         #for r in 0..ROWS
         let x_$r = x[x_at_$r + k];
         #end
         #for q in 0..(COLUMNS + LANES - 1) / LANES
-        let w_$q = w[w_at_$q + k * 4u * params.panel_quads];
+        let w_$q = w[w_at_$q + k * 4u * row_quads];
         #end
         // A sum takes all four k before the next begins: it stays in a register, and compiles in less time.
         #for c in 0..COLUMNS / 4
@@ -69,6 +70,7 @@ fn main(
     let quad_$c = first_quad + $(c)u;
     let offset_$c = subgroupBroadcast(bias_$(c / LANES), $(c % LANES)u);
     #end
+    let ending = ending_of_layer();
     // A loop, as every store that is written out makes the kernel larger and its compilation longer.
     for (var r = 0u; r < $(ROWS)u; r++) {
         #for c in 0..COLUMNS / 4
@@ -77,7 +79,7 @@ fn main(
         end_$c = select(end_$c, sum_$(s)_$c, r == $(s)u);
         #end
         if (quad_$c < output_quads) {
-            finish(first_row + r, quad_$c, end_$c, offset_$c);
+            finish(first_row + r, quad_$c, end_$c, offset_$c, ending);
         }
         #end
     }

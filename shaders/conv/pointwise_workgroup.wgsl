@@ -98,12 +98,13 @@ fn main(
         workgroupBarrier();
     }
 
+    let ending = ending_of_layer();
     #for c in 0..COLUMNS / 4
     let quad_$c = tile_quad + column + $(c * THREADS)u;
     if (quad_$c < output_quads) {
         let offset = bias[quad_$c];
         #for r in 0..ROWS
-        finish(tile_row + row + $(r)u, quad_$c, sum_$(r)_$c, offset);
+        finish(tile_row + row + $(r)u, quad_$c, sum_$(r)_$c, offset, ending);
         #end
     }
     #end

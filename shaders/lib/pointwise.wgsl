@@ -12,8 +12,7 @@ struct Params {
     panel_quads: u32,
     // Whether there is a residual.
     residual: u32,
-    // Whether values end between low and high.
-    clamped: u32,
+    // What values are bounded by: infinities where nothing does.
     low: f32,
     high: f32,
 }
@@ -27,19 +26,32 @@ override SIGMOID: u32 = 0u;
 @group(0) @binding(4) var<storage, read> residual: array<Stored>;
 @group(0) @binding(5) var<storage, read_write> y: array<Stored>;
 
-fn activate(value: vec4<f32>) -> vec4<f32> {
+// How the layer ends. Read once, before anything is stored: what is read of the parameters after a store is read again.
+struct Ending {
+    rows: u32,
+    output_quads: u32,
+    residual: bool,
+    low: vec4<f32>,
+    high: vec4<f32>,
+}
+
+fn ending_of_layer() -> Ending {
+    return Ending(params.rows, params.outputs / 4u, params.residual == 1u, vec4<f32>(params.low), vec4<f32>(params.high));
+}
+
+fn activate(value: vec4<f32>, by: Ending) -> vec4<f32> {
     if (SIGMOID == 1u) {
         return sigmoid(value);
     }
-    return select(value, clamp(value, vec4<f32>(params.low), vec4<f32>(params.high)), params.clamped == 1u);
+    return clamp(value, by.low, by.high);
 }
 
 // Stores four outputs of a row, if there is such a row: activate(sum + bias) + residual.
-fn finish(row: u32, quad: u32, sum: vec4<f32>, offset: vec4<f32>) {
-    if (row < params.rows) {
-        let at = row * (params.outputs / 4u) + quad;
-        var value = activate(sum + offset);
-        if (params.residual == 1u) {
+fn finish(row: u32, quad: u32, sum: vec4<f32>, offset: vec4<f32>, by: Ending) {
+    if (row < by.rows) {
+        let at = row * by.output_quads + quad;
+        var value = activate(sum + offset, by);
+        if (by.residual) {
             value += vec4<f32>(residual[at]);
         }
         y[at] = Stored(value);
