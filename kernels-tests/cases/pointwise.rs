@@ -1,4 +1,4 @@
-//! Pointwise convolution and dense layers, all three families.
+//! Pointwise convolution and dense layers, all four families.
 
 use lineament::kernels::{Activation, Choice, Pointwise, Precision, WeightLayout, pointwise_variants};
 
@@ -20,20 +20,25 @@ const TESTS: &[(u32, u32, u32, Activation, bool)] = &[
 /// Past 65,535 workgroups of eight rows, so that the line of workgroups is folded. The smallest tiles only: for the others
 /// it would take a large tensor.
 const FOLDED: (u32, u32, u32, Activation, bool) = (8 * 65_536 + 3, 4, 4, Activation::None, false);
-const SMALLEST: &[&str] = &["1x4", "1x32"];
+const SMALLEST: &[&str] = &["1x4", "1x32", "1 row"];
 
-/// The layers that make up most of MobileNetV2 at 224 × 224, batch 8: (rows an image, inputs, outputs).
+/// The layers that make up most of MobileNetV2 at 224 × 224, batch 8: (rows, inputs, outputs).
 const BENCHMARKS: &[(u32, u32, u32)] = &[
-    (112 * 112, 16, 96),
-    (56 * 56, 96, 24),
-    (28 * 28, 32, 192),
-    (28 * 28, 192, 32),
-    (14 * 14, 64, 384),
-    (14 * 14, 384, 64),
-    (14 * 14, 576, 96),
-    (7 * 7, 160, 960),
-    (7 * 7, 960, 160),
-    (7 * 7, 320, 1280),
+    (8 * 112 * 112, 16, 96),
+    (8 * 56 * 56, 96, 24),
+    (8 * 28 * 28, 32, 192),
+    (8 * 28 * 28, 192, 32),
+    (8 * 14 * 14, 64, 384),
+    (8 * 14 * 14, 384, 64),
+    (8 * 14 * 14, 576, 96),
+    (8 * 7 * 7, 160, 960),
+    (8 * 7 * 7, 960, 160),
+    (8 * 7 * 7, 320, 1280),
+    // The first layer of the head for one image, a few and a batch.
+    (1, 1280, 1536),
+    (2, 1280, 1536),
+    (4, 1280, 1536),
+    (8, 1280, 1536),
 ];
 
 pub fn cases(context: Context) -> Vec<Case> {
@@ -43,7 +48,7 @@ pub fn cases(context: Context) -> Vec<Case> {
         if context.purpose == Purpose::Benchmark {
             for &(rows, inputs, outputs) in BENCHMARKS {
                 let layout = WeightLayout::Panels;
-                let shape = Pointwise { rows: 8 * rows, inputs, outputs, layout, activation: Activation::Relu6 };
+                let shape = Pointwise { rows, inputs, outputs, layout, activation: Activation::Relu6 };
                 cases.push(case(shape, family, false, context));
             }
             continue;

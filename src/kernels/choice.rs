@@ -3,8 +3,8 @@
 use super::tuning::{Choice, Site, Tuning};
 use super::{
     DENSE_DW_REGISTERS, DENSE_DW_SUBGROUP, DEPTHWISE, DEPTHWISE_DX, DEPTHWISE_STRIP, DenseDw, Depthwise, EXPAND_DEPTHWISE,
-    ExpandDepthwise, Kernel, POINTWISE_REGISTERS, POINTWISE_SUBGROUP, POINTWISE_WORKGROUP, Pointwise, Precision, RowParts, STEM,
-    STEM_SUBGROUP, Stem, Variant,
+    ExpandDepthwise, Kernel, POINTWISE_COLUMNS, POINTWISE_REGISTERS, POINTWISE_SUBGROUP, POINTWISE_WORKGROUP, Pointwise,
+    Precision, RowParts, STEM, STEM_SUBGROUP, Stem, Variant,
 };
 
 /// What the choice of variants, and of the number of dispatches, depends on.
@@ -56,6 +56,7 @@ impl Target {
             return (&POINTWISE_WORKGROUP, named(&POINTWISE_WORKGROUP, name));
         }
         let shipped: Choice = match (self.software, self.lanes) {
+            (true, Some(_)) if rows == 1 => (&POINTWISE_COLUMNS, named(&POINTWISE_COLUMNS, "1 row")),
             (true, Some(lanes)) => {
                 let name = match rows.div_ceil(lanes) {
                     1 => "1x32",

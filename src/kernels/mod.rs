@@ -100,7 +100,9 @@ pub use layer_input::{LayerInput, Normalised};
 pub use loss_mean::{LOSS_MEAN, LossMean};
 pub use neighbours::{NEIGHBOURS, NeighbourSlice};
 pub use pairwise::{PAIRWISE, PairwiseSlice};
-pub use pointwise::{POINTWISE_REGISTERS, POINTWISE_SUBGROUP, POINTWISE_WORKGROUP, Pointwise, pointwise_variants};
+pub use pointwise::{
+    POINTWISE_COLUMNS, POINTWISE_REGISTERS, POINTWISE_SUBGROUP, POINTWISE_WORKGROUP, Pointwise, pointwise_variants,
+};
 pub use precision::Precision;
 pub use resize_normalise::{ImageRecord, Interpolation, RESIZE_NORMALISE, ResizeNormalise};
 pub use sgd::{SGD, Sgd};
@@ -127,6 +129,7 @@ pub const ALL: &[&Kernel] = &[
     &DEPTHWISE_STRIP,
     &EXPAND_DEPTHWISE,
     &POINTWISE_SUBGROUP,
+    &POINTWISE_COLUMNS,
     &POINTWISE_REGISTERS,
     &POINTWISE_WORKGROUP,
     &GLOBAL_AVERAGE_POOL,

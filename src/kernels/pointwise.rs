@@ -1,4 +1,4 @@
-//! Pointwise convolution and dense layers: one matrix product with its epilogue, in three families of kernel.
+//! Pointwise convolution and dense layers: one matrix product with its epilogue, in four families of kernel.
 //!
 //! A dense layer is a pointwise convolution over rows, so it runs on the same kernels with another activation.
 
@@ -9,7 +9,7 @@ use super::{
 use crate::scheduler::{Step, View};
 
 params! {
-    /// `Params` of the three `pointwise_*` shaders.
+    /// `Params` of the `pointwise_*` shaders.
     struct PointwiseParams {
         rows: u32,
         inputs: u32,
@@ -44,6 +44,21 @@ pub static POINTWISE_SUBGROUP: Kernel = Kernel {
         Variant { name: "4x16", constants: &[("ROWS", 4), ("COLUMNS", 16)], subgroup: true },
         Variant { name: "2x32", constants: &[("ROWS", 2), ("COLUMNS", 32)], subgroup: true },
         Variant { name: "1x32", constants: &[("ROWS", 1), ("COLUMNS", 32)], subgroup: true },
+    ],
+    overrides: OVERRIDES,
+};
+
+/// Columns stay in the lanes' registers and rows are handed round: for few rows.
+pub static POINTWISE_COLUMNS: Kernel = Kernel {
+    name: "pointwise_columns",
+    group: "conv",
+    source: include_str!("../../shaders/conv/pointwise_columns.wgsl"),
+    params: PointwiseParams::FIELDS,
+    bindings: BINDINGS,
+    variants: &[
+        Variant { name: "1 row", constants: &[("ROWS", 1)], subgroup: true },
+        Variant { name: "2 rows", constants: &[("ROWS", 2)], subgroup: true },
+        Variant { name: "4 rows", constants: &[("ROWS", 4)], subgroup: true },
     ],
     overrides: OVERRIDES,
 };
@@ -88,9 +103,9 @@ pub static POINTWISE_WORKGROUP: Kernel = Kernel {
     overrides: OVERRIDES,
 };
 
-/// Every variant of the three families that stores numbers so.
+/// Every variant of the four families that stores numbers so.
 pub fn pointwise_variants(precision: Precision) -> impl Iterator<Item = Choice> {
-    super::variants_of([&POINTWISE_SUBGROUP, &POINTWISE_REGISTERS, &POINTWISE_WORKGROUP], precision)
+    super::variants_of([&POINTWISE_SUBGROUP, &POINTWISE_COLUMNS, &POINTWISE_REGISTERS, &POINTWISE_WORKGROUP], precision)
 }
 
 /// y\[rows, outputs\] = activation(x\[rows, inputs\] · w\[inputs, outputs\] + bias\[outputs\]) + residual\[rows, outputs\].
@@ -109,7 +124,7 @@ pub struct Pointwise {
 }
 
 impl Pointwise {
-    /// The dispatch with one family's kernel and variant; `lanes` is the subgroup size for the subgroup family.
+    /// The dispatch with one family's kernel and variant; `lanes` is the subgroup size for the families that need subgroups.
     pub fn step(
         self,
         label: &str,
@@ -121,6 +136,8 @@ impl Pointwise {
     ) -> Step {
         let (rows, columns) = if kernel.name == POINTWISE_SUBGROUP.name {
             (variant.constant("ROWS") * lanes.unwrap_or(1), variant.constant("COLUMNS"))
+        } else if kernel.name == POINTWISE_COLUMNS.name {
+            (variant.constant("ROWS"), 4 * lanes.unwrap_or(1))
         } else {
             let threads = if kernel.name == POINTWISE_WORKGROUP.name { variant.constant("THREADS") } else { 8 };
             (threads * variant.constant("ROWS"), threads * variant.constant("COLUMNS"))
