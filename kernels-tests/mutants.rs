@@ -132,6 +132,8 @@ const ALL: &[(&str, &str)] = mutants! {
     "pairwise_last_row_repeated"
     "pairwise_rows_from_the_first"
     "pairwise_trait_of_the_wrong_row"
+    "pointwise_columns_last_block_short"
+    "pointwise_columns_wrong_lane"
     "pointwise_registers_bias_missing"
     "pointwise_registers_fold_broken"
     "pointwise_registers_last_input_missing"

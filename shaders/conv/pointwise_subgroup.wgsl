@@ -24,13 +24,13 @@ fn main(
     let column_tiles = (output_quads + $(COLUMNS / 4 - 1)u) / $(COLUMNS / 4)u;
     let tile = linear_workgroup(workgroup, grid);
     let first_quad = (tile % column_tiles) * $(COLUMNS / 4)u;
-    let first_row = (tile / column_tiles) * $(LANES * ROWS)u + lane * $(ROWS)u;
+    let first_row = (tile / column_tiles) * $(LANES * ROWS)u + lane;
     if ((tile / column_tiles) * $(LANES * ROWS)u >= params.rows) {
         return;
     }
 
     #for r in 0..ROWS
-    let x_at_$r = min(first_row + $(r)u, params.rows - 1u) * input_quads;
+    let x_at_$r = min(first_row + $(r * LANES)u, params.rows - 1u) * input_quads;
     #for c in 0..COLUMNS / 4
     var sum_$(r)_$c = vec4<f32>();
     #end
@@ -79,7 +79,7 @@ fn main(
         end_$c = select(end_$c, sum_$(s)_$c, r == $(s)u);
         #end
         if (quad_$c < output_quads) {
-            finish(first_row + r, quad_$c, end_$c, offset_$c, ending);
+            finish(first_row + r * $(LANES)u, quad_$c, end_$c, offset_$c, ending);
         }
         #end
     }

@@ -14,6 +14,20 @@
 #import dispatch
 #import stem
 
+// Where a pixel of the output lies; past the last one in an image that is none.
+struct Place {
+    image: u32,
+    row: u32,
+    column: u32,
+}
+
+fn next_place(place: Place) -> Place {
+    let ends_row = place.column + 1u == params.out_width;
+    let ends_image = ends_row & (place.row + 1u == params.out_height);
+    let row = select(place.row, place.row + 1u, ends_row);
+    return Place(select(place.image, place.image + 1u, ends_image), select(row, 0u, ends_image), select(place.column + 1u, 0u, ends_row));
+}
+
 @compute @workgroup_size($LANES)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -31,12 +45,18 @@ fn main(
     }
     let first_pixel = (tile / column_tiles) * $(LANES * PIXELS)u + lane * $(PIXELS)u;
 
+    // Divided once: a lane's other pixels follow its first.
+    let image_row = min(first_pixel, pixels - 1u) / params.out_width;
+    let place_0 = Place(image_row / params.out_height, image_row % params.out_height, min(first_pixel, pixels - 1u) % params.out_width);
+    #for p in 1..PIXELS
+    let place_$p = next_place(place_$(p - 1));
+    #end
+    let height = i32(params.in_height);
+    let width = i32(params.in_width);
     #for p in 0..PIXELS
-    let pixel_$p = min(first_pixel + $(p)u, pixels - 1u);
-    let image_row_$p = pixel_$p / params.out_width;
-    let first_column_$p = i32(pixel_$p % params.out_width * params.stride) - i32(params.left);
-    let first_row_$p = i32(image_row_$p % params.out_height * params.stride) - i32(params.top);
-    let image_at_$p = image_row_$p / params.out_height * params.in_height * params.in_width;
+    let first_column_$p = i32(place_$p.column * params.stride) - i32(params.left);
+    let first_row_$p = i32(place_$p.row * params.stride) - i32(params.top);
+    let image_at_$p = min(place_$p.image, params.batch - 1u) * params.in_height * params.in_width;
     #for c in 0..COLUMNS / 4
     var sum_$(p)_$c = vec4<f32>();
     #end
@@ -51,8 +71,8 @@ fn main(
         #for p in 0..PIXELS
         let row_$p = first_row_$p + i32(tap / 3u);
         let column_$p = first_column_$p + i32(tap % 3u);
-        let inside_$p = (row_$p >= 0) & (row_$p < i32(params.in_height)) & (column_$p >= 0) & (column_$p < i32(params.in_width));
-        let at_$p = (image_at_$p + select(0u, u32(row_$p) * params.in_width + u32(column_$p), inside_$p)) * input_quads;
+        let inside_$p = (row_$p >= 0) & (row_$p < height) & (column_$p >= 0) & (column_$p < width);
+        let at_$p = (image_at_$p + select(0u, u32(row_$p * width + column_$p), inside_$p)) * input_quads;
         #end
         for (var c = 0u; c < input_quads; c++) {
             #for p in 0..PIXELS

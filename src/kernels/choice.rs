@@ -149,7 +149,9 @@ impl Target {
         if let Some(winner) = self.tuning.and_then(|tuning| tuning.winner(site)) {
             return (winner.0.name == EXPAND_DEPTHWISE.name).then_some(winner);
         }
-        if !self.is_software_with_subgroups() || (layer.inputs > 16 && batch < 4) {
+        // What few images gain has to pay for compiling: one kernel for two blocks.
+        let few = batch < 4;
+        if !self.is_software_with_subgroups() || (few && (stride == 1 || layer.inputs > 24)) {
             return None;
         }
         // Strips that end where the image ends, as of the depthwise convolution, and room for no more inputs than there are.
@@ -160,6 +162,7 @@ impl Target {
         };
         let suiting =
             EXPAND_DEPTHWISE.variants.iter().filter(|variant| layer.suits(variant) && variant.constant("COLUMNS") == columns);
+        let suiting = suiting.filter(|variant| !few || variant.constant("INPUT_QUADS") >= 6);
         suiting.min_by_key(|variant| variant.constant("INPUT_QUADS")).map(|variant| (&EXPAND_DEPTHWISE, variant))
     }
 
