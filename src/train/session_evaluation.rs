@@ -54,8 +54,12 @@ impl NetworkSession<'_> {
         }
         let SessionShape { network, loss, losses, .. } = &self.shape;
         let plan = EvaluationPlan::new(network, state, *loss, self.gpu.target(), batch, *losses)?;
+        // Plans of other batches fuse other layers, so that a tensor's number is one in its own plan alone.
         let shared: Vec<(View, &Buffer)> = match self.evaluation.first() {
-            Some(first) => plan.shared().filter_map(|view| Some((view, first.program.buffer(view.tensor)?))).collect(),
+            Some(Ready { plan: of_first, program, .. }) => {
+                let pairs = plan.shared().zip(of_first.shared());
+                pairs.filter_map(|(view, there)| Some((view, program.buffer(there.tensor)?))).collect()
+            }
             None => Vec::new(),
         };
         let program = Program::new_beside(self.gpu, &plan.plan, &shared, &self.training[0].program)?;
