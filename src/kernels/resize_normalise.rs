@@ -93,7 +93,7 @@ impl ResizeNormalise {
                 shift_blue,
             },
             bindings: &[pixels, images, y],
-            workgroups: outputs.div_ceil(64),
+            workgroups: u64::from(self.batch) * u64::from(self.size),
             cost: Cost { flops: flops * outputs, bytes: (reads + 4 * precision.bytes()) * outputs },
         }
         .step(label)
