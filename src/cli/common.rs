@@ -63,11 +63,14 @@ impl GpuArguments {
 
     /// Opens the adapter with the shipped choices of variants, and says which one it is.
     pub fn open_untuned(&self) -> Result<Gpu, GpuError> {
-        let gpu = Gpu::open(&AdapterRequest {
+        let mut gpu = Gpu::open(&AdapterRequest {
             adapter: self.adapter.clone(),
             backend: self.backend.clone(),
             webgpu_limits: self.webgpu_limits,
         })?;
+        if let Ok(folder) = cache_folder() {
+            gpu.keep_pipelines(&folder);
+        }
         let report = gpu.report();
         let note = if gpu.is_software() { " — a software adapter: this computes on the processor" } else { "" };
         eprintln!("adapter: {} ({}, {}){note}", report.name, report.backend, report.kind);

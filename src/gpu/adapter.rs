@@ -1,5 +1,6 @@
 //! Listing and choosing adapters.
 
+use sha2::{Digest, Sha256};
 use wgpu::{Backends, DeviceType};
 
 use super::GpuError;
@@ -65,6 +66,14 @@ fn backends(name: Option<&str>) -> Result<Backends, GpuError> {
             let found = ["vulkan", "metal", "dx12", "gl"].map(String::from).to_vec();
             Err(GpuError::NoSuchAdapter { wanted: format!("backend {name}"), found })
         }
+    }
+}
+
+impl AdapterReport {
+    /// Sixteen hexadecimal digits that tell adapters, their graphics interfaces and drivers apart, for names of files.
+    pub fn hash(&self) -> String {
+        let words = format!("{}\0{}\0{}", self.name, self.backend, self.driver);
+        Sha256::digest(words).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
     }
 }
 

@@ -5,11 +5,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::GpuError;
 use super::adapter::{self, AdapterReport, AdapterRequest};
+use super::kept_pipelines::KeptPipelines;
 use super::pipeline::Cache;
 use crate::kernels::{Cost, Precision, Target, Tuning};
 
 /// An open GPU: device, queue, limits and compiled pipelines.
 pub struct Gpu {
+    /// Before the device, which must be there when it is dropped.
+    pub(super) kept_pipelines: Option<KeptPipelines>,
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
     pub(super) pipelines: Cache,
@@ -36,8 +39,10 @@ const NEEDED: [Need; 3] = [
 ];
 
 /// What is used where an adapter has it.
-const OPTIONAL: wgpu::Features =
-    wgpu::Features::SUBGROUP.union(wgpu::Features::TIMESTAMP_QUERY).union(wgpu::Features::SHADER_F16);
+const OPTIONAL: wgpu::Features = wgpu::Features::SUBGROUP
+    .union(wgpu::Features::TIMESTAMP_QUERY)
+    .union(wgpu::Features::SHADER_F16)
+    .union(wgpu::Features::PIPELINE_CACHE);
 
 impl Gpu {
     /// Opens the adapter asked for, or the best of this machine.
@@ -82,6 +87,7 @@ impl Gpu {
             }
         });
         Ok(Gpu {
+            kept_pipelines: None,
             device,
             queue,
             pipelines: Cache::default(),

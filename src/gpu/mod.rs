@@ -3,6 +3,7 @@
 mod adapter;
 mod buffer;
 mod device;
+mod kept_pipelines;
 mod pipeline;
 mod timing;
 

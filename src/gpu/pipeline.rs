@@ -87,7 +87,7 @@ impl Gpu {
             module: &module,
             entry_point: Some("main"),
             compilation_options: wgpu::PipelineCompilationOptions { constants: overrides, ..Default::default() },
-            cache: None,
+            cache: self.kept_pipelines.as_ref().map(|kept| &kept.cache),
         });
         match pollster::block_on(scope.pop()) {
             None => Ok(Pipeline { raw, layout }),

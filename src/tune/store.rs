@@ -67,7 +67,7 @@ pub struct Store {
     pub entries: Vec<Entry>,
 }
 
-/// The folder that winners are kept in: LINEAMENT_CACHE, or `lineament` in the user's cache folder.
+/// The folder that winners and compiled pipelines are kept in: LINEAMENT_CACHE, or `lineament` in the user's cache folder.
 ///
 /// # Errors
 /// The system names none.
@@ -103,9 +103,7 @@ impl Store {
 
     /// The file in `folder` for an adapter and its driver.
     pub fn path(folder: &Path, report: &AdapterReport) -> PathBuf {
-        let words = format!("{}\0{}\0{}", report.name, report.backend, report.driver);
-        let hash: String = Sha256::digest(words).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        folder.join(format!("tuning-{hash}.json"))
+        folder.join(format!("tuning-{}.json", report.hash()))
     }
 
     /// Reads the winners of an adapter; none where there is no file.
