@@ -135,7 +135,7 @@ impl Target {
     }
 
     /// The kernel of an expansion and its depthwise convolution in one, where that pays: on a software adapter with subgroups, which
-    /// moves no memory as fast as it computes, and for few enough inputs that a lane holds their weights. With more than 16 inputs
+    /// moves no memory as fast as it computes, and for few enough inputs that a lane holds their weights. With more than 24 inputs
     /// compiling it takes longer than a few images gain.
     pub fn expand_depthwise(self, layer: ExpandDepthwise) -> Option<Choice> {
         let Depthwise { batch, size, channels, stride, .. } = layer.depthwise;
@@ -149,21 +149,27 @@ impl Target {
         if let Some(winner) = self.tuning.and_then(|tuning| tuning.winner(site)) {
             return (winner.0.name == EXPAND_DEPTHWISE.name).then_some(winner);
         }
-        // What few images gain has to pay for compiling: one kernel for two blocks.
+        // What few images gain has to pay for compiling: one kernel a stride, of narrow strips.
         let few = batch < 4;
-        if !self.is_software_with_subgroups() || (few && (stride == 1 || layer.inputs > 24)) {
+        if !self.is_software_with_subgroups() || (few && layer.inputs > 24) {
             return None;
         }
         // Strips that end where the image ends, as of the depthwise convolution, and room for no more inputs than there are.
-        let columns = match (stride, size[1].is_multiple_of(7)) {
-            (1, true) => 7,
-            (1, false) => 8,
-            _ => 4,
+        let (columns, least_quads) = match (stride, few, size[1].is_multiple_of(7)) {
+            (_, true, _) => (4, 6),
+            (1, _, true) => (7, 1),
+            (1, _, false) => (8, 1),
+            _ => (4, 1),
         };
-        let suiting =
-            EXPAND_DEPTHWISE.variants.iter().filter(|variant| layer.suits(variant) && variant.constant("COLUMNS") == columns);
-        let suiting = suiting.filter(|variant| !few || variant.constant("INPUT_QUADS") >= 6);
-        suiting.min_by_key(|variant| variant.constant("INPUT_QUADS")).map(|variant| (&EXPAND_DEPTHWISE, variant))
+        let fits = |variant: &&Variant| {
+            layer.suits(variant) && variant.constant("COLUMNS") == columns && variant.constant("INPUT_QUADS") >= least_quads
+        };
+        EXPAND_DEPTHWISE
+            .variants
+            .iter()
+            .filter(fits)
+            .min_by_key(|variant| variant.constant("INPUT_QUADS"))
+            .map(|variant| (&EXPAND_DEPTHWISE, variant))
     }
 
     /// Tile of the gradient of a depthwise convolution by its input, by the same reasons.
