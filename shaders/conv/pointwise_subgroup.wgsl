@@ -7,8 +7,8 @@
 // y         [rows, outputs]
 // inputs and outputs are multiples of four; every array is read as vec4.
 //
-// One workgroup is one subgroup of $LANES lanes and computes $(LANES * ROWS) rows × $COLUMNS columns: a lane keeps $ROWS rows
-// in registers, the lanes load the weights of four k together and broadcast them, so that no weight is loaded twice.
+// One workgroup is one subgroup of $LANES lanes and computes $(LANES * ROWS) rows × $COLUMNS columns: a lane keeps every $(LANES)th
+// of the rows in registers, the lanes load the weights of four k together and broadcast them, so that no weight is loaded twice.
 // Cost: 2 · rows · inputs · outputs flops; x is read outputs / $COLUMNS times, w rows / $(LANES * ROWS) times.
 #import dispatch
 #import pointwise

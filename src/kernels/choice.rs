@@ -45,9 +45,9 @@ impl Target {
 
     /// Family and tile of a pointwise convolution or dense layer, on 16-bit floats always of the last family.
     ///
-    /// On a software adapter memory operations decide, and the subgroup family has the fewest; without subgroups the
-    /// register family follows. A real GPU reads through workgroup memory; small layers take smaller tiles so that
-    /// there are enough workgroups to fill it.
+    /// On a software adapter memory operations decide, and the subgroup family has the fewest, but for a single row, where
+    /// all its lanes but one would be idle; without subgroups the register family follows. A real GPU reads through
+    /// workgroup memory; small layers take smaller tiles so that there are enough workgroups to fill it.
     pub fn pointwise(self, layer: Pointwise) -> Choice {
         let Pointwise { rows, inputs, outputs, layout, .. } = layer;
         let large = u64::from(rows) * u64::from(outputs) >= 64 * 64 * 256;
