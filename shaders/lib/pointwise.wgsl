@@ -12,7 +12,8 @@ struct Params {
     panel_quads: u32,
     // Whether there is a residual.
     residual: u32,
-    // What values are bounded by: infinities where nothing does.
+    // Whether values end between low and high.
+    clamped: u32,
     low: f32,
     high: f32,
 }
@@ -31,19 +32,22 @@ struct Ending {
     rows: u32,
     output_quads: u32,
     residual: bool,
+    clamped: bool,
     low: vec4<f32>,
     high: vec4<f32>,
 }
 
 fn ending_of_layer() -> Ending {
-    return Ending(params.rows, params.outputs / 4u, params.residual == 1u, vec4<f32>(params.low), vec4<f32>(params.high));
+    let low = vec4<f32>(params.low);
+    let high = vec4<f32>(params.high);
+    return Ending(params.rows, params.outputs / 4u, params.residual == 1u, params.clamped == 1u, low, high);
 }
 
 fn activate(value: vec4<f32>, by: Ending) -> vec4<f32> {
     if (SIGMOID == 1u) {
         return sigmoid(value);
     }
-    return clamp(value, by.low, by.high);
+    return select(value, clamp(value, by.low, by.high), by.clamped);
 }
 
 // Stores four outputs of a row, if there is such a row: activate(sum + bias) + residual.

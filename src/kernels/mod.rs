@@ -340,12 +340,12 @@ pub enum Activation {
 }
 
 impl Activation {
-    /// The least and the largest value that it leaves as they are.
-    pub(crate) fn bounds(self) -> [f32; 2] {
+    /// The least and the largest value, for those that only bound what they are given.
+    pub(crate) fn bounds(self) -> Option<[f32; 2]> {
         match self {
-            Activation::Relu => [0.0, f32::INFINITY],
-            Activation::Relu6 => [0.0, 6.0],
-            Activation::None | Activation::Sigmoid => [f32::NEG_INFINITY, f32::INFINITY],
+            Activation::Relu => Some([0.0, f32::INFINITY]),
+            Activation::Relu6 => Some([0.0, 6.0]),
+            Activation::None | Activation::Sigmoid => None,
         }
     }
 }

@@ -16,6 +16,7 @@ params! {
         outputs: u32,
         panel_quads: u32,
         residual: u32,
+        clamped: u32,
         low: f32,
         high: f32,
     }
@@ -142,7 +143,8 @@ impl Pointwise {
             let threads = if kernel.name == POINTWISE_WORKGROUP.name { variant.constant("THREADS") } else { 8 };
             (threads * variant.constant("ROWS"), threads * variant.constant("COLUMNS"))
         };
-        let [low, high] = self.activation.bounds();
+        let bounds = self.activation.bounds();
+        let [low, high] = bounds.unwrap_or_default();
         Encoding {
             kernel,
             variant,
@@ -154,6 +156,7 @@ impl Pointwise {
                 outputs: self.outputs,
                 panel_quads: self.layout.panel(self.outputs) / 4,
                 residual: u32::from(residual.is_some()),
+                clamped: u32::from(bounds.is_some()),
                 low,
                 high,
             },
