@@ -55,7 +55,9 @@ pub fn cases(context: Context) -> Vec<Case> {
         }
         let folded = SMALLEST.contains(&family.1.name).then_some(&FOLDED);
         for &(rows, inputs, outputs, activation, residual) in TESTS.iter().chain(folded) {
-            for layout in [WeightLayout::Rows, WeightLayout::Panels] {
+            // Up to 32 columns are a single panel, which is the matrix row by row.
+            let layouts = [WeightLayout::Rows, WeightLayout::Panels].into_iter().take(if outputs > 32 { 2 } else { 1 });
+            for layout in layouts {
                 cases.push(case(Pointwise { rows, inputs, outputs, layout, activation }, family, residual, context));
             }
         }

@@ -121,8 +121,7 @@ impl<'a> NetworkSession<'a> {
         }
         let plan = step_plan(self.gpu, &self.shape, &self.table, &self.frozen, batch);
         let first = &self.training[0];
-        let shared: Vec<(View, &Buffer)> =
-            first.plan.shared().filter_map(|view| Some((view, first.program.buffer(view.tensor)?))).collect();
+        let shared = lent(plan.shared(), first.plan.shared(), &first.program);
         let program = Program::new_beside(self.gpu, &plan.plan, &shared, &first.program)?;
         let feed = feed(self.gpu, &self.shape, batch, &program, plan.input)?;
         self.training.push(Ready { batch, plan, program, feed });
@@ -302,6 +301,16 @@ pub(super) fn step_plan(gpu: &Gpu, shape: &SessionShape, table: &ParameterTable,
     let (loss, losses, accumulates, weighted) = (*loss, *losses, *accumulates, *weighted);
     let step = StepShape { network, table, frozen, loss, losses, seed, accumulates, weighted };
     StepPlan::new(&step, gpu.target(), batch)
+}
+
+/// The buffers in which a plan's `views` live that it shares with the first one, whose views of the same are `of_first`. By their order:
+/// plans of other batches fuse other layers, so that a tensor's number is one in its own plan alone.
+pub(super) fn lent(
+    views: impl Iterator<Item = View>,
+    of_first: impl Iterator<Item = View>,
+    first: &Program,
+) -> Vec<(View, &Buffer)> {
+    views.zip(of_first).filter_map(|(view, there)| Some((view, first.buffer(there.tensor)?))).collect()
 }
 
 /// What fills the input of a program, where that is images.

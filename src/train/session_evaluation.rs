@@ -2,8 +2,8 @@
 
 use super::network::{EvaluationPlan, NetworkState};
 use super::part::{Samples, padded, unpadded, write_samples};
-use super::session::{NetworkSession, Ready, SessionShape, counts, feed};
-use crate::gpu::{Buffer, GpuError};
+use super::session::{NetworkSession, Ready, SessionShape, counts, feed, lent};
+use crate::gpu::GpuError;
 use crate::kernels::{LossMean, padded_channels};
 use crate::model::ModelError;
 use crate::scheduler::{Program, View};
@@ -54,12 +54,8 @@ impl NetworkSession<'_> {
         }
         let SessionShape { network, loss, losses, .. } = &self.shape;
         let plan = EvaluationPlan::new(network, state, *loss, self.gpu.target(), batch, *losses)?;
-        // Plans of other batches fuse other layers, so that a tensor's number is one in its own plan alone.
-        let shared: Vec<(View, &Buffer)> = match self.evaluation.first() {
-            Some(Ready { plan: of_first, program, .. }) => {
-                let pairs = plan.shared().zip(of_first.shared());
-                pairs.filter_map(|(view, there)| Some((view, program.buffer(there.tensor)?))).collect()
-            }
+        let shared = match self.evaluation.first() {
+            Some(first) => lent(plan.shared(), first.plan.shared(), &first.program),
             None => Vec::new(),
         };
         let program = Program::new_beside(self.gpu, &plan.plan, &shared, &self.training[0].program)?;
