@@ -7,8 +7,9 @@
 // y         [rows, outputs]
 // inputs and outputs are multiples of four; every array is read as vec4.
 //
-// One workgroup is one subgroup of $LANES lanes and computes $(LANES * ROWS) rows × $COLUMNS columns: a lane keeps every $(LANES)th
-// of the rows in registers, the lanes load the weights of four k together and broadcast them, so that no weight is loaded twice.
+// One workgroup is one subgroup of $LANES lanes and computes $(LANES * ROWS) rows × $COLUMNS columns, $DEPTH inputs at a time: a lane
+// keeps every $(LANES)th of the rows in registers, the lanes load the weights of four k together and broadcast them, so that no weight
+// is loaded twice.
 // Cost: 2 · rows · inputs · outputs flops; x is read outputs / $COLUMNS times, w rows / $(LANES * ROWS) times.
 #import dispatch
 #import pointwise
@@ -43,21 +44,30 @@ fn main(
     #end
 
     let row_quads = params.panel_quads;
-    for (var k = 0u; k < input_quads; k++) {
-        #for r in 0..ROWS
-        let x_$r = x[x_at_$r + k];
-        #end
+    let last = input_quads - 1u;
+    for (var k = 0u; k < input_quads; k += $(DEPTH / 4)u) {
+        #for d in 0..DEPTH / 4
         #for q in 0..(COLUMNS + LANES - 1) / LANES
-        let w_$q = w[w_at_$q + k * 4u * row_quads];
+        let w_$(d)_$q = w[w_at_$q + min(k + $(d)u, last) * 4u * row_quads];
         #end
-        // A sum takes all four k before the next begins: it stays in a register, and compiles in less time.
         #for c in 0..COLUMNS / 4
         #for i in 0..4
-        let weight_$(c)_$i = subgroupBroadcast(w_$((i * COLUMNS / 4 + c) / LANES), $((i * COLUMNS / 4 + c) % LANES)u);
+        let weight_$(d)_$(c)_$i = subgroupBroadcast(w_$(d)_$((i * COLUMNS / 4 + c) / LANES), $((i * COLUMNS / 4 + c) % LANES)u);
         #end
+        #end
+        #end
+        // A row is loaded where its products begin: what keeps their blocks apart where a load is a loop, as on processors, makes the
+        // kernel compile in less time. A sum takes all k before the next begins, and stays in a register meanwhile.
         #for r in 0..ROWS
+        let x_0_$r = x[x_at_$r + k];
+        #for d in 1..DEPTH / 4
+        let x_$(d)_$r = select(vec4<f32>(), x[x_at_$r + min(k + $(d)u, last)], k + $(d)u <= last);
+        #end
+        #for c in 0..COLUMNS / 4
+        #for d in 0..DEPTH / 4
         #for i in 0..4
-        sum_$(r)_$c += x_$r[$i] * weight_$(c)_$i;
+        sum_$(r)_$c += x_$(d)_$r[$i] * weight_$(d)_$(c)_$i;
+        #end
         #end
         #end
         #end

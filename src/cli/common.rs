@@ -17,6 +17,9 @@ use serde_json::{Map, Value, json};
 /// Where it is `off`, measured choices of variants are left out.
 const TUNING_VARIABLE: &str = "LINEAMENT_TUNING";
 
+/// The most threads that compile at once: past these a driver and its disk are the limit.
+const MOST_COMPILERS: usize = 8;
+
 /// A command that cannot be meant as it was given: exit status 2.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -71,6 +74,7 @@ impl GpuArguments {
         if let Ok(folder) = cache_folder() {
             gpu.keep_pipelines(&folder);
         }
+        gpu.compile_on(std::thread::available_parallelism().map_or(1, |threads| threads.get().min(MOST_COMPILERS)));
         let report = gpu.report();
         let note = if gpu.is_software() { " — a software adapter: this computes on the processor" } else { "" };
         eprintln!("adapter: {} ({}, {}){note}", report.name, report.backend, report.kind);

@@ -16,12 +16,15 @@ pub struct Gpu {
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
     pub(super) pipelines: Cache,
+    /// On how many threads the pipelines of a plan are compiled.
+    pub(super) compilers: usize,
     /// Through what was read back, to be used again.
     pub(super) staging: Mutex<Vec<wgpu::Buffer>>,
     /// How many buffers were made.
     pub(super) buffers: AtomicU64,
     /// How large they were together.
     pub(super) buffer_bytes: AtomicU64,
+    adapter: wgpu::Adapter,
     limits: wgpu::Limits,
     report: AdapterReport,
     tuning: Option<&'static Tuning>,
@@ -62,6 +65,15 @@ impl Gpu {
                 return Err(GpuError::TooSmall { adapter: report.name, what, found, needed });
             }
         }
+        Gpu::on(adapter, report, limits)
+    }
+
+    /// Another device of the same adapter, which shares nothing with this one but the driver.
+    pub(super) fn beside(&self) -> Result<Gpu, GpuError> {
+        Gpu::on(self.adapter.clone(), self.report.clone(), self.limits.clone())
+    }
+
+    fn on(adapter: wgpu::Adapter, report: AdapterReport, limits: wgpu::Limits) -> Result<Gpu, GpuError> {
         let features = adapter.features() & OPTIONAL;
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("lineament"),
@@ -91,9 +103,11 @@ impl Gpu {
             device,
             queue,
             pipelines: Cache::default(),
+            compilers: 1,
             staging: Mutex::default(),
             buffers: AtomicU64::default(),
             buffer_bytes: AtomicU64::default(),
+            adapter,
             limits,
             report,
             tuning: None,

@@ -2,6 +2,7 @@
 
 mod adapter;
 mod buffer;
+mod compile;
 mod device;
 mod kept_pipelines;
 mod pipeline;
@@ -9,6 +10,7 @@ mod timing;
 
 pub use adapter::{AdapterReport, AdapterRequest, list_adapters};
 pub use buffer::{Buffer, PendingRead};
+pub use compile::WantedPipeline;
 pub use device::Gpu;
 pub use pipeline::Pipeline;
 pub use timing::{Clock, PassTime};

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
+use super::compile::PipelineKey;
 use super::{Buffer, Gpu, GpuError};
 use crate::kernels::{Access, Kernel};
 use crate::shader::expand;
@@ -26,7 +27,17 @@ type Key = (&'static str, Vec<(&'static str, i64)>, Vec<(&'static str, u64)>);
 #[derive(Debug, Default)]
 pub(super) struct Cache(Mutex<HashMap<Key, Arc<Pipeline>>>);
 
+pub(super) fn key((kernel, constants, overrides): PipelineKey) -> Key {
+    let bits = overrides.iter().map(|(name, value)| (*name, value.to_bits())).collect();
+    (kernel.name, constants.to_vec(), bits)
+}
+
 impl Gpu {
+    /// Whether that pipeline was compiled before.
+    pub(super) fn has_pipeline(&self, wanted: PipelineKey) -> bool {
+        lock(&self.pipelines.0).contains_key(&key(wanted))
+    }
+
     /// The pipeline of a kernel with these constants and overrides, compiled at its first use.
     ///
     /// # Errors
@@ -37,8 +48,7 @@ impl Gpu {
         constants: &[(&'static str, i64)],
         overrides: &[(&'static str, f64)],
     ) -> Result<Arc<Pipeline>, GpuError> {
-        let bits = overrides.iter().map(|(name, value)| (*name, value.to_bits())).collect();
-        let key = (kernel.name, constants.to_vec(), bits);
+        let key = key((kernel, constants, overrides));
         if let Some(pipeline) = lock(&self.pipelines.0).get(&key) {
             return Ok(pipeline.clone());
         }

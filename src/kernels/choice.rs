@@ -58,15 +58,20 @@ impl Target {
         let shipped: Choice = match (self.software, self.lanes) {
             (true, Some(_)) if rows == 1 => (&POINTWISE_COLUMNS, named(&POINTWISE_COLUMNS, "1 row")),
             (true, Some(lanes)) => {
+                let padded = |rows_a_lane: u32| rows.next_multiple_of(rows_a_lane * lanes);
                 let name = match rows.div_ceil(lanes) {
                     1 => "1x32",
                     2 => "2x32",
                     // Columns past the last are computed in vain, but another tile takes as long to compile as few rows gain.
-                    _ if outputs <= 16 && rows >= 16_384 => "8x16",
+                    _ if outputs <= 16 && rows >= 8192 => "8x16",
                     _ if outputs <= 24 && rows >= 16_384 => "8x24",
+                    // Twice as many columns read half as much, where enough is read for that to show, and where there are tiles enough
+                    // for every thread.
+                    8.. if inputs >= 64 && outputs > 64 && outputs.is_multiple_of(64) && padded(7) > padded(5) => "5x64",
+                    8.. if inputs >= 64 && outputs > 64 && outputs.is_multiple_of(64) => "7x64",
                     // The model's images have 49 · 4ⁿ pixels, or 4ⁿ.
-                    _ if rows.is_multiple_of(7) => "7x32",
-                    _ => "8x32",
+                    _ if rows.is_multiple_of(7) => "7x32x8",
+                    _ => "8x32x8",
                 };
                 (&POINTWISE_SUBGROUP, named(&POINTWISE_SUBGROUP, name))
             }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::arena::{ALIGNMENT, Arena};
-use super::plan::{Plan, Residence, TensorId, View};
-use crate::gpu::{Buffer, Clock, Gpu, GpuError, PassTime, PendingRead, Pipeline};
+use super::plan::{Plan, Residence, Step, TensorId, View};
+use crate::gpu::{Buffer, Clock, Gpu, GpuError, PassTime, PendingRead, Pipeline, WantedPipeline};
 use crate::kernels::{Cost, Precision};
 
 /// The most predicted time of one submission, in seconds: well under the two seconds after which drivers give up.
@@ -118,6 +118,7 @@ impl Program {
         let starts = submission_starts(plan, gpu);
         let stride = params_stride(gpu);
         let params = gpu.uniform_buffer(&format!("{}: params", plan.label), stride * plan.steps().len().max(1) as u64)?;
+        gpu.compile_all(&plan.steps().iter().map(wanted_pipeline).collect::<Vec<_>>())?;
         let mut steps = Vec::with_capacity(plan.steps().len());
         for (index, step) in plan.steps().iter().enumerate() {
             let pipeline = gpu.pipeline(step.kernel, &step.constants, &step.overrides)?;
@@ -227,6 +228,11 @@ impl Recorded {
         pass.dispatch_workgroups(x, y, z);
         pass.pop_debug_group();
     }
+}
+
+fn wanted_pipeline(step: &Step) -> WantedPipeline<'_> {
+    let Step { kernel, constants, overrides, params, .. } = step;
+    WantedPipeline { kernel, constants, overrides, params }
 }
 
 /// Bytes between the `Params` of two steps.
