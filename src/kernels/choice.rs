@@ -140,8 +140,7 @@ impl Target {
     }
 
     /// The kernel of an expansion and its depthwise convolution in one, where that pays: on a software adapter with subgroups, which
-    /// moves no memory as fast as it computes, and for few enough inputs that a lane holds their weights. With more than 24 inputs
-    /// compiling it takes longer than a few images gain.
+    /// moves no memory as fast as it computes, and for few enough inputs that a lane holds their weights.
     pub fn expand_depthwise(self, layer: ExpandDepthwise) -> Option<Choice> {
         let Depthwise { batch, size, channels, stride, .. } = layer.depthwise;
         if self.lanes.is_none()
@@ -154,17 +153,14 @@ impl Target {
         if let Some(winner) = self.tuning.and_then(|tuning| tuning.winner(site)) {
             return (winner.0.name == EXPAND_DEPTHWISE.name).then_some(winner);
         }
-        // What few images gain has to pay for compiling: one kernel a stride, of narrow strips.
-        let few = batch < 4;
-        if !self.is_software_with_subgroups() || (few && layer.inputs > 24) {
+        if !self.is_software_with_subgroups() {
             return None;
         }
-        // Strips that end where the image ends, as of the depthwise convolution, and room for no more inputs than there are.
-        let (columns, least_quads) = match (stride, few, size[1].is_multiple_of(7)) {
-            (_, true, _) => (4, 6),
-            (1, _, true) => (7, 1),
-            (1, _, false) => (8, 1),
-            _ => (4, 1),
+        // Strips that end where the image ends, as of the depthwise convolution, and room for no more inputs than there are. What few
+        // images gain has to pay for compiling, so there layers share a kernel with room for the widest of them.
+        let (columns, least_quads) = match (stride, batch < 4, size[1].is_multiple_of(7)) {
+            (1, few, fits_seven) => (if fits_seven { 7 } else { 8 }, if few { 8 } else { 1 }),
+            (_, few, _) => (4, if few { 6 } else { 1 }),
         };
         let fits = |variant: &&Variant| {
             layer.suits(variant) && variant.constant("COLUMNS") == columns && variant.constant("INPUT_QUADS") >= least_quads

@@ -34,11 +34,6 @@ pub static EXPAND_DEPTHWISE: Kernel = Kernel {
             subgroup: true,
         },
         Variant {
-            name: "stride 1, 56x4 of 24",
-            constants: &[("STRIDE", 1), ("ROWS", 56), ("COLUMNS", 4), ("INPUT_QUADS", 6)],
-            subgroup: true,
-        },
-        Variant {
             name: "stride 1, 56x8 of 24",
             constants: &[("STRIDE", 1), ("ROWS", 56), ("COLUMNS", 8), ("INPUT_QUADS", 6)],
             subgroup: true,
