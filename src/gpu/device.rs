@@ -7,6 +7,7 @@ use super::GpuError;
 use super::adapter::{self, AdapterReport, AdapterRequest};
 use super::kept_pipelines::KeptPipelines;
 use super::pipeline::Cache;
+use super::workers::Threads;
 use crate::kernels::{Cost, Precision, Target, Tuning};
 
 /// An open GPU: device, queue, limits and compiled pipelines.
@@ -53,6 +54,7 @@ impl Gpu {
     /// # Errors
     /// No adapter, none that matches, one that is too small, or one that does not open.
     pub fn open(request: &AdapterRequest) -> Result<Gpu, GpuError> {
+        let threads = Threads::now();
         let (index, adapter) = adapter::choose(request)?;
         let report = adapter::report(index, &adapter);
         let limits = match request.webgpu_limits {
@@ -65,7 +67,11 @@ impl Gpu {
                 return Err(GpuError::TooSmall { adapter: report.name, what, found, needed });
             }
         }
-        Gpu::on(adapter, report, limits)
+        let gpu = Gpu::on(adapter, report, limits)?;
+        if gpu.is_software() {
+            threads.bind_what_started();
+        }
+        Ok(gpu)
     }
 
     /// Another device of the same adapter, which shares nothing with this one but the driver.

@@ -7,6 +7,7 @@ mod device;
 mod kept_pipelines;
 mod pipeline;
 mod timing;
+mod workers;
 
 pub use adapter::{AdapterReport, AdapterRequest, list_adapters};
 pub use buffer::{Buffer, PendingRead};
