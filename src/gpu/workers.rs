@@ -43,7 +43,8 @@ mod linux {
         pub(in super::super) fn bind_what_started(&self) {
             let Some(own_name) = name("/proc/thread-self/comm") else { return };
             let Threads(all) = Threads::now();
-            let started = all.difference(&self.0).filter_map(|thread| Some((*thread, name(&format!("/proc/self/task/{thread}/comm"))?)));
+            let started =
+                all.difference(&self.0).filter_map(|thread| Some((*thread, name(&format!("/proc/self/task/{thread}/comm"))?)));
             let after_drawing = started.skip_while(|(_, name)| !name.starts_with("llvmpipe"));
             let workers: Vec<i32> = after_drawing.filter(|(_, name)| *name == own_name).map(|(thread, _)| thread).collect();
             let Ok(allowed) = sched_getaffinity(None) else { return };

@@ -47,7 +47,6 @@ pub static POINTWISE_SUBGROUP: Kernel = Kernel {
         Variant { name: "1x32", constants: &[("ROWS", 1), ("COLUMNS", 32), ("DEPTH", 4)], subgroup: true },
         Variant { name: "5x64", constants: &[("ROWS", 5), ("COLUMNS", 64), ("DEPTH", 4)], subgroup: true },
         Variant { name: "7x64", constants: &[("ROWS", 7), ("COLUMNS", 64), ("DEPTH", 4)], subgroup: true },
-        Variant { name: "5x32x8", constants: &[("ROWS", 5), ("COLUMNS", 32), ("DEPTH", 8)], subgroup: true },
         Variant { name: "7x32x8", constants: &[("ROWS", 7), ("COLUMNS", 32), ("DEPTH", 8)], subgroup: true },
         Variant { name: "8x32x8", constants: &[("ROWS", 8), ("COLUMNS", 32), ("DEPTH", 8)], subgroup: true },
     ],
