@@ -107,6 +107,9 @@ impl Task {
     ) -> Result<Timings, BenchError> {
         let of_workload = |workload: Workload| -> Result<Timings, BenchError> {
             let programs = workload.programs(gpu)?;
+            // What the device holds now need not be held a second time.
+            drop(workload);
+            gpu.flush()?;
             schedule.time(|| Ok(run(gpu, &programs)?))
         };
         let paper = NetworkShape::paper(1.0, IMAGE_SIZE, COLUMNS as u32);
@@ -114,7 +117,9 @@ impl Task {
         match self {
             Task::Infer => {
                 let model = Model { size: IMAGE_SIZE, ..Model::open(model, None)?.stored_in(precision)? };
-                of_workload(Workload::prediction(gpu, &model, size))
+                let workload = Workload::prediction(gpu, &model, size);
+                drop(model);
+                of_workload(workload)
             }
             Task::TrainAll => of_step(&paper),
             Task::TrainHeadBackbone => of_step(&NetworkShape { first_trained: paper.layers.len(), ..paper }),
