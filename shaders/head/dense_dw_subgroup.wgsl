@@ -64,21 +64,23 @@ fn main(
     for (var m = first_row; m < end_row; m += $(TOGETHER)u) {
         #for r in 0..TOGETHER
         let row_$r = min(m + $(r)u, end_row - 1u);
-        #for i in 0..INPUTS / 4
-        let value_$(r)_$i = select(vec4<f32>(), layer_input(x[row_$r * input_quads + input_quad_$i], by_$i), m + $(r)u < end_row);
-        #end
         #for q in 0..(COLUMNS / 4 + LANES - 1) / LANES
         let gy_$(r)_$q = gy[row_$r * output_quads + gy_at_$q];
         #end
-        #end
-        // A sum takes all rows before the next begins: it stays in a register.
         #for c in 0..COLUMNS / 4
-        #for r in 0..TOGETHER
         let gradient_$(r)_$c = subgroupBroadcast(gy_$(r)_$(c / LANES), $(c % LANES)u);
         #end
-        #for k in 0..INPUTS
+        #end
+        // Inputs are loaded where their products begin, as rows are in pointwise_subgroup; a sum takes all rows before the next begins.
+        #for i in 0..INPUTS / 4
         #for r in 0..TOGETHER
-        sum_$(k)_$c += value_$(r)_$(k / 4)[$(k % 4)] * gradient_$(r)_$c;
+        let value_$(r)_$i = select(vec4<f32>(), layer_input(x[row_$r * input_quads + input_quad_$i], by_$i), m + $(r)u < end_row);
+        #end
+        #for c in 0..COLUMNS / 4
+        #for k in 0..4
+        #for r in 0..TOGETHER
+        sum_$(4 * i + k)_$c += value_$(r)_$i[$k] * gradient_$(r)_$c;
+        #end
         #end
         #end
         #end

@@ -92,6 +92,14 @@ impl Target {
                 let name = match outputs {
                     ..=16 => "4x16",
                     17..=24 => "4x24",
+                    // Twice as many columns read less, as in a pointwise convolution.
+                    _ if outputs.is_multiple_of(64) => {
+                        if eight {
+                            "8x64"
+                        } else {
+                            "4x64"
+                        }
+                    }
                     _ if eight => "8x32",
                     _ => "4x32",
                 };

@@ -28,6 +28,8 @@ pub static DENSE_DW_SUBGROUP: Kernel = Kernel {
     variants: &[
         Variant { name: "4x32", constants: &[("INPUTS", 4), ("COLUMNS", 32), ("TOGETHER", 4)], subgroup: true },
         Variant { name: "8x32", constants: &[("INPUTS", 8), ("COLUMNS", 32), ("TOGETHER", 4)], subgroup: true },
+        Variant { name: "8x64", constants: &[("INPUTS", 8), ("COLUMNS", 64), ("TOGETHER", 4)], subgroup: true },
+        Variant { name: "4x64", constants: &[("INPUTS", 4), ("COLUMNS", 64), ("TOGETHER", 4)], subgroup: true },
         Variant { name: "4x24", constants: &[("INPUTS", 4), ("COLUMNS", 24), ("TOGETHER", 4)], subgroup: true },
         Variant { name: "4x16", constants: &[("INPUTS", 4), ("COLUMNS", 16), ("TOGETHER", 4)], subgroup: true },
     ],
