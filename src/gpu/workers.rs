@@ -38,29 +38,62 @@ mod linux {
             Threads(entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect())
         }
 
-        /// Binds the threads that compute to a processor each, if the calling thread has started one a processor since. llvmpipe first
-        /// starts those that draw, which it names, and then those that compute, which have the name of the thread that starts them.
+        /// Binds the threads that compute to a processor each, if the calling thread has started one a processor since. What cannot be
+        /// bound stays free.
         pub(in super::super) fn bind_what_started(&self) {
-            let Some(own_name) = name("/proc/thread-self/comm") else { return };
-            let Threads(all) = Threads::now();
-            let started =
-                all.difference(&self.0).filter_map(|thread| Some((*thread, name(&format!("/proc/self/task/{thread}/comm"))?)));
-            let after_drawing = started.skip_while(|(_, name)| !name.starts_with("llvmpipe"));
-            let workers: Vec<i32> = after_drawing.filter(|(_, name)| *name == own_name).map(|(thread, _)| thread).collect();
-            let Ok(allowed) = sched_getaffinity(None) else { return };
-            let processors: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|processor| allowed.is_set(*processor)).collect();
-            if workers.len() != processors.len() || workers.len() < 2 {
-                return;
-            }
-            for (thread, processor) in workers.into_iter().zip(processors) {
+            let processors = processors();
+            for (thread, processor) in self.workers_since(processors.len()).into_iter().zip(processors) {
                 let mut only = CpuSet::new();
                 only.set(processor);
                 let _ = sched_setaffinity(Pid::from_raw(thread), &only);
             }
         }
+
+        /// The threads that compute, if there are `wanted`, more than one. llvmpipe gives names to threads that do anything else, but for
+        /// one that submits, which it starts first; the others have the name of the thread that starts them.
+        fn workers_since(&self, wanted: usize) -> Vec<i32> {
+            let Some(own_name) = name("/proc/thread-self/comm") else { return Vec::new() };
+            let Threads(all) = Threads::now();
+            let has_own_name = |thread: &i32| name(&format!("/proc/self/task/{thread}/comm")).as_ref() == Some(&own_name);
+            let started: Vec<i32> = all.difference(&self.0).copied().filter(has_own_name).collect();
+            match started.len().checked_sub(wanted) {
+                Some(others @ 0..=1) if wanted > 1 => started[others..].to_vec(),
+                _ => Vec::new(),
+            }
+        }
+    }
+
+    /// The processors that this program may run on, none where the system does not tell.
+    fn processors() -> Vec<usize> {
+        let Ok(allowed) = sched_getaffinity(None) else { return Vec::new() };
+        (0..CpuSet::MAX_CPU).filter(|processor| allowed.is_set(*processor)).collect()
     }
 
     fn name(path: &str) -> Option<String> {
         std::fs::read_to_string(path).ok()
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+        use crate::gpu::Gpu;
+
+        #[test]
+        fn workers_are_bound_to_a_processor_each() {
+            let before = Threads::now();
+            let gpu = Gpu::open(&Default::default()).expect("an adapter; run tools/setup");
+            let processors = processors();
+            // A pool of another size is left alone; llvmpipe has one thread a processor where there are few.
+            let is_pool = gpu.report().driver.starts_with("llvmpipe") && std::env::var_os("LP_NUM_THREADS").is_none();
+            if !is_pool || !(2..=8).contains(&processors.len()) {
+                return;
+            }
+            let bound_to = |thread: i32| {
+                let allowed = sched_getaffinity(Pid::from_raw(thread)).expect("a thread of this program");
+                (0..CpuSet::MAX_CPU).filter(|processor| allowed.is_set(*processor)).collect::<Vec<_>>()
+            };
+            let found: Vec<Vec<usize>> = before.workers_since(processors.len()).into_iter().map(bound_to).collect();
+            assert_eq!(found, processors.iter().map(|processor| vec![*processor]).collect::<Vec<_>>());
+        }
     }
 }
