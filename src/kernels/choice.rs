@@ -58,19 +58,31 @@ impl Target {
         let shipped: Choice = match (self.software, self.lanes) {
             (true, Some(_)) if rows == 1 => (&POINTWISE_COLUMNS, named(&POINTWISE_COLUMNS, "1 row")),
             (true, Some(lanes)) => {
-                let padded = |rows_a_lane: u32| rows.next_multiple_of(rows_a_lane * lanes);
+                // The model's images have 49 · 4ⁿ pixels, or 4ⁿ.
+                let rows_a_lane = if rows.is_multiple_of(7) { 7 } else { 8 };
+                // Twice as many columns load less a product. Of both, the time of what is computed, padding too: a load takes a lane as
+                // long as some 17 products of four.
+                let cost = |rows_a_lane: u32, columns: u32| {
+                    let tiles = u64::from(rows.div_ceil(rows_a_lane * lanes)) * u64::from(outputs.div_ceil(columns));
+                    tiles * u64::from(rows_a_lane * columns + 17 * (rows_a_lane + columns / lanes))
+                };
+                let wide_rows = if cost(5, 64) < cost(7, 64) { 5 } else { 7 };
+                // With less to read they gain nothing, and with fewer rows there are too few tiles for every thread.
+                let is_wide = inputs >= 64 && outputs > 64 && outputs.is_multiple_of(64) && rows > 7 * lanes;
                 let name = match rows.div_ceil(lanes) {
                     1 => "1x32",
                     2 => "2x32",
                     // Columns past the last are computed in vain, but another tile takes as long to compile as few rows gain.
                     _ if outputs <= 16 && rows >= 8192 => "8x16",
                     _ if outputs <= 24 && rows >= 16_384 => "8x24",
-                    // Twice as many columns read half as much, where enough is read for that to show, and where there are tiles enough
-                    // for every thread.
-                    8.. if inputs >= 64 && outputs > 64 && outputs.is_multiple_of(64) && padded(7) > padded(5) => "5x64",
-                    8.. if inputs >= 64 && outputs > 64 && outputs.is_multiple_of(64) => "7x64",
-                    // The model's images have 49 · 4ⁿ pixels, or 4ⁿ.
-                    _ if rows.is_multiple_of(7) => "7x32x8",
+                    _ if is_wide && cost(wide_rows, 64) < cost(rows_a_lane, 32) => {
+                        if wide_rows == 5 {
+                            "5x64"
+                        } else {
+                            "7x64"
+                        }
+                    }
+                    _ if rows_a_lane == 7 => "7x32x8",
                     _ => "8x32x8",
                 };
                 (&POINTWISE_SUBGROUP, named(&POINTWISE_SUBGROUP, name))
