@@ -1,15 +1,13 @@
 //! A case: one small plan, what goes in, and what must come out.
 
-use lineament::kernels::{Precision, Variant};
+use lineament::kernels::{Abilities, Precision, Variant};
 use lineament::scheduler::{Plan, View};
 
 /// What an adapter offers that a case depends on.
 #[derive(Debug, Clone, Copy)]
 pub struct Context {
-    /// Subgroup size, where it is known beforehand.
-    pub lanes: Option<u32>,
-    /// Whether shaders compute in 16-bit floats.
-    pub shader_f16: bool,
+    /// What its shaders can do.
+    pub abilities: Abilities,
     /// Which cases are wanted: the tensors of benchmarks are large, so a case file makes no others.
     pub purpose: Purpose,
 }
@@ -17,7 +15,7 @@ pub struct Context {
 impl Context {
     /// Whether the adapter can run a variant.
     pub fn runs(self, variant: &Variant) -> bool {
-        variant.lacks(self.lanes, self.shader_f16).is_none()
+        variant.lacks(self.abilities).is_none()
     }
 }
 

@@ -143,5 +143,5 @@ impl CommonArguments {
 
 /// What the cases need to know of an adapter.
 pub fn context(gpu: &Gpu, purpose: Purpose) -> Context {
-    Context { lanes: gpu.lanes(), shader_f16: gpu.report().shader_f16, purpose }
+    Context { abilities: gpu.abilities(), purpose }
 }

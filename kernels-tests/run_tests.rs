@@ -60,7 +60,7 @@ fn skipped(gpu: &Gpu, arguments: &CommonArguments) -> Vec<CaseResult> {
 
 /// What an adapter lacks for a variant, if it lacks anything.
 pub fn missing(gpu: &Gpu, variant: &Variant) -> Option<&'static str> {
-    variant.lacks(gpu.lanes(), gpu.report().shader_f16)
+    variant.lacks(gpu.abilities())
 }
 
 fn check(gpu: &Gpu, case: &Case, arguments: &CommonArguments) -> CaseResult {

@@ -48,6 +48,7 @@ pub fn run(arguments: &CommonArguments) -> Result<Tally, GpuError> {
             gpu.lanes().map_or("no, and not needed".into(), |lanes| format!("{lanes}, used"))
         );
         println!("timestamps: {}", used(report.timestamps));
+        println!("64-bit integers in shaders: {}", used(report.shader_int64));
         println!(
             "16-bit floats in shaders: {}",
             if report.shader_f16 { "yes, used with --precision f16" } else { "no, and not needed" }

@@ -63,6 +63,6 @@ fn case(
     // The sums, and the errors that one may allow them, grow with the root of the run.
     let max_abs = 4e-5 * (f64::from(rows_a_part) / 128.0).max(1.0).sqrt();
     let dw = case.output("dw", rows.count() as usize * k * n, Bounds::float(1e-12, max_abs), Box::new(expected));
-    case.plan.push(DenseDw { rows, inputs, outputs }.step("dw", family, context.lanes, input, views.1, dw));
+    case.plan.push(DenseDw { rows, inputs, outputs }.step("dw", family, context.abilities.lanes, input, views.1, dw));
     case
 }

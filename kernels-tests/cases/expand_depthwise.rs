@@ -16,6 +16,10 @@ const TESTS: &[(u32, u32, u32, u32, u32, Activation)] = &[
     (1, 13, 11, 24, 32, Activation::None),
     (2, 14, 16, 32, 68, Activation::Relu6),
     (1, 59, 9, 4, 12, Activation::Relu6),
+    // What is loaded by eights: one, and channels past the last lane.
+    (1, 1, 1, 8, 8, Activation::None),
+    (2, 59, 9, 24, 40, Activation::Relu6),
+    (1, 30, 16, 8, 72, Activation::None),
 ];
 
 /// The model's first blocks at 224 × 224, batch 8: (size, inputs, channels, stride).
@@ -23,7 +27,7 @@ const BENCHMARKS: &[(u32, u32, u32, u32)] =
     &[(112, 16, 96, 2), (56, 24, 144, 1), (56, 24, 144, 2), (28, 32, 192, 1), (28, 32, 192, 2)];
 
 pub fn cases(context: Context) -> Vec<Case> {
-    if context.lanes.is_none() {
+    if context.abilities.lanes.is_none() {
         return Vec::new();
     }
     let mut shapes = Vec::new();
@@ -73,6 +77,6 @@ fn case(shape: ExpandDepthwise, variant: &'static Variant, context: Context) -> 
     let expected = move || expand_depthwise(shape, [&x, &w_expand, &bias_expand, &w, &bias]);
     let y = case.output("y", outputs, Bounds::float(1e-11, 2e-5), Box::new(expected));
     let label = case.name.clone();
-    case.plan.push(shape.step(&label, (&EXPAND_DEPTHWISE, variant), context.lanes, views, y));
+    case.plan.push(shape.step(&label, (&EXPAND_DEPTHWISE, variant), context.abilities.lanes, views, y));
     case
 }

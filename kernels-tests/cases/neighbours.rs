@@ -61,6 +61,6 @@ fn case(
     let counts = case.output("counts", (end_row - first_row) as usize, Bounds::integers(), counted);
     let [rows, traits, occurrences] = views;
     let label = case.name.clone();
-    case.plan.push(shape.step(&label, variant, context.lanes, [rows, traits, occurrences, within, counts]));
+    case.plan.push(shape.step(&label, variant, context.abilities.lanes, [rows, traits, occurrences, within, counts]));
     case
 }

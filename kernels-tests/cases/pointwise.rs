@@ -15,6 +15,10 @@ const TESTS: &[(u32, u32, u32, Activation, bool)] = &[
     (65, 68, 132, Activation::None, true),
     (63, 64, 60, Activation::Relu6, false),
     (257, 8, 36, Activation::None, false),
+    // What is loaded by eights: one, some columns and inputs past the last tile, both panels.
+    (1, 8, 8, Activation::Sigmoid, false),
+    (57, 24, 40, Activation::Relu6, true),
+    (65, 72, 136, Activation::None, true),
 ];
 
 /// Past 65,535 workgroups of eight rows, so that the line of workgroups is folded. The smallest tiles only: for the others
@@ -58,7 +62,10 @@ pub fn cases(context: Context) -> Vec<Case> {
             // Up to 32 columns are a single panel, which is the matrix row by row.
             let layouts = [WeightLayout::Rows, WeightLayout::Panels].into_iter().take(if outputs > 32 { 2 } else { 1 });
             for layout in layouts {
-                cases.push(case(Pointwise { rows, inputs, outputs, layout, activation }, family, residual, context));
+                let shape = Pointwise { rows, inputs, outputs, layout, activation };
+                if shape.suits(family.1) {
+                    cases.push(case(shape, family, residual, context));
+                }
             }
         }
     }
@@ -88,7 +95,7 @@ fn case(shape: Pointwise, family: Choice, residual: bool, context: Context) -> C
     };
     let expected = move || pointwise([m, k, n], activation, [&x, &w, &bias], shortcut.as_deref());
     let y = case.output("y", m * n, bounds, Box::new(expected));
-    let step = shape.step(&case.name.clone(), family, context.lanes, views, residual, y);
+    let step = shape.step(&case.name.clone(), family, context.abilities.lanes, views, residual, y);
     case.plan.push(step);
     case
 }

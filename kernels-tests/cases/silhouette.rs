@@ -81,6 +81,6 @@ fn case(test: Test, metric: Metric, variant: &'static Variant, context: Context)
     let out = case.updated("silhouettes", &before, Bounds::float(1e-10, 1e-5), Box::new(expected));
     let [rows, traits, starts, occurrences] = views;
     let label = case.name.clone();
-    case.plan.push(shape.step(&label, variant, context.lanes, [rows, traits, starts, occurrences, out]));
+    case.plan.push(shape.step(&label, variant, context.abilities.lanes, [rows, traits, starts, occurrences, out]));
     case
 }

@@ -66,6 +66,6 @@ fn case(shape: Stem, (kernel, variant): Choice, context: Context) -> Case {
     let elements = (batch * out_height * out_width * outputs) as usize;
     let expected = move || stem(shape, [&x, &w, &bias]);
     let y = case.output("y", elements, Bounds::stored(precision, 2e-5), Box::new(expected));
-    case.plan.push(shape.step(kernel.name, (kernel, variant), context.lanes, views, y));
+    case.plan.push(shape.step(kernel.name, (kernel, variant), context.abilities.lanes, views, y));
     case
 }

@@ -15,43 +15,59 @@
 #import dispatch
 
 struct Held {
-    by: Normalisation,
-    quads: u32,
+    #for p in 0..PARTS
+    by_$p: Normalisation,
+    #end
+    groups: u32,
     // Where the columns of a row begin.
     #for v in 0..(COLUMNS - 1) * STRIDE + 3
     from_$v: u32,
     #end
 }
 
-fn hold(strip: Strip, window: Window, quad: u32) -> Held {
+fn hold(strip: Strip, window: Window, group: u32) -> Held {
     var held: Held;
-    held.quads = params.channels / 4u;
-    held.by = input_normalisation(quad, held.quads);
+    held.groups = params.channels / $(4 * PARTS)u;
+    #for p in 0..PARTS
+    held.by_$p = input_normalisation(group * $(PARTS)u + $(p)u, params.channels / 4u);
+    #end
     #for v in 0..(COLUMNS - 1) * STRIDE + 3
-    held.from_$v = column_at(window, $v) * held.quads + quad;
+    held.from_$v = column_at(window, $v) * held.groups + group;
     #end
     return held;
 }
 
 fn read_row(window: Window, row: WindowRow, held: Held) -> Row {
-    let row_at = row.at * held.quads;
+    let row_at = row.at * held.groups;
     var result: Row;
     #for v in 0..(COLUMNS - 1) * STRIDE + 3
-    let value_$v = layer_input(x[row_at + held.from_$v], held.by);
-    result.of_$v = select(vec4<f32>(), value_$v, row.inside & window.inside_$v);
+    let value_$v = x[row_at + held.from_$v];
+    #for p in 0..PARTS
+    let part_of_$(v)_$p = layer_input(part_$p(value_$v), held.by_$p);
+    result.of_$(v)_$p = select(vec4<f32>(), part_of_$(v)_$p, row.inside & window.inside_$v);
+    #end
     #end
     return result;
 }
 
-@compute @workgroup_size(32)
+fn taps(at: u32) -> Taps {
+    let weights = w[at];
+    var result: Taps;
+    #for p in 0..PARTS
+    result.of_$p = part_$p(weights);
+    #end
+    return result;
+}
+
+@compute @workgroup_size($THREADS)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
     @builtin(num_workgroups) grid: vec3<u32>,
     @builtin(local_invocation_index) thread: u32,
 ) {
-    let quads = params.channels / 4u;
-    let index = linear_workgroup(workgroup, grid) * 32u + thread;
-    let strip = strip_at(index / quads, index % quads);
+    let groups = params.channels / $(4 * PARTS)u;
+    let index = linear_workgroup(workgroup, grid) * $(THREADS)u + thread;
+    let strip = strip_at(index / groups, index % groups);
     if (strip.image >= params.batch) {
         return;
     }

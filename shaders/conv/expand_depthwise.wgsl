@@ -15,6 +15,7 @@
 // and all their weights; the lanes load the pixels of a row together and broadcast them.
 // Cost: 2 · inputs flops an element of e and 18 an output; $((COLUMNS - 1) * STRIDE + 3) columns of e are computed for $(COLUMNS * STRIDE),
 // and $(3 - STRIDE) rows of the window twice a strip.
+#import stored
 #import depthwise_strip
 #import dispatch
 #import weight_panels
@@ -34,12 +35,12 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> w_expand: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> x: array<Stored>;
+@group(0) @binding(2) var<storage, read> w_expand: array<Stored>;
 @group(0) @binding(3) var<storage, read> bias_expand: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read> w: array<vec4<f32>>;
 @group(0) @binding(5) var<storage, read> bias: array<vec4<f32>>;
-@group(0) @binding(6) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read_write> y: array<Stored>;
 
 // The weights of the expansion of a lane's channels.
 struct Held {
@@ -47,47 +48,67 @@ struct Held {
     w_$k: vec4<f32>,
     #end
     offset: vec4<f32>,
-    input_quads: u32,
-    // Where the vectors of a row lie that the lane loads: vector i is quad i % $INPUT_QUADS of pixel i / $INPUT_QUADS, or one that there is.
-    #for i in 0..(((COLUMNS - 1) * STRIDE + 3) * INPUT_QUADS + LANES - 1) / LANES
+    input_groups: u32,
+    // Where what the lane loads of a row lies: vector i is group i % $(INPUT_QUADS / (1 + WIDE)) of pixel i / $(INPUT_QUADS / (1 + WIDE)), or one that there is.
+    #for i in 0..(((COLUMNS - 1) * STRIDE + 3) * (INPUT_QUADS / (1 + WIDE)) + LANES - 1) / LANES
     from_$i: u32,
     #end
 }
 
 fn hold(strip: Strip, window: Window, quad: u32) -> Held {
-    let start = column_start(quad);
-    let lane = strip.quad % $(LANES)u;
+    let lane = strip.group % $(LANES)u;
     var held: Held;
     held.offset = bias_expand[quad];
-    held.input_quads = params.inputs / 4u;
-    #for i in 0..(((COLUMNS - 1) * STRIDE + 3) * INPUT_QUADS + LANES - 1) / LANES
-    let pixel_$i = column_at(window, i32(($(i * LANES)u + lane) / $(INPUT_QUADS)u));
-    held.from_$i = pixel_$i * held.input_quads + min(($(i * LANES)u + lane) % $(INPUT_QUADS)u, held.input_quads - 1u);
+    held.input_groups = params.inputs / $(4 * (1 + WIDE))u;
+    #for i in 0..(((COLUMNS - 1) * STRIDE + 3) * (INPUT_QUADS / (1 + WIDE)) + LANES - 1) / LANES
+    let pixel_$i = column_at(window, i32(($(i * LANES)u + lane) / $(INPUT_QUADS / (1 + WIDE))u));
+    held.from_$i = pixel_$i * held.input_groups + min(($(i * LANES)u + lane) % $(INPUT_QUADS / (1 + WIDE))u, held.input_groups - 1u);
     #end
+    #if WIDE == 0
+    let start = column_start(quad);
     #for k in 0..4 * INPUT_QUADS
     held.w_$k = select(vec4<f32>(), w_expand[start + min($(k)u, params.inputs - 1u) * params.panel_quads], $(k)u < params.inputs);
+    #end
+    #end
+    #if WIDE
+    // A pair of lanes loads the weights of two inputs, for the channels of both.
+    let start = column_start(quad / 2u * 2u);
+    #for k in 0..2 * INPUT_QUADS
+    let input_$k = min($(2 * k)u + lane % 2u, params.inputs - 1u);
+    let weights_$k = w_expand[(start + input_$k * params.panel_quads) / 2u];
+    let pair_$k = turned(part_0(weights_$k), part_1(weights_$k), lane);
+    held.w_$(2 * k) = select(vec4<f32>(), pair_$k.first, $(2 * k)u < params.inputs);
+    held.w_$(2 * k + 1) = select(vec4<f32>(), pair_$k.second, $(2 * k)u < params.inputs);
+    #end
     #end
     return held;
 }
 
 fn read_row(window: Window, row: WindowRow, held: Held) -> Row {
-    let row_at = row.at * held.input_quads;
+    let row_at = row.at * held.input_groups;
     // Past the inputs the weights are zero.
-    #for i in 0..(((COLUMNS - 1) * STRIDE + 3) * INPUT_QUADS + LANES - 1) / LANES
+    #for i in 0..(((COLUMNS - 1) * STRIDE + 3) * (INPUT_QUADS / (1 + WIDE)) + LANES - 1) / LANES
     let x_$i = x[row_at + held.from_$i];
+    #for p in 0..1 + WIDE
+    let x_$(i)_part_$p = part_$p(x_$i);
+    #end
     #end
     var result: Row;
     #for v in 0..(COLUMNS - 1) * STRIDE + 3
     var sum_$v = vec4<f32>();
     #for q in 0..INPUT_QUADS
-    let x_$(v)_$q = subgroupBroadcast(x_$((v * INPUT_QUADS + q) / LANES), $((v * INPUT_QUADS + q) % LANES)u);
+    let x_$(v)_$q = subgroupBroadcast(x_$((v * INPUT_QUADS + q) / (1 + WIDE) / LANES)_part_$(q % (1 + WIDE)), $((v * INPUT_QUADS + q) / (1 + WIDE) % LANES)u);
     #for i in 0..4
     sum_$v += x_$(v)_$q[$i] * held.w_$(4 * q + i);
     #end
     #end
-    result.of_$v = select(vec4<f32>(), activate(sum_$v + held.offset), row.inside & window.inside_$v);
+    result.of_$(v)_0 = select(vec4<f32>(), activate(sum_$v + held.offset), row.inside & window.inside_$v);
     #end
     return result;
+}
+
+fn taps(at: u32) -> Taps {
+    return Taps(w[at]);
 }
 
 @compute @workgroup_size($LANES)

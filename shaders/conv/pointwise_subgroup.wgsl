@@ -20,7 +20,7 @@ fn main(
     @builtin(num_workgroups) grid: vec3<u32>,
     @builtin(subgroup_invocation_id) lane: u32,
 ) {
-    let input_quads = params.inputs / 4u;
+    let input_groups = params.inputs / $(4 * PARTS)u;
     let output_quads = params.outputs / 4u;
     let column_tiles = (output_quads + $(COLUMNS / 4 - 1)u) / $(COLUMNS / 4)u;
     let tile = linear_workgroup(workgroup, grid);
@@ -31,42 +31,52 @@ fn main(
     }
 
     #for r in 0..ROWS
-    let x_at_$r = min(first_row + $(r * LANES)u, params.rows - 1u) * input_quads;
+    let x_at_$r = min(first_row + $(r * LANES)u, params.rows - 1u) * input_groups;
     #for c in 0..COLUMNS / 4
     var sum_$(r)_$c = vec4<f32>();
     #end
     #end
-    // Weight vector i of the $COLUMNS that four k need: row i / $(COLUMNS / 4) of w, column quad i % $(COLUMNS / 4).
+    // What is loaded of w for a group of inputs, $COLUMNS columns of each: vector i is row i / $(COLUMNS / 4 / PARTS), column group i % $(COLUMNS / 4 / PARTS).
     #for q in 0..(COLUMNS + LANES - 1) / LANES
     let vector_$q = min($(q * LANES)u + lane, $(COLUMNS - 1)u);
-    let quad_of_$q = min(first_quad + vector_$q % $(COLUMNS / 4)u, output_quads - 1u);
-    let w_at_$q = column_start(quad_of_$q) + (vector_$q / $(COLUMNS / 4)u) * params.panel_quads;
+    let quad_of_$q = min(first_quad + vector_$q % $(COLUMNS / 4 / PARTS)u * $(PARTS)u, output_quads - $(PARTS)u);
+    let w_at_$q = (column_start(quad_of_$q) + (vector_$q / $(COLUMNS / 4 / PARTS)u) * params.panel_quads) / $(PARTS)u;
     #end
 
     let row_quads = params.panel_quads;
-    let last = input_quads - 1u;
-    for (var k = 0u; k < input_quads; k += $(DEPTH / 4)u) {
-        #for d in 0..DEPTH / 4
+    let last = input_groups - 1u;
+    for (var k = 0u; k < input_groups; k += $(DEPTH / 4 / PARTS)u) {
+        #for d in 0..DEPTH / 4 / PARTS
         #for q in 0..(COLUMNS + LANES - 1) / LANES
         let w_$(d)_$q = w[w_at_$q + min(k + $(d)u, last) * 4u * row_quads];
+        #for p in 0..PARTS
+        let w_$(d)_$(q)_$p = part_$p(w_$(d)_$q);
+        #end
         #end
         #for c in 0..COLUMNS / 4
-        #for i in 0..4
-        let weight_$(d)_$(c)_$i = subgroupBroadcast(w_$(d)_$((i * COLUMNS / 4 + c) / LANES), $((i * COLUMNS / 4 + c) % LANES)u);
+        #for i in 0..4 * PARTS
+        let weight_$(d)_$(c)_$i = subgroupBroadcast(w_$(d)_$((i * COLUMNS / 4 / PARTS + c / PARTS) / LANES)_$(c % PARTS), $((i * COLUMNS / 4 / PARTS + c / PARTS) % LANES)u);
         #end
         #end
         #end
         // A row is loaded where its products begin: what keeps their blocks apart where a load is a loop, as on processors, makes the
         // kernel compile in less time. A sum takes all k before the next begins, and stays in a register meanwhile.
         #for r in 0..ROWS
-        let x_0_$r = x[x_at_$r + k];
-        #for d in 1..DEPTH / 4
-        let x_$(d)_$r = select(vec4<f32>(), x[x_at_$r + min(k + $(d)u, last)], k + $(d)u <= last);
+        #for d in 0..DEPTH / 4 / PARTS
+        let x_$(d)_$r = x[x_at_$r + min(k + $(d)u, last)];
+        #for p in 0..PARTS
+        #if d == 0
+        let x_$(d)_$(r)_$p = part_$p(x_$(d)_$r);
+        #end
+        #if d > 0
+        let x_$(d)_$(r)_$p = select(vec4<f32>(), part_$p(x_$(d)_$r), k + $(d)u <= last);
+        #end
+        #end
         #end
         #for c in 0..COLUMNS / 4
-        #for d in 0..DEPTH / 4
-        #for i in 0..4
-        sum_$(r)_$c += x_$(d)_$r[$i] * weight_$(d)_$(c)_$i;
+        #for d in 0..DEPTH / 4 / PARTS
+        #for i in 0..4 * PARTS
+        sum_$(r)_$c += x_$(d)_$(r)_$(i / 4)[$(i % 4)] * weight_$(d)_$(c)_$i;
         #end
         #end
         #end
@@ -77,7 +87,6 @@ fn main(
     let bias_$v = bias[min(first_quad + $(v * LANES)u + lane, output_quads - 1u)];
     #end
     #for c in 0..COLUMNS / 4
-    let quad_$c = first_quad + $(c)u;
     let offset_$c = subgroupBroadcast(bias_$(c / LANES), $(c % LANES)u);
     #end
     let ending = ending_of_layer();
@@ -88,8 +97,16 @@ fn main(
         #for s in 1..ROWS
         end_$c = select(end_$c, sum_$(s)_$c, r == $(s)u);
         #end
-        if (quad_$c < output_quads) {
-            finish(first_row + r * $(LANES)u, quad_$c, end_$c, offset_$c, ending);
+        #end
+        #for g in 0..COLUMNS / 4 / PARTS
+        if (first_quad + $(g * PARTS)u < output_quads) {
+            let group_$g = first_quad / $(PARTS)u + $(g)u;
+            #if PARTS == 1
+            finish(first_row + r * $(LANES)u, group_$g, end_$g, offset_$g, ending);
+            #end
+            #if PARTS == 2
+            finish(first_row + r * $(LANES)u, group_$g, end_$(2 * g), end_$(2 * g + 1), offset_$(2 * g), offset_$(2 * g + 1), ending);
+            #end
         }
         #end
     }

@@ -1,10 +1,14 @@
-// A strip of a depthwise 3×3 convolution: $COLUMNS pixels across, any number down, of four channels. The window moves down the strip:
+// A strip of a depthwise 3×3 convolution: $COLUMNS pixels across, any number down, of $(4 * PARTS) channels. The window moves down the strip:
 // each row of the input is taken once, adds to every row of the output that sees it, and is forgotten. The kernel that imports this defines
 //     struct Held                                                     what it needs for every row
-//     fn hold(strip: Strip, window: Window, quad: u32) -> Held        …for four channels that there are
+//     fn hold(strip: Strip, window: Window, group: u32) -> Held       …for channels that there are
 //     fn read_row(window: Window, row: WindowRow, held: Held) -> Row
-// binds w, bias and y, and has in its parameters the sizes of a depthwise convolution and strip_rows.
+//     fn taps(at: u32) -> Taps                                       vector `at` of the weights of the depthwise convolution
+// binds bias and y, and has in its parameters the sizes of a depthwise convolution and strip_rows.
 #import activation
+#if PARTS < 1 + WIDE
+#import lane_pairs
+#end
 
 struct Strip {
     image: u32,
@@ -12,23 +16,33 @@ struct Strip {
     first_row: u32,
     last_row: u32,
     first_column: u32,
-    quad: u32,
+    // Which $(4 * PARTS) channels.
+    group: u32,
 }
 
 // A row of the input as the windows of a strip see it, zeros outside the image.
 struct Row {
     #for v in 0..(COLUMNS - 1) * STRIDE + 3
-    of_$v: vec4<f32>,
+    #for p in 0..PARTS
+    of_$(v)_$p: vec4<f32>,
+    #end
     #end
 }
 
-// The strip of four channels at a place on the line of all strips: across an image, down it, image by image.
-fn strip_at(place: u32, quad: u32) -> Strip {
+// A tap's weights for a group of channels.
+struct Taps {
+    #for p in 0..PARTS
+    of_$p: vec4<f32>,
+    #end
+}
+
+// The strip of a group of channels at a place on the line of all strips: across an image, down it, image by image.
+fn strip_at(place: u32, group: u32) -> Strip {
     let across = (params.out_width + $(COLUMNS - 1)u) / $(COLUMNS)u;
     let down = (params.out_height + params.strip_rows - 1u) / params.strip_rows;
     let first_row = (place / across % down) * params.strip_rows;
     let last_row = min(first_row + params.strip_rows, params.out_height);
-    return Strip(place / (across * down), first_row, last_row, (place % across) * $(COLUMNS)u, quad);
+    return Strip(place / (across * down), first_row, last_row, (place % across) * $(COLUMNS)u, group);
 }
 
 // Where the windows of a strip lie in the input, the same for every row of it. Read once, before anything is stored: what is read of the
@@ -77,39 +91,43 @@ fn window_row(window: Window, i: u32) -> WindowRow {
 }
 
 fn convolve(strip: Strip) {
-    let quads = params.channels / 4u;
-    let quad = min(strip.quad, quads - 1u);
+    let groups = params.channels / $(4 * PARTS)u;
+    let group = min(strip.group, groups - 1u);
     let window = window_of(strip);
-    let held = hold(strip, window, quad);
+    let held = hold(strip, window, group);
     let out_width = params.out_width;
     let out_rows = strip.image * params.out_height;
     #for t in 0..9
-    let tap_$t = w[$(t)u * quads + quad];
+    let taps_$t = taps($(t)u * groups + group);
     #end
-    let offset = bias[quad];
+    #for p in 0..PARTS
+    let offset_$p = bias[group * $(PARTS)u + $(p)u];
     // The rows of the output that have seen some of their rows of the input already: the next one, and at stride 1 the one after.
     #for c in 0..COLUMNS
-    var next_$c = offset;
+    var next_$(c)_$p = offset_$p;
     #if STRIDE == 1
-    var after_$c = offset;
+    var after_$(c)_$p = offset_$p;
+    #end
     #end
     #end
     // Rows of the input, counted from the first that any window of the strip sees; at stride 2 every second one completes an output.
     let in_rows = (strip.last_row - strip.first_row) * $(STRIDE)u + $(3 - STRIDE)u;
     for (var i = 0u; i < in_rows; i++) {
         let row = read_row(window, window_row(window, i), held);
+        #for p in 0..PARTS
         #for c in 0..COLUMNS
         // What the row adds to a pixel whose window sees it as its first, second or third.
         #for u in 0..3
-        let seen_$(c)_$u = row.of_$(c * STRIDE) * tap_$(3 * u) + row.of_$(c * STRIDE + 1) * tap_$(3 * u + 1) + row.of_$(c * STRIDE + 2) * tap_$(3 * u + 2);
+        let seen_$(c)_$(u)_$p = row.of_$(c * STRIDE)_$p * taps_$(3 * u).of_$p + row.of_$(c * STRIDE + 1)_$p * taps_$(3 * u + 1).of_$p + row.of_$(c * STRIDE + 2)_$p * taps_$(3 * u + 2).of_$p;
         #end
-        let done_$c = next_$c + seen_$(c)_2;
+        let done_$(c)_$p = next_$(c)_$p + seen_$(c)_2_$p;
         #if STRIDE == 1
-        next_$c = after_$c + seen_$(c)_1;
-        after_$c = offset + seen_$(c)_0;
+        next_$(c)_$p = after_$(c)_$p + seen_$(c)_1_$p;
+        after_$(c)_$p = offset_$p + seen_$(c)_0_$p;
         #end
         #if STRIDE == 2
-        next_$c = select(next_$c + seen_$(c)_1, offset + seen_$(c)_0, i % 2u == 0u);
+        next_$(c)_$p = select(next_$(c)_$p + seen_$(c)_1_$p, offset_$p + seen_$(c)_0_$p, i % 2u == 0u);
+        #end
         #end
         #end
         #if STRIDE == 1
@@ -120,11 +138,29 @@ fn convolve(strip: Strip) {
         let completes = (i % 2u == 0u) & (i >= 2u);
         let out_row = strip.first_row + max(i, 2u) / 2u - 1u;
         #end
-        let at = ((out_rows + out_row) * out_width + strip.first_column) * quads + strip.quad;
+        #if PARTS == 1 + WIDE
+        let at = ((out_rows + out_row) * out_width + strip.first_column) * groups + strip.group;
         #for c in 0..COLUMNS
-        if (completes & (strip.first_column + $(c)u < out_width) & (strip.quad < quads)) {
-            y[at + $(c)u * quads] = activate(done_$c);
+        if (completes & (strip.first_column + $(c)u < out_width) & (strip.group < groups)) {
+            #if PARTS == 1
+            y[at + $(c)u * groups] = packed(activate(done_$(c)_0));
+            #end
+            #if PARTS == 2
+            y[at + $(c)u * groups] = packed(activate(done_$(c)_0), activate(done_$(c)_1));
+            #end
         }
+        #end
+        #end
+        #if PARTS < 1 + WIDE
+        // Of two pixels each lane of a pair stores one, with the channels of both.
+        let column = strip.first_column + strip.group % 2u;
+        let at = (((out_rows + out_row) * out_width + column) * groups + strip.group) / 2u;
+        #for c in 0..(COLUMNS + 1) / 2
+        let pixels_$c = turned(activate(done_$(2 * c)_0), activate(done_$((2 * c + 1) % COLUMNS)_0), strip.group);
+        if (completes & (column + $(2 * c)u < min(strip.first_column + $(COLUMNS)u, out_width)) & (strip.group < groups)) {
+            y[at + $(c)u * groups] = packed(pixels_$c.first, pixels_$c.second);
+        }
+        #end
         #end
     }
 }

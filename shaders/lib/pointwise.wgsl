@@ -30,7 +30,7 @@ override SIGMOID: u32 = 0u;
 // How the layer ends. Read once, before anything is stored: what is read of the parameters after a store is read again.
 struct Ending {
     rows: u32,
-    output_quads: u32,
+    output_groups: u32,
     residual: bool,
     clamped: bool,
     low: vec4<f32>,
@@ -40,7 +40,7 @@ struct Ending {
 fn ending_of_layer() -> Ending {
     let low = vec4<f32>(params.low);
     let high = vec4<f32>(params.high);
-    return Ending(params.rows, params.outputs / 4u, params.residual == 1u, params.clamped == 1u, low, high);
+    return Ending(params.rows, params.outputs / $(4 * PARTS)u, params.residual == 1u, params.clamped == 1u, low, high);
 }
 
 fn activate(value: vec4<f32>, by: Ending) -> vec4<f32> {
@@ -49,15 +49,34 @@ fn activate(value: vec4<f32>, by: Ending) -> vec4<f32> {
     }
     return select(value, clamp(value, by.low, by.high), by.clamped);
 }
+#if PARTS == 1
 
 // Stores four outputs of a row, if there is such a row: activate(sum + bias) + residual.
-fn finish(row: u32, quad: u32, sum: vec4<f32>, offset: vec4<f32>, by: Ending) {
+fn finish(row: u32, group: u32, sum: vec4<f32>, offset: vec4<f32>, by: Ending) {
     if (row < by.rows) {
-        let at = row * by.output_quads + quad;
+        let at = row * by.output_groups + group;
         var value = activate(sum + offset, by);
         if (by.residual) {
-            value += vec4<f32>(residual[at]);
+            value += part_0(residual[at]);
         }
-        y[at] = Stored(value);
+        y[at] = packed(value);
     }
 }
+#end
+#if PARTS == 2
+
+// The same of eight outputs.
+fn finish(row: u32, group: u32, sum_0: vec4<f32>, sum_1: vec4<f32>, offset_0: vec4<f32>, offset_1: vec4<f32>, by: Ending) {
+    if (row < by.rows) {
+        let at = row * by.output_groups + group;
+        var value_0 = activate(sum_0 + offset_0, by);
+        var value_1 = activate(sum_1 + offset_1, by);
+        if (by.residual) {
+            let shortcut = residual[at];
+            value_0 += part_0(shortcut);
+            value_1 += part_1(shortcut);
+        }
+        y[at] = packed(value_0, value_1);
+    }
+}
+#end

@@ -27,8 +27,8 @@ impl Devices {
         if adapters.is_empty() {
             return Err(Box::new(lineament::gpu::GpuError::NoAdapter));
         }
-        let rows: Vec<[String; 10]> = adapters.iter().map(row).collect();
-        let header = ["#", "adapter", "backend", "kind", "subgroup", "f16", "timestamps", "binding", "workgroup", "driver"]
+        let rows: Vec<[String; 11]> = adapters.iter().map(row).collect();
+        let header = ["#", "adapter", "backend", "kind", "subgroup", "f16", "int64", "timestamps", "binding", "workgroup", "driver"]
             .map(String::from);
         let width = |column: usize| rows.iter().chain([&header]).map(|row| row[column].chars().count()).max().unwrap_or(0);
         let widths: Vec<usize> = (0..header.len()).map(width).collect();
@@ -40,7 +40,7 @@ impl Devices {
     }
 }
 
-fn row(adapter: &AdapterReport) -> [String; 10] {
+fn row(adapter: &AdapterReport) -> [String; 11] {
     let yes = |flag: bool| if flag { "yes" } else { "no" }.to_string();
     let subgroup = match adapter.subgroup_size {
         Some([smallest, largest]) if smallest == largest => smallest.to_string(),
@@ -55,6 +55,7 @@ fn row(adapter: &AdapterReport) -> [String; 10] {
         adapter.kind.clone(),
         subgroup,
         yes(adapter.shader_f16),
+        yes(adapter.shader_int64),
         yes(adapter.timestamps),
         format!("{} MiB", adapter.storage_binding_bytes >> 20),
         format!("{} threads, {memory} KiB", adapter.workgroup_threads),

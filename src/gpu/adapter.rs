@@ -33,6 +33,8 @@ pub struct AdapterReport {
     pub subgroup_size: Option<[u32; 2]>,
     /// Whether shaders may compute in 16-bit floats.
     pub shader_f16: bool,
+    /// Whether shaders may compute in 64-bit integers.
+    pub shader_int64: bool,
     /// Whether passes can be timed on the GPU.
     pub timestamps: bool,
     /// Bytes that one storage binding may hold.
@@ -130,6 +132,7 @@ pub(super) fn report(index: usize, adapter: &wgpu::Adapter) -> AdapterReport {
         driver: format!("{} {}", info.driver, info.driver_info).trim().to_string(),
         subgroup_size: features.contains(wgpu::Features::SUBGROUP).then_some([info.subgroup_min_size, info.subgroup_max_size]),
         shader_f16: features.contains(wgpu::Features::SHADER_F16),
+        shader_int64: features.contains(wgpu::Features::SHADER_INT64),
         timestamps: features.contains(wgpu::Features::TIMESTAMP_QUERY),
         storage_binding_bytes: limits.max_storage_buffer_binding_size,
         buffer_bytes: limits.max_buffer_size,

@@ -8,7 +8,7 @@ use super::adapter::{self, AdapterReport, AdapterRequest};
 use super::kept_pipelines::KeptPipelines;
 use super::pipeline::Cache;
 use super::workers::Threads;
-use crate::kernels::{Cost, Precision, Target, Tuning};
+use crate::kernels::{Abilities, Cost, Precision, Target, Tuning};
 
 /// An open GPU: device, queue, limits and compiled pipelines.
 pub struct Gpu {
@@ -46,6 +46,7 @@ const NEEDED: [Need; 3] = [
 const OPTIONAL: wgpu::Features = wgpu::Features::SUBGROUP
     .union(wgpu::Features::TIMESTAMP_QUERY)
     .union(wgpu::Features::SHADER_F16)
+    .union(wgpu::Features::SHADER_INT64)
     .union(wgpu::Features::PIPELINE_CACHE);
 
 impl Gpu {
@@ -141,6 +142,12 @@ impl Gpu {
         self.report.subgroup_size.filter(|[smallest, largest]| smallest == largest && *smallest >= 4).map(|[size, _]| size)
     }
 
+    /// What its shaders can do that not every adapter's can.
+    pub fn abilities(&self) -> Abilities {
+        let AdapterReport { shader_f16, shader_int64, .. } = self.report;
+        Abilities { lanes: self.lanes(), shader_f16, shader_int64 }
+    }
+
     /// What the shipped choice of variants depends on, for 32-bit floats.
     pub fn target(&self) -> Target {
         let binding_bytes = self.limits().max_storage_buffer_binding_size;
@@ -148,6 +155,7 @@ impl Gpu {
             software: self.is_software(),
             lanes: self.lanes(),
             binding_bytes,
+            shader_int64: self.report.shader_int64,
             tuning: self.tuning,
             precision: Precision::F32,
         }

@@ -2,7 +2,7 @@
 
 use super::tuning::{Choice, Site, Tuning};
 use super::{
-    DENSE_DW_REGISTERS, DENSE_DW_SUBGROUP, DEPTHWISE, DEPTHWISE_DX, DEPTHWISE_STRIP, DenseDw, Depthwise, EXPAND_DEPTHWISE,
+    Abilities, DENSE_DW_REGISTERS, DENSE_DW_SUBGROUP, DEPTHWISE, DEPTHWISE_DX, DEPTHWISE_STRIP, DenseDw, Depthwise, EXPAND_DEPTHWISE,
     ExpandDepthwise, Kernel, POINTWISE_COLUMNS, POINTWISE_REGISTERS, POINTWISE_SUBGROUP, POINTWISE_WORKGROUP, Pointwise,
     Precision, RowParts, STEM, STEM_SUBGROUP, Stem, Variant,
 };
@@ -16,6 +16,8 @@ pub struct Target {
     pub lanes: Option<u32>,
     /// The most bytes that a step can bind at once.
     pub binding_bytes: u64,
+    /// Whether shaders have 64-bit integers.
+    pub shader_int64: bool,
     /// What was measured on the adapter.
     pub tuning: Option<&'static Tuning>,
     /// What activations and weights are stored as. Training takes 32-bit floats.
@@ -31,6 +33,11 @@ impl Target {
     /// The same without what was measured, for 32-bit floats, as which alone there are measurements.
     pub fn untuned(self) -> Target {
         Target { tuning: None, precision: Precision::F32, ..self }
+    }
+
+    /// What variants of 32-bit floats may need.
+    pub(super) fn abilities(self) -> Abilities {
+        Abilities { lanes: self.lanes, shader_f16: false, shader_int64: self.shader_int64 }
     }
 
     /// Whether it is a software adapter with subgroups of one size.
@@ -60,32 +67,34 @@ impl Target {
             (true, Some(lanes)) => {
                 // The model's images have 49 · 4ⁿ pixels, or 4ⁿ.
                 let rows_a_lane = if rows.is_multiple_of(7) { 7 } else { 8 };
-                // Twice as many columns load less a product. Of both, the time of what is computed, padding too: a load takes a lane as
-                // long as some 17 products of four.
+                let wide = self.shader_int64 && inputs.is_multiple_of(8) && outputs.is_multiple_of(8);
+                // Twice as many columns load less a product. Of both, the time of what is computed, padding too: what is loaded of four
+                // inputs takes a lane as long as some 17 products of four, and 10 where eight are loaded at once.
+                let load = if wide { 10 } else { 17 };
                 let cost = |rows_a_lane: u32, columns: u32| {
                     let tiles = u64::from(rows.div_ceil(rows_a_lane * lanes)) * u64::from(outputs.div_ceil(columns));
-                    tiles * u64::from(rows_a_lane * columns + 17 * (rows_a_lane + columns / lanes))
+                    tiles * u64::from(rows_a_lane * columns + load * (rows_a_lane + columns / lanes))
                 };
                 let wide_rows = if cost(5, 64) < cost(7, 64) { 5 } else { 7 };
                 // With less to read they gain nothing, and with fewer rows there are too few tiles for every thread.
-                let is_wide = inputs >= 64 && outputs > 64 && outputs.is_multiple_of(64) && rows > 7 * lanes;
+                let has_wide_tiles = inputs >= 64 && outputs > 64 && outputs.is_multiple_of(64) && rows > 7 * lanes;
                 let name = match rows.div_ceil(lanes) {
                     1 => "1x32",
                     2 => "2x32",
                     // Columns past the last are computed in vain, but another tile takes as long to compile as few rows gain.
                     _ if outputs <= 16 && rows >= 8192 => "8x16",
                     _ if outputs <= 24 && rows >= 16_384 => "8x24",
-                    _ if is_wide && cost(wide_rows, 64) < cost(rows_a_lane, 32) => {
+                    _ if has_wide_tiles && cost(wide_rows, 64) < cost(rows_a_lane, 32) => {
                         if wide_rows == 5 {
                             "5x64"
                         } else {
                             "7x64"
                         }
                     }
-                    _ if rows_a_lane == 7 => "7x32x8",
-                    _ => "8x32x8",
+                    _ if rows_a_lane == 7 => "7x32",
+                    _ => "8x32",
                 };
-                (&POINTWISE_SUBGROUP, named(&POINTWISE_SUBGROUP, name))
+                (&POINTWISE_SUBGROUP, widened(named(&POINTWISE_SUBGROUP, name), &POINTWISE_SUBGROUP, wide))
             }
             (true, None) => (&POINTWISE_REGISTERS, named(&POINTWISE_REGISTERS, if rows < 64 { "4x4" } else { "8x8" })),
             (false, _) => (&POINTWISE_WORKGROUP, named(&POINTWISE_WORKGROUP, if large { "64x64/256" } else { "32x32" })),
@@ -144,14 +153,17 @@ impl Target {
         if self.precision == Precision::F16 {
             return (&DEPTHWISE, named(&DEPTHWISE, &format!("stride {stride}, 2x4 of f16")));
         }
-        let width = layer.out_size()[1];
         let shipped: Choice = match (self.is_software_with_subgroups(), stride) {
-            // Strips that end where the image ends; the model's are 7 · 2ⁿ wide, or 2ⁿ.
-            (true, 1) => (
-                &DEPTHWISE_STRIP,
-                named(&DEPTHWISE_STRIP, if width.is_multiple_of(7) { "stride 1, 14x7" } else { "stride 1, 14x8" }),
-            ),
-            (true, _) => (&DEPTHWISE_STRIP, named(&DEPTHWISE_STRIP, "stride 2, 14x4")),
+            (true, stride) => {
+                // Strips that end where the image ends; the model's are 7 · 2ⁿ wide, or 2ⁿ.
+                let name = match (stride, layer.out_size()[1].is_multiple_of(7)) {
+                    (1, true) => "stride 1, 14x7",
+                    (1, false) => "stride 1, 14x8",
+                    _ => "stride 2, 14x4",
+                };
+                let wide = self.shader_int64 && channels.is_multiple_of(8);
+                (&DEPTHWISE_STRIP, widened(named(&DEPTHWISE_STRIP, name), &DEPTHWISE_STRIP, wide))
+            }
             // At stride 2 the large tile runs a tenth faster there, but takes four times as long to compile.
             (false, 1) if self.software => (&DEPTHWISE, named(&DEPTHWISE, "stride 1, 4x7")),
             (false, stride) => (&DEPTHWISE, named(&DEPTHWISE, &format!("stride {stride}, 2x4"))),
@@ -189,7 +201,8 @@ impl Target {
             .variants
             .iter()
             .filter(fits)
-            .min_by_key(|variant| variant.constant("INPUT_QUADS"))
+            .filter(|variant| variant.lacks(self.abilities()).is_none())
+            .min_by_key(|variant| (variant.constant("INPUT_QUADS"), !variant.is_wide()))
             .map(|variant| (&EXPAND_DEPTHWISE, variant))
     }
 
@@ -245,6 +258,12 @@ fn named(kernel: &'static Kernel, name: &str) -> &'static Variant {
     kernel.variants.iter().find(|variant| variant.name == name).unwrap_or(&kernel.variants[0])
 }
 
+/// The variant with the same tile that loads and stores eight numbers at once, if that is wanted and there is one.
+fn widened(variant: &'static Variant, kernel: &'static Kernel, wanted: bool) -> &'static Variant {
+    let name = format!("{} wide", variant.name);
+    kernel.variants.iter().find(|other| wanted && other.name == name).unwrap_or(variant)
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::{Activation, Padding};
@@ -255,7 +274,7 @@ mod tests {
         for (software, rows, workgroups) in
             [(true, 1, 1), (true, 100_352, 1), (true, 802_816, 12), (false, 802_816, 1), (false, 802_816, 4000), (false, 49, 1)]
         {
-            let parts = Target { software, lanes: None, binding_bytes: 128 << 20, tuning: None, precision: Precision::F32 }
+            let parts = Target { software, lanes: None, binding_bytes: 128 << 20, shader_int64: false, tuning: None, precision: Precision::F32 }
                 .row_parts(rows, workgroups);
             assert_eq!(parts.rows, rows);
             assert!(parts.rows_a_part <= 2048 && (parts.count() - 1) * parts.rows_a_part < rows, "{parts:?}");
@@ -267,7 +286,7 @@ mod tests {
         let (padding, activation) = (Padding::TensorflowSame, Activation::None);
         for (software, size) in [(true, 7), (true, 112), (false, 14), (false, 224), (true, 5000)] {
             let layer = Depthwise { batch: 64, size: [size, size], channels: 32, stride: 1, padding, activation };
-            let parts = Target { software, lanes: None, binding_bytes: 128 << 20, tuning: None, precision: Precision::F32 }
+            let parts = Target { software, lanes: None, binding_bytes: 128 << 20, shader_int64: false, tuning: None, precision: Precision::F32 }
                 .depthwise_dw(layer);
             assert_eq!(parts.rows, 64 * size);
             // A row of pixels is never split.

@@ -2,7 +2,7 @@
 
 use super::layer_input::NORMALISE;
 use super::{
-    ACTIVATIONS, Activation, Binding, Choice, Cost, Encoding, HALF, Kernel, LayerInput, Padding, Precision, Variant, params,
+    ACTIVATIONS, Activation, Binding, Choice, Cost, Encoding, HALF, WIDE, Kernel, LayerInput, Padding, Precision, Variant, params,
     read, read_stored, write_stored,
 };
 use crate::scheduler::{Step, View};
@@ -63,12 +63,15 @@ pub static DEPTHWISE_STRIP: Kernel = Kernel {
     params: DepthwiseParams::FIELDS,
     bindings: BINDINGS,
     variants: &[
-        Variant { name: "stride 1, 14x7", constants: &[("STRIDE", 1), ("ROWS", 14), ("COLUMNS", 7)], subgroup: false },
-        Variant { name: "stride 1, 14x8", constants: &[("STRIDE", 1), ("ROWS", 14), ("COLUMNS", 8)], subgroup: false },
-        Variant { name: "stride 1, 4x4", constants: &[("STRIDE", 1), ("ROWS", 4), ("COLUMNS", 4)], subgroup: false },
-        Variant { name: "stride 2, 14x7", constants: &[("STRIDE", 2), ("ROWS", 14), ("COLUMNS", 7)], subgroup: false },
-        Variant { name: "stride 2, 14x4", constants: &[("STRIDE", 2), ("ROWS", 14), ("COLUMNS", 4)], subgroup: false },
-        Variant { name: "stride 2, 4x2", constants: &[("STRIDE", 2), ("ROWS", 4), ("COLUMNS", 2)], subgroup: false },
+        Variant { name: "stride 1, 14x7", constants: &[("STRIDE", 1), ("ROWS", 14), ("COLUMNS", 7), ("THREADS", 32)], subgroup: false },
+        Variant { name: "stride 1, 14x8", constants: &[("STRIDE", 1), ("ROWS", 14), ("COLUMNS", 8), ("THREADS", 32)], subgroup: false },
+        Variant { name: "stride 1, 4x4", constants: &[("STRIDE", 1), ("ROWS", 4), ("COLUMNS", 4), ("THREADS", 32)], subgroup: false },
+        Variant { name: "stride 2, 14x7", constants: &[("STRIDE", 2), ("ROWS", 14), ("COLUMNS", 7), ("THREADS", 32)], subgroup: false },
+        Variant { name: "stride 2, 14x4", constants: &[("STRIDE", 2), ("ROWS", 14), ("COLUMNS", 4), ("THREADS", 32)], subgroup: false },
+        Variant { name: "stride 2, 4x2", constants: &[("STRIDE", 2), ("ROWS", 4), ("COLUMNS", 2), ("THREADS", 32)], subgroup: false },
+        Variant { name: "stride 1, 14x7 wide", constants: &[WIDE, ("STRIDE", 1), ("ROWS", 14), ("COLUMNS", 7), ("THREADS", 16)], subgroup: false },
+        Variant { name: "stride 1, 14x8 wide", constants: &[WIDE, ("STRIDE", 1), ("ROWS", 14), ("COLUMNS", 8), ("THREADS", 16)], subgroup: false },
+        Variant { name: "stride 2, 14x4 wide", constants: &[WIDE, ("STRIDE", 2), ("ROWS", 14), ("COLUMNS", 4), ("THREADS", 16)], subgroup: false },
     ],
     overrides: &[ACTIVATIONS, NORMALISE],
 };
@@ -101,9 +104,14 @@ impl Depthwise {
         self.size.map(|size| size.div_ceil(self.stride))
     }
 
-    /// The variants of 32-bit floats that fit this layer's stride.
+    /// Whether a variant of either family can compute it.
+    pub fn suits(self, variant: &Variant) -> bool {
+        variant.constant("STRIDE") == self.stride && variant.suits_channels([self.channels])
+    }
+
+    /// The variants of 32-bit floats that can compute it.
     pub fn variants(self) -> impl Iterator<Item = Choice> {
-        depthwise_variants(Precision::F32).filter(move |(_, variant)| variant.constant("STRIDE") == self.stride)
+        depthwise_variants(Precision::F32).filter(move |(_, variant)| self.suits(variant))
     }
 
     /// The dispatch; `bindings` are x, w and bias.
@@ -119,6 +127,7 @@ impl Depthwise {
         let (batch, channels) = (u64::from(self.batch), u64::from(self.channels));
         let (inputs, outputs) = (u64::from(in_height * in_width), u64::from(out_height * out_width));
         let is_strip = kernel.name == DEPTHWISE_STRIP.name;
+        let threads = if is_strip { u64::from(variant.constant("THREADS")) } else { 64 };
         let names = if is_strip { ["ROWS", "COLUMNS"] } else { ["TILE_ROWS", "TILE_COLUMNS"] };
         let [most_rows, columns] = names.map(|name| variant.constant(name));
         // A strip has about as many rows as the others.
@@ -142,7 +151,7 @@ impl Depthwise {
                 strip_rows: rows,
             },
             bindings: &[x.view, w, bias, statistics, affine, y],
-            workgroups: (places * (channels / 4)).div_ceil(if is_strip { 32 } else { 64 }),
+            workgroups: (places * (channels / u64::from(variant.channels_at_once()))).div_ceil(threads),
             cost: Cost {
                 flops: 18 * batch * outputs * channels,
                 bytes: channels * (variant.precision().bytes() * (batch * (inputs + outputs) + 9) + 4),

@@ -1,6 +1,6 @@
 //! The expansion of an inverted residual and its depthwise convolution in one kernel.
 
-use super::{ACTIVATIONS, Choice, Cost, Depthwise, Encoding, Kernel, Variant, WeightLayout, params, read, read_write};
+use super::{ACTIVATIONS, Choice, Cost, Depthwise, Encoding, Kernel, Variant, WIDE, WeightLayout, params, read, read_stored, write_stored};
 use crate::scheduler::{Step, View};
 
 params! {
@@ -26,7 +26,7 @@ pub static EXPAND_DEPTHWISE: Kernel = Kernel {
     group: "conv",
     source: include_str!("../../shaders/conv/expand_depthwise.wgsl"),
     params: ExpandDepthwiseParams::FIELDS,
-    bindings: &[read("x"), read("w_expand"), read("bias_expand"), read("w"), read("bias"), read_write("y")],
+    bindings: &[read_stored("x"), read_stored("w_expand"), read("bias_expand"), read("w"), read("bias"), write_stored("y")],
     variants: &[
         Variant {
             name: "stride 1, 56x7 of 24",
@@ -63,6 +63,41 @@ pub static EXPAND_DEPTHWISE: Kernel = Kernel {
             constants: &[("STRIDE", 2), ("ROWS", 28), ("COLUMNS", 4), ("INPUT_QUADS", 8)],
             subgroup: true,
         },
+        Variant {
+            name: "stride 1, 56x7 of 24 wide",
+            constants: &[WIDE, ("PARTS", 1), ("STRIDE", 1), ("ROWS", 56), ("COLUMNS", 7), ("INPUT_QUADS", 6)],
+            subgroup: true,
+        },
+        Variant {
+            name: "stride 1, 56x8 of 24 wide",
+            constants: &[WIDE, ("PARTS", 1), ("STRIDE", 1), ("ROWS", 56), ("COLUMNS", 8), ("INPUT_QUADS", 6)],
+            subgroup: true,
+        },
+        Variant {
+            name: "stride 1, 56x7 of 32 wide",
+            constants: &[WIDE, ("PARTS", 1), ("STRIDE", 1), ("ROWS", 56), ("COLUMNS", 7), ("INPUT_QUADS", 8)],
+            subgroup: true,
+        },
+        Variant {
+            name: "stride 1, 56x8 of 32 wide",
+            constants: &[WIDE, ("PARTS", 1), ("STRIDE", 1), ("ROWS", 56), ("COLUMNS", 8), ("INPUT_QUADS", 8)],
+            subgroup: true,
+        },
+        Variant {
+            name: "stride 2, 28x4 of 16 wide",
+            constants: &[WIDE, ("PARTS", 1), ("STRIDE", 2), ("ROWS", 28), ("COLUMNS", 4), ("INPUT_QUADS", 4)],
+            subgroup: true,
+        },
+        Variant {
+            name: "stride 2, 28x4 of 24 wide",
+            constants: &[WIDE, ("PARTS", 1), ("STRIDE", 2), ("ROWS", 28), ("COLUMNS", 4), ("INPUT_QUADS", 6)],
+            subgroup: true,
+        },
+        Variant {
+            name: "stride 2, 28x4 of 32 wide",
+            constants: &[WIDE, ("PARTS", 1), ("STRIDE", 2), ("ROWS", 28), ("COLUMNS", 4), ("INPUT_QUADS", 8)],
+            subgroup: true,
+        },
     ],
     overrides: &[ACTIVATIONS],
 };
@@ -80,7 +115,9 @@ pub struct ExpandDepthwise {
 impl ExpandDepthwise {
     /// Whether a variant can compute it.
     pub fn suits(self, variant: &Variant) -> bool {
-        variant.constant("STRIDE") == self.depthwise.stride && self.inputs <= 4 * variant.constant("INPUT_QUADS")
+        variant.constant("STRIDE") == self.depthwise.stride
+            && self.inputs <= 4 * variant.constant("INPUT_QUADS")
+            && variant.suits_channels([self.inputs, self.depthwise.channels])
     }
 
     /// The dispatch; `bindings` are x, then weight and bias of either layer, the first weight in [`WeightLayout::Panels`].

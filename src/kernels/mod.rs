@@ -223,6 +223,17 @@ pub const fn write_stored(name: &'static str) -> Binding {
     Binding { stored: true, ..read_write(name) }
 }
 
+/// What an adapter's shaders can do that not every adapter's can.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Abilities {
+    /// The subgroup size, where it is known beforehand.
+    pub lanes: Option<u32>,
+    /// Whether they compute in 16-bit floats.
+    pub shader_f16: bool,
+    /// Whether they have 64-bit integers, which hold two floats each where eight are moved at once.
+    pub shader_int64: bool,
+}
+
 /// One choice of tile shape for a kernel.
 #[derive(Debug)]
 pub struct Variant {
@@ -246,23 +257,44 @@ impl Variant {
         if self.constants.contains(&HALF) { Precision::F16 } else { Precision::F32 }
     }
 
-    /// What an adapter lacks to run it, if anything, by its subgroup size and whether its shaders compute in 16-bit floats.
-    pub fn lacks(&self, lanes: Option<u32>, shader_f16: bool) -> Option<&'static str> {
-        if self.subgroup && lanes.is_none() {
+    /// Whether it loads and stores eight numbers at once, so that channels come in multiples of eight.
+    pub fn is_wide(&self) -> bool {
+        self.constants.contains(&WIDE)
+    }
+
+    /// Whether all of these numbers of channels are multiples of what is loaded and stored at once.
+    pub(crate) fn suits_channels<const N: usize>(&self, channels: [u32; N]) -> bool {
+        channels.iter().all(|channels| channels.is_multiple_of(self.channels_at_once()))
+    }
+
+    /// Channels that are loaded and stored at once.
+    pub(crate) fn channels_at_once(&self) -> u32 {
+        if self.is_wide() { 8 } else { 4 }
+    }
+
+    /// What an adapter lacks to run it, if anything.
+    pub fn lacks(&self, abilities: Abilities) -> Option<&'static str> {
+        if self.subgroup && abilities.lanes.is_none() {
             Some("the adapter has no subgroups of one size that is known beforehand")
-        } else if self.precision() == Precision::F16 && !shader_f16 {
+        } else if self.precision() == Precision::F16 && !abilities.shader_f16 {
             Some("the adapter's shaders have no 16-bit floats")
+        } else if self.is_wide() && !abilities.shader_int64 {
+            Some("the adapter's shaders have no 64-bit integers")
         } else {
             None
         }
     }
 
-    /// What the expander is given: the constants, `HALF` where it is not among them, and where [`Variant::subgroup`] is set the
-    /// adapter's subgroup size as `LANES` and its binary logarithm as `LANE_BITS`.
+    /// What the expander is given: the constants, `HALF`, `WIDE` and `PARTS` (vectors of four that a thread keeps of what it computes)
+    /// where they are not among them, and where [`Variant::subgroup`] is set the adapter's subgroup size as `LANES` and its binary
+    /// logarithm as `LANE_BITS`.
     pub fn expansion(&self, lanes: Option<u32>) -> Vec<(&'static str, i64)> {
         let mut constants = self.constants.to_vec();
-        if self.precision() == Precision::F32 {
-            constants.push(("HALF", 0));
+        let wide = i64::from(self.is_wide());
+        for (name, value) in [("HALF", 0), ("WIDE", 0), ("PARTS", 1 + wide)] {
+            if !self.constants.iter().any(|(known, _)| *known == name) {
+                constants.push((name, value));
+            }
         }
         if let (true, Some(lanes)) = (self.subgroup, lanes) {
             constants.extend([("LANES", i64::from(lanes)), ("LANE_BITS", i64::from(lanes.ilog2()))]);
@@ -273,6 +305,9 @@ impl Variant {
 
 /// The constant of variants that store 16-bit floats.
 const HALF: (&str, i64) = ("HALF", 1);
+
+/// The constant of variants that load and store eight 32-bit floats at once.
+const WIDE: (&str, i64) = ("WIDE", 1);
 
 /// A kernel: its shader, what it binds and its variants.
 #[derive(Debug, Clone)]

@@ -3,7 +3,7 @@
 //! A dense layer is a pointwise convolution over rows, so it runs on the same kernels with another activation.
 
 use super::{
-    Activation, Binding, Choice, Cost, Encoding, HALF, Kernel, Precision, Variant, WeightLayout, params, read, read_stored,
+    Activation, Binding, Choice, Cost, Encoding, HALF, Kernel, Precision, Variant, WIDE, WeightLayout, params, read, read_stored,
     write_stored,
 };
 use crate::scheduler::{Step, View};
@@ -47,8 +47,12 @@ pub static POINTWISE_SUBGROUP: Kernel = Kernel {
         Variant { name: "1x32", constants: &[("ROWS", 1), ("COLUMNS", 32), ("DEPTH", 4)], subgroup: true },
         Variant { name: "5x64", constants: &[("ROWS", 5), ("COLUMNS", 64), ("DEPTH", 4)], subgroup: true },
         Variant { name: "7x64", constants: &[("ROWS", 7), ("COLUMNS", 64), ("DEPTH", 4)], subgroup: true },
-        Variant { name: "7x32x8", constants: &[("ROWS", 7), ("COLUMNS", 32), ("DEPTH", 8)], subgroup: true },
-        Variant { name: "8x32x8", constants: &[("ROWS", 8), ("COLUMNS", 32), ("DEPTH", 8)], subgroup: true },
+        Variant { name: "7x32 wide", constants: &[WIDE, ("ROWS", 7), ("COLUMNS", 32), ("DEPTH", 8)], subgroup: true },
+        Variant { name: "8x32 wide", constants: &[WIDE, ("ROWS", 8), ("COLUMNS", 32), ("DEPTH", 8)], subgroup: true },
+        Variant { name: "5x64 wide", constants: &[WIDE, ("ROWS", 5), ("COLUMNS", 64), ("DEPTH", 8)], subgroup: true },
+        Variant { name: "7x64 wide", constants: &[WIDE, ("ROWS", 7), ("COLUMNS", 64), ("DEPTH", 8)], subgroup: true },
+        Variant { name: "8x16 wide", constants: &[WIDE, ("ROWS", 8), ("COLUMNS", 16), ("DEPTH", 8)], subgroup: true },
+        Variant { name: "8x24 wide", constants: &[WIDE, ("ROWS", 8), ("COLUMNS", 24), ("DEPTH", 8)], subgroup: true },
     ],
     overrides: OVERRIDES,
 };
@@ -129,6 +133,11 @@ pub struct Pointwise {
 }
 
 impl Pointwise {
+    /// Whether a variant of any family can compute it.
+    pub fn suits(self, variant: &Variant) -> bool {
+        variant.suits_channels([self.inputs, self.outputs])
+    }
+
     /// The dispatch with one family's kernel and variant; `lanes` is the subgroup size for the families that need subgroups.
     pub fn step(
         self,

@@ -97,7 +97,7 @@ pub enum Site {
 impl Site {
     /// Every variant that computes it on such an adapter.
     pub fn candidates(self, target: Target) -> Vec<Choice> {
-        let runs = |(_, variant): &Choice| variant.lacks(target.lanes, false).is_none();
+        let runs = |(_, variant): &Choice| variant.lacks(target.abilities()).is_none();
         let of = |kernel: &'static Kernel| kernel.variants.iter().map(move |variant| (kernel, variant));
         let (padding, activation) = (Padding::TensorflowSame, Activation::None);
         match self {
@@ -105,8 +105,9 @@ impl Site {
                 let layer = Stem { batch, size, inputs, rgb, outputs, stride, padding, activation };
                 stem_variants(Precision::F32).filter(runs).filter(|(_, variant)| layer.suits(variant)).collect()
             }
-            Site::Depthwise { stride, .. } => {
-                depthwise_variants(Precision::F32).filter(|(_, variant)| variant.constant("STRIDE") == stride).collect()
+            Site::Depthwise { batch, size, channels, stride } => {
+                let layer = Depthwise { batch, size, channels, stride, padding, activation };
+                depthwise_variants(Precision::F32).filter(runs).filter(|(_, variant)| layer.suits(variant)).collect()
             }
             Site::Expansion { .. } => {
                 let layer = expansion_of(self);
@@ -116,7 +117,10 @@ impl Site {
             Site::DepthwiseDx { stride, .. } => {
                 of(&DEPTHWISE_DX).filter(|(_, variant)| variant.constant("STRIDE") == stride).collect()
             }
-            Site::Pointwise { .. } => pointwise_variants(Precision::F32).filter(runs).collect(),
+            Site::Pointwise { rows, inputs, outputs, layout } => {
+                let layer = Pointwise { rows, inputs, outputs, layout, activation };
+                pointwise_variants(Precision::F32).filter(runs).filter(|(_, variant)| layer.suits(variant)).collect()
+            }
             Site::DenseDw { .. } => dense_dw_variants().filter(runs).collect(),
         }
     }

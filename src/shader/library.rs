@@ -8,6 +8,7 @@ const SNIPPETS: &[(&str, &str)] = &[
     ("dispatch", include_str!("../../shaders/lib/dispatch.wgsl")),
     ("kmeans_assign", include_str!("../../shaders/lib/kmeans_assign.wgsl")),
     ("kmeans_bits", include_str!("../../shaders/lib/kmeans_bits.wgsl")),
+    ("lane_pairs", include_str!("../../shaders/lib/lane_pairs.wgsl")),
     ("layer_input", include_str!("../../shaders/lib/layer_input.wgsl")),
     ("picture", include_str!("../../shaders/lib/picture.wgsl")),
     ("pointwise", include_str!("../../shaders/lib/pointwise.wgsl")),

@@ -1,7 +1,7 @@
 //! What naga says of an expanded kernel, checked against what Rust declares.
 
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
-use naga::{AddressSpace, Module, StorageAccess, TypeInner};
+use naga::{AddressSpace, Module, Scalar, ScalarKind, StorageAccess, TypeInner};
 
 use super::{ShaderError, expand};
 use crate::kernels::{Access, Kernel, Precision, Variant};
@@ -21,7 +21,7 @@ pub fn source(kernel: &Kernel, variant: &Variant, lanes: u32) -> Result<String, 
 pub fn validate(kernel: &str, source: &str) -> Result<(Module, ModuleInfo), ShaderError> {
     let invalid = |reason: String| ShaderError::Invalid { kernel: kernel.to_string(), reason };
     let module = naga::front::wgsl::parse_str(source).map_err(|error| invalid(error.emit_to_string(source)))?;
-    let info = Validator::new(ValidationFlags::all(), Capabilities::SUBGROUP | Capabilities::SHADER_FLOAT16)
+    let info = Validator::new(ValidationFlags::all(), Capabilities::SUBGROUP | Capabilities::SHADER_FLOAT16 | Capabilities::SHADER_INT64)
         .validate(&module)
         .map_err(|error| invalid(error.emit_to_string(source)))?;
     Ok((module, info))
@@ -33,7 +33,7 @@ pub fn validate(kernel: &str, source: &str) -> Result<(Module, ModuleInfo), Shad
 /// [`ShaderError::Invalid`] names the binding, field or override that differs, with expected and found.
 pub fn check_interface(kernel: &Kernel, variant: &Variant, module: &Module) -> Result<(), ShaderError> {
     let mut differences = Vec::new();
-    check_bindings(kernel, variant.precision(), module, &mut differences);
+    check_bindings(kernel, variant, module, &mut differences);
     check_overrides(kernel, module, &mut differences);
     if differences.is_empty() {
         return Ok(());
@@ -41,8 +41,8 @@ pub fn check_interface(kernel: &Kernel, variant: &Variant, module: &Module) -> R
     Err(ShaderError::Invalid { kernel: kernel.name.to_string(), reason: differences.join("; ") })
 }
 
-fn check_bindings(kernel: &Kernel, precision: Precision, module: &Module, differences: &mut Vec<String>) {
-    let mut found: Vec<(u32, String, String, bool)> = Vec::new();
+fn check_bindings(kernel: &Kernel, variant: &Variant, module: &Module, differences: &mut Vec<String>) {
+    let mut found: Vec<(u32, String, String, &str)> = Vec::new();
     for (_, variable) in module.global_variables.iter() {
         let Some(binding) = &variable.binding else { continue };
         let access = match variable.space {
@@ -52,28 +52,40 @@ fn check_bindings(kernel: &Kernel, precision: Precision, module: &Module, differ
             _ => "other",
         };
         let name = variable.name.clone().unwrap_or_default();
-        found.push((binding.binding, name, access.to_string(), holds_halves(module, variable.ty)));
+        found.push((binding.binding, name, access.to_string(), numbers_of(module, variable.ty)));
         if variable.space == AddressSpace::Uniform {
             check_params(kernel, module, variable.ty, differences);
         }
     }
     found.sort();
-    let mut expected = vec![(0, "params".to_string(), "uniform".to_string(), false)];
+    let mut expected = vec![(0, "params".to_string(), "uniform".to_string(), PLAIN)];
     for (binding, number) in kernel.bindings.iter().zip(1..) {
         let access = if binding.access == Access::Read { "read" } else { "read_write" };
-        let halves = binding.stored && precision == Precision::F16;
-        expected.push((number, binding.name.to_string(), access.to_string(), halves));
+        let numbers = match binding.stored {
+            true if variant.precision() == Precision::F16 => HALVES,
+            true if variant.is_wide() => WORDS,
+            _ => PLAIN,
+        };
+        expected.push((number, binding.name.to_string(), access.to_string(), numbers));
     }
     if found != expected {
         differences
-            .push(format!("bindings (number, name, access, 16-bit floats): Rust declares {expected:?}, the shader {found:?}"));
+            .push(format!("bindings (number, name, access, numbers): Rust declares {expected:?}, the shader {found:?}"));
     }
 }
 
-/// Whether a binding is an array of 16-bit floats.
-fn holds_halves(module: &Module, ty: naga::Handle<naga::Type>) -> bool {
-    let TypeInner::Array { base, .. } = module.types[ty].inner else { return false };
-    module.types[base].inner.scalar().is_some_and(|scalar| scalar.width == 2)
+const PLAIN: &str = "of 32 bits";
+const HALVES: &str = "16-bit floats";
+const WORDS: &str = "64-bit integers";
+
+/// What a binding is an array of.
+fn numbers_of(module: &Module, ty: naga::Handle<naga::Type>) -> &'static str {
+    let TypeInner::Array { base, .. } = module.types[ty].inner else { return PLAIN };
+    match module.types[base].inner.scalar() {
+        Some(Scalar { width: 2, .. }) => HALVES,
+        Some(Scalar { width: 8, kind: ScalarKind::Uint }) => WORDS,
+        _ => PLAIN,
+    }
 }
 
 fn check_params(kernel: &Kernel, module: &Module, ty: naga::Handle<naga::Type>, differences: &mut Vec<String>) {

@@ -59,7 +59,7 @@ fn raw_results_are_kept_once_from_the_forward_to_the_backward_pass() {
         &shape,
         &state,
         &frozen,
-        Target { software: true, lanes: Some(8), binding_bytes, tuning: None, precision: Precision::F32 },
+        Target { software: true, lanes: Some(8), binding_bytes, shader_int64: false, tuning: None, precision: Precision::F32 },
         64,
     );
     // Of the large tensors, those kept from the forward to the backward pass are the raw results, each once, and the sums
