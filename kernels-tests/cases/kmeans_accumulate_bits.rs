@@ -73,6 +73,11 @@ fn case(test: Shape, choice: Choice, context: Context) -> Case {
     let partials = case.updated("partials", &before, Bounds::float(1e-12, 1e-4), Box::new(expected));
     let [planes, counts, digits, scales, labels, states] = views;
     let label = case.name.clone();
-    case.plan.push(step.step(&label, choice, context.abilities.lanes, [planes, counts, digits, scales, labels, states, partials]));
+    case.plan.push(step.step(
+        &label,
+        choice,
+        context.abilities.lanes,
+        [planes, counts, digits, scales, labels, states, partials],
+    ));
     case
 }

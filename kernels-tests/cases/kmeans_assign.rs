@@ -106,6 +106,11 @@ fn case(step: KmeansAssign, (kernel, variant): Choice, context: Context) -> Case
     let distances = case.updated("distances", &distances_before, bounds, Box::new(move || expected().1));
     let [rows, scales, centers, keys, states] = views;
     let label = case.name.clone();
-    case.plan.push(step.step(&label, (kernel, variant), context.abilities.lanes, [rows, scales, centers, keys, states, labels, distances]));
+    case.plan.push(step.step(
+        &label,
+        (kernel, variant),
+        context.abilities.lanes,
+        [rows, scales, centers, keys, states, labels, distances],
+    ));
     case
 }

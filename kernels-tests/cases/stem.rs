@@ -16,6 +16,8 @@ const TESTS: &[(u32, u32, u32, u32, u32, Activation)] = &[
     (2, 13, 17, 8, 16, Activation::None),
     (1, 16, 15, 4, 32, Activation::Sigmoid),
     (3, 23, 21, 4, 68, Activation::Relu6),
+    (1, 1, 1, 4, 8, Activation::None),
+    (2, 19, 11, 4, 40, Activation::Relu6),
 ];
 
 pub fn cases(context: Context) -> Vec<Case> {

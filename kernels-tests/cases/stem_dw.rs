@@ -45,8 +45,14 @@ pub fn cases(context: Context) -> Vec<Case> {
         splits.into_iter().map(move |rows| StemDw { layer, rows })
     };
     let tests: Vec<StemDw> = test_layers().into_iter().flat_map(in_parts).collect();
-    let target =
-        Target { software: true, lanes: context.abilities.lanes, binding_bytes: 128 << 20, shader_int64: false, tuning: None, precision: Precision::F32 };
+    let target = Target {
+        software: true,
+        lanes: context.abilities.lanes,
+        binding_bytes: 128 << 20,
+        shader_int64: false,
+        tuning: None,
+        precision: Precision::F32,
+    };
     let benchmarks = benchmark_layers().map(|layer| StemDw { layer, rows: target.stem_dw(layer) });
     by_shape(context, &tests, &benchmarks, case)
 }

@@ -19,44 +19,60 @@ fn main(
     @builtin(num_workgroups) grid: vec3<u32>,
     @builtin(subgroup_invocation_id) lane: u32,
 ) {
-    let input_quads = params.inputs / 4u;
-    let output_quads = params.outputs / 4u;
-    let column_tiles = (output_quads + $(LANES - 1)u) / $(LANES)u;
+    let input_groups = params.inputs / $(4 * PARTS)u;
+    let output_groups = params.outputs / $(4 * PARTS)u;
+    let column_tiles = (output_groups + $(LANES - 1)u) / $(LANES)u;
     let tile = linear_workgroup(workgroup, grid);
-    let quad = (tile % column_tiles) * $(LANES)u + lane;
+    let group = (tile % column_tiles) * $(LANES)u + lane;
     let first_row = (tile / column_tiles) * $(ROWS)u;
     if (first_row >= params.rows) {
         return;
     }
 
-    let w_at = column_start(min(quad, output_quads - 1u));
-    let row_quads = params.panel_quads;
+    let w_at = column_start(min(group, output_groups - 1u) * $(PARTS)u) / $(PARTS)u;
+    let row_groups = params.panel_quads / $(PARTS)u;
     #for r in 0..ROWS
-    let x_at_$r = min(first_row + $(r)u, params.rows - 1u) * input_quads;
-    var sum_$r = vec4<f32>();
+    let x_at_$r = min(first_row + $(r)u, params.rows - 1u) * input_groups;
+    #for p in 0..PARTS
+    var sum_$(r)_$p = vec4<f32>();
     #end
-    for (var first = 0u; first < input_quads; first += $(LANES)u) {
+    #end
+    for (var first = 0u; first < input_groups; first += $(LANES)u) {
         #for r in 0..ROWS
-        let held_$r = x[x_at_$r + min(first + lane, input_quads - 1u)];
+        let held_$r = x[x_at_$r + min(first + lane, input_groups - 1u)];
+        #for p in 0..PARTS
+        let held_$(r)_$p = part_$p(held_$r);
         #end
-        for (var k = first; k < min(first + $(LANES)u, input_quads); k++) {
-            #for i in 0..4
-            let w_$i = w[w_at + (k * 4u + $(i)u) * row_quads];
-            #end
+        #end
+        for (var k = first; k < min(first + $(LANES)u, input_groups); k++) {
             #for r in 0..ROWS
-            let x_$r = subgroupShuffle(held_$r, k - first);
-            #for i in 0..4
-            sum_$r += x_$r[$i] * w_$i;
+            #for p in 0..PARTS
+            let x_$(r)_$p = subgroupShuffle(held_$(r)_$p, k - first);
+            #end
+            #end
+            #for i in 0..4 * PARTS
+            let w_$i = w[w_at + (k * $(4 * PARTS)u + $(i)u) * row_groups];
+            #for r in 0..ROWS
+            #for p in 0..PARTS
+            sum_$(r)_$p += x_$(r)_$(i / 4)[$(i % 4)] * part_$p(w_$i);
+            #end
             #end
             #end
         }
     }
 
     let ending = ending_of_layer();
-    if (quad < output_quads) {
-        let offset = bias[quad];
+    if (group < output_groups) {
+        #for p in 0..PARTS
+        let offset_$p = bias[group * $(PARTS)u + $(p)u];
+        #end
         #for r in 0..ROWS
-        finish(first_row + $(r)u, quad, sum_$r, offset, ending);
+        #if PARTS == 1
+        finish(first_row + $(r)u, group, sum_$(r)_0, offset_0, ending);
+        #end
+        #if PARTS == 2
+        finish(first_row + $(r)u, group, sum_$(r)_0, sum_$(r)_1, offset_0, offset_1, ending);
+        #end
         #end
     }
 }

@@ -5,11 +5,11 @@
 // bias      [outputs]
 // residual  [rows, outputs]     read only where params.residual is 1
 // y         [rows, outputs]
-// inputs and outputs are multiples of four; every array is read as vec4.
+// inputs and outputs are multiples of $(4 * PARTS); x, w, residual and y are moved by as many, bias by four.
 //
-// One workgroup is one subgroup of $LANES lanes and computes $(LANES * ROWS) rows × $COLUMNS columns, $DEPTH inputs at a time: a lane
-// keeps every $(LANES)th of the rows in registers, the lanes load the weights of four k together and broadcast them, so that no weight
-// is loaded twice.
+// One workgroup is one subgroup of $LANES lanes and computes $(LANES * ROWS) rows × $COLUMNS columns, $(4 * PARTS) inputs at a time: a lane
+// keeps every $(LANES)th of the rows in registers, the lanes load the weights of those inputs together and broadcast them, so that no
+// weight is loaded twice.
 // Cost: 2 · rows · inputs · outputs flops; x is read outputs / $COLUMNS times, w rows / $(LANES * ROWS) times.
 #import dispatch
 #import pointwise
@@ -44,40 +44,28 @@ fn main(
     #end
 
     let row_quads = params.panel_quads;
-    let last = input_groups - 1u;
-    for (var k = 0u; k < input_groups; k += $(DEPTH / 4 / PARTS)u) {
-        #for d in 0..DEPTH / 4 / PARTS
+    for (var k = 0u; k < input_groups; k++) {
         #for q in 0..(COLUMNS + LANES - 1) / LANES
-        let w_$(d)_$q = w[w_at_$q + min(k + $(d)u, last) * 4u * row_quads];
+        let w_$q = w[w_at_$q + k * 4u * row_quads];
         #for p in 0..PARTS
-        let w_$(d)_$(q)_$p = part_$p(w_$(d)_$q);
+        let w_$(q)_$p = part_$p(w_$q);
         #end
         #end
         #for c in 0..COLUMNS / 4
         #for i in 0..4 * PARTS
-        let weight_$(d)_$(c)_$i = subgroupBroadcast(w_$(d)_$((i * COLUMNS / 4 / PARTS + c / PARTS) / LANES)_$(c % PARTS), $((i * COLUMNS / 4 / PARTS + c / PARTS) % LANES)u);
-        #end
+        let weight_$(c)_$i = subgroupBroadcast(w_$((i * COLUMNS / 4 / PARTS + c / PARTS) / LANES)_$(c % PARTS), $((i * COLUMNS / 4 / PARTS + c / PARTS) % LANES)u);
         #end
         #end
         // A row is loaded where its products begin: what keeps their blocks apart where a load is a loop, as on processors, makes the
-        // kernel compile in less time. A sum takes all k before the next begins, and stays in a register meanwhile.
+        // kernel compile in less time. A sum takes all inputs before the next begins, and stays in a register meanwhile.
         #for r in 0..ROWS
-        #for d in 0..DEPTH / 4 / PARTS
-        let x_$(d)_$r = x[x_at_$r + min(k + $(d)u, last)];
+        let x_$r = x[x_at_$r + k];
         #for p in 0..PARTS
-        #if d == 0
-        let x_$(d)_$(r)_$p = part_$p(x_$(d)_$r);
-        #end
-        #if d > 0
-        let x_$(d)_$(r)_$p = select(vec4<f32>(), part_$p(x_$(d)_$r), k + $(d)u <= last);
-        #end
-        #end
+        let x_$(r)_$p = part_$p(x_$r);
         #end
         #for c in 0..COLUMNS / 4
-        #for d in 0..DEPTH / 4 / PARTS
         #for i in 0..4 * PARTS
-        sum_$(r)_$c += x_$(d)_$(r)_$(i / 4)[$(i % 4)] * weight_$(d)_$(c)_$i;
-        #end
+        sum_$(r)_$c += x_$(r)_$(i / 4)[$(i % 4)] * weight_$(c)_$i;
         #end
         #end
         #end

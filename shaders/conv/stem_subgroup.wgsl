@@ -35,10 +35,10 @@ fn main(
     @builtin(subgroup_invocation_id) lane: u32,
 ) {
     let input_quads = params.inputs / 4u;
-    let output_quads = params.outputs / 4u;
-    let column_tiles = (output_quads + $(COLUMNS / 4 - 1)u) / $(COLUMNS / 4)u;
+    let output_groups = params.outputs / $(4 * PARTS)u;
+    let column_tiles = (output_groups + $(COLUMNS / 4 / PARTS - 1)u) / $(COLUMNS / 4 / PARTS)u;
     let tile = linear_workgroup(workgroup, grid);
-    let first_quad = (tile % column_tiles) * $(COLUMNS / 4)u;
+    let first_group = (tile % column_tiles) * $(COLUMNS / 4 / PARTS)u;
     let pixels = params.batch * params.out_height * params.out_width;
     if ((tile / column_tiles) * $(LANES * PIXELS)u >= pixels) {
         return;
@@ -61,10 +61,10 @@ fn main(
     var sum_$(p)_$c = vec4<f32>();
     #end
     #end
-    // Weight vector i of those that the channels of a quad need: row i / $(COLUMNS / 4) of w, column quad i % $(COLUMNS / 4).
-    #for q in 0..(CHANNELS * COLUMNS / 4 + LANES - 1) / LANES
-    let vector_$q = min($(q * LANES)u + lane, $(CHANNELS * COLUMNS / 4 - 1)u);
-    let w_at_$q = (vector_$q / $(COLUMNS / 4)u) * output_quads + min(first_quad + vector_$q % $(COLUMNS / 4)u, output_quads - 1u);
+    // What is loaded of w for the channels of a quad: vector i is row i / $(COLUMNS / 4 / PARTS), column group i % $(COLUMNS / 4 / PARTS).
+    #for q in 0..(CHANNELS * COLUMNS / 4 / PARTS + LANES - 1) / LANES
+    let vector_$q = min($(q * LANES)u + lane, $(CHANNELS * COLUMNS / 4 / PARTS - 1)u);
+    let w_at_$q = (vector_$q / $(COLUMNS / 4 / PARTS)u) * output_groups + min(first_group + vector_$q % $(COLUMNS / 4 / PARTS)u, output_groups - 1u);
     #end
 
     for (var tap = 0u; tap < 9u; tap++) {
@@ -78,14 +78,17 @@ fn main(
             #for p in 0..PIXELS
             let x_$p = select(vec4<f32>(), x[at_$p + c], inside_$p);
             #end
-            let channels_at = (tap * params.inputs + c * 4u) * output_quads;
-            #for q in 0..(CHANNELS * COLUMNS / 4 + LANES - 1) / LANES
+            let channels_at = (tap * params.inputs + c * 4u) * output_groups;
+            #for q in 0..(CHANNELS * COLUMNS / 4 / PARTS + LANES - 1) / LANES
             let w_$q = w[w_at_$q + channels_at];
+            #for h in 0..PARTS
+            let w_$(q)_$h = part_$h(w_$q);
+            #end
             #end
             // A sum takes all channels of a quad before the next begins, as in pointwise_subgroup.
             #for c in 0..COLUMNS / 4
             #for i in 0..CHANNELS
-            let weight_$(c)_$i = subgroupBroadcast(w_$((i * COLUMNS / 4 + c) / LANES), $((i * COLUMNS / 4 + c) % LANES)u);
+            let weight_$(c)_$i = subgroupBroadcast(w_$((i * COLUMNS / 4 / PARTS + c / PARTS) / LANES)_$(c % PARTS), $((i * COLUMNS / 4 / PARTS + c / PARTS) % LANES)u);
             #end
             #for p in 0..PIXELS
             #for i in 0..CHANNELS
@@ -97,10 +100,9 @@ fn main(
     }
 
     #for v in 0..(COLUMNS / 4 + LANES - 1) / LANES
-    let bias_$v = bias[min(first_quad + $(v * LANES)u + lane, output_quads - 1u)];
+    let bias_$v = bias[min(first_group * $(PARTS)u + $(v * LANES)u + lane, params.outputs / 4u - 1u)];
     #end
     #for c in 0..COLUMNS / 4
-    let quad_$c = first_quad + $(c)u;
     let offset_$c = subgroupBroadcast(bias_$(c / LANES), $(c % LANES)u);
     #end
     // A loop, as in pointwise_subgroup.
@@ -110,8 +112,17 @@ fn main(
         #for s in 1..PIXELS
         end_$c = select(end_$c, sum_$(s)_$c, p == $(s)u);
         #end
-        if ((quad_$c < output_quads) & (first_pixel + p < pixels)) {
-            y[(first_pixel + p) * output_quads + quad_$c] = activate(end_$c + offset_$c);
+        #end
+        #for g in 0..COLUMNS / 4 / PARTS
+        let group_$g = first_group + $(g)u;
+        if ((group_$g < output_groups) & (first_pixel + p < pixels)) {
+            let at = (first_pixel + p) * output_groups + group_$g;
+            #if PARTS == 1
+            y[at] = packed(activate(end_$g + offset_$g));
+            #end
+            #if PARTS == 2
+            y[at] = packed(activate(end_$(2 * g) + offset_$(2 * g)), activate(end_$(2 * g + 1) + offset_$(2 * g + 1)));
+            #end
         }
         #end
     }

@@ -28,8 +28,9 @@ impl Devices {
             return Err(Box::new(lineament::gpu::GpuError::NoAdapter));
         }
         let rows: Vec<[String; 11]> = adapters.iter().map(row).collect();
-        let header = ["#", "adapter", "backend", "kind", "subgroup", "f16", "int64", "timestamps", "binding", "workgroup", "driver"]
-            .map(String::from);
+        let header =
+            ["#", "adapter", "backend", "kind", "subgroup", "f16", "int64", "timestamps", "binding", "workgroup", "driver"]
+                .map(String::from);
         let width = |column: usize| rows.iter().chain([&header]).map(|row| row[column].chars().count()).max().unwrap_or(0);
         let widths: Vec<usize> = (0..header.len()).map(width).collect();
         for row in [&header].into_iter().chain(&rows) {

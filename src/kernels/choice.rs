@@ -2,9 +2,9 @@
 
 use super::tuning::{Choice, Site, Tuning};
 use super::{
-    Abilities, DENSE_DW_REGISTERS, DENSE_DW_SUBGROUP, DEPTHWISE, DEPTHWISE_DX, DEPTHWISE_STRIP, DenseDw, Depthwise, EXPAND_DEPTHWISE,
-    ExpandDepthwise, Kernel, POINTWISE_COLUMNS, POINTWISE_REGISTERS, POINTWISE_SUBGROUP, POINTWISE_WORKGROUP, Pointwise,
-    Precision, RowParts, STEM, STEM_SUBGROUP, Stem, Variant,
+    Abilities, DENSE_DW_REGISTERS, DENSE_DW_SUBGROUP, DEPTHWISE, DEPTHWISE_DX, DEPTHWISE_STRIP, DenseDw, Depthwise,
+    EXPAND_DEPTHWISE, ExpandDepthwise, Kernel, POINTWISE_COLUMNS, POINTWISE_REGISTERS, POINTWISE_SUBGROUP, POINTWISE_WORKGROUP,
+    Pointwise, Precision, RowParts, STEM, STEM_SUBGROUP, Stem, Variant,
 };
 
 /// What the choice of variants, and of the number of dispatches, depends on.
@@ -62,12 +62,14 @@ impl Target {
             let name = if large { "64x64/256 of f16" } else { "32x32 of f16" };
             return (&POINTWISE_WORKGROUP, named(&POINTWISE_WORKGROUP, name));
         }
+        let wide = self.shader_int64 && inputs.is_multiple_of(8) && outputs.is_multiple_of(8);
         let shipped: Choice = match (self.software, self.lanes) {
-            (true, Some(_)) if rows == 1 => (&POINTWISE_COLUMNS, named(&POINTWISE_COLUMNS, "1 row")),
+            (true, Some(_)) if rows == 1 => {
+                (&POINTWISE_COLUMNS, widened(named(&POINTWISE_COLUMNS, "1 row"), &POINTWISE_COLUMNS, wide))
+            }
             (true, Some(lanes)) => {
                 // The model's images have 49 · 4ⁿ pixels, or 4ⁿ.
                 let rows_a_lane = if rows.is_multiple_of(7) { 7 } else { 8 };
-                let wide = self.shader_int64 && inputs.is_multiple_of(8) && outputs.is_multiple_of(8);
                 // Twice as many columns load less a product. Of both, the time of what is computed, padding too: what is loaded of four
                 // inputs takes a lane as long as some 17 products of four, and 10 where eight are loaded at once.
                 let load = if wide { 10 } else { 17 };
@@ -83,7 +85,7 @@ impl Target {
                     2 => "2x32",
                     // Columns past the last are computed in vain, but another tile takes as long to compile as few rows gain.
                     _ if outputs <= 16 && rows >= 8192 => "8x16",
-                    _ if outputs <= 24 && rows >= 16_384 => "8x24",
+                    _ if outputs <= 24 && rows >= 3136 => "8x24",
                     _ if has_wide_tiles && cost(wide_rows, 64) < cost(rows_a_lane, 32) => {
                         if wide_rows == 5 {
                             "5x64"
@@ -192,7 +194,7 @@ impl Target {
         // images gain has to pay for compiling, so there layers share a kernel with room for the widest of them.
         let (columns, least_quads) = match (stride, batch < 4, size[1].is_multiple_of(7)) {
             (1, few, fits_seven) => (if fits_seven { 7 } else { 8 }, if few { 8 } else { 1 }),
-            (_, few, _) => (4, if few { 6 } else { 1 }),
+            _ => (4, 1),
         };
         let fits = |variant: &&Variant| {
             layer.suits(variant) && variant.constant("COLUMNS") == columns && variant.constant("INPUT_QUADS") >= least_quads
@@ -244,8 +246,11 @@ impl Target {
             return (&STEM, named(&STEM, "4x8 of f16"));
         }
         let shipped: Choice = match (self.software, self.lanes) {
-            (true, Some(_)) if layer.rgb && layer.inputs == 4 => (&STEM_SUBGROUP, named(&STEM_SUBGROUP, "6x32 of RGB")),
-            (true, Some(_)) => (&STEM_SUBGROUP, named(&STEM_SUBGROUP, "4x32")),
+            (true, Some(_)) => {
+                let name = if layer.rgb && layer.inputs == 4 { "6x32 of RGB" } else { "4x32" };
+                let wide = self.shader_int64 && layer.outputs.is_multiple_of(8);
+                (&STEM_SUBGROUP, widened(named(&STEM_SUBGROUP, name), &STEM_SUBGROUP, wide))
+            }
             (software, _) => (&STEM, named(&STEM, if software { "8x8" } else { "4x8" })),
         };
         let Stem { batch, size, inputs, rgb, outputs, stride, .. } = layer;
@@ -274,8 +279,15 @@ mod tests {
         for (software, rows, workgroups) in
             [(true, 1, 1), (true, 100_352, 1), (true, 802_816, 12), (false, 802_816, 1), (false, 802_816, 4000), (false, 49, 1)]
         {
-            let parts = Target { software, lanes: None, binding_bytes: 128 << 20, shader_int64: false, tuning: None, precision: Precision::F32 }
-                .row_parts(rows, workgroups);
+            let parts = Target {
+                software,
+                lanes: None,
+                binding_bytes: 128 << 20,
+                shader_int64: false,
+                tuning: None,
+                precision: Precision::F32,
+            }
+            .row_parts(rows, workgroups);
             assert_eq!(parts.rows, rows);
             assert!(parts.rows_a_part <= 2048 && (parts.count() - 1) * parts.rows_a_part < rows, "{parts:?}");
         }
@@ -286,8 +298,15 @@ mod tests {
         let (padding, activation) = (Padding::TensorflowSame, Activation::None);
         for (software, size) in [(true, 7), (true, 112), (false, 14), (false, 224), (true, 5000)] {
             let layer = Depthwise { batch: 64, size: [size, size], channels: 32, stride: 1, padding, activation };
-            let parts = Target { software, lanes: None, binding_bytes: 128 << 20, shader_int64: false, tuning: None, precision: Precision::F32 }
-                .depthwise_dw(layer);
+            let parts = Target {
+                software,
+                lanes: None,
+                binding_bytes: 128 << 20,
+                shader_int64: false,
+                tuning: None,
+                precision: Precision::F32,
+            }
+            .depthwise_dw(layer);
             assert_eq!(parts.rows, 64 * size);
             // A row of pixels is never split.
             assert!(parts.rows_a_part == 1 || parts.rows_a_part * size <= 2048, "{parts:?}");

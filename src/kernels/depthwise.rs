@@ -2,8 +2,8 @@
 
 use super::layer_input::NORMALISE;
 use super::{
-    ACTIVATIONS, Activation, Binding, Choice, Cost, Encoding, HALF, WIDE, Kernel, LayerInput, Padding, Precision, Variant, params,
-    read, read_stored, write_stored,
+    ACTIVATIONS, Activation, Binding, Choice, Cost, Encoding, HALF, Kernel, LayerInput, Padding, Precision, Variant, WIDE,
+    params, read, read_stored, write_stored,
 };
 use crate::scheduler::{Step, View};
 
@@ -63,15 +63,51 @@ pub static DEPTHWISE_STRIP: Kernel = Kernel {
     params: DepthwiseParams::FIELDS,
     bindings: BINDINGS,
     variants: &[
-        Variant { name: "stride 1, 14x7", constants: &[("STRIDE", 1), ("ROWS", 14), ("COLUMNS", 7), ("THREADS", 32)], subgroup: false },
-        Variant { name: "stride 1, 14x8", constants: &[("STRIDE", 1), ("ROWS", 14), ("COLUMNS", 8), ("THREADS", 32)], subgroup: false },
-        Variant { name: "stride 1, 4x4", constants: &[("STRIDE", 1), ("ROWS", 4), ("COLUMNS", 4), ("THREADS", 32)], subgroup: false },
-        Variant { name: "stride 2, 14x7", constants: &[("STRIDE", 2), ("ROWS", 14), ("COLUMNS", 7), ("THREADS", 32)], subgroup: false },
-        Variant { name: "stride 2, 14x4", constants: &[("STRIDE", 2), ("ROWS", 14), ("COLUMNS", 4), ("THREADS", 32)], subgroup: false },
-        Variant { name: "stride 2, 4x2", constants: &[("STRIDE", 2), ("ROWS", 4), ("COLUMNS", 2), ("THREADS", 32)], subgroup: false },
-        Variant { name: "stride 1, 14x7 wide", constants: &[WIDE, ("STRIDE", 1), ("ROWS", 14), ("COLUMNS", 7), ("THREADS", 16)], subgroup: false },
-        Variant { name: "stride 1, 14x8 wide", constants: &[WIDE, ("STRIDE", 1), ("ROWS", 14), ("COLUMNS", 8), ("THREADS", 16)], subgroup: false },
-        Variant { name: "stride 2, 14x4 wide", constants: &[WIDE, ("STRIDE", 2), ("ROWS", 14), ("COLUMNS", 4), ("THREADS", 16)], subgroup: false },
+        Variant {
+            name: "stride 1, 14x7",
+            constants: &[("STRIDE", 1), ("ROWS", 14), ("COLUMNS", 7), ("THREADS", 32)],
+            subgroup: false,
+        },
+        Variant {
+            name: "stride 1, 14x8",
+            constants: &[("STRIDE", 1), ("ROWS", 14), ("COLUMNS", 8), ("THREADS", 32)],
+            subgroup: false,
+        },
+        Variant {
+            name: "stride 1, 4x4",
+            constants: &[("STRIDE", 1), ("ROWS", 4), ("COLUMNS", 4), ("THREADS", 32)],
+            subgroup: false,
+        },
+        Variant {
+            name: "stride 2, 14x7",
+            constants: &[("STRIDE", 2), ("ROWS", 14), ("COLUMNS", 7), ("THREADS", 32)],
+            subgroup: false,
+        },
+        Variant {
+            name: "stride 2, 14x4",
+            constants: &[("STRIDE", 2), ("ROWS", 14), ("COLUMNS", 4), ("THREADS", 32)],
+            subgroup: false,
+        },
+        Variant {
+            name: "stride 2, 4x2",
+            constants: &[("STRIDE", 2), ("ROWS", 4), ("COLUMNS", 2), ("THREADS", 32)],
+            subgroup: false,
+        },
+        Variant {
+            name: "stride 1, 14x7 wide",
+            constants: &[WIDE, ("STRIDE", 1), ("ROWS", 14), ("COLUMNS", 7), ("THREADS", 16)],
+            subgroup: false,
+        },
+        Variant {
+            name: "stride 1, 14x8 wide",
+            constants: &[WIDE, ("STRIDE", 1), ("ROWS", 14), ("COLUMNS", 8), ("THREADS", 16)],
+            subgroup: false,
+        },
+        Variant {
+            name: "stride 2, 14x4 wide",
+            constants: &[WIDE, ("STRIDE", 2), ("ROWS", 14), ("COLUMNS", 4), ("THREADS", 16)],
+            subgroup: false,
+        },
     ],
     overrides: &[ACTIVATIONS, NORMALISE],
 };

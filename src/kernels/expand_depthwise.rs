@@ -1,6 +1,8 @@
 //! The expansion of an inverted residual and its depthwise convolution in one kernel.
 
-use super::{ACTIVATIONS, Choice, Cost, Depthwise, Encoding, Kernel, Variant, WIDE, WeightLayout, params, read, read_stored, write_stored};
+use super::{
+    ACTIVATIONS, Choice, Cost, Depthwise, Encoding, Kernel, Variant, WIDE, WeightLayout, params, read, read_stored, write_stored,
+};
 use crate::scheduler::{Step, View};
 
 params! {

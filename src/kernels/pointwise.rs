@@ -33,26 +33,26 @@ pub static POINTWISE_SUBGROUP: Kernel = Kernel {
     params: PointwiseParams::FIELDS,
     bindings: BINDINGS,
     variants: &[
-        Variant { name: "4x32", constants: &[("ROWS", 4), ("COLUMNS", 32), ("DEPTH", 4)], subgroup: true },
-        Variant { name: "6x32", constants: &[("ROWS", 6), ("COLUMNS", 32), ("DEPTH", 4)], subgroup: true },
-        Variant { name: "7x32", constants: &[("ROWS", 7), ("COLUMNS", 32), ("DEPTH", 4)], subgroup: true },
-        Variant { name: "8x32", constants: &[("ROWS", 8), ("COLUMNS", 32), ("DEPTH", 4)], subgroup: true },
-        Variant { name: "6x24", constants: &[("ROWS", 6), ("COLUMNS", 24), ("DEPTH", 4)], subgroup: true },
-        Variant { name: "8x24", constants: &[("ROWS", 8), ("COLUMNS", 24), ("DEPTH", 4)], subgroup: true },
-        Variant { name: "6x48", constants: &[("ROWS", 6), ("COLUMNS", 48), ("DEPTH", 4)], subgroup: true },
-        Variant { name: "8x16", constants: &[("ROWS", 8), ("COLUMNS", 16), ("DEPTH", 4)], subgroup: true },
-        Variant { name: "4x24", constants: &[("ROWS", 4), ("COLUMNS", 24), ("DEPTH", 4)], subgroup: true },
-        Variant { name: "4x16", constants: &[("ROWS", 4), ("COLUMNS", 16), ("DEPTH", 4)], subgroup: true },
-        Variant { name: "2x32", constants: &[("ROWS", 2), ("COLUMNS", 32), ("DEPTH", 4)], subgroup: true },
-        Variant { name: "1x32", constants: &[("ROWS", 1), ("COLUMNS", 32), ("DEPTH", 4)], subgroup: true },
-        Variant { name: "5x64", constants: &[("ROWS", 5), ("COLUMNS", 64), ("DEPTH", 4)], subgroup: true },
-        Variant { name: "7x64", constants: &[("ROWS", 7), ("COLUMNS", 64), ("DEPTH", 4)], subgroup: true },
-        Variant { name: "7x32 wide", constants: &[WIDE, ("ROWS", 7), ("COLUMNS", 32), ("DEPTH", 8)], subgroup: true },
-        Variant { name: "8x32 wide", constants: &[WIDE, ("ROWS", 8), ("COLUMNS", 32), ("DEPTH", 8)], subgroup: true },
-        Variant { name: "5x64 wide", constants: &[WIDE, ("ROWS", 5), ("COLUMNS", 64), ("DEPTH", 8)], subgroup: true },
-        Variant { name: "7x64 wide", constants: &[WIDE, ("ROWS", 7), ("COLUMNS", 64), ("DEPTH", 8)], subgroup: true },
-        Variant { name: "8x16 wide", constants: &[WIDE, ("ROWS", 8), ("COLUMNS", 16), ("DEPTH", 8)], subgroup: true },
-        Variant { name: "8x24 wide", constants: &[WIDE, ("ROWS", 8), ("COLUMNS", 24), ("DEPTH", 8)], subgroup: true },
+        Variant { name: "4x32", constants: &[("ROWS", 4), ("COLUMNS", 32)], subgroup: true },
+        Variant { name: "6x32", constants: &[("ROWS", 6), ("COLUMNS", 32)], subgroup: true },
+        Variant { name: "7x32", constants: &[("ROWS", 7), ("COLUMNS", 32)], subgroup: true },
+        Variant { name: "8x32", constants: &[("ROWS", 8), ("COLUMNS", 32)], subgroup: true },
+        Variant { name: "6x24", constants: &[("ROWS", 6), ("COLUMNS", 24)], subgroup: true },
+        Variant { name: "8x24", constants: &[("ROWS", 8), ("COLUMNS", 24)], subgroup: true },
+        Variant { name: "6x48", constants: &[("ROWS", 6), ("COLUMNS", 48)], subgroup: true },
+        Variant { name: "8x16", constants: &[("ROWS", 8), ("COLUMNS", 16)], subgroup: true },
+        Variant { name: "4x24", constants: &[("ROWS", 4), ("COLUMNS", 24)], subgroup: true },
+        Variant { name: "4x16", constants: &[("ROWS", 4), ("COLUMNS", 16)], subgroup: true },
+        Variant { name: "2x32", constants: &[("ROWS", 2), ("COLUMNS", 32)], subgroup: true },
+        Variant { name: "1x32", constants: &[("ROWS", 1), ("COLUMNS", 32)], subgroup: true },
+        Variant { name: "5x64", constants: &[("ROWS", 5), ("COLUMNS", 64)], subgroup: true },
+        Variant { name: "7x64", constants: &[("ROWS", 7), ("COLUMNS", 64)], subgroup: true },
+        Variant { name: "7x32 wide", constants: &[WIDE, ("ROWS", 7), ("COLUMNS", 32)], subgroup: true },
+        Variant { name: "8x32 wide", constants: &[WIDE, ("ROWS", 8), ("COLUMNS", 32)], subgroup: true },
+        Variant { name: "5x64 wide", constants: &[WIDE, ("ROWS", 5), ("COLUMNS", 64)], subgroup: true },
+        Variant { name: "7x64 wide", constants: &[WIDE, ("ROWS", 7), ("COLUMNS", 64)], subgroup: true },
+        Variant { name: "8x16 wide", constants: &[WIDE, ("ROWS", 8), ("COLUMNS", 16)], subgroup: true },
+        Variant { name: "8x24 wide", constants: &[WIDE, ("ROWS", 8), ("COLUMNS", 24)], subgroup: true },
     ],
     overrides: OVERRIDES,
 };
@@ -68,6 +68,7 @@ pub static POINTWISE_COLUMNS: Kernel = Kernel {
         Variant { name: "1 row", constants: &[("ROWS", 1)], subgroup: true },
         Variant { name: "2 rows", constants: &[("ROWS", 2)], subgroup: true },
         Variant { name: "4 rows", constants: &[("ROWS", 4)], subgroup: true },
+        Variant { name: "1 row wide", constants: &[WIDE, ("ROWS", 1)], subgroup: true },
     ],
     overrides: OVERRIDES,
 };
@@ -151,7 +152,7 @@ impl Pointwise {
         let (rows, columns) = if kernel.name == POINTWISE_SUBGROUP.name {
             (variant.constant("ROWS") * lanes.unwrap_or(1), variant.constant("COLUMNS"))
         } else if kernel.name == POINTWISE_COLUMNS.name {
-            (variant.constant("ROWS"), 4 * lanes.unwrap_or(1))
+            (variant.constant("ROWS"), variant.channels_at_once() * lanes.unwrap_or(1))
         } else {
             let threads = if kernel.name == POINTWISE_WORKGROUP.name { variant.constant("THREADS") } else { 8 };
             (threads * variant.constant("ROWS"), threads * variant.constant("COLUMNS"))

@@ -1,8 +1,8 @@
 //! Dense 3×3 convolution: the network's first layer, in two families of kernel.
 
 use super::{
-    ACTIVATIONS, Activation, Binding, Choice, Cost, Encoding, HALF, Kernel, Padding, Precision, Variant, params, read,
-    read_stored, write_stored,
+    ACTIVATIONS, Activation, Choice, Cost, Encoding, HALF, Kernel, Padding, Precision, Variant, WIDE, params, read, read_stored,
+    write_stored,
 };
 use crate::scheduler::{Step, View};
 
@@ -22,21 +22,21 @@ params! {
     }
 }
 
-const BINDINGS: &[Binding] = &[read_stored("x"), read_stored("w"), read("bias"), write_stored("y")];
-
 /// Weights are loaded once by a subgroup and broadcast; pixels stay in the lanes' registers.
 pub static STEM_SUBGROUP: Kernel = Kernel {
     name: "stem_subgroup",
     group: "conv",
     source: include_str!("../../shaders/conv/stem_subgroup.wgsl"),
     params: StemParams::FIELDS,
-    bindings: BINDINGS,
+    bindings: &[read("x"), read_stored("w"), read("bias"), write_stored("y")],
     variants: &[
         Variant { name: "4x32", constants: &[("PIXELS", 4), ("COLUMNS", 32), ("CHANNELS", 4)], subgroup: true },
         Variant { name: "2x32", constants: &[("PIXELS", 2), ("COLUMNS", 32), ("CHANNELS", 4)], subgroup: true },
         Variant { name: "4x16", constants: &[("PIXELS", 4), ("COLUMNS", 16), ("CHANNELS", 4)], subgroup: true },
         Variant { name: "6x32 of RGB", constants: &[("PIXELS", 6), ("COLUMNS", 32), ("CHANNELS", 3)], subgroup: true },
         Variant { name: "4x32 of RGB", constants: &[("PIXELS", 4), ("COLUMNS", 32), ("CHANNELS", 3)], subgroup: true },
+        Variant { name: "4x32 wide", constants: &[WIDE, ("PIXELS", 4), ("COLUMNS", 32), ("CHANNELS", 4)], subgroup: true },
+        Variant { name: "6x32 of RGB wide", constants: &[WIDE, ("PIXELS", 6), ("COLUMNS", 32), ("CHANNELS", 3)], subgroup: true },
     ],
     overrides: &[ACTIVATIONS],
 };
@@ -52,7 +52,7 @@ pub static STEM: Kernel = Kernel {
     group: "conv",
     source: include_str!("../../shaders/conv/stem.wgsl"),
     params: StemParams::FIELDS,
-    bindings: BINDINGS,
+    bindings: &[read_stored("x"), read_stored("w"), read("bias"), write_stored("y")],
     variants: &[
         Variant { name: "8x8", constants: &[("PIXELS", 8), ("OUTPUTS", 8)], subgroup: false },
         Variant { name: "4x8", constants: &[("PIXELS", 4), ("OUTPUTS", 8)], subgroup: false },
@@ -86,7 +86,7 @@ pub struct Stem {
 impl Stem {
     /// Whether a variant can compute it: those of RGB leave the fourth channel out.
     pub fn suits(self, variant: &Variant) -> bool {
-        variant.constant("CHANNELS") != 3 || (self.rgb && self.inputs == 4)
+        (variant.constant("CHANNELS") != 3 || (self.rgb && self.inputs == 4)) && variant.suits_channels([self.outputs])
     }
 
     /// Output height and width.

@@ -33,8 +33,8 @@ fn every_variant_translates_to_every_backend() {
             for value in values {
                 let overrides: Vec<_> = (!name.is_empty()).then(|| (name.to_string(), f64::from(*value))).into_iter().collect();
                 for language in [Language::Spirv, Language::Msl, Language::Hlsl, Language::Glsl] {
-                    // OpenGL has no 16-bit floats.
-                    if language == Language::Glsl && variant.precision() == Precision::F16 {
+                    // OpenGL has neither 16-bit floats nor 64-bit integers.
+                    if language == Language::Glsl && (variant.precision() == Precision::F16 || variant.is_wide()) {
                         continue;
                     }
                     let translated = translate(kernel.name, &source, &overrides, language);

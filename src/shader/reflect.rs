@@ -21,9 +21,12 @@ pub fn source(kernel: &Kernel, variant: &Variant, lanes: u32) -> Result<String, 
 pub fn validate(kernel: &str, source: &str) -> Result<(Module, ModuleInfo), ShaderError> {
     let invalid = |reason: String| ShaderError::Invalid { kernel: kernel.to_string(), reason };
     let module = naga::front::wgsl::parse_str(source).map_err(|error| invalid(error.emit_to_string(source)))?;
-    let info = Validator::new(ValidationFlags::all(), Capabilities::SUBGROUP | Capabilities::SHADER_FLOAT16 | Capabilities::SHADER_INT64)
-        .validate(&module)
-        .map_err(|error| invalid(error.emit_to_string(source)))?;
+    let info = Validator::new(
+        ValidationFlags::all(),
+        Capabilities::SUBGROUP | Capabilities::SHADER_FLOAT16 | Capabilities::SHADER_INT64,
+    )
+    .validate(&module)
+    .map_err(|error| invalid(error.emit_to_string(source)))?;
     Ok((module, info))
 }
 
@@ -69,8 +72,7 @@ fn check_bindings(kernel: &Kernel, variant: &Variant, module: &Module, differenc
         expected.push((number, binding.name.to_string(), access.to_string(), numbers));
     }
     if found != expected {
-        differences
-            .push(format!("bindings (number, name, access, numbers): Rust declares {expected:?}, the shader {found:?}"));
+        differences.push(format!("bindings (number, name, access, numbers): Rust declares {expected:?}, the shader {found:?}"));
     }
 }
 

@@ -18,7 +18,7 @@ pub enum Language {
     Msl,
     /// For Direct3D 12, shader model 6.0, or 6.2 with 16-bit floats.
     Hlsl,
-    /// For OpenGL ES 3.1, or 3.2 with subgroups; it has no 16-bit floats.
+    /// For OpenGL ES 3.1, or 3.2 with subgroups; it has neither 16-bit floats nor 64-bit integers.
     Glsl,
 }
 

@@ -45,7 +45,14 @@ fn assert_fits(plan: &Plan) {
 
 /// Adapters of every kind: software with and without subgroups of known size, and a GPU.
 fn targets() -> [Target; 3] {
-    let target = Target { software: true, lanes: Some(8), binding_bytes: BINDING_BYTES, shader_int64: false, tuning: None, precision: Precision::F32 };
+    let target = Target {
+        software: true,
+        lanes: Some(8),
+        binding_bytes: BINDING_BYTES,
+        shader_int64: false,
+        tuning: None,
+        precision: Precision::F32,
+    };
     [target, Target { lanes: None, ..target }, Target { software: false, ..target }]
 }
 
