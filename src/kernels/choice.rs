@@ -64,39 +64,34 @@ impl Target {
         }
         let wide = self.shader_int64 && inputs.is_multiple_of(8) && outputs.is_multiple_of(8);
         let shipped: Choice = match (self.software, self.lanes) {
-            (true, Some(_)) if rows == 1 => {
-                (&POINTWISE_COLUMNS, widened(named(&POINTWISE_COLUMNS, "1 row"), &POINTWISE_COLUMNS, wide))
-            }
+            (true, Some(_)) if rows == 1 => (&POINTWISE_COLUMNS, widened(&POINTWISE_COLUMNS, "1 row", wide)),
             (true, Some(lanes)) => {
                 // The model's images have 49 · 4ⁿ pixels, or 4ⁿ.
                 let rows_a_lane = if rows.is_multiple_of(7) { 7 } else { 8 };
-                // Twice as many columns load less a product. Of both, the time of what is computed, padding too: what is loaded of four
-                // inputs takes a lane as long as some 17 products of four, and 10 where eight are loaded at once.
+                // The time of what is computed, padding too: what is loaded of four inputs takes a lane as long as some 17 products of
+                // four, and 10 where eight are loaded at once. More columns load less a product.
                 let load = if wide { 10 } else { 17 };
-                let cost = |rows_a_lane: u32, columns: u32| {
+                let cost = |[rows_a_lane, columns]: [u32; 2]| {
                     let tiles = u64::from(rows.div_ceil(rows_a_lane * lanes)) * u64::from(outputs.div_ceil(columns));
                     tiles * u64::from(rows_a_lane * columns + load * (rows_a_lane + columns / lanes))
                 };
-                let wide_rows = if cost(5, 64) < cost(7, 64) { 5 } else { 7 };
-                // With less to read they gain nothing, and with fewer rows there are too few tiles for every thread.
-                let has_wide_tiles = inputs >= 64 && outputs > 64 && outputs.is_multiple_of(64) && rows > 7 * lanes;
-                let name = match rows.div_ceil(lanes) {
-                    1 => "1x32",
-                    2 => "2x32",
-                    // Columns past the last are computed in vain, but another tile takes as long to compile as few rows gain.
-                    _ if outputs <= 16 && rows >= 8192 => "8x16",
-                    _ if outputs <= 24 && rows >= 3136 => "8x24",
-                    _ if has_wide_tiles && cost(wide_rows, 64) < cost(rows_a_lane, 32) => {
-                        if wide_rows == 5 {
-                            "5x64"
-                        } else {
-                            "7x64"
-                        }
-                    }
-                    _ if rows_a_lane == 7 => "7x32",
-                    _ => "8x32",
+                let suits = |[_, columns]: &[u32; 2]| match columns {
+                    // With less to read they gain nothing, and with few rows less than they take to compile.
+                    64 => inputs >= 64 && outputs > 64 && outputs.is_multiple_of(64) && rows > 28 * lanes,
+                    // With as few rows as one tile has, where 32 columns leave one thread alone with the last tile of an odd number.
+                    40 => wide && outputs.is_multiple_of(40) && rows <= 7 * lanes,
+                    _ => true,
                 };
-                (&POINTWISE_SUBGROUP, widened(named(&POINTWISE_SUBGROUP, name), &POINTWISE_SUBGROUP, wide))
+                let tiles = [[rows_a_lane, 32], [7, 40], [5, 64], [7, 64]].into_iter().filter(suits);
+                let [tile_rows, columns] = match rows.div_ceil(lanes) {
+                    few @ 1..=2 => [few, 32],
+                    // Columns past the last are computed in vain, but another tile takes as long to compile as few rows gain.
+                    _ if outputs <= 16 && rows >= 8192 => [8, 16],
+                    _ if outputs <= 24 && rows >= 3136 => [8, 24],
+                    _ => tiles.min_by_key(|tile| cost(*tile)).unwrap_or([rows_a_lane, 32]),
+                };
+                let name = format!("{tile_rows}x{columns}");
+                (&POINTWISE_SUBGROUP, widened(&POINTWISE_SUBGROUP, &name, wide))
             }
             (true, None) => (&POINTWISE_REGISTERS, named(&POINTWISE_REGISTERS, if rows < 64 { "4x4" } else { "8x8" })),
             (false, _) => (&POINTWISE_WORKGROUP, named(&POINTWISE_WORKGROUP, if large { "64x64/256" } else { "32x32" })),
@@ -164,7 +159,7 @@ impl Target {
                     _ => "stride 2, 14x4",
                 };
                 let wide = self.shader_int64 && channels.is_multiple_of(8);
-                (&DEPTHWISE_STRIP, widened(named(&DEPTHWISE_STRIP, name), &DEPTHWISE_STRIP, wide))
+                (&DEPTHWISE_STRIP, widened(&DEPTHWISE_STRIP, name, wide))
             }
             // At stride 2 the large tile runs a tenth faster there, but takes four times as long to compile.
             (false, 1) if self.software => (&DEPTHWISE, named(&DEPTHWISE, "stride 1, 4x7")),
@@ -249,7 +244,7 @@ impl Target {
             (true, Some(_)) => {
                 let name = if layer.rgb && layer.inputs == 4 { "6x32 of RGB" } else { "4x32" };
                 let wide = self.shader_int64 && layer.outputs.is_multiple_of(8);
-                (&STEM_SUBGROUP, widened(named(&STEM_SUBGROUP, name), &STEM_SUBGROUP, wide))
+                (&STEM_SUBGROUP, widened(&STEM_SUBGROUP, name, wide))
             }
             (software, _) => (&STEM, named(&STEM, if software { "8x8" } else { "4x8" })),
         };
@@ -263,10 +258,10 @@ fn named(kernel: &'static Kernel, name: &str) -> &'static Variant {
     kernel.variants.iter().find(|variant| variant.name == name).unwrap_or(&kernel.variants[0])
 }
 
-/// The variant with the same tile that loads and stores eight numbers at once, if that is wanted and there is one.
-fn widened(variant: &'static Variant, kernel: &'static Kernel, wanted: bool) -> &'static Variant {
-    let name = format!("{} wide", variant.name);
-    kernel.variants.iter().find(|other| wanted && other.name == name).unwrap_or(variant)
+/// The variant of that name, as it loads and stores eight numbers at once if that is wanted and there is such a one.
+fn widened(kernel: &'static Kernel, name: &str, wanted: bool) -> &'static Variant {
+    let wide = format!("{name} wide");
+    kernel.variants.iter().find(|variant| wanted && variant.name == wide).unwrap_or_else(|| named(kernel, name))
 }
 
 #[cfg(test)]

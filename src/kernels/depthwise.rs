@@ -95,17 +95,17 @@ pub static DEPTHWISE_STRIP: Kernel = Kernel {
         },
         Variant {
             name: "stride 1, 14x7 wide",
-            constants: &[WIDE, ("STRIDE", 1), ("ROWS", 14), ("COLUMNS", 7), ("THREADS", 16)],
+            constants: &[WIDE, ("STRIDE", 1), ("ROWS", 14), ("COLUMNS", 7), ("THREADS", 8)],
             subgroup: false,
         },
         Variant {
             name: "stride 1, 14x8 wide",
-            constants: &[WIDE, ("STRIDE", 1), ("ROWS", 14), ("COLUMNS", 8), ("THREADS", 16)],
+            constants: &[WIDE, ("STRIDE", 1), ("ROWS", 14), ("COLUMNS", 8), ("THREADS", 8)],
             subgroup: false,
         },
         Variant {
             name: "stride 2, 14x4 wide",
-            constants: &[WIDE, ("STRIDE", 2), ("ROWS", 14), ("COLUMNS", 4), ("THREADS", 16)],
+            constants: &[WIDE, ("STRIDE", 2), ("ROWS", 14), ("COLUMNS", 4), ("THREADS", 8)],
             subgroup: false,
         },
     ],
