@@ -75,19 +75,22 @@ impl Target {
                     let tiles = u64::from(rows.div_ceil(rows_a_lane * lanes)) * u64::from(outputs.div_ceil(columns));
                     tiles * u64::from(rows_a_lane * columns + load * (rows_a_lane + columns / lanes))
                 };
-                let suits = |[_, columns]: &[u32; 2]| match columns {
+                let suits = |tile: &[u32; 2]| match tile {
                     // With less to read they gain nothing, and with few rows less than they take to compile.
-                    64 => inputs >= 64 && outputs > 64 && outputs.is_multiple_of(64) && rows > 28 * lanes,
+                    [_, 64] => inputs >= 64 && outputs > 64 && outputs.is_multiple_of(64) && rows > 28 * lanes,
                     // With as few rows as one tile has, where 32 columns leave one thread alone with the last tile of an odd number.
-                    40 => wide && outputs.is_multiple_of(40) && rows <= 7 * lanes,
+                    [_, 40] => wide && outputs.is_multiple_of(40) && rows <= 7 * lanes,
+                    [5, _] => wide,
                     _ => true,
                 };
-                let tiles = [[rows_a_lane, 32], [7, 40], [5, 64], [7, 64]].into_iter().filter(suits);
+                let tiles = [[rows_a_lane, 32], [5, 32], [7, 40], [5, 64], [7, 64]].into_iter().filter(suits);
                 let [tile_rows, columns] = match rows.div_ceil(lanes) {
                     few @ 1..=2 => [few, 32],
                     // Columns past the last are computed in vain, but another tile takes as long to compile as few rows gain.
                     _ if outputs <= 16 && rows >= 8192 => [8, 16],
                     _ if outputs <= 24 && rows >= 3136 => [8, 24],
+                    // For the same reason an image's layers of 28 × 28 pixels take the tile of those of 14 × 14.
+                    8..=98 if wide && rows_a_lane == 7 => [5, 32],
                     _ => tiles.min_by_key(|tile| cost(*tile)).unwrap_or([rows_a_lane, 32]),
                 };
                 let name = format!("{tile_rows}x{columns}");
@@ -185,15 +188,13 @@ impl Target {
         if !self.is_software_with_subgroups() {
             return None;
         }
-        // Strips that end where the image ends, as of the depthwise convolution, and room for no more inputs than there are. What few
-        // images gain has to pay for compiling, so there layers share a kernel with room for the widest of them.
-        let (columns, least_quads) = match (stride, batch < 4, size[1].is_multiple_of(7)) {
-            (1, few, fits_seven) => (if fits_seven { 7 } else { 8 }, if few { 8 } else { 1 }),
-            _ => (4, 1),
+        // Strips that end where the image ends, as of the depthwise convolution, and room for no more inputs than there are.
+        let columns = match (stride, size[1].is_multiple_of(7)) {
+            (1, true) => 7,
+            (1, false) => 8,
+            _ => 4,
         };
-        let fits = |variant: &&Variant| {
-            layer.suits(variant) && variant.constant("COLUMNS") == columns && variant.constant("INPUT_QUADS") >= least_quads
-        };
+        let fits = |variant: &&Variant| layer.suits(variant) && variant.constant("COLUMNS") == columns;
         EXPAND_DEPTHWISE
             .variants
             .iter()

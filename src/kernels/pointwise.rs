@@ -49,6 +49,7 @@ pub static POINTWISE_SUBGROUP: Kernel = Kernel {
         Variant { name: "7x64", constants: &[("ROWS", 7), ("COLUMNS", 64)], subgroup: true },
         Variant { name: "7x32 wide", constants: &[WIDE, ("ROWS", 7), ("COLUMNS", 32)], subgroup: true },
         Variant { name: "8x32 wide", constants: &[WIDE, ("ROWS", 8), ("COLUMNS", 32)], subgroup: true },
+        Variant { name: "5x32 wide", constants: &[WIDE, ("ROWS", 5), ("COLUMNS", 32)], subgroup: true },
         Variant { name: "5x64 wide", constants: &[WIDE, ("ROWS", 5), ("COLUMNS", 64)], subgroup: true },
         Variant { name: "7x40 wide", constants: &[WIDE, ("ROWS", 7), ("COLUMNS", 40)], subgroup: true },
         Variant { name: "7x64 wide", constants: &[WIDE, ("ROWS", 7), ("COLUMNS", 64)], subgroup: true },
