@@ -75,12 +75,15 @@ impl Target {
                     let tiles = u64::from(rows.div_ceil(rows_a_lane * lanes)) * u64::from(outputs.div_ceil(columns));
                     tiles * u64::from(rows_a_lane * columns + load * (rows_a_lane + columns / lanes))
                 };
+                // With less to read 64 columns gain nothing, and with few rows less than they take to compile.
+                let many_columns = inputs >= 64 && outputs > 64 && outputs.is_multiple_of(64) && rows > 28 * lanes;
                 let suits = |tile: &[u32; 2]| match tile {
-                    // With less to read they gain nothing, and with few rows less than they take to compile.
-                    [_, 64] => inputs >= 64 && outputs > 64 && outputs.is_multiple_of(64) && rows > 28 * lanes,
-                    // With as few rows as one tile has, where 32 columns leave one thread alone with the last tile of an odd number.
-                    [_, 40] => wide && outputs.is_multiple_of(40) && rows <= 7 * lanes,
-                    [5, _] => wide,
+                    // By eights its loop outgrows a processor's first cache.
+                    [7, 64] => many_columns && !wide,
+                    [_, 64] => many_columns,
+                    // The model's smallest images have so many channels, and 32 leave one thread alone with the last of five tiles.
+                    [_, 40] => wide && outputs.is_multiple_of(40),
+                    [5, 32] => wide,
                     _ => true,
                 };
                 let tiles = [[rows_a_lane, 32], [5, 32], [7, 40], [5, 64], [7, 64]].into_iter().filter(suits);
@@ -90,7 +93,7 @@ impl Target {
                     _ if outputs <= 16 && rows >= 8192 => [8, 16],
                     _ if outputs <= 24 && rows >= 3136 => [8, 24],
                     // For the same reason an image's layers of 28 × 28 pixels take the tile of those of 14 × 14.
-                    8..=98 if wide && rows_a_lane == 7 => [5, 32],
+                    ..=98 if wide && rows_a_lane == 7 && outputs <= 32 => [5, 32],
                     _ => tiles.min_by_key(|tile| cost(*tile)).unwrap_or([rows_a_lane, 32]),
                 };
                 let name = format!("{tile_rows}x{columns}");

@@ -52,7 +52,6 @@ pub static POINTWISE_SUBGROUP: Kernel = Kernel {
         Variant { name: "5x32 wide", constants: &[WIDE, ("ROWS", 5), ("COLUMNS", 32)], subgroup: true },
         Variant { name: "5x64 wide", constants: &[WIDE, ("ROWS", 5), ("COLUMNS", 64)], subgroup: true },
         Variant { name: "7x40 wide", constants: &[WIDE, ("ROWS", 7), ("COLUMNS", 40)], subgroup: true },
-        Variant { name: "7x64 wide", constants: &[WIDE, ("ROWS", 7), ("COLUMNS", 64)], subgroup: true },
         Variant { name: "8x16 wide", constants: &[WIDE, ("ROWS", 8), ("COLUMNS", 16)], subgroup: true },
         Variant { name: "8x24 wide", constants: &[WIDE, ("ROWS", 8), ("COLUMNS", 24)], subgroup: true },
     ],
