@@ -142,7 +142,7 @@ const ALL: &[(&str, &str)] = mutants! {
     "pointwise_registers_last_input_missing"
     "pointwise_registers_panels_ignored"
     "pointwise_subgroup_activation_ignored"
-    "pointwise_subgroup_part_of_another_column"
+    "pointwise_subgroup_halves_swapped"
     "pointwise_subgroup_row_of_another_panel"
     "pointwise_subgroup_wrong_lane"
     "pointwise_workgroup_barrier_after_load_missing"

@@ -5,10 +5,10 @@
 // w     [3, 3, channels]
 // bias  [channels]
 // y     [batch, out_height, out_width, channels]
-// channels is a multiple of four; every array is read as vec4.
+// channels is a multiple of $(4 * PARTS); x, w and y are moved by as many, the others by four.
 //
-// One thread computes strip_rows × $COLUMNS pixels of four channels, row by row: of every input of its window it keeps the sums alone.
-// A workgroup of 32 threads takes consecutive channel quads first, so that neighbours read consecutive memory.
+// One thread computes strip_rows × $COLUMNS pixels of $(4 * PARTS) channels, row by row: of every input of its window it keeps the sums alone.
+// A workgroup of $THREADS threads takes consecutive channels first, so that neighbours read consecutive memory.
 // Cost: 18 flops an output; $(((COLUMNS - 1) * STRIDE + 3) * STRIDE) vectors read for $COLUMNS written, and $(3 - STRIDE) rows twice a strip.
 #import depthwise
 #import depthwise_strip

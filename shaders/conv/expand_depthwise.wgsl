@@ -9,7 +9,8 @@
 // w            [3, 3, channels]
 // bias         [channels]
 // y            [batch, out_height, out_width, channels]
-// inputs and channels are multiples of four, inputs at most $(4 * INPUT_QUADS); every array is read as vec4.
+// inputs and channels are multiples of $(4 + 4 * WIDE), inputs at most $(4 * INPUT_QUADS); x, w_expand and y are moved by as many, the others by
+// four.
 //
 // One workgroup is one subgroup and computes strip_rows × $COLUMNS pixels of $(4 * LANES) channels, row by row: a lane keeps four channels
 // and all their weights; the lanes load the pixels of a row together and broadcast them.

@@ -5,11 +5,11 @@
 // bias      [outputs]
 // residual  [rows, outputs]     read only where params.residual is 1
 // y         [rows, outputs]
-// inputs and outputs are multiples of four; every array is read as vec4.
+// inputs and outputs are multiples of $(4 * PARTS); all but bias are moved by as many.
 //
-// One workgroup is one subgroup and computes $ROWS rows × $(4 * LANES) columns: a lane keeps four columns; the lanes load $LANES vectors of a row
-// together and hand them round. For as few rows as a dense layer has: no lane multiplies for a row that is not there.
-// Cost: 2 · rows · inputs · outputs flops; x is read outputs / $(4 * LANES) times, w rows / $ROWS times.
+// One workgroup is one subgroup and computes $ROWS rows × $(4 * PARTS * LANES) columns: a lane keeps $(4 * PARTS) columns; the lanes load
+// $(4 * PARTS * LANES) inputs of a row together and hand them round. For as few rows as a dense layer has: no lane multiplies for a row that is not there.
+// Cost: 2 · rows · inputs · outputs flops; x is read outputs / $(4 * PARTS * LANES) times, w rows / $ROWS times.
 #import dispatch
 #import pointwise
 

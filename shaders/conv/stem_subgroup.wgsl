@@ -5,7 +5,7 @@
 // w     [3, 3, inputs, outputs]
 // bias  [outputs]
 // y     [batch, out_height, out_width, outputs]
-// inputs and outputs are multiples of four; every array is read as vec4.
+// inputs is a multiple of four and outputs of $(4 * PARTS), by which w and y are moved; x and bias are moved by four.
 //
 // One workgroup is one subgroup of $LANES lanes and computes $(LANES * PIXELS) pixels × $COLUMNS output channels, all images' pixels
 // seen as one row: a lane keeps $PIXELS pixels in registers, the lanes load the weights of a tap's channels together and

@@ -55,7 +55,8 @@ pub static DEPTHWISE: Kernel = Kernel {
     overrides: &[ACTIVATIONS, NORMALISE],
 };
 
-/// A thread passes down a strip of pixels × four channels and keeps sums alone.
+/// A thread passes down a strip of pixels × four or eight channels and keeps sums alone. Workgroups are small where threads do much, so that
+/// a processor's threads get equally many.
 pub static DEPTHWISE_STRIP: Kernel = Kernel {
     name: "depthwise_strip",
     group: "conv",
