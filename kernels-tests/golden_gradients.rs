@@ -2,7 +2,7 @@
 
 use lineament::gpu::Gpu;
 use lineament::kernels::{
-    Activation, ColumnSum, DEPTHWISE_DW, DEPTHWISE_DX, DenseDw, DepthwiseDw, DepthwiseDx, GLOBAL_AVERAGE_POOL_DX,
+    Activation, Choice, ColumnSum, DEPTHWISE_DW, DEPTHWISE_DX, DenseDw, DepthwiseDw, DepthwiseDx, GLOBAL_AVERAGE_POOL_DX,
     GlobalAveragePool, GlobalAveragePoolDx, Pointwise, Precision, RowParts, STEM_DW, StemDw, StemDx, SumOfParts, Transpose,
     WeightLayout, dense_dw_variants, pointwise_variants,
 };
@@ -12,6 +12,7 @@ use crate::case::{Case, Purpose};
 use crate::golden_data::GoldenError;
 use crate::golden_kernels::{Fixture, depthwise_layer, stem_layer};
 use crate::golden_layers::parts;
+use crate::run_tests::missing;
 
 /// Appends a sum over rows in parts and what adds the parts up; `elements` are those of a part, `step` writes the parts.
 pub fn push_sum(case: &mut Case, rows: RowParts, elements: u32, y: View, step: impl FnOnce(View) -> Step) {
@@ -77,23 +78,22 @@ pub fn depthwise(fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
 
 /// dx, dw and db of a pointwise convolution, in every family.
 pub fn pointwise(gpu: &Gpu, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
-    let runs = |subgroup: bool| !subgroup || gpu.lanes().is_some();
     let ((_, x_shape), (_, w_shape)) = (fixture.input("x", "NHWC")?, fixture.input("w", "HWIO")?);
     let (rows, inputs, outputs) = (x_shape[..3].iter().product(), x_shape[3], w_shape[3]);
+    let layer = Pointwise { rows, inputs: outputs, outputs: inputs, layout: WeightLayout::Rows, activation: Activation::None };
     let mut cases = Vec::new();
-    for family in pointwise_variants(Precision::F32).filter(|(_, variant)| runs(variant.subgroup)) {
+    let runs = |(_, variant): &Choice| missing(gpu, variant).is_none() && layer.suits(variant);
+    for family in pointwise_variants(Precision::F32).filter(runs) {
         let mut case = case(fixture, family.0.name, family.1.name);
         let [gy, w] = [input(&mut case, fixture, "gy", "NHWC")?, input(&mut case, fixture, "w", "HWIO")?];
         let zeros = case.input("zeros", &vec![0.0f32; inputs as usize]);
         let transposed = case.plan.transient("w transposed", 4 * u64::from(inputs) * u64::from(outputs));
         case.plan.push(Transpose { rows: inputs, columns: outputs }.step("transpose", w, transposed));
         let dx = fixture.gradient(&mut case, "dx", "NHWC")?;
-        let layer =
-            Pointwise { rows, inputs: outputs, outputs: inputs, layout: WeightLayout::Rows, activation: Activation::None };
         case.plan.push(layer.step("dx", family, gpu.lanes(), [gy, transposed, zeros], None, dx));
         cases.push(case);
     }
-    for family in dense_dw_variants().filter(|(_, variant)| runs(variant.subgroup)) {
+    for family in dense_dw_variants().filter(|(_, variant)| missing(gpu, variant).is_none()) {
         let mut case = case(fixture, family.0.name, family.1.name);
         let [x, gy] = [input(&mut case, fixture, "x", "NHWC")?, input(&mut case, fixture, "gy", "NHWC")?];
         let dw = fixture.gradient(&mut case, "dw", "HWIO")?;

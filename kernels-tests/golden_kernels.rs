@@ -14,6 +14,7 @@ use crate::case::{Bounds, Case, Purpose};
 use crate::fixture::FixtureResult;
 use crate::golden::{failed, skipped};
 use crate::golden_data::{Array, Arrays, GoldenError, Manifest};
+use crate::run_tests::missing;
 use crate::{golden_block, golden_block_training, golden_gradients, golden_layers};
 
 /// Runs every fixture of the group.
@@ -161,7 +162,7 @@ fn stem(gpu: &Gpu, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
             case.plan.push(shape.step(fixture.file, choice, lanes, views, y));
         })
     };
-    let runs = |(_, variant): &Choice| (!variant.subgroup || lanes.is_some()) && shape.suits(variant);
+    let runs = |(_, variant): &Choice| missing(gpu, variant).is_none() && shape.suits(variant);
     stem_variants(Precision::F32).filter(runs).map(case).collect()
 }
 
@@ -173,7 +174,7 @@ pub fn depthwise_layer(fixture: &Fixture) -> Result<Depthwise, GoldenError> {
     Ok(Depthwise { batch: x[0], size, channels: x[3], stride, padding, activation: Activation::None })
 }
 
-fn depthwise(_: &Gpu, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
+fn depthwise(gpu: &Gpu, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
     let shape = depthwise_layer(fixture)?;
     let (x, _) = fixture.input("x", "NHWC")?;
     let (w, _) = fixture.input("w", "HW1C")?;
@@ -184,7 +185,7 @@ fn depthwise(_: &Gpu, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
             case.plan.push(shape.step(fixture.file, choice, views, y));
         })
     };
-    shape.variants().map(case).collect()
+    shape.variants().filter(|(_, variant)| missing(gpu, variant).is_none()).map(case).collect()
 }
 
 fn pointwise(gpu: &Gpu, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
@@ -193,14 +194,14 @@ fn pointwise(gpu: &Gpu, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
     let (bias, _) = fixture.input("b", "C")?;
     let (rows, layout, activation) = (x_shape[..3].iter().product(), WeightLayout::Rows, Activation::None);
     let shape = Pointwise { rows, inputs: x_shape[3], outputs: w_shape[3], layout, activation };
-    let families = pointwise_variants(Precision::F32).filter(|(_, variant)| !variant.subgroup || gpu.lanes().is_some());
-    let case = |family: (&'static lineament::kernels::Kernel, &'static lineament::kernels::Variant)| {
+    let runs = |(_, variant): &Choice| missing(gpu, variant).is_none() && shape.suits(variant);
+    let case = |family: Choice| {
         fixture.case(family.0.name, family.1.name, "NHWC", |case, y| {
             let views = [case.input("x", &x), case.input("w", &w), case.input("b", &bias)];
             case.plan.push(shape.step(fixture.file, family, gpu.lanes(), views, None, y));
         })
     };
-    families.map(case).collect()
+    pointwise_variants(Precision::F32).filter(runs).map(case).collect()
 }
 
 fn global_average_pool(_: &Gpu, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {

@@ -18,6 +18,7 @@ use crate::golden::failed;
 use crate::golden_data::{Array, Arrays, GoldenError};
 use crate::golden_kernels::{FORWARD, Fixture};
 use crate::run_case::run_case;
+use crate::run_tests::missing;
 
 /// Compares every tensor of a fixture of these layers; `None` for another kind of fixture.
 pub fn kernels_fixture(gpu: &Gpu, folder: &Path, file: &str, entry: &Value) -> Option<Vec<FixtureResult>> {
@@ -203,14 +204,16 @@ fn dense(gpu: &Gpu, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
         Some("sigmoid") => Activation::Sigmoid,
         _ => return Err(fixture.unusable("activation")),
     };
-    let runs = |subgroup: bool| !subgroup || gpu.lanes().is_some();
     let mut cases = Vec::new();
-    for family in pointwise_variants(Precision::F32).filter(|(_, variant)| runs(variant.subgroup)) {
+    for family in pointwise_variants(Precision::F32).filter(|(_, variant)| missing(gpu, variant).is_none()) {
         let mut builder = Builder::new(fixture, family.0.name, family.1.name);
         let (rows, inputs, outputs) = dense_shape(&builder)?;
+        let layer = Pointwise { rows, inputs, outputs, layout: WeightLayout::Rows, activation };
+        if !layer.suits(family.1) {
+            continue;
+        }
         let (x, w, bias) = (builder.input("x")?, builder.matrix("w")?, builder.input("b")?);
         let y = builder.output_filled("y", filling(activation))?;
-        let layer = Pointwise { rows, inputs, outputs, layout: WeightLayout::Rows, activation };
         builder.case.plan.push(layer.step("y", family, gpu.lanes(), [x, w, bias], None, y));
         let by_logits = by_logits(&mut builder, activation, y)?;
         let transposed = builder.transient("w transposed", inputs, outputs);
@@ -221,7 +224,7 @@ fn dense(gpu: &Gpu, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
         builder.case.plan.push(layer.step("dx", family, gpu.lanes(), [by_logits, transposed, zeros], None, dx));
         cases.push(builder.case);
     }
-    for family in dense_dw_variants().filter(|(_, variant)| runs(variant.subgroup)) {
+    for family in dense_dw_variants().filter(|(_, variant)| missing(gpu, variant).is_none()) {
         let mut builder = Builder::new(fixture, family.0.name, family.1.name);
         let (rows, inputs, outputs) = dense_shape(&builder)?;
         let (x, y) = (builder.input("x")?, builder.input("y")?);

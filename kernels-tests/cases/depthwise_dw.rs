@@ -1,6 +1,6 @@
 //! Gradient of a depthwise convolution by its weights, at both strides, with both paddings, in one part and in several.
 
-use lineament::kernels::{DEPTHWISE_DW, Depthwise, DepthwiseDw, Precision, RowParts, Target};
+use lineament::kernels::{DEPTHWISE_DW, Depthwise, DepthwiseDw, RowParts, Target};
 
 use super::{by_shape, depthwise_dx, layer_input::normalised};
 use crate::case::{Bounds, Case, Context, Purpose};
@@ -15,14 +15,7 @@ pub fn cases(context: Context) -> Vec<Case> {
         splits.into_iter().map(move |rows| DepthwiseDw { layer, rows })
     };
     let tests: Vec<DepthwiseDw> = depthwise_dx::test_layers().into_iter().flat_map(in_parts).collect();
-    let target = Target {
-        software: true,
-        lanes: context.abilities.lanes,
-        binding_bytes: 128 << 20,
-        shader_int64: false,
-        tuning: None,
-        precision: Precision::F32,
-    };
+    let target = Target::plain(true, context.abilities.lanes);
     let chosen = |layer| DepthwiseDw { layer, rows: target.depthwise_dw(layer) };
     let benchmarks: Vec<DepthwiseDw> = depthwise_dx::benchmark_layers().into_iter().map(chosen).collect();
     by_shape(context, &tests, &benchmarks, case)

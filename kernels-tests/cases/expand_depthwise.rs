@@ -27,9 +27,6 @@ const BENCHMARKS: &[(u32, u32, u32, u32)] =
     &[(112, 16, 96, 2), (56, 24, 144, 1), (56, 24, 144, 2), (28, 32, 192, 1), (28, 32, 192, 2)];
 
 pub fn cases(context: Context) -> Vec<Case> {
-    if context.abilities.lanes.is_none() {
-        return Vec::new();
-    }
     let mut shapes = Vec::new();
     match context.purpose {
         Purpose::Test => {
@@ -51,7 +48,7 @@ pub fn cases(context: Context) -> Vec<Case> {
         let shapes = shapes.iter().filter(|shape| shape.suits(variant));
         shapes.map(|shape| case(*shape, variant, context)).collect::<Vec<_>>()
     };
-    EXPAND_DEPTHWISE.variants.iter().flat_map(fitting).collect()
+    EXPAND_DEPTHWISE.variants.iter().filter(|variant| context.runs(variant)).flat_map(fitting).collect()
 }
 
 fn case(shape: ExpandDepthwise, variant: &'static Variant, context: Context) -> Case {

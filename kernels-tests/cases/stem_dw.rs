@@ -1,6 +1,6 @@
 //! Gradient of the first layer by its weights, at both strides, with both paddings, in one part and in several.
 
-use lineament::kernels::{Activation, Padding, Precision, RowParts, STEM_DW, Stem, StemDw, Target};
+use lineament::kernels::{Activation, Padding, RowParts, STEM_DW, Stem, StemDw, Target};
 
 use super::by_shape;
 use crate::case::{Bounds, Case, Context, Purpose};
@@ -45,14 +45,7 @@ pub fn cases(context: Context) -> Vec<Case> {
         splits.into_iter().map(move |rows| StemDw { layer, rows })
     };
     let tests: Vec<StemDw> = test_layers().into_iter().flat_map(in_parts).collect();
-    let target = Target {
-        software: true,
-        lanes: context.abilities.lanes,
-        binding_bytes: 128 << 20,
-        shader_int64: false,
-        tuning: None,
-        precision: Precision::F32,
-    };
+    let target = Target::plain(true, context.abilities.lanes);
     let benchmarks = benchmark_layers().map(|layer| StemDw { layer, rows: target.stem_dw(layer) });
     by_shape(context, &tests, &benchmarks, case)
 }

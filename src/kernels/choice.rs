@@ -25,6 +25,12 @@ pub struct Target {
 }
 
 impl Target {
+    /// An adapter that grants what every implementation of WebGPU does, but for subgroups, with the shipped choices for 32-bit floats.
+    pub fn plain(software: bool, lanes: Option<u32>) -> Target {
+        let binding_bytes = 128 << 20;
+        Target { software, lanes, binding_bytes, shader_int64: false, tuning: None, precision: Precision::F32 }
+    }
+
     /// The same with numbers stored so.
     pub fn storing(self, precision: Precision) -> Target {
         Target { precision, ..self }
@@ -278,15 +284,7 @@ mod tests {
         for (software, rows, workgroups) in
             [(true, 1, 1), (true, 100_352, 1), (true, 802_816, 12), (false, 802_816, 1), (false, 802_816, 4000), (false, 49, 1)]
         {
-            let parts = Target {
-                software,
-                lanes: None,
-                binding_bytes: 128 << 20,
-                shader_int64: false,
-                tuning: None,
-                precision: Precision::F32,
-            }
-            .row_parts(rows, workgroups);
+            let parts = Target::plain(software, None).row_parts(rows, workgroups);
             assert_eq!(parts.rows, rows);
             assert!(parts.rows_a_part <= 2048 && (parts.count() - 1) * parts.rows_a_part < rows, "{parts:?}");
         }
@@ -297,15 +295,7 @@ mod tests {
         let (padding, activation) = (Padding::TensorflowSame, Activation::None);
         for (software, size) in [(true, 7), (true, 112), (false, 14), (false, 224), (true, 5000)] {
             let layer = Depthwise { batch: 64, size: [size, size], channels: 32, stride: 1, padding, activation };
-            let parts = Target {
-                software,
-                lanes: None,
-                binding_bytes: 128 << 20,
-                shader_int64: false,
-                tuning: None,
-                precision: Precision::F32,
-            }
-            .depthwise_dw(layer);
+            let parts = Target::plain(software, None).depthwise_dw(layer);
             assert_eq!(parts.rows, 64 * size);
             // A row of pixels is never split.
             assert!(parts.rows_a_part == 1 || parts.rows_a_part * size <= 2048, "{parts:?}");

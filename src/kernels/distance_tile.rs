@@ -127,21 +127,13 @@ pub(super) use distance_variants;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::{KMEANS_ASSIGN, Precision};
+    use crate::kernels::KMEANS_ASSIGN;
 
     #[test]
     fn the_variant_wastes_as_little_as_it_can() {
         for (columns, width) in [(1, 4), (4, 4), (5, 8), (8, 8), (9, 4), (16, 16), (24, 8), (32, 16)] {
             for (software, lanes, subgroup) in [(true, Some(8), true), (true, None, false), (false, Some(32), false)] {
-                let variant = Target {
-                    software,
-                    lanes,
-                    binding_bytes: 128 << 20,
-                    shader_int64: false,
-                    tuning: None,
-                    precision: Precision::F32,
-                }
-                .distances(&KMEANS_ASSIGN, columns);
+                let variant = Target::plain(software, lanes).distances(&KMEANS_ASSIGN, columns);
                 assert_eq!((variant.constant("COLUMNS"), variant.subgroup), (width, subgroup), "{columns} columns");
             }
         }

@@ -44,14 +44,7 @@ mod tests {
     fn fusing_expansions_would_spare_the_largest_tensors() {
         let tensor = |_: &str, shape: &[usize]| Ok(vec![0.0; shape.iter().product()]);
         let backbone = Backbone::load(layers(1.0), Padding::TensorflowSame, 1e-3, &tensor).expect("made-up weights");
-        let target = Target {
-            software: false,
-            lanes: None,
-            binding_bytes: 128 << 20,
-            shader_int64: false,
-            tuning: None,
-            precision: Precision::F32,
-        };
+        let target = Target::plain(false, None);
         let of_batch = |precision: Precision, batch: u32| {
             let target = target.storing(precision);
             let mut plan = Plan::new("backbone");

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::gpu::Gpu;
-use crate::kernels::{Padding, Precision, Target};
+use crate::kernels::{Padding, Target};
 use crate::model::mobilenet_v2::{Backbone, Layer, layers};
 use crate::scheduler::Program;
 use crate::train::random::{Stream, unit};
@@ -55,13 +55,7 @@ fn raw_results_are_kept_once_from_the_forward_to_the_backward_pass() {
     let state = state(&shape);
     let frozen = state.backbone(&shape, 0).unwrap();
     let binding_bytes = 128 << 20;
-    let step = plan(
-        &shape,
-        &state,
-        &frozen,
-        Target { software: true, lanes: Some(8), binding_bytes, shader_int64: false, tuning: None, precision: Precision::F32 },
-        64,
-    );
+    let step = plan(&shape, &state, &frozen, Target { binding_bytes, ..Target::plain(true, Some(8)) }, 64);
     // Of the large tensors, those kept from the forward to the backward pass are the raw results, each once, and the sums
     // that end residual blocks.
     let half = step.plan.steps().len() / 2;

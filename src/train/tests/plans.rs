@@ -1,6 +1,6 @@
 //! Plans of training MobileNetV2 as the paper does on adapters of every kind, without one.
 
-use crate::kernels::{Precision, Target};
+use crate::kernels::Target;
 use crate::model::ModelError;
 use crate::scheduler::{ALIGNMENT, Arena, Plan, Residence};
 use crate::train::network::*;
@@ -45,14 +45,7 @@ fn assert_fits(plan: &Plan) {
 
 /// Adapters of every kind: software with and without subgroups of known size, and a GPU.
 fn targets() -> [Target; 3] {
-    let target = Target {
-        software: true,
-        lanes: Some(8),
-        binding_bytes: BINDING_BYTES,
-        shader_int64: false,
-        tuning: None,
-        precision: Precision::F32,
-    };
+    let target = Target { binding_bytes: BINDING_BYTES, ..Target::plain(true, Some(8)) };
     [target, Target { lanes: None, ..target }, Target { software: false, ..target }]
 }
 
