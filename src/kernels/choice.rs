@@ -46,6 +46,11 @@ impl Target {
         Abilities { lanes: self.lanes, shader_f16: false, shader_int64: self.shader_int64 }
     }
 
+    /// Whether a layer with so many channels can load and store eight numbers at once.
+    fn moves_eights<const N: usize>(self, channels: [u32; N]) -> bool {
+        self.shader_int64 && channels.iter().all(|channels| channels.is_multiple_of(8))
+    }
+
     /// Whether it is a software adapter with subgroups of one size.
     pub(super) fn is_software_with_subgroups(self) -> bool {
         self.software && self.lanes.is_some()
@@ -68,7 +73,7 @@ impl Target {
             let name = if large { "64x64/256 of f16" } else { "32x32 of f16" };
             return (&POINTWISE_WORKGROUP, named(&POINTWISE_WORKGROUP, name));
         }
-        let wide = self.shader_int64 && inputs.is_multiple_of(8) && outputs.is_multiple_of(8);
+        let wide = self.moves_eights([inputs, outputs]);
         let shipped: Choice = match (self.software, self.lanes) {
             (true, Some(_)) if rows == 1 => (&POINTWISE_COLUMNS, widened(&POINTWISE_COLUMNS, "1 row", wide)),
             (true, Some(lanes)) => {
@@ -170,8 +175,7 @@ impl Target {
                     (1, false) => "stride 1, 14x8",
                     _ => "stride 2, 14x4",
                 };
-                let wide = self.shader_int64 && channels.is_multiple_of(8);
-                (&DEPTHWISE_STRIP, widened(&DEPTHWISE_STRIP, name, wide))
+                (&DEPTHWISE_STRIP, widened(&DEPTHWISE_STRIP, name, self.moves_eights([channels])))
             }
             // At stride 2 the large tile runs a tenth faster there, but takes four times as long to compile.
             (false, 1) if self.software => (&DEPTHWISE, named(&DEPTHWISE, "stride 1, 4x7")),
@@ -253,8 +257,7 @@ impl Target {
         let shipped: Choice = match (self.software, self.lanes) {
             (true, Some(_)) => {
                 let name = if layer.rgb && layer.inputs == 4 { "6x32 of RGB" } else { "4x32" };
-                let wide = self.shader_int64 && layer.outputs.is_multiple_of(8);
-                (&STEM_SUBGROUP, widened(&STEM_SUBGROUP, name, wide))
+                (&STEM_SUBGROUP, widened(&STEM_SUBGROUP, name, self.moves_eights([layer.outputs])))
             }
             (software, _) => (&STEM, named(&STEM, if software { "8x8" } else { "4x8" })),
         };
@@ -276,8 +279,47 @@ fn widened(kernel: &'static Kernel, name: &str, wanted: bool) -> &'static Varian
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Activation, Padding};
+    use super::super::{Activation, Padding, WeightLayout};
     use super::*;
+
+    #[test]
+    fn every_choice_suits_its_layer_and_its_adapter() {
+        const WIDTHS: [u32; 10] = [4, 12, 16, 24, 32, 36, 40, 64, 96, 160];
+        const ADAPTERS: [(bool, Option<u32>); 6] =
+            [(true, None), (true, Some(4)), (true, Some(8)), (true, Some(16)), (false, None), (false, Some(32))];
+        let (padding, activation, layout) = (Padding::TensorflowSame, Activation::None, WeightLayout::Panels);
+        for ((software, lanes), shader_int64) in ADAPTERS.into_iter().flat_map(|adapter| [(adapter, false), (adapter, true)]) {
+            let target = Target { shader_int64, ..Target::plain(software, lanes) };
+            let mut are_wide = Vec::new();
+            let mut check = |(kernel, variant): Choice, suits: bool, layer: &dyn std::fmt::Debug| {
+                let lacks = variant.lacks(target.abilities());
+                assert!(suits && lacks.is_none(), "{target:?}: {layer:?} by {} {}: {lacks:?}", kernel.name, variant.name);
+                are_wide.push(variant.is_wide());
+            };
+            for (inputs, outputs) in WIDTHS.into_iter().flat_map(|inputs| WIDTHS.map(|outputs| (inputs, outputs))) {
+                for rows in [1, 2, 9, 16, 49, 64, 196, 392, 784, 3136, 12_544] {
+                    let layer = Pointwise { rows, inputs, outputs, layout, activation };
+                    let choice = target.pointwise(layer);
+                    check(choice, layer.suits(choice.1), &layer);
+                }
+                for (side, stride) in [(7, 1), (8, 1), (14, 2), (28, 1), (32, 2)] {
+                    let (batch, size) = (1, [side, side]);
+                    let depthwise = Depthwise { batch, size, channels: outputs, stride, padding, activation };
+                    let choice = target.depthwise(depthwise);
+                    check(choice, depthwise.suits(choice.1), &depthwise);
+                    let layer = ExpandDepthwise { inputs, depthwise };
+                    if let Some(choice) = target.expand_depthwise(layer) {
+                        check(choice, layer.suits(choice.1), &layer);
+                    }
+                    let layer = Stem { batch, size, inputs, rgb: inputs == 4, outputs, stride, padding, activation };
+                    let choice = target.stem(layer);
+                    check(choice, layer.suits(choice.1), &layer);
+                }
+            }
+            let expected = software && lanes.is_some() && shader_int64;
+            assert_eq!(are_wide.contains(&true), expected, "{target:?}");
+        }
+    }
 
     #[test]
     fn parts_are_short_and_none_is_empty() {
