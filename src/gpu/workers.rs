@@ -24,8 +24,13 @@ impl Threads {
 #[cfg(target_os = "linux")]
 mod linux {
     use std::collections::BTreeSet;
+    use std::time::{Duration, Instant};
 
     use rustix::thread::{CpuSet, Pid, sched_getaffinity, sched_setaffinity};
+
+    /// How long a driver's threads are given to name themselves. They take microseconds, but for those that other programs keep waiting.
+    const NAMED_WITHIN: Duration = Duration::from_millis(200);
+    const BETWEEN_LOOKS: Duration = Duration::from_micros(100);
 
     /// Threads that there were at some time.
     #[derive(Debug)]
@@ -50,16 +55,25 @@ mod linux {
         }
 
         /// The threads that compute, if there are `wanted`, more than one. llvmpipe gives names to threads that do anything else, but for
-        /// one that submits, which it starts first; the others have the name of the thread that starts them.
+        /// one that submits, which it starts first; the others have the name of the thread that starts them. As a thread names itself
+        /// once it runs, more than those are waited for.
         fn workers_since(&self, wanted: usize) -> Vec<i32> {
-            let Some(own_name) = name("/proc/thread-self/comm") else { return Vec::new() };
-            let Threads(all) = Threads::now();
-            let has_own_name = |thread: &i32| name(&format!("/proc/self/task/{thread}/comm")).as_ref() == Some(&own_name);
-            let started: Vec<i32> = all.difference(&self.0).copied().filter(has_own_name).collect();
-            match started.len().checked_sub(wanted) {
-                Some(others @ 0..=1) if wanted > 1 => started[others..].to_vec(),
-                _ => Vec::new(),
+            let began = Instant::now();
+            loop {
+                let started = self.unnamed_since();
+                match started.len().checked_sub(wanted) {
+                    Some(others @ 0..=1) if wanted > 1 => return started[others..].to_vec(),
+                    Some(2..) if wanted > 1 && began.elapsed() < NAMED_WITHIN => std::thread::sleep(BETWEEN_LOOKS),
+                    _ => return Vec::new(),
+                }
             }
+        }
+
+        /// The threads that have the name of the calling one, in the order in which they were started.
+        fn unnamed_since(&self) -> Vec<i32> {
+            let Some(own_name) = name("/proc/thread-self/comm") else { return Vec::new() };
+            let has_own_name = |thread: &i32| name(&format!("/proc/self/task/{thread}/comm")).as_ref() == Some(&own_name);
+            Threads::now().0.difference(&self.0).copied().filter(has_own_name).collect()
         }
     }
 
