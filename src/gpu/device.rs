@@ -30,6 +30,8 @@ pub struct Gpu {
     report: AdapterReport,
     tuning: Option<&'static Tuning>,
     failure: Arc<Mutex<Option<GpuError>>>,
+    /// How many threads of a software adapter are bound to a processor each.
+    bound_workers: usize,
 }
 
 /// A limit's name, how to read it, and the least that will do.
@@ -68,9 +70,9 @@ impl Gpu {
                 return Err(GpuError::TooSmall { adapter: report.name, what, found, needed });
             }
         }
-        let gpu = Gpu::on(adapter, report, limits)?;
+        let mut gpu = Gpu::on(adapter, report, limits)?;
         if gpu.is_software() {
-            threads.bind_what_started();
+            gpu.bound_workers = threads.bind_what_started();
         }
         Ok(gpu)
     }
@@ -119,6 +121,7 @@ impl Gpu {
             report,
             tuning: None,
             failure,
+            bound_workers: 0,
         })
     }
 
@@ -130,6 +133,11 @@ impl Gpu {
     /// Whether the adapter computes on the processor.
     pub fn is_software(&self) -> bool {
         self.report.kind == "software"
+    }
+
+    /// How many threads of a software adapter are bound to a processor each; none where they are not known.
+    pub(crate) fn bound_workers(&self) -> usize {
+        self.bound_workers
     }
 
     /// The limits the device was opened with.

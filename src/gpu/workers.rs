@@ -18,7 +18,9 @@ impl Threads {
         Threads
     }
 
-    pub(super) fn bind_what_started(&self) {}
+    pub(super) fn bind_what_started(&self) -> usize {
+        0
+    }
 }
 
 #[cfg(target_os = "linux")]
@@ -44,14 +46,16 @@ mod linux {
         }
 
         /// Binds the threads that compute to a processor each, if the calling thread has started one a processor since. What cannot be
-        /// bound stays free.
-        pub(in super::super) fn bind_what_started(&self) {
+        /// bound stays free; says how many were.
+        pub(in super::super) fn bind_what_started(&self) -> usize {
             let processors = processors();
-            for (thread, processor) in self.workers_since(processors.len()).into_iter().zip(processors) {
+            let pairs = self.workers_since(processors.len()).into_iter().zip(processors);
+            let bind = |(thread, processor): (i32, usize)| {
                 let mut only = CpuSet::new();
                 only.set(processor);
-                let _ = sched_setaffinity(Pid::from_raw(thread), &only);
-            }
+                sched_setaffinity(Pid::from_raw(thread), &only).is_ok()
+            };
+            pairs.map(bind).filter(|is_bound| *is_bound).count()
         }
 
         /// The threads that compute, if there are `wanted`, more than one. llvmpipe gives names to threads that do anything else, but for

@@ -1,6 +1,7 @@
 //! The scheduler: a plan of steps as pure data, memory for it, and its submission. It knows no kernel by kind.
 
 mod arena;
+mod head_start;
 mod plan;
 mod submit;
 

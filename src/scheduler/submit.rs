@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::arena::{ALIGNMENT, Arena};
+use super::head_start;
 use super::plan::{Plan, Residence, Step, TensorId, View};
 use crate::gpu::{Buffer, Clock, Gpu, GpuError, PassTime, PendingRead, Pipeline, WantedPipeline};
 use crate::kernels::{Cost, Precision};
@@ -134,7 +135,7 @@ impl Program {
                 label: step.label.clone(),
                 bind_group: gpu.bind_group(&step.label, &pipeline, &entries)?,
                 pipeline,
-                grid: step.dispatch.0,
+                grid: if gpu.bound_workers() == 2 { head_start::grid_for_two(step) } else { step.dispatch.0 },
                 cost: step.cost,
                 params: (at, step.params.len()),
                 starts_submission: starts[index],
