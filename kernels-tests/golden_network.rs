@@ -138,7 +138,7 @@ impl Group<'_> {
         head: Option<&Head>,
         masked: bool,
     ) -> Result<Vec<f64>, GoldenError> {
-        let backbone = backbone(recipe, shape.width, padding, epsilon)?;
+        let backbone = backbone(recipe, shape.width, padding, epsilon)?.composed();
         let mut plan = Plan::new("network");
         let (input, weights, pixels) = self.inputs(&mut plan, recipe, shape, (&backbone, precision))?;
         let mut result =

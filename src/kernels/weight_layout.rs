@@ -24,6 +24,12 @@ impl WeightLayout {
         }
     }
 
+    /// Where the weight of an input and an output lies among those of `inputs` × `outputs`.
+    pub fn index(self, [inputs, outputs]: [usize; 2], input: usize, output: usize) -> usize {
+        let panel = self.panel(outputs as u32) as usize;
+        (output / panel * inputs + input) * panel + output % panel
+    }
+
     /// Weights that are given row by row, in this order.
     pub fn arranged(self, rows: Vec<f32>, outputs: u32) -> Vec<f32> {
         let (outputs, panel) = (outputs as usize, self.panel(outputs) as usize);
@@ -65,6 +71,10 @@ mod tests {
             let (panel, input, column) = (at / PANEL / inputs, at / PANEL % inputs, at % PANEL);
             let column = panel * PANEL + column;
             assert_eq!(*value, if column < outputs { rows[input * outputs + column] } else { 0.0 });
+            if column < outputs {
+                assert_eq!(WeightLayout::Panels.index([inputs, outputs], input, column), at);
+                assert_eq!(WeightLayout::Rows.index([inputs, outputs], input, column), input * outputs + column);
+            }
         }
         assert_eq!(WeightLayout::Rows.arranged(rows.clone(), outputs as u32), rows);
         assert_eq!(WeightLayout::Panels.arranged(rows[..72].to_vec(), 24), rows[..72]);

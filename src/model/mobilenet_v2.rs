@@ -153,6 +153,9 @@ struct Folded {
 #[derive(Debug, Clone)]
 pub struct Backbone {
     layers: Vec<Layer>,
+    /// As they run: the same, or fewer.
+    pub(super) run: Vec<Layer>,
+    /// Of each that runs.
     folded: Vec<Folded>,
     parameters: Vec<f32>,
     padding: Padding,
@@ -165,7 +168,7 @@ impl Backbone {
     /// # Errors
     /// Whatever `tensor` reports.
     pub fn load(layers: Vec<Layer>, padding: Padding, epsilon: f32, tensor: &ReadTensor) -> Result<Backbone, ModelError> {
-        let mut backbone = Backbone { layers, folded: Vec::new(), parameters: Vec::new(), padding };
+        let mut backbone = Backbone::of_none(layers, padding);
         for layer in backbone.layers.clone() {
             let weight = tensor(&format!("{}.weight", layer.convolution), &layer.weight_shape())?;
             let part = |name: &str| tensor(&format!("{}.{name}", layer.norm), &[layer.outputs as usize]);
@@ -178,10 +181,28 @@ impl Backbone {
             let mut bias: Vec<f32> =
                 (0..beta.len()).map(|n| (f64::from(beta[n]) - f64::from(mean[n]) * scale[n]) as f32).collect();
             bias.resize(padded_channels(layer.outputs) as usize, 0.0);
-            let folded = Folded { weight: backbone.append(&fold(&layer, &weight, &scale)), bias: backbone.append(&bias) };
-            backbone.folded.push(folded);
+            let weight = fold(&layer, &weight, &scale);
+            backbone.push(layer, &weight, &bias);
         }
         Ok(backbone)
+    }
+
+    /// A backbone of which no layer runs yet.
+    pub(super) fn of_none(layers: Vec<Layer>, padding: Padding) -> Backbone {
+        Backbone { layers, run: Vec::new(), folded: Vec::new(), parameters: Vec::new(), padding }
+    }
+
+    /// Appends a layer to run, with its folded weight and bias as they are stored.
+    pub(super) fn push(&mut self, layer: Layer, weight: &[f32], bias: &[f32]) {
+        let folded = Folded { weight: self.append(weight), bias: self.append(bias) };
+        self.folded.push(folded);
+        self.run.push(layer);
+    }
+
+    /// Folded weight and bias of a layer that runs.
+    pub(super) fn weight_and_bias(&self, layer: usize) -> (&[f32], &[f32]) {
+        let values = |(start, length): (usize, usize)| &self.parameters[start..start + length];
+        (values(self.folded[layer].weight), values(self.folded[layer].bias))
     }
 
     /// Appends at the next position that every adapter can bind: a multiple of 256 bytes.
@@ -212,10 +233,9 @@ impl Backbone {
 
     /// The first layer with a folded weight that a precision cannot hold, and that weight.
     pub fn beyond(&self, precision: Precision) -> Option<(&Layer, f32)> {
-        let weights = |folded: &Folded| &self.parameters[folded.weight.0..folded.weight.0 + folded.weight.1];
         let too_large = |weight: &&f32| weight.abs() > precision.largest();
-        let mut layers = self.layers.iter().zip(&self.folded);
-        layers.find_map(|(layer, folded)| weights(folded).iter().find(too_large).map(|weight| (layer, *weight)))
+        let mut layers = self.run.iter().enumerate();
+        layers.find_map(|(at, layer)| self.weight_and_bias(at).0.iter().find(too_large).map(|weight| (layer, *weight)))
     }
 
     /// Offset and size in bytes of each layer's weight and bias, each where every adapter can bind it.
@@ -229,7 +249,7 @@ impl Backbone {
         self.folded.iter().map(|folded| [place(folded.weight, precision), place(folded.bias, Precision::F32)]).collect()
     }
 
-    /// The convolutions in order.
+    /// The convolutions in order, as files have them.
     pub fn layers(&self) -> &[Layer] {
         &self.layers
     }
@@ -270,7 +290,7 @@ impl Backbone {
         let precision = target.precision;
         let mut x = Activations { view: input, batch, extent: [size, size], channels: 4, precision };
         let (mut block, mut block_input, mut channels) = (0, x, 3);
-        let mut layers = self.layers.iter().zip(self.places(precision)).peekable();
+        let mut layers = self.run.iter().zip(self.places(precision)).peekable();
         while let Some((layer, places)) = layers.next() {
             if layer.block != block {
                 watch(block, x, channels);

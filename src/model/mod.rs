@@ -1,6 +1,7 @@
 //! The network: its layers, its weights and how they are read from safetensors.
 
 mod activations;
+mod composition;
 mod convolution;
 mod dense;
 mod expansion;

@@ -173,7 +173,8 @@ fn whole(path: &Path, file: &WeightsFile) -> Result<Model, ModelError> {
     let convention = file.convention()?;
     let backbone = Backbone::load(mobilenet_v2::layers(width), convention.padding, convention.epsilon, &|name, shape| {
         Ok(file.f32(name, shape)?)
-    })?;
+    })?
+    .composed();
     let (mut top, mut attributes) = (Top::None, Vec::new());
     if head {
         let (read, names) = read_head(path, file)?;
