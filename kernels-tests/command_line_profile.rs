@@ -63,9 +63,14 @@ fn a_profile_adds_up_in_every_form() {
 
 #[test]
 fn a_task_is_timed_as_one_json_line() {
-    for (task, size) in
-        [("train-head", "4"), ("kmeans", "500"), ("kmeans-bits", "500"), ("silhouette", "300"), ("silhouette-bits", "300")]
-    {
+    for (task, size) in [
+        ("backbone", "1"),
+        ("train-head", "4"),
+        ("kmeans", "500"),
+        ("kmeans-bits", "500"),
+        ("silhouette", "300"),
+        ("silhouette-bits", "300"),
+    ] {
         let output = lineament(&["bench", task, size, "1", "3"]);
         assert!(output.status.success(), "{task}: {}", text(&output.stderr));
         let line: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one JSON object");

@@ -42,6 +42,8 @@ pub struct Bench {
 enum TaskName {
     /// Predictions: resize, backbone, head
     Infer,
+    /// The backbone alone, from normalised numbers to features, uploaded and read back
+    Backbone,
     /// A training step of the head, on features
     TrainHead,
     /// A forward pass of the frozen backbone and a step of the head
@@ -62,6 +64,7 @@ impl TaskName {
     fn task(self) -> Task {
         match self {
             TaskName::Infer => Task::Infer,
+            TaskName::Backbone => Task::Backbone,
             TaskName::TrainHead => Task::TrainHead,
             TaskName::TrainHeadBackbone => Task::TrainHeadBackbone,
             TaskName::TrainAll => Task::TrainAll,
@@ -78,7 +81,7 @@ impl Bench {
         let schedule = Schedule { started: Instant::now(), warm: self.warm.into(), repeats: self.repeats.into() };
         let gpu = self.gpu.open()?;
         let task = self.task.task();
-        if task != Task::Infer {
+        if !matches!(task, Task::Infer | Task::Backbone) {
             self.precision.refuse_f16("this task")?;
         }
         let timings = task.time(&gpu, (&self.model, self.precision.get()), self.size, schedule)?;

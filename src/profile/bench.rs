@@ -9,6 +9,7 @@ use crate::cluster::{ClusterError, CountedRows, KMeans, Metric, SilhouetteScorer
 use crate::gpu::{Gpu, GpuError};
 use crate::kernels::Precision;
 use crate::model::{Model, ModelError};
+use crate::scheduler::{Plan, Program, View};
 use crate::train::network::NetworkShape;
 use crate::train::random::{Stream, unit};
 
@@ -26,6 +27,8 @@ const ITERATIONS: u32 = 20;
 pub enum Task {
     /// Predictions of a batch of images.
     Infer,
+    /// The backbone alone: normalised numbers in the host's memory to features in the host's memory, as other engines are timed.
+    Backbone,
     /// A step of the head alone, on features.
     TrainHead,
     /// A forward pass of the frozen backbone and a step of the head.
@@ -113,13 +116,21 @@ impl Task {
             schedule.time(|| Ok(run(gpu, &programs)?))
         };
         let paper = NetworkShape::paper(1.0, IMAGE_SIZE, COLUMNS as u32);
+        let open = |path: &Path| -> Result<Model, BenchError> {
+            Ok(Model { size: IMAGE_SIZE, ..Model::open(path, None)?.stored_in(precision)? })
+        };
         let of_step = |network: &NetworkShape| of_workload(Workload::training(gpu.target(), network, size, Extent::Step)?);
         match self {
             Task::Infer => {
-                let model = Model { size: IMAGE_SIZE, ..Model::open(model, None)?.stored_in(precision)? };
+                let model = open(model)?;
                 let workload = Workload::prediction(gpu, &model, size);
                 drop(model);
                 of_workload(workload)
+            }
+            Task::Backbone => {
+                let backbone = RoundTrip::of(gpu, open(model)?, size)?;
+                gpu.flush()?;
+                schedule.time(|| Ok(backbone.run(gpu)?))
             }
             Task::TrainAll => of_step(&paper),
             Task::TrainHeadBackbone => of_step(&NetworkShape { first_trained: paper.layers.len(), ..paper }),
@@ -139,6 +150,36 @@ impl Task {
                 schedule.time(|| scorer.score(&labels).map(drop).map_err(BenchError::from))
             }
         }
+    }
+}
+
+/// A backbone with the numbers that it is given.
+struct RoundTrip {
+    program: Program,
+    input: View,
+    numbers: Vec<u8>,
+    features: View,
+}
+
+impl RoundTrip {
+    fn of(gpu: &Gpu, Model { backbone, size, precision, .. }: Model, batch: u32) -> Result<RoundTrip, GpuError> {
+        let count = u64::from(batch) * u64::from(size * size) * 4;
+        let mut plan = Plan::new("backbone");
+        let weights = backbone.plan_weights(&mut plan, precision);
+        let input = plan.persistent("input", precision.bytes() * count);
+        let features = backbone.plan_features(&mut plan, gpu.target().storing(precision), [batch, size], weights, input);
+        let program = Program::new(gpu, &plan, &[])?;
+        program.write(gpu, weights, &backbone.stored_parameters(precision));
+        // RGB between -1 and 1, and the fourth channel's zero; they decide nothing about the time.
+        let number = |at: u64| if at % 4 == 3 { 0.0 } else { (at * 31 % 251) as f32 / 125.0 - 1.0 };
+        let numbers = precision.stored(&(0..count).map(number).collect::<Vec<f32>>());
+        Ok(RoundTrip { program, input, numbers, features })
+    }
+
+    fn run(&self, gpu: &Gpu) -> Result<(), GpuError> {
+        self.program.write(gpu, self.input, &self.numbers);
+        self.program.run(gpu)?;
+        self.program.read(gpu, self.features).map(drop)
     }
 }
 
