@@ -4,7 +4,7 @@ use std::path::Path;
 
 use lineament::data::{Rgb8Image, decode};
 use lineament::gpu::Gpu;
-use lineament::kernels::{Augment, ImageRecord, Interpolation, Precision, ResizeNormalise};
+use lineament::kernels::{Augment, ImageRecord, Interpolation, ResizeNormalise};
 use lineament::scheduler::{Plan, Program, View};
 use lineament::train::{Augmentation, AugmentationRanges, DRAWS};
 use serde_json::Value;
@@ -187,7 +187,7 @@ impl Group<'_> {
             }
             Treatment::Resized => {
                 let resize = ResizeNormalise { batch, size: height, scale, shift, interpolation: Interpolation::Nearest };
-                plan.push(resize.step("resize", Precision::F32, [pixels, records], y));
+                plan.push(resize.step("resize", self.gpu.target().resize_normalise(resize), [pixels, records], y));
             }
         }
         let record = ImageRecord { first_word: 0, width: image.width, height: image.height, unused: 0 };

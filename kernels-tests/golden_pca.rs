@@ -6,7 +6,7 @@ use image::RgbImage;
 use lineament::cluster::{PrincipalComponents, principal_components};
 use lineament::data::Rgb8Image;
 use lineament::gpu::Gpu;
-use lineament::kernels::{ImageRecord, Interpolation, Precision, ResizeNormalise};
+use lineament::kernels::{ImageRecord, Interpolation, ResizeNormalise};
 use lineament::report::resize_bilinear;
 use lineament::scheduler::{Plan, Program};
 
@@ -145,7 +145,7 @@ fn on_gpu(gpu: &Gpu, image: &Rgb8Image, size: u32) -> Result<Vec<f64>, GoldenErr
     let records = plan.persistent("image records", size_of::<ImageRecord>() as u64);
     let y = plan.persistent("y", 16 * u64::from(size) * u64::from(size));
     let resize = ResizeNormalise { batch: 1, size, scale: [1.0; 3], shift: [0.0; 3], interpolation: Interpolation::Bilinear };
-    plan.push(resize.step("resize", Precision::F32, [pixels, records], y));
+    plan.push(resize.step("resize", gpu.target().resize_normalise(resize), [pixels, records], y));
     let program = Program::new(gpu, &plan, &[])?;
     let record = ImageRecord { first_word: 0, width: image.width, height: image.height, unused: 0 };
     program.write(gpu, records, bytemuck::bytes_of(&record));

@@ -7,7 +7,7 @@
 // BILINEAR 0 takes the nearest source pixel, floor((i + ½) · in / out), as Pillow and so Keras' load_img do; 1 interpolates between
 // the four around (i + ½) · in / out − ½, clamped to the image, as cv2.resize and PyTorch (no antialiasing) do.
 //
-// One workgroup computes a row of the output, a thread every 32nd pixel. Cost: 6 flops and 3 bytes read a pixel (bilinear: 24 and 12).
+// One workgroup computes a row of the output, a thread every $(THREADS)th $(PARTS) of its pixels; size is a multiple of $PARTS. Cost: 6 flops and 3 bytes read a pixel (bilinear: 24 and 12).
 #import stored
 #import dispatch
 #import picture
@@ -42,7 +42,20 @@ fn bilinear(image: Image, i: u32, j: u32, size: u32) -> vec3<f32> {
     return mix(mix(upper.left, upper.right, across), mix(lower.left, lower.right, across), row - f32(top));
 }
 
-@compute @workgroup_size(32)
+// The output pixel (i, j), of whose nearest source pixel the row is known.
+fn numbers(image: Image, row: u32, i: u32, j: u32) -> vec4<f32> {
+    let scale = vec3<f32>(params.scale_red, params.scale_green, params.scale_blue);
+    let shift = vec3<f32>(params.shift_red, params.shift_green, params.shift_blue);
+    var value: vec3<f32>;
+    if (BILINEAR == 1u) {
+        value = bilinear(image, i, j, params.size);
+    } else {
+        value = pixel(image, row, nearest_index(j, image.width, params.size));
+    }
+    return vec4<f32>(value * scale + shift, 0.0);
+}
+
+@compute @workgroup_size($THREADS)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
     @builtin(num_workgroups) grid: vec3<u32>,
@@ -57,15 +70,15 @@ fn main(
     let i = line % size;
     let image = images[batch];
     let row = nearest_index(i, image.height, size);
-    let scale = vec3<f32>(params.scale_red, params.scale_green, params.scale_blue);
-    let shift = vec3<f32>(params.shift_red, params.shift_green, params.shift_blue);
-    for (var j = thread; j < size; j += 32u) {
-        var value: vec3<f32>;
-        if (BILINEAR == 1u) {
-            value = bilinear(image, i, j, size);
-        } else {
-            value = pixel(image, row, nearest_index(j, image.width, size));
-        }
-        y[line * size + j] = Stored(vec4<f32>(value * scale + shift, 0.0));
+    for (var j = thread * $(PARTS)u; j < size; j += $(THREADS * PARTS)u) {
+        #for p in 0..PARTS
+        let number_$p = numbers(image, row, i, j + $(p)u);
+        #end
+        #if PARTS == 1
+        y[line * size + j] = packed(number_0);
+        #end
+        #if PARTS == 2
+        y[(line * size + j) / 2u] = packed(number_0, number_1);
+        #end
     }
 }

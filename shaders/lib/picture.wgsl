@@ -51,6 +51,6 @@ fn quotient(n: u32, d: u32) -> u32 {
 // numbers, so that no rounding moves it, and in two parts, so that none overflows.
 fn nearest_index(i: u32, length: u32, size: u32) -> u32 {
     let places = 2u * i + 1u;
-    let whole = length / (2u * size);
+    let whole = quotient(length, 2u * size);
     return places * whole + quotient(places * (length - 2u * size * whole), 2u * size);
 }

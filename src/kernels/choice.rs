@@ -4,7 +4,7 @@ use super::tuning::{Choice, Site, Tuning};
 use super::{
     Abilities, DENSE_DW_REGISTERS, DENSE_DW_SUBGROUP, DEPTHWISE, DEPTHWISE_DX, DEPTHWISE_STRIP, DenseDw, Depthwise,
     EXPAND_DEPTHWISE, ExpandDepthwise, Kernel, POINTWISE_COLUMNS, POINTWISE_REGISTERS, POINTWISE_SUBGROUP, POINTWISE_WORKGROUP,
-    Pointwise, Precision, RowParts, STEM, STEM_SUBGROUP, Stem, Variant,
+    Pointwise, Precision, RESIZE_NORMALISE, ResizeNormalise, RowParts, STEM, STEM_SUBGROUP, Stem, Variant,
 };
 
 /// What the choice of variants, and of the number of dispatches, depends on.
@@ -249,6 +249,13 @@ impl Target {
         RowParts { rows, rows_a_part: rows_a_part.min(LONGEST / width.max(1)).max(1) }
     }
 
+    /// The variant of resizing: two pixels at once where that is eight numbers, on a software adapter that can.
+    pub fn resize_normalise(self, layer: ResizeNormalise) -> &'static Variant {
+        let wide = RESIZE_NORMALISE.variants.iter().find(|variant| variant.is_wide() && layer.suits(variant));
+        let is_wide = self.software && self.shader_int64 && self.precision == Precision::F32;
+        wide.filter(|_| is_wide).unwrap_or_else(|| RESIZE_NORMALISE.of(self.precision))
+    }
+
     /// Family and tile of the first layer, by the reasons of [`Target::pointwise`].
     pub fn stem(self, layer: Stem) -> Choice {
         if self.precision == Precision::F16 {
@@ -279,7 +286,7 @@ fn widened(kernel: &'static Kernel, name: &str, wanted: bool) -> &'static Varian
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Activation, Padding, WeightLayout};
+    use super::super::{Activation, Interpolation, Padding, WeightLayout};
     use super::*;
 
     #[test]
@@ -296,6 +303,12 @@ mod tests {
                 assert!(suits && lacks.is_none(), "{target:?}: {layer:?} by {} {}: {lacks:?}", kernel.name, variant.name);
                 are_wide.push(variant.is_wide());
             };
+            for size in [33, 224] {
+                let interpolation = Interpolation::Nearest;
+                let layer = ResizeNormalise { batch: 1, size, scale: [1.0; 3], shift: [0.0; 3], interpolation };
+                let variant = target.resize_normalise(layer);
+                check((&RESIZE_NORMALISE, variant), layer.suits(variant), &layer);
+            }
             for (inputs, outputs) in WIDTHS.into_iter().flat_map(|inputs| WIDTHS.map(|outputs| (inputs, outputs))) {
                 for rows in [1, 2, 9, 16, 49, 64, 196, 392, 784, 3136, 12_544] {
                     let layer = Pointwise { rows, inputs, outputs, layout, activation };
@@ -316,7 +329,7 @@ mod tests {
                     check(choice, layer.suits(choice.1), &layer);
                 }
             }
-            let expected = software && lanes.is_some() && shader_int64;
+            let expected = software && shader_int64;
             assert_eq!(are_wide.contains(&true), expected, "{target:?}");
         }
     }

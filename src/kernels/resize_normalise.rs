@@ -1,6 +1,6 @@
 //! From 8-bit RGB images of any size to the network's input.
 
-use super::{Cost, Encoding, HALF, Kernel, Precision, Variant, params, read, write_stored};
+use super::{Cost, Encoding, HALF, Kernel, Variant, WIDE, params, read, write_stored};
 use crate::scheduler::{Step, View};
 
 params! {
@@ -17,7 +17,7 @@ params! {
     }
 }
 
-/// A thread computes one output pixel.
+/// A thread computes an output pixel at a time, or two where it stores eight numbers at once.
 pub static RESIZE_NORMALISE: Kernel = Kernel {
     name: "resize_normalise",
     group: "image",
@@ -25,8 +25,10 @@ pub static RESIZE_NORMALISE: Kernel = Kernel {
     params: ResizeNormaliseParams::FIELDS,
     bindings: &[read("pixels"), read("images"), write_stored("y")],
     variants: &[
-        Variant { name: "default", constants: &[], subgroup: false },
-        Variant { name: "to f16", constants: &[HALF], subgroup: false },
+        Variant { name: "default", constants: &[("THREADS", 32)], subgroup: false },
+        // A software adapter switches between the threads of a larger workgroup.
+        Variant { name: "wide", constants: &[WIDE, ("THREADS", 8)], subgroup: false },
+        Variant { name: "to f16", constants: &[HALF, ("THREADS", 32)], subgroup: false },
     ],
     overrides: &[("BILINEAR", &[0, 1])],
 };
@@ -71,15 +73,21 @@ pub struct ResizeNormalise {
 }
 
 impl ResizeNormalise {
-    /// The dispatch: `pixels` are packed bytes, `images` one [`ImageRecord`] an image; `y` is stored in `precision`.
-    pub fn step(self, label: &str, precision: Precision, [pixels, images]: [View; 2], y: View) -> Step {
+    /// Whether a variant can compute it: two pixels at once are of one row.
+    pub fn suits(self, variant: &Variant) -> bool {
+        !variant.is_wide() || self.size.is_multiple_of(2)
+    }
+
+    /// The dispatch: `pixels` are packed bytes, `images` one [`ImageRecord`] an image; `y` is stored as the variant says.
+    pub fn step(self, label: &str, variant: &'static Variant, [pixels, images]: [View; 2], y: View) -> Step {
+        let precision = variant.precision();
         let ([scale_red, scale_green, scale_blue], [shift_red, shift_green, shift_blue]) = (self.scale, self.shift);
         let outputs = u64::from(self.batch) * u64::from(self.size) * u64::from(self.size);
         let bilinear = self.interpolation == Interpolation::Bilinear;
         let (flops, reads) = if bilinear { (24, 12) } else { (6, 3) };
         Encoding {
             kernel: &RESIZE_NORMALISE,
-            variant: RESIZE_NORMALISE.of(precision),
+            variant,
             lanes: None,
             overrides: vec![("BILINEAR", f64::from(u8::from(bilinear)))],
             params: ResizeNormaliseParams {

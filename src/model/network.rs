@@ -111,10 +111,11 @@ impl Model {
 
     /// A runner for batches of `batch` images.
     pub fn runner<'a>(&'a self, gpu: &Gpu, batch: u32, interpolation: Interpolation) -> ImageRunner<'a> {
-        let (target, size, precision) = (gpu.target(), self.size, self.precision);
+        let (size, precision) = (self.size, self.precision);
+        let target = gpu.target();
         let (scale, shift) = self.convention.input.multiplier_and_offset();
         let normalisation = Normalisation { scale, shift };
-        let shape = BatchShape { batch, size, interpolation, normalisation, precision };
+        let shape = BatchShape { batch, size, interpolation, normalisation, target: target.storing(precision) };
         let build = move |plan: &mut crate::scheduler::Plan, input| {
             let weights = self.backbone.plan_weights(plan, precision);
             let features = self.backbone.plan_features(plan, target.storing(precision), [batch, size], weights, input);

@@ -4,7 +4,7 @@ use super::ModelError;
 use super::dense::Upload;
 use crate::data::Rgb8Image;
 use crate::gpu::{Gpu, GpuError, PendingRead};
-use crate::kernels::{ImageRecord, Interpolation, Precision, ResizeNormalise};
+use crate::kernels::{ImageRecord, Interpolation, ResizeNormalise, Target};
 use crate::scheduler::{Plan, PlanError, Program, View};
 
 /// From 8-bit RGB to what the network reads: value · scale + shift, channel by channel.
@@ -17,7 +17,7 @@ pub struct Normalisation {
 }
 
 /// What a batch looks like on its way in.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy)]
 pub struct BatchShape {
     /// Images a batch.
     pub batch: u32,
@@ -27,8 +27,8 @@ pub struct BatchShape {
     pub interpolation: Interpolation,
     /// How their values are scaled.
     pub normalisation: Normalisation,
-    /// What the network's input is stored as.
-    pub precision: Precision,
+    /// What it runs on, and what its input is stored as there.
+    pub target: Target,
 }
 
 /// Appends a network to a plan: from the input \[batch, size, size, 4\] to its result, and what to upload.
@@ -67,13 +67,13 @@ impl<'a> ImageRunner<'a> {
 
     /// The plan for batches whose pixels take at most `pixel_bytes`.
     pub(crate) fn plan(&self, pixel_bytes: u64) -> (Plan, [View; 3], Vec<Upload>) {
-        let BatchShape { batch, size, interpolation, normalisation: Normalisation { scale, shift }, precision } = self.shape;
+        let BatchShape { batch, size, interpolation, normalisation: Normalisation { scale, shift }, target } = self.shape;
         let mut plan = Plan::new("network");
         let pixels = plan.persistent("pixels", pixel_bytes);
         let images = plan.persistent("image records", u64::from(batch) * size_of::<ImageRecord>() as u64);
-        let input = plan.transient("input", u64::from(batch) * u64::from(size * size) * 4 * precision.bytes());
+        let input = plan.transient("input", u64::from(batch) * u64::from(size * size) * 4 * target.precision.bytes());
         let resize = ResizeNormalise { batch, size, scale, shift, interpolation };
-        plan.push(resize.step("resize and normalise", precision, [pixels, images], input));
+        plan.push(resize.step("resize and normalise", target.resize_normalise(resize), [pixels, images], input));
         let (result, uploads) = (self.build)(&mut plan, input);
         (plan, [pixels, images, result], uploads)
     }
