@@ -6,8 +6,8 @@ use crate::case::{Bounds, Case, Context, Purpose};
 use crate::random::values;
 use crate::reference::stem::stem;
 
-/// (batch, height, width, inputs, outputs, activation): one pixel, primes, 8 pixels × 8 outputs ± 1 pixel or quad, and more pixels
-/// and outputs than a subgroup holds.
+/// (batch, height, width, inputs, outputs, activation): one pixel, primes, 8 pixels × 8 outputs ± 1 pixel or quad, more pixels and
+/// outputs than a subgroup holds, and widths of whole pairs of pixels: one, one strip of 7 or 8 at stride 2, and more than that.
 const TESTS: &[(u32, u32, u32, u32, u32, Activation)] = &[
     (1, 1, 1, 4, 4, Activation::None),
     (2, 2, 3, 4, 12, Activation::None),
@@ -18,6 +18,10 @@ const TESTS: &[(u32, u32, u32, u32, u32, Activation)] = &[
     (3, 23, 21, 4, 68, Activation::Relu6),
     (1, 1, 1, 4, 8, Activation::None),
     (2, 19, 11, 4, 40, Activation::Relu6),
+    (1, 3, 2, 4, 8, Activation::None),
+    (3, 5, 14, 4, 16, Activation::Relu6),
+    (2, 6, 16, 4, 72, Activation::None),
+    (2, 9, 46, 4, 32, Activation::Relu6),
 ];
 
 pub fn cases(context: Context) -> Vec<Case> {

@@ -1,21 +1,8 @@
 // What the families of the first convolution share: parameters and bindings.
 #import activation
 #import stored
+#import stem_params
 
-struct Params {
-    batch: u32,
-    in_height: u32,
-    in_width: u32,
-    inputs: u32,
-    out_height: u32,
-    out_width: u32,
-    outputs: u32,
-    stride: u32,
-    top: u32,
-    left: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
 #if WIDE == 0
 @group(0) @binding(1) var<storage, read> x: array<Stored>;
 #end

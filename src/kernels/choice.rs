@@ -4,7 +4,7 @@ use super::tuning::{Choice, Site, Tuning};
 use super::{
     Abilities, DENSE_DW_REGISTERS, DENSE_DW_SUBGROUP, DEPTHWISE, DEPTHWISE_DX, DEPTHWISE_STRIP, DenseDw, Depthwise,
     EXPAND_DEPTHWISE, ExpandDepthwise, Kernel, POINTWISE_COLUMNS, POINTWISE_REGISTERS, POINTWISE_SUBGROUP, POINTWISE_WORKGROUP,
-    Pointwise, Precision, RESIZE_NORMALISE, ResizeNormalise, RowParts, STEM, STEM_SUBGROUP, Stem, Variant,
+    Pointwise, Precision, RESIZE_NORMALISE, ResizeNormalise, RowParts, STEM, STEM_STRIP, STEM_SUBGROUP, Stem, Variant,
 };
 
 /// What the choice of variants, and of the number of dispatches, depends on.
@@ -263,8 +263,15 @@ impl Target {
         }
         let shipped: Choice = match (self.software, self.lanes) {
             (true, Some(_)) => {
-                let name = if layer.rgb && layer.inputs == 4 { "6x32 of RGB" } else { "4x32" };
-                (&STEM_SUBGROUP, widened(&STEM_SUBGROUP, name, self.moves_eights([layer.outputs])))
+                // Strips that end where the image ends: the model's images are 7 · 2ⁿ wide, or 2ⁿ.
+                let pixels = if layer.out_size()[1].is_multiple_of(7) { 7 } else { 8 };
+                let strip = named(&STEM_STRIP, &format!("{pixels}x32 wide"));
+                if self.shader_int64 && layer.suits(strip) {
+                    (&STEM_STRIP, strip)
+                } else {
+                    let name = if layer.rgb && layer.inputs == 4 { "6x32 of RGB" } else { "4x32" };
+                    (&STEM_SUBGROUP, widened(&STEM_SUBGROUP, name, self.moves_eights([layer.outputs])))
+                }
             }
             (software, _) => (&STEM, named(&STEM, if software { "8x8" } else { "4x8" })),
         };

@@ -108,7 +108,7 @@ pub use precision::Precision;
 pub use resize_normalise::{ImageRecord, Interpolation, RESIZE_NORMALISE, ResizeNormalise};
 pub use sgd::{SGD, Sgd};
 pub use silhouette::{Metric, SILHOUETTE, SilhouetteSlice};
-pub use stem::{STEM, STEM_SUBGROUP, Stem, stem_variants};
+pub use stem::{STEM, STEM_STRIP, STEM_SUBGROUP, Stem, stem_variants};
 pub use stem_dw::{STEM_DW, StemDw};
 pub use stem_dx::{STEM_DX, StemDx};
 pub use stream::{STREAM, Stream};
@@ -128,6 +128,7 @@ pub const ALL: &[&Kernel] = &[
     &AUGMENT,
     &STEM,
     &STEM_SUBGROUP,
+    &STEM_STRIP,
     &DEPTHWISE,
     &DEPTHWISE_STRIP,
     &EXPAND_DEPTHWISE,

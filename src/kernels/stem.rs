@@ -1,4 +1,4 @@
-//! Dense 3×3 convolution: the network's first layer, in two families of kernel.
+//! Dense 3×3 convolution: the network's first layer, in three families of kernel.
 
 use super::{
     ACTIVATIONS, Activation, Choice, Cost, Encoding, HALF, Kernel, Padding, Precision, Variant, WIDE, params, read, read_stored,
@@ -41,9 +41,31 @@ pub static STEM_SUBGROUP: Kernel = Kernel {
     overrides: &[ACTIVATIONS],
 };
 
-/// Every variant of both families that stores numbers so.
+/// As [`STEM_SUBGROUP`], but a lane's pixels are a strip of a row, of which it loads once what a row of taps sees: RGB at stride 2.
+pub static STEM_STRIP: Kernel = Kernel {
+    name: "stem_strip",
+    group: "conv",
+    source: include_str!("../../shaders/conv/stem_strip.wgsl"),
+    params: StemParams::FIELDS,
+    bindings: &[read_stored("x"), read_stored("w"), read("bias"), write_stored("y")],
+    variants: &[
+        Variant {
+            name: "7x32 wide",
+            constants: &[WIDE, ("STRIDE", 2), ("PIXELS", 7), ("COLUMNS", 32), ("CHANNELS", 3)],
+            subgroup: true,
+        },
+        Variant {
+            name: "8x32 wide",
+            constants: &[WIDE, ("STRIDE", 2), ("PIXELS", 8), ("COLUMNS", 32), ("CHANNELS", 3)],
+            subgroup: true,
+        },
+    ],
+    overrides: &[ACTIVATIONS],
+};
+
+/// Every variant of every family that stores numbers so.
 pub fn stem_variants(precision: Precision) -> impl Iterator<Item = Choice> {
-    super::variants_of([&STEM_SUBGROUP, &STEM], precision)
+    super::variants_of([&STEM_STRIP, &STEM_SUBGROUP, &STEM], precision)
 }
 
 /// A thread keeps a few pixels × output channels.
@@ -84,9 +106,12 @@ pub struct Stem {
 }
 
 impl Stem {
-    /// Whether a variant can compute it: those of RGB leave the fourth channel out.
+    /// Whether a variant can compute it: those of RGB leave the fourth channel out, and those of stride 2 take pixels by pairs.
     pub fn suits(self, variant: &Variant) -> bool {
-        (variant.constant("CHANNELS") != 3 || (self.rgb && self.inputs == 4)) && variant.suits_channels([self.outputs])
+        let takes_pairs = variant.constant("STRIDE") == 2;
+        (variant.constant("CHANNELS") != 3 || (self.rgb && self.inputs == 4))
+            && (!takes_pairs || (self.stride == 2 && self.size[1].is_multiple_of(2)))
+            && variant.suits_channels([self.outputs])
     }
 
     /// Output height and width.
@@ -108,11 +133,13 @@ impl Stem {
         let [out_height, out_width] = self.out_size();
         let (batch, inputs, outputs) = (u64::from(self.batch), u64::from(self.inputs), u64::from(self.outputs));
         let (in_pixels, out_pixels) = (u64::from(in_height * in_width), u64::from(out_height * out_width));
+        let across = u64::from(out_width.div_ceil(variant.constant("PIXELS")));
+        let tiles = outputs.div_ceil(u64::from(variant.constant("COLUMNS")));
         let workgroups = if kernel.name == STEM_SUBGROUP.name {
-            let pixels = u64::from(variant.constant("PIXELS") * lanes.unwrap_or(1));
-            (batch * out_pixels).div_ceil(pixels) * outputs.div_ceil(u64::from(variant.constant("COLUMNS")))
+            (batch * out_pixels).div_ceil(u64::from(variant.constant("PIXELS") * lanes.unwrap_or(1))) * tiles
+        } else if kernel.name == STEM_STRIP.name {
+            (batch * u64::from(out_height) * across).div_ceil(u64::from(lanes.unwrap_or(1))) * tiles
         } else {
-            let across = u64::from(out_width.div_ceil(variant.constant("PIXELS")));
             (batch * u64::from(out_height) * across * outputs.div_ceil(u64::from(variant.constant("OUTPUTS")))).div_ceil(64)
         };
         Encoding {

@@ -18,6 +18,7 @@ const SNIPPETS: &[(&str, &str)] = &[
     ("row_parts", include_str!("../../shaders/lib/row_parts.wgsl")),
     ("sigmoid", include_str!("../../shaders/lib/sigmoid.wgsl")),
     ("stem", include_str!("../../shaders/lib/stem.wgsl")),
+    ("stem_params", include_str!("../../shaders/lib/stem_params.wgsl")),
     ("stored", include_str!("../../shaders/lib/stored.wgsl")),
     ("tile_bits", include_str!("../../shaders/lib/tile_bits.wgsl")),
     ("tile_distances", include_str!("../../shaders/lib/tile_distances.wgsl")),
