@@ -10,21 +10,8 @@
 // One thread computes four channels of a pixel; neighbours read the same weights.
 // Cost: 18 / s² · inputs · outputs flops a pixel; five loads for every 16 multiply-adds.
 #import dispatch
+#import stem_params
 
-struct Params {
-    batch: u32,
-    in_height: u32,
-    in_width: u32,
-    inputs: u32,
-    out_height: u32,
-    out_width: u32,
-    outputs: u32,
-    stride: u32,
-    top: u32,
-    left: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> gy: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> w: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> dx: array<vec4<f32>>;

@@ -1,4 +1,4 @@
-// The parameters of the first convolution, of every family.
+// The parameters of the first convolution, of every family, and of its gradient by the input.
 struct Params {
     batch: u32,
     in_height: u32,
