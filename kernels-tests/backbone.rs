@@ -1,10 +1,10 @@
 //! The whole backbone as `kernels perf` times it: one submission after the other, by the wall clock, as a user meets it.
 
 use lineament::gpu::Gpu;
-use lineament::kernels::{Padding, Precision};
+use lineament::kernels::Padding;
 use lineament::model::ModelError;
 use lineament::model::mobilenet_v2::{Backbone, layers};
-use lineament::scheduler::{Plan, Program};
+use lineament::scheduler::Program;
 
 use crate::timing::{Timing, time_work};
 
@@ -18,17 +18,11 @@ pub const BATCHES: [u32; 3] = [1, 8, 32];
 pub fn time(gpu: &Gpu, batch: u32, runs: usize) -> Result<Timing, ModelError> {
     let tensor = |_: &str, shape: &[usize]| Ok(vec![0.5; shape.iter().product()]);
     let backbone = Backbone::load(layers(1.0), Padding::TensorflowSame, 1e-3, &tensor)?;
-    let planned = |backbone: &Backbone| {
-        let mut plan = Plan::new("backbone");
-        let weights = backbone.plan_weights(&mut plan, Precision::F32);
-        let input = plan.persistent("input", 16 * u64::from(batch) * 224 * 224);
-        backbone.plan_features(&mut plan, gpu.target(), [batch, 224], weights, input);
-        (plan, weights)
-    };
+    let planned = |backbone: &Backbone| backbone.plan_alone(gpu.target(), [batch, 224]);
     // What the network asks for: composed layers compute more than that.
     let cost = planned(&backbone).0.cost();
     let backbone = backbone.composed();
-    let (plan, weights) = planned(&backbone);
+    let (plan, [weights, ..]) = planned(&backbone);
     let program = Program::new(gpu, &plan, &[])?;
     program.write(gpu, weights, bytemuck::cast_slice(backbone.parameters()));
     time_work(runs, cost, || {

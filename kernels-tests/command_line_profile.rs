@@ -42,7 +42,9 @@ fn a_profile_adds_up_in_every_form() {
     let steps = whole["profile"]["steps"].as_array().expect("steps");
     let seconds = |of: &[serde_json::Value]| of.iter().map(|one| one["seconds"].as_f64().unwrap()).sum::<f64>();
     let kernels = whole["kernels"].as_array().expect("kernels");
-    assert!(steps.len() > 35 && (seconds(steps) - seconds(kernels)).abs() < 1e-9);
+    let planned = lineament(&["plan", "--model", BACKBONE, "--size", "96", "--batch", "1"]);
+    assert!(text(&planned.stdout).starts_with(&format!("network: {} steps", steps.len())), "{}", text(&planned.stdout));
+    assert!((seconds(steps) - seconds(kernels)).abs() < 1e-9);
     assert!(kernels.iter().all(|kernel| kernel["share_of_ceiling"].as_f64().is_some_and(|share| share > 0.0)));
     let rows = csv::Reader::from_path(&csv).unwrap().records().count();
     let trace: serde_json::Value = serde_json::from_slice(&std::fs::read(&trace).unwrap()).unwrap();

@@ -314,6 +314,16 @@ impl Backbone {
         x
     }
 
+    /// A plan of the backbone and nothing else; its weights, its input \[batch, size, size, 4\] and its features.
+    pub fn plan_alone(&self, target: Target, shape: [u32; 2]) -> (Plan, [View; 3]) {
+        let [batch, size] = shape.map(u64::from);
+        let mut plan = Plan::new("backbone");
+        let weights = self.plan_weights(&mut plan, target.precision);
+        let input = plan.persistent("input", 4 * target.precision.bytes() * batch * size * size);
+        let features = self.plan_features(&mut plan, target, shape, weights, input);
+        (plan, [weights, input, features])
+    }
+
     /// Appends the whole backbone with its global average pool: \[batch, size, size, 4\] in, \[batch, features\] out.
     pub fn plan_features(&self, plan: &mut Plan, target: Target, shape: [u32; 2], weights: View, input: View) -> View {
         let x = self.plan_convolutions(plan, target, shape, weights, input, &mut |_, _, _| ());

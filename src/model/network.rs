@@ -111,8 +111,7 @@ impl Model {
 
     /// A runner for batches of `batch` images.
     pub fn runner<'a>(&'a self, gpu: &Gpu, batch: u32, interpolation: Interpolation) -> ImageRunner<'a> {
-        let (size, precision) = (self.size, self.precision);
-        let target = gpu.target();
+        let (target, size, precision) = (gpu.target(), self.size, self.precision);
         let (scale, shift) = self.convention.input.multiplier_and_offset();
         let normalisation = Normalisation { scale, shift };
         let shape = BatchShape { batch, size, interpolation, normalisation, target: target.storing(precision) };

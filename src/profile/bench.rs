@@ -9,7 +9,7 @@ use crate::cluster::{ClusterError, CountedRows, KMeans, Metric, SilhouetteScorer
 use crate::gpu::{Gpu, GpuError};
 use crate::kernels::Precision;
 use crate::model::{Model, ModelError};
-use crate::scheduler::{Plan, Program, View};
+use crate::scheduler::{Program, View};
 use crate::train::network::NetworkShape;
 use crate::train::random::{Stream, unit};
 
@@ -164,10 +164,7 @@ struct RoundTrip {
 impl RoundTrip {
     fn of(gpu: &Gpu, Model { backbone, size, precision, .. }: Model, batch: u32) -> Result<RoundTrip, GpuError> {
         let count = u64::from(batch) * u64::from(size * size) * 4;
-        let mut plan = Plan::new("backbone");
-        let weights = backbone.plan_weights(&mut plan, precision);
-        let input = plan.persistent("input", precision.bytes() * count);
-        let features = backbone.plan_features(&mut plan, gpu.target().storing(precision), [batch, size], weights, input);
+        let (plan, [weights, input, features]) = backbone.plan_alone(gpu.target().storing(precision), [batch, size]);
         let program = Program::new(gpu, &plan, &[])?;
         program.write(gpu, weights, &backbone.stored_parameters(precision));
         // RGB between -1 and 1, and the fourth channel's zero; they decide nothing about the time.

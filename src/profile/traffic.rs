@@ -45,14 +45,8 @@ mod tests {
         let tensor = |_: &str, shape: &[usize]| Ok(vec![0.0; shape.iter().product()]);
         let backbone = Backbone::load(layers(1.0), Padding::TensorflowSame, 1e-3, &tensor).expect("made-up weights");
         let target = Target::plain(false, None);
-        let of_batch = |precision: Precision, batch: u32| {
-            let target = target.storing(precision);
-            let mut plan = Plan::new("backbone");
-            let weights = backbone.plan_weights(&mut plan, precision);
-            let input = plan.persistent("input", 16 * u64::from(batch) * 224 * 224);
-            backbone.plan_features(&mut plan, target, [batch, 224], weights, input);
-            Traffic::of(&plan)
-        };
+        let of_batch =
+            |precision: Precision, batch: u32| Traffic::of(&backbone.plan_alone(target.storing(precision), [batch, 224]).0);
         let [one, two] = [1, 2].map(|batch| of_batch(Precision::F32, batch));
         // What a further image costs: activations alone. The layers' inputs and outputs, once each, add up to 54.6 MB.
         let an_image = two.bytes - one.bytes;
