@@ -1,9 +1,9 @@
 //! The whole backbone as `kernels perf` times it: one submission after the other, by the wall clock, as a user meets it.
 
-use lineament::gpu::Gpu;
-use lineament::kernels::Padding;
-use lineament::model::ModelError;
-use lineament::model::mobilenet_v2::{Backbone, layers};
+use lineament::device::Device;
+use lineament::ops::Padding;
+use lineament::nn::ModelError;
+use lineament::nn::mobilenet_v2::{Backbone, layers};
 use lineament::scheduler::Program;
 
 use crate::timing::{Timing, time_work};
@@ -15,7 +15,7 @@ pub const BATCHES: [u32; 3] = [1, 8, 32];
 ///
 /// # Errors
 /// The batch does not fit the adapter, or the device fails.
-pub fn time(gpu: &Gpu, batch: u32, runs: usize) -> Result<Timing, ModelError> {
+pub fn time(gpu: &Device, batch: u32, runs: usize) -> Result<Timing, ModelError> {
     let tensor = |_: &str, shape: &[usize]| Ok(vec![0.5; shape.iter().product()]);
     let backbone = Backbone::load(layers(1.0), Padding::TensorflowSame, 1e-3, &tensor)?;
     let planned = |backbone: &Backbone| backbone.plan_alone(gpu.target(), [batch, 224]);

@@ -1,13 +1,13 @@
 //! A case: one small plan, what goes in, and what must come out.
 
-use lineament::kernels::{Abilities, Precision, Variant};
+use lineament::ops::{Capabilities, Precision, Variant};
 use lineament::scheduler::{Plan, View};
 
 /// What an adapter offers that a case depends on.
 #[derive(Debug, Clone, Copy)]
 pub struct Context {
     /// What its shaders can do.
-    pub abilities: Abilities,
+    pub capabilities: Capabilities,
     /// Which cases are wanted: the tensors of benchmarks are large, so a case file makes no others.
     pub purpose: Purpose,
 }
@@ -15,7 +15,7 @@ pub struct Context {
 impl Context {
     /// Whether the adapter can run a variant.
     pub fn runs(self, variant: &Variant) -> bool {
-        variant.lacks(self.abilities).is_none()
+        variant.lacks(self.capabilities).is_none()
     }
 }
 

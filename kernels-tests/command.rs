@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use lineament::gpu::{AdapterRequest, Gpu, GpuError};
+use lineament::device::{AdapterRequest, Device, DeviceError};
 
 use crate::case::{Context, Purpose};
 
@@ -118,8 +118,8 @@ impl CommonArguments {
     ///
     /// # Errors
     /// There is none, or it does not open.
-    pub fn open(&self) -> Result<Gpu, GpuError> {
-        let gpu = Gpu::open(&AdapterRequest {
+    pub fn open(&self) -> Result<Device, DeviceError> {
+        let gpu = Device::open(&AdapterRequest {
             adapter: self.adapter.clone(),
             backend: self.backend.clone(),
             webgpu_limits: self.webgpu_limits,
@@ -142,6 +142,6 @@ impl CommonArguments {
 }
 
 /// What the cases need to know of an adapter.
-pub fn context(gpu: &Gpu, purpose: Purpose) -> Context {
-    Context { abilities: gpu.abilities(), purpose }
+pub fn context(gpu: &Device, purpose: Purpose) -> Context {
+    Context { capabilities: gpu.capabilities(), purpose }
 }

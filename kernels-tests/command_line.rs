@@ -14,8 +14,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use lineament::model::weights::{StoredPrecision, StoredTensor, WeightsFile, write_weights};
-use lineament::model::{Head, keys};
+use lineament::nn::weights::{StoredPrecision, StoredTensor, WeightsFile, write_weights};
+use lineament::nn::{Head, keys};
 
 const BACKBONE: &str = "kernels-tests/golden/models/mobilenet_v2_035_imagenet.safetensors";
 const FACES: &str = "tools/faces";

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use lineament::model::keys;
+use lineament::nn::keys;
 
 use super::{BACKBONE, labelled_faces, lineament, refused, text};
 

@@ -57,7 +57,7 @@ fn a_profile_adds_up_in_every_form() {
     let output = lineament(&arguments);
     let words = text(&output.stdout);
     assert!(output.status.success(), "{}", text(&output.stderr));
-    for part in ["training step, 96 × 96, batch 1", "batch_norm_dx", "adadelta", "bound by", "images/s"] {
+    for part in ["training step, 96 × 96, batch 1", "batch_norm_backward_input", "adadelta", "bound by", "images/s"] {
         assert!(words.contains(part), "{part} is not in {words}");
     }
     assert!(std::fs::read_to_string(&page).unwrap().contains("<table>"));

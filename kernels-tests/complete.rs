@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use lineament::kernels::{self, Abilities, Kernel};
+use lineament::ops::{self, Capabilities, Kernel};
 
 use crate::case::{Context, Purpose};
 use crate::cases;
 
 /// An adapter on which everything runs.
-const EVERYTHING: Abilities = Abilities { lanes: Some(8), shader_f16: true, shader_int64: true };
+const EVERYTHING: Capabilities = Capabilities { lanes: Some(8), shader_f16: true, shader_int64: true };
 
 /// The file of a kernel in `folder`; kernels of one family share that of the family, so `pointwise_registers` may find
 /// `pointwise.rs`.
@@ -34,7 +34,7 @@ fn every_kernel_has_its_files() {
 #[test]
 fn every_variant_is_tested_and_timed() {
     for purpose in [Purpose::Test, Purpose::Benchmark] {
-        let context = Context { abilities: EVERYTHING, purpose };
+        let context = Context { capabilities: EVERYTHING, purpose };
         let mut found: Vec<(&str, &str)> = Vec::new();
         for cases in cases::ALL {
             let cases = cases(context);
@@ -52,7 +52,7 @@ fn every_variant_is_tested_and_timed() {
 #[test]
 fn cases_of_a_kernel_have_names_of_their_own_and_run_it() {
     let mut labels = std::collections::HashSet::new();
-    for case in cases::ALL.iter().flat_map(|cases| cases(Context { abilities: EVERYTHING, purpose: Purpose::Test })) {
+    for case in cases::ALL.iter().flat_map(|cases| cases(Context { capabilities: EVERYTHING, purpose: Purpose::Test })) {
         assert!(labels.insert(case.label()), "two cases are called `{}`", case.label());
         let runs = case.plan.steps().iter().any(|step| (step.kernel.name, step.variant.name) == (case.kernel, case.variant));
         assert!(runs, "`{}` does not run its kernel", case.label());

@@ -4,8 +4,8 @@ use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 
 use lineament::data::write_atomically;
-use lineament::kernels::{ALL, Kernel, Variant};
-use lineament::shader::{self, ShaderError, reflect, translate};
+use lineament::ops::{ALL, Kernel, Variant};
+use lineament::wgsl::{self, ShaderError, reflect, translate};
 
 use crate::command::{EmitArguments, Language};
 

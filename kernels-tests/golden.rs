@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use lineament::gpu::Gpu;
+use lineament::device::Device;
 
 use crate::command::CommonArguments;
 use crate::fixture::{FixtureResult, Verdict};
@@ -61,7 +61,7 @@ fn groups(folder: &Path) -> Result<Vec<PathBuf>, GoldenError> {
     if groups.is_empty() { Err(GoldenError::NoGroups { path: folder.to_path_buf() }) } else { Ok(groups) }
 }
 
-fn run_group(gpu: &Gpu, folder: &Path) -> Result<Vec<FixtureResult>, GoldenError> {
+fn run_group(gpu: &Device, folder: &Path) -> Result<Vec<FixtureResult>, GoldenError> {
     let manifest = Manifest::read(folder)?;
     let mut results = match manifest.group.as_str() {
         "kernels" => golden_kernels::run(gpu, folder, &manifest),

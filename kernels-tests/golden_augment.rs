@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use lineament::data::{Rgb8Image, decode};
-use lineament::gpu::Gpu;
-use lineament::kernels::{Augment, ImageRecord, Interpolation, ResizeNormalise};
+use lineament::device::Device;
+use lineament::ops::{Augment, ImageRecord, Interpolation, ResizeNormalise};
 use lineament::scheduler::{Plan, Program, View};
-use lineament::train::{Augmentation, AugmentationRanges, DRAWS};
+use lineament::app::train::{Augmentation, AugmentationRanges, DRAWS};
 use serde_json::Value;
 
 use crate::fixture::{FixtureResult, Verdict};
@@ -23,7 +23,7 @@ const PIXEL: f64 = 2.0 / 255.0;
 const STRAY: f64 = 0.001;
 
 /// Runs every fixture of the group.
-pub fn run(gpu: &Gpu, folder: &Path, manifest: &Manifest) -> Vec<FixtureResult> {
+pub fn run(gpu: &Device, folder: &Path, manifest: &Manifest) -> Vec<FixtureResult> {
     let group = Group { gpu, folder, manifest };
     let one = |file: &String| {
         let results = match file.as_str() {
@@ -41,7 +41,7 @@ pub fn run(gpu: &Gpu, folder: &Path, manifest: &Manifest) -> Vec<FixtureResult> 
 }
 
 struct Group<'a> {
-    gpu: &'a Gpu,
+    gpu: &'a Device,
     folder: &'a Path,
     manifest: &'a Manifest,
 }

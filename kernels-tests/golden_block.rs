@@ -1,7 +1,7 @@
 //! Inverted residual blocks of the `kernels` group in inference mode: expand, depthwise, project, with batch norm folded.
 
-use lineament::gpu::Gpu;
-use lineament::kernels::{Activation, Depthwise, Padding, Pointwise, Target, WeightLayout};
+use lineament::device::Device;
+use lineament::ops::{Activation, Depthwise, Padding, Pointwise, Target, WeightLayout};
 use lineament::scheduler::View;
 
 use crate::case::{Case, Purpose};
@@ -39,7 +39,7 @@ fn fold(fixture: &Fixture, part: &str, layout: &str) -> Result<Folded, GoldenErr
 }
 
 /// The block as the network runs it, with the variants that it would choose.
-pub fn inference(gpu: &Gpu, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
+pub fn inference(gpu: &Device, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
     let target = gpu.target();
     let (x, x_shape) = fixture.input("x", "NHWC")?;
     let (batch, mut size, mut channels) = (x_shape[0], [x_shape[1], x_shape[2]], x_shape[3]);

@@ -1,10 +1,10 @@
 //! Inverted residual blocks of the `kernels` group as training runs them: batch norm after every convolution, by the
 //! statistics of the batch or by given ones, forward and backward.
 
-use lineament::gpu::Gpu;
-use lineament::kernels::{
-    Activation, BatchNorm, BatchNormCombine, BatchNormDw, BatchNormDx, BatchNormStatistics, DenseDw, Depthwise, DepthwiseDw,
-    DepthwiseDx, Padding, Pointwise, SumOfParts, Target, Transpose, WeightLayout,
+use lineament::device::Device;
+use lineament::ops::{
+    Activation, BatchNorm, BatchNormCombine, BatchNormBackwardWeight, BatchNormBackwardInput, BatchNormStatistics, DenseBackwardWeight, Depthwise, DepthwiseBackwardWeight,
+    DepthwiseBackwardInput, Padding, Pointwise, SumOfParts, Target, Transpose, WeightLayout,
 };
 use lineament::scheduler::View;
 
@@ -63,7 +63,7 @@ struct Block<'a> {
 }
 
 /// The block forward and backward, with the variants that training would choose.
-pub fn block(gpu: &Gpu, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
+pub fn block(gpu: &Device, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
     let target = gpu.target();
     let epsilon = fixture.entry["params"]["eps"].as_f64().ok_or_else(|| fixture.unusable("eps"))? as f32;
     let residual = fixture.entry["params"]["residual"].as_bool().ok_or_else(|| fixture.unusable("residual"))?;
@@ -108,16 +108,16 @@ impl Block<'_> {
         let by_raw = self.batch_norm_backward(&depthwise, by_activated)?;
         let dw = self.fixture.gradient(&mut self.case, DEPTHWISE.dw, "HW1C")?;
         let row_parts = parts(batch * layer.out_size()[0]);
-        let gradient = DepthwiseDw { layer, rows: row_parts };
+        let gradient = DepthwiseBackwardWeight { layer, rows: row_parts };
         push_sum(&mut self.case, row_parts, 9 * channels, dw, |y| gradient.step("depthwise dw", current, by_raw, y));
         let dx = self.fixture.gradient(&mut self.case, "dx", "NHWC")?;
-        let variant = self.target.depthwise_dx(layer);
+        let variant = self.target.depthwise_backward_input(layer);
         let Some(expand) = expanded else {
-            self.case.plan.push(DepthwiseDx { layer }.step("depthwise dx", variant, by_raw, w, dx));
+            self.case.plan.push(DepthwiseBackwardInput { layer }.step("depthwise dx", variant, by_raw, w, dx));
             return Ok(());
         };
         let by_activated = self.rows("gradient of expanded", expand.rows, channels);
-        self.case.plan.push(DepthwiseDx { layer }.step("depthwise dx", variant, by_raw, w, by_activated));
+        self.case.plan.push(DepthwiseBackwardInput { layer }.step("depthwise dx", variant, by_raw, w, by_activated));
         let by_raw = self.batch_norm_backward(&expand, by_activated)?;
         self.pointwise_backward(&expand, by_raw, residual.then_some(gy), dx)
     }
@@ -195,7 +195,7 @@ impl Block<'_> {
         let Convolution { names, rows, channels, raw, statistics, affine, .. } = *convolution;
         let (epsilon, training, activation, row_parts) = (self.epsilon, self.training, names.activation, parts(rows));
         let of_parts = self.rows("parts of dgamma and dbeta", 2 * row_parts.count(), channels);
-        let layer = BatchNormDw { rows: row_parts, channels, epsilon, activation };
+        let layer = BatchNormBackwardWeight { rows: row_parts, channels, epsilon, activation };
         self.case.plan.push(layer.step("batch norm dw", gy, raw, statistics, affine, of_parts));
         let (dgamma, _) = padded(self.fixture.arrays.get(names.dgamma)?, "C")?;
         let (dbeta, _) = padded(self.fixture.arrays.get(names.dbeta)?, "C")?;
@@ -208,7 +208,7 @@ impl Block<'_> {
         let sum = SumOfParts { count: row_parts.count(), elements: 2 * channels };
         self.case.plan.push(sum.step("sum of parts", of_parts, gradients));
         let by_raw = self.rows("gradient of raw", rows, channels);
-        let layer = BatchNormDx { rows, all_rows: rows, channels, epsilon, training, activation };
+        let layer = BatchNormBackwardInput { rows, all_rows: rows, channels, epsilon, training, activation };
         self.case.plan.push(layer.step("batch norm dx", gy, raw, statistics, affine, gradients, by_raw));
         Ok(by_raw)
     }
@@ -223,8 +223,8 @@ impl Block<'_> {
     ) -> Result<(), GoldenError> {
         let Convolution { names, w, rows, channels, inputs, x, .. } = *convolution;
         let dw = self.fixture.gradient(&mut self.case, names.dw, "HWIO")?;
-        let (layer, lanes) = (DenseDw { rows: parts(rows), inputs, outputs: channels }, self.target.lanes);
-        let family = self.target.dense_dw(layer);
+        let (layer, lanes) = (DenseBackwardWeight { rows: parts(rows), inputs, outputs: channels }, self.target.lanes);
+        let family = self.target.dense_backward_weight(layer);
         push_sum(&mut self.case, layer.rows, inputs * channels, dw, |y| layer.step("dw", family, lanes, x, gy, y));
         let transposed = self.rows("w transposed", inputs, channels);
         self.case.plan.push(Transpose { rows: inputs, columns: channels }.step("transpose", w, transposed));

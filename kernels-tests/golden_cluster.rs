@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use lineament::cluster::{ClusterError, CountedRows, KMeans, KMeansFit, Metric, silhouette};
-use lineament::gpu::Gpu;
+use lineament::device::Device;
 use safetensors::SafeTensors;
 use safetensors::tensor::Dtype;
 use serde_json::Value;
@@ -28,7 +28,7 @@ const CENTER: f64 = 1e-5;
 pub(crate) type Outcome<T> = Result<T, String>;
 
 /// Runs every fixture of the folder's manifest; what cannot be read is a failure.
-pub fn run(gpu: &Gpu, folder: &Path) -> Vec<FixtureResult> {
+pub fn run(gpu: &Device, folder: &Path) -> Vec<FixtureResult> {
     let files = match manifest(folder) {
         Ok(files) => files,
         Err(problem) => return vec![FixtureResult::behaviour("manifest.json", "readable", Verdict::Failed(problem))],
@@ -121,7 +121,7 @@ pub(crate) struct Data {
 }
 
 pub(crate) struct Group<'a> {
-    pub(crate) gpu: &'a Gpu,
+    pub(crate) gpu: &'a Device,
     pub(crate) folder: &'a Path,
 }
 
@@ -333,7 +333,7 @@ mod tests {
 
     #[test]
     fn the_shipped_fixtures_hold() {
-        let gpu = Gpu::open(&Default::default()).unwrap();
+        let gpu = Device::open(&Default::default()).unwrap();
         let results = run(&gpu, &Path::new(env!("CARGO_MANIFEST_DIR")).join("kernels-tests/golden/cluster"));
         let mut failures = Vec::new();
         for result in &results {

@@ -41,10 +41,10 @@ pub enum GoldenError {
     },
     /// The device fails.
     #[error(transparent)]
-    Gpu(#[from] lineament::gpu::GpuError),
+    Gpu(#[from] lineament::device::DeviceError),
     /// The model cannot be made.
     #[error(transparent)]
-    Model(#[from] lineament::model::ModelError),
+    Model(#[from] lineament::nn::ModelError),
 }
 
 /// What `manifest.json` of a group says.

@@ -1,10 +1,10 @@
 //! Gradients of the convolutions and of pooling in the `kernels` group, every sum over rows in several parts.
 
-use lineament::gpu::Gpu;
-use lineament::kernels::{
-    Activation, Choice, ColumnSum, DEPTHWISE_DW, DEPTHWISE_DX, DenseDw, DepthwiseDw, DepthwiseDx, GLOBAL_AVERAGE_POOL_DX,
-    GlobalAveragePool, GlobalAveragePoolDx, Pointwise, Precision, RowParts, STEM_DW, StemDw, StemDx, SumOfParts, Transpose,
-    WeightLayout, dense_dw_variants, pointwise_variants,
+use lineament::device::Device;
+use lineament::ops::{
+    Activation, Choice, ColumnSum, DEPTHWISE_BACKWARD_WEIGHT, DEPTHWISE_BACKWARD_INPUT, DenseBackwardWeight, DepthwiseBackwardWeight, DepthwiseBackwardInput, GLOBAL_AVERAGE_POOL_BACKWARD_INPUT,
+    GlobalAveragePool, GlobalAveragePoolBackwardInput, Pointwise, Precision, RowParts, STEM_BACKWARD_WEIGHT, StemBackwardWeight, StemBackwardInput, SumOfParts, Transpose,
+    WeightLayout, dense_backward_weight_variants, pointwise_variants,
 };
 use lineament::scheduler::{Step, View};
 
@@ -43,14 +43,14 @@ fn push_bias(case: &mut Case, fixture: &Fixture, gy: View) -> Result<(), GoldenE
 /// dx, dw and db of a dense 3×3 convolution.
 pub fn stem(fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
     let layer = stem_layer(fixture)?;
-    let mut case = case(fixture, STEM_DW.name, "default");
+    let mut case = case(fixture, STEM_BACKWARD_WEIGHT.name, "default");
     let [x, gy] = [input(&mut case, fixture, "x", "NHWC")?, input(&mut case, fixture, "gy", "NHWC")?];
     let w = input(&mut case, fixture, "w", "HWIO")?;
     let dx = fixture.gradient(&mut case, "dx", "NHWC")?;
-    case.plan.push(StemDx { layer }.step("dx", gy, w, dx));
+    case.plan.push(StemBackwardInput { layer }.step("dx", gy, w, dx));
     let dw = fixture.gradient(&mut case, "dw", "HWIO")?;
     let rows = parts(layer.batch * layer.out_size()[0]);
-    push_sum(&mut case, rows, 9 * layer.inputs * layer.outputs, dw, |y| StemDw { layer, rows }.step("dw", x, gy, y));
+    push_sum(&mut case, rows, 9 * layer.inputs * layer.outputs, dw, |y| StemBackwardWeight { layer, rows }.step("dw", x, gy, y));
     push_bias(&mut case, fixture, gy)?;
     Ok(vec![case])
 }
@@ -59,25 +59,25 @@ pub fn stem(fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
 pub fn depthwise(fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
     let layer = depthwise_layer(fixture)?;
     let mut cases = Vec::new();
-    for variant in (DepthwiseDx { layer }).variants() {
-        let mut case = case(fixture, DEPTHWISE_DX.name, variant.name);
+    for variant in (DepthwiseBackwardInput { layer }).variants() {
+        let mut case = case(fixture, DEPTHWISE_BACKWARD_INPUT.name, variant.name);
         let [gy, w] = [input(&mut case, fixture, "gy", "NHWC")?, input(&mut case, fixture, "w", "HW1C")?];
         let dx = fixture.gradient(&mut case, "dx", "NHWC")?;
-        case.plan.push(DepthwiseDx { layer }.step("dx", variant, gy, w, dx));
+        case.plan.push(DepthwiseBackwardInput { layer }.step("dx", variant, gy, w, dx));
         cases.push(case);
     }
-    let mut case = case(fixture, DEPTHWISE_DW.name, "default");
+    let mut case = case(fixture, DEPTHWISE_BACKWARD_WEIGHT.name, "default");
     let [x, gy] = [input(&mut case, fixture, "x", "NHWC")?, input(&mut case, fixture, "gy", "NHWC")?];
     let dw = fixture.gradient(&mut case, "dw", "HW1C")?;
     let rows = parts(layer.batch * layer.out_size()[0]);
-    push_sum(&mut case, rows, 9 * layer.channels, dw, |y| DepthwiseDw { layer, rows }.step("dw", x, gy, y));
+    push_sum(&mut case, rows, 9 * layer.channels, dw, |y| DepthwiseBackwardWeight { layer, rows }.step("dw", x, gy, y));
     push_bias(&mut case, fixture, gy)?;
     cases.push(case);
     Ok(cases)
 }
 
 /// dx, dw and db of a pointwise convolution, in every family.
-pub fn pointwise(gpu: &Gpu, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
+pub fn pointwise(gpu: &Device, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
     let ((_, x_shape), (_, w_shape)) = (fixture.input("x", "NHWC")?, fixture.input("w", "HWIO")?);
     let (rows, inputs, outputs) = (x_shape[..3].iter().product(), x_shape[3], w_shape[3]);
     let layer = Pointwise { rows, inputs: outputs, outputs: inputs, layout: WeightLayout::Rows, activation: Activation::None };
@@ -93,11 +93,11 @@ pub fn pointwise(gpu: &Gpu, fixture: &Fixture) -> Result<Vec<Case>, GoldenError>
         case.plan.push(layer.step("dx", family, gpu.lanes(), [gy, transposed, zeros], None, dx));
         cases.push(case);
     }
-    for family in dense_dw_variants().filter(|(_, variant)| missing(gpu, variant).is_none()) {
+    for family in dense_backward_weight_variants().filter(|(_, variant)| missing(gpu, variant).is_none()) {
         let mut case = case(fixture, family.0.name, family.1.name);
         let [x, gy] = [input(&mut case, fixture, "x", "NHWC")?, input(&mut case, fixture, "gy", "NHWC")?];
         let dw = fixture.gradient(&mut case, "dw", "HWIO")?;
-        let layer = DenseDw { rows: parts(rows), inputs, outputs };
+        let layer = DenseBackwardWeight { rows: parts(rows), inputs, outputs };
         push_sum(&mut case, layer.rows, inputs * outputs, dw, |y| layer.step("dw", family, gpu.lanes(), x, gy, y));
         push_bias(&mut case, fixture, gy)?;
         cases.push(case);
@@ -109,9 +109,9 @@ pub fn pointwise(gpu: &Gpu, fixture: &Fixture) -> Result<Vec<Case>, GoldenError>
 pub fn global_average_pool(fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
     let (_, shape) = fixture.input("x", "NHWC")?;
     let layer = GlobalAveragePool { batch: shape[0], positions: shape[1] * shape[2], channels: shape[3] };
-    let mut case = case(fixture, GLOBAL_AVERAGE_POOL_DX.name, "default");
+    let mut case = case(fixture, GLOBAL_AVERAGE_POOL_BACKWARD_INPUT.name, "default");
     let gy = input(&mut case, fixture, "gy", "NC")?;
     let dx = fixture.gradient(&mut case, "dx", "NHWC")?;
-    case.plan.push(GlobalAveragePoolDx { layer }.step("dx", gy, dx));
+    case.plan.push(GlobalAveragePoolBackwardInput { layer }.step("dx", gy, dx));
     Ok(vec![case])
 }

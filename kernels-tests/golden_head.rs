@@ -1,10 +1,10 @@
 //! Training a head on features, step by step, against Keras.
 
-use lineament::gpu::Gpu;
-use lineament::kernels::Padding;
-use lineament::model::{HEAD_EPSILON, Head};
-use lineament::train::network::{FrozenNorm, HeadShape, Loss, NetworkShape, NetworkState, Optimizer, RunningStatistics};
-use lineament::train::{Masks, NetworkSession, Part, Samples, SessionShape};
+use lineament::device::Device;
+use lineament::ops::Padding;
+use lineament::nn::{HEAD_EPSILON, Head};
+use lineament::nn::training::{FrozenNorm, HeadShape, Loss, NetworkShape, NetworkState, Optimizer, RunningStatistics};
+use lineament::app::train::{Masks, NetworkSession, Part, Samples, SessionShape};
 
 use crate::fixture::FixtureResult;
 use crate::golden_data::GoldenError;
@@ -35,16 +35,16 @@ fn shape(head: HeadShape, running_statistics: RunningStatistics) -> NetworkShape
 }
 
 /// All steps of the fixture, then the weights and predictions that they lead to.
-pub fn run(gpu: &Gpu, fixture: &Fixture) -> Results {
+pub fn run(gpu: &Device, fixture: &Fixture) -> Results {
     compare(gpu, fixture, fixture, RunningStatistics::Tensorflow, 1e-12)
 }
 
 /// What Keras 2.2.4 makes, in single precision, of the steps of `inputs`, a fixture for [`run`].
-pub fn keras2(gpu: &Gpu, inputs: &Fixture, expected: &Fixture) -> Results {
+pub fn keras2(gpu: &Device, inputs: &Fixture, expected: &Fixture) -> Results {
     compare(gpu, inputs, expected, RunningStatistics::Keras2, 1e-6)
 }
 
-fn compare(gpu: &Gpu, fixture: &Fixture, made: &Fixture, running_statistics: RunningStatistics, accuracy: f64) -> Results {
+fn compare(gpu: &Device, fixture: &Fixture, made: &Fixture, running_statistics: RunningStatistics, accuracy: f64) -> Results {
     let [features, hidden, attributes] = [fixture.number("in")?, fixture.number("hidden")?, fixture.number("out")?];
     let (steps, batch) = (fixture.number("steps")? as usize, fixture.number("batch")?);
     let number = |key: &str| fixture.entry["params"][key].as_f64().ok_or_else(|| fixture.unusable(key));

@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use lineament::data::{celeba, decode};
-use lineament::model::weights::{ExpectedTensor, WeightsFile};
+use lineament::nn::weights::{ExpectedTensor, WeightsFile};
 use safetensors::SafeTensors;
 use serde_json::Value;
 

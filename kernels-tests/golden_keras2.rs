@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use lineament::gpu::Gpu;
-use lineament::kernels::{Activation, BatchNorm, BatchNormCombine, BatchNormStatistics, Padding, padded_channels};
-use lineament::model::HEAD_EPSILON;
-use lineament::model::mobilenet_v2::Layer;
+use lineament::device::Device;
+use lineament::ops::{Activation, BatchNorm, BatchNormCombine, BatchNormStatistics, Padding, padded_channels};
+use lineament::nn::HEAD_EPSILON;
+use lineament::nn::mobilenet_v2::Layer;
 use lineament::scheduler::{Plan, Program};
-use lineament::train::network::{NetworkShape, ParameterTable, RunningStatistics, Slot, UpdatePart};
+use lineament::nn::training::{NetworkShape, ParameterTable, RunningStatistics, Slot, UpdatePart};
 use serde_json::Value;
 
 use crate::fixture::FixtureResult;
@@ -19,7 +19,7 @@ use crate::golden_train::{Results, near, padded, unpadded};
 use crate::{golden_head, golden_tiny};
 
 /// A fixture of the group, but for losses and optimizers. What its training starts from lies in the group beside it.
-pub fn run(gpu: &Gpu, folder: &Path, file: &str, entry: &Value) -> Vec<FixtureResult> {
+pub fn run(gpu: &Device, folder: &Path, file: &str, entry: &Value) -> Vec<FixtureResult> {
     let read = || Ok(Fixture { file, entry, arrays: Arrays::read(&folder.join(file), entry)? });
     let training = || folder.parent().map_or(PathBuf::from("training"), |parent| parent.join("training"));
     let results = match file {
@@ -43,7 +43,7 @@ fn unusable(file: &str, key: &str) -> GoldenError {
 }
 
 /// Batch norm in both modes, and its running statistics after one batch and after another.
-fn batch_norm(gpu: &Gpu, fixture: &Fixture) -> Results {
+fn batch_norm(gpu: &Device, fixture: &Fixture) -> Results {
     let number = |key: &str| {
         let number = fixture.entry["params"][key].as_f64().ok_or_else(|| fixture.unusable(key))?;
         Ok::<f32, GoldenError>(number as f32)

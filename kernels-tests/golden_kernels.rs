@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use lineament::gpu::Gpu;
-use lineament::kernels::{
+use lineament::device::Device;
+use lineament::ops::{
     Activation, Choice, Depthwise, GLOBAL_AVERAGE_POOL, GlobalAveragePool, Padding, Pointwise, Precision, Stem, WeightLayout,
     padded_channels, pointwise_variants, stem_variants,
 };
@@ -18,11 +18,11 @@ use crate::run_tests::missing;
 use crate::{golden_block, golden_block_training, golden_gradients, golden_layers};
 
 /// Runs every fixture of the group.
-pub fn run(gpu: &Gpu, folder: &Path, manifest: &Manifest) -> Vec<FixtureResult> {
+pub fn run(gpu: &Device, folder: &Path, manifest: &Manifest) -> Vec<FixtureResult> {
     manifest.files.iter().flat_map(|(file, entry)| run_fixture(gpu, folder, file, entry)).collect()
 }
 
-fn run_fixture(gpu: &Gpu, folder: &Path, file: &str, entry: &Value) -> Vec<FixtureResult> {
+fn run_fixture(gpu: &Device, folder: &Path, file: &str, entry: &Value) -> Vec<FixtureResult> {
     let fits = |(start, part, _): &&(&str, &str, Build)| file.starts_with(start) && file.contains(part);
     if let Some(results) = golden_layers::kernels_fixture(gpu, folder, file, entry) {
         return results;
@@ -52,7 +52,7 @@ pub struct Fixture<'a> {
     pub arrays: Arrays,
 }
 
-type Build = fn(&Gpu, &Fixture) -> Result<Vec<Case>, GoldenError>;
+type Build = fn(&Device, &Fixture) -> Result<Vec<Case>, GoldenError>;
 
 /// By the start of the file's name and another part of it: the cases that compute its `y`, one for each variant.
 const KINDS: &[(&str, &str, Build)] = &[
@@ -150,7 +150,7 @@ pub fn stem_layer(fixture: &Fixture) -> Result<Stem, GoldenError> {
     Ok(Stem { batch: x[0], size, inputs: x[3], rgb, outputs: w[3], stride, padding, activation: Activation::None })
 }
 
-fn stem(gpu: &Gpu, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
+fn stem(gpu: &Device, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
     let shape = stem_layer(fixture)?;
     let (x, _) = fixture.input("x", "NHWC")?;
     let (w, _) = fixture.input("w", "HWIO")?;
@@ -174,7 +174,7 @@ pub fn depthwise_layer(fixture: &Fixture) -> Result<Depthwise, GoldenError> {
     Ok(Depthwise { batch: x[0], size, channels: x[3], stride, padding, activation: Activation::None })
 }
 
-fn depthwise(gpu: &Gpu, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
+fn depthwise(gpu: &Device, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
     let shape = depthwise_layer(fixture)?;
     let (x, _) = fixture.input("x", "NHWC")?;
     let (w, _) = fixture.input("w", "HW1C")?;
@@ -188,7 +188,7 @@ fn depthwise(gpu: &Gpu, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
     shape.variants().filter(|(_, variant)| missing(gpu, variant).is_none()).map(case).collect()
 }
 
-fn pointwise(gpu: &Gpu, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
+fn pointwise(gpu: &Device, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
     let (x, x_shape) = fixture.input("x", "NHWC")?;
     let (w, w_shape) = fixture.input("w", "HWIO")?;
     let (bias, _) = fixture.input("b", "C")?;
@@ -204,7 +204,7 @@ fn pointwise(gpu: &Gpu, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
     pointwise_variants(Precision::F32).filter(runs).map(case).collect()
 }
 
-fn global_average_pool(_: &Gpu, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
+fn global_average_pool(_: &Device, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
     let (x, shape) = fixture.input("x", "NHWC")?;
     let pool = GlobalAveragePool { batch: shape[0], positions: shape[1] * shape[2], channels: shape[3] };
     let case = fixture.case(GLOBAL_AVERAGE_POOL.name, GLOBAL_AVERAGE_POOL.variants[0].name, "NC", |case, y| {

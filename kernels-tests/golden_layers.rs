@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use lineament::gpu::Gpu;
-use lineament::kernels::{
-    Activation, ActivationBackward, ActivationForward, Add, BatchNorm, BatchNormCombine, BatchNormDw, BatchNormDx,
-    BatchNormStatistics, ColumnSum, DenseDw, Dropout, Pointwise, Precision, RowParts, Transpose, WeightLayout, dense_dw_variants,
+use lineament::device::Device;
+use lineament::ops::{
+    Activation, ActivationBackward, ActivationForward, Add, BatchNorm, BatchNormCombine, BatchNormBackwardWeight, BatchNormBackwardInput,
+    BatchNormStatistics, ColumnSum, DenseBackwardWeight, Dropout, Pointwise, Precision, RowParts, Transpose, WeightLayout, dense_backward_weight_variants,
     padded_channels, pointwise_variants,
 };
 use lineament::scheduler::View;
@@ -21,14 +21,14 @@ use crate::run_case::run_case;
 use crate::run_tests::missing;
 
 /// Compares every tensor of a fixture of these layers; `None` for another kind of fixture.
-pub fn kernels_fixture(gpu: &Gpu, folder: &Path, file: &str, entry: &Value) -> Option<Vec<FixtureResult>> {
+pub fn kernels_fixture(gpu: &Device, folder: &Path, file: &str, entry: &Value) -> Option<Vec<FixtureResult>> {
     let (_, build) = KINDS.iter().find(|(start, _)| file.starts_with(start))?;
     let fixture = Arrays::read(&folder.join(file), entry).map(|arrays| Fixture { file, entry, arrays });
     let results = fixture.and_then(|fixture| compare(gpu, file, &build(gpu, &fixture)?));
     Some(results.unwrap_or_else(|error| vec![failed(file, "y", &error)]))
 }
 
-type Build = fn(&Gpu, &Fixture) -> Result<Vec<Case>, GoldenError>;
+type Build = fn(&Device, &Fixture) -> Result<Vec<Case>, GoldenError>;
 
 /// By the start of the file's name: the cases that compute its tensors.
 const KINDS: &[(&str, Build)] = &[
@@ -42,7 +42,7 @@ const KINDS: &[(&str, Build)] = &[
 ];
 
 /// Runs all cases; a tensor that several compute is as good as the worst of them.
-pub fn compare(gpu: &Gpu, file: &str, cases: &[Case]) -> Result<Vec<FixtureResult>, GoldenError> {
+pub fn compare(gpu: &Device, file: &str, cases: &[Case]) -> Result<Vec<FixtureResult>, GoldenError> {
     let mut results: BTreeMap<&str, FixtureResult> = BTreeMap::new();
     for case in cases {
         for output in run_case(gpu, case)? {
@@ -197,7 +197,7 @@ fn residual_add(fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
     Ok(vec![builder.case])
 }
 
-fn dense(gpu: &Gpu, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
+fn dense(gpu: &Device, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
     let activation = match fixture.entry["params"]["activation"].as_str() {
         Some("linear") => Activation::None,
         Some("relu") => Activation::Relu,
@@ -224,13 +224,13 @@ fn dense(gpu: &Gpu, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
         builder.case.plan.push(layer.step("dx", family, gpu.lanes(), [by_logits, transposed, zeros], None, dx));
         cases.push(builder.case);
     }
-    for family in dense_dw_variants().filter(|(_, variant)| missing(gpu, variant).is_none()) {
+    for family in dense_backward_weight_variants().filter(|(_, variant)| missing(gpu, variant).is_none()) {
         let mut builder = Builder::new(fixture, family.0.name, family.1.name);
         let (rows, inputs, outputs) = dense_shape(&builder)?;
         let (x, y) = (builder.input("x")?, builder.input("y")?);
         let by_logits = by_logits(&mut builder, activation, y)?;
         let (dw, db) = (builder.output_matrix("dw")?, builder.output("db")?);
-        builder.case.plan.push(DenseDw { rows: RowParts::whole(rows), inputs, outputs }.step(
+        builder.case.plan.push(DenseBackwardWeight { rows: RowParts::whole(rows), inputs, outputs }.step(
             "dw",
             family,
             gpu.lanes(),
@@ -298,9 +298,9 @@ fn batch_norm(fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
     let plan = &mut builder.case.plan;
     let activation = Activation::None;
     plan.push(BatchNorm { rows, channels, epsilon, activation }.step("y", x, statistics, affine, None, y));
-    let layer = BatchNormDw { rows: RowParts::whole(rows), channels, epsilon, activation };
+    let layer = BatchNormBackwardWeight { rows: RowParts::whole(rows), channels, epsilon, activation };
     plan.push(layer.step("dw", gy, x, statistics, affine, gradients));
-    let layer = BatchNormDx { rows, all_rows: rows, channels, epsilon, training, activation };
+    let layer = BatchNormBackwardInput { rows, all_rows: rows, channels, epsilon, training, activation };
     plan.push(layer.step("dx", gy, x, statistics, affine, gradients, dx));
     cases.push(builder.case);
     Ok(cases)

@@ -1,7 +1,7 @@
 //! The losses of the `losses` and `era` groups: TensorFlow 2 in double precision, Keras 2.2.4 in single.
 
-use lineament::gpu::Gpu;
-use lineament::kernels::{
+use lineament::device::Device;
+use lineament::ops::{
     BinaryAccuracy, CosineForm, CosineProximity, ElementwiseFormula, ElementwiseLoss, LossMean, padded_channels,
 };
 use lineament::scheduler::{Plan, Program};
@@ -38,12 +38,12 @@ const KERAS2: &[(&str, Loss)] = &[
 ];
 
 /// A fixture of TensorFlow 2: losses of samples, of the batch, and gradients.
-pub fn tensorflow2(gpu: &Gpu, fixture: &Fixture) -> Results {
+pub fn tensorflow2(gpu: &Device, fixture: &Fixture) -> Results {
     run(gpu, fixture, TENSORFLOW2)
 }
 
 /// A fixture of Keras 2.2.4: losses of samples, gradients, and the share of right predictions of every sample.
-pub fn keras2(gpu: &Gpu, fixture: &Fixture) -> Results {
+pub fn keras2(gpu: &Device, fixture: &Fixture) -> Results {
     let mut results = run(gpu, fixture, KERAS2)?;
     let (predictions, labels) = (fixture.arrays.get("predictions")?, fixture.arrays.get("labels")?);
     let found = accuracies(gpu, predictions, labels)?;
@@ -51,7 +51,7 @@ pub fn keras2(gpu: &Gpu, fixture: &Fixture) -> Results {
     Ok(results)
 }
 
-fn run(gpu: &Gpu, fixture: &Fixture, losses: &[(&str, Loss)]) -> Results {
+fn run(gpu: &Device, fixture: &Fixture, losses: &[(&str, Loss)]) -> Results {
     let (predictions, labels) = (fixture.arrays.get("predictions")?, fixture.arrays.get("labels")?);
     let [_, attributes] = predictions.shape[..] else { return Err(fixture.unusable("predictions")) };
     // On the floor of Σ p² itself single and double precision fall on different sides.
@@ -84,7 +84,7 @@ struct Found {
     gradient: Vec<f32>,
 }
 
-fn compute(gpu: &Gpu, label: &str, kind: Loss, predictions: &Array, labels: &Array) -> Result<Found, GoldenError> {
+fn compute(gpu: &Device, label: &str, kind: Loss, predictions: &Array, labels: &Array) -> Result<Found, GoldenError> {
     let [rows, width] = [0, 1].map(|axis| predictions.shape[axis]);
     let (batch, attributes) = (rows as u32, width as u32);
     let elements = rows * padded_channels(attributes) as usize;
@@ -105,7 +105,7 @@ fn compute(gpu: &Gpu, label: &str, kind: Loss, predictions: &Array, labels: &Arr
 }
 
 /// The share of right predictions of every sample; the kernel counts by attribute, so samples come one at a time.
-fn accuracies(gpu: &Gpu, predictions: &Array, labels: &Array) -> Result<Vec<f32>, GoldenError> {
+fn accuracies(gpu: &Device, predictions: &Array, labels: &Array) -> Result<Vec<f32>, GoldenError> {
     let width = predictions.shape[1];
     let bytes = 4 * u64::from(padded_channels(width as u32));
     let mut plan = Plan::new("binary accuracy");

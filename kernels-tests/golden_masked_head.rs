@@ -1,7 +1,7 @@
 //! The head in inference mode with a given dropout mask: layer by layer, as training runs it, nothing folded.
 
-use lineament::kernels::{Activation, BatchNorm, Dropout, Precision, Target, padded_channels};
-use lineament::model::{Dense, HEAD_EPSILON, Head, Upload};
+use lineament::ops::{Activation, BatchNorm, Dropout, Precision, Target, padded_channels};
+use lineament::nn::{Dense, HEAD_EPSILON, Head, Upload};
 use lineament::scheduler::{Plan, View};
 
 /// The paper's dropout rate, with which the recipe's mask is drawn.

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use lineament::gpu::Gpu;
-use lineament::kernels::{Padding, Precision, Target, padded_channels};
-use lineament::model::Head;
-use lineament::model::mobilenet_v2::{Backbone, layers};
-use lineament::model::weights::WeightsError;
+use lineament::device::Device;
+use lineament::ops::{Padding, Precision, Target, padded_channels};
+use lineament::nn::Head;
+use lineament::nn::mobilenet_v2::{Backbone, layers};
+use lineament::nn::weights::WeightsError;
 use lineament::scheduler::{Plan, Program, View};
 use serde_json::Value;
 
@@ -34,7 +34,7 @@ const CONVENTIONS: [(&str, Padding, f32); 2] =
     [("keras", Padding::TensorflowSame, 1e-3), ("torchvision", Padding::Symmetric, 1e-5)];
 
 /// Runs every fixture of the group.
-pub fn run(gpu: &Gpu, folder: &Path, manifest: &Manifest) -> Vec<FixtureResult> {
+pub fn run(gpu: &Device, folder: &Path, manifest: &Manifest) -> Vec<FixtureResult> {
     let group = Group { gpu, folder, manifest };
     let one = |(file, entry): (&String, &Value)| {
         let kind = file.split(['_', '.']).next().unwrap_or_default();
@@ -53,7 +53,7 @@ pub fn run(gpu: &Gpu, folder: &Path, manifest: &Manifest) -> Vec<FixtureResult> 
 }
 
 struct Group<'a> {
-    gpu: &'a Gpu,
+    gpu: &'a Device,
     folder: &'a Path,
     manifest: &'a Manifest,
 }
@@ -247,7 +247,7 @@ impl Group<'_> {
         let (counts, recipe) = (json(&self.folder.join(file))?, Recipe::read(self.folder)?);
         let models = counts["parameters"].as_object().into_iter().flatten();
         let one = |(name, expected): (&String, &Value)| {
-            let backbone = count(lineament::model::mobilenet_v2::expected_tensors(1.0).into_iter());
+            let backbone = count(lineament::nn::mobilenet_v2::expected_tensors(1.0).into_iter());
             let head = recipe.tensors(&name.replace("outputs", "head"))?;
             let head = count(head.iter().map(|(name, (shape, _))| (name.clone(), shape.clone())));
             let found =

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use lineament::gpu::Gpu;
-use lineament::kernels::Padding;
-use lineament::model::mobilenet_v2::layers;
-use lineament::model::{Head, ModelError};
-use lineament::train::network::{FrozenNorm, HeadShape, Loss, NetworkShape, NetworkState, Optimizer, RunningStatistics};
-use lineament::train::{Masks, NetworkSession, Part, Samples, SessionShape};
+use lineament::device::Device;
+use lineament::ops::Padding;
+use lineament::nn::mobilenet_v2::layers;
+use lineament::nn::{Head, ModelError};
+use lineament::nn::training::{FrozenNorm, HeadShape, Loss, NetworkShape, NetworkState, Optimizer, RunningStatistics};
+use lineament::app::train::{Masks, NetworkSession, Part, Samples, SessionShape};
 use serde_json::Value;
 
 use crate::fixture::{FixtureResult, Verdict};
@@ -25,7 +25,7 @@ const PREDICTION: f64 = 1e-4;
 
 /// Width, size and batch of the fixtures, by the forward fixture that belongs to them.
 pub struct Fixture<'a> {
-    pub gpu: &'a Gpu,
+    pub gpu: &'a Device,
     pub folder: &'a Path,
     pub manifest: &'a Manifest,
     pub width: f64,
@@ -172,7 +172,7 @@ impl Fixture<'_> {
 /// A tensor that the recipe lacks.
 fn missing(name: &str, shape: &[usize]) -> ModelError {
     let (path, name, expected) = ("recipe.json".into(), name.to_string(), shape.to_vec());
-    lineament::model::weights::WeightsError::Shape { path, name, expected, found: Vec::new() }.into()
+    lineament::nn::weights::WeightsError::Shape { path, name, expected, found: Vec::new() }.into()
 }
 
 fn norm(values: &[f64]) -> f64 {

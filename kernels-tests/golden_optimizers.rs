@@ -1,8 +1,8 @@
 //! The optimizers of the `optimizers` and `era` groups: parameters and state after every update, as Keras and PyTorch have
 //! them.
 
-use lineament::gpu::Gpu;
-use lineament::kernels::{Adadelta, Adam, AdamForm, Sgd, padded_channels};
+use lineament::device::Device;
+use lineament::ops::{Adadelta, Adam, AdamForm, Sgd, padded_channels};
 use lineament::scheduler::{Plan, Program, View};
 
 use crate::golden_data::GoldenError;
@@ -78,7 +78,7 @@ impl Optimizer {
 }
 
 /// Updates parameters with the fixture's gradients, and compares them and the state after every update.
-pub fn run(gpu: &Gpu, fixture: &Fixture) -> Results {
+pub fn run(gpu: &Device, fixture: &Fixture) -> Results {
     let gradients = fixture.arrays.get("grads")?;
     let [steps, count] = gradients.shape[..] else { return Err(fixture.unusable("grads")) };
     let padded_count = padded_channels(count as u32);

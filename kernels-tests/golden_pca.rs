@@ -5,8 +5,8 @@ use std::path::Path;
 use image::RgbImage;
 use lineament::cluster::{PrincipalComponents, principal_components};
 use lineament::data::Rgb8Image;
-use lineament::gpu::Gpu;
-use lineament::kernels::{ImageRecord, Interpolation, ResizeNormalise};
+use lineament::device::Device;
+use lineament::ops::{ImageRecord, Interpolation, ResizeNormalise};
 use lineament::report::resize_bilinear;
 use lineament::scheduler::{Plan, Program};
 
@@ -25,7 +25,7 @@ const FIXED: f64 = 1.0;
 const FLOATING: f64 = 1e-2;
 
 /// Runs every fixture of the group.
-pub fn run(gpu: &Gpu, folder: &Path, manifest: &Manifest) -> Vec<FixtureResult> {
+pub fn run(gpu: &Device, folder: &Path, manifest: &Manifest) -> Vec<FixtureResult> {
     let one = |file: &String| {
         let arrays = |file: &str| Arrays::read(&folder.join(file), &manifest.files[file]);
         let results = match file.as_str() {
@@ -43,7 +43,7 @@ pub fn run(gpu: &Gpu, folder: &Path, manifest: &Manifest) -> Vec<FixtureResult> 
 }
 
 /// The components of the first `n` images of a fixture.
-fn components(gpu: &Gpu, arrays: &Arrays, n: usize, count: usize) -> Result<PrincipalComponents, GoldenError> {
+fn components(gpu: &Device, arrays: &Arrays, n: usize, count: usize) -> Result<PrincipalComponents, GoldenError> {
     let images = arrays.get("images")?;
     let p: usize = images.shape[1..].iter().product();
     let values: Vec<f32> = images.values.iter().take(n * p).map(|value| (value / 255.0) as f32).collect();
@@ -66,7 +66,7 @@ fn with_signs_of(values: &[f64], like: &[f64], length: usize) -> Vec<f64> {
     .collect()
 }
 
-fn many(gpu: &Gpu, file: &str, arrays: &Arrays) -> Results {
+fn many(gpu: &Device, file: &str, arrays: &Arrays) -> Results {
     let n = arrays.get("images")?.shape[0];
     let expected = |tensor: &str| arrays.get(tensor).map(|array| array.values.clone());
     let count = expected("explained_variance")?.len();
@@ -94,7 +94,7 @@ fn many(gpu: &Gpu, file: &str, arrays: &Arrays) -> Results {
     ])
 }
 
-fn few(gpu: &Gpu, file: &str, few: &Arrays, many: &Arrays) -> Results {
+fn few(gpu: &Device, file: &str, few: &Arrays, many: &Arrays) -> Results {
     let three = components(gpu, many, 3, 3)?;
     let (one, p) = (components(gpu, many, 1, 1)?, three.mean.len());
     // The last of three belongs to the eigenvalue 0 and is arbitrary: there must be two.
@@ -114,7 +114,7 @@ fn few(gpu: &Gpu, file: &str, few: &Arrays, many: &Arrays) -> Results {
 
 /// `linear_WIDTHxHEIGHT` in fixed point, `linear_float_WIDTHxHEIGHT` in floating point: the resizing of the report's eigenfaces,
 /// and where the output is square that of the network's input too.
-fn resize(gpu: &Gpu, file: &str, arrays: &Arrays) -> Results {
+fn resize(gpu: &Device, file: &str, arrays: &Arrays) -> Results {
     let source = arrays.get("image")?;
     let unusable = |tensor: &str| GoldenError::Manifest { fixture: file.to_string(), key: tensor.to_string() };
     let [height, width, 3] = source.shape[..] else { return Err(unusable("image")) };
@@ -139,7 +139,7 @@ fn resize(gpu: &Gpu, file: &str, arrays: &Arrays) -> Results {
     Ok(results)
 }
 
-fn on_gpu(gpu: &Gpu, image: &Rgb8Image, size: u32) -> Result<Vec<f64>, GoldenError> {
+fn on_gpu(gpu: &Device, image: &Rgb8Image, size: u32) -> Result<Vec<f64>, GoldenError> {
     let mut plan = Plan::new("resize");
     let pixels = plan.persistent("pixels", image.pixels.len().next_multiple_of(4) as u64);
     let records = plan.persistent("image records", size_of::<ImageRecord>() as u64);

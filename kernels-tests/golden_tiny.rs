@@ -3,12 +3,12 @@
 
 use std::path::Path;
 
-use lineament::gpu::Gpu;
-use lineament::kernels::Padding;
-use lineament::model::mobilenet_v2::{ConvolutionKind, Layer};
-use lineament::model::{Head, ModelError};
-use lineament::train::network::{FrozenNorm, HeadShape, Loss, NetworkShape, NetworkState, Optimizer, RunningStatistics};
-use lineament::train::{Masks, NetworkSession, Part, Samples, SessionShape};
+use lineament::device::Device;
+use lineament::ops::Padding;
+use lineament::nn::mobilenet_v2::{ConvolutionKind, Layer};
+use lineament::nn::{Head, ModelError};
+use lineament::nn::training::{FrozenNorm, HeadShape, Loss, NetworkShape, NetworkState, Optimizer, RunningStatistics};
+use lineament::app::train::{Masks, NetworkSession, Part, Samples, SessionShape};
 use serde_json::Value;
 
 use crate::fixture::FixtureResult;
@@ -50,7 +50,7 @@ const PYTORCH: Way =
 const KERAS2: Way = Way { running_statistics: RunningStatistics::Keras2, ..PYTORCH };
 
 /// Compares losses, final weights and predictions with a fixture of the `training` group.
-pub fn run(gpu: &Gpu, folder: &Path, file: &str, entry: &Value) -> Vec<FixtureResult> {
+pub fn run(gpu: &Device, folder: &Path, file: &str, entry: &Value) -> Vec<FixtureResult> {
     let ways: &[Way] = if file.contains("keras224") { &[PYTORCH] } else { &[DOUBLE, UNBIASED] };
     let results = Arrays::read(&folder.join(file), entry)
         .and_then(|expected| Tiny::read(folder, file, &expected)?.compare_all(gpu, file, ways));
@@ -58,7 +58,7 @@ pub fn run(gpu: &Gpu, folder: &Path, file: &str, entry: &Value) -> Vec<FixtureRe
 }
 
 /// The same with what Keras 2.2.4 made of a fixture of the group in `training`.
-pub fn keras2(gpu: &Gpu, training: &Path, file: &str, expected: &Arrays) -> Results {
+pub fn keras2(gpu: &Device, training: &Path, file: &str, expected: &Arrays) -> Results {
     let of_training = file.strip_prefix("training_").unwrap_or(file);
     Tiny::read(training, of_training, expected)?.compare_all(gpu, file, &[KERAS2])
 }
@@ -94,7 +94,7 @@ impl Tiny<'_> {
     }
 
     /// Every way that the fixture has predictions of.
-    fn compare_all(&self, gpu: &Gpu, file: &str, ways: &[Way]) -> Results {
+    fn compare_all(&self, gpu: &Device, file: &str, ways: &[Way]) -> Results {
         let mut results = Vec::new();
         for way in ways.iter().filter(|way| way.beginning == DOUBLE.beginning || self.expected.get(way.predictions).is_ok()) {
             results.extend(self.compare(gpu, file, *way)?);
@@ -102,7 +102,7 @@ impl Tiny<'_> {
         Ok(results)
     }
 
-    fn compare(&self, gpu: &Gpu, file: &str, way: Way) -> Results {
+    fn compare(&self, gpu: &Device, file: &str, way: Way) -> Results {
         let shape = self.shape(way)?;
         let images = self.inputs.get("images")?;
         let labels = self.inputs.get("labels")?;

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use lineament::gpu::Gpu;
-use lineament::kernels::padded_channels;
+use lineament::device::Device;
+use lineament::ops::padded_channels;
 use serde_json::Value;
 
 use crate::compare;
@@ -20,9 +20,9 @@ pub type Results = Result<Vec<FixtureResult>, GoldenError>;
 pub const NMSE: f64 = 1e-10;
 
 /// Runs every fixture of a group.
-pub fn run(gpu: &Gpu, folder: &Path, manifest: &Manifest) -> Vec<FixtureResult> {
+pub fn run(gpu: &Device, folder: &Path, manifest: &Manifest) -> Vec<FixtureResult> {
     let one = |(file, entry): (&String, &Value)| {
-        let (run, tensor): (fn(&Gpu, &Fixture) -> Results, &str) = match manifest.group.as_str() {
+        let (run, tensor): (fn(&Device, &Fixture) -> Results, &str) = match manifest.group.as_str() {
             "losses" => (golden_losses::tensorflow2, "losses"),
             "era" if file.starts_with("losses") => (golden_losses::keras2, "losses"),
             "era" if file.starts_with("optimizer") => (golden_optimizers::run, "params"),

@@ -3,8 +3,8 @@
 //! A mutant is a small text file: `kernel: NAME`, `why: WORDS`, then pairs of lines, `- ` a line of the kernel's unexpanded
 //! shader and `+ ` what takes its place. Blanks around a line do not count; a line found several times is replaced everywhere.
 
-use lineament::gpu::{Gpu, GpuError};
-use lineament::kernels::{self, Kernel};
+use lineament::device::{Device, DeviceError};
+use lineament::ops::{self, Kernel};
 
 use crate::case::Purpose;
 use crate::cases;
@@ -41,14 +41,14 @@ const ALL: &[(&str, &str)] = mutants! {
     "batch_norm_combine_last_part_weighs_full"
     "batch_norm_combine_spread_of_means_lost"
     "batch_norm_combine_unbiased"
-    "batch_norm_dw_knee_open"
-    "batch_norm_dw_mask_missing"
-    "batch_norm_dw_parts_on_one_place"
-    "batch_norm_dx_knee_open"
-    "batch_norm_dx_mask_missing"
-    "batch_norm_dx_mean_not_removed"
-    "batch_norm_dx_means_over_its_own_rows"
-    "batch_norm_dx_two_rows_cancel"
+    "batch_norm_backward_weight_knee_open"
+    "batch_norm_backward_weight_mask_missing"
+    "batch_norm_backward_weight_parts_on_one_place"
+    "batch_norm_backward_input_knee_open"
+    "batch_norm_backward_input_mask_missing"
+    "batch_norm_backward_input_mean_not_removed"
+    "batch_norm_backward_input_means_over_its_own_rows"
+    "batch_norm_backward_input_two_rows_cancel"
     "batch_norm_last_row_missing"
     "batch_norm_residual_before_activation"
     "batch_norm_statistics_origin_one_row"
@@ -61,19 +61,19 @@ const ALL: &[(&str, &str)] = mutants! {
     "cosine_angle_without_sine"
     "cosine_padding_kept"
     "cosine_projection_below_floor"
-    "dense_dw_registers_normalised_by_first"
-    "dense_dw_registers_parts_on_one_place"
-    "dense_dw_subgroup_last_row_repeated"
-    "dense_dw_subgroup_part_reaches_on"
-    "dense_dw_subgroup_raw_input"
-    "dense_dw_subgroup_wrong_component"
+    "dense_backward_weight_registers_normalised_by_first"
+    "dense_backward_weight_registers_parts_on_one_place"
+    "dense_backward_weight_subgroup_last_row_repeated"
+    "dense_backward_weight_subgroup_part_reaches_on"
+    "dense_backward_weight_subgroup_raw_input"
+    "dense_backward_weight_subgroup_wrong_component"
     "depthwise_column_edge_kept"
-    "depthwise_dw_edge_normalised"
-    "depthwise_dw_image_of_batch_ignored"
-    "depthwise_dw_window_not_moved"
-    "depthwise_dx_column_edge_kept"
-    "depthwise_dx_phase_ignores_padding"
-    "depthwise_dx_taps_not_flipped"
+    "depthwise_backward_weight_edge_normalised"
+    "depthwise_backward_weight_image_of_batch_ignored"
+    "depthwise_backward_weight_window_not_moved"
+    "depthwise_backward_input_column_edge_kept"
+    "depthwise_backward_input_phase_ignores_padding"
+    "depthwise_backward_input_taps_not_flipped"
     "depthwise_edge_normalised"
     "depthwise_eight_bits_kept"
     "depthwise_row_edge_lost"
@@ -103,7 +103,7 @@ const ALL: &[(&str, &str)] = mutants! {
     "expand_depthwise_wrong_lane"
     "expand_depthwise_zeros_expanded"
     "fused_multiply_add_chain_missing"
-    "global_average_pool_dx_not_divided"
+    "global_average_pool_backward_input_not_divided"
     "kmeans_accumulate_bits_change_weighted"
     "kmeans_accumulate_bits_higher_digits_lost"
     "kmeans_accumulate_bits_lower_clusters_join"
@@ -169,8 +169,8 @@ const ALL: &[(&str, &str)] = mutants! {
     "silhouette_row_counts_itself"
     "silhouette_second_quad_lost"
     "silhouette_trait_forgotten"
-    "stem_dw_tap_row_ignored"
-    "stem_dx_phase_ignored"
+    "stem_backward_weight_tap_row_ignored"
+    "stem_backward_input_phase_ignored"
     "stem_layout_of_weights"
     "stem_not_clamped_nor_masked"
     "stem_padding_ignored"
@@ -281,7 +281,7 @@ fn replace(mutant: &str, kernel: &Kernel, pairs: &[(&str, &str)]) -> Result<Stri
 ///
 /// # Errors
 /// The adapter does not open.
-pub fn run(arguments: &CommonArguments) -> Result<Tally, GpuError> {
+pub fn run(arguments: &CommonArguments) -> Result<Tally, DeviceError> {
     let gpu = arguments.open()?;
     let mut tally = Tally::default();
     let mut lines = Vec::new();
@@ -312,7 +312,7 @@ pub fn run(arguments: &CommonArguments) -> Result<Tally, GpuError> {
 }
 
 /// The case that rejects a mutant and its reason, or why none does.
-fn check(gpu: &Gpu, mutant: &Mutant) -> Result<String, Verdict> {
+fn check(gpu: &Device, mutant: &Mutant) -> Result<String, Verdict> {
     let lacking = mutant.kernel.variants.iter().map(|variant| missing(gpu, variant));
     if let Some(Some(reason)) = lacking.reduce(|one, other| one.and(other)) {
         return Err(Verdict::Skipped(reason.to_string()));
@@ -343,7 +343,7 @@ fn check(gpu: &Gpu, mutant: &Mutant) -> Result<String, Verdict> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use lineament::shader::reflect;
+    use lineament::wgsl::reflect;
 
     #[test]
     fn every_file_is_listed() {

@@ -2,9 +2,9 @@
 
 use std::error::Error;
 
-use lineament::gpu::Gpu;
-use lineament::model::ModelError;
-use lineament::profile::Ceilings;
+use lineament::device::Device;
+use lineament::nn::ModelError;
+use lineament::app::measure::Ceilings;
 
 use crate::backbone;
 use crate::baseline::{Baseline, Change, Moved};
@@ -32,7 +32,7 @@ type Timed = (&'static str, &'static str, Timing);
 
 /// What is measured, and what was measured before.
 struct Measuring<'a> {
-    gpu: Gpu,
+    gpu: Device,
     arguments: &'a PerfArguments,
     ceilings: Ceilings,
     cold: ColdCaches,

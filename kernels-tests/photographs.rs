@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use lineament::data::{Rgb8Image, decode};
-use lineament::gpu::Gpu;
-use lineament::kernels::{Interpolation, Precision};
-use lineament::model::weights::WeightsFile;
-use lineament::model::{Model, Top};
+use lineament::device::Device;
+use lineament::ops::{Interpolation, Precision};
+use lineament::nn::weights::WeightsFile;
+use lineament::nn::{Model, Top};
 
 const PHOTOGRAPHS: &str = "kernels-tests/golden/imagenet-photos";
 
@@ -29,7 +29,7 @@ fn largest(values: &[f32]) -> usize {
 
 #[test]
 fn thirteen_photographs_agree_with_onnx_runtime() {
-    let gpu = Gpu::open(&Default::default()).expect("a GPU adapter; `tools/setup` installs a software one");
+    let gpu = Device::open(&Default::default()).expect("a GPU adapter; `tools/setup` installs a software one");
     let expected = WeightsFile::open(&Path::new(PHOTOGRAPHS).join("expected.safetensors")).unwrap();
     let precisions = [Precision::F32, Precision::F16].into_iter().filter(|one| *one == Precision::F32 || gpu.report().shader_f16);
     let cases = precisions.flat_map(|precision| MODELS.map(|model| (precision, model)));
@@ -62,7 +62,7 @@ fn thirteen_photographs_agree_with_onnx_runtime() {
 
 #[test]
 fn images_of_many_pixels_are_run_in_parts() {
-    let gpu = Gpu::open(&Default::default()).expect("a GPU adapter; `tools/setup` installs a software one");
+    let gpu = Device::open(&Default::default()).expect("a GPU adapter; `tools/setup` installs a software one");
     let mut model = Model::open(Path::new(MODELS[2].0), None).unwrap();
     model.top = Top::None;
     // Three of these are more than a binding of 128 MiB holds.
@@ -81,7 +81,7 @@ fn images_of_many_pixels_are_run_in_parts() {
 
 #[test]
 fn a_batch_that_does_not_fit_is_refused_with_one_that_does() {
-    let gpu = Gpu::open(&Default::default()).expect("a GPU adapter; `tools/setup` installs a software one");
+    let gpu = Device::open(&Default::default()).expect("a GPU adapter; `tools/setup` installs a software one");
     let model = Model::open(Path::new(MODELS[0].0), None).unwrap();
     let image = Rgb8Image { width: 1, height: 1, pixels: vec![128; 3] };
     // Activations are cut where a binding cannot hold them; the images, 224 × 224 of four channels, are not.
@@ -95,7 +95,7 @@ fn a_batch_that_does_not_fit_is_refused_with_one_that_does() {
 
 #[test]
 fn a_batch_whose_activations_exceed_a_binding_gives_what_its_images_give() {
-    let gpu = Gpu::open(&Default::default()).expect("a GPU adapter; `tools/setup` installs a software one");
+    let gpu = Device::open(&Default::default()).expect("a GPU adapter; `tools/setup` installs a software one");
     let model = Model::open(Path::new(MODELS[2].0), None).unwrap();
     let image = |at: u32| {
         let pixels = (0..3 * 8 * 8).map(|byte| ((byte * 37 + at * 11) % 251) as u8).collect();

@@ -1,6 +1,6 @@
 //! Weights by formula: `network/recipe.json` says how every tensor of the whole-network fixtures is made, so none are stored.
 
-use lineament::kernels::padded_channels;
+use lineament::ops::padded_channels;
 use std::collections::HashMap;
 use std::path::Path;
 

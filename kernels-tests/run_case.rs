@@ -1,7 +1,7 @@
 //! Running one case: everything poisoned, inputs written, run twice, outputs compared.
 
-use lineament::gpu::{Gpu, GpuError};
-use lineament::kernels::Precision;
+use lineament::device::{Device, DeviceError};
+use lineament::ops::Precision;
 use lineament::scheduler::{Program, Residence, TensorId, View};
 
 use crate::case::{Case, Numbers, Output};
@@ -26,7 +26,7 @@ pub struct OutputResult {
 ///
 /// # Errors
 /// The plan does not fit the adapter, a shader does not compile, or the device fails.
-pub fn run_case(gpu: &Gpu, case: &Case) -> Result<Vec<OutputResult>, GpuError> {
+pub fn run_case(gpu: &Device, case: &Case) -> Result<Vec<OutputResult>, DeviceError> {
     let program = Program::new(gpu, &case.plan, &[])?;
     let first = run_once(gpu, case, &program)?;
     let second = run_once(gpu, case, &program)?;
@@ -35,7 +35,7 @@ pub fn run_case(gpu: &Gpu, case: &Case) -> Result<Vec<OutputResult>, GpuError> {
 }
 
 /// Everything in the tensors of the outputs, guard bands included, after a run from poisoned memory.
-fn run_once(gpu: &Gpu, case: &Case, program: &Program) -> Result<Vec<Vec<f32>>, GpuError> {
+fn run_once(gpu: &Device, case: &Case, program: &Program) -> Result<Vec<Vec<f32>>, DeviceError> {
     for (index, tensor) in case.plan.tensors().iter().enumerate() {
         if tensor.residence == Residence::Persistent {
             let is_output = case.outputs.iter().any(|output| output.view.tensor.0 == index);

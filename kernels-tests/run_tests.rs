@@ -1,7 +1,7 @@
 //! `kernels test`: every case of every kernel and variant against its f64 reference.
 
-use lineament::gpu::{Gpu, GpuError};
-use lineament::kernels::{self, Variant};
+use lineament::device::{Device, DeviceError};
+use lineament::ops::{self, Variant};
 
 use crate::case::{Case, Purpose};
 use crate::cases;
@@ -23,7 +23,7 @@ struct CaseResult {
 ///
 /// # Errors
 /// The adapter does not open.
-pub fn run(arguments: &CommonArguments) -> Result<Tally, GpuError> {
+pub fn run(arguments: &CommonArguments) -> Result<Tally, DeviceError> {
     let gpu = arguments.open()?;
     let mut results = skipped(&gpu, arguments);
     for cases in cases::ALL {
@@ -44,7 +44,7 @@ pub fn run(arguments: &CommonArguments) -> Result<Tally, GpuError> {
 }
 
 /// The variants that this adapter cannot run.
-fn skipped(gpu: &Gpu, arguments: &CommonArguments) -> Vec<CaseResult> {
+fn skipped(gpu: &Device, arguments: &CommonArguments) -> Vec<CaseResult> {
     let mut results = Vec::new();
     for kernel in kernels::ALL {
         for variant in kernel.variants {
@@ -59,11 +59,11 @@ fn skipped(gpu: &Gpu, arguments: &CommonArguments) -> Vec<CaseResult> {
 }
 
 /// What an adapter lacks for a variant, if it lacks anything.
-pub fn missing(gpu: &Gpu, variant: &Variant) -> Option<&'static str> {
-    variant.lacks(gpu.abilities())
+pub fn missing(gpu: &Device, variant: &Variant) -> Option<&'static str> {
+    variant.lacks(gpu.capabilities())
 }
 
-fn check(gpu: &Gpu, case: &Case, arguments: &CommonArguments) -> CaseResult {
+fn check(gpu: &Device, case: &Case, arguments: &CommonArguments) -> CaseResult {
     let label = case.label();
     let (outputs, failure) = match run_case(gpu, case) {
         Ok(outputs) => {
@@ -117,7 +117,7 @@ fn print_case(result: &CaseResult) {
     }
 }
 
-fn json(gpu: &Gpu, results: &[CaseResult], tally: Tally) -> serde_json::Value {
+fn json(gpu: &Device, results: &[CaseResult], tally: Tally) -> serde_json::Value {
     let cases = results.iter().map(|result| {
         let outputs = result.outputs.iter().map(|output| {
             let comparison = &output.comparison;

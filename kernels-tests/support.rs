@@ -1,8 +1,8 @@
 //! `kernels support`: which kernels and variants run on this adapter, and why the others do not.
 
-use lineament::gpu::{Gpu, GpuError};
-use lineament::kernels::{ALL, Kernel, Variant};
-use lineament::shader::reflect;
+use lineament::device::{Device, DeviceError};
+use lineament::ops::{ALL, Kernel, Variant};
+use lineament::wgsl::reflect;
 use naga::AddressSpace;
 
 use crate::command::CommonArguments;
@@ -14,7 +14,7 @@ use crate::tally::Tally;
 ///
 /// # Errors
 /// The adapter does not open.
-pub fn run(arguments: &CommonArguments) -> Result<Tally, GpuError> {
+pub fn run(arguments: &CommonArguments) -> Result<Tally, DeviceError> {
     let gpu = arguments.open()?;
     let mut tally = Tally::default();
     let mut rows = Vec::new();
@@ -58,7 +58,7 @@ pub fn run(arguments: &CommonArguments) -> Result<Tally, GpuError> {
 }
 
 /// Whether a variant compiles here; skipped where the adapter lacks what it needs, failed where it refuses what it should take.
-fn verdict(gpu: &Gpu, kernel: &'static Kernel, variant: &'static Variant) -> Verdict {
+fn verdict(gpu: &Device, kernel: &'static Kernel, variant: &'static Variant) -> Verdict {
     if let Some(reason) = run_tests::missing(gpu, variant) {
         return Verdict::Skipped(reason.to_string());
     }
@@ -77,7 +77,7 @@ fn verdict(gpu: &Gpu, kernel: &'static Kernel, variant: &'static Variant) -> Ver
 }
 
 /// What of a shader the adapter's limits do not allow: not every driver refuses it by itself.
-fn beyond_limits(gpu: &Gpu, kernel: &Kernel, source: &str) -> Option<String> {
+fn beyond_limits(gpu: &Device, kernel: &Kernel, source: &str) -> Option<String> {
     let (module, _) = reflect::validate(kernel.name, source).ok()?;
     let limits = gpu.limits();
     let threads: u32 = module.entry_points.iter().map(|entry| entry.workgroup_size.iter().product::<u32>()).max()?;

@@ -1,7 +1,7 @@
 //! How long something takes: several runs, their median and their spread, with warm and with cold caches.
 
-use lineament::gpu::{Gpu, GpuError};
-use lineament::kernels::{Cost, STREAM, Stream};
+use lineament::device::{Device, DeviceError};
+use lineament::ops::{Cost, STREAM, Stream};
 use lineament::scheduler::{Plan, Program};
 
 use crate::case::Case;
@@ -74,7 +74,7 @@ impl ColdCaches {
     ///
     /// # Errors
     /// The device fails.
-    pub fn new(gpu: &Gpu) -> Result<ColdCaches, GpuError> {
+    pub fn new(gpu: &Device) -> Result<ColdCaches, DeviceError> {
         let vectors = FLUSHED_VECTORS.min((gpu.limits().max_storage_buffer_binding_size / 32) as u32);
         let mut plan = Plan::new("cold caches");
         let [from, to] = ["from", "to"].map(|label| plan.persistent(label, 16 * u64::from(vectors)));
@@ -82,7 +82,7 @@ impl ColdCaches {
         Ok(ColdCaches(Program::new(gpu, &plan, &[])?))
     }
 
-    fn empty(&self, gpu: &Gpu) -> Result<(), GpuError> {
+    fn empty(&self, gpu: &Device) -> Result<(), DeviceError> {
         self.0.run(gpu)?;
         gpu.wait()
     }
@@ -92,7 +92,7 @@ impl ColdCaches {
 ///
 /// # Errors
 /// The plan does not fit the adapter, a shader does not compile, or the device fails.
-pub fn time_case(gpu: &Gpu, case: &Case, runs: usize, cold: &ColdCaches) -> Result<Timing, GpuError> {
+pub fn time_case(gpu: &Device, case: &Case, runs: usize, cold: &ColdCaches) -> Result<Timing, DeviceError> {
     let program = Program::new(gpu, &case.plan, &[])?;
     for (view, bytes) in &case.inputs {
         program.write(gpu, *view, bytes);
@@ -100,9 +100,9 @@ pub fn time_case(gpu: &Gpu, case: &Case, runs: usize, cold: &ColdCaches) -> Resu
     program.run(gpu)?;
     gpu.wait()?;
     let once = || Ok(program.run_timed(gpu)?.steps.iter().map(|step| step.seconds).sum::<f64>());
-    let warm = (0..runs.max(1)).map(|_| once()).collect::<Result<Vec<f64>, GpuError>>()?;
+    let warm = (0..runs.max(1)).map(|_| once()).collect::<Result<Vec<f64>, DeviceError>>()?;
     let after_a_stream = (0..runs.max(1)).map(|_| cold.empty(gpu).and_then(|()| once()));
-    let cold = after_a_stream.collect::<Result<Vec<f64>, GpuError>>()?;
+    let cold = after_a_stream.collect::<Result<Vec<f64>, DeviceError>>()?;
     let warm = Spread::new(warm).unwrap_or(Spread(vec![0.0]));
     Ok(Timing { warm, cold: Spread::new(cold), cost: case.plan.cost() })
 }

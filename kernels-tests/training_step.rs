@@ -1,10 +1,10 @@
 //! A training step of the paper's whole model as `kernels perf` times it: the forward pass in training mode, and the step
 //! with its backward pass and AdaDelta's update, by the wall clock.
 
-use lineament::gpu::Gpu;
-use lineament::model::ModelError;
-use lineament::profile::{Extent, Workload};
-use lineament::train::network::NetworkShape;
+use lineament::device::Device;
+use lineament::nn::ModelError;
+use lineament::app::measure::{Extent, Workload};
+use lineament::nn::training::NetworkShape;
 
 use crate::timing::{Timing, time_work};
 
@@ -17,7 +17,7 @@ pub const EXTENTS: [(Extent, &str); 2] = [(Extent::Forward, "forward"), (Extent:
 ///
 /// # Errors
 /// The network does not fit the adapter, or the device fails.
-pub fn time(gpu: &Gpu, (batch, size): (u32, u32), extent: Extent, runs: usize) -> Result<Timing, ModelError> {
+pub fn time(gpu: &Device, (batch, size): (u32, u32), extent: Extent, runs: usize) -> Result<Timing, ModelError> {
     let workload = Workload::training(gpu.target(), &NetworkShape::paper(1.0, size, 37), batch, extent)?;
     let programs = workload.programs(gpu)?;
     time_work(runs, workload.plans.iter().map(|plan| plan.cost()).sum(), || {

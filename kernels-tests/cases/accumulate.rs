@@ -1,6 +1,6 @@
 //! Gradients of the parts of a batch, added up: the first part and a later one.
 
-use lineament::kernels::{ACCUMULATE, Accumulate};
+use lineament::ops::{ACCUMULATE, Accumulate};
 
 use super::by_shape;
 use crate::case::{Bounds, Case, Context, Purpose};

@@ -1,6 +1,6 @@
 //! Gradients of activations, with outputs on the knees.
 
-use lineament::kernels::{ACTIVATION_BACKWARD, Activation, ActivationBackward};
+use lineament::ops::{ACTIVATION_BACKWARD, Activation, ActivationBackward};
 
 use super::by_shape;
 use crate::case::{Bounds, Case, Context, Purpose};

@@ -1,6 +1,6 @@
 //! Activations, element by element, with values far out on both sides.
 
-use lineament::kernels::{ACTIVATION_FORWARD, Activation, ActivationForward};
+use lineament::ops::{ACTIVATION_FORWARD, Activation, ActivationForward};
 
 use super::by_shape;
 use crate::case::{Bounds, Case, Context, Purpose};

@@ -1,6 +1,6 @@
 //! One update of AdaDelta, with gradients of zero too.
 
-use lineament::kernels::{ADADELTA, Adadelta};
+use lineament::ops::{ADADELTA, Adadelta};
 
 use super::by_shape;
 use crate::case::{Bounds, Case, Context, Purpose};

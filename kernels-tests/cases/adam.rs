@@ -1,6 +1,6 @@
 //! One update of Adam and AdamW, early and late, with gradients and averages of zero too.
 
-use lineament::kernels::{ADAM, Adam, AdamForm};
+use lineament::ops::{ADAM, Adam, AdamForm};
 
 use super::by_shape;
 use crate::case::{Bounds, Case, Context, Purpose};

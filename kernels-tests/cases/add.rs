@@ -1,6 +1,6 @@
 //! Sums of two tensors.
 
-use lineament::kernels::{ADD, Add};
+use lineament::ops::{ADD, Add};
 
 use super::by_shape;
 use crate::case::{Bounds, Case, Context, Purpose};

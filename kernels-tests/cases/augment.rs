@@ -1,6 +1,6 @@
 //! Augmenting batches of 8-bit images of several sizes, each in its own way.
 
-use lineament::kernels::{AUGMENT, Augment, ImageRecord, TransformRecord};
+use lineament::ops::{AUGMENT, Augment, ImageRecord, TransformRecord};
 
 use super::by_shape;
 use crate::case::{Bounds, Case, Context, Purpose};

@@ -1,12 +1,12 @@
 //! Batch norm with given statistics, alone, before an activation and with a shortcut.
 
-use lineament::kernels::{Activation, BATCH_NORM, BatchNorm};
+use lineament::ops::{Activation, BATCH_NORM, BatchNorm};
 use lineament::scheduler::View;
 
 use super::by_shape;
 use crate::case::{Bounds, Case, Context, Purpose};
 use crate::random::{unit, values};
-use crate::reference::batch_norm_dw::before_activation;
+use crate::reference::batch_norm_backward_weight::before_activation;
 use crate::reference::{batch_norm::batch_norm, pointwise::activate, widen};
 
 /// (rows, channels, activation, whether there is a shortcut): one, primes, tile ± 1.

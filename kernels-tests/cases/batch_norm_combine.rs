@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use lineament::kernels::{BATCH_NORM_COMBINE, BatchNormCombine, RowParts};
+use lineament::ops::{BATCH_NORM_COMBINE, BatchNormCombine, RowParts};
 
 use super::by_shape;
 use crate::case::{Bounds, Case, Context, Expected, Purpose, paired};

@@ -1,6 +1,6 @@
 //! Right predictions of each attribute, with predictions of exactly one half.
 
-use lineament::kernels::{BINARY_ACCURACY, BinaryAccuracy, padded_channels};
+use lineament::ops::{BINARY_ACCURACY, BinaryAccuracy, padded_channels};
 
 use super::{by_shape, cosine_proximity::padded};
 use crate::case::{Bounds, Case, Context, Purpose};

@@ -1,6 +1,6 @@
 //! Sums of columns.
 
-use lineament::kernels::{COLUMN_SUM, ColumnSum, RowParts};
+use lineament::ops::{COLUMN_SUM, ColumnSum, RowParts};
 
 use super::by_shape;
 use crate::case::{Bounds, Case, Context, Purpose};

@@ -1,7 +1,7 @@
 //! Cosine proximity and its gradient: the padding of predictions holds what a sigmoid leaves there, and rows are zero,
 //! below the floor and above it.
 
-use lineament::kernels::{COSINE_PROXIMITY, CosineForm, CosineProximity, padded_channels};
+use lineament::ops::{COSINE_PROXIMITY, CosineForm, CosineProximity, padded_channels};
 
 use super::by_shape;
 use crate::case::{Bounds, Case, Context, Purpose};

@@ -1,6 +1,6 @@
 //! Rows for the kernels of distances, in both formats.
 
-use lineament::kernels::{Metric, RowFormat, Variant};
+use lineament::ops::{Metric, RowFormat, Variant};
 
 use crate::random::values;
 

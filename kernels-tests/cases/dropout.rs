@@ -1,6 +1,6 @@
 //! Inverted dropout with a given mask.
 
-use lineament::kernels::{DROPOUT, Dropout};
+use lineament::ops::{DROPOUT, Dropout};
 
 use super::by_shape;
 use crate::case::{Bounds, Case, Context, Purpose};

@@ -1,6 +1,6 @@
 //! Dropout's mask: bits must be equal.
 
-use lineament::kernels::{DROPOUT_MASK, DropoutMask};
+use lineament::ops::{DROPOUT_MASK, DropoutMask};
 
 use super::by_shape;
 use crate::case::{Bounds, Case, Context, Purpose};

@@ -1,7 +1,7 @@
 //! Mean squared and absolute error and both cross-entropies, weighted and not: the padding holds what must not matter, and predictions are
 //! right, wrong, equal to the label, saturated, at the edges of what is clipped and beyond them.
 
-use lineament::kernels::{ELEMENTWISE_LOSS, ElementwiseFormula, ElementwiseLoss, padded_channels};
+use lineament::ops::{ELEMENTWISE_LOSS, ElementwiseFormula, ElementwiseLoss, padded_channels};
 
 use super::by_shape;
 use super::cosine_proximity::padded;

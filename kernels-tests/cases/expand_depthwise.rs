@@ -1,6 +1,6 @@
 //! Expansion and depthwise convolution in one, at both strides, with both paddings.
 
-use lineament::kernels::{Activation, Depthwise, EXPAND_DEPTHWISE, ExpandDepthwise, Padding, Variant, WeightLayout};
+use lineament::ops::{Activation, Depthwise, EXPAND_DEPTHWISE, ExpandDepthwise, Padding, Variant, WeightLayout};
 
 use crate::case::{Bounds, Case, Context, Purpose};
 use crate::random::values;
@@ -74,6 +74,6 @@ fn case(shape: ExpandDepthwise, variant: &'static Variant, context: Context) -> 
     let expected = move || expand_depthwise(shape, [&x, &w_expand, &bias_expand, &w, &bias]);
     let y = case.output("y", outputs, Bounds::float(1e-11, 2e-5), Box::new(expected));
     let label = case.name.clone();
-    case.plan.push(shape.step(&label, (&EXPAND_DEPTHWISE, variant), context.abilities.lanes, views, y));
+    case.plan.push(shape.step(&label, (&EXPAND_DEPTHWISE, variant), context.capabilities.lanes, views, y));
     case
 }

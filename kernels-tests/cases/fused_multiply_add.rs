@@ -1,6 +1,6 @@
 //! The multiply-add ceiling.
 
-use lineament::kernels::{FUSED_MULTIPLY_ADD, FusedMultiplyAdd, Variant};
+use lineament::ops::{FUSED_MULTIPLY_ADD, FusedMultiplyAdd, Variant};
 
 use crate::case::{Bounds, Case, Context, Purpose};
 use crate::random::values;

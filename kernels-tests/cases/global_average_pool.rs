@@ -1,6 +1,6 @@
 //! Global average pooling.
 
-use lineament::kernels::{GLOBAL_AVERAGE_POOL, GlobalAveragePool, Variant};
+use lineament::ops::{GLOBAL_AVERAGE_POOL, GlobalAveragePool, Variant};
 
 use crate::case::{Bounds, Case, Context, Purpose};
 use crate::random::values;

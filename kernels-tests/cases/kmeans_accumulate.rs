@@ -1,6 +1,6 @@
 //! Sums of the rows of each cluster, chunk by chunk.
 
-use lineament::kernels::{KMEANS_ACCUMULATE, KmeansAccumulate, KmeansShape};
+use lineament::ops::{KMEANS_ACCUMULATE, KmeansAccumulate, KmeansShape};
 
 use super::kmeans_assign::{labels, states};
 use crate::case::{Bounds, Case, Context, Purpose};

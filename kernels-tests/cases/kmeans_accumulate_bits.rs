@@ -1,6 +1,6 @@
 //! Sums of the rows of each cluster, chunk by chunk, by counting bits.
 
-use lineament::kernels::{Choice, KmeansAccumulate, KmeansAccumulateBits, KmeansShape, kmeans_accumulate_bits_variants};
+use lineament::ops::{Choice, KmeansAccumulate, KmeansAccumulateBits, KmeansShape, kmeans_accumulate_bits_variants};
 
 use super::kmeans_assign::{binary, labels, states};
 use crate::case::{Bounds, Case, Context, Purpose};
@@ -76,7 +76,7 @@ fn case(test: Shape, choice: Choice, context: Context) -> Case {
     case.plan.push(step.step(
         &label,
         choice,
-        context.abilities.lanes,
+        context.capabilities.lanes,
         [planes, counts, digits, scales, labels, states, partials],
     ));
     case

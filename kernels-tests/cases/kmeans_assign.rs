@@ -1,6 +1,6 @@
 //! The nearest centre of every row, both families.
 
-use lineament::kernels::{Choice, KmeansAssign, KmeansShape, RestartState, Ties, kmeans_assign_variants};
+use lineament::ops::{Choice, KmeansAssign, KmeansShape, RestartState, Ties, kmeans_assign_variants};
 
 use crate::case::{Bounds, Case, Context, Purpose};
 use crate::random::{bits24, values};
@@ -109,7 +109,7 @@ fn case(step: KmeansAssign, (kernel, variant): Choice, context: Context) -> Case
     case.plan.push(step.step(
         &label,
         (kernel, variant),
-        context.abilities.lanes,
+        context.capabilities.lanes,
         [rows, scales, centers, keys, states, labels, distances],
     ));
     case

@@ -1,6 +1,6 @@
 //! The best candidate for one centre, and the candidates for the next.
 
-use lineament::kernels::{KMEANS_CANDIDATES, KmeansCandidates, KmeansPotential, KmeansShape};
+use lineament::ops::{KMEANS_CANDIDATES, KmeansCandidates, KmeansPotential, KmeansShape};
 
 use crate::case::{Bounds, Case, Context, Purpose};
 use crate::random::{bits24, unit, values};

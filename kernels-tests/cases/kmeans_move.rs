@@ -1,6 +1,6 @@
 //! New centres, and whether a restart has finished.
 
-use lineament::kernels::{KMEANS_MOVE, KmeansMove, KmeansShape, RestartState};
+use lineament::ops::{KMEANS_MOVE, KmeansMove, KmeansShape, RestartState};
 
 use super::kmeans_assign::{labels, states};
 use crate::case::{Bounds, Case, Context, Purpose};
@@ -111,7 +111,7 @@ impl Owned {
         };
         let distances: Vec<f32> = (0..r * n).map(distance).collect();
         let states = states(step.shape.restarts);
-        let accumulate = lineament::kernels::KmeansAccumulate { shape: step.shape, chunk_rows: n as u32, finished_too: true };
+        let accumulate = lineament::ops::KmeansAccumulate { shape: step.shape, chunk_rows: n as u32, finished_too: true };
         let blank = vec![0.0; r * k * (d + 4)];
         let sums = kmeans_accumulate(accumulate, [&rows, &weights, &distances], &labels, &states, &blank);
         let sums = sums.into_iter().map(|value| value as f32).collect();

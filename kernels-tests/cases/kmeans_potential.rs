@@ -1,6 +1,6 @@
 //! What the candidates for a centre are worth.
 
-use lineament::kernels::{KMEANS_POTENTIAL, KmeansPotential, KmeansShape, Variant};
+use lineament::ops::{KMEANS_POTENTIAL, KmeansPotential, KmeansShape, Variant};
 
 use crate::case::{Bounds, Case, Context, Purpose};
 use crate::random::{bits24, unit, values};
@@ -45,7 +45,7 @@ fn case(step: KmeansPotential, variant: &'static Variant, context: Context) -> C
     let closest: Vec<f32> = (0..(r * n) as u64).map(|index| 10.0 * unit(15, 2, index)).collect();
     let picks: Vec<u32> = (0..(r * (k + 1) * (t + 1)) as u64).map(|index| bits24(15, 3, index) % rows).collect();
     let views = [case.input("rows", &x), case.input("weights", &weights), case.input("picks", &picks)];
-    let chunk_rows = KmeansPotential::chunk_rows(variant, context.abilities.lanes) as usize;
+    let chunk_rows = KmeansPotential::chunk_rows(variant, context.capabilities.lanes) as usize;
     let before = closest.clone();
     let expected = move || kmeans_potential(step, chunk_rows, [&x, &weights, &closest], &picks);
     let of_closest = expected.clone();
@@ -54,6 +54,6 @@ fn case(step: KmeansPotential, variant: &'static Variant, context: Context) -> C
     let potentials = case.output("potentials", r * t * n.div_ceil(chunk_rows), bounds, Box::new(move || expected().1));
     let [rows, weights, picks] = views;
     let label = case.name.clone();
-    case.plan.push(step.step(&label, variant, context.abilities.lanes, [rows, weights, picks, closest, potentials]));
+    case.plan.push(step.step(&label, variant, context.capabilities.lanes, [rows, weights, picks, closest, potentials]));
     case
 }

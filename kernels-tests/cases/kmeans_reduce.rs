@@ -1,6 +1,6 @@
 //! The sums of all chunks.
 
-use lineament::kernels::{KMEANS_REDUCE, KmeansReduce, KmeansShape};
+use lineament::ops::{KMEANS_REDUCE, KmeansReduce, KmeansShape};
 
 use super::kmeans_assign::states;
 use crate::case::{Bounds, Case, Context, Purpose};

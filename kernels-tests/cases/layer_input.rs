@@ -1,6 +1,6 @@
 //! Inputs of layers that are normalised while they are loaded, for the cases of gradients by weights.
 
-use lineament::kernels::{Activation, LayerInput, Normalised};
+use lineament::ops::{Activation, LayerInput, Normalised};
 use lineament::scheduler::View;
 
 use crate::case::Case;

@@ -1,6 +1,6 @@
 //! The mean loss of a batch.
 
-use lineament::kernels::{LOSS_MEAN, LossMean};
+use lineament::ops::{LOSS_MEAN, LossMean};
 
 use super::by_shape;
 use crate::case::{Bounds, Case, Context, Purpose};

@@ -9,16 +9,16 @@ mod add;
 mod augment;
 mod batch_norm;
 mod batch_norm_combine;
-mod batch_norm_dw;
-mod batch_norm_dx;
+mod batch_norm_backward_weight;
+mod batch_norm_backward_input;
 mod batch_norm_statistics;
 mod binary_accuracy;
 mod column_sum;
 mod cosine_proximity;
-mod dense_dw;
+mod dense_backward_weight;
 mod depthwise;
-mod depthwise_dw;
-mod depthwise_dx;
+mod depthwise_backward_weight;
+mod depthwise_backward_input;
 mod distance_rows;
 mod dropout;
 mod dropout_mask;
@@ -26,7 +26,7 @@ mod elementwise_loss;
 mod expand_depthwise;
 pub mod fused_multiply_add;
 mod global_average_pool;
-mod global_average_pool_dx;
+mod global_average_pool_backward_input;
 mod kmeans_accumulate;
 mod kmeans_accumulate_bits;
 mod kmeans_assign;
@@ -43,8 +43,8 @@ mod resize_normalise;
 mod sgd;
 mod silhouette;
 mod stem;
-mod stem_dw;
-mod stem_dx;
+mod stem_backward_weight;
+mod stem_backward_input;
 pub mod stream;
 mod sum_of_parts;
 mod transpose;
@@ -60,11 +60,11 @@ pub const ALL: &[fn(Context) -> Vec<Case>] = &[
     expand_depthwise::cases,
     pointwise::cases,
     global_average_pool::cases,
-    stem_dw::cases,
-    stem_dx::cases,
-    depthwise_dw::cases,
-    depthwise_dx::cases,
-    global_average_pool_dx::cases,
+    stem_backward_weight::cases,
+    stem_backward_input::cases,
+    depthwise_backward_weight::cases,
+    depthwise_backward_input::cases,
+    global_average_pool_backward_input::cases,
     kmeans_potential::cases,
     kmeans_candidates::cases,
     kmeans_assign::cases,
@@ -80,14 +80,14 @@ pub const ALL: &[fn(Context) -> Vec<Case>] = &[
     batch_norm_statistics::cases,
     batch_norm_combine::cases,
     batch_norm::cases,
-    batch_norm_dw::cases,
-    batch_norm_dx::cases,
+    batch_norm_backward_weight::cases,
+    batch_norm_backward_input::cases,
     dropout_mask::cases,
     dropout::cases,
     transpose::cases,
     column_sum::cases,
     sum_of_parts::cases,
-    dense_dw::cases,
+    dense_backward_weight::cases,
     activation_forward::cases,
     activation_backward::cases,
     add::cases,

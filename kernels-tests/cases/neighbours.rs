@@ -1,6 +1,6 @@
 //! Neighbours of slices of rows, under every metric.
 
-use lineament::kernels::{Metric, NEIGHBOURS, NeighbourSlice, Variant};
+use lineament::ops::{Metric, NEIGHBOURS, NeighbourSlice, Variant};
 
 use super::distance_rows::{METRICS, distance_rows, format_of};
 use crate::case::{Bounds, Case, Context, Purpose};
@@ -61,6 +61,6 @@ fn case(
     let counts = case.output("counts", (end_row - first_row) as usize, Bounds::integers(), counted);
     let [rows, traits, occurrences] = views;
     let label = case.name.clone();
-    case.plan.push(shape.step(&label, variant, context.abilities.lanes, [rows, traits, occurrences, within, counts]));
+    case.plan.push(shape.step(&label, variant, context.capabilities.lanes, [rows, traits, occurrences, within, counts]));
     case
 }

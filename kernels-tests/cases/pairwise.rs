@@ -1,6 +1,6 @@
 //! Distances of slices of rows to all rows, under every metric.
 
-use lineament::kernels::{Metric, PAIRWISE, PairwiseSlice, Variant};
+use lineament::ops::{Metric, PAIRWISE, PairwiseSlice, Variant};
 
 use super::distance_rows::{METRICS, distance_rows, format_of};
 use crate::case::{Bounds, Case, Context, Purpose};
@@ -47,6 +47,6 @@ fn case(
     let out = case.updated("distances", &before, Bounds::float(1e-11, (4e-7 * f64::from(columns)).max(1e-5)), Box::new(expected));
     let [rows, traits] = views;
     let label = case.name.clone();
-    case.plan.push(shape.step(&label, variant, context.abilities.lanes, [rows, traits, out]));
+    case.plan.push(shape.step(&label, variant, context.capabilities.lanes, [rows, traits, out]));
     case
 }

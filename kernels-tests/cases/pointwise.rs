@@ -1,6 +1,6 @@
 //! Pointwise convolution and dense layers, all four families.
 
-use lineament::kernels::{Activation, Choice, Pointwise, Precision, WeightLayout, pointwise_variants};
+use lineament::ops::{Activation, Choice, Pointwise, Precision, WeightLayout, pointwise_variants};
 
 use crate::case::{Bounds, Case, Context, Purpose};
 use crate::random::values;
@@ -95,7 +95,7 @@ fn case(shape: Pointwise, family: Choice, residual: bool, context: Context) -> C
     };
     let expected = move || pointwise([m, k, n], activation, [&x, &w, &bias], shortcut.as_deref());
     let y = case.output("y", m * n, bounds, Box::new(expected));
-    let step = shape.step(&case.name.clone(), family, context.abilities.lanes, views, residual, y);
+    let step = shape.step(&case.name.clone(), family, context.capabilities.lanes, views, residual, y);
     case.plan.push(step);
     case
 }

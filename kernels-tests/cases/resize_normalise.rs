@@ -1,6 +1,6 @@
 //! Resizing and normalising batches of 8-bit images of several sizes.
 
-use lineament::kernels::{ImageRecord, Interpolation, RESIZE_NORMALISE, ResizeNormalise, Variant};
+use lineament::ops::{ImageRecord, Interpolation, RESIZE_NORMALISE, ResizeNormalise, Variant};
 
 use crate::case::{Bounds, Case, Context, Purpose};
 use crate::random::bits24;

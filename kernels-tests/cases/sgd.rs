@@ -1,6 +1,6 @@
 //! One update of gradient descent: plain, with momentum and with Nesterov's look ahead.
 
-use lineament::kernels::{SGD, Sgd};
+use lineament::ops::{SGD, Sgd};
 
 use super::by_shape;
 use crate::case::{Bounds, Case, Context, Purpose};

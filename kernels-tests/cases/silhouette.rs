@@ -1,6 +1,6 @@
 //! Silhouettes of slices of rows, under every metric.
 
-use lineament::kernels::{Metric, SILHOUETTE, SilhouetteSlice, Variant};
+use lineament::ops::{Metric, SILHOUETTE, SilhouetteSlice, Variant};
 
 use super::distance_rows::{METRICS, distance_rows, format_of};
 use crate::case::{Bounds, Case, Context, Purpose};
@@ -81,6 +81,6 @@ fn case(test: Test, metric: Metric, variant: &'static Variant, context: Context)
     let out = case.updated("silhouettes", &before, Bounds::float(1e-10, 1e-5), Box::new(expected));
     let [rows, traits, starts, occurrences] = views;
     let label = case.name.clone();
-    case.plan.push(shape.step(&label, variant, context.abilities.lanes, [rows, traits, starts, occurrences, out]));
+    case.plan.push(shape.step(&label, variant, context.capabilities.lanes, [rows, traits, starts, occurrences, out]));
     case
 }

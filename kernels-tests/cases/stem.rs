@@ -1,6 +1,6 @@
 //! Dense 3×3 convolution at both strides, with both paddings.
 
-use lineament::kernels::{Activation, Choice, Padding, Precision, Stem, stem_variants};
+use lineament::ops::{Activation, Choice, Padding, Precision, Stem, stem_variants};
 
 use crate::case::{Bounds, Case, Context, Purpose};
 use crate::random::values;
@@ -72,6 +72,6 @@ fn case(shape: Stem, (kernel, variant): Choice, context: Context) -> Case {
     let elements = (batch * out_height * out_width * outputs) as usize;
     let expected = move || stem(shape, [&x, &w, &bias]);
     let y = case.output("y", elements, Bounds::stored(precision, 2e-5), Box::new(expected));
-    case.plan.push(shape.step(kernel.name, (kernel, variant), context.abilities.lanes, views, y));
+    case.plan.push(shape.step(kernel.name, (kernel, variant), context.capabilities.lanes, views, y));
     case
 }

@@ -1,6 +1,6 @@
 //! The memory ceiling.
 
-use lineament::kernels::{STREAM, Stream, Variant};
+use lineament::ops::{STREAM, Stream, Variant};
 
 use crate::case::{Bounds, Case, Context, Purpose};
 use crate::random::values;

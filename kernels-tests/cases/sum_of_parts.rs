@@ -1,6 +1,6 @@
 //! Adding up the parts of a split sum.
 
-use lineament::kernels::{SUM_OF_PARTS, SumOfParts};
+use lineament::ops::{SUM_OF_PARTS, SumOfParts};
 
 use super::by_shape;
 use crate::case::{Bounds, Case, Context, Purpose};

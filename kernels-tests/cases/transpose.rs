@@ -1,6 +1,6 @@
 //! Transposes.
 
-use lineament::kernels::{TRANSPOSE, Transpose};
+use lineament::ops::{TRANSPOSE, Transpose};
 
 use super::by_shape;
 use crate::case::{Bounds, Case, Context, Purpose};

@@ -6,7 +6,7 @@ use clap::Args;
 use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder};
 use lineament::data::decode;
-use lineament::train::{AugmentationRanges, augmented_variants, sheet_of};
+use lineament::app::train::{AugmentationRanges, augmented_variants, sheet_of};
 
 use super::common::{GpuArguments, ensure_writable, write_out};
 use super::{Outcome, Verdict};

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
-use lineament::profile::{RowKind, Schedule, Task, peak_resident_bytes};
+use lineament::app::measure::{RowKind, Schedule, Task, peak_resident_bytes};
 use serde_json::json;
 
 use super::common::{GpuArguments, PrecisionArguments, print_line};

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use lineament::data::folder::expand;
-use lineament::model::{IMAGENET_CLASSES, Model, Top, softmax};
+use lineament::nn::{IMAGENET_CLASSES, Model, Top, softmax};
 use serde_json::json;
 
 use super::common::{GpuArguments, Misuse, PrecisionArguments, Resize, default_batch, print_line, report_failures, run_images};

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use clap::Args;
 use lineament::cluster::{ClusterResult, CountedRows, Method, Scores};
-use lineament::gpu::Gpu;
+use lineament::device::Device;
 use serde_json::{Map, Value, json};
 
 use super::cluster_options::{ClusterInput, MethodOptions, RowOptions};
@@ -101,7 +101,7 @@ impl Cluster {
 }
 
 /// Clusters rows by a method and judges what it finds.
-pub fn clustered(gpu: &Gpu, input: ClusterInput, method: &Method, k: usize, mut phases: Phases) -> Fallible<ClusterResult> {
+pub fn clustered(gpu: &Device, input: ClusterInput, method: &Method, k: usize, mut phases: Phases) -> Fallible<ClusterResult> {
     let (n, width) = (input.images.len(), input.columns.len());
     let count = if input.compress { CountedRows::distinct } else { CountedRows::every };
     let rows = count(input.fitted(), n, width)?;

@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use lineament::data::{Crop, ImageSource, Rgb8Image, decode_ahead, prefetch::decoding_threads, write_atomically};
-use lineament::gpu::{AdapterRequest, Gpu, GpuError};
-use lineament::kernels::{Interpolation, Precision};
-use lineament::model::{ImageRunner, ModelError, Started};
-use lineament::tune::{Store, StoreError, cache_folder};
+use lineament::device::{AdapterRequest, Device, DeviceError};
+use lineament::ops::{Interpolation, Precision};
+use lineament::nn::{ImageRunner, ModelError, Started};
+use lineament::app::tune::{Store, StoreError, cache_folder};
 use serde_json::{Map, Value, json};
 
 /// Where it is `off`, measured choices of variants are left out.
@@ -41,7 +41,7 @@ pub struct GpuArguments {
 
 impl GpuArguments {
     /// Opens the adapter with the choices of variants that were measured on it, and says which one it is.
-    pub fn open(&self) -> Result<Gpu, GpuError> {
+    pub fn open(&self) -> Result<Device, DeviceError> {
         let mut gpu = self.open_untuned()?;
         if std::env::var_os(TUNING_VARIABLE).is_some_and(|value| value == "off") {
             return Ok(gpu);
@@ -65,8 +65,8 @@ impl GpuArguments {
     }
 
     /// Opens the adapter with the shipped choices of variants, and says which one it is.
-    pub fn open_untuned(&self) -> Result<Gpu, GpuError> {
-        let mut gpu = Gpu::open(&AdapterRequest {
+    pub fn open_untuned(&self) -> Result<Device, DeviceError> {
+        let mut gpu = Device::open(&AdapterRequest {
             adapter: self.adapter.clone(),
             backend: self.backend.clone(),
             webgpu_limits: self.webgpu_limits,
@@ -146,7 +146,7 @@ impl From<Resize> for Interpolation {
 }
 
 /// Images a batch where the user does not say: what a software adapter is best at, and what fills a real GPU.
-pub fn default_batch(gpu: &Gpu) -> u32 {
+pub fn default_batch(gpu: &Device) -> u32 {
     if gpu.is_software() { 8 } else { 32 }
 }
 
@@ -156,7 +156,7 @@ pub type Failure = (usize, String);
 /// Runs every image through the network in batches, decoded in parallel ahead of the GPU, which has the next batch when it is
 /// done with one; `use_row` sees the results in order. Images that do not decode are returned, the rest is done.
 pub fn run_images(
-    gpu: &Gpu,
+    gpu: &Device,
     runner: &mut ImageRunner,
     batch: u32,
     images: Vec<ImageSource>,
@@ -294,7 +294,7 @@ const WRITE_ATTRIBUTES: [&str; 2] = ["predict", "eval"];
 pub fn record(
     run: &Path,
     verb: &str,
-    gpu: Option<&Gpu>,
+    gpu: Option<&Device>,
     mut details: Map<String, Value>,
 ) -> Result<(), Box<dyn std::error::Error>> {
     let path = run.join("config.json");

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 
 use clap::Args;
 use lineament::cluster::{ComparedMethod, ComparedRows, Comparison, ComparisonProgress, ComparisonSettings, compare};
-use lineament::gpu::Gpu;
+use lineament::device::Device;
 use lineament::report::figure_five_svg;
 use serde_json::{Map, json};
 
@@ -110,7 +110,7 @@ impl Compare {
 }
 
 /// Compares, with a bar on stderr for each method, and says there what is missing and why.
-pub fn compared(gpu: &Gpu, rows: ComparedRows, settings: &ComparisonSettings, stop: &AtomicBool) -> Fallible<Comparison> {
+pub fn compared(gpu: &Device, rows: ComparedRows, settings: &ComparisonSettings, stop: &AtomicBool) -> Fallible<Comparison> {
     let bar = progress(0, "clusterings");
     let mut last = None;
     let mut show = |ComparisonProgress { method, done, of }| {

@@ -1,7 +1,7 @@
 //! `lineament devices`
 
 use clap::Args;
-use lineament::gpu::{AdapterReport, list_adapters};
+use lineament::device::{AdapterReport, list_adapters};
 
 use super::common::print_line;
 use super::{Outcome, Verdict};
@@ -25,7 +25,7 @@ impl Devices {
             return Ok(Outcome::Done);
         }
         if adapters.is_empty() {
-            return Err(Box::new(lineament::gpu::GpuError::NoAdapter));
+            return Err(Box::new(lineament::device::DeviceError::NoAdapter));
         }
         let rows: Vec<[String; 11]> = adapters.iter().map(row).collect();
         let header =

@@ -9,9 +9,9 @@ use lineament::data::labels::LabelledFolder;
 use lineament::data::{Dataset, ImageSource, Partition};
 use lineament::evaluation::published::{PAPER_ACCURACY, PAPER_HAMMING_DISTANCE, PAPER_LOSS};
 use lineament::evaluation::{Alignment, Evaluation, HalfPrecision, Metrics, TableOne, align, confident_mistakes};
-use lineament::gpu::Gpu;
-use lineament::kernels::Precision;
-use lineament::model::Model;
+use lineament::device::Device;
+use lineament::ops::Precision;
+use lineament::nn::Model;
 use serde_json::json;
 
 use super::common::{make_run_folder, print_line, record, write_out};
@@ -107,7 +107,7 @@ pub struct EvaluationWork<'a> {
 
 impl EvaluationWork<'_> {
     /// Predicts, compares and writes; also says whether all images could be used.
-    pub fn run_on(&self, gpu: &Gpu) -> Result<(Evaluation, bool), Box<dyn Error>> {
+    pub fn run_on(&self, gpu: &Device) -> Result<(Evaluation, bool), Box<dyn Error>> {
         let EvaluationWork { model, folder, options, .. } = self;
         let data = &folder.dataset;
         let alignment = align(&model.attributes, &data.attributes)?;
@@ -172,7 +172,7 @@ impl EvaluationWork<'_> {
         Err(format!("{path}: holds no {} images; it holds {}: name one with --partition", wanted.name(), held.join(", ")).into())
     }
 
-    fn write(&self, run: &Path, gpu: &Gpu, predictions: &Predictions, evaluation: &Evaluation) -> Result<(), Box<dyn Error>> {
+    fn write(&self, run: &Path, gpu: &Device, predictions: &Predictions, evaluation: &Evaluation) -> Result<(), Box<dyn Error>> {
         predictions.table.write(&run.join("attributes.csv"))?;
         write_out(Some(&run.join("metrics.csv")), &evaluation.metrics.to_csv()?)?;
         write_out(Some(&run.join("table1.csv")), &TableOne::new(&evaluation.metrics).to_csv()?)?;

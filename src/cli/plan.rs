@@ -1,8 +1,8 @@
 //! `lineament plan`
 
 use clap::Args;
-use lineament::model::Model;
-use lineament::profile::Traffic;
+use lineament::nn::Model;
+use lineament::app::measure::Traffic;
 use lineament::scheduler::Arena;
 
 use super::common::{GpuArguments, default_batch, print_line};

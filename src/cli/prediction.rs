@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use lineament::data::{AttributeTable, Crop, ImageSource};
-use lineament::gpu::{Gpu, GpuError};
-use lineament::kernels::{Interpolation, Precision};
-use lineament::model::{Model, Top};
+use lineament::device::{Device, DeviceError};
+use lineament::ops::{Interpolation, Precision};
+use lineament::nn::{Model, Top};
 use serde_json::{Map, Value, json};
 
 use super::common::{Failure, GpuArguments, Misuse, PrecisionArguments, Resize, default_batch, report_failures, run_images};
@@ -65,7 +65,7 @@ impl PredictionArguments {
     }
 
     /// Opens the adapter.
-    pub fn open_gpu(&self) -> Result<Gpu, GpuError> {
+    pub fn open_gpu(&self) -> Result<Device, DeviceError> {
         self.gpu.open()
     }
 
@@ -87,7 +87,7 @@ pub fn open_model(path: &Path, backbone: Option<&Path>) -> Result<Model, Box<dyn
 
 impl PredictionOptions {
     /// Predicts the attributes of images. Those that cannot be used are named on stderr; if none can, that is an error.
-    pub fn predict(&self, gpu: &Gpu, model: &Model, images: &[ImageSource]) -> Result<Predictions, Box<dyn Error>> {
+    pub fn predict(&self, gpu: &Device, model: &Model, images: &[ImageSource]) -> Result<Predictions, Box<dyn Error>> {
         let batch = self.batch.unwrap_or_else(|| default_batch(gpu));
         let mut runner = model.runner(gpu, batch, self.interpolation);
         let mut rows: Vec<Option<Vec<f32>>> = vec![None; images.len()];

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use lineament::model::Model;
-use lineament::profile::{Ceilings, Profile as Measured, roofline_page, roofline_svg, to_csv, to_text, to_trace};
+use lineament::nn::Model;
+use lineament::app::measure::{Ceilings, Profile as Measured, roofline_page, roofline_svg, to_csv, to_text, to_trace};
 use serde_json::json;
 
 use super::common::{GpuArguments, default_batch, print_line, write_out};

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use lineament::model::Model;
+use lineament::nn::Model;
 
 use super::common::{GpuArguments, interruption, make_run_folder, print_line, record};
 use super::data::DataArguments;

@@ -11,13 +11,13 @@ use lineament::data::attributes::paper_attributes;
 use lineament::data::prefetch::decoding_threads;
 use lineament::data::{Dataset, Partition, Unreadable, decode_ahead, write_atomically};
 use lineament::evaluation::Metrics;
-use lineament::gpu::Gpu;
-use lineament::kernels::Interpolation;
-use lineament::model::mobilenet_v2::Layer;
-use lineament::model::weights::{StoredPrecision, WeightsFile};
-use lineament::model::{Head, Model, ModelError, Normalisation, Top, keys};
-use lineament::train::network::{FrozenNorm, HeadShape, NetworkShape, NetworkState, RunningStatistics};
-use lineament::train::{
+use lineament::device::Device;
+use lineament::ops::Interpolation;
+use lineament::nn::mobilenet_v2::Layer;
+use lineament::nn::weights::{StoredPrecision, WeightsFile};
+use lineament::nn::{Head, Model, ModelError, Normalisation, Top, keys};
+use lineament::nn::training::{FrozenNorm, HeadShape, NetworkShape, NetworkState, RunningStatistics};
+use lineament::app::train::{
     FeatureSource, FeatureTable, Progress, Run, SampleSource, TrainedNetwork, TrainingData, TrainingSettings, extract_features,
     predict_rows, random, train_network, write_model,
 };
@@ -36,7 +36,7 @@ pub type Fallible<T> = Result<T, Box<dyn Error>>;
 
 /// What one trains with.
 pub struct Equipment<'a> {
-    pub gpu: &'a Gpu,
+    pub gpu: &'a Device,
     /// What training starts from.
     pub model: &'a Model,
     pub data: &'a Dataset,
@@ -316,7 +316,7 @@ impl Equipment<'_> {
 }
 
 /// Probabilities \[rows, attributes\] of images by the model in a file.
-fn predict_images(gpu: &Gpu, path: &Path, trained_from: &Model, data: &Dataset, rows: &[u32]) -> Fallible<Vec<f32>> {
+fn predict_images(gpu: &Device, path: &Path, trained_from: &Model, data: &Dataset, rows: &[u32]) -> Fallible<Vec<f32>> {
     let backbone = trained_from.files.first().map(|(path, _)| path.as_path());
     let model = Model::open(path, backbone)?;
     let batch = default_batch(gpu);

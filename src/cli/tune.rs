@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
 use clap::Args;
-use lineament::gpu::Gpu;
-use lineament::kernels::{Site, Tuning};
-use lineament::model::Model;
-use lineament::profile::{Extent, Workload};
-use lineament::train::network::NetworkShape;
-use lineament::tune::{Entry, Ladder, Rung, Store, Verdict, cache_folder, climb, content};
+use lineament::device::Device;
+use lineament::ops::{Site, Tuning};
+use lineament::nn::Model;
+use lineament::app::measure::{Extent, Workload};
+use lineament::nn::training::NetworkShape;
+use lineament::app::tune::{Entry, Ladder, Rung, Store, Verdict, cache_folder, climb, content};
 
 use super::common::{GpuArguments, Misuse, default_batch, interruption, print_line, progress};
 use super::{Outcome, Verdict as Ending};
@@ -90,7 +90,7 @@ impl Tune {
     }
 
     /// What plans of the model ask for, and how often.
-    fn sites(&self, gpu: &mut Gpu, model: &Model) -> Result<Vec<(Site, usize)>, Box<dyn std::error::Error>> {
+    fn sites(&self, gpu: &mut Device, model: &Model) -> Result<Vec<(Site, usize)>, Box<dyn std::error::Error>> {
         let size = self.size.unwrap_or(model.size);
         if !size.is_multiple_of(32) {
             return Err(Box::new(Misuse(format!("--size {size}: the network takes multiples of 32"))));
@@ -111,7 +111,7 @@ impl Tune {
         Ok(sites)
     }
 
-    fn print(&self, store: &Store, sites: &[(Site, usize)], gpu: &Gpu) -> std::io::Result<()> {
+    fn print(&self, store: &Store, sites: &[(Site, usize)], gpu: &Device) -> std::io::Result<()> {
         let target = gpu.target();
         let (mut shipped, mut tuned, mut changed) = (0.0, 0.0, 0);
         print_line(format_args!("{:52} {:>32} {:>10} {:>10} {:>6}", "shape", "winner", "ms", "shipped", "gain"))?;
@@ -164,7 +164,7 @@ impl Tune {
     }
 }
 
-fn entry(site: Site, Ladder { winner, rungs }: Ladder, gpu: &Gpu) -> Entry {
+fn entry(site: Site, Ladder { winner, rungs }: Ladder, gpu: &Device) -> Entry {
     let target = gpu.target();
     Entry {
         site,

@@ -4,10 +4,10 @@ use std::error::Error;
 use std::path::PathBuf;
 
 use clap::Args;
-use lineament::gpu::Gpu;
-use lineament::model::Model;
-use lineament::profile::{Extent, Workload};
-use lineament::train::network::NetworkShape;
+use lineament::device::Device;
+use lineament::nn::Model;
+use lineament::app::measure::{Extent, Workload};
+use lineament::nn::training::NetworkShape;
 
 use super::common::PrecisionArguments;
 
@@ -32,7 +32,7 @@ pub struct WorkloadArguments {
 
 impl WorkloadArguments {
     /// The work on an adapter.
-    pub fn of(&self, gpu: &Gpu, model: &Model, default_batch: u32) -> Result<Workload, Box<dyn Error>> {
+    pub fn of(&self, gpu: &Device, model: &Model, default_batch: u32) -> Result<Workload, Box<dyn Error>> {
         let (batch, size) = (self.batch.unwrap_or(default_batch), self.size.unwrap_or(model.size));
         if size % 32 != 0 {
             return Err(Box::new(super::common::Misuse(format!("--size {size}: the network takes multiples of 32"))));

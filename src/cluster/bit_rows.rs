@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::rows::Rows;
-use crate::kernels::KmeansAccumulateBits;
+use crate::ops::KmeansAccumulateBits;
 
 /// Weights above this are added as numbers: every binary digit is a pass over the rows.
 const LARGEST_COUNT: f32 = 16_777_216.0;

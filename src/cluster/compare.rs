@@ -10,7 +10,7 @@ use super::{
     SilhouetteScorer, silhouette_without_noise, weighted,
 };
 use crate::cluster::ClusterError;
-use crate::gpu::Gpu;
+use crate::device::Device;
 
 /// Lloyd iterations of a restart at most, in the original script.
 const ITERATIONS: u32 = 500;
@@ -133,7 +133,7 @@ pub struct ComparisonProgress {
 /// # Errors
 /// Rows, weights or settings that make no sense, [`ClusterError::Stopped`], or whatever the device reports.
 pub fn compare(
-    gpu: &Gpu,
+    gpu: &Device,
     rows: ComparedRows,
     settings: &ComparisonSettings,
     stop: &AtomicBool,
@@ -261,7 +261,7 @@ mod tests {
     }
 
     fn compared(weights: Option<&[f32]>, settings: &ComparisonSettings) -> Result<Comparison, ClusterError> {
-        let gpu = Gpu::open(&Default::default()).unwrap();
+        let gpu = Device::open(&Default::default()).unwrap();
         let columns: Vec<String> = (0..4).map(|column| column.to_string()).collect();
         let weights = weights.map(|weights| ("rare", weights));
         let rows = ComparedRows { values: &values(), columns: &columns, weights };
@@ -308,7 +308,7 @@ mod tests {
         assert!(refused(&|one| one.k = 1..=5).contains("1 to 5"));
         assert!(refused(&|one| one.k = RangeInclusive::new(5, 4)).contains("5 to 4"));
         assert!(refused(&|one| one.n_init = 0).contains("n_init"));
-        let gpu = Gpu::open(&Default::default()).unwrap();
+        let gpu = Device::open(&Default::default()).unwrap();
         let columns = vec!["a".to_string()];
         let stop = AtomicBool::new(false);
         let mut done = 0;

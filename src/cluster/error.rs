@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::data::DataError;
-use crate::gpu::GpuError;
+use crate::device::DeviceError;
 
 /// Why rows could not be clustered or judged.
 #[derive(Debug, thiserror::Error)]
@@ -214,5 +214,5 @@ pub enum ClusterError {
     Data(#[from] DataError),
     /// Whatever the device reports.
     #[error(transparent)]
-    Gpu(#[from] GpuError),
+    Gpu(#[from] DeviceError),
 }

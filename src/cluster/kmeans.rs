@@ -4,8 +4,8 @@ use super::kmeans_plan::{Form, Tensors, finish, inertia, lloyd, restart_bytes, s
 use super::kmeans_rows::KmeansRows;
 use super::rows::Rows;
 use super::{ClusterError, CountedRows};
-use crate::gpu::{Gpu, GpuError};
-use crate::kernels::{KmeansAssign, KmeansShape, RestartState, RowFormat, Ties};
+use crate::device::{Device, DeviceError};
+use crate::ops::{KmeansAssign, KmeansShape, RestartState, RowFormat, Ties};
 use crate::scheduler::{Program, View};
 
 /// Iterations between two looks at whether every restart has finished: looking waits for the GPU.
@@ -64,7 +64,7 @@ impl KMeans {
     /// # Errors
     /// Settings or values that make no sense, `k` above the number of distinct rows, data that do not fit the adapter,
     /// or whatever the device reports.
-    pub fn fit(&self, gpu: &Gpu, rows: &[f32], n: usize, d: usize) -> Result<KMeansFit, ClusterError> {
+    pub fn fit(&self, gpu: &Device, rows: &[f32], n: usize, d: usize) -> Result<KMeansFit, ClusterError> {
         let rows = Rows::new("row", rows, n, d)?;
         self.fit_rows(gpu, rows, &vec![1.0; n])
     }
@@ -74,7 +74,7 @@ impl KMeans {
     ///
     /// # Errors
     /// As [`KMeans::fit`].
-    pub fn fit_counted(&self, gpu: &Gpu, rows: &CountedRows) -> Result<KMeansFit, ClusterError> {
+    pub fn fit_counted(&self, gpu: &Device, rows: &CountedRows) -> Result<KMeansFit, ClusterError> {
         let counts: Vec<f32> = rows.counts.iter().map(|count| *count as f32).collect();
         let fit = self.fit_weighted(gpu, &rows.values, &counts, rows.len(), rows.columns);
         // Whoever asked knows all rows, not those held.
@@ -90,13 +90,13 @@ impl KMeans {
     ///
     /// # Errors
     /// As [`KMeans::fit`], and weights that do not fit the rows.
-    pub fn fit_weighted(&self, gpu: &Gpu, rows: &[f32], weights: &[f32], n: usize, d: usize) -> Result<KMeansFit, ClusterError> {
+    pub fn fit_weighted(&self, gpu: &Device, rows: &[f32], weights: &[f32], n: usize, d: usize) -> Result<KMeansFit, ClusterError> {
         let rows = Rows::new("row", rows, n, d)?;
         check_weights(weights, n)?;
         self.fit_rows(gpu, rows, weights)
     }
 
-    fn fit_rows(&self, gpu: &Gpu, rows: Rows, weights: &[f32]) -> Result<KMeansFit, ClusterError> {
+    fn fit_rows(&self, gpu: &Device, rows: Rows, weights: &[f32]) -> Result<KMeansFit, ClusterError> {
         let initial = self.check(&rows, weights)?;
         let whole = self.shape(&rows);
         let together = restarts_together(gpu, whole)?;
@@ -115,7 +115,7 @@ impl KMeans {
     /// Runs the restarts of `whole`, `together` at a time.
     fn fit_in_batches(
         &self,
-        gpu: &Gpu,
+        gpu: &Device,
         (whole, together): (KmeansShape, u32),
         rows: &KmeansRows,
         initial: Option<&Rows>,
@@ -200,7 +200,7 @@ fn check_weights(weights: &[f32], rows: usize) -> Result<(), ClusterError> {
 }
 
 /// How many restarts fit on the adapter at once.
-fn restarts_together(gpu: &Gpu, shape: KmeansShape) -> Result<u32, ClusterError> {
+fn restarts_together(gpu: &Device, shape: KmeansShape) -> Result<u32, ClusterError> {
     let limit = gpu.limits().max_storage_buffer_binding_size.min(gpu.limits().max_buffer_size);
     let each = restart_bytes(shape, gpu.target());
     let data = [("the data", 4 * u64::from(shape.rows) * u64::from(shape.columns))];
@@ -217,7 +217,7 @@ fn restarts_together(gpu: &Gpu, shape: KmeansShape) -> Result<u32, ClusterError>
 
 /// Restarts that run together, with their centres in place.
 struct Batch<'a> {
-    gpu: &'a Gpu,
+    gpu: &'a Device,
     shape: KmeansShape,
     form: Form,
     ties: Ties,
@@ -238,12 +238,12 @@ impl Batch<'_> {
         }
     }
 
-    fn states(&self) -> Result<Vec<RestartState>, GpuError> {
+    fn states(&self) -> Result<Vec<RestartState>, DeviceError> {
         self.read(self.tensors.states, 0, self.shape.restarts as usize)
     }
 
     /// Elements `first..first + count` of a tensor.
-    fn read<T: bytemuck::Pod>(&self, view: View, first: usize, count: usize) -> Result<Vec<T>, GpuError> {
+    fn read<T: bytemuck::Pod>(&self, view: View, first: usize, count: usize) -> Result<Vec<T>, DeviceError> {
         let size = size_of::<T>();
         match self.program.buffer(view.tensor) {
             Some(buffer) => self.gpu.read(buffer, (first * size) as u64, (count * size) as u64),
@@ -287,7 +287,7 @@ mod tests {
 
     #[test]
     fn restarts_run_together_as_they_run_apart() {
-        let gpu = Gpu::open(&Default::default()).unwrap();
+        let gpu = Device::open(&Default::default()).unwrap();
         // A whirl of numbers without two rows alike.
         let values: Vec<f32> = (0..300 * 5).map(|index| ((index * index) % 1009) as f32 / 1009.0).collect();
         let rows = Rows::new("row", &values, 300, 5).unwrap();

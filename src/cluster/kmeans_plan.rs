@@ -1,8 +1,8 @@
 //! The plans of k-means: seeding, one Lloyd iteration, and the labels and inertia of the final centres.
 
 use super::bit_rows::BitRows;
-use crate::gpu::{Gpu, GpuError};
-use crate::kernels::{
+use crate::device::{Device, DeviceError};
+use crate::ops::{
     KMEANS_POTENTIAL, KmeansAccumulate, KmeansAccumulateBits, KmeansAssign, KmeansCandidates, KmeansMove, KmeansPotential,
     KmeansReduce, KmeansShape, RestartState, RowFormat, Target, Ties,
 };
@@ -95,7 +95,7 @@ impl Tensors {
     }
 
     /// Puts bits in place.
-    pub fn write_bits(self, gpu: &Gpu, program: &Program, rows: &BitRows) {
+    pub fn write_bits(self, gpu: &Device, program: &Program, rows: &BitRows) {
         let views = [self.bits, self.planes, self.counts, self.digits];
         for (view, values) in views.into_iter().zip([&rows.bits, &rows.planes, &rows.counts, &rows.digits]) {
             if !values.is_empty() {
@@ -106,13 +106,13 @@ impl Tensors {
     }
 
     /// A program of a plan for other rows that puts the centres of `owner` in place.
-    pub fn share_centers(self, gpu: &Gpu, plan: &Plan, owner: &Program) -> Result<Program, GpuError> {
+    pub fn share_centers(self, gpu: &Device, plan: &Plan, owner: &Program) -> Result<Program, DeviceError> {
         let centers = owner.buffer(self.centers.tensor).map(|buffer| (self.centers, buffer));
         Program::new(gpu, plan, centers.as_slice())
     }
 
     /// A program of another plan on the tensors of `owner`.
-    pub fn share(self, gpu: &Gpu, plan: &Plan, owner: &Program) -> Result<Program, GpuError> {
+    pub fn share(self, gpu: &Device, plan: &Plan, owner: &Program) -> Result<Program, DeviceError> {
         let shared: Vec<_> = self.all().into_iter().filter_map(|view| Some((view, owner.buffer(view.tensor)?))).collect();
         Program::new(gpu, plan, &shared)
     }

@@ -3,8 +3,8 @@
 use super::bit_rows::BitRows;
 use super::kmeans_plan::{Form, Tensors};
 use super::rows::Rows;
-use crate::gpu::Gpu;
-use crate::kernels::KmeansAccumulateBits;
+use crate::device::Device;
+use crate::ops::KmeansAccumulateBits;
 use crate::scheduler::Program;
 
 /// Rows, their weights and all that follows from them alone.
@@ -61,7 +61,7 @@ impl KmeansRows {
     }
 
     /// Puts all in place.
-    pub fn write(&self, gpu: &Gpu, program: &Program, tensors: Tensors) {
+    pub fn write(&self, gpu: &Device, program: &Program, tensors: Tensors) {
         program.write(gpu, tensors.rows, bytemuck::cast_slice(&self.rows.values));
         program.write(gpu, tensors.weights, bytemuck::cast_slice(&self.weights));
         program.write(gpu, tensors.keys, bytemuck::cast_slice(&self.keys));

@@ -5,7 +5,7 @@ use super::{
     Birch, BirchSettings, ClusterError, CountedRows, KMeans, Linkage, Metric, OpticsSettings, Spectral, Tree, agglomerate,
     dbscan, optics,
 };
-use crate::gpu::Gpu;
+use crate::device::Device;
 
 /// A method of clustering with its settings, but for the number of clusters.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,7 +96,7 @@ impl Method {
     ///
     /// # Errors
     /// Rows that do not fit the method or the adapter, or whatever the device reports.
-    pub fn prepare<'a>(&'a self, gpu: &Gpu, rows: &'a CountedRows) -> Result<Prepared<'a>, ClusterError> {
+    pub fn prepare<'a>(&'a self, gpu: &Device, rows: &'a CountedRows) -> Result<Prepared<'a>, ClusterError> {
         let state = match self {
             Method::Kmeans(settings) => State::Kmeans(settings),
             Method::Agglomerative { linkage, metric } => {
@@ -140,7 +140,7 @@ impl Method {
     ///
     /// # Errors
     /// As [`Method::prepare`] and [`Prepared::cluster`].
-    pub fn cluster(&self, gpu: &Gpu, rows: &CountedRows, k: usize) -> Result<Clustering, ClusterError> {
+    pub fn cluster(&self, gpu: &Device, rows: &CountedRows, k: usize) -> Result<Clustering, ClusterError> {
         self.prepare(gpu, rows)?.cluster(gpu, k)
     }
 }
@@ -157,7 +157,7 @@ impl Prepared<'_> {
     ///
     /// # Errors
     /// More clusters than rows are distinct, or whatever the device reports.
-    pub fn cluster(&self, gpu: &Gpu, k: usize) -> Result<Clustering, ClusterError> {
+    pub fn cluster(&self, gpu: &Device, k: usize) -> Result<Clustering, ClusterError> {
         if let Some(distinct) = self.distinct.filter(|distinct| k > *distinct) {
             return Err(ClusterError::TooManyClusters { k, distinct, rows: self.rows.total() });
         }
@@ -197,7 +197,7 @@ mod tests {
 
     #[test]
     fn every_method_finds_heaps_that_lie_apart() {
-        let gpu = Gpu::open(&Default::default()).unwrap();
+        let gpu = Device::open(&Default::default()).unwrap();
         let rows = heaps();
         assert!(rows.len() < 36);
         let kmeans = KMeans { k: 0, n_init: 5, seed: 0, tolerance: 1e-4, iterations: 300, initial: None };

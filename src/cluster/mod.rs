@@ -27,7 +27,7 @@ mod spectral;
 mod tests;
 mod weights;
 
-pub use crate::kernels::Metric;
+pub use crate::ops::Metric;
 pub use agglomerative::{Linkage, Merge, Tree, agglomerate};
 pub use birch::{Birch, BirchSettings};
 pub use compare::{ComparedMethod, ComparedRows, ComparisonProgress, ComparisonSettings, compare};

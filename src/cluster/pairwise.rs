@@ -2,8 +2,8 @@
 
 use super::distance_rows::DistanceRows;
 use super::{ClusterError, CondensedDistances, CountedRows};
-use crate::gpu::Gpu;
-use crate::kernels::{Metric, NEIGHBOURS, NeighbourSlice, PAIRWISE, PairwiseSlice};
+use crate::device::Device;
+use crate::ops::{Metric, NEIGHBOURS, NeighbourSlice, PAIRWISE, PairwiseSlice};
 use crate::scheduler::{Plan, Program, View};
 
 /// Predicted seconds of one dispatch, at most: a driver gives up on a command that takes longer than about two.
@@ -28,7 +28,7 @@ pub struct Neighbours {
 ///
 /// # Errors
 /// More rows than 4 GiB hold the distances of, rows that do not fit the adapter, or whatever the device reports.
-pub fn condensed(gpu: &Gpu, rows: &CountedRows, metric: Metric) -> Result<CondensedDistances, ClusterError> {
+pub fn condensed(gpu: &Device, rows: &CountedRows, metric: Metric) -> Result<CondensedDistances, ClusterError> {
     let n = rows.len();
     let bytes = CondensedDistances::bytes(n);
     if bytes > CONDENSED_BYTES {
@@ -65,7 +65,7 @@ pub fn condensed(gpu: &Gpu, rows: &CountedRows, metric: Metric) -> Result<Conden
 ///
 /// # Errors
 /// So many neighbours that they should not be held, rows that do not fit the adapter, or whatever the device reports.
-pub fn neighbours(gpu: &Gpu, rows: &CountedRows, metric: Metric, radius: f32) -> Result<Neighbours, ClusterError> {
+pub fn neighbours(gpu: &Device, rows: &CountedRows, metric: Metric, radius: f32) -> Result<Neighbours, ClusterError> {
     let n = rows.len();
     let packed = DistanceRows::new(n, rows.columns, metric, |index| rows.row(index));
     DistanceRows::check(gpu, packed.bytes())?;
@@ -127,13 +127,13 @@ fn ones(words: &[u32]) -> Vec<u32> {
 }
 
 /// Whole numbers that a kernel wrote; they are read back as the numbers whose bits they are.
-fn integers(program: &Program, gpu: &Gpu, view: View, count: usize) -> Result<Vec<u32>, ClusterError> {
+fn integers(program: &Program, gpu: &Device, view: View, count: usize) -> Result<Vec<u32>, ClusterError> {
     let values = program.read(gpu, View { bytes: 4 * count as u64, ..view })?;
     Ok(values.into_iter().map(f32::to_bits).collect())
 }
 
 /// Rows of a slice: as many as [`SLICE_SECONDS`] and [`SLICE_BYTES`] allow, `row_bytes` each in the result.
-fn slice_rows(gpu: &Gpu, rows: usize, row_bytes: u64, cost: impl Fn(u32) -> crate::kernels::Cost) -> usize {
+fn slice_rows(gpu: &Device, rows: usize, row_bytes: u64, cost: impl Fn(u32) -> crate::ops::Cost) -> usize {
     let limit = gpu.limits().max_storage_buffer_binding_size.min(SLICE_BYTES);
     let by_bytes = limit / row_bytes.max(1);
     let all_seconds = gpu.predicted_seconds(cost(rows as u32)).max(1e-9);
@@ -145,7 +145,7 @@ fn row_views(plan: &mut Plan, rows: &DistanceRows) -> [View; 2] {
     [plan.persistent("rows", rows.bytes()), plan.persistent("traits", 4 * rows.traits.len() as u64)]
 }
 
-fn write_rows(gpu: &Gpu, program: &Program, [values, traits]: [View; 2], rows: &DistanceRows) {
+fn write_rows(gpu: &Device, program: &Program, [values, traits]: [View; 2], rows: &DistanceRows) {
     program.write(gpu, values, bytemuck::cast_slice(&rows.words));
     program.write(gpu, traits, bytemuck::cast_slice(&rows.traits));
 }
@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn distances_of_numbers_and_bits_are_what_loops_give() {
-        let gpu = Gpu::open(&Default::default()).expect("an adapter");
+        let gpu = Device::open(&Default::default()).expect("an adapter");
         for (binary, metric) in [true, false].into_iter().flat_map(|binary| METRICS.map(|metric| (binary, metric))) {
             let rows = rows(binary);
             let found = condensed(&gpu, &rows, metric).expect("distances");
@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn neighbours_are_the_rows_within_the_radius() {
-        let gpu = Gpu::open(&Default::default()).expect("an adapter");
+        let gpu = Device::open(&Default::default()).expect("an adapter");
         for (binary, (metric, radius)) in [true, false].into_iter().flat_map(|binary| {
             [(Metric::Euclidean, 5.9), (Metric::Manhattan, 34.1), (Metric::Cosine, 0.5), (Metric::Hamming, 0.5)]
                 .map(|of| (binary, of))
@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn a_matrix_that_should_not_be_held_is_refused_before_anything_is_allocated() {
-        let gpu = Gpu::open(&Default::default()).expect("an adapter");
+        let gpu = Device::open(&Default::default()).expect("an adapter");
         let rows = CountedRows { values: Vec::new(), columns: 1, counts: vec![1; 100_000], of_row: Vec::new() };
         let message = condensed(&gpu, &rows, Metric::Euclidean).expect_err("too many pairs").to_string();
         assert!(message.contains("100000 rows") && message.contains("kmeans"), "{message}");

@@ -8,8 +8,8 @@ use nalgebra::DMatrix;
 
 use super::ClusterError;
 use super::rows::Rows;
-use crate::gpu::Gpu;
-use crate::kernels::{Activation, DenseDw, Pointwise, SumOfParts, WeightLayout, padded_channels};
+use crate::device::Device;
+use crate::ops::{Activation, DenseBackwardWeight, Pointwise, SumOfParts, WeightLayout, padded_channels};
 use crate::scheduler::{Plan, Program, View};
 
 /// Share of the greatest eigenvalue, and of the sum of all squares before the mean was taken away, below which an eigenvalue is
@@ -38,7 +38,7 @@ pub struct PrincipalComponents {
 /// # Errors
 /// Values that do not fit or are no numbers, data that do not fit the adapter, or whatever the device reports.
 pub fn principal_components(
-    gpu: &Gpu,
+    gpu: &Device,
     values: &[f32],
     n: usize,
     p: usize,
@@ -96,7 +96,7 @@ struct Centred {
 }
 
 impl Centred {
-    fn new(gpu: &Gpu, values: &[f32], mean: &[f64], n: usize) -> Result<Centred, ClusterError> {
+    fn new(gpu: &Device, values: &[f32], mean: &[f64], n: usize) -> Result<Centred, ClusterError> {
         let (p, columns) = (mean.len(), padded_channels(n as u32));
         let bytes = 4 * p as u64 * u64::from(columns);
         let limit = gpu.limits().max_storage_buffer_binding_size.min(gpu.limits().max_buffer_size);
@@ -113,7 +113,7 @@ impl Centred {
     }
 
     /// X·Xᵀ, `[n, n]`.
-    fn gram(&self, gpu: &Gpu) -> Result<Vec<f64>, ClusterError> {
+    fn gram(&self, gpu: &Device) -> Result<Vec<f64>, ClusterError> {
         let (target, columns) = (gpu.target(), self.columns);
         let mut plan = Plan::new("Gram matrix");
         let x = plan.persistent("centred rows", 4 * self.turned.len() as u64);
@@ -122,8 +122,8 @@ impl Centred {
         let rows = target.row_parts(self.p, workgroups);
         let parts = plan.transient("parts", 4 * u64::from(rows.count()) * u64::from(elements));
         let gram = plan.persistent("Gram matrix", 4 * u64::from(elements));
-        let product = DenseDw { rows, inputs: columns, outputs: columns };
-        plan.push(product.step("product", target.dense_dw(product), target.lanes, x, x, parts));
+        let product = DenseBackwardWeight { rows, inputs: columns, outputs: columns };
+        plan.push(product.step("product", target.dense_backward_weight(product), target.lanes, x, x, parts));
         plan.push(SumOfParts { count: rows.count(), elements }.step("sum of parts", parts, gram));
         let found = run(gpu, &plan, &[(x, &self.turned)], gram)?;
         // Both triangles are sums of the same products; their mean is symmetric to the bit.
@@ -132,7 +132,7 @@ impl Centred {
     }
 
     /// Xᵀ·v for each of some vectors.
-    fn project(&self, gpu: &Gpu, vectors: &[Vec<f64>]) -> Result<Vec<Vec<f64>>, ClusterError> {
+    fn project(&self, gpu: &Device, vectors: &[Vec<f64>]) -> Result<Vec<Vec<f64>>, ClusterError> {
         let (target, inputs, outputs) = (gpu.target(), self.columns, padded_channels(vectors.len() as u32));
         if vectors.is_empty() {
             return Ok(Vec::new());
@@ -157,7 +157,7 @@ impl Centred {
     }
 }
 
-fn run(gpu: &Gpu, plan: &Plan, inputs: &[(View, &Vec<f32>)], out: View) -> Result<Vec<f32>, ClusterError> {
+fn run(gpu: &Device, plan: &Plan, inputs: &[(View, &Vec<f32>)], out: View) -> Result<Vec<f32>, ClusterError> {
     let program = Program::new(gpu, plan, &[])?;
     for (view, values) in inputs {
         program.write(gpu, *view, bytemuck::cast_slice(values));
@@ -169,10 +169,10 @@ fn run(gpu: &Gpu, plan: &Plan, inputs: &[(View, &Vec<f32>)], out: View) -> Resul
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gpu::AdapterRequest;
+    use crate::device::AdapterRequest;
 
-    fn gpu() -> Gpu {
-        Gpu::open(&AdapterRequest::default()).expect("an adapter; run tools/setup")
+    fn gpu() -> Device {
+        Device::open(&AdapterRequest::default()).expect("an adapter; run tools/setup")
     }
 
     #[test]

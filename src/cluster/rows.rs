@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use rayon::prelude::*;
 
 use super::ClusterError;
-use crate::kernels::padded_channels;
+use crate::ops::padded_channels;
 
 /// Beyond this the square of a difference, added up over columns, could leave the range of f32.
 const LARGEST: f32 = 1e15;

@@ -1,7 +1,7 @@
 //! How good a clustering is, by the silhouettes that the paper and an honest reader want.
 
 use super::{ClusterError, CountedRows, Metric, silhouette, silhouette_without_noise};
-use crate::gpu::Gpu;
+use crate::device::Device;
 
 /// Euclidean silhouettes of one clustering; `None` where one is undefined: below two labels, or with as many as rows.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -21,7 +21,7 @@ impl Scores {
     ///
     /// # Errors
     /// As [`silhouette()`], except that an undefined one is none.
-    pub fn of(gpu: &Gpu, rows: &CountedRows, weighted: Option<&CountedRows>, labels: &[i64]) -> Result<Scores, ClusterError> {
+    pub fn of(gpu: &Device, rows: &CountedRows, weighted: Option<&CountedRows>, labels: &[i64]) -> Result<Scores, ClusterError> {
         let judge = |rows: &CountedRows| match silhouette(gpu, rows, labels, Metric::Euclidean) {
             Ok(found) => Ok(Some(found)),
             Err(ClusterError::SilhouetteLabels { .. }) => Ok(None),

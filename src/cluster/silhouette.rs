@@ -2,8 +2,8 @@
 
 use super::distance_rows::DistanceRows;
 use super::{ClusterError, CountedRows};
-use crate::gpu::{Gpu, GpuError};
-use crate::kernels::{Metric, RowFormat, SilhouetteSlice};
+use crate::device::{Device, DeviceError};
+use crate::ops::{Metric, RowFormat, SilhouetteSlice};
 use crate::scheduler::{Plan, Program, View};
 
 /// Predicted seconds of one dispatch, at most: a driver gives up on a command that takes longer than about two.
@@ -29,7 +29,7 @@ pub struct Silhouette {
 /// # Errors
 /// Labels that do not fit, fewer than two of them or as many as rows, data that do not fit the adapter, or whatever the
 /// device reports.
-pub fn silhouette(gpu: &Gpu, rows: &CountedRows, labels: &[i64], metric: Metric) -> Result<Silhouette, ClusterError> {
+pub fn silhouette(gpu: &Device, rows: &CountedRows, labels: &[i64], metric: Metric) -> Result<Silhouette, ClusterError> {
     SilhouetteScorer::new(gpu, rows, metric).score(labels)
 }
 
@@ -39,7 +39,7 @@ pub fn silhouette(gpu: &Gpu, rows: &CountedRows, labels: &[i64], metric: Metric)
 /// # Errors
 /// As [`silhouette()`], but for what is not defined.
 pub fn silhouette_without_noise(
-    gpu: &Gpu,
+    gpu: &Device,
     rows: &CountedRows,
     labels: &[i64],
     metric: Metric,
@@ -61,7 +61,7 @@ pub fn silhouette_without_noise(
 
 /// Scores clusterings of the same rows one after the other, with what the GPU needs made once.
 pub struct SilhouetteScorer<'a> {
-    gpu: &'a Gpu,
+    gpu: &'a Device,
     rows: &'a CountedRows,
     metric: Metric,
     format: RowFormat,
@@ -80,7 +80,7 @@ struct Ready {
 
 impl<'a> SilhouetteScorer<'a> {
     /// A scorer of clusterings of `rows`.
-    pub fn new(gpu: &'a Gpu, rows: &'a CountedRows, metric: Metric) -> SilhouetteScorer<'a> {
+    pub fn new(gpu: &'a Device, rows: &'a CountedRows, metric: Metric) -> SilhouetteScorer<'a> {
         let binary = rows.values.iter().all(|value| *value == 0.0 || *value == 1.0);
         let format = SilhouetteSlice::format(binary, rows.columns as u32);
         SilhouetteScorer { gpu, rows, metric, format, ready: None }
@@ -139,7 +139,7 @@ impl<'a> SilhouetteScorer<'a> {
     }
 
     /// The program, made anew where the groups or clusters outgrow it.
-    fn ready(&mut self, shape: SilhouetteSlice) -> Result<&Ready, GpuError> {
+    fn ready(&mut self, shape: SilhouetteSlice) -> Result<&Ready, DeviceError> {
         let (groups, clusters) = (shape.rows as usize, shape.clusters as usize);
         let fits = self.ready.as_ref().filter(|ready| ready.groups >= groups && ready.clusters >= clusters);
         let ready = match fits {
@@ -160,7 +160,7 @@ impl<'a> SilhouetteScorer<'a> {
 }
 
 impl Ready {
-    fn new(gpu: &Gpu, shape: SilhouetteSlice) -> Result<Ready, GpuError> {
+    fn new(gpu: &Device, shape: SilhouetteSlice) -> Result<Ready, DeviceError> {
         let (groups, clusters) = (u64::from(shape.rows), u64::from(shape.clusters));
         let mut plan = Plan::new("silhouette");
         let row_bytes = u64::from(shape.format.quads(shape.columns) * shape.format.quad_bytes());

@@ -1,12 +1,12 @@
 //! Clustering as a whole: scikit-learn's conventions, equal bytes, and what must be refused.
 
 use super::*;
-use crate::gpu::Gpu;
+use crate::device::Device;
 
 const METRICS: [Metric; 4] = [Metric::Euclidean, Metric::Manhattan, Metric::Cosine, Metric::Hamming];
 
-fn gpu() -> Gpu {
-    Gpu::open(&Default::default()).unwrap()
+fn gpu() -> Device {
+    Device::open(&Default::default()).unwrap()
 }
 
 fn settings(k: usize) -> KMeans {

@@ -5,7 +5,7 @@ use image::{Rgb, RgbImage};
 use super::contact_sheet::jpeg_data_uri;
 use super::{ReportError, resize};
 use crate::cluster::principal_components;
-use crate::gpu::Gpu;
+use crate::device::Device;
 
 /// Width and height in pixels of the faces that components are computed of: half of CelebA's.
 const SIZE: (u32, u32) = (89, 109);
@@ -46,7 +46,7 @@ pub(super) fn pixels(face: &RgbImage) -> Vec<u8> {
 ///
 /// # Errors
 /// [`ReportError::Components`] if the adapter fails, [`ReportError::Encode`] if the encoder does.
-pub(super) fn eigenfaces(gpu: &Gpu, faces: &[u8]) -> Result<Eigenfaces, ReportError> {
+pub(super) fn eigenfaces(gpu: &Device, faces: &[u8]) -> Result<Eigenfaces, ReportError> {
     let length = SIZE.0 as usize * SIZE.1 as usize * 3;
     let count = faces.len() / length;
     if count == 0 {

@@ -6,7 +6,7 @@ use image::RgbImage;
 use rayon::prelude::*;
 
 use crate::data::{Crop, Rgb8Image, decode};
-use crate::gpu::Gpu;
+use crate::device::Device;
 
 use super::contact_sheet::Box;
 use super::eigenface::{self, Eigenfaces};
@@ -59,7 +59,7 @@ pub(super) struct Portrait {
 /// # Errors
 /// [`ReportError::Encode`] if a picture cannot be encoded, [`ReportError::Components`] if the adapter fails; a picture that
 /// cannot be decoded is noted in its group.
-pub(super) fn read(input: &ReportInput, gpu: Option<&Gpu>) -> Result<Vec<Group>, ReportError> {
+pub(super) fn read(input: &ReportInput, gpu: Option<&Device>) -> Result<Vec<Group>, ReportError> {
     let Some(clusters) = &input.clusters else { return Ok(Vec::new()) };
     let mut members: Vec<(Option<usize>, Vec<usize>)> = (0..clusters.k).map(|label| (Some(label), Vec::new())).collect();
     let mut noise = Vec::new();
@@ -166,7 +166,7 @@ fn decode_face(path: &Path, crop: Option<Crop>) -> Result<RgbImage, String> {
 
 fn read_group(
     input: &ReportInput,
-    gpu: Option<&Gpu>,
+    gpu: Option<&Device>,
     label: Option<usize>,
     rows: Vec<usize>,
     sheet: Sheet,

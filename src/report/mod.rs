@@ -35,7 +35,7 @@ use crate::cluster::{ClusterResult, Comparison};
 use crate::data::Crop;
 use crate::data::atomic::write_atomically;
 use crate::evaluation::{Evaluation, LossIssue, Reproduction};
-use crate::gpu::Gpu;
+use crate::device::Device;
 pub use error::ReportError;
 pub use figure_five::figure_five_svg;
 pub use history::Epoch;
@@ -205,11 +205,11 @@ pub fn write_report(input: &ReportInput, out: &Path) -> Result<ReportSummary, Re
 ///
 /// # Errors
 /// As [`write_report`], and [`ReportError::Components`] if the adapter fails.
-pub fn write_report_on(gpu: &Gpu, input: &ReportInput, out: &Path) -> Result<ReportSummary, ReportError> {
+pub fn write_report_on(gpu: &Device, input: &ReportInput, out: &Path) -> Result<ReportSummary, ReportError> {
     write(input, Some(gpu), out)
 }
 
-fn write(input: &ReportInput, gpu: Option<&Gpu>, out: &Path) -> Result<ReportSummary, ReportError> {
+fn write(input: &ReportInput, gpu: Option<&Device>, out: &Path) -> Result<ReportSummary, ReportError> {
     input.check()?;
     let groups = faces::read(input, gpu)?;
     let mistakes = evaluation::portraits(input)?;

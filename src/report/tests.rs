@@ -183,7 +183,7 @@ fn clusters_show_typical_faces_and_what_the_script_sorts_by() {
 /// The same of every adapter: what it computes is tested with the components themselves.
 #[test]
 fn an_adapter_adds_the_components_of_each_cluster() {
-    let gpu = Gpu::open(&crate::gpu::AdapterRequest::default()).expect("an adapter; run tools/setup");
+    let gpu = Device::open(&crate::device::AdapterRequest::default()).expect("an adapter; run tools/setup");
     let (folder, input) = run_of(9, 2, 3);
     let out = folder.path().join("report.html");
     write_report_on(&gpu, &input, &out).expect("a report");

@@ -5,7 +5,7 @@
 //! included, needs two.
 
 use super::plan::{Plan, Residence, TensorId};
-use crate::kernels::Access;
+use crate::ops::Access;
 
 /// Alignment of every tensor in a bank: the largest that an adapter asks of a storage binding.
 pub const ALIGNMENT: u64 = 256;

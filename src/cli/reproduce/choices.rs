@@ -2,9 +2,9 @@
 
 use clap::ValueEnum;
 use lineament::evaluation::Choice;
-use lineament::model::weights::InputScaling;
-use lineament::train::AugmentationRanges;
-use lineament::train::network::{Loss, RunningStatistics};
+use lineament::nn::weights::InputScaling;
+use lineament::app::train::AugmentationRanges;
+use lineament::nn::training::{Loss, RunningStatistics};
 
 /// Whose settings a run takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

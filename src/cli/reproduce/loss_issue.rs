@@ -4,8 +4,8 @@ use std::path::Path;
 
 use clap::ValueEnum;
 use lineament::evaluation::LossIssue;
-use lineament::train::network::{FrozenNorm, RunningStatistics};
-use lineament::train::{SampleSource, TrainingData, TrainingSettings};
+use lineament::nn::training::{FrozenNorm, RunningStatistics};
+use lineament::app::train::{SampleSource, TrainingData, TrainingSettings};
 use serde_json::json;
 
 use super::super::common::{print_line, record, write_out};

@@ -13,7 +13,7 @@ use std::time::Instant;
 use clap::{Args, ValueEnum};
 use lineament::data::Crop;
 use lineament::evaluation::Reproduction;
-use lineament::model::Model;
+use lineament::nn::Model;
 
 use super::common::{GpuArguments, Misuse, interruption, make_run_folder, print_line};
 use super::data::LabelArguments;

@@ -7,10 +7,10 @@ use lineament::cluster::{
 use lineament::data::attributes::CHOSEN_ATTRIBUTES;
 use lineament::data::{AttributeTable, ImageSource, Partition};
 use lineament::evaluation::{Evaluation, Found, LossIssue, Reproduction};
-use lineament::model::Model;
+use lineament::nn::Model;
 use lineament::report::{load_run, partially_present, write_report_on};
-use lineament::train::TrainingSettings;
-use lineament::train::network::{FrozenNorm, first_of_last_blocks};
+use lineament::app::train::TrainingSettings;
+use lineament::nn::training::{FrozenNorm, first_of_last_blocks};
 use serde_json::{Map, Value, json};
 
 use super::super::cluster::{self, Phases, clustered};

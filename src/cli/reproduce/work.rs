@@ -9,9 +9,9 @@ use lineament::data::attributes::{CELEBA_ATTRIBUTES, paper_attributes};
 use lineament::data::folder::first_images_below;
 use lineament::data::labels::LabelledFolder;
 use lineament::data::{Crop, ImageSource, Partition};
-use lineament::gpu::Gpu;
-use lineament::kernels::Interpolation;
-use lineament::model::Model;
+use lineament::device::Device;
+use lineament::ops::Interpolation;
+use lineament::nn::Model;
 use serde_json::{Value, json};
 
 use super::super::common::interruption;
@@ -51,7 +51,7 @@ pub struct Work<'a> {
     pub stop: Arc<AtomicBool>,
     /// Whether every image could be used.
     pub complete: Cell<bool>,
-    gpu: OnceCell<Gpu>,
+    gpu: OnceCell<Device>,
 }
 
 impl<'a> Work<'a> {
@@ -87,7 +87,7 @@ impl<'a> Work<'a> {
     }
 
     /// The adapter, opened when it is first needed.
-    pub fn gpu(&self) -> Fallible<&Gpu> {
+    pub fn gpu(&self) -> Fallible<&Device> {
         if let Some(gpu) = self.gpu.get() {
             return Ok(gpu);
         }

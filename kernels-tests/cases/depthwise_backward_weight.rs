@@ -1,0 +1,39 @@
+//! Gradient of a depthwise convolution by its weights, at both strides, with both paddings, in one part and in several.
+
+use lineament::ops::{DEPTHWISE_BACKWARD_WEIGHT, Depthwise, DepthwiseBackwardWeight, RowParts, Target};
+
+use super::{by_shape, depthwise_backward_input, layer_input::normalised};
+use crate::case::{Bounds, Case, Context, Purpose};
+use crate::random::values;
+use crate::reference::{depthwise_backward_weight::depthwise_backward_weight, widen};
+
+pub fn cases(context: Context) -> Vec<Case> {
+    let in_parts = |layer: Depthwise| {
+        let rows = layer.batch * layer.out_size()[0];
+        let mut splits = vec![RowParts::whole(rows), RowParts { rows, rows_a_part: 3 }];
+        splits.dedup();
+        splits.into_iter().map(move |rows| DepthwiseBackwardWeight { layer, rows })
+    };
+    let tests: Vec<DepthwiseBackwardWeight> = depthwise_backward_input::test_layers().into_iter().flat_map(in_parts).collect();
+    let target = Target::plain(true, context.capabilities.lanes);
+    let chosen = |layer| DepthwiseBackwardWeight { layer, rows: target.depthwise_backward_weight(layer) };
+    let benchmarks: Vec<DepthwiseBackwardWeight> = depthwise_backward_input::benchmark_layers().into_iter().map(chosen).collect();
+    by_shape(context, &tests, &benchmarks, case)
+}
+
+fn case(shape: DepthwiseBackwardWeight, purpose: Purpose) -> Case {
+    let Depthwise { batch, size: [height, width], channels, padding, .. } = shape.layer;
+    let name = format!("{batch}x{height}x{width}x{channels} {padding:?} by {}", shape.rows.rows_a_part);
+    let mut case = Case::new(DEPTHWISE_BACKWARD_WEIGHT.name, shape.variant().name, name, purpose);
+    let outputs = shape.layer.out_size().iter().product::<u32>() * batch * channels;
+    let x = values(24, 2, (batch * height * width * channels) as usize);
+    let gy = values(24, 3, outputs as usize);
+    let views = (case.input("x", &x), case.input("gy", &gy));
+    // Of every second split the input is raw, and normalised while it is loaded.
+    let (input, x) = normalised(&mut case, (views.0, &x), channels, shape.rows.rows_a_part == 3);
+    let expected = move || depthwise_backward_weight(shape.layer, shape.rows, &x, &widen(&gy));
+    let elements = (9 * shape.rows.count() * channels) as usize;
+    let dw = case.output("dw", elements, Bounds::float(1e-11, 1e-4), Box::new(expected));
+    case.plan.push(shape.step("dw", input, views.1, dw));
+    case
+}

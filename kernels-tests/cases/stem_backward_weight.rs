@@ -1,0 +1,65 @@
+//! Gradient of the first layer by its weights, at both strides, with both paddings, in one part and in several.
+
+use lineament::ops::{Activation, Padding, RowParts, STEM_BACKWARD_WEIGHT, Stem, StemBackwardWeight, Target};
+
+use super::by_shape;
+use crate::case::{Bounds, Case, Context, Purpose};
+use crate::random::values;
+use crate::reference::{stem_backward_weight::stem_backward_weight, widen};
+
+/// (batch, height, width, inputs, outputs): one pixel, primes, odd and even sizes.
+const TESTS: &[(u32, u32, u32, u32, u32)] =
+    &[(1, 1, 1, 4, 4), (2, 2, 3, 4, 12), (1, 5, 7, 8, 8), (1, 9, 9, 4, 20), (2, 13, 17, 8, 16), (1, 16, 15, 4, 32)];
+
+/// The layers of the test shapes at both strides with both paddings.
+pub fn test_layers() -> Vec<Stem> {
+    let paddings = [Padding::TensorflowSame, Padding::Symmetric];
+    let options = || [1, 2].into_iter().flat_map(|stride| paddings.map(|padding| (stride, padding)));
+    let layer = |&(batch, height, width, inputs, outputs): &(u32, u32, u32, u32, u32)| {
+        let (size, activation) = ([height, width], Activation::None);
+        options().map(move |(stride, padding)| Stem { batch, size, inputs, rgb: false, outputs, stride, padding, activation })
+    };
+    TESTS.iter().flat_map(layer).collect()
+}
+
+/// The network's first layer, and the same at stride 1 on a quarter of the pixels.
+pub fn benchmark_layers() -> [Stem; 2] {
+    let (padding, activation) = (Padding::TensorflowSame, Activation::None);
+    [(224, 2), (112, 1)].map(|(size, stride)| Stem {
+        batch: 8,
+        size: [size, size],
+        inputs: 4,
+        rgb: true,
+        outputs: 32,
+        stride,
+        padding,
+        activation,
+    })
+}
+
+pub fn cases(context: Context) -> Vec<Case> {
+    let in_parts = |layer: Stem| {
+        let rows = layer.batch * layer.out_size()[0];
+        let mut splits = vec![RowParts::whole(rows), RowParts { rows, rows_a_part: 3 }];
+        splits.dedup();
+        splits.into_iter().map(move |rows| StemBackwardWeight { layer, rows })
+    };
+    let tests: Vec<StemBackwardWeight> = test_layers().into_iter().flat_map(in_parts).collect();
+    let target = Target::plain(true, context.capabilities.lanes);
+    let benchmarks = benchmark_layers().map(|layer| StemBackwardWeight { layer, rows: target.stem_backward_weight(layer) });
+    by_shape(context, &tests, &benchmarks, case)
+}
+
+fn case(shape: StemBackwardWeight, purpose: Purpose) -> Case {
+    let Stem { batch, size: [height, width], inputs, outputs, padding, .. } = shape.layer;
+    let name = format!("{batch}x{height}x{width}x{inputs} to {outputs} {padding:?} by {}", shape.rows.rows_a_part);
+    let mut case = Case::new(STEM_BACKWARD_WEIGHT.name, shape.variant().name, name, purpose);
+    let x = values(25, 0, (batch * height * width * inputs) as usize);
+    let gy = values(25, 1, (shape.layer.out_size().iter().product::<u32>() * batch * outputs) as usize);
+    let views = (case.input("x", &x), case.input("gy", &gy));
+    let expected = move || stem_backward_weight(shape.layer, shape.rows, &widen(&x), &widen(&gy));
+    let elements = (9 * shape.rows.count() * inputs * outputs) as usize;
+    let dw = case.output("dw", elements, Bounds::float(1e-11, 1e-4), Box::new(expected));
+    case.plan.push(shape.step("dw", views.0, views.1, dw));
+    case
+}

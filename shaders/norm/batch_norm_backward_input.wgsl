@@ -1,0 +1,76 @@
+// Gradient of batch norm by its input, with σ = √(variance + epsilon), x̂ = (x − mean) / σ
+// in training, through the batch statistics:  dx = gamma / σ · (g − dbeta / all_rows − x̂ · dgamma / all_rows)
+// in training on two rows, the same without the difference that cancels:  dx = gamma / σ · (g − dbeta / 2) · epsilon / σ²
+// in inference, the statistics are constants:  dx = gamma / σ · g
+// g = gy, or where ReLU6 followed gy where 0 < gamma x̂ + beta < 6 and else 0
+//
+// gy          [rows, channels]   gradient of the loss by y; rows may be a part of all_rows, which the statistics are of
+// x           [rows, channels]   what was normalised
+// statistics  [2, channels]      the mean, then the variance it was normalised with
+// affine      [2, channels]      gamma, then beta
+// gradients   [2, channels]      dgamma, then dbeta, of all rows, from batch_norm_backward_weight; read in training
+// dx          [rows, channels]
+// channels is a multiple of four; every array is read as vec4.
+//
+// One thread computes four channels of $ROWS rows; neighbouring threads read neighbouring channels.
+// Cost: five flops, two loads and one store an element in training; one flop and one load in inference; with ReLU6 four flops
+// more, and in inference the other load.
+#import dispatch
+#import batch_norm
+
+struct Params {
+    rows: u32,
+    all_rows: u32,
+    channels: u32,
+    epsilon: f32,
+}
+
+override TRAINING: u32 = 1u;
+// 0 none, 2 ReLU6, as in shaders/lib/activation.wgsl.
+override ACTIVATION: u32 = 0u;
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> gy: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> statistics: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> affine: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read> gradients: array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read_write> dx: array<vec4<f32>>;
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) grid: vec3<u32>,
+    @builtin(local_invocation_index) thread: u32,
+) {
+    let quads = params.channels / 4u;
+    let index = linear_workgroup(workgroup, grid) * 64u + thread;
+    let quad = index % quads;
+    let first_row = (index / quads) * $(ROWS)u;
+    if (first_row >= params.rows) {
+        return;
+    }
+    let deviation = sqrt(statistics[quads + quad] + params.epsilon);
+    let by = Normalisation(statistics[quad], affine[quad] / deviation, affine[quads + quad]);
+    let all_rows = f32(params.all_rows);
+    // Two rows lie a standard deviation from their mean, so x̂² = variance / σ², and f32 need not take it from one.
+    let of_two = params.all_rows == 2u;
+    let left_of_two = params.epsilon / (statistics[quads + quad] + params.epsilon);
+    let through_mean = gradients[quads + quad] / all_rows;
+    let through_deviation = gradients[quad] / deviation / all_rows;
+    #for r in 0..ROWS
+    if (first_row + $(r)u < params.rows) {
+        let at_$r = (first_row + $(r)u) * quads + quad;
+        var gradient_$r = gy[at_$r];
+        if (ACTIVATION == 2u) {
+            gradient_$r = through_relu6(gradient_$r, normalise(x[at_$r], by));
+        }
+        if (TRAINING == 1u && of_two) {
+            gradient_$r = (gradient_$r - through_mean) * left_of_two;
+        } else if (TRAINING == 1u) {
+            gradient_$r -= through_mean + (x[at_$r] - by.centre) * through_deviation;
+        }
+        dx[at_$r] = by.scale * gradient_$r;
+    }
+    #end
+}

@@ -1,0 +1,261 @@
+//! Whole tasks timed as a user meets them, for figures beside other engines'.
+
+use std::path::Path;
+use std::time::Instant;
+
+use super::measure::run;
+use super::workload::{Extent, Workload};
+use crate::cluster::{ClusterError, CountedRows, KMeans, Metric, SilhouetteScorer};
+use crate::device::{Device, DeviceError};
+use crate::ops::Precision;
+use crate::nn::{Model, ModelError};
+use crate::scheduler::{Program, View};
+use crate::nn::training::NetworkShape;
+use crate::app::train::random::{Stream, unit};
+
+/// Columns of the made-up rows, as many as the paper predicts attributes.
+const COLUMNS: usize = 37;
+/// Height and width of an image, as MobileNetV2 was pretrained.
+const IMAGE_SIZE: u32 = 224;
+/// Groups that the made-up rows lie around, and clusters to find.
+const GROUPS: usize = 16;
+/// Lloyd iterations of a run.
+const ITERATIONS: u32 = 20;
+
+/// What is timed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    /// Predictions of a batch of images.
+    Infer,
+    /// The backbone alone: normalised numbers in the host's memory to features in the host's memory, as other engines are timed.
+    Backbone,
+    /// A step of the head alone, on features.
+    TrainHead,
+    /// A forward pass of the frozen backbone and a step of the head.
+    TrainHeadBackbone,
+    /// A step of every layer.
+    TrainAll,
+    /// Twenty Lloyd iterations of 16 centres that are given.
+    KMeans(RowKind),
+    /// The Euclidean silhouette of 16 clusters, every row by itself.
+    Silhouette(RowKind),
+}
+
+/// The made-up rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowKind {
+    /// 0 and 1 with noise: no two are alike.
+    Noisy,
+    /// 0 and 1.
+    Binary,
+}
+
+/// What went wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum BenchError {
+    /// Of the network.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// Of the device.
+    #[error(transparent)]
+    Gpu(#[from] DeviceError),
+    /// Of the clustering.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+}
+
+/// Seconds of the runs of a task.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Timings {
+    /// When the first result was there, since `started`.
+    pub first: f64,
+    /// Of each run, in order.
+    pub runs: Vec<f64>,
+    /// Processor seconds a run, of all threads, where the system tells.
+    pub processor: Option<f64>,
+}
+
+impl Timings {
+    /// The runs from fastest to slowest.
+    pub fn sorted(&self) -> Vec<f64> {
+        let mut runs = self.runs.clone();
+        runs.sort_by(f64::total_cmp);
+        runs
+    }
+}
+
+/// How to time: the moment from which the first result is counted, runs to warm up and runs to time.
+#[derive(Debug, Clone, Copy)]
+pub struct Schedule {
+    /// When the process, or whatever the first result is measured from, began.
+    pub started: Instant,
+    /// Runs that are not timed; the first of all runs is one of them.
+    pub warm: usize,
+    /// Runs that are timed, at least one.
+    pub repeats: usize,
+}
+
+impl Task {
+    /// Times the task at a size: images a batch, or rows. Predictions are those of `model` in a precision and steps those of the
+    /// paper's network with made-up weights, which decide nothing about the time, on images of 224 × 224.
+    ///
+    /// # Errors
+    /// The work does not fit the adapter, or the device fails.
+    pub fn time(
+        self,
+        gpu: &Device,
+        (model, precision): (&Path, Precision),
+        size: u32,
+        schedule: Schedule,
+    ) -> Result<Timings, BenchError> {
+        let of_workload = |workload: Workload| -> Result<Timings, BenchError> {
+            let programs = workload.programs(gpu)?;
+            // What the device holds now need not be held a second time.
+            drop(workload);
+            gpu.flush()?;
+            schedule.time(|| Ok(run(gpu, &programs)?))
+        };
+        let paper = NetworkShape::paper(1.0, IMAGE_SIZE, COLUMNS as u32);
+        let open = |path: &Path| -> Result<Model, BenchError> {
+            Ok(Model { size: IMAGE_SIZE, ..Model::open(path, None)?.stored_in(precision)? })
+        };
+        let of_step = |network: &NetworkShape| of_workload(Workload::training(gpu.target(), network, size, Extent::Step)?);
+        match self {
+            Task::Infer => {
+                let model = open(model)?;
+                let workload = Workload::prediction(gpu, &model, size);
+                drop(model);
+                of_workload(workload)
+            }
+            Task::Backbone => {
+                let backbone = RoundTrip::of(gpu, open(model)?, size)?;
+                gpu.flush()?;
+                schedule.time(|| Ok(backbone.run(gpu)?))
+            }
+            Task::TrainAll => of_step(&paper),
+            Task::TrainHeadBackbone => of_step(&NetworkShape { first_trained: paper.layers.len(), ..paper }),
+            Task::TrainHead => of_step(&NetworkShape { layers: Vec::new(), ..paper }),
+            Task::KMeans(kind) => {
+                // k-means must not converge before its iterations are done.
+                let (rows, _) = made_up(size as usize, 0.25, kind);
+                let initial = Some(rows[..GROUPS * COLUMNS].to_vec());
+                let fit = KMeans { k: GROUPS, n_init: 1, seed: 7, tolerance: 0.0, iterations: ITERATIONS, initial };
+                schedule.time(|| fit.fit(gpu, &rows, size as usize, COLUMNS).map(drop).map_err(BenchError::from))
+            }
+            Task::Silhouette(kind) => {
+                let (values, labels) = made_up(size as usize, 0.08, kind);
+                let rows = CountedRows::every(&values, size as usize, COLUMNS)?;
+                drop(values);
+                let mut scorer = SilhouetteScorer::new(gpu, &rows, Metric::Euclidean);
+                schedule.time(|| scorer.score(&labels).map(drop).map_err(BenchError::from))
+            }
+        }
+    }
+}
+
+/// A backbone with the numbers that it is given.
+struct RoundTrip {
+    program: Program,
+    input: View,
+    numbers: Vec<u8>,
+    features: View,
+}
+
+impl RoundTrip {
+    fn of(gpu: &Device, Model { backbone, size, precision, .. }: Model, batch: u32) -> Result<RoundTrip, DeviceError> {
+        let count = u64::from(batch) * u64::from(size * size) * 4;
+        let (plan, [weights, input, features]) = backbone.plan_alone(gpu.target().storing(precision), [batch, size]);
+        let program = Program::new(gpu, &plan, &[])?;
+        program.write(gpu, weights, &backbone.stored_parameters(precision));
+        // RGB between -1 and 1, and the fourth channel's zero; they decide nothing about the time.
+        let number = |at: u64| if at % 4 == 3 { 0.0 } else { (at * 31 % 251) as f32 / 125.0 - 1.0 };
+        let numbers = precision.stored(&(0..count).map(number).collect::<Vec<f32>>());
+        Ok(RoundTrip { program, input, numbers, features })
+    }
+
+    fn run(&self, gpu: &Device) -> Result<(), DeviceError> {
+        self.program.write(gpu, self.input, &self.numbers);
+        self.program.run(gpu)?;
+        self.program.read(gpu, self.features).map(drop)
+    }
+}
+
+impl Schedule {
+    fn time(self, mut work: impl FnMut() -> Result<(), BenchError>) -> Result<Timings, BenchError> {
+        work()?;
+        let first = self.started.elapsed().as_secs_f64();
+        for _ in 1..self.warm {
+            work()?;
+        }
+        let (repeats, before) = (self.repeats.max(1), processor_seconds());
+        let mut runs = Vec::with_capacity(repeats);
+        for _ in 0..repeats {
+            let start = Instant::now();
+            work()?;
+            runs.push(start.elapsed().as_secs_f64());
+        }
+        let processor = processor_seconds().zip(before).map(|(after, before)| (after - before) / repeats as f64);
+        Ok(Timings { first, runs, processor })
+    }
+}
+
+/// Rows of 0 and 1 in 16 loose groups, each number changed with a probability of `flip`, and the group of each.
+fn made_up(rows: usize, flip: f64, kind: RowKind) -> (Vec<f32>, Vec<i64>) {
+    let draw = |what: usize, at: usize| unit(7, Stream::Weights(what), at as u64);
+    let prototype: Vec<bool> = (0..GROUPS * COLUMNS).map(|at| draw(0, at) < 0.3).collect();
+    let labels: Vec<i64> = (0..rows).map(|row| (draw(1, row) * GROUPS as f64) as i64).collect();
+    let value = |at: usize| {
+        let has = prototype[labels[at / COLUMNS] as usize * COLUMNS + at % COLUMNS] != (draw(2, at) < flip);
+        let exact = f32::from(u8::from(has));
+        match kind {
+            RowKind::Binary => exact,
+            RowKind::Noisy => (exact + 0.1 * (draw(3, at) as f32 - 0.5)).clamp(0.0, 1.0),
+        }
+    };
+    ((0..rows * COLUMNS).map(value).collect(), labels)
+}
+
+/// Processor seconds of this process so far, of all its threads; Linux tells them in hundredths.
+fn processor_seconds() -> Option<f64> {
+    let text = std::fs::read_to_string("/proc/self/stat").ok()?;
+    // The second field is the program's name in parentheses, which may hold blanks.
+    let mut fields = text.rsplit_once(')')?.1.split_whitespace();
+    let (user, system) = (fields.nth(11)?.parse::<f64>().ok()?, fields.next()?.parse::<f64>().ok()?);
+    Some((user + system) / 100.0)
+}
+
+/// The most memory this process has had resident so far, in bytes, where the system tells.
+pub fn peak_resident_bytes() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(1024 * line.trim().trim_end_matches("kB").trim().parse::<u64>().ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_are_counted_and_the_first_result_is_timed() {
+        let mut calls = 0;
+        let schedule = Schedule { started: Instant::now(), warm: 2, repeats: 3 };
+        let timings = schedule
+            .time(|| {
+                calls += 1;
+                Ok(())
+            })
+            .expect("nothing fails");
+        assert_eq!((calls, timings.runs.len()), (5, 3));
+        assert!(timings.sorted().is_sorted() && timings.first >= 0.0);
+    }
+
+    #[test]
+    fn made_up_rows_are_what_their_kind_says() {
+        let (binary, labels) = made_up(400, 0.08, RowKind::Binary);
+        assert!(binary.iter().all(|value| [0.0, 1.0].contains(value)));
+        assert!((0..GROUPS as i64).all(|group| labels.contains(&group)));
+        let (noisy, same) = made_up(400, 0.08, RowKind::Noisy);
+        assert_eq!((same, noisy.iter().map(|value| value.round()).collect::<Vec<_>>()), (labels, binary));
+        assert_eq!(CountedRows::distinct(&noisy, 400, COLUMNS).expect("rows").len(), 400);
+    }
+}

@@ -1,0 +1,105 @@
+//! What the adapter can do at best, measured: multiply-adds in registers, and a stream through memory.
+
+use crate::device::{Device, DeviceError};
+use crate::ops::{Cost, FUSED_MULTIPLY_ADD, FusedMultiplyAdd, STREAM, Stream};
+use crate::scheduler::{Plan, Program, Step, View};
+
+/// The ceilings of an adapter.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Ceilings {
+    /// Floating-point operations a second, a multiply-add being two.
+    pub flops_a_second: f64,
+    /// Bytes a second, read and written.
+    pub bytes_a_second: f64,
+}
+
+/// Which ceiling is nearer to a kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Bound {
+    /// Its arithmetic intensity lies right of the ridge.
+    Arithmetic,
+    /// Left of it.
+    Memory,
+}
+
+/// A measurement shorter than this says more about the launch than about the arithmetic.
+const SHORTEST_SECONDS: f64 = 0.02;
+/// Timed runs after the one that warms up; their median counts.
+const RUNS: usize = 5;
+/// Vectors of four of the stream, 64 MiB each way: more than caches hold.
+const STREAM_VECTORS: u32 = 64 << 16;
+
+impl Ceilings {
+    /// Measures both with every variant of their kernels and takes the best.
+    ///
+    /// # Errors
+    /// The device fails.
+    pub fn measure(gpu: &Device) -> Result<Ceilings, DeviceError> {
+        let mut ceilings = Ceilings { flops_a_second: 0.0, bytes_a_second: 0.0 };
+        // Enough threads to fill a GPU; a processor needs fewer.
+        let vectors = if gpu.is_software() { 16_384 } else { 1 << 19 };
+        for variant in FUSED_MULTIPLY_ADD.variants {
+            let mut rounds = 64;
+            loop {
+                let shape = FusedMultiplyAdd { vectors, rounds, factor: 0.95, addend: 0.3 };
+                let (seconds, cost) = time(gpu, vectors, |x, y| shape.step("multiply-add ceiling", variant, x, y))?;
+                ceilings.flops_a_second = ceilings.flops_a_second.max(cost.flops as f64 / seconds);
+                if seconds >= SHORTEST_SECONDS || rounds >= 1 << 24 {
+                    break;
+                }
+                rounds *= 2;
+            }
+        }
+        let vectors = STREAM_VECTORS.min((gpu.limits().max_storage_buffer_binding_size / 32) as u32);
+        for variant in STREAM.variants {
+            let (seconds, cost) = time(gpu, vectors, |x, y| Stream { vectors }.step("stream ceiling", variant, x, y))?;
+            ceilings.bytes_a_second = ceilings.bytes_a_second.max(cost.bytes as f64 / seconds);
+        }
+        Ok(ceilings)
+    }
+
+    /// Which ceiling binds work of that cost: the one that takes longer at its best.
+    pub fn binding(self, cost: Cost) -> Bound {
+        let (arithmetic, memory) = (cost.flops as f64 / self.flops_a_second, cost.bytes as f64 / self.bytes_a_second);
+        if arithmetic > memory { Bound::Arithmetic } else { Bound::Memory }
+    }
+
+    /// The least seconds that work of that cost can take under these ceilings.
+    pub fn least_seconds(self, cost: Cost) -> f64 {
+        (cost.flops as f64 / self.flops_a_second).max(cost.bytes as f64 / self.bytes_a_second)
+    }
+}
+
+/// Median seconds of a step from one tensor of `vectors` vectors to another, and its cost.
+fn time(gpu: &Device, vectors: u32, step: impl Fn(View, View) -> Step) -> Result<(f64, Cost), DeviceError> {
+    let mut plan = Plan::new("ceiling");
+    let bytes = 16 * u64::from(vectors);
+    let (x, y) = (plan.persistent("x", bytes), plan.persistent("y", bytes));
+    plan.push(step(x, y));
+    let program = Program::new(gpu, &plan, &[])?;
+    program.run(gpu)?;
+    gpu.wait()?;
+    let mut seconds = Vec::with_capacity(RUNS);
+    for _ in 0..RUNS {
+        seconds.push(program.run_timed(gpu)?.steps.iter().map(|step| step.seconds).sum::<f64>());
+    }
+    seconds.sort_by(f64::total_cmp);
+    Ok((seconds[RUNS / 2], plan.cost()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ridge_tells_which_ceiling_binds() {
+        let ceilings = Ceilings { flops_a_second: 100.0, bytes_a_second: 10.0 };
+        for (flops, bytes, bound, least) in
+            [(1000, 10, Bound::Arithmetic, 10.0), (10, 1000, Bound::Memory, 100.0), (100, 10, Bound::Memory, 1.0)]
+        {
+            let cost = Cost { flops, bytes };
+            assert_eq!((ceilings.binding(cost), ceilings.least_seconds(cost)), (bound, least));
+        }
+    }
+}

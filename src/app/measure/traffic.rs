@@ -1,0 +1,61 @@
+//! What a plan moves through memory, and what would be left of it if less were written only to be read once.
+
+use crate::ops::depthwise_variants;
+use crate::scheduler::{Plan, Residence, Step};
+
+/// Bytes by formula: every step reads and writes each of its elements once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Traffic {
+    /// All steps.
+    pub bytes: u64,
+    /// The same with each expansion computed where its depthwise convolution reads it, and so neither written nor read.
+    pub with_fused_expansions: u64,
+}
+
+impl Traffic {
+    /// The traffic of a run of a plan.
+    pub fn of(plan: &Plan) -> Traffic {
+        let bytes = plan.cost().bytes;
+        let tensors = plan.tensors();
+        let mut expanded = 0;
+        let is_depthwise =
+            |step: &&Step| depthwise_variants(step.variant.precision()).any(|(kernel, _)| kernel.name == step.kernel.name);
+        for step in plan.steps().iter().filter(is_depthwise) {
+            let input = step.bindings[0];
+            let touches = |step: &&Step| step.accesses().any(|(view, _)| view.tensor == input.tensor);
+            let uses = plan.steps().iter().filter(touches).count();
+            // Written by the step before and read by this one alone, however many dispatches each takes.
+            let by_dispatch = tensors[input.tensor.0].bytes.div_ceil(input.bytes.max(1)) as usize;
+            if tensors[input.tensor.0].residence == Residence::Transient && uses <= 2 * by_dispatch {
+                expanded += 2 * input.bytes;
+            }
+        }
+        Traffic { bytes, with_fused_expansions: bytes - expanded }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::{Padding, Precision, Target};
+    use crate::nn::mobilenet_v2::{Backbone, layers};
+
+    #[test]
+    fn fusing_expansions_would_spare_the_largest_tensors() {
+        let tensor = |_: &str, shape: &[usize]| Ok(vec![0.0; shape.iter().product()]);
+        let backbone = Backbone::load(layers(1.0), Padding::TensorflowSame, 1e-3, &tensor).expect("made-up weights");
+        let target = Target::plain(false, None);
+        let of_batch =
+            |precision: Precision, batch: u32| Traffic::of(&backbone.plan_alone(target.storing(precision), [batch, 224]).0);
+        let [one, two] = [1, 2].map(|batch| of_batch(Precision::F32, batch));
+        // What a further image costs: activations alone. The layers' inputs and outputs, once each, add up to 54.6 MB.
+        let an_image = two.bytes - one.bytes;
+        assert!((54.0e6..56.0e6).contains(&(an_image as f64)), "{an_image}");
+        // Expanded tensors: 17 of them, the first as it comes from the first layer.
+        let fused = two.with_fused_expansions - one.with_fused_expansions;
+        assert!(fused < an_image * 6 / 10 && fused > an_image / 4, "{fused} of {an_image}");
+        // 16-bit floats halve all of it but the features.
+        let [one, two] = [1, 2].map(|batch| of_batch(Precision::F16, batch));
+        assert_eq!(2 * (two.bytes - one.bytes), an_image + 4 * 1280);
+    }
+}

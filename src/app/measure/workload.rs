@@ -1,0 +1,147 @@
+//! What is planned and profiled: a batch of predictions, or a training step.
+
+use crate::data::Rgb8Image;
+use crate::device::{Device, DeviceError};
+use crate::ops::{Interpolation, Target};
+use crate::nn::{Model, ModelError, pack};
+use crate::scheduler::{Plan, Program, View};
+use crate::nn::training::{Loss, NetworkShape, NetworkState, Optimizer, StepPlan, StepShape, UpdatePlan};
+
+/// How much of a training step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// The forward pass in training mode, to the loss.
+    Forward,
+    /// Forward, backward, and the optimizer's update.
+    Step,
+}
+
+/// Plans that run one after the other, and what they must be given to do the work that a user's run does.
+#[derive(Debug, Clone)]
+pub struct Workload {
+    /// What tables call it.
+    pub name: String,
+    /// Images at once.
+    pub batch: u32,
+    /// In the order in which they run.
+    pub plans: Vec<Plan>,
+    is_training: bool,
+    /// What to write to tensors of the first plan.
+    uploads: Vec<(View, Vec<u8>)>,
+    /// Tensors of the second plan that are tensors of the first.
+    shared: Vec<(View, View)>,
+}
+
+impl Workload {
+    /// Predictions of a batch of images of CelebA's size, whose pixels are made up: they decide nothing about the time.
+    pub fn prediction(gpu: &Device, model: &Model, batch: u32) -> Workload {
+        let image = Rgb8Image { width: 178, height: 218, pixels: (0..178 * 218 * 3).map(|at| (at * 31 % 251) as u8).collect() };
+        let (records, pixels) = pack(&vec![&image; batch as usize], batch as usize);
+        let runner = model.runner(gpu, batch, Interpolation::Nearest);
+        let (plan, [pixel_view, record_view, _], weights) = runner.plan(pixels.len() as u64);
+        let mut uploads = vec![(pixel_view, pixels), (record_view, bytemuck::cast_slice(&records).to_vec())];
+        uploads.extend(weights);
+        let size = model.size;
+        let name = format!("prediction, {size} × {size}, batch {batch}");
+        Workload { name, batch, plans: vec![plan], is_training: false, uploads, shared: Vec::new() }
+    }
+
+    /// A training step of `network` with every layer trained, cosine proximity and AdaDelta; the weights are made up.
+    ///
+    /// # Errors
+    /// None in practice: every tensor is there.
+    pub fn training(target: Target, network: &NetworkShape, batch: u32, extent: Extent) -> Result<Workload, ModelError> {
+        // Of both signs, so that ReLU6 closes for some: denormal or infinite numbers would tell nothing.
+        let tensor = |_: &str, shape: &[usize]| {
+            let count: usize = shape.iter().product();
+            Ok((0..count).map(|at| (at * 37 % 101) as f32 / 101.0 - 0.4).collect())
+        };
+        let state = NetworkState::read(network, &tensor)?;
+        let frozen = state.backbone(network, 0)?;
+        let table = &state.table;
+        let shape = StepShape {
+            network,
+            table,
+            frozen: &frozen,
+            loss: Loss::Cosine,
+            losses: 1,
+            seed: Some(0),
+            accumulates: false,
+            weighted: false,
+        };
+        let step = StepPlan::new(&shape, target, batch);
+        let size = network.size;
+        let uploads = vec![(step.buffers.weights, bytemuck::cast_slice(&state.weights).to_vec())];
+        if extent == Extent::Forward {
+            let name = format!("forward pass in training mode, {size} × {size}, batch {batch}");
+            return Ok(Workload { name, batch, plans: vec![step.forward()], is_training: true, uploads, shared: Vec::new() });
+        }
+        let update = UpdatePlan::new(table, Optimizer::KERAS_ADADELTA);
+        let shared = vec![(update.weights, step.buffers.weights), (update.gradients, step.buffers.gradients)];
+        let name = format!("training step, {size} × {size}, batch {batch}");
+        Ok(Workload { name, batch, plans: vec![step.plan, update.plan], is_training: true, uploads, shared })
+    }
+
+    /// Whether it is a training step or its forward pass, and no prediction.
+    pub fn is_training(&self) -> bool {
+        self.is_training
+    }
+
+    /// The programs of the plans, given what they need.
+    ///
+    /// # Errors
+    /// The plans do not fit the adapter, or the device fails.
+    pub fn programs(&self, gpu: &Device) -> Result<Vec<Program>, DeviceError> {
+        let mut programs: Vec<Program> = Vec::with_capacity(self.plans.len());
+        for plan in &self.plans {
+            let of_first = |(view, first): &(View, View)| Some((*view, programs.first()?.buffer(first.tensor)?));
+            let shared: Vec<_> = self.shared.iter().filter_map(of_first).collect();
+            let program = Program::new(gpu, plan, &shared)?;
+            programs.push(program);
+        }
+        if let Some(first) = programs.first() {
+            self.uploads.iter().for_each(|(view, bytes)| first.write(gpu, *view, bytes));
+        }
+        Ok(programs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::device::AdapterRequest;
+
+    /// A batch of 32 at 224 × 224 has tensors of 154 MB, and WebGPU promises bindings of 128 MiB.
+    #[test]
+    fn the_model_predicts_and_trains_within_the_limits_that_webgpu_promises() {
+        let open = |webgpu_limits| Device::open(&AdapterRequest { webgpu_limits, ..AdapterRequest::default() });
+        let (usual, limited) = (open(false).expect("an adapter; run tools/setup"), open(true).expect("an adapter"));
+        assert_eq!(limited.limits().max_storage_buffer_binding_size, 128 << 20);
+        assert_eq!(limited.limits().max_compute_workgroup_storage_size, 16_384);
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("weights/mobilenet_v2_celeba.safetensors");
+        let model = Model { size: 224, ..Model::open(&path, None).expect("the shipped model") };
+        let image = |seed: usize| Rgb8Image {
+            width: 178,
+            height: 218,
+            pixels: (0..178 * 218 * 3).map(|at| ((at + 977 * seed) * (31 + 2 * seed) % 251) as u8).collect(),
+        };
+        let images: Vec<Rgb8Image> = (0..32).map(image).collect();
+        let images: Vec<&Rgb8Image> = images.iter().collect();
+        let [rows, cut] = [&usual, &limited]
+            .map(|gpu| model.runner(gpu, 32, Interpolation::Nearest).run(gpu, &images).expect("attributes of the images"));
+        assert_eq!(rows.len(), 32 * 37);
+        assert!(rows.iter().zip(&cut).all(|(row, cut)| (row - cut).abs() < 1e-5));
+
+        let network = NetworkShape::paper(1.0, 224, 37);
+        let workload = Workload::training(limited.target(), &network, 32, Extent::Step).expect("a plan");
+        let most =
+            workload.plans.iter().flat_map(|plan| plan.steps()).flat_map(|step| &step.bindings).map(|view| view.bytes).max();
+        assert!(most <= Some(128 << 20) && most > Some(64 << 20), "{most:?}");
+        for program in workload.programs(&limited).expect("programs") {
+            program.run(&limited).expect("a step");
+        }
+        limited.wait().expect("no error of the device");
+    }
+}

@@ -1,0 +1,118 @@
+//! Running the backbone over all images of a data set, into the cache.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::features::{FeatureCache, FeatureError, FeatureIdentity, FeatureTable, UNREADABLE};
+use crate::data::prefetch::decoding_threads;
+use crate::data::{ImageSource, Rgb8Image, Unreadable, UnreadableImage, decode_ahead};
+use crate::device::Device;
+use crate::ops::Interpolation;
+use crate::nn::{ImageRunner, Model, ModelError, Top};
+
+/// Why features could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum ExtractError {
+    /// The cache cannot be used.
+    #[error(transparent)]
+    Cache(#[from] FeatureError),
+    /// An image of the data cannot be decoded, and is not to be left out.
+    #[error(transparent)]
+    Image(#[from] UnreadableImage),
+    /// The network cannot be run.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The user stopped it.
+    #[error("stopped after {done} of {total} images; the same command goes on from there")]
+    Interrupted {
+        /// Rows on disk.
+        done: u64,
+        /// Rows wanted.
+        total: usize,
+    },
+}
+
+/// Where features come from.
+pub struct FeatureSource<'a> {
+    /// The model whose backbone is run; what follows it does not matter.
+    pub model: &'a Model,
+    /// The images in the order of the data.
+    pub images: &'a [ImageSource],
+    /// Their names in the same order.
+    pub names: &'a [String],
+    /// Images a batch; it does not change a bit of the result.
+    pub batch: u32,
+    /// How images are resized.
+    pub interpolation: Interpolation,
+}
+
+/// Reads the features kept in `folder`, computing what is missing; `progress` hears how many rows are done.
+///
+/// `unreadable` decides what becomes of images that do not decode. Those left out have rows that
+/// [`FeatureTable::unreadable`] names; each run looks at them once more, and computes the row of one that decodes by now.
+///
+/// # Errors
+/// [`ExtractError`]: a cache of other weights or images, an image that does not decode and is not to be left out, a full
+/// disk, or `stop` was set. What was computed stays on disk.
+pub fn extract_features(
+    gpu: &Device,
+    source: &FeatureSource,
+    folder: &Path,
+    unreadable: &mut Unreadable,
+    stop: &AtomicBool,
+    mut progress: impl FnMut(u64),
+) -> Result<FeatureTable, ExtractError> {
+    let total = source.images.len();
+    // With its version, a picture that was replaced under its old name is noticed too.
+    let files: Vec<String> =
+        source.names.iter().zip(source.images).map(|(name, image)| format!("{name} {}", image.version())).collect();
+    let identity = FeatureIdentity {
+        weights_sha256: source.model.files.first().map_or(String::new(), |(_, hash)| hash.clone()),
+        data_sha256: FeatureIdentity::of_names(files.iter().map(String::as_str)),
+        images: total as u64,
+        features: source.model.backbone.features(),
+        size: source.model.size,
+        interpolation: format!("{:?}", source.interpolation).to_lowercase(),
+    };
+    let mut cache = FeatureCache::open(folder, &identity)?;
+    let mut backbone = source.model.clone();
+    backbone.top = Top::None;
+    let mut runner = backbone.runner(gpu, source.batch, source.interpolation);
+    let first = cache.done() as usize;
+    let mut decoded = decode_ahead(source.images[first..].to_vec(), decoding_threads(), 2 * source.batch as usize);
+    progress(cache.done());
+    while !cache.is_complete() {
+        if stop.load(Ordering::SeqCst) {
+            return Err(ExtractError::Interrupted { done: cache.done(), total });
+        }
+        let batch = decoded.by_ref().take(source.batch as usize).map(|(index, image)| unreadable.admit(first + index, image));
+        let batch = batch.collect::<Result<Vec<_>, _>>()?;
+        cache.append(&rows(gpu, &mut runner, &batch, identity.features as usize)?)?;
+        progress(cache.done());
+    }
+
+    let mut table = cache.read()?;
+    let mut recovered = false;
+    for row in table.unreadable() {
+        if !unreadable.has_skipped(row)
+            && let Some(image) = unreadable.admit(row, source.images[row].decode())?
+        {
+            cache.replace(row as u64, &runner.run(gpu, &[&image])?)?;
+            recovered = true;
+        }
+    }
+    if recovered {
+        table = cache.read()?;
+    }
+    Ok(table)
+}
+
+/// A row for each image of a batch, in order; one of [`UNREADABLE`] where there is no image.
+fn rows(gpu: &Device, runner: &mut ImageRunner, batch: &[Option<Rgb8Image>], features: usize) -> Result<Vec<f32>, ModelError> {
+    let images: Vec<&Rgb8Image> = batch.iter().flatten().collect();
+    let computed = if images.is_empty() { Vec::new() } else { runner.run(gpu, &images)? };
+    let mut computed = computed.chunks_exact(features);
+    let blank = vec![f32::from_bits(UNREADABLE); features];
+    let row = |image: &Option<Rgb8Image>| image.as_ref().and_then(|_| computed.next()).unwrap_or(&blank).to_vec();
+    Ok(batch.iter().flat_map(row).collect())
+}

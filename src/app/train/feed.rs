@@ -1,0 +1,103 @@
+//! Images on their way to the network: packed, uploaded, resized, augmented and normalised into its input.
+
+use super::augmentation::Augmentation;
+use crate::data::Rgb8Image;
+use crate::device::{Buffer, Device};
+use crate::ops::{Augment, ImageRecord, TransformRecord};
+use crate::nn::{ModelError, Normalisation, pack};
+use crate::scheduler::{Footprint, Plan, Program, View};
+
+/// Room for the pixels of a batch at first; grown where pictures are so large that a batch needs more.
+const FIRST_PIXEL_BYTES: u64 = 8 << 20;
+
+/// What a feed makes of images.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct FeedShape {
+    /// Images at once.
+    pub batch: u32,
+    /// Height and width of the result.
+    pub size: u32,
+    /// How values are scaled.
+    pub normalisation: Normalisation,
+}
+
+/// Fills the input of one program.
+pub(super) struct Feed {
+    shape: FeedShape,
+    input: Buffer,
+    ready: Option<Ready>,
+}
+
+struct Ready {
+    program: Program,
+    pixel_bytes: u64,
+    views: [View; 3],
+}
+
+impl Feed {
+    /// A feed into `input`, \[batch, size, size, 4\], with room for the pictures that are usual.
+    ///
+    /// # Errors
+    /// Whatever the device reports.
+    pub fn new(gpu: &Device, shape: FeedShape, input: Buffer) -> Result<Feed, ModelError> {
+        let ready = Some(shape.program(gpu, &input, FIRST_PIXEL_BYTES)?);
+        Ok(Feed { shape, input, ready })
+    }
+
+    /// Submits the work that fills the input with `images`, each augmented as `augmentations` says.
+    ///
+    /// # Errors
+    /// The images have more pixels than the adapter binds at once, or whatever the device reports.
+    pub fn run(&mut self, gpu: &Device, images: &[&Rgb8Image], augmentations: &[Augmentation]) -> Result<(), ModelError> {
+        let (records, bytes) = pack(images, self.shape.batch as usize);
+        let size = [self.shape.size; 2];
+        let transforms: Vec<TransformRecord> = augmentations.iter().map(|augmentation| augmentation.record(size)).collect();
+        let Ready { program, views: [pixels, images, given], .. } = self.ready(gpu, bytes.len() as u64)?;
+        program.write(gpu, *pixels, &bytes);
+        program.write(gpu, *images, bytemuck::cast_slice(&records));
+        program.write(gpu, *given, bytemuck::cast_slice(&transforms));
+        Ok(program.run(gpu)?)
+    }
+
+    fn ready(&mut self, gpu: &Device, bytes: u64) -> Result<&Ready, ModelError> {
+        let limit = gpu.limits().max_storage_buffer_binding_size;
+        if bytes > limit {
+            return Err(ModelError::TooManyPixels { bytes, limit });
+        }
+        if self.ready.as_ref().is_none_or(|ready| ready.pixel_bytes < bytes) {
+            // What is too small goes before its successor comes.
+            self.ready = None;
+            let pixel_bytes = bytes.next_power_of_two().clamp(FIRST_PIXEL_BYTES, limit / 4 * 4).max(bytes);
+            self.ready = Some(self.shape.program(gpu, &self.input, pixel_bytes)?);
+        }
+        self.ready.as_ref().ok_or(ModelError::TooManyPixels { bytes, limit })
+    }
+}
+
+impl FeedShape {
+    /// Bytes that a feed allocates.
+    pub fn device_bytes(&self, gpu: &Device) -> u64 {
+        let (plan, [_, _, _, y]) = self.plan(FIRST_PIXEL_BYTES);
+        Footprint::new(gpu, &plan, &[y], None).bytes
+    }
+
+    fn program(&self, gpu: &Device, input: &Buffer, pixel_bytes: u64) -> Result<Ready, ModelError> {
+        let (plan, [pixels, images, given, y]) = self.plan(pixel_bytes);
+        let program = Program::new(gpu, &plan, &[(y, input)])?;
+        Ok(Ready { program, pixel_bytes, views: [pixels, images, given] })
+    }
+
+    /// The plan, with where pixels, image records and transforms go, and the result.
+    fn plan(&self, pixel_bytes: u64) -> (Plan, [View; 4]) {
+        let FeedShape { batch, size, normalisation: Normalisation { scale, shift } } = *self;
+        let mut plan = Plan::new("images");
+        let each = u64::from(batch);
+        let pixels = plan.persistent("pixels", pixel_bytes);
+        let images = plan.persistent("image records", each * size_of::<ImageRecord>() as u64);
+        let given = plan.persistent("transforms", each * size_of::<TransformRecord>() as u64);
+        let y = plan.persistent("input", 16 * each * u64::from(size) * u64::from(size));
+        let augment = Augment { batch, height: size, width: size, scale, shift };
+        plan.push(augment.step("resize, augment and normalise", pixels, images, given, y));
+        (plan, [pixels, images, given, y])
+    }
+}

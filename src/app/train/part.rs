@@ -1,0 +1,89 @@
+//! A part of a batch: what goes to the GPU for one pass.
+
+use super::augmentation::Augmentation;
+use super::features::FeatureTable;
+use super::feed::Feed;
+use super::network::NetworkShape;
+use crate::data::Rgb8Image;
+use crate::device::Device;
+use crate::ops::padded_channels;
+use crate::nn::ModelError;
+use crate::scheduler::{Program, View};
+
+/// The samples of a part of a batch.
+#[derive(Debug, Clone, Copy)]
+pub enum Samples<'a> {
+    /// Rows of features, or pixels of three channels as the network reads them.
+    Values(&'a [f32]),
+    /// Rows of a table of features.
+    Rows(&'a FeatureTable, &'a [u32]),
+    /// Images, and what is done to each.
+    Images(&'a [&'a Rgb8Image], &'a [Augmentation]),
+}
+
+/// A part of a batch.
+#[derive(Debug, Clone, Copy)]
+pub struct Part<'a> {
+    /// The samples.
+    pub samples: Samples<'a>,
+    /// \[samples, attributes\], 0 to 1.
+    pub labels: &'a [f32],
+    /// What each label weighs in the loss, \[samples, attributes\]: given if, and only if, the session is weighted.
+    pub weights: Option<&'a [f32]>,
+    /// 1 where a hidden value is kept, \[samples, hidden\], where masks are given.
+    pub mask: Option<&'a [u8]>,
+    /// The epoch, from 0: a key of dropout's masks.
+    pub epoch: u32,
+    /// Position in the epoch of the first sample: a key of dropout's masks.
+    pub first_sample: u32,
+    /// Where in the list of losses this part's goes.
+    pub position: u32,
+    /// Whether it is the first of its batch.
+    pub first: bool,
+    /// Its share of the batch.
+    pub weight: f32,
+}
+
+/// Writes `samples` to where the network of `program` reads them.
+///
+/// # Errors
+/// Images for a program that takes values, or whatever the device reports.
+pub(super) fn write_samples(
+    gpu: &Device,
+    network: &NetworkShape,
+    program: &Program,
+    feed: &mut Option<Feed>,
+    input: View,
+    samples: Samples,
+) -> Result<(), ModelError> {
+    match (samples, feed) {
+        (Samples::Images(images, augmentations), Some(feed)) => feed.run(gpu, images, augmentations),
+        (Samples::Values(values), _) => {
+            let width = if network.layers.is_empty() { network.head.features } else { 3 };
+            program.write(gpu, input, bytemuck::cast_slice(&padded(values, width)));
+            Ok(())
+        }
+        (Samples::Rows(table, rows), _) => {
+            let values: Vec<f32> = rows.iter().flat_map(|row| table.row(*row as usize)).copied().collect();
+            program.write(gpu, input, bytemuck::cast_slice(&padded(&values, network.head.features)));
+            Ok(())
+        }
+        (Samples::Images(..), None) => Err(ModelError::NoNormalisation),
+    }
+}
+
+/// Rows of `width` values, each filled up with zeros to a multiple of four.
+pub(super) fn padded<T: Copy + Default>(rows: &[T], width: u32) -> Vec<T> {
+    let (width, stride) = (width as usize, padded_channels(width) as usize);
+    let mut padded = vec![T::default(); rows.len() / width.max(1) * stride];
+    for (to, from) in padded.chunks_exact_mut(stride).zip(rows.chunks_exact(width)) {
+        to[..width].copy_from_slice(from);
+    }
+    padded
+}
+
+/// The values of a \[rows, columns\] matrix whose rows are padded.
+pub(super) fn unpadded(values: &[f32], [rows, columns]: [u32; 2]) -> Vec<f32> {
+    let stride = padded_channels(columns) as usize;
+    values.chunks_exact(stride).take(rows as usize).flat_map(|row| &row[..columns as usize]).copied().collect()
+}

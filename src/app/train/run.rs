@@ -1,0 +1,351 @@
+//! A training run: epochs, validation, checkpoints.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::batches::Batches;
+use super::checkpoint::{Checkpoint, Fingerprint, LAST, load_best};
+use super::error::TrainError;
+use super::fingerprint::fingerprint;
+use super::history::{self, EpochRecord};
+use super::network::{NetworkShape, NetworkState};
+use super::part::Part;
+use super::random;
+use super::samples::{Batch, TrainingData};
+use super::session::{Masks, NetworkSession, SessionShape};
+use super::settings::TrainingSettings;
+use crate::device::Device;
+
+/// Where a run keeps its files, how it is stopped and who watches it.
+pub struct Run<'a> {
+    /// Folder for [`super::LAST`], [`super::BEST`] and [`super::HISTORY`]; without one nothing is kept.
+    pub folder: Option<&'a Path>,
+    /// Whether to go on with the run that the folder holds, if there is one.
+    pub resume: bool,
+    /// What the run depends on beside its settings, by name: the weights it starts from.
+    pub depends: Vec<(&'static str, String)>,
+    /// Metadata of the best model's file.
+    pub metadata: BTreeMap<String, String>,
+    /// Threads that decode images ahead of the GPU; their number changes no result.
+    pub decoding_threads: usize,
+    /// Looked at before every step: once it is set, the run saves where it is and ends.
+    pub stop: &'a AtomicBool,
+    /// Called after every step and every epoch.
+    pub progress: &'a mut dyn FnMut(Progress),
+}
+
+/// How far a run has come.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Progress {
+    /// What the device will hold, before anything is allocated.
+    Memory {
+        /// Bytes.
+        bytes: u64,
+        /// Samples that pass at once.
+        micro_batch: u32,
+    },
+    /// A step is done.
+    Step {
+        /// From 1.
+        epoch: u32,
+        /// Of how many.
+        epochs: u32,
+        /// Steps done in this epoch.
+        step: usize,
+        /// Of how many.
+        steps: usize,
+        /// The step's mean loss.
+        loss: f32,
+        /// Share of right predictions in the epoch so far, where it was counted at this step.
+        accuracy: Option<f64>,
+    },
+    /// Samples of the validation are done.
+    Validation {
+        /// How many.
+        done: usize,
+        /// Of how many.
+        samples: usize,
+    },
+    /// An epoch is done and saved.
+    Epoch {
+        /// What it came to.
+        record: EpochRecord,
+        /// Whether it is the best so far.
+        best: bool,
+    },
+}
+
+/// What a run came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrainedNetwork {
+    /// The network after the epoch with the best validation accuracy.
+    pub best: NetworkState,
+    /// That epoch, from 1.
+    pub epoch: u32,
+    /// Every epoch.
+    pub history: Vec<EpochRecord>,
+}
+
+/// Steps between two looks at the accuracy.
+const STEPS_A_LOOK: usize = 20;
+
+/// Trains a network from `initial`.
+///
+/// The samples of an epoch come in an order that seed and epoch decide; its last batch is as small as what remains, and left
+/// out where batch norm could not take the statistics of a single sample.
+///
+/// # Errors
+/// The data or the settings make no sense, the folder holds another run, the loss is no longer finite, an image does not
+/// decode, a file cannot be written, the device fails, or [`Run::stop`] was set.
+pub fn train_network(
+    gpu: &Device,
+    data: &TrainingData,
+    shape: &NetworkShape,
+    initial: NetworkState,
+    settings: &TrainingSettings,
+    run: &mut Run,
+) -> Result<TrainedNetwork, TrainError> {
+    settings.check(shape)?;
+    data.check(shape)?;
+    let fingerprint = match run.folder {
+        Some(_) => fingerprint(data, shape, settings, &run.depends),
+        None => Vec::new(),
+    };
+    let states = settings.optimizer.states();
+    let saved = match run.folder {
+        Some(folder) if run.resume => Checkpoint::load(folder, shape, &fingerprint, states)?,
+        Some(folder) if folder.join(LAST).exists() => return Err(TrainError::EarlierRun { path: folder.join(LAST) }),
+        _ => None,
+    };
+    let checkpoint = saved.unwrap_or_else(|| Checkpoint::new(initial.clone(), shape.head.attributes));
+    let batches = Batches::new(data, shape, settings)?;
+    let class_weights = data.class_weights(settings.class_weights);
+    let session_shape = SessionShape {
+        network: shape.clone(),
+        loss: settings.loss,
+        optimizer: settings.optimizer,
+        masks: Masks::Drawn(settings.seed),
+        losses: batches.kept,
+        accumulates: settings.micro_batch < settings.batch,
+        weighted: class_weights.is_some(),
+        normalisation: data.normalisation(),
+    };
+    let part = batches.largest_part as u32;
+    let (parts, validated) = (batches.part_sizes(settings), batches.validation_sizes(data.validation_rows.len()));
+    let bytes = session_shape.device_bytes(gpu, &checkpoint.state, &parts, &validated)?;
+    (run.progress)(Progress::Memory { bytes, micro_batch: part });
+    let mut session = NetworkSession::new(gpu, session_shape, part, &checkpoint.state, checkpoint.updates)?;
+    for batch in parts {
+        session.prepare_training(batch)?;
+    }
+    for batch in validated {
+        session.prepare_evaluation(&checkpoint.state, batch)?;
+    }
+    let best = match (run.folder, checkpoint.history.is_empty()) {
+        (Some(folder), false) => Some(load_best(folder, shape, &initial)?),
+        _ => None,
+    };
+    let mut trainer = Trainer { data, shape, settings, class_weights, run, session, checkpoint, best, fingerprint, batches };
+    while (trainer.checkpoint.history.len() as u32) < settings.epochs {
+        trainer.epoch()?;
+    }
+    trainer.finish()
+}
+
+struct Trainer<'a, 'b> {
+    data: &'a TrainingData<'a>,
+    shape: &'a NetworkShape,
+    settings: &'a TrainingSettings,
+    class_weights: Option<Vec<[f32; 2]>>,
+    run: &'a mut Run<'b>,
+    session: NetworkSession<'a>,
+    checkpoint: Checkpoint,
+    best: Option<NetworkState>,
+    fingerprint: Fingerprint,
+    batches: Batches,
+}
+
+impl Trainer<'_, '_> {
+    /// Trains an epoch, or the rest of one, validates it and saves.
+    fn epoch(&mut self) -> Result<(), TrainError> {
+        let epoch = self.checkpoint.history.len() as u32;
+        let mut order = random::shuffled(self.settings.seed, epoch, self.data.train_rows);
+        order.truncate(self.batches.samples);
+        self.session.write_losses(&self.checkpoint.losses);
+        self.session.write_correct(&self.checkpoint.correct);
+        let first = self.checkpoint.steps;
+        let batch = self.settings.batch as usize;
+        let (data, settings, steps) = (self.data, self.settings, self.batches.steps);
+        let mut stream = data.batches(&order[(first * batch).min(order.len())..], batch, self.run.decoding_threads);
+        for step in first..steps {
+            if self.run.stop.load(Ordering::Relaxed) {
+                return Err(self.interrupted(epoch, step));
+            }
+            if step > first && step % settings.checkpoint_every.max(1) == 0 && self.run.folder.is_some() {
+                self.remember(step)?;
+                self.save()?;
+            }
+            let samples = stream.next()?;
+            let loss = self.step(epoch, step, &samples)?;
+            let looks = (step + 1) % STEPS_A_LOOK == 0 || step + 1 == steps;
+            let accuracy = if looks { Some(self.accuracy((step + 1) * batch)?) } else { None };
+            let (epoch, epochs, step) = (epoch + 1, settings.epochs, step + 1);
+            (self.run.progress)(Progress::Step { epoch, epochs, step, steps, loss, accuracy });
+        }
+        let parts = self.parts_before(steps);
+        let losses = self.session.losses(0, parts)?;
+        let sizes: Vec<usize> = order.chunks(batch).flat_map(|rows| settings.parts(rows.len())).collect();
+        let loss = weighted_mean(&losses, &sizes);
+        let accuracy = self.accuracy(self.batches.samples)?;
+        self.remember(steps)?;
+        let (validation_loss, validation_accuracy) = self.validate(epoch)?;
+        let record = EpochRecord { epoch: epoch + 1, loss, accuracy, validation_loss, validation_accuracy };
+        self.finish_epoch(record)
+    }
+
+    /// One update by a batch, in as many parts as it takes; returns the mean loss.
+    fn step(&mut self, epoch: u32, step: usize, samples: &Batch) -> Result<f32, TrainError> {
+        let settings = self.settings;
+        let augmentations = samples.augmentations(settings, epoch, self.shape.size);
+        let labels = self.data.labels_of(samples.rows, settings.label_smoothing);
+        let weights = self.class_weights.as_ref().map(|weights| self.data.weights_of(samples.rows, weights));
+        let attributes = self.shape.head.attributes as usize;
+        let position = self.parts_before(step);
+        let (count, mut from) = (samples.rows.len(), 0);
+        let sizes: Vec<usize> = settings.parts(count).collect();
+        for (index, size) in sizes.iter().enumerate() {
+            let images = samples.images(from, *size);
+            let part = Part {
+                samples: samples.part(self.data, from, *size, &images, &augmentations),
+                labels: &labels[from * attributes..(from + size) * attributes],
+                weights: weights.as_deref().map(|weights| &weights[from * attributes..(from + size) * attributes]),
+                mask: None,
+                epoch,
+                first_sample: (step * settings.batch as usize + from) as u32,
+                position: (position + index) as u32,
+                first: index == 0,
+                weight: *size as f32 / count as f32,
+            };
+            self.session.pass(&part)?;
+            from += size;
+        }
+        // The update waits for the loss, so that one that is not finite leaves the weights as they were.
+        let losses = self.session.losses(position, position + sizes.len())?;
+        if let Some(loss) = losses.iter().find(|loss| !loss.is_finite()) {
+            let tensor = self.session.first_bad_tensor()?;
+            let saved = self.run.folder.map(|folder| folder.join(LAST)).filter(|path| path.exists());
+            return Err(TrainError::NotFinite { epoch: epoch + 1, step: step + 1, loss: *loss, tensor, saved });
+        }
+        let (done, all) = (u64::from(epoch) * self.batches.steps as u64 + step as u64, self.all_steps());
+        self.session.update(settings.schedule.rate(settings.learning_rate, done, all))?;
+        self.checkpoint.updates += 1;
+        Ok(weighted_mean(&losses, &sizes) as f32)
+    }
+
+    fn all_steps(&self) -> u64 {
+        self.batches.steps as u64 * u64::from(self.settings.epochs)
+    }
+
+    /// Parts of the batches before `step`.
+    fn parts_before(&self, step: usize) -> usize {
+        let batch = self.settings.batch as usize;
+        let whole = self.settings.parts(batch).count();
+        let short = (step * batch).saturating_sub(self.batches.samples);
+        if short == 0 { step * whole } else { (step - 1) * whole + self.settings.parts(batch - short).count() }
+    }
+
+    fn accuracy(&self, samples: usize) -> Result<f64, TrainError> {
+        let correct: u64 = self.session.correct()?.into_iter().map(u64::from).sum();
+        let predictions = samples.min(self.batches.samples) as f64 * f64::from(self.shape.head.attributes);
+        Ok(correct as f64 / predictions)
+    }
+
+    /// Brings the checkpoint to where the session is, after `steps` steps of the epoch.
+    fn remember(&mut self, steps: usize) -> Result<(), TrainError> {
+        self.checkpoint.steps = steps;
+        self.checkpoint.losses = self.session.losses(0, self.parts_before(steps))?;
+        self.checkpoint.correct = self.session.correct()?;
+        self.checkpoint.state = self.session.read_state()?;
+        Ok(())
+    }
+
+    fn finish_epoch(&mut self, record: EpochRecord) -> Result<(), TrainError> {
+        let checkpoint = &mut self.checkpoint;
+        checkpoint.history.push(record);
+        checkpoint.steps = 0;
+        checkpoint.losses.clear();
+        checkpoint.correct.fill(0);
+        let best = history::best(&checkpoint.history).is_some_and(|best| best.epoch == record.epoch);
+        if best {
+            // Before the checkpoint that knows of it: a run cut off between the two trains the epoch's end again.
+            if let Some(folder) = self.run.folder {
+                self.checkpoint.save_best(folder, self.shape, &self.run.metadata, record)?;
+            }
+            self.best = Some(self.checkpoint.state.clone());
+        }
+        self.save()?;
+        (self.run.progress)(Progress::Epoch { record, best });
+        Ok(())
+    }
+
+    /// Mean loss and share of right predictions over the validation samples, in inference mode.
+    fn validate(&mut self, epoch: u32) -> Result<(f64, f64), TrainError> {
+        let (data, size) = (self.data, self.batches.validation);
+        let rows = data.validation_rows;
+        let state = self.checkpoint.state.clone();
+        self.session.freeze(&state, size.min(rows.len()) as u32)?;
+        let mut stream = data.batches(rows, size, self.run.decoding_threads);
+        let mut done = 0;
+        let sizes: Vec<usize> = rows.chunks(size).map(<[u32]>::len).collect();
+        for position in 0..sizes.len() {
+            if self.run.stop.load(Ordering::Relaxed) {
+                return Err(self.interrupted(epoch, self.batches.steps));
+            }
+            let samples = stream.next()?;
+            let count = samples.rows.len();
+            let (images, still) = (samples.images(0, count), samples.unaugmented());
+            let labels = data.labels_of(samples.rows, 0.0);
+            let given = samples.part(data, 0, count, &images, &still);
+            self.session.evaluate(&state, given, &labels, position as u32)?;
+            done += count;
+            (self.run.progress)(Progress::Validation { done, samples: rows.len() });
+        }
+        let (losses, correct) = self.session.evaluated(sizes.len())?;
+        let correct: u64 = correct.into_iter().map(u64::from).sum();
+        let predictions = rows.len() as f64 * f64::from(self.shape.head.attributes);
+        Ok((weighted_mean(&losses, &sizes), correct as f64 / predictions))
+    }
+
+    /// Saves where the run is, and what to return for it.
+    fn interrupted(&mut self, epoch: u32, steps: usize) -> TrainError {
+        let saved = self.remember(steps).and_then(|()| self.save());
+        match saved {
+            Ok(()) => TrainError::Interrupted { epoch: epoch + 1, steps, saved: self.run.folder.map(|folder| folder.join(LAST)) },
+            Err(error) => error,
+        }
+    }
+
+    fn save(&self) -> Result<(), TrainError> {
+        if let Some(folder) = self.run.folder {
+            self.checkpoint.save(folder, &self.fingerprint, self.settings.optimizer.states())?;
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<TrainedNetwork, TrainError> {
+        // A run that was cut off between its files has its checkpoint but not the history that is made of it.
+        self.save()?;
+        let history = self.checkpoint.history;
+        match (self.best, history::best(&history)) {
+            (Some(best), Some(record)) => Ok(TrainedNetwork { best, epoch: record.epoch, history }),
+            _ => Err(TrainError::input("no epoch was asked for".to_string(), "ask for at least one")),
+        }
+    }
+}
+
+/// The mean of means over parts of these sizes, in f64.
+fn weighted_mean(means: &[f32], sizes: &[usize]) -> f64 {
+    let sum: f64 = means.iter().zip(sizes).map(|(mean, size)| f64::from(*mean) * *size as f64).sum();
+    sum / sizes.iter().sum::<usize>() as f64
+}

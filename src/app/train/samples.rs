@@ -1,0 +1,244 @@
+//! What a network is trained on: rows of features, or images that are decoded ahead of the GPU.
+
+use sha2::{Digest, Sha256};
+
+use super::augmentation::Augmentation;
+use super::error::TrainError;
+use super::features::FeatureTable;
+use super::network::NetworkShape;
+use super::part::Samples;
+use super::settings::{ClassWeights, TrainingSettings};
+use crate::data::prefetch::Prefetch;
+use crate::data::{ImageSource, Rgb8Image, decode_ahead};
+use crate::nn::Normalisation;
+
+/// Where samples come from.
+#[derive(Debug, Clone, Copy)]
+pub enum SampleSource<'a> {
+    /// A row of features for every image.
+    Features(&'a FeatureTable),
+    /// The images themselves.
+    Images {
+        /// Where each is.
+        images: &'a [ImageSource],
+        /// Their names, which identify the data.
+        names: &'a [String],
+        /// How their values are scaled.
+        normalisation: Normalisation,
+    },
+}
+
+/// What a network is trained on.
+#[derive(Debug, Clone, Copy)]
+pub struct TrainingData<'a> {
+    /// The samples.
+    pub source: SampleSource<'a>,
+    /// Labels of 0 and 1, \[images, attributes\].
+    pub labels: &'a [u8],
+    /// Number of attributes.
+    pub attributes: u32,
+    /// The images that weights are fitted to.
+    pub train_rows: &'a [u32],
+    /// The images by which the best epoch is chosen.
+    pub validation_rows: &'a [u32],
+}
+
+impl<'a> TrainingData<'a> {
+    /// How images are scaled; `None` where features are the input.
+    pub fn normalisation(&self) -> Option<Normalisation> {
+        match self.source {
+            SampleSource::Features(_) => None,
+            SampleSource::Images { normalisation, .. } => Some(normalisation),
+        }
+    }
+
+    /// Labels of some rows, smoothed: y (1 − s) + s / 2.
+    pub(super) fn labels_of(&self, rows: &[u32], smoothing: f32) -> Vec<f32> {
+        let attributes = self.attributes as usize;
+        let of_row = |row: &u32| &self.labels[*row as usize * attributes..(*row as usize + 1) * attributes];
+        let smooth = |label: &u8| f32::from(*label) * (1.0 - smoothing) + smoothing / 2.0;
+        rows.iter().flat_map(of_row).map(smooth).collect()
+    }
+
+    /// What each class of each attribute weighs: \[attributes\] of not having it and having it. `None` where all weigh the same.
+    pub(super) fn class_weights(&self, weights: ClassWeights) -> Option<Vec<[f32; 2]>> {
+        match weights {
+            ClassWeights::None => None,
+            ClassWeights::Balanced => Some(self.balanced_weights()),
+        }
+    }
+
+    /// n / (2 n_class) over the training images; 0 for a class that none of them has.
+    fn balanced_weights(&self) -> Vec<[f32; 2]> {
+        let (attributes, images) = (self.attributes as usize, self.train_rows.len());
+        let mut having = vec![0usize; attributes];
+        for row in self.train_rows {
+            for (count, label) in having.iter_mut().zip(&self.labels[*row as usize * attributes..]) {
+                *count += usize::from(*label);
+            }
+        }
+        let weight = |of_class: usize| if of_class == 0 { 0.0 } else { (images as f64 / (2.0 * of_class as f64)) as f32 };
+        having.into_iter().map(|having| [weight(images - having), weight(having)]).collect()
+    }
+
+    /// What the labels of some rows weigh, \[rows, attributes\].
+    pub(super) fn weights_of(&self, rows: &[u32], weights: &[[f32; 2]]) -> Vec<f32> {
+        let attributes = self.attributes as usize;
+        let of_row = |row: &u32| self.labels[*row as usize * attributes..].iter().zip(weights);
+        rows.iter().flat_map(of_row).map(|(label, of_classes)| of_classes[usize::from(*label)]).collect()
+    }
+
+    /// The batches of an order of rows, their images decoded ahead on that many threads.
+    pub(super) fn batches<'b>(&self, order: &'b [u32], batch: usize, threads: usize) -> BatchStream<'b> {
+        let images = match self.source {
+            SampleSource::Features(_) => None,
+            SampleSource::Images { images, .. } => {
+                let images = order.iter().map(|row| images[*row as usize].clone()).collect();
+                Some(decode_ahead(images, threads, 2 * batch))
+            }
+        };
+        BatchStream { order, batch, images }
+    }
+
+    /// Refuses data that makes no sense for a network.
+    pub(super) fn check(&self, shape: &NetworkShape) -> Result<(), TrainError> {
+        let attributes = self.attributes as usize;
+        let wrong = |problem: String, remedy| Err(TrainError::input(problem, remedy));
+        let rows = match self.source {
+            SampleSource::Features(table) => table.rows(),
+            SampleSource::Images { images, .. } => images.len(),
+        };
+        if shape.head.attributes != self.attributes {
+            let (network, data) = (shape.head.attributes, self.attributes);
+            return wrong(format!("the network predicts {network} attributes, the data has {data}"), "use the same attributes");
+        }
+        if attributes == 0 || self.labels.len() != rows * attributes {
+            let problem = format!("there are {} labels for {rows} images with {attributes} attributes", self.labels.len());
+            return wrong(problem, "give one of each attribute for each image");
+        }
+        if let Some(at) = self.labels.iter().position(|label| *label > 1) {
+            let (image, attribute, label) = (at / attributes, at % attributes, self.labels[at]);
+            return wrong(format!("image {image} has the label {label} for attribute {attribute}"), "labels are 0 or 1");
+        }
+        for (what, chosen) in [("training", self.train_rows), ("validation", self.validation_rows)] {
+            if chosen.is_empty() {
+                return wrong(format!("there are no {what} images"), "check the partition of the data");
+            }
+            if let Some(row) = chosen.iter().find(|row| **row as usize >= rows) {
+                return wrong(
+                    format!("{what} image {row} is beyond the {rows} that there are"),
+                    "check the partition of the data",
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// What identifies the data: features or the images' names, labels and partition.
+    pub(super) fn sha256(&self) -> String {
+        let mut hash = Sha256::new();
+        let mut part = |bytes: &[u8]| {
+            hash.update((bytes.len() as u64).to_le_bytes());
+            hash.update(bytes);
+        };
+        match self.source {
+            SampleSource::Features(table) => part(bytemuck::cast_slice(table.values())),
+            SampleSource::Images { names, .. } => names.iter().for_each(|name| part(name.as_bytes())),
+        }
+        part(self.labels);
+        part(bytemuck::cast_slice(self.train_rows));
+        part(bytemuck::cast_slice(self.validation_rows));
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// The batches of an epoch, one after the other.
+pub(super) struct BatchStream<'a> {
+    order: &'a [u32],
+    batch: usize,
+    images: Option<Prefetch>,
+}
+
+/// The samples of a batch.
+pub(super) struct Batch<'a> {
+    /// Their rows in the data.
+    pub rows: &'a [u32],
+    images: Vec<Rgb8Image>,
+}
+
+impl<'a> BatchStream<'a> {
+    /// The next batch; as small as what remains.
+    pub(super) fn next(&mut self) -> Result<Batch<'a>, TrainError> {
+        let (rows, rest) = self.order.split_at(self.batch.min(self.order.len()));
+        self.order = rest;
+        let images = match &mut self.images {
+            None => Vec::new(),
+            Some(decoded) => decoded.by_ref().take(rows.len()).map(|(_, image)| image).collect::<Result<_, _>>()?,
+        };
+        Ok(Batch { rows, images })
+    }
+}
+
+impl Batch<'_> {
+    /// Some of its images.
+    pub(super) fn images(&self, from: usize, count: usize) -> Vec<&Rgb8Image> {
+        self.images.iter().skip(from).take(count).collect()
+    }
+
+    /// What is done to each image in an epoch.
+    pub(super) fn augmentations(&self, settings: &TrainingSettings, epoch: u32, size: u32) -> Vec<Augmentation> {
+        match settings.augmentation {
+            None => self.unaugmented(),
+            Some(ranges) => {
+                self.rows.iter().map(|row| ranges.draw(settings.seed, epoch, u64::from(*row), [size, size])).collect()
+            }
+        }
+    }
+
+    /// Nothing is done to any image.
+    pub(super) fn unaugmented(&self) -> Vec<Augmentation> {
+        vec![Augmentation::IDENTITY; self.rows.len()]
+    }
+
+    /// Some of its samples, as a session takes them; `images` are theirs, `augmentations` those of the whole batch.
+    pub(super) fn part<'b>(
+        &'b self,
+        data: &TrainingData<'b>,
+        from: usize,
+        count: usize,
+        images: &'b [&'b Rgb8Image],
+        augmentations: &'b [Augmentation],
+    ) -> Samples<'b> {
+        match data.source {
+            SampleSource::Images { .. } => Samples::Images(images, &augmentations[from..from + count]),
+            SampleSource::Features(table) => Samples::Rows(table, &self.rows[from..from + count]),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn balanced_weights_are_those_of_scikit_learn() {
+        // Of the training images 0, 2, 4 and 5 one has the first attribute, all have the second, none has the third.
+        let labels = [1, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 0, 1, 0];
+        let images = vec![ImageSource::File(std::path::PathBuf::from("face.png")); 6];
+        let names = vec![String::from("face.png"); 6];
+        let normalisation = Normalisation { scale: [1.0; 3], shift: [0.0; 3] };
+        let data = TrainingData {
+            source: SampleSource::Images { images: &images, names: &names, normalisation },
+            labels: &labels,
+            attributes: 3,
+            train_rows: &[0, 2, 4, 5],
+            validation_rows: &[1, 3],
+        };
+        assert_eq!(data.class_weights(ClassWeights::None), None);
+        // compute_class_weight("balanced", classes=[0, 1], y=[1, 0, 0, 0]) is [0.66666667, 2.0].
+        let weights = data.class_weights(ClassWeights::Balanced).unwrap();
+        assert_eq!(weights, [[4.0 / 6.0, 2.0], [0.0, 0.5], [0.5, 0.0]]);
+        let of_rows = data.weights_of(&[5, 0, 1], &weights);
+        assert_eq!(of_rows, [4.0 / 6.0, 0.5, 0.5, 2.0, 0.5, 0.5, 2.0, 0.0, 0.0]);
+    }
+}

@@ -1,0 +1,331 @@
+//! A network in training on the GPU: its programs, and what goes to them and comes back.
+
+use super::feed::Feed;
+use super::network::{
+    EvaluationPlan, Loss, NetworkShape, NetworkState, Optimizer, ParameterTable, StepPlan, StepShape, UpdatePart, UpdatePlan,
+};
+use super::part::{Part, padded, unpadded, write_samples};
+use crate::device::{Buffer, Device, DeviceError};
+use crate::ops::{Accumulate, DropoutMask, LossMean};
+use crate::nn::mobilenet_v2::Backbone;
+use crate::nn::{ModelError, Normalisation};
+use crate::scheduler::{Program, View};
+
+/// Where dropout's masks come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Masks {
+    /// Drawn by counter for each step, keyed by a seed.
+    Drawn(u64),
+    /// Given with each part of a batch.
+    Given,
+}
+
+/// What a session is made for.
+#[derive(Debug, Clone)]
+pub struct SessionShape {
+    /// The network.
+    pub network: NetworkShape,
+    /// What is minimised.
+    pub loss: Loss,
+    /// How.
+    pub optimizer: Optimizer,
+    /// Where dropout's masks come from.
+    pub masks: Masks,
+    /// How many mean losses are kept: the most parts of batches in an epoch, or in an evaluation.
+    pub losses: usize,
+    /// Whether batches pass in several parts.
+    pub accumulates: bool,
+    /// Whether labels have weights, which the cosine loss does not take.
+    pub weighted: bool,
+    /// How images are scaled, where the input is images.
+    pub normalisation: Option<Normalisation>,
+}
+
+/// Submissions before the host waits: what is uploaded for one stays in memory until it has run.
+const IN_FLIGHT: u32 = 16;
+
+/// A network on the GPU, with a program for every size of a part of a batch.
+pub struct NetworkSession<'a> {
+    pub(super) gpu: &'a Device,
+    pub(super) shape: SessionShape,
+    table: ParameterTable,
+    frozen: Backbone,
+    pub(super) training: Vec<Ready<StepPlan>>,
+    update: (UpdatePlan, Program),
+    pub(super) evaluation: Vec<Ready<EvaluationPlan>>,
+    updates: u32,
+    /// The share of its batch that has passed since the last update.
+    passed: f32,
+    in_flight: u32,
+}
+
+pub(super) struct Ready<P> {
+    pub batch: u32,
+    pub plan: P,
+    pub program: Program,
+    pub feed: Option<Feed>,
+}
+
+impl<'a> NetworkSession<'a> {
+    /// Allocates everything for parts of `batch` samples and uploads `state`, whose optimizer has made `updates` updates.
+    ///
+    /// # Errors
+    /// The network does not fit the adapter, or the device fails.
+    pub fn new(
+        gpu: &'a Device,
+        shape: SessionShape,
+        batch: u32,
+        state: &NetworkState,
+        updates: u32,
+    ) -> Result<NetworkSession<'a>, ModelError> {
+        let table = state.table.clone();
+        let frozen = state.backbone(&shape.network, shape.network.folded())?;
+        let plan = step_plan(gpu, &shape, &table, &frozen, batch);
+        let program = Program::new(gpu, &plan.plan, &[])?;
+        let update = UpdatePlan::new(&table, shape.optimizer);
+        let mut shared: Vec<(View, &Buffer)> = Vec::new();
+        let gradients = if shape.accumulates { plan.total } else { plan.buffers.gradients };
+        for (view, of_step) in [(update.weights, plan.buffers.weights), (update.gradients, gradients)] {
+            shared.extend(program.buffer(of_step.tensor).map(|buffer| (view, buffer)));
+        }
+        let update_program = Program::new(gpu, &update.plan, &shared)?;
+        program.write(gpu, plan.buffers.folded, bytemuck::cast_slice(frozen.parameters()));
+        let feed = feed(gpu, &shape, batch, &program, plan.input)?;
+        let training = vec![Ready { batch, plan, program, feed }];
+        let evaluation = Vec::new();
+        let mut session = NetworkSession {
+            gpu,
+            shape,
+            table,
+            frozen,
+            training,
+            update: (update, update_program),
+            evaluation,
+            updates,
+            passed: 0.0,
+            in_flight: 0,
+        };
+        session.write_state(state, updates);
+        // So that no later read allocates: of these the state is the longest.
+        gpu.prepare_reads(4 * session.table.weights.max(session.shape.losses) as u64);
+        Ok(session)
+    }
+
+    /// Makes the program for parts of that size, if there is none yet; returns its place.
+    ///
+    /// # Errors
+    /// As [`NetworkSession::new`].
+    pub fn prepare_training(&mut self, batch: u32) -> Result<usize, ModelError> {
+        if let Some(place) = self.training.iter().position(|ready| ready.batch == batch) {
+            return Ok(place);
+        }
+        let plan = step_plan(self.gpu, &self.shape, &self.table, &self.frozen, batch);
+        let first = &self.training[0];
+        let shared = lent(plan.shared(), first.plan.shared(), &first.program);
+        let program = Program::new_beside(self.gpu, &plan.plan, &shared, &first.program)?;
+        let feed = feed(self.gpu, &self.shape, batch, &program, plan.input)?;
+        self.training.push(Ready { batch, plan, program, feed });
+        Ok(self.training.len() - 1)
+    }
+
+    /// Submits the forward and backward pass of a part, without waiting for it.
+    ///
+    /// # Errors
+    /// Whatever the device reports.
+    pub fn pass(&mut self, part: &Part) -> Result<(), ModelError> {
+        let attributes = self.shape.network.head.attributes;
+        let samples = (part.labels.len() / attributes as usize) as u32;
+        let place = self.prepare_training(samples)?;
+        let gpu = self.gpu;
+        let Ready { plan, program, feed, .. } = &mut self.training[place];
+        if let Some((step, draw)) = plan.draw {
+            let draw = DropoutMask { epoch: part.epoch, first_sample: part.first_sample, ..draw };
+            program.set_params(gpu, step, &draw.params());
+        }
+        if let (Some(mask), Some(hidden)) = (part.mask, self.shape.network.head.hidden) {
+            let mask: Vec<u32> = mask.iter().map(|kept| u32::from(*kept)).collect();
+            program.write(gpu, plan.mask, bytemuck::cast_slice(&padded(&mask, hidden)));
+        }
+        if let Some((step, accumulate)) = plan.accumulate {
+            let kept = if part.first { 0.0 } else { 1.0 };
+            program.set_params(gpu, step, &Accumulate { kept, weight: part.weight, ..accumulate }.params());
+        }
+        let before = if part.first { 0.0 } else { self.passed };
+        self.passed = before + part.weight;
+        for (step, params) in plan.moving(UpdatePart { number: self.updates + 1, before, share: part.weight }) {
+            program.set_params(gpu, step, &params);
+        }
+        program.set_params(gpu, plan.mean, &LossMean { count: samples, position: part.position }.params());
+        write_samples(gpu, &self.shape.network, program, feed, plan.input, part.samples)?;
+        program.write(gpu, plan.labels, bytemuck::cast_slice(&padded(part.labels, attributes)));
+        if let (Some(weights), Some(view)) = (part.weights, plan.label_weights) {
+            program.write(gpu, view, bytemuck::cast_slice(&padded(weights, attributes)));
+        }
+        program.run(gpu)?;
+        self.count_submission()
+    }
+
+    /// Submits the update by the gradients of all parts since the first of the batch.
+    ///
+    /// # Errors
+    /// Whatever the device reports.
+    pub fn update(&mut self, learning_rate: f64) -> Result<(), ModelError> {
+        self.updates += 1;
+        let (plan, program) = &self.update;
+        for (step, params) in plan.params(learning_rate, self.updates).into_iter().enumerate() {
+            program.set_params(self.gpu, step, &params);
+        }
+        program.run(self.gpu)?;
+        Ok(())
+    }
+
+    pub(super) fn count_submission(&mut self) -> Result<(), ModelError> {
+        self.in_flight += 1;
+        if self.in_flight >= IN_FLIGHT {
+            self.in_flight = 0;
+            self.gpu.wait()?;
+        }
+        Ok(())
+    }
+
+    /// Predictions \[batch, attributes\] of the last part of this size that passed; waits for the GPU.
+    ///
+    /// # Errors
+    /// Whatever the device reports.
+    pub fn predictions(&self, batch: u32) -> Result<Vec<f32>, DeviceError> {
+        let Some(Ready { plan, program, .. }) = self.training.iter().find(|ready| ready.batch == batch) else {
+            return Ok(Vec::new());
+        };
+        Ok(unpadded(&program.read(self.gpu, plan.predictions)?, [batch, self.shape.network.head.attributes]))
+    }
+
+    /// The mean losses of parts `from..to`; waits for the GPU.
+    ///
+    /// # Errors
+    /// Whatever the device reports.
+    pub fn losses(&self, from: usize, to: usize) -> Result<Vec<f32>, DeviceError> {
+        if to == 0 {
+            return Ok(Vec::new());
+        }
+        // A view starts at a multiple of 256 bytes, so this one starts with the list.
+        let Ready { plan, program, .. } = &self.training[0];
+        let mut losses = program.read(self.gpu, View { bytes: 4 * to as u64, ..plan.buffers.losses })?;
+        Ok(losses.split_off(from.min(losses.len())))
+    }
+
+    /// Writes the losses of parts that were done before.
+    pub fn write_losses(&self, losses: &[f32]) {
+        let Ready { plan, program, .. } = &self.training[0];
+        program.write(self.gpu, plan.buffers.losses, bytemuck::cast_slice(losses));
+    }
+
+    /// Right predictions of each attribute since [`NetworkSession::write_correct`]; waits for the GPU.
+    ///
+    /// # Errors
+    /// Whatever the device reports.
+    pub fn correct(&self) -> Result<Vec<u32>, DeviceError> {
+        let Ready { plan, program, .. } = &self.training[0];
+        Ok(counts(&program.read(self.gpu, plan.buffers.correct)?, self.shape.network.head.attributes))
+    }
+
+    /// Sets the counts of right predictions, one an attribute.
+    pub fn write_correct(&self, counts: &[u32]) {
+        let Ready { plan, program, .. } = &self.training[0];
+        let counts = padded(counts, self.shape.network.head.attributes);
+        program.write(self.gpu, plan.buffers.correct, bytemuck::cast_slice(&counts));
+    }
+
+    /// Replaces weights, statistics and optimizer state, after `updates` updates.
+    pub fn write_state(&mut self, state: &NetworkState, updates: u32) {
+        self.updates = updates;
+        let Ready { plan, program, .. } = &self.training[0];
+        program.write(self.gpu, plan.buffers.weights, bytemuck::cast_slice(&state.weights));
+        program.write(self.gpu, plan.buffers.running, bytemuck::cast_slice(&state.statistics));
+        let (update, program) = &self.update;
+        for (view, values) in update.state.iter().zip(&state.optimizer) {
+            program.write(self.gpu, *view, bytemuck::cast_slice(values));
+        }
+    }
+
+    /// Weights, statistics and optimizer state; waits for the GPU.
+    ///
+    /// # Errors
+    /// Whatever the device reports.
+    pub fn read_state(&self) -> Result<NetworkState, DeviceError> {
+        let table = self.table.clone();
+        let Ready { plan, program, .. } = &self.training[0];
+        let read = |program: &Program, view: View, count: usize| -> Result<Vec<f32>, DeviceError> {
+            if count == 0 { Ok(Vec::new()) } else { program.read(self.gpu, View { bytes: 4 * count as u64, ..view }) }
+        };
+        let weights = read(program, plan.buffers.weights, table.weights)?;
+        let statistics = read(program, plan.buffers.running, table.statistics)?;
+        let (update, program) = &self.update;
+        let optimizer = [read(program, update.state[0], table.trained)?, read(program, update.state[1], table.trained)?];
+        Ok(NetworkState { table, weights, statistics, optimizer })
+    }
+
+    /// The gradients of the trained part of the weights in the last pass, laid out as they are; waits for the GPU.
+    ///
+    /// # Errors
+    /// Whatever the device reports.
+    pub fn gradients(&self) -> Result<Vec<f32>, DeviceError> {
+        let Ready { plan, program, .. } = &self.training[0];
+        program.read(self.gpu, View { bytes: 4 * self.table.trained as u64, ..plan.buffers.gradients })
+    }
+
+    /// The first tensor of the last pass that holds a value which is not finite: the statistics of the layers in their
+    /// order, then the weights, then the gradients from the last layer back. `None` where all are finite.
+    ///
+    /// # Errors
+    /// Whatever the device reports.
+    pub fn first_bad_tensor(&self) -> Result<Option<String>, DeviceError> {
+        let Ready { plan, program, .. } = &self.training[0];
+        let bad = |values: &[f32]| values.iter().any(|value| !value.is_finite());
+        let weights = program.read(self.gpu, plan.buffers.weights)?;
+        let statistics = program.read(self.gpu, plan.buffers.of_batch)?;
+        let gradients = program.read(self.gpu, plan.buffers.gradients)?;
+        let name = |what: &str, tensor: &str| format!("{what} {tensor}");
+        let of_weights = self.table.weight_slots().map(|slot| (slot, &weights, "the weight"));
+        let of_statistics = self.table.statistics_slots().map(|slot| (slot, &statistics, "the batch statistics of"));
+        let of_gradients = self.table.trained_slots().map(|slot| (slot, &gradients, "the gradient by"));
+        let backwards: Vec<_> = of_gradients.collect();
+        let slots = of_weights.chain(of_statistics).chain(backwards.into_iter().rev());
+        let mut slots = slots.filter(|(slot, values, _)| bad(slot.of(values)));
+        Ok(slots.next().map(|(slot, _, what)| name(what, &slot.tensors[0].name)))
+    }
+}
+
+pub(super) fn step_plan(gpu: &Device, shape: &SessionShape, table: &ParameterTable, frozen: &Backbone, batch: u32) -> StepPlan {
+    let SessionShape { network, loss, losses, masks, accumulates, weighted, .. } = shape;
+    let seed = if let Masks::Drawn(seed) = masks { Some(*seed) } else { None };
+    let (loss, losses, accumulates, weighted) = (*loss, *losses, *accumulates, *weighted);
+    let step = StepShape { network, table, frozen, loss, losses, seed, accumulates, weighted };
+    StepPlan::new(&step, gpu.target(), batch)
+}
+
+/// The buffers in which a plan's `views` live that it shares with the first one, whose views of the same are `of_first`. By their order:
+/// plans of other batches fuse other layers, so that a tensor's number is one in its own plan alone.
+pub(super) fn lent(
+    views: impl Iterator<Item = View>,
+    of_first: impl Iterator<Item = View>,
+    first: &Program,
+) -> Vec<(View, &Buffer)> {
+    views.zip(of_first).filter_map(|(view, there)| Some((view, first.buffer(there.tensor)?))).collect()
+}
+
+/// What fills the input of a program, where that is images.
+pub(super) fn feed(
+    gpu: &Device,
+    shape: &SessionShape,
+    batch: u32,
+    program: &Program,
+    input: View,
+) -> Result<Option<Feed>, ModelError> {
+    let Some((shape, buffer)) = shape.feed(batch).zip(program.buffer(input.tensor)) else { return Ok(None) };
+    Feed::new(gpu, shape, buffer.clone()).map(Some)
+}
+
+/// Counts that were read as numbers of another kind.
+pub(super) fn counts(values: &[f32], attributes: u32) -> Vec<u32> {
+    values.iter().take(attributes as usize).map(|count| count.to_bits()).collect()
+}

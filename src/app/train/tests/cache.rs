@@ -1,0 +1,107 @@
+//! The cache of features: goes on where it stopped, and refuses what is not its own.
+
+use crate::app::train::features::{IDENTITY_FILE, ROWS_FILE, UNREADABLE};
+use crate::app::train::*;
+
+fn identity() -> FeatureIdentity {
+    FeatureIdentity {
+        weights_sha256: "aa".to_string(),
+        data_sha256: FeatureIdentity::of_names(["a.jpg", "b.jpg", "c.jpg"]),
+        images: 3,
+        features: 4,
+        size: 224,
+        interpolation: "bilinear".to_string(),
+    }
+}
+
+#[test]
+fn a_cache_goes_on_where_it_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    let values: Vec<f32> = (0..12).map(|value| value as f32 / 7.0).collect();
+    let mut cache = FeatureCache::open(folder.path(), &identity()).unwrap();
+    assert!(cache.append(&values[..3]).is_err());
+    cache.append(&values[..4]).unwrap();
+    drop(cache);
+
+    // A row cut short by a crash is computed again.
+    let path = folder.path().join(ROWS_FILE);
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes.extend([1; 9]);
+    std::fs::write(&path, bytes).unwrap();
+    let mut cache = FeatureCache::open(folder.path(), &identity()).unwrap();
+    assert_eq!((cache.done(), cache.is_complete()), (1, false));
+    cache.append(&values[4..]).unwrap();
+    assert!(cache.append(&values[..4]).unwrap_err().to_string().contains("4 rows for 3 images"));
+    assert_eq!(cache.read().unwrap().values(), values);
+    assert_eq!(FeatureCache::open(folder.path(), &identity()).unwrap().read().unwrap().row(2), &values[8..]);
+}
+
+#[test]
+fn features_of_other_images_or_weights_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    FeatureCache::open(folder.path(), &identity()).unwrap().append(&[1.0; 12]).unwrap();
+    let others = [
+        FeatureIdentity { weights_sha256: "bb".to_string(), ..identity() },
+        FeatureIdentity { data_sha256: FeatureIdentity::of_names(["a.jpgb.jpg", "c.jpg", ""]), ..identity() },
+        FeatureIdentity { images: 2, ..identity() },
+        FeatureIdentity { size: 128, ..identity() },
+    ];
+    for other in others {
+        let refused = FeatureCache::open(folder.path(), &other).unwrap_err();
+        assert!(matches!(refused, FeatureError::Other { .. }), "{refused}");
+        assert!(refused.to_string().contains("delete features.json and features.f32"), "{refused}");
+    }
+    assert!(FeatureCache::open(folder.path(), &identity()).unwrap().is_complete());
+}
+
+#[test]
+fn a_damaged_cache_is_refused() {
+    let damage: [(&str, &str, &str); 4] = [
+        (IDENTITY_FILE, "{", "EOF"),
+        (IDENTITY_FILE, "{\"format\": \"other\"}", "format"),
+        (IDENTITY_FILE, "{\"format\": \"lineament-features-1\"}", "missing field"),
+        (ROWS_FILE, "as many bytes as four rows of four numbers have, and then more than that.", "4 rows for 3 images"),
+    ];
+    for (name, text, problem) in damage {
+        let folder = tempfile::tempdir().unwrap();
+        drop(FeatureCache::open(folder.path(), &identity()).unwrap());
+        std::fs::write(folder.path().join(name), text).unwrap();
+        let message = FeatureCache::open(folder.path(), &identity()).unwrap_err().to_string();
+        assert!(message.contains(problem) && message.contains(name), "{message}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join(ROWS_FILE), [0; 16]).unwrap();
+    let message = FeatureCache::open(folder.path(), &identity()).unwrap_err().to_string();
+    assert!(message.contains("features.json: is missing"), "{message}");
+}
+
+#[test]
+fn rows_of_unreadable_images_keep_their_places_until_they_are_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut cache = FeatureCache::open(folder.path(), &identity()).unwrap();
+    let unreadable = [f32::from_bits(UNREADABLE); 4];
+    cache.append(&[1.0; 4]).unwrap();
+    cache.append(&unreadable).unwrap();
+    drop(cache);
+    let mut cache = FeatureCache::open(folder.path(), &identity()).unwrap();
+    assert_eq!(cache.done(), 2);
+    assert!(cache.replace(2, &[2.0; 4]).unwrap_err().to_string().contains("row 2 of 2"));
+    // Only a whole row of the mark stands for an image; a NaN that came of arithmetic does not.
+    assert!(cache.append(&[1.0, 1.0, 1.0, unreadable[0]]).unwrap_err().to_string().contains("row 2, column 3 is NaN"));
+    assert!(cache.append(&[f32::NAN; 4]).unwrap_err().to_string().contains("row 2, column 0 is NaN"));
+    cache.append(&[3.0; 4]).unwrap();
+
+    let table = cache.read().unwrap();
+    assert_eq!((table.unreadable(), table.readable(&[2, 1, 0])), (vec![1], vec![2, 0]));
+    cache.replace(1, &[2.0; 4]).unwrap();
+    let table = FeatureCache::open(folder.path(), &identity()).unwrap().read().unwrap();
+    assert_eq!((table.unreadable(), table.values()), (vec![], &[1.0, 1.0, 1.0, 1.0, 2.0, 2.0, 2.0, 2.0, 3.0, 3.0, 3.0, 3.0][..]));
+}
+
+#[test]
+fn features_must_be_whole_and_finite() {
+    assert!(FeatureTable::new(4, vec![0.0; 6]).unwrap_err().to_string().contains("no whole rows"));
+    let mut values = vec![0.0; 8];
+    values[6] = f32::INFINITY;
+    assert!(FeatureTable::new(4, values).unwrap_err().to_string().contains("row 1, column 2 is inf"));
+}

@@ -1,0 +1,81 @@
+//! Plans of training MobileNetV2 as the paper does on adapters of every kind, without one.
+
+use crate::ops::Target;
+use crate::nn::ModelError;
+use crate::scheduler::{ALIGNMENT, Arena, Plan, Residence};
+use crate::nn::training::*;
+
+const BATCH: u32 = 64;
+/// What WebGPU lets every adapter bind at once.
+const BINDING_BYTES: u64 = 128 << 20;
+/// What WebGPU lets every adapter dispatch in a dimension.
+const WORKGROUPS: u32 = 65_535;
+/// What the adapters that these plans are for hold in a buffer.
+const BUFFER_BYTES: u64 = 1 << 30;
+
+/// Where values do not matter.
+const ZEROS: fn(&str, &[usize]) -> Result<Vec<f32>, ModelError> = |_, dimensions| Ok(vec![0.0; dimensions.iter().product()]);
+
+/// The paper's network, trained from layer `first_trained` on.
+fn paper(first_trained: usize) -> NetworkShape {
+    NetworkShape { first_trained, ..NetworkShape::paper(1.0, 224, 37) }
+}
+
+fn step_plan(shape: &NetworkShape, target: Target, accumulates: bool) -> StepPlan {
+    let state = NetworkState::read(shape, &ZEROS).unwrap();
+    let frozen = state.backbone(shape, shape.folded()).unwrap();
+    let (table, loss, seed) = (&state.table, Loss::Cosine, Some(1));
+    StepPlan::new(
+        &StepShape { network: shape, table, frozen: &frozen, loss, losses: 2544, seed, accumulates, weighted: false },
+        target,
+        BATCH,
+    )
+}
+
+fn assert_fits(plan: &Plan) {
+    plan.check(BINDING_BYTES, WORKGROUPS).unwrap();
+    for step in plan.steps() {
+        for view in &step.bindings {
+            let tensor = &plan.tensors()[view.tensor.0];
+            assert_eq!(view.offset % ALIGNMENT, 0, "{}: {} starts at {}", step.label, tensor.label, view.offset);
+            assert!(view.bytes > 0 && view.offset + view.bytes <= tensor.bytes, "{}: {view:?} of {tensor:?}", step.label);
+        }
+    }
+}
+
+/// Adapters of every kind: software with and without subgroups of known size, and a GPU.
+fn targets() -> [Target; 3] {
+    let target = Target { binding_bytes: BINDING_BYTES, ..Target::plain(true, Some(8)) };
+    [target, Target { lanes: None, ..target }, Target { software: false, ..target }]
+}
+
+#[test]
+fn the_papers_batch_fits_every_adapter_whatever_is_trained() {
+    // Of 52 layers all, the last blocks and none; the arena and the persistent tensors in MiB at most.
+    for (first_trained, accumulates, most) in [(0, false, 2048), (0, true, 2048), (37, false, 768), (52, false, 512)] {
+        let shape = paper(first_trained);
+        for target in targets() {
+            let step = step_plan(&shape, target, accumulates);
+            assert_fits(&step.plan);
+            assert_fits(&UpdatePlan::new(&NetworkState::read(&shape, &ZEROS).unwrap().table, Optimizer::KERAS_ADADELTA).plan);
+            let bytes = Arena::plan(&step.plan, BUFFER_BYTES).bytes() + step.plan.persistent_bytes();
+            assert!(bytes < most << 20, "{target:?}, trained from layer {first_trained}: {} MiB", bytes >> 20);
+        }
+    }
+}
+
+#[test]
+fn the_arena_holds_little_more_than_lives_at_once() {
+    for target in targets() {
+        let plan = step_plan(&paper(0), target, false).plan;
+        let mut alive = vec![0u64; plan.steps().len()];
+        for (tensor, lifetime) in plan.tensors().iter().zip(plan.lifetimes()) {
+            if let (Residence::Transient, Some((first, last))) = (tensor.residence, lifetime) {
+                alive[first..=last].iter_mut().for_each(|bytes| *bytes += tensor.bytes);
+            }
+        }
+        let most = alive.into_iter().max().unwrap();
+        let arena = Arena::plan(&plan, BUFFER_BYTES).bytes();
+        assert!(arena < most + most / 4, "{target:?}: {} MiB where {} MiB live at once", arena >> 20, most >> 20);
+    }
+}

@@ -1,0 +1,140 @@
+//! What a run of a network refuses, and what it leaves behind when it must end.
+
+use std::path::Path;
+
+use super::small::{Pictures, Trial, trial, with};
+use crate::device::Device;
+use crate::nn::training::*;
+use crate::app::train::*;
+
+#[test]
+fn a_checkpoint_of_another_network_or_run_is_refused() {
+    let gpu = Device::open(&Default::default()).unwrap();
+    let (pictures, folder) = (Pictures::new(8), tempfile::tempdir().unwrap());
+    let resumed = |trial: Trial, data: &TrainingData| trial.run(&gpu, data, Some(folder.path()), true, &mut |_| false);
+    resumed(trial(), &pictures.data()).unwrap();
+    let before = std::fs::read(folder.path().join(LAST)).unwrap();
+
+    type Change = fn(&mut Trial);
+    let changes: [(Change, &str); 9] = [
+        (|trial| trial.settings.seed = 12, "seed 11, but now it is 12"),
+        (|trial| trial.shape.first_trained = 4, "trained 7, but now it is 3"),
+        (|trial| trial.shape.layers.truncate(6), "features 16, but now it is 12"),
+        (|trial| trial.shape.size = 64, "size 32, but now it is 64"),
+        (|trial| trial.shape.frozen_norm = FrozenNorm::BatchStatistics, "frozen_batch_norm Inference"),
+        (|trial| trial.shape.momentum = 0.99, "momentum 0.9 0.9, but now it is 0.99 0.9"),
+        (|trial| trial.settings.micro_batch = 8, "micro_batch 4, but now it is 8"),
+        (|trial| trial.settings.augmentation = None, "augmentation"),
+        // As many layers, but wider ones.
+        (widened, "expand.weight"),
+    ];
+    for (change, what) in changes {
+        let mut trial = with(change);
+        trial.shape.head.features = trial.shape.layers.last().unwrap().outputs;
+        let message = resumed(trial, &pictures.data()).unwrap_err().to_string();
+        assert!(message.contains(what) && message.contains("last.safetensors"), "{what}: {message}");
+    }
+    // Other labels, pictures or partition are other data, other attributes another network.
+    let other = Pictures::new(10);
+    let message = resumed(trial(), &other.data()).unwrap_err().to_string();
+    assert!(message.contains("was trained with data "), "{message}");
+    let data = pictures.data();
+    let two: Vec<u8> = data.labels.chunks(3).flat_map(|labels| &labels[..2]).copied().collect();
+    let data = TrainingData { labels: &two, attributes: 2, ..data };
+    let message = resumed(with(|trial| trial.shape.head.attributes = 2), &data).unwrap_err().to_string();
+    assert!(message.contains("attributes 3, but now it is 2"), "{message}");
+    assert!(std::fs::read(folder.path().join(LAST)).unwrap() == before, "a refused run has written");
+}
+
+fn widened(trial: &mut Trial) {
+    let layers = &mut trial.shape.layers;
+    (layers[1].outputs, layers[2].inputs, layers[2].outputs, layers[3].inputs) = (24, 24, 24, 24);
+}
+
+#[test]
+fn a_truncated_checkpoint_is_refused_and_left_as_it_is() {
+    let gpu = Device::open(&Default::default()).unwrap();
+    let (pictures, folder) = (Pictures::new(8), tempfile::tempdir().unwrap());
+    let data = pictures.data();
+    let resumed = || trial().run(&gpu, &data, Some(folder.path()), true, &mut |_| false);
+    resumed().unwrap();
+    let last = folder.path().join(LAST);
+    let bytes = std::fs::read(&last).unwrap();
+    for length in [0, 7, 8, 200, bytes.len() / 2, bytes.len() - 1] {
+        std::fs::write(&last, &bytes[..length]).unwrap();
+        let message = resumed().unwrap_err().to_string();
+        assert!(message.contains("last.safetensors"), "{length} bytes: {message}");
+        assert!(std::fs::read(&last).unwrap() == bytes[..length], "{length} bytes were written over");
+    }
+    // The best model is needed, too, once an epoch is done.
+    std::fs::write(&last, &bytes).unwrap();
+    let best = folder.path().join(BEST);
+    let model = std::fs::read(&best).unwrap();
+    std::fs::write(&best, &model[..model.len() / 2]).unwrap();
+    assert!(resumed().unwrap_err().to_string().contains("best.safetensors"));
+    std::fs::write(&best, &model).unwrap();
+    resumed().unwrap();
+}
+
+#[test]
+fn a_picture_that_does_not_decode_ends_the_run_with_its_name() {
+    let gpu = Device::open(&Default::default()).unwrap();
+    for (picture, used_in) in [(3, "training"), (11, "validation")] {
+        let (pictures, folder) = (Pictures::new(8), tempfile::tempdir().unwrap());
+        let path = pictures.folder.path().join(format!("{picture:03}.png"));
+        let whole = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+        let data = pictures.data();
+        let run = |resume| trial().run(&gpu, &data, Some(folder.path()), resume, &mut |_| false);
+        let error = run(false).unwrap_err();
+        let message = error.to_string();
+        assert!(matches!(error, TrainError::Image(_)), "{message}");
+        assert!(message.contains(&format!("{picture:03}.png")) && message.contains("--skip-unreadable"), "{used_in}: {message}");
+
+        // Once it is whole again, the run gives what it would have given.
+        std::fs::write(&path, &whole).unwrap();
+        let again = run(true).unwrap();
+        assert_eq!(again.history, trial().train(&gpu, &data).unwrap().history);
+    }
+}
+
+/// Trains a head on eight rows of features in batches of two. One row overflows the first product, and with it the
+/// statistics of the batch that it falls into.
+fn overflowing(folder: &Path, every: usize) -> (usize, TrainError) {
+    let gpu = Device::open(&Default::default()).unwrap();
+    let features = 16;
+    let mut values: Vec<f32> = (0..8 * features).map(|at| (at % 7) as f32 / 7.0).collect();
+    values[5 * features..6 * features].fill(3e38);
+    let table = FeatureTable::new(features, values).unwrap();
+    let rows: Vec<u32> = (0..8).collect();
+    let labels = [1, 0].repeat(4);
+    let source = SampleSource::Features(&table);
+    let data = TrainingData { source, labels: &labels, attributes: 1, train_rows: &rows, validation_rows: &rows[..2] };
+    let trial = with(|trial| {
+        trial.shape.layers.clear();
+        (trial.shape.first_trained, trial.shape.head.attributes) = (0, 1);
+        (trial.settings.batch, trial.settings.micro_batch, trial.settings.checkpoint_every) = (2, 2, every);
+    });
+    let place = random::shuffled(trial.settings.seed, 0, &rows).iter().position(|row| *row == 5).unwrap();
+    (place / 2, trial.run(&gpu, &data, Some(folder), false, &mut |_| false).unwrap_err())
+}
+
+#[test]
+fn a_loss_that_is_not_finite_names_step_tensor_and_the_last_good_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let (before, error) = overflowing(folder.path(), 1);
+    assert!(before > 0, "choose another seed: the first step has no checkpoint before it");
+    let last = folder.path().join(LAST);
+    let TrainError::NotFinite { epoch: 1, step, tensor: Some(tensor), saved: Some(saved), .. } = &error else {
+        panic!("{error}")
+    };
+    assert_eq!((*step, tensor.as_str(), saved), (before + 1, "the batch statistics of head.bn.mean", &last));
+    let message = error.to_string();
+    for part in ["epoch 1, step", "head.bn.mean", "last.safetensors", "lower the learning rate"] {
+        assert!(message.contains(part), "{message}");
+    }
+    // That checkpoint is of the steps before, and finite.
+    let file = crate::nn::weights::WeightsFile::open(&last).unwrap();
+    assert_eq!(file.metadata()["steps"], before.to_string());
+    assert!(file.f32("head.dense1.kernel", &[16, 12]).unwrap().iter().all(|value| value.is_finite()));
+}

@@ -1,0 +1,89 @@
+//! What augmentation makes of one image, to be looked at.
+
+use super::augmentation::AugmentationRanges;
+use crate::data::Rgb8Image;
+use crate::device::Device;
+use crate::ops::{Augment, ImageRecord, TransformRecord};
+use crate::nn::ModelError;
+use crate::scheduler::{Plan, Program};
+
+/// An image as a training run with `seed` would see it in its first `count` epochs as sample 0: each `size` × `size`,
+/// computed by the kernel that training uses.
+///
+/// # Errors
+/// The image has more pixels than the adapter binds at once, or whatever the device reports.
+pub fn augmented_variants(
+    gpu: &Device,
+    image: &Rgb8Image,
+    ranges: &AugmentationRanges,
+    seed: u64,
+    size: u32,
+    count: u32,
+) -> Result<Vec<Rgb8Image>, ModelError> {
+    let mut bytes = image.pixels.clone();
+    bytes.resize(bytes.len().next_multiple_of(4), 0);
+    let limit = gpu.limits().max_storage_buffer_binding_size;
+    if bytes.len() as u64 > limit {
+        return Err(ModelError::TooManyPixels { bytes: bytes.len() as u64, limit });
+    }
+    // Every image of the batch is the same one, uploaded once.
+    let record = ImageRecord { first_word: 0, width: image.width, height: image.height, unused: 0 };
+    let records = vec![record; count as usize];
+    let transforms: Vec<TransformRecord> =
+        (0..count).map(|epoch| ranges.draw(seed, epoch, 0, [size, size]).record([size, size])).collect();
+
+    let mut plan = Plan::new("augmented variants");
+    let pixels = plan.persistent("pixels", bytes.len() as u64);
+    let images = plan.persistent("image records", size_of_val(&records[..]) as u64);
+    let given = plan.persistent("transforms", size_of_val(&transforms[..]) as u64);
+    let y = plan.persistent("variants", 16 * u64::from(count) * u64::from(size) * u64::from(size));
+    let augment = Augment { batch: count, height: size, width: size, scale: [1.0; 3], shift: [0.0; 3] };
+    plan.push(augment.step("augment", pixels, images, given, y));
+    let program = Program::new(gpu, &plan, &[])?;
+    program.write(gpu, pixels, &bytes);
+    program.write(gpu, images, bytemuck::cast_slice(&records));
+    program.write(gpu, given, bytemuck::cast_slice(&transforms));
+    program.run(gpu)?;
+    let values = program.read(gpu, y)?;
+    let picture = |values: &[f32]| {
+        let pixels = values.chunks_exact(4).flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]);
+        Rgb8Image { width: size, height: size, pixels: pixels.map(|value| value.round() as u8).collect() }
+    };
+    Ok(values.chunks_exact(4 * (size * size) as usize).map(picture).collect())
+}
+
+/// White pixels around each picture of a sheet.
+const MARGIN: u32 = 4;
+
+/// Pictures of one size beside and below each other on white, `columns` a row.
+pub fn sheet_of(pictures: &[Rgb8Image], columns: u32) -> Rgb8Image {
+    let (width, height) = pictures.first().map_or((0, 0), |picture| (picture.width, picture.height));
+    let cell = (width + MARGIN, height + MARGIN);
+    let rows = (pictures.len() as u32).div_ceil(columns);
+    let (sheet_width, sheet_height) = (columns * cell.0 + MARGIN, rows * cell.1 + MARGIN);
+    let mut pixels = vec![255; 3 * sheet_width as usize * sheet_height as usize];
+    for (index, picture) in (0..).zip(pictures) {
+        let (left, top) = (index % columns * cell.0 + MARGIN, index / columns * cell.1 + MARGIN);
+        for (row, values) in (top..).zip(picture.pixels.chunks_exact(3 * width as usize)) {
+            let start = 3 * (row as usize * sheet_width as usize + left as usize);
+            pixels[start..start + values.len()].copy_from_slice(values);
+        }
+    }
+    Rgb8Image { width: sheet_width, height: sheet_height, pixels }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sheet_holds_every_picture_whole() {
+        let picture = |value: u8| Rgb8Image { width: 2, height: 3, pixels: vec![value; 18] };
+        let sheet = sheet_of(&[picture(1), picture(2), picture(3)], 2);
+        assert_eq!((sheet.width, sheet.height), (16, 18));
+        let at = |column: usize, row: usize| sheet.pixels[3 * (row * 16 + column)];
+        assert_eq!([at(4, 4), at(5, 6), at(10, 4), at(11, 6), at(4, 11), at(5, 13)], [1, 1, 2, 2, 3, 3]);
+        assert_eq!(sheet.pixels.iter().filter(|value| **value != 255).count(), 3 * 18);
+        assert_eq!([at(3, 4), at(6, 4), at(4, 3), at(4, 7), at(10, 11)], [255; 5]);
+    }
+}

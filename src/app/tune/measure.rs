@@ -1,0 +1,254 @@
+//! The variants of one site: which agree with the reference, and what they take.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde::{Deserialize, Serialize};
+
+use super::reference::{bound, depthwise_of, expected, fillings, operands, pointwise_of, reduced, stem_of};
+use crate::device::{Device, DeviceError};
+use crate::ops::{Choice, DenseBackwardWeight, DepthwiseBackwardInput, EXPAND_DEPTHWISE, RowParts, Site, expand_of, expansion_of};
+use crate::scheduler::{Plan, Program, Step, View};
+
+/// Largest normalised mean squared error of a variant that is let in; the f32 kernels reach 1e-13.
+const NMSE: f64 = 1e-10;
+/// A variant whose first run takes this many times as long as the best so far is not run again.
+const HOPELESS: f64 = 3.0;
+/// Runs are repeated until they add up to this many seconds, three times at least.
+const ENOUGH_SECONDS: f64 = 0.02;
+/// The most runs of a variant.
+const MOST_RUNS: usize = 15;
+
+/// What became of a variant.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Median seconds of its runs.
+    Timed(f64),
+    /// Seconds of its only run: far behind.
+    Behind(f64),
+    /// It disagrees with its reference on this adapter, or does not compile or run there, and why.
+    Barred(String),
+}
+
+/// A variant of a site and what became of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rung {
+    /// Its kernel.
+    pub kernel: String,
+    /// Its name.
+    pub variant: String,
+    /// What became of it.
+    pub verdict: Verdict,
+}
+
+impl Rung {
+    /// Its seconds, unless it is barred.
+    pub fn seconds(&self) -> Option<f64> {
+        match self.verdict {
+            Verdict::Timed(seconds) | Verdict::Behind(seconds) => Some(seconds),
+            Verdict::Barred(_) => None,
+        }
+    }
+}
+
+/// What became of the variants of a site.
+#[derive(Debug, Clone)]
+pub struct Ladder {
+    /// The fastest of those that agree with the reference, if any does.
+    pub winner: Option<Choice>,
+    /// All of them, in the order in which they were tried.
+    pub rungs: Vec<Rung>,
+}
+
+/// Tries every variant of a site; `None` where `stop` was set meanwhile.
+///
+/// # Errors
+/// The device fails as a whole.
+pub fn climb(gpu: &Device, site: Site, stop: &AtomicBool) -> Result<Option<Ladder>, DeviceError> {
+    let small = reduced(site);
+    let inputs = fillings(small);
+    let reference = expected(small, &inputs);
+    let inputs = bound(small, inputs);
+    let bench = Bench::new(gpu, site)?;
+    let (mut best, mut rungs): (Option<(Choice, f64)>, Vec<Rung>) = (None, Vec::new());
+    for choice in site.candidates(gpu.target()) {
+        if stop.load(Ordering::SeqCst) {
+            return Ok(None);
+        }
+        let verdict = match agrees(gpu, small, choice, &inputs, &reference) {
+            Err(error) => Verdict::Barred(error.to_string()),
+            Ok(Some(problem)) => Verdict::Barred(problem),
+            Ok(None) => match bench.time(gpu, choice, best.map(|(_, seconds)| seconds)) {
+                Ok(verdict) => verdict,
+                Err(error) => Verdict::Barred(error.to_string()),
+            },
+        };
+        if let Verdict::Timed(seconds) = verdict
+            && best.is_none_or(|(_, least)| seconds < least)
+        {
+            best = Some((choice, seconds));
+        }
+        rungs.push(Rung { kernel: choice.0.name.into(), variant: choice.1.name.into(), verdict });
+    }
+    Ok(Some(Ladder { winner: best.map(|(choice, _)| choice), rungs }))
+}
+
+/// What is wrong with a variant's result, if anything is.
+fn agrees(gpu: &Device, site: Site, choice: Choice, inputs: &[Vec<f32>], reference: &[f64]) -> Result<Option<String>, DeviceError> {
+    let (plan, views, out) = plan(gpu, site, choice, &sizes_of(inputs));
+    let program = Program::new(gpu, &plan, &[])?;
+    for (view, values) in views.iter().zip(inputs) {
+        program.write(gpu, *view, bytemuck::cast_slice(values));
+    }
+    // What a variant leaves out must not look like a result.
+    program.write(gpu, out, bytemuck::cast_slice(&vec![f32::NAN; reference.len()]));
+    program.run(gpu)?;
+    Ok(disagreement(&program.read(gpu, out)?, reference))
+}
+
+/// What is wrong with a result, if anything is.
+fn disagreement(found: &[f32], reference: &[f64]) -> Option<String> {
+    if found.len() != reference.len() {
+        return Some(format!("{} numbers, the reference has {}", found.len(), reference.len()));
+    }
+    let signal: f64 = reference.iter().map(|value| value * value).sum();
+    let noise: f64 = found.iter().zip(reference).map(|(found, value)| (f64::from(*found) - value).powi(2)).sum();
+    let nmse = noise / signal.max(f64::MIN_POSITIVE);
+    // NaN is not within any bound.
+    if nmse <= NMSE { None } else { Some(format!("NMSE {nmse:.1e} from its f64 reference, bound {NMSE:.0e}")) }
+}
+
+/// The buffers of a site at its own size, that every variant is timed on.
+struct Bench {
+    site: Site,
+    owner: Program,
+    views: Vec<View>,
+}
+
+impl Bench {
+    fn new(gpu: &Device, site: Site) -> Result<Bench, DeviceError> {
+        let mut plan = Plan::new("tuning");
+        let inputs = bound(site, fillings(site));
+        let mut views: Vec<View> = sizes_of(&inputs).iter().map(|bytes| plan.persistent("input", *bytes)).collect();
+        views.push(plan.persistent("output", 4 * operands(site).output as u64));
+        let owner = Program::new(gpu, &plan, &[])?;
+        for (view, values) in views.iter().zip(inputs) {
+            owner.write(gpu, *view, bytemuck::cast_slice(&values));
+        }
+        Ok(Bench { site, owner, views })
+    }
+
+    fn time(&self, gpu: &Device, choice: Choice, best: Option<f64>) -> Result<Verdict, DeviceError> {
+        let sizes: Vec<u64> = self.views.iter().take(self.views.len() - 1).map(|view| view.bytes).collect();
+        let (plan, mut views, out) = plan(gpu, self.site, choice, &sizes);
+        views.push(out);
+        let buffers = self.views.iter().filter_map(|view| self.owner.buffer(view.tensor));
+        let shared: Vec<_> = views.into_iter().zip(buffers).collect();
+        let program = Program::new(gpu, &plan, &shared)?;
+        program.run(gpu)?;
+        gpu.wait()?;
+        let once = || Ok::<f64, DeviceError>(program.run_timed(gpu)?.steps.iter().map(|step| step.seconds).sum());
+        let first = once()?;
+        if best.is_some_and(|best| first > HOPELESS * best) {
+            return Ok(Verdict::Behind(first));
+        }
+        let mut seconds = vec![first];
+        while seconds.len() < 3 || (seconds.len() < MOST_RUNS && seconds.iter().sum::<f64>() < ENOUGH_SECONDS) {
+            seconds.push(once()?);
+        }
+        seconds.sort_by(f64::total_cmp);
+        Ok(Verdict::Timed(seconds[seconds.len() / 2]))
+    }
+}
+
+/// Bytes of each input.
+fn sizes_of(inputs: &[Vec<f32>]) -> Vec<u64> {
+    inputs.iter().map(|values| 4 * values.len() as u64).collect()
+}
+
+/// A plan of the site by a variant, its inputs of `sizes` bytes and its output: one step, or two where an expansion runs apart.
+fn plan(gpu: &Device, site: Site, choice: Choice, sizes: &[u64]) -> (Plan, Vec<View>, View) {
+    let mut plan = Plan::new("tuning");
+    let views: Vec<View> = sizes.iter().map(|bytes| plan.persistent("input", *bytes)).collect();
+    let out = plan.persistent("output", 4 * operands(site).output as u64);
+    let mut views_of_step = views.clone();
+    if let (Site::Expansion { .. }, true) = (site, choice.0.name != EXPAND_DEPTHWISE.name) {
+        let layer = expand_of(site);
+        let expanded = plan.transient("expanded", 4 * u64::from(layer.rows) * u64::from(layer.outputs));
+        let family = gpu.target().untuned().pointwise(layer);
+        let operands = [views[0], views[1], views[2]];
+        plan.push(layer.step("expand", family, gpu.lanes(), operands, None, expanded));
+        views_of_step = vec![expanded, views[3], views[4]];
+    }
+    plan.push(step(gpu, site, choice, &views_of_step, out));
+    (plan, views, out)
+}
+
+fn step(gpu: &Device, site: Site, choice: Choice, views: &[View], out: View) -> Step {
+    let (label, lanes) = (site.to_string(), gpu.lanes());
+    match site {
+        Site::Stem { .. } => stem_of(site).step(&label, choice, lanes, [views[0], views[1], views[2]], out),
+        Site::Depthwise { .. } => depthwise_of(site).step(&label, choice, [views[0], views[1], views[2]], out),
+        Site::Expansion { .. } if choice.0.name == EXPAND_DEPTHWISE.name => {
+            let views = [views[0], views[1], views[2], views[3], views[4]];
+            expansion_of(site).step(&label, choice, lanes, views, out)
+        }
+        Site::Expansion { .. } => expansion_of(site).depthwise.step(&label, choice, [views[0], views[1], views[2]], out),
+        Site::DepthwiseBackwardInput { .. } => DepthwiseBackwardInput { layer: depthwise_of(site) }.step(&label, choice.1, views[0], views[1], out),
+        Site::Pointwise { .. } => pointwise_of(site).step(&label, choice, lanes, [views[0], views[1], views[2]], None, out),
+        Site::DenseBackwardWeight { rows, rows_a_part, inputs, outputs } => {
+            let layer = DenseBackwardWeight { rows: RowParts { rows, rows_a_part }, inputs, outputs };
+            layer.step(&label, choice, lanes, views[0], views[1], out)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::WeightLayout;
+
+    const SITES: [Site; 8] = [
+        Site::Expansion { batch: 1, size: [14, 14], inputs: 12, channels: 20, stride: 2 },
+        Site::Stem { batch: 1, size: [17, 17], inputs: 4, rgb: true, outputs: 8, stride: 2 },
+        Site::Depthwise { batch: 1, size: [15, 15], channels: 8, stride: 1 },
+        Site::DepthwiseBackwardInput { batch: 1, size: [15, 15], channels: 8, stride: 1 },
+        Site::DepthwiseBackwardInput { batch: 2, size: [14, 14], channels: 8, stride: 2 },
+        Site::Pointwise { rows: 61, inputs: 12, outputs: 20, layout: WeightLayout::Rows },
+        Site::Pointwise { rows: 61, inputs: 12, outputs: 52, layout: WeightLayout::Panels },
+        Site::DenseBackwardWeight { rows: 61, rows_a_part: 31, inputs: 12, outputs: 20 },
+    ];
+
+    #[test]
+    fn every_kind_of_site_is_climbed_and_every_shipped_variant_agrees() {
+        let gpu = Device::open(&Default::default()).expect("an adapter; run tools/setup");
+        for site in SITES {
+            let Ladder { winner, rungs } = climb(&gpu, site, &AtomicBool::new(false)).expect("a device").expect("not stopped");
+            assert!(winner.is_some() && rungs.len() == site.candidates(gpu.target()).len(), "{site}");
+            assert!(rungs.iter().all(|rung| rung.seconds().is_some_and(|seconds| seconds > 0.0)), "{site}: {rungs:?}");
+            let least = rungs.iter().filter_map(Rung::seconds).fold(f64::INFINITY, f64::min);
+            let won = rungs.iter().find(|rung| winner.is_some_and(|(_, variant)| variant.name == rung.variant));
+            assert!(won.and_then(Rung::seconds).is_some_and(|seconds| seconds <= 1.5 * least), "{site}: {rungs:?}");
+        }
+        assert!(climb(&gpu, SITES[0], &AtomicBool::new(true)).expect("a device").is_none());
+    }
+
+    #[test]
+    fn a_result_that_is_not_the_references_bars_its_variant() {
+        let reference = [1.0, -2.0, 3.0];
+        assert_eq!(disagreement(&[1.0, -2.0, 3.0], &reference), None);
+        for (found, part) in [(&[1.0f32, -2.0, 3.01][..], "NMSE"), (&[1.0, f32::NAN, 3.0], "NMSE"), (&[1.0, -2.0], "2 numbers")] {
+            let problem = disagreement(found, &reference).expect("a problem");
+            assert!(problem.contains(part), "{problem}");
+        }
+        // A variant that computes another layer is found out.
+        let gpu = Device::open(&Default::default()).expect("an adapter; run tools/setup");
+        let site = SITES[2];
+        let inputs = fillings(site);
+        let mut wrong = expected(site, &inputs);
+        wrong.rotate_left(1);
+        let choice = site.candidates(gpu.target())[0];
+        assert!(agrees(&gpu, site, choice, &inputs, &wrong).expect("a device").is_some());
+        assert!(agrees(&gpu, site, choice, &inputs, &expected(site, &inputs)).expect("a device").is_none());
+    }
+}

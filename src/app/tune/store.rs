@@ -1,0 +1,234 @@
+//! Where winners are kept between runs.
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::measure::Rung;
+use crate::data::{DataError, write_atomically};
+use crate::device::AdapterReport;
+use crate::ops::{Choice, Site, Target, Tuning};
+use crate::wgsl::expand;
+
+/// Names the folder, where it is not the user's cache folder.
+const FOLDER_VARIABLE: &str = "LINEAMENT_CACHE";
+
+/// Why winners cannot be kept or read.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The file is there and cannot be read.
+    #[error("{}: {problem}; `lineament tune --again` replaces it", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The folder cannot be made.
+    #[error("{}: {source}; name a folder that can be written in the environment variable {FOLDER_VARIABLE}", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The file cannot be written.
+    #[error(transparent)]
+    Write(#[from] DataError),
+    /// The system names no folder for a user's caches.
+    #[error("no cache folder is known; name one in the environment variable {FOLDER_VARIABLE}")]
+    NoFolder,
+}
+
+/// What was found out about a site.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The work.
+    pub site: Site,
+    /// Kernel and variant of the winner; nothing where every variant is barred.
+    pub winner: Option<[String; 2]>,
+    /// Hash of the source that the winner was expanded to.
+    pub winner_content: String,
+    /// Hash of the sources of all variants.
+    pub content: String,
+    /// All variants in order.
+    pub ladder: Vec<Rung>,
+}
+
+/// The winners on one adapter with one driver.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Store {
+    /// The adapter's name, graphics interface and driver.
+    pub adapter: [String; 3],
+    /// By site, in order.
+    pub entries: Vec<Entry>,
+}
+
+/// The folder that winners and compiled pipelines are kept in: LINEAMENT_CACHE, or `lineament` in the user's cache folder.
+///
+/// # Errors
+/// The system names none.
+pub fn cache_folder() -> Result<PathBuf, StoreError> {
+    let named = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let of_user = if cfg!(windows) {
+        named("LOCALAPPDATA")
+    } else if cfg!(target_os = "macos") {
+        named("HOME").map(|home| home.join("Library/Caches"))
+    } else {
+        named("XDG_CACHE_HOME").or_else(|| named("HOME").map(|home| home.join(".cache")))
+    };
+    named(FOLDER_VARIABLE).or_else(|| of_user.map(|folder| folder.join("lineament"))).ok_or(StoreError::NoFolder)
+}
+
+/// Hash of the sources that variants are expanded to.
+pub fn content(choices: &[Choice], lanes: Option<u32>) -> String {
+    let mut hasher = Sha256::new();
+    for (kernel, variant) in choices {
+        hasher.update(format!("{} {}\0", kernel.name, variant.name));
+        // A shader that does not expand is found out when it is compiled.
+        hasher.update(expand(kernel.source, &variant.expansion(lanes)).unwrap_or_default());
+        hasher.update([0]);
+    }
+    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl Store {
+    /// No winners yet.
+    pub fn new(report: &AdapterReport) -> Store {
+        Store { adapter: [&report.name, &report.backend, &report.driver].map(String::clone), entries: Vec::new() }
+    }
+
+    /// The file in `folder` for an adapter and its driver.
+    pub fn path(folder: &Path, report: &AdapterReport) -> PathBuf {
+        folder.join(format!("tuning-{}.json", report.hash()))
+    }
+
+    /// Reads the winners of an adapter; none where there is no file.
+    ///
+    /// # Errors
+    /// The file cannot be read or is no such file.
+    pub fn read(folder: &Path, report: &AdapterReport) -> Result<Store, StoreError> {
+        let path = Store::path(folder, report);
+        let bytes = match std::fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Store::new(report)),
+            Err(error) => return Err(StoreError::Read { path, problem: error.to_string() }),
+        };
+        let store: Store = serde_json::from_slice(&bytes)
+            .map_err(|error| StoreError::Read { path: path.clone(), problem: error.to_string() })?;
+        let expected = Store::new(report).adapter;
+        if store.adapter != expected {
+            return Err(StoreError::Read {
+                path,
+                problem: format!("is of {}, expected {}", store.adapter.join(", "), expected.join(", ")),
+            });
+        }
+        Ok(store)
+    }
+
+    /// Writes the winners, atomically.
+    ///
+    /// # Errors
+    /// The folder or the file cannot be written.
+    pub fn write(&self, folder: &Path, report: &AdapterReport) -> Result<PathBuf, StoreError> {
+        std::fs::create_dir_all(folder).map_err(|source| StoreError::Folder { path: folder.to_path_buf(), source })?;
+        let path = Store::path(folder, report);
+        write_atomically(&path, |writer| {
+            serde_json::to_writer_pretty(&mut *writer, self).map_err(std::io::Error::other)?;
+            writer.write_all(b"\n")
+        })?;
+        Ok(path)
+    }
+
+    /// The entry of a site.
+    pub fn entry(&self, site: Site) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.site == site)
+    }
+
+    /// Puts an entry in its place.
+    pub fn insert(&mut self, entry: Entry) {
+        self.entries.retain(|known| known.site != entry.site);
+        self.entries.push(entry);
+        self.entries.sort_by_key(|entry| entry.site);
+    }
+
+    /// The winners whose source is still what it was when they were measured, and how many are not.
+    pub fn tuning(&self, target: Target) -> (Tuning, usize) {
+        let mut contents: HashMap<(&str, &str), String> = HashMap::new();
+        let (mut winners, mut stale) = (HashMap::new(), 0);
+        for Entry { site, winner, winner_content, .. } in &self.entries {
+            let Some([kernel, variant]) = winner else { continue };
+            let known = site.candidates(target).into_iter().find(|choice| choice.0.name == kernel && choice.1.name == variant);
+            let is_same = |choice: &Choice| {
+                let name = (choice.0.name, choice.1.name);
+                contents.entry(name).or_insert_with(|| content(&[*choice], target.lanes)) == winner_content
+            };
+            match known.filter(is_same) {
+                Some(choice) => {
+                    winners.insert(*site, choice);
+                }
+                None => stale += 1,
+            }
+        }
+        (Tuning::new(winners), stale)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::Device;
+    use crate::app::tune::measure::Verdict;
+
+    #[test]
+    fn winners_are_kept_by_adapter_driver_and_content() {
+        let gpu = Device::open(&Default::default()).expect("an adapter; run tools/setup");
+        let (folder, report, target) = (tempfile::tempdir().expect("a folder"), gpu.report(), gpu.target());
+        let site = Site::Depthwise { batch: 8, size: [56, 56], channels: 144, stride: 2 };
+        let choices = site.candidates(target);
+        let shipped = target.depthwise(super::super::reference::depthwise_of(site));
+        let last = *choices.iter().rfind(|choice| choice.1.name != shipped.1.name).expect("another than the shipped");
+        let entry = Entry {
+            site,
+            winner: Some([last.0.name.into(), last.1.name.into()]),
+            winner_content: content(&[last], target.lanes),
+            content: content(&choices, target.lanes),
+            ladder: vec![Rung { kernel: last.0.name.into(), variant: last.1.name.into(), verdict: Verdict::Timed(0.5) }],
+        };
+        let mut store = Store::read(folder.path(), report).expect("nothing there");
+        assert!(store.entries.is_empty());
+        store.insert(entry.clone());
+        store.insert(entry.clone());
+        store.write(folder.path(), report).expect("a written file");
+        let again = Store::read(folder.path(), report).expect("the file");
+        assert_eq!(again, store);
+        let (tuning, stale) = again.tuning(target);
+        assert_eq!((tuning.len(), stale, tuning.winner(site).map(|choice| choice.1.name)), (1, 0, Some(last.1.name)));
+        // Whoever plans gets it, and another shape gets what is shipped.
+        let tuned = Target { tuning: Some(Box::leak(Box::new(tuning))), ..target };
+        let layer = super::super::reference::depthwise_of(site);
+        assert_eq!(tuned.depthwise(layer).1.name, last.1.name);
+        let other = crate::ops::Depthwise { batch: 9, ..layer };
+        assert_eq!(tuned.depthwise(other).1.name, target.depthwise(other).1.name);
+
+        // An edited shader, or a variant that is gone, is chosen as shipped.
+        for wrong in [
+            Entry { winner_content: "0".repeat(64), ..entry.clone() },
+            Entry { winner: Some(["depthwise".into(), "stride 2, 9x9".into()]), ..entry.clone() },
+        ] {
+            let mut store = Store::new(report);
+            store.insert(wrong);
+            assert_eq!((store.tuning(target).0.len(), store.tuning(target).1), (0, 1));
+        }
+
+        // Another driver's winners are another file, and a file that is none is an error that says what to do.
+        let other = AdapterReport { driver: "another driver".into(), ..report.clone() };
+        assert!(Store::read(folder.path(), &other).expect("nothing there").entries.is_empty());
+        std::fs::write(Store::path(folder.path(), report), "{").expect("a written file");
+        let message = Store::read(folder.path(), report).expect_err("no such file").to_string();
+        assert!(message.contains("tuning-") && message.contains("--again"), "{message}");
+    }
+}

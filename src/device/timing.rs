@@ -1,0 +1,136 @@
+//! Timing on the GPU, with the wall clock where timestamps are missing or wrong.
+
+use std::time::Instant;
+
+use super::{Device, DeviceError};
+
+/// The most queries that WebGPU allows in a set; two for each pass.
+const PASSES_A_SET: usize = 2048;
+
+/// What times were taken with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Clock {
+    /// The GPU's own timestamps, found sane.
+    GpuTimestamps,
+    /// The host's clock around a submission of one pass.
+    WallClock,
+}
+
+impl std::fmt::Display for Clock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Clock::GpuTimestamps => "GPU timestamps",
+            Clock::WallClock => "the wall clock",
+        })
+    }
+}
+
+/// When a pass ran.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PassTime {
+    /// Seconds from the beginning of the first pass.
+    pub start: f64,
+    /// Seconds that it took.
+    pub seconds: f64,
+}
+
+impl Device {
+    /// Runs `count` passes, each recorded by `record`, and returns when each ran and by which clock.
+    ///
+    /// # Errors
+    /// Whatever the device reports.
+    pub fn time_passes(
+        &self,
+        count: usize,
+        record: impl Fn(usize, &mut wgpu::ComputePass),
+    ) -> Result<(Vec<PassTime>, Clock), DeviceError> {
+        if self.report().timestamps && count <= PASSES_A_SET {
+            let times = self.by_timestamps(count, &record)?;
+            if are_sane(&times) {
+                return Ok((times, Clock::GpuTimestamps));
+            }
+        }
+        let mut times = Vec::with_capacity(count);
+        let mut start = 0.0;
+        for index in 0..count {
+            let seconds = self.by_wall_clock(|pass| record(index, pass))?;
+            times.push(PassTime { start, seconds });
+            start += seconds;
+        }
+        Ok((times, Clock::WallClock))
+    }
+
+    fn by_timestamps(&self, count: usize, record: &impl Fn(usize, &mut wgpu::ComputePass)) -> Result<Vec<PassTime>, DeviceError> {
+        let queries = 2 * count as u32;
+        let set = self.device.create_query_set(&wgpu::QuerySetDescriptor {
+            label: Some("timing"),
+            ty: wgpu::QueryType::Timestamp,
+            count: queries,
+        });
+        let buffer = |usage| {
+            self.device.create_buffer(&wgpu::BufferDescriptor {
+                label: Some("timing"),
+                size: u64::from(queries) * 8,
+                usage,
+                mapped_at_creation: false,
+            })
+        };
+        let resolved = buffer(wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC);
+        let staging = buffer(wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::MAP_READ);
+        let mut encoder = self.encoder("timing");
+        for index in 0..count {
+            let writes = wgpu::ComputePassTimestampWrites {
+                query_set: &set,
+                beginning_of_pass_write_index: Some(2 * index as u32),
+                end_of_pass_write_index: Some(2 * index as u32 + 1),
+            };
+            let mut pass =
+                encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label: None, timestamp_writes: Some(writes) });
+            record(index, &mut pass);
+        }
+        encoder.resolve_query_set(&set, 0..queries, &resolved, 0);
+        encoder.copy_buffer_to_buffer(&resolved, 0, &staging, 0, None);
+        self.submit(encoder);
+        let ticks: Vec<u64> = self.map(&staging, staging.size(), None)?;
+        let period = f64::from(self.queue.get_timestamp_period()) * 1e-9;
+        let since = |tick: u64, before: u64| (tick as f64 - before as f64) * period;
+        let first = ticks.first().copied().unwrap_or(0);
+        Ok(ticks
+            .chunks_exact(2)
+            .map(|pair| PassTime { start: since(pair[0], first), seconds: since(pair[1], pair[0]) })
+            .collect())
+    }
+
+    fn by_wall_clock(&self, record: impl Fn(&mut wgpu::ComputePass)) -> Result<f64, DeviceError> {
+        self.wait()?;
+        let mut encoder = self.encoder("timing");
+        record(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()));
+        let start = Instant::now();
+        self.submit(encoder);
+        self.wait()?;
+        Ok(start.elapsed().as_secs_f64())
+    }
+}
+
+/// Whether timestamps can be believed: drivers exist that write zeros, or an end before its beginning.
+fn are_sane(times: &[PassTime]) -> bool {
+    times.iter().all(|time| time.seconds.is_finite() && time.seconds >= 0.0 && time.start >= 0.0)
+        && times.iter().any(|time| time.seconds > 0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn insane_timestamps_are_not_believed() {
+        let times = |pairs: &[(f64, f64)]| pairs.iter().map(|&(start, seconds)| PassTime { start, seconds }).collect::<Vec<_>>();
+        assert!(are_sane(&times(&[(0.0, 1e-3), (1e-3, 0.0)])));
+        for insane in
+            [&[(0.0, 0.0), (0.0, 0.0)][..], &[(0.0, 1.0), (1.0, -1.0)], &[(0.0, 1.0), (-5.0, 1.0)], &[(0.0, f64::NAN)], &[]]
+        {
+            assert!(!are_sane(&times(insane)), "{insane:?}");
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Fewer layers that compute the same: a pointwise convolution without activation and the one that alone reads its result are one, with
+//! the product of their weights. In MobileNetV2 that is the first block's projection with the second block's expansion.
+
+use super::mobilenet_v2::{Backbone, ConvolutionKind, Layer};
+use crate::ops::{WeightLayout, padded_channels};
+
+/// How many multiply-adds more may be worth a number that need not be written and read: what adapters of every kind compute meanwhile.
+const PRODUCTS_A_NUMBER: u32 = 100;
+
+impl Backbone {
+    /// The same network with as few layers to run as pays; [`Backbone::layers`] stay those of the file.
+    pub fn composed(self) -> Backbone {
+        let mut composed = Backbone::of_none(self.layers().to_vec(), self.padding());
+        let mut at = 0;
+        while at < self.run.len() {
+            let first = &self.run[at];
+            match self.run.get(at + 1).filter(|second| are_one(first, second, &self.run)) {
+                Some(second) => {
+                    let (weight, bias) = product([first, second], [at, at + 1].map(|layer| self.weight_and_bias(layer)));
+                    composed.push(as_one(first, second), &weight, &bias);
+                    at += 2;
+                }
+                None => {
+                    let (weight, bias) = self.weight_and_bias(at);
+                    composed.push(first.clone(), weight, bias);
+                    at += 1;
+                }
+            }
+        }
+        composed
+    }
+}
+
+/// Whether nothing but `second` reads what `first` computes, and the product of both is hardly more work.
+fn are_one(first: &Layer, second: &Layer, layers: &[Layer]) -> bool {
+    let is_shortcut = layers.iter().any(|layer| layer.block == second.block && layer.residual);
+    let more = (first.inputs * second.outputs).saturating_sub(first.outputs * (first.inputs + second.outputs));
+    [first, second].iter().all(|layer| layer.kind == ConvolutionKind::Pointwise)
+        && !(first.relu6 || first.residual || is_shortcut)
+        && more <= PRODUCTS_A_NUMBER * first.outputs
+}
+
+fn as_one(first: &Layer, second: &Layer) -> Layer {
+    let both = |first: &str, second: &str| format!("{first} × {second}");
+    Layer {
+        convolution: both(&first.convolution, &second.convolution),
+        norm: both(&first.norm, &second.norm),
+        inputs: first.inputs,
+        ..second.clone()
+    }
+}
+
+/// W₁·W₂ and b₁·W₂ + b₂ in f64, of weights and biases as they are stored.
+fn product([first, second]: [&Layer; 2], [(w1, b1), (w2, b2)]: [(&[f32], &[f32]); 2]) -> (Vec<f32>, Vec<f32>) {
+    let [inputs, between, outputs] =
+        [first.inputs, first.outputs, second.outputs].map(|channels| padded_channels(channels) as usize);
+    let layout = WeightLayout::Panels;
+    let of_first = |input, channel| f64::from(w1[layout.index([inputs, between], input, channel)]);
+    let of_second = |channel, output| f64::from(w2[layout.index([between, outputs], channel, output)]);
+    let mut rows = vec![0.0; inputs * outputs];
+    for input in 0..inputs {
+        for output in 0..outputs {
+            let sum: f64 = (0..between).map(|channel| of_first(input, channel) * of_second(channel, output)).sum();
+            rows[input * outputs + output] = sum as f32;
+        }
+    }
+    let moved = |output| (0..between).map(|channel| f64::from(b1[channel]) * of_second(channel, output)).sum::<f64>();
+    let bias = (0..outputs).map(|output| (f64::from(b2[output]) + moved(output)) as f32).collect();
+    (layout.arranged(rows, outputs as u32), bias)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::Padding;
+    use crate::nn::mobilenet_v2::{WIDTHS, layers};
+
+    fn made_up(width: f32) -> Backbone {
+        let tensor = |name: &str, shape: &[usize]| {
+            let count: usize = shape.iter().product();
+            Ok((0..count).map(|at| ((at * 37 + name.len() * 11) % 101) as f32 / 101.0 + 0.1).collect())
+        };
+        Backbone::load(layers(width), Padding::TensorflowSame, 1e-3, &tensor).expect("made-up weights")
+    }
+
+    #[test]
+    fn the_first_projection_and_the_second_expansion_are_one_at_every_width() {
+        for width in WIDTHS {
+            let backbone = made_up(width);
+            let composed = backbone.clone().composed();
+            assert_eq!(composed.layers(), backbone.layers());
+            assert_eq!(composed.run.len(), 51, "width {width}");
+            let layer = &composed.run[2];
+            assert_eq!(layer.convolution, "features.1.conv.1 × features.2.conv.0.0");
+            assert_eq!([layer.inputs, layer.outputs], [backbone.run[2].inputs, backbone.run[3].outputs]);
+            assert!(layer.relu6 && !layer.residual && layer.block == 2);
+        }
+    }
+
+    #[test]
+    fn one_layer_computes_what_two_did() {
+        let backbone = made_up(1.0);
+        let composed = backbone.clone().composed();
+        let x: Vec<f64> = (0..32).map(|at| f64::from(at * 7 % 13) / 6.5 - 1.0).collect();
+        let run = |backbone: &Backbone, at: usize, x: &[f64]| -> Vec<f64> {
+            let (layer, (weight, bias)) = (&backbone.run[at], backbone.weight_and_bias(at));
+            let shape = [layer.inputs, layer.outputs].map(|channels| channels as usize);
+            let weight = |input, output| f64::from(weight[WeightLayout::Panels.index(shape, input, output)]);
+            (0..shape[1]).map(|n| f64::from(bias[n]) + x.iter().enumerate().map(|(k, x)| x * weight(k, n)).sum::<f64>()).collect()
+        };
+        let (two, one) = (run(&backbone, 3, &run(&backbone, 2, &x)), run(&composed, 2, &x));
+        assert_eq!(two.len(), 96);
+        for (two, one) in two.iter().zip(&one) {
+            assert!((two - one).abs() <= 1e-5 * two.abs().max(1.0), "{two} and {one}");
+        }
+        // What follows is as it was.
+        for at in 3..composed.run.len() {
+            assert_eq!(composed.run[at], backbone.run[at + 1]);
+            assert_eq!(composed.weight_and_bias(at), backbone.weight_and_bias(at + 1));
+        }
+    }
+}

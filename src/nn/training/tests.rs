@@ -1,0 +1,155 @@
+//! The plans of whole networks: what they hold in memory, and that cutting them changes nothing but rounding.
+
+use super::*;
+use crate::device::Device;
+use crate::ops::{Padding, Target};
+use crate::nn::mobilenet_v2::{Backbone, Layer, layers};
+use crate::scheduler::Program;
+use crate::app::train::random::{Stream, unit};
+
+fn shape(layers: Vec<Layer>, size: u32, hidden: u32) -> NetworkShape {
+    let features = layers.last().map_or(0, |layer| layer.outputs);
+    NetworkShape {
+        layers,
+        first_trained: 0,
+        frozen_norm: FrozenNorm::Inference,
+        padding: Padding::TensorflowSame,
+        epsilon: 1e-3,
+        momentum: 0.999,
+        running_statistics: RunningStatistics::Tensorflow,
+        size,
+        head: HeadShape { features, hidden: Some(hidden), attributes: 5, dropout: 0.0, momentum: 0.99 },
+    }
+}
+
+fn state(shape: &NetworkShape) -> NetworkState {
+    let mut tensor = 0;
+    let seed = std::cell::RefCell::new(&mut tensor);
+    let values = |name: &str, shape: &[usize]| {
+        **seed.borrow_mut() += 1;
+        let place = **seed.borrow();
+        let scale = if name.ends_with("running_var") || name.ends_with("bn.var") { 0.0 } else { 1.0 };
+        let count: usize = shape.iter().product();
+        Ok((0..count as u64).map(|at| 1.0 - scale + scale * (2.0 * unit(3, Stream::Weights(place), at) as f32 - 1.0)).collect())
+    };
+    NetworkState::read(shape, &values).unwrap()
+}
+
+fn plan(shape: &NetworkShape, state: &NetworkState, frozen: &Backbone, target: Target, batch: u32) -> StepPlan {
+    let step = StepShape {
+        network: shape,
+        table: &state.table,
+        frozen,
+        loss: Loss::BinaryCrossEntropy,
+        losses: 1,
+        seed: Some(1),
+        accumulates: false,
+        weighted: false,
+    };
+    StepPlan::new(&step, target, batch)
+}
+
+#[test]
+fn raw_results_are_kept_once_from_the_forward_to_the_backward_pass() {
+    let shape = NetworkShape::paper(1.0, 224, 37);
+    let state = state(&shape);
+    let frozen = state.backbone(&shape, 0).unwrap();
+    let binding_bytes = 128 << 20;
+    let step = plan(&shape, &state, &frozen, Target { binding_bytes, ..Target::plain(true, Some(8)) }, 64);
+    // Of the large tensors, those kept from the forward to the backward pass are the raw results, each once, and the sums
+    // that end residual blocks.
+    let half = step.plan.steps().len() / 2;
+    let kept: u64 = (step.plan.lifetimes().iter().zip(step.plan.tensors()))
+        .filter(|(lifetime, _)| lifetime.is_some_and(|(first, last)| first < half && last > half))
+        .filter(|(_, tensor)| tensor.residence == crate::scheduler::Residence::Transient)
+        .map(|(_, tensor)| tensor.bytes)
+        .sum();
+    let (mut extent, mut raw, mut sums) = (224u64, 0, 0);
+    for layer in &shape.layers {
+        extent = extent.div_ceil(u64::from(layer.stride));
+        let bytes = 4 * 64 * extent * extent * u64::from(layer.outputs);
+        raw += bytes;
+        sums += if layer.residual { bytes } else { 0 };
+    }
+    assert!(kept <= raw + sums + (64 << 20), "{kept} bytes are kept, where {raw} are raw results and {sums} sums");
+}
+
+/// A first layer, a residual block, one of stride 2, one without expansion, a last layer.
+fn small() -> Vec<Layer> {
+    let mut layers: Vec<Layer> = layers(0.35);
+    layers.retain(|layer| [0, 1, 2, 3, 18].contains(&layer.block));
+    let inputs = layers[layers.len() - 2].outputs;
+    let last = layers.last_mut().unwrap();
+    (last.inputs, last.outputs) = (inputs, 48);
+    layers
+}
+
+#[test]
+fn a_batch_that_is_cut_has_the_gradients_of_a_whole_one() {
+    let gpu = Device::open(&Default::default()).unwrap();
+    let shape = shape(small(), 32, 24);
+    assert!(shape.layers.iter().any(|layer| layer.residual));
+    let state = state(&shape);
+    let frozen = state.backbone(&shape, 0).unwrap();
+    let batch = 6;
+    let run = |binding_bytes: u64| {
+        let step = plan(&shape, &state, &frozen, Target { binding_bytes, ..gpu.target() }, batch);
+        let largest = step.plan.steps().iter().flat_map(|step| &step.bindings).map(|view| view.bytes).max().unwrap();
+        let program = Program::new(&gpu, &step.plan, &[]).unwrap();
+        program.write(&gpu, step.buffers.weights, bytemuck::cast_slice(&state.weights));
+        let pixels = u64::from(batch * 32 * 32);
+        let input: Vec<f32> =
+            (0..4 * pixels).map(|at| if at % 4 == 3 { 0.0 } else { 2.0 * unit(5, Stream::Dropout, at) as f32 - 1.0 }).collect();
+        program.write(&gpu, step.input, bytemuck::cast_slice(&input));
+        let labels: Vec<f32> = (0..8 * batch).map(|at| (at % 3 == 0) as u8 as f32).collect();
+        program.write(&gpu, step.labels, bytemuck::cast_slice(&labels));
+        program.run(&gpu).unwrap();
+        let [gradients, running] = [step.buffers.gradients, step.buffers.running].map(|view| program.read(&gpu, view).unwrap());
+        (step.plan.steps().len(), largest, gradients, running)
+    };
+    // What is cut is tensors of images; the parts of sums, which are small where images are large, are not.
+    let (steps, largest, whole, running) = run(u64::MAX);
+    let limit = largest / 3;
+    let (more_steps, bound, cut, cut_running) = run(limit);
+    assert!(more_steps > steps && bound < largest, "{more_steps} steps against {steps}, {bound} bytes against {largest}");
+    let norm = |values: &mut dyn Iterator<Item = f32>| values.map(|value| f64::from(value).powi(2)).sum::<f64>().sqrt();
+    let scale = norm(&mut whole.iter().copied());
+    let error = norm(&mut whole.iter().zip(&cut).map(|(a, b)| a - b));
+    assert!(scale > 1e-3 && error < 1e-4 * scale, "gradients of norm {scale} differ by {error}");
+    for slot in state.table.trained_slots() {
+        let [a, b] = [slot.of(&whole), slot.of(&cut)];
+        let scale = norm(&mut a.iter().copied()).max(1e-4 * scale);
+        let error = norm(&mut a.iter().zip(b).map(|(a, b)| a - b));
+        assert!(error < 1e-2 * scale, "{}: {error} of {scale}", slot.tensors[0].name);
+    }
+    let error = norm(&mut running.iter().zip(&cut_running).map(|(a, b)| a - b));
+    assert!(error < 1e-5 * norm(&mut running.iter().copied()), "running statistics differ by {error}");
+}
+
+#[test]
+fn what_a_file_holds_comes_back_from_the_buffers() {
+    for layers in [small(), Vec::new()] {
+        let mut shape = shape(layers, 32, 22);
+        shape.head.features = 48;
+        shape.first_trained = shape.layers.len() / 2;
+        let state = state(&shape);
+        let tensors = state.tensors();
+        let read = |name: &str, shape: &[usize]| {
+            let (named, values) = tensors.iter().find(|(named, _)| named.name == name).unwrap();
+            assert_eq!(named.shape, shape);
+            Ok(values.clone())
+        };
+        assert_eq!(NetworkState::read(&shape, &read).unwrap(), state);
+        let trained: usize = state.optimizer_tensors(0).iter().map(|(_, values)| values.len()).sum();
+        assert!(trained <= state.table.trained && state.table.trained <= state.table.weights);
+        // Trained kernels come first, so that weight decay is one dispatch.
+        let offsets = |kernels: bool| {
+            let slots = state.table.trained_slots().filter(move |slot| (slot.tensors[0].shape.len() > 1) == kernels);
+            slots.map(|slot| {
+                slot.view(crate::scheduler::View { tensor: crate::scheduler::TensorId(0), offset: 0, bytes: 0 }).offset
+            })
+        };
+        let decayed = 4 * state.table.decayed as u64;
+        assert!(offsets(true).all(|offset| offset < decayed) && offsets(false).all(|offset| offset >= decayed));
+    }
+}

@@ -1,0 +1,105 @@
+//! The convention under which weights were trained, kept in the safetensors header.
+//!
+//! The same tensors run under another padding or input range lose eight points of top-1 accuracy and nothing says so.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::error::WeightsError;
+use crate::ops::Padding;
+
+/// What becomes of an RGB byte x before the first convolution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InputScaling {
+    /// x / 127.5 - 1: Keras' and TensorFlow's MobileNetV2.
+    MinusOneToOne,
+    /// x / 255: the paper's own training.
+    ZeroToOne,
+    /// (x / 255 - mean) / standard deviation with ImageNet's per channel: torchvision.
+    ImageNetMeanStd,
+}
+
+/// Everything that the numbers of a weights file mean beyond their shapes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Convention {
+    /// Padding of the strided convolutions.
+    pub padding: Padding,
+    /// What batch norm adds to the variance.
+    pub epsilon: f32,
+    /// Scaling of the input.
+    pub input: InputScaling,
+}
+
+const PADDING: &str = "padding";
+const EPSILON: &str = "bn_eps";
+const INPUT: &str = "input";
+
+fn padding_text(padding: Padding) -> &'static str {
+    match padding {
+        Padding::TensorflowSame => "tf-same (stride 2: top/left 0, bottom/right 1)",
+        Padding::Symmetric => "symmetric 1",
+    }
+}
+
+impl InputScaling {
+    fn text(self) -> &'static str {
+        match self {
+            Self::MinusOneToOne => "RGB x/127.5-1",
+            Self::ZeroToOne => "RGB x/255",
+            Self::ImageNetMeanStd => "RGB (x/255-mean)/std imagenet",
+        }
+    }
+
+    /// Multiplier and offset of each channel: the network's input is `byte × multiplier + offset`.
+    pub fn multiplier_and_offset(self) -> ([f32; 3], [f32; 3]) {
+        match self {
+            Self::MinusOneToOne => ([1.0 / 127.5; 3], [-1.0; 3]),
+            Self::ZeroToOne => ([1.0 / 255.0; 3], [0.0; 3]),
+            Self::ImageNetMeanStd => {
+                let (mean, deviation): ([f64; 3], [f64; 3]) = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
+                let multiplier = deviation.map(|deviation| (1.0 / (255.0 * deviation)) as f32);
+                let offset = [0, 1, 2].map(|channel| (-mean[channel] / deviation[channel]) as f32);
+                (multiplier, offset)
+            }
+        }
+    }
+}
+
+impl Convention {
+    /// Reads the keys `padding`, `bn_eps` and `input` of a header; `path` is for messages.
+    ///
+    /// # Errors
+    /// [`WeightsError::Convention`] naming the key, what was found and what is accepted.
+    pub fn parse(path: &Path, metadata: &BTreeMap<&str, &str>) -> Result<Self, WeightsError> {
+        let refused = |key: &'static str, accepted: &'static str| WeightsError::Convention {
+            path: path.to_path_buf(),
+            key,
+            found: metadata.get(key).map_or("missing".to_owned(), |value| format!("'{value}'")),
+            accepted,
+        };
+        let value = |key: &str| metadata.get(key).copied().unwrap_or_default().trim();
+
+        // The first word decides; what follows `tf-same` in parentheses, or the 1 of `symmetric 1`, only explains it.
+        let padding = match value(PADDING).split_once(' ').map_or((value(PADDING), ""), |(word, rest)| (word, rest.trim())) {
+            ("tf-same", rest) if rest.is_empty() || rest.starts_with('(') => Padding::TensorflowSame,
+            ("symmetric", "" | "1") => Padding::Symmetric,
+            _ => return Err(refused(PADDING, "'tf-same' or 'symmetric 1'")),
+        };
+        let scalings = [InputScaling::MinusOneToOne, InputScaling::ZeroToOne, InputScaling::ImageNetMeanStd];
+        let input = scalings.into_iter().find(|scaling| scaling.text() == value(INPUT));
+        let input = input.ok_or_else(|| refused(INPUT, "'RGB x/127.5-1', 'RGB x/255' or 'RGB (x/255-mean)/std imagenet'"))?;
+        let epsilon = value(EPSILON).parse().ok().filter(|epsilon| (1e-12..=0.1).contains(epsilon));
+        let epsilon = epsilon.ok_or_else(|| refused(EPSILON, "a number from 1e-12 to 0.1, such as '0.001' or '0.00001',"))?;
+        Ok(Self { padding, epsilon, input })
+    }
+
+    /// The keys and values that [`parse`](Self::parse) reads back as the same convention.
+    pub fn to_metadata(&self) -> BTreeMap<String, String> {
+        let pairs = [
+            (PADDING, padding_text(self.padding).to_owned()),
+            (EPSILON, self.epsilon.to_string()),
+            (INPUT, self.input.text().to_owned()),
+        ];
+        pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+    }
+}

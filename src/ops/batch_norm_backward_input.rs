@@ -1,0 +1,78 @@
+//! Gradient of batch norm by its input.
+
+use super::batch_norm_backward_weight::BACKWARD_ACTIVATIONS;
+use super::{Activation, Cost, Encoding, Kernel, Variant, params, read, read_write};
+use crate::scheduler::{Step, View};
+
+params! {
+    /// `Params` of `shaders/norm/batch_norm_backward_input.wgsl`.
+    struct BatchNormBackwardInputParams {
+        rows: u32,
+        all_rows: u32,
+        channels: u32,
+        epsilon: f32,
+    }
+}
+
+/// A thread computes four channels of a few rows.
+pub static BATCH_NORM_BACKWARD_INPUT: Kernel = Kernel {
+    name: "batch_norm_backward_input",
+    group: "norm",
+    source: include_str!("../../shaders/norm/batch_norm_backward_input.wgsl"),
+    params: BatchNormBackwardInputParams::FIELDS,
+    bindings: &[read("gy"), read("x"), read("statistics"), read("affine"), read("gradients"), read_write("dx")],
+    variants: &[Variant { name: "default", constants: &[("ROWS", 8)], subgroup: false }],
+    overrides: &[("TRAINING", &[0, 1]), BACKWARD_ACTIVATIONS],
+};
+
+/// In training dx = gamma / √(variance + epsilon) · (g − mean(g) − x̂ mean(g x̂)), since the statistics depend on x; in
+/// inference only the first factor times g. x̂ is the normalised x and g the gradient before the activation. In
+/// training on two rows that difference would leave little but rounding, so an equal product takes its place.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BatchNormBackwardInput {
+    /// Rows of this dispatch.
+    pub rows: u32,
+    /// Rows that the statistics and the gradients by gamma and beta are of: the batch, or batch × height × width. More than
+    /// `rows` for a tensor that no single binding holds.
+    pub all_rows: u32,
+    /// Channels, a multiple of four.
+    pub channels: u32,
+    /// Added to the variance: 1e-3 in Keras, 1e-5 in PyTorch.
+    pub epsilon: f32,
+    /// Whether the statistics are those of this batch.
+    pub training: bool,
+    /// What followed batch norm: none, or ReLU6, through which the gradient passes only where 0 < gamma x̂ + beta < 6.
+    pub activation: Activation,
+}
+
+impl BatchNormBackwardInput {
+    /// The dispatch. `gy` is the gradient by the activation's result; `statistics` \[2, channels\] is mean, then variance,
+    /// `affine` \[2, channels\] gamma, then beta, and `gradients` \[2, channels\] dgamma, then dbeta of all rows, which
+    /// inference does not use.
+    #[allow(clippy::too_many_arguments)]
+    pub fn step(self, label: &str, gy: View, x: View, statistics: View, affine: View, gradients: View, dx: View) -> Step {
+        debug_assert!(matches!(self.activation, Activation::None | Activation::Relu6), "{:?}", self.activation);
+        let (rows, channels) = (u64::from(self.rows), u64::from(self.channels));
+        let variant = &BATCH_NORM_BACKWARD_INPUT.variants[0];
+        let masked = self.activation != Activation::None;
+        let flops = if self.training { 5 } else { 1 } + if masked { 4 } else { 0 };
+        // In inference x is read for the mask alone.
+        let (tensors, vectors) = (2 + u64::from(self.training || masked), if self.training { 6 } else { 4 });
+        Encoding {
+            kernel: &BATCH_NORM_BACKWARD_INPUT,
+            variant,
+            lanes: None,
+            overrides: vec![("TRAINING", f64::from(u8::from(self.training))), ("ACTIVATION", self.activation as u32 as f64)],
+            params: BatchNormBackwardInputParams {
+                rows: self.rows,
+                all_rows: self.all_rows,
+                channels: self.channels,
+                epsilon: self.epsilon,
+            },
+            bindings: &[gy, x, statistics, affine, gradients, dx],
+            workgroups: (rows.div_ceil(u64::from(variant.constant("ROWS"))) * channels / 4).div_ceil(64),
+            cost: Cost { flops: flops * rows * channels, bytes: 4 * (tensors * rows + vectors) * channels },
+        }
+        .step(label)
+    }
+}

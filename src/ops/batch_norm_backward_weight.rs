@@ -1,0 +1,69 @@
+//! Gradients of batch norm by gamma and beta.
+
+use super::{Activation, Cost, Encoding, Kernel, RowParts, Variant, params, read, read_write};
+use crate::scheduler::{Step, View};
+
+params! {
+    /// `Params` of `shaders/norm/batch_norm_backward_weight.wgsl`.
+    struct BatchNormBackwardWeightParams {
+        rows: u32,
+        channels: u32,
+        epsilon: f32,
+        rows_a_part: u32,
+    }
+}
+
+/// Every value of `ACTIVATION` in the backward pass, which recomputes what went into the activation.
+pub(super) const BACKWARD_ACTIVATIONS: (&str, &[u32]) = ("ACTIVATION", &[0, 2]);
+
+/// Sixteen threads add up four channels of the rows of a part.
+pub static BATCH_NORM_BACKWARD_WEIGHT: Kernel = Kernel {
+    name: "batch_norm_backward_weight",
+    group: "norm",
+    source: include_str!("../../shaders/norm/batch_norm_backward_weight.wgsl"),
+    params: BatchNormBackwardWeightParams::FIELDS,
+    bindings: &[read("gy"), read("x"), read("statistics"), read("affine"), read_write("gradients")],
+    variants: &[Variant { name: "default", constants: &[], subgroup: false }],
+    overrides: &[BACKWARD_ACTIVATIONS],
+};
+
+/// dgamma = Σ g x̂ and dbeta = Σ g over each part of the rows of \[rows, channels\], where x̂ is the normalised x and g the
+/// gradient before the activation; [`SumOfParts`](super::SumOfParts) of 2 · channels elements adds the parts up.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BatchNormBackwardWeight {
+    /// Rows: the batch, or batch × height × width; or some whole parts of these, for a tensor that no single binding holds.
+    pub rows: RowParts,
+    /// Channels, a multiple of four.
+    pub channels: u32,
+    /// Added to the variance: 1e-3 in Keras, 1e-5 in PyTorch.
+    pub epsilon: f32,
+    /// What followed batch norm: none, or ReLU6, through which the gradient passes only where 0 < gamma x̂ + beta < 6.
+    pub activation: Activation,
+}
+
+impl BatchNormBackwardWeight {
+    /// The dispatch. `gy` is the gradient by the activation's result; `statistics` \[2, channels\] is mean, then variance,
+    /// `affine` \[2, channels\] gamma, then beta, and `gradients` \[parts, 2, channels\] dgamma, then dbeta of each part.
+    pub fn step(self, label: &str, gy: View, x: View, statistics: View, affine: View, gradients: View) -> Step {
+        debug_assert!(matches!(self.activation, Activation::None | Activation::Relu6), "{:?}", self.activation);
+        let (rows, channels) = (u64::from(self.rows.rows), u64::from(self.channels));
+        let parts = u64::from(self.rows.count());
+        let flops = if self.activation == Activation::None { 5 } else { 9 };
+        Encoding {
+            kernel: &BATCH_NORM_BACKWARD_WEIGHT,
+            variant: &BATCH_NORM_BACKWARD_WEIGHT.variants[0],
+            lanes: None,
+            overrides: vec![("ACTIVATION", self.activation as u32 as f64)],
+            params: BatchNormBackwardWeightParams {
+                rows: self.rows.rows,
+                channels: self.channels,
+                epsilon: self.epsilon,
+                rows_a_part: self.rows.rows_a_part,
+            },
+            bindings: &[gy, x, statistics, affine, gradients],
+            workgroups: parts * (channels / 4).div_ceil(4),
+            cost: Cost { flops: flops * rows * channels, bytes: 4 * (2 * rows + 2 * parts + 4) * channels },
+        }
+        .step(label)
+    }
+}

@@ -1,0 +1,110 @@
+//! Gradient of a dense layer by its weights, in two families of kernel.
+
+use super::layer_input::NORMALISE;
+use super::{Binding, Cost, Encoding, Kernel, LayerInput, RowParts, Variant, params, read, read_write};
+use crate::scheduler::{Step, View};
+
+params! {
+    /// `Params` of the two `dense_backward_weight_*` shaders.
+    struct DenseBackwardWeightParams {
+        rows: u32,
+        inputs: u32,
+        outputs: u32,
+        rows_a_part: u32,
+        epsilon: f32,
+    }
+}
+
+const OVERRIDES: &[(&str, &[u32])] = &[NORMALISE];
+const BINDINGS: &[Binding] = &[read("x"), read("gy"), read("statistics"), read("affine"), read_write("dw")];
+
+/// A subgroup loads a row of gradients once and broadcasts it; a lane keeps four inputs.
+pub static DENSE_BACKWARD_WEIGHT_SUBGROUP: Kernel = Kernel {
+    name: "dense_backward_weight_subgroup",
+    group: "head",
+    source: include_str!("../../shaders/head/dense_backward_weight_subgroup.wgsl"),
+    params: DenseBackwardWeightParams::FIELDS,
+    bindings: BINDINGS,
+    variants: &[
+        Variant { name: "4x32", constants: &[("INPUTS", 4), ("COLUMNS", 32), ("TOGETHER", 4)], subgroup: true },
+        Variant { name: "8x32", constants: &[("INPUTS", 8), ("COLUMNS", 32), ("TOGETHER", 4)], subgroup: true },
+        Variant { name: "8x64", constants: &[("INPUTS", 8), ("COLUMNS", 64), ("TOGETHER", 4)], subgroup: true },
+        Variant { name: "4x64", constants: &[("INPUTS", 4), ("COLUMNS", 64), ("TOGETHER", 4)], subgroup: true },
+        Variant { name: "4x24", constants: &[("INPUTS", 4), ("COLUMNS", 24), ("TOGETHER", 4)], subgroup: true },
+        Variant { name: "4x16", constants: &[("INPUTS", 4), ("COLUMNS", 16), ("TOGETHER", 4)], subgroup: true },
+    ],
+    overrides: OVERRIDES,
+};
+
+/// Every thread reads what it needs from memory into a register tile.
+pub static DENSE_BACKWARD_WEIGHT_REGISTERS: Kernel = Kernel {
+    name: "dense_backward_weight_registers",
+    group: "head",
+    source: include_str!("../../shaders/head/dense_backward_weight_registers.wgsl"),
+    params: DenseBackwardWeightParams::FIELDS,
+    bindings: BINDINGS,
+    variants: &[
+        Variant { name: "8x8", constants: &[("ROWS", 8), ("COLUMNS", 8)], subgroup: false },
+        Variant { name: "4x4", constants: &[("ROWS", 4), ("COLUMNS", 4)], subgroup: false },
+    ],
+    overrides: OVERRIDES,
+};
+
+/// Every variant of both families.
+pub fn dense_backward_weight_variants() -> impl Iterator<Item = (&'static Kernel, &'static Variant)> {
+    [&DENSE_BACKWARD_WEIGHT_SUBGROUP, &DENSE_BACKWARD_WEIGHT_REGISTERS]
+        .into_iter()
+        .flat_map(|kernel: &'static Kernel| kernel.variants.iter().map(move |variant| (kernel, variant)))
+}
+
+/// dw\[parts, inputs, outputs\] = x\[rows, inputs\]ᵀ · gy\[rows, outputs\] over each part of the rows: the gradient of a dense
+/// layer or a pointwise convolution once [`SumOfParts`](super::SumOfParts) has added the parts up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct DenseBackwardWeight {
+    /// The batch, or batch × height × width. One run of additions goes over a part, so it should have some thousands at most.
+    pub rows: RowParts,
+    /// Input channels, a multiple of four.
+    pub inputs: u32,
+    /// Output channels, a multiple of four.
+    pub outputs: u32,
+}
+
+impl DenseBackwardWeight {
+    /// The dispatch with one family's kernel and variant; `lanes` is the subgroup size for the subgroup family.
+    pub fn step(
+        self,
+        label: &str,
+        (kernel, variant): (&'static Kernel, &'static Variant),
+        lanes: Option<u32>,
+        x: impl Into<LayerInput>,
+        gy: View,
+        dw: View,
+    ) -> Step {
+        let x: LayerInput = x.into();
+        let [statistics, affine] = x.bindings();
+        let (input_tile, output_tile) = if kernel.name == DENSE_BACKWARD_WEIGHT_SUBGROUP.name {
+            (variant.constant("INPUTS") * lanes.unwrap_or(1), variant.constant("COLUMNS"))
+        } else {
+            (8 * variant.constant("ROWS"), 8 * variant.constant("COLUMNS"))
+        };
+        let (rows, inputs, outputs) = (u64::from(self.rows.rows), u64::from(self.inputs), u64::from(self.outputs));
+        let parts = u64::from(self.rows.count());
+        Encoding {
+            kernel,
+            variant,
+            lanes,
+            overrides: vec![x.normalise()],
+            params: DenseBackwardWeightParams {
+                rows: self.rows.rows,
+                inputs: self.inputs,
+                outputs: self.outputs,
+                rows_a_part: self.rows.rows_a_part,
+                epsilon: x.epsilon(),
+            },
+            bindings: &[x.view, gy, statistics, affine, dw],
+            workgroups: parts * u64::from(self.inputs.div_ceil(input_tile)) * u64::from(self.outputs.div_ceil(output_tile)),
+            cost: Cost { flops: 2 * rows * inputs * outputs, bytes: 4 * (rows * (inputs + outputs) + parts * inputs * outputs) },
+        }
+        .step(label)
+    }
+}

@@ -1,0 +1,83 @@
+//! Gradient of a depthwise convolution by its input.
+
+use super::{Cost, Depthwise, Encoding, Kernel, Variant, params, read, read_write};
+use crate::scheduler::{Step, View};
+
+params! {
+    /// `Params` of `shaders/conv/depthwise_backward_input.wgsl`.
+    struct DepthwiseBackwardInputParams {
+        batch: u32,
+        in_height: u32,
+        in_width: u32,
+        out_height: u32,
+        out_width: u32,
+        channels: u32,
+        top: u32,
+        left: u32,
+    }
+}
+
+/// A thread keeps a tile of pixels × four channels; variants differ in stride and tile. At stride 2 a tile is even, so that
+/// it holds whole phases of 2 × 2.
+pub static DEPTHWISE_BACKWARD_INPUT: Kernel = Kernel {
+    name: "depthwise_backward_input",
+    group: "conv",
+    source: include_str!("../../shaders/conv/depthwise_backward_input.wgsl"),
+    params: DepthwiseBackwardInputParams::FIELDS,
+    bindings: &[read("gy"), read("w"), read_write("dx")],
+    variants: &[
+        Variant { name: "stride 1, 4x7", constants: &[("STRIDE", 1), ("TILE_ROWS", 4), ("TILE_COLUMNS", 7)], subgroup: false },
+        Variant { name: "stride 1, 2x4", constants: &[("STRIDE", 1), ("TILE_ROWS", 2), ("TILE_COLUMNS", 4)], subgroup: false },
+        Variant { name: "stride 2, 4x8", constants: &[("STRIDE", 2), ("TILE_ROWS", 4), ("TILE_COLUMNS", 8)], subgroup: false },
+        Variant { name: "stride 2, 2x4", constants: &[("STRIDE", 2), ("TILE_ROWS", 2), ("TILE_COLUMNS", 4)], subgroup: false },
+    ],
+    overrides: &[],
+};
+
+/// dx = gy ⋆ w transposed: the gradient of `layer` by its input, its activation left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct DepthwiseBackwardInput {
+    /// The layer whose gradient it is.
+    pub layer: Depthwise,
+}
+
+impl DepthwiseBackwardInput {
+    /// The variants that fit the layer's stride.
+    pub fn variants(self) -> impl Iterator<Item = &'static Variant> {
+        DEPTHWISE_BACKWARD_INPUT.variants.iter().filter(move |variant| variant.constant("STRIDE") == self.layer.stride)
+    }
+
+    /// The dispatch: `gy` is of the layer's output size, `dx` of its input size.
+    pub fn step(self, label: &str, variant: &'static Variant, gy: View, w: View, dx: View) -> Step {
+        let layer = self.layer;
+        let [in_height, in_width] = layer.size;
+        let [out_height, out_width] = layer.out_size();
+        let [top, left] = layer.size.map(|size| layer.padding.before(size, layer.stride));
+        // At stride 2 tiles are aligned with the padded image.
+        let [hidden_rows, hidden_columns] = [top, left].map(|before| (layer.stride - 1) * before);
+        let tiles = u64::from((in_height + hidden_rows).div_ceil(variant.constant("TILE_ROWS")))
+            * u64::from((in_width + hidden_columns).div_ceil(variant.constant("TILE_COLUMNS")));
+        let (batch, channels) = (u64::from(layer.batch), u64::from(layer.channels));
+        let (inputs, outputs) = (u64::from(in_height * in_width), u64::from(out_height * out_width));
+        Encoding {
+            kernel: &DEPTHWISE_BACKWARD_INPUT,
+            variant,
+            lanes: None,
+            overrides: Vec::new(),
+            params: DepthwiseBackwardInputParams {
+                batch: layer.batch,
+                in_height,
+                in_width,
+                out_height,
+                out_width,
+                channels: layer.channels,
+                top,
+                left,
+            },
+            bindings: &[gy, w, dx],
+            workgroups: (batch * tiles * (channels / 4)).div_ceil(64),
+            cost: Cost { flops: 18 * batch * outputs * channels, bytes: 4 * channels * (batch * (inputs + outputs) + 9) },
+        }
+        .step(label)
+    }
+}

@@ -1,0 +1,85 @@
+//! Gradient of a depthwise convolution by its weights.
+
+use super::layer_input::NORMALISE;
+use super::{Cost, Depthwise, Encoding, Kernel, LayerInput, RowParts, Variant, params, read, read_write};
+use crate::scheduler::{Step, View};
+
+params! {
+    /// `Params` of `shaders/conv/depthwise_backward_weight.wgsl`.
+    struct DepthwiseBackwardWeightParams {
+        batch: u32,
+        in_height: u32,
+        in_width: u32,
+        out_height: u32,
+        out_width: u32,
+        channels: u32,
+        top: u32,
+        left: u32,
+        rows_a_part: u32,
+        epsilon: f32,
+    }
+}
+
+/// A thread keeps the nine sums of four channels over a part of the output's rows of pixels.
+pub static DEPTHWISE_BACKWARD_WEIGHT: Kernel = Kernel {
+    name: "depthwise_backward_weight",
+    group: "conv",
+    source: include_str!("../../shaders/conv/depthwise_backward_weight.wgsl"),
+    params: DepthwiseBackwardWeightParams::FIELDS,
+    bindings: &[read("x"), read("gy"), read("statistics"), read("affine"), read_write("dw")],
+    variants: &[
+        Variant { name: "stride 1", constants: &[("STRIDE", 1)], subgroup: false },
+        Variant { name: "stride 2", constants: &[("STRIDE", 2)], subgroup: false },
+    ],
+    overrides: &[NORMALISE],
+};
+
+/// dw\[parts, 3, 3, channels\] of `layer`, its activation left out; [`SumOfParts`](super::SumOfParts) adds the parts up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct DepthwiseBackwardWeight {
+    /// The layer whose gradient it is.
+    pub layer: Depthwise,
+    /// Batch × output height rows of pixels. One run of additions goes over a part, so it should have some thousands of
+    /// pixels at most.
+    pub rows: RowParts,
+}
+
+impl DepthwiseBackwardWeight {
+    /// The variant that fits the layer's stride.
+    pub fn variant(self) -> &'static Variant {
+        &DEPTHWISE_BACKWARD_WEIGHT.variants[if self.layer.stride == 1 { 0 } else { 1 }]
+    }
+
+    /// The dispatch: `x` is the layer's input, `gy` of its output size.
+    pub fn step(self, label: &str, x: impl Into<LayerInput>, gy: View, dw: View) -> Step {
+        let x: LayerInput = x.into();
+        let [statistics, affine] = x.bindings();
+        let layer = self.layer;
+        let [in_height, in_width] = layer.size;
+        let [out_height, out_width] = layer.out_size();
+        let (batch, channels, parts) = (u64::from(layer.batch), u64::from(layer.channels), u64::from(self.rows.count()));
+        let (inputs, outputs) = (u64::from(in_height * in_width), u64::from(out_height * out_width));
+        Encoding {
+            kernel: &DEPTHWISE_BACKWARD_WEIGHT,
+            variant: self.variant(),
+            lanes: None,
+            overrides: vec![x.normalise()],
+            params: DepthwiseBackwardWeightParams {
+                batch: layer.batch,
+                in_height,
+                in_width,
+                out_height,
+                out_width,
+                channels: layer.channels,
+                top: layer.padding.before(in_height, layer.stride),
+                left: layer.padding.before(in_width, layer.stride),
+                rows_a_part: self.rows.rows_a_part,
+                epsilon: x.epsilon(),
+            },
+            bindings: &[x.view, gy, statistics, affine, dw],
+            workgroups: (parts * (channels / 4)).div_ceil(64),
+            cost: Cost { flops: 18 * batch * outputs * channels, bytes: 4 * channels * (batch * (inputs + outputs) + 9 * parts) },
+        }
+        .step(label)
+    }
+}

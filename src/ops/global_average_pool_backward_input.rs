@@ -1,0 +1,50 @@
+//! Gradient of global average pooling.
+
+use super::{Cost, Encoding, GlobalAveragePool, Kernel, Variant, params, read, read_write};
+use crate::scheduler::{Step, View};
+
+params! {
+    /// `Params` of `shaders/conv/global_average_pool_backward_input.wgsl`.
+    struct GlobalAveragePoolBackwardInputParams {
+        batch: u32,
+        positions: u32,
+        channels: u32,
+    }
+}
+
+/// A thread writes four channels of a position.
+pub static GLOBAL_AVERAGE_POOL_BACKWARD_INPUT: Kernel = Kernel {
+    name: "global_average_pool_backward_input",
+    group: "conv",
+    source: include_str!("../../shaders/conv/global_average_pool_backward_input.wgsl"),
+    params: GlobalAveragePoolBackwardInputParams::FIELDS,
+    bindings: &[read("gy"), read_write("dx")],
+    variants: &[Variant { name: "default", constants: &[], subgroup: false }],
+    overrides: &[],
+};
+
+/// Every position's share of the gradient by the mean: \[batch, channels\] to \[batch, positions, channels\].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct GlobalAveragePoolBackwardInput {
+    /// The layer whose gradient it is.
+    pub layer: GlobalAveragePool,
+}
+
+impl GlobalAveragePoolBackwardInput {
+    /// The dispatch.
+    pub fn step(self, label: &str, gy: View, dx: View) -> Step {
+        let GlobalAveragePool { batch, positions, channels } = self.layer;
+        let elements = u64::from(batch) * u64::from(positions) * u64::from(channels);
+        Encoding {
+            kernel: &GLOBAL_AVERAGE_POOL_BACKWARD_INPUT,
+            variant: &GLOBAL_AVERAGE_POOL_BACKWARD_INPUT.variants[0],
+            lanes: None,
+            overrides: Vec::new(),
+            params: GlobalAveragePoolBackwardInputParams { batch, positions, channels },
+            bindings: &[gy, dx],
+            workgroups: (elements / 4).div_ceil(64),
+            cost: Cost { flops: elements, bytes: 4 * (elements + u64::from(batch) * u64::from(channels)) },
+        }
+        .step(label)
+    }
+}

@@ -1,0 +1,379 @@
+//! The kernels, one `.rs` for each `.wgsl`: parameters, cost, variants and how a dispatch is encoded.
+//!
+//! A kernel knows nothing of models. Its constructor turns shapes and tensor views into a [`Step`], which is pure data.
+//! Every tensor is row-major with channels last, and the number of channels is a multiple of four
+//! ([`padded_channels`]): kernels read and write vectors of four, and the padding holds zeros.
+//!
+#![doc = include_str!("../../shaders/README.md")]
+
+mod accumulate;
+mod activation_backward;
+mod activation_forward;
+mod adadelta;
+mod adam;
+mod add;
+mod augment;
+mod batch_norm;
+mod batch_norm_combine;
+mod batch_norm_backward_weight;
+mod batch_norm_backward_input;
+mod batch_norm_statistics;
+mod binary_accuracy;
+mod choice;
+mod column_sum;
+mod cosine_proximity;
+mod dense_backward_weight;
+mod depthwise;
+mod depthwise_backward_weight;
+mod depthwise_backward_input;
+mod distance_tile;
+mod dropout;
+mod dropout_mask;
+mod elementwise_loss;
+mod expand_depthwise;
+mod fused_multiply_add;
+mod global_average_pool;
+mod global_average_pool_backward_input;
+mod kmeans_accumulate;
+mod kmeans_accumulate_bits;
+mod kmeans_assign;
+mod kmeans_candidates;
+mod kmeans_move;
+mod kmeans_potential;
+mod kmeans_reduce;
+mod layer_input;
+mod loss_mean;
+mod neighbours;
+mod pairwise;
+mod pointwise;
+mod precision;
+mod resize_normalise;
+mod sgd;
+mod silhouette;
+mod stem;
+mod stem_backward_weight;
+mod stem_backward_input;
+mod stream;
+mod sum_of_parts;
+mod transpose;
+mod tuning;
+mod variant;
+mod weight_layout;
+
+pub use accumulate::{ACCUMULATE, Accumulate};
+pub use activation_backward::{ACTIVATION_BACKWARD, ActivationBackward};
+pub use activation_forward::{ACTIVATION_FORWARD, ActivationForward};
+pub use adadelta::{ADADELTA, Adadelta};
+pub use adam::{ADAM, Adam, AdamForm};
+pub use add::{ADD, Add};
+pub use augment::{AUGMENT, Augment, TransformRecord};
+pub use batch_norm::{BATCH_NORM, BatchNorm};
+pub use batch_norm_combine::{BATCH_NORM_COMBINE, BatchNormCombine};
+pub use batch_norm_backward_weight::{BATCH_NORM_BACKWARD_WEIGHT, BatchNormBackwardWeight};
+pub use batch_norm_backward_input::{BATCH_NORM_BACKWARD_INPUT, BatchNormBackwardInput};
+pub use batch_norm_statistics::{BATCH_NORM_STATISTICS, BatchNormStatistics};
+pub use binary_accuracy::{BINARY_ACCURACY, BinaryAccuracy};
+pub use choice::Target;
+pub use column_sum::{COLUMN_SUM, ColumnSum};
+pub use cosine_proximity::{COSINE_PROXIMITY, CosineForm, CosineProximity};
+pub use dense_backward_weight::{DENSE_BACKWARD_WEIGHT_REGISTERS, DENSE_BACKWARD_WEIGHT_SUBGROUP, DenseBackwardWeight, dense_backward_weight_variants};
+pub use depthwise::{DEPTHWISE, DEPTHWISE_STRIP, Depthwise, depthwise_variants};
+pub use depthwise_backward_weight::{DEPTHWISE_BACKWARD_WEIGHT, DepthwiseBackwardWeight};
+pub use depthwise_backward_input::{DEPTHWISE_BACKWARD_INPUT, DepthwiseBackwardInput};
+pub use distance_tile::RowFormat;
+pub use dropout::{DROPOUT, Dropout};
+pub use dropout_mask::{DROPOUT_MASK, DropoutMask};
+pub use elementwise_loss::{ELEMENTWISE_LOSS, ElementwiseFormula, ElementwiseLoss};
+pub use expand_depthwise::{EXPAND_DEPTHWISE, ExpandDepthwise};
+pub use fused_multiply_add::{FUSED_MULTIPLY_ADD, FusedMultiplyAdd};
+pub use global_average_pool::{GLOBAL_AVERAGE_POOL, GlobalAveragePool};
+pub use global_average_pool_backward_input::{GLOBAL_AVERAGE_POOL_BACKWARD_INPUT, GlobalAveragePoolBackwardInput};
+pub use kmeans_accumulate::{KMEANS_ACCUMULATE, KmeansAccumulate};
+pub use kmeans_accumulate_bits::{
+    KMEANS_ACCUMULATE_BITS, KMEANS_ACCUMULATE_BITS_SUBGROUP, KmeansAccumulateBits, kmeans_accumulate_bits_variants,
+};
+pub use kmeans_assign::{KMEANS_ASSIGN, KMEANS_ASSIGN_TABLES, KmeansAssign, KmeansShape, Ties, kmeans_assign_variants};
+pub use kmeans_candidates::{KMEANS_CANDIDATES, KmeansCandidates};
+pub use kmeans_move::{KMEANS_MOVE, KmeansMove, RestartState};
+pub use kmeans_potential::{KMEANS_POTENTIAL, KmeansPotential};
+pub use kmeans_reduce::{KMEANS_REDUCE, KmeansReduce};
+pub use layer_input::{LayerInput, Normalised};
+pub use loss_mean::{LOSS_MEAN, LossMean};
+pub use neighbours::{NEIGHBOURS, NeighbourSlice};
+pub use pairwise::{PAIRWISE, PairwiseSlice};
+pub use pointwise::{
+    POINTWISE_COLUMNS, POINTWISE_REGISTERS, POINTWISE_SUBGROUP, POINTWISE_WORKGROUP, Pointwise, pointwise_variants,
+};
+pub use precision::Precision;
+pub use resize_normalise::{ImageRecord, Interpolation, RESIZE_NORMALISE, ResizeNormalise};
+pub use sgd::{SGD, Sgd};
+pub use silhouette::{Metric, SILHOUETTE, SilhouetteSlice};
+pub use stem::{STEM, STEM_STRIP, STEM_SUBGROUP, Stem, stem_variants};
+pub use stem_backward_weight::{STEM_BACKWARD_WEIGHT, StemBackwardWeight};
+pub use stem_backward_input::{STEM_BACKWARD_INPUT, StemBackwardInput};
+pub use stream::{STREAM, Stream};
+pub use sum_of_parts::{RowParts, SUM_OF_PARTS, SumOfParts};
+pub use transpose::{TRANSPOSE, Transpose};
+pub use tuning::{Choice, Site, Tuning};
+pub(crate) use tuning::{expand_of, expansion_of};
+pub use variant::{Capabilities, Variant};
+use variant::{HALF, WIDE};
+pub use weight_layout::WeightLayout;
+
+use crate::scheduler::{Dispatch, Step, View};
+
+/// Every kernel of the engine.
+pub const ALL: &[&Kernel] = &[
+    &RESIZE_NORMALISE,
+    &AUGMENT,
+    &STEM,
+    &STEM_SUBGROUP,
+    &STEM_STRIP,
+    &DEPTHWISE,
+    &DEPTHWISE_STRIP,
+    &EXPAND_DEPTHWISE,
+    &POINTWISE_SUBGROUP,
+    &POINTWISE_COLUMNS,
+    &POINTWISE_REGISTERS,
+    &POINTWISE_WORKGROUP,
+    &GLOBAL_AVERAGE_POOL,
+    &STEM_BACKWARD_WEIGHT,
+    &STEM_BACKWARD_INPUT,
+    &DEPTHWISE_BACKWARD_WEIGHT,
+    &DEPTHWISE_BACKWARD_INPUT,
+    &GLOBAL_AVERAGE_POOL_BACKWARD_INPUT,
+    &KMEANS_POTENTIAL,
+    &KMEANS_CANDIDATES,
+    &KMEANS_ASSIGN,
+    &KMEANS_ASSIGN_TABLES,
+    &KMEANS_ACCUMULATE,
+    &KMEANS_ACCUMULATE_BITS,
+    &KMEANS_ACCUMULATE_BITS_SUBGROUP,
+    &KMEANS_REDUCE,
+    &KMEANS_MOVE,
+    &SILHOUETTE,
+    &PAIRWISE,
+    &NEIGHBOURS,
+    &FUSED_MULTIPLY_ADD,
+    &STREAM,
+    &BATCH_NORM_STATISTICS,
+    &BATCH_NORM_COMBINE,
+    &BATCH_NORM,
+    &BATCH_NORM_BACKWARD_WEIGHT,
+    &BATCH_NORM_BACKWARD_INPUT,
+    &DROPOUT_MASK,
+    &DROPOUT,
+    &TRANSPOSE,
+    &COLUMN_SUM,
+    &SUM_OF_PARTS,
+    &DENSE_BACKWARD_WEIGHT_SUBGROUP,
+    &DENSE_BACKWARD_WEIGHT_REGISTERS,
+    &ACTIVATION_FORWARD,
+    &ACTIVATION_BACKWARD,
+    &ADD,
+    &COSINE_PROXIMITY,
+    &ELEMENTWISE_LOSS,
+    &LOSS_MEAN,
+    &BINARY_ACCURACY,
+    &ACCUMULATE,
+    &ADADELTA,
+    &ADAM,
+    &SGD,
+];
+
+/// Every variant of some kernels that stores numbers so.
+fn variants_of<const N: usize>(kernels: [&'static Kernel; N], precision: Precision) -> impl Iterator<Item = Choice> {
+    let all = kernels.into_iter().flat_map(|kernel| kernel.variants.iter().map(move |variant| (kernel, variant)));
+    all.filter(move |(_, variant)| variant.precision() == precision)
+}
+
+/// How a kernel uses a binding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Access {
+    /// `var<storage, read>`
+    Read,
+    /// `var<storage, read_write>`
+    ReadWrite,
+}
+
+/// A storage binding as the shader declares it; bindings are numbered from 1, `Params` is binding 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Binding {
+    /// The variable's name in the shader.
+    pub name: &'static str,
+    /// Read or read-write.
+    pub access: Access,
+    /// Whether its numbers are stored in the variant's [`Precision`], rather than in 32 bits each.
+    pub stored: bool,
+}
+
+/// A read-only storage binding.
+pub const fn read(name: &'static str) -> Binding {
+    Binding { name, access: Access::Read, stored: false }
+}
+
+/// A storage binding that the kernel writes.
+pub const fn read_write(name: &'static str) -> Binding {
+    Binding { name, access: Access::ReadWrite, stored: false }
+}
+
+/// A read-only storage binding of numbers in the variant's precision.
+pub const fn read_stored(name: &'static str) -> Binding {
+    Binding { stored: true, ..read(name) }
+}
+
+/// A storage binding of numbers in the variant's precision that the kernel writes.
+pub const fn write_stored(name: &'static str) -> Binding {
+    Binding { stored: true, ..read_write(name) }
+}
+
+/// A kernel: its shader, what it binds and its variants.
+#[derive(Debug, Clone)]
+pub struct Kernel {
+    /// The shader's file name without `.wgsl`.
+    pub name: &'static str,
+    /// The folder under `shaders/`.
+    pub group: &'static str,
+    /// The unexpanded source.
+    pub source: &'static str,
+    /// Name, offset and size in bytes of every field of `Params`, in order.
+    pub params: &'static [ParamField],
+    /// Storage bindings in order, from binding 1.
+    pub bindings: &'static [Binding],
+    /// At least one; the first is the default.
+    pub variants: &'static [Variant],
+    /// Override constants that the shader declares, with every value in use.
+    pub overrides: &'static [(&'static str, &'static [u32])],
+}
+
+impl Kernel {
+    /// The first variant that stores numbers so, or the default where none does.
+    fn of(&self, precision: Precision) -> &'static Variant {
+        self.variants.iter().find(|variant| variant.precision() == precision).unwrap_or(&self.variants[0])
+    }
+}
+
+/// Name, offset and size in bytes of a field of `Params`.
+pub type ParamField = (&'static str, usize, usize);
+
+/// Work of one dispatch, counted from its formula: what an ideal machine would have to do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// Floating-point operations; a multiply-add is two.
+    pub flops: u64,
+    /// Bytes read and written once each.
+    pub bytes: u64,
+}
+
+impl std::ops::Add for Cost {
+    type Output = Cost;
+
+    fn add(self, other: Cost) -> Cost {
+        Cost { flops: self.flops + other.flops, bytes: self.bytes + other.bytes }
+    }
+}
+
+impl std::iter::Sum for Cost {
+    fn sum<I: Iterator<Item = Cost>>(costs: I) -> Cost {
+        costs.fold(Cost::default(), |total, cost| total + cost)
+    }
+}
+
+/// Activation at the end of a layer; the numbers are those of `shaders/lib/activation.wgsl`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Activation {
+    /// The value itself.
+    None = 0,
+    /// max(v, 0)
+    Relu = 1,
+    /// min(max(v, 0), 6)
+    Relu6 = 2,
+    /// 1 / (1 + e^−v)
+    Sigmoid = 3,
+}
+
+impl Activation {
+    /// The least and the largest value, for those that only bound what they are given.
+    pub(crate) fn bounds(self) -> Option<[f32; 2]> {
+        match self {
+            Activation::Relu => Some([0.0, f32::INFINITY]),
+            Activation::Relu6 => Some([0.0, 6.0]),
+            Activation::None | Activation::Sigmoid => None,
+        }
+    }
+}
+
+/// Every value of the `ACTIVATION` override.
+pub(crate) const ACTIVATIONS: (&str, &[u32]) = ("ACTIVATION", &[0, 1, 2, 3]);
+
+/// Where a 3×3 convolution on `size` inputs starts: zeros before the first input along one axis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub enum Padding {
+    /// TensorFlow's `SAME`: as little as the output size needs, the larger half after the input.
+    TensorflowSame,
+    /// PyTorch's `padding=1`.
+    Symmetric,
+}
+
+impl Padding {
+    /// Zeros before the first element of an axis of `size` inputs, for a 3-wide kernel.
+    pub fn before(self, size: u32, stride: u32) -> u32 {
+        match self {
+            Padding::Symmetric => 1,
+            Padding::TensorflowSame => ((size.div_ceil(stride) - 1) * stride + 3).saturating_sub(size) / 2,
+        }
+    }
+}
+
+/// `channels` rounded up to a multiple of four: the stride of a row of channels in every tensor.
+pub fn padded_channels(channels: u32) -> u32 {
+    channels.div_ceil(4) * 4
+}
+
+/// Declares a `Params` struct together with the layout that the shader is checked against.
+macro_rules! params {
+    ($(#[$attribute:meta])* struct $name:ident { $($field:ident: $kind:ty,)* }) => {
+        $(#[$attribute])*
+        #[repr(C)]
+        #[derive(Debug, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+        pub(crate) struct $name { $(pub $field: $kind,)* }
+
+        impl $name {
+            pub(crate) const FIELDS: &'static [$crate::ops::ParamField] =
+                &[$((stringify!($field), std::mem::offset_of!($name, $field), size_of::<$kind>()),)*];
+        }
+    };
+}
+use params;
+
+/// What a kernel's constructor knows of a dispatch; [`Encoding::step`] makes it a [`Step`].
+struct Encoding<'a, P> {
+    kernel: &'static Kernel,
+    variant: &'static Variant,
+    /// Subgroup size, for variants that need it.
+    lanes: Option<u32>,
+    overrides: Vec<(&'static str, f64)>,
+    params: P,
+    bindings: &'a [View],
+    workgroups: u64,
+    cost: Cost,
+}
+
+impl<P: bytemuck::Pod> Encoding<'_, P> {
+    fn step(self, label: &str) -> Step {
+        Step {
+            label: label.to_string(),
+            kernel: self.kernel,
+            variant: self.variant,
+            constants: self.variant.expansion(self.lanes),
+            overrides: self.overrides,
+            params: bytemuck::bytes_of(&self.params).to_vec(),
+            bindings: self.bindings.to_vec(),
+            dispatch: Dispatch::line(self.workgroups),
+            cost: self.cost,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,10 @@
+//! sum = kept · sum + weight · gradient
+
+use lineament::ops::Accumulate;
+
+/// The sum after a part's gradient was added.
+pub fn accumulate(part: Accumulate, gradient: &[f64], sum: &[f64]) -> Vec<f64> {
+    let Accumulate { kept, weight, .. } = part;
+    let before = |sum: f64| if kept == 0.0 { 0.0 } else { f64::from(kept) * sum };
+    gradient.iter().zip(sum).map(|(gradient, sum)| before(*sum) + f64::from(weight) * gradient).collect()
+}

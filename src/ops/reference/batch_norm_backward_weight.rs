@@ -1,0 +1,33 @@
+//! dgamma\[c\] = Σ_m g\[m, c\] x̂\[m, c\],  dbeta\[c\] = Σ_m g\[m, c\],  x̂ = (x − mean) / √(variance + epsilon),
+//! g = gy, or where ReLU6 followed gy where 0 < gamma x̂ + beta < 6 and else 0
+
+use lineament::ops::Activation;
+
+use super::activation_backward::activation_backward;
+use super::batch_norm::batch_norm;
+use super::pointwise::activate;
+
+/// The gradient before the activation; `statistics` is mean and variance, `weights` gamma and beta.
+pub fn before_activation(
+    activation: Activation,
+    epsilon: f64,
+    [gy, x]: [&[f64]; 2],
+    statistics: [&[f64]; 2],
+    weights: [&[f64]; 2],
+) -> Vec<f64> {
+    let normalised = batch_norm(epsilon, x, statistics, weights);
+    let activated: Vec<f64> = normalised.into_iter().map(|value| activate(activation, value)).collect();
+    activation_backward(activation, gy, &activated)
+}
+
+/// dgamma and dbeta from the gradient before the activation; `statistics` is mean and variance.
+pub fn batch_norm_backward_weight(epsilon: f64, g: &[f64], x: &[f64], [mean, variance]: [&[f64]; 2]) -> [Vec<f64>; 2] {
+    let channels = mean.len();
+    let mut gradients = [vec![0.0; channels], vec![0.0; channels]];
+    for (i, (g, x)) in g.iter().zip(x).enumerate() {
+        let c = i % channels;
+        gradients[0][c] += g * (x - mean[c]) / (variance[c] + epsilon).sqrt();
+        gradients[1][c] += g;
+    }
+    gradients
+}

@@ -1,0 +1,12 @@
+//! y = Σ_j a_j after so many a_j ← a_j · factor + addend, from a_j = x + j
+
+use lineament::ops::{FusedMultiplyAdd, Variant};
+
+/// The chains of a variant, one element after the other.
+pub fn fused_multiply_add(shape: FusedMultiplyAdd, variant: &Variant, x: &[f32]) -> Vec<f64> {
+    let times = variant.constant("UNROLL") * shape.rounds;
+    let (factor, addend) = (f64::from(shape.factor), f64::from(shape.addend));
+    let chain = |start: f64| (0..times).fold(start, |a, _| a * factor + addend);
+    let chains = variant.constant("ACCUMULATORS");
+    x.iter().map(|x| (0..chains).map(|j| chain(f64::from(*x) + f64::from(j))).sum()).collect()
+}

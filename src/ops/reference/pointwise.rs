@@ -1,0 +1,31 @@
+//! y\[m, n\] = activation(Σ_k x\[m, k\] · w\[k, n\] + bias\[n\]) + residual\[m, n\]
+
+use lineament::ops::Activation;
+
+/// The activation in f64.
+pub fn activate(activation: Activation, value: f64) -> f64 {
+    match activation {
+        Activation::None => value,
+        Activation::Relu => value.max(0.0),
+        Activation::Relu6 => value.clamp(0.0, 6.0),
+        Activation::Sigmoid => 1.0 / (1.0 + (-value).exp()),
+    }
+}
+
+/// The product with its epilogue; `[rows, inputs, outputs]`.
+pub fn pointwise(
+    [rows, inputs, outputs]: [usize; 3],
+    activation: Activation,
+    [x, w, bias]: [&[f32]; 3],
+    residual: Option<&[f32]>,
+) -> Vec<f64> {
+    let mut y = Vec::with_capacity(rows * outputs);
+    for m in 0..rows {
+        for n in 0..outputs {
+            let sum: f64 = (0..inputs).map(|k| f64::from(x[m * inputs + k]) * f64::from(w[k * outputs + n])).sum();
+            let shortcut = residual.map_or(0.0, |residual| f64::from(residual[m * outputs + n]));
+            y.push(activate(activation, sum + f64::from(bias[n])) + shortcut);
+        }
+    }
+    y
+}

@@ -1,0 +1,74 @@
+//! Gradient of a dense 3×3 convolution by its input.
+
+use super::{Cost, Encoding, Kernel, Stem, Variant, params, read, read_write};
+use crate::scheduler::{Step, View};
+
+params! {
+    /// `Params` of `shaders/conv/stem_backward_input.wgsl`.
+    struct StemBackwardInputParams {
+        batch: u32,
+        in_height: u32,
+        in_width: u32,
+        inputs: u32,
+        out_height: u32,
+        out_width: u32,
+        outputs: u32,
+        stride: u32,
+        top: u32,
+        left: u32,
+    }
+}
+
+/// A thread computes four channels of a pixel.
+pub static STEM_BACKWARD_INPUT: Kernel = Kernel {
+    name: "stem_backward_input",
+    group: "conv",
+    source: include_str!("../../shaders/conv/stem_backward_input.wgsl"),
+    params: StemBackwardInputParams::FIELDS,
+    bindings: &[read("gy"), read("w"), read_write("dx")],
+    variants: &[Variant { name: "default", constants: &[], subgroup: false }],
+    overrides: &[],
+};
+
+/// dx\[batch, height, width, inputs\] of `layer`, its activation left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct StemBackwardInput {
+    /// The layer whose gradient it is.
+    pub layer: Stem,
+}
+
+impl StemBackwardInput {
+    /// The dispatch: `gy` is of the layer's output size, `dx` of its input size.
+    pub fn step(self, label: &str, gy: View, w: View, dx: View) -> Step {
+        let layer = self.layer;
+        let [in_height, in_width] = layer.size;
+        let [out_height, out_width] = layer.out_size();
+        let (batch, inputs, outputs) = (u64::from(layer.batch), u64::from(layer.inputs), u64::from(layer.outputs));
+        let (in_pixels, out_pixels) = (u64::from(in_height * in_width), u64::from(out_height * out_width));
+        Encoding {
+            kernel: &STEM_BACKWARD_INPUT,
+            variant: &STEM_BACKWARD_INPUT.variants[0],
+            lanes: None,
+            overrides: Vec::new(),
+            params: StemBackwardInputParams {
+                batch: layer.batch,
+                in_height,
+                in_width,
+                inputs: layer.inputs,
+                out_height,
+                out_width,
+                outputs: layer.outputs,
+                stride: layer.stride,
+                top: layer.padding.before(in_height, layer.stride),
+                left: layer.padding.before(in_width, layer.stride),
+            },
+            bindings: &[gy, w, dx],
+            workgroups: (batch * in_pixels * (inputs / 4)).div_ceil(64),
+            cost: Cost {
+                flops: 18 * batch * out_pixels * inputs * outputs,
+                bytes: 4 * (batch * (in_pixels * inputs + out_pixels * outputs) + 9 * inputs * outputs),
+            },
+        }
+        .step(label)
+    }
+}

@@ -1,0 +1,86 @@
+//! Gradient of a dense 3×3 convolution by its weights.
+
+use super::{Cost, Encoding, Kernel, RowParts, Stem, Variant, params, read, read_write};
+use crate::scheduler::{Step, View};
+
+params! {
+    /// `Params` of `shaders/conv/stem_backward_weight.wgsl`.
+    struct StemBackwardWeightParams {
+        batch: u32,
+        in_height: u32,
+        in_width: u32,
+        inputs: u32,
+        out_height: u32,
+        out_width: u32,
+        outputs: u32,
+        top: u32,
+        left: u32,
+        rows_a_part: u32,
+    }
+}
+
+/// A thread keeps twelve vectors of sums over a part of the output's rows of pixels.
+pub static STEM_BACKWARD_WEIGHT: Kernel = Kernel {
+    name: "stem_backward_weight",
+    group: "conv",
+    source: include_str!("../../shaders/conv/stem_backward_weight.wgsl"),
+    params: StemBackwardWeightParams::FIELDS,
+    bindings: &[read("x"), read("gy"), read_write("dw")],
+    variants: &[
+        Variant { name: "stride 2", constants: &[("STRIDE", 2)], subgroup: false },
+        Variant { name: "stride 1", constants: &[("STRIDE", 1)], subgroup: false },
+    ],
+    overrides: &[],
+};
+
+/// dw\[parts, 3, 3, inputs, outputs\] of `layer`, its activation left out; [`SumOfParts`](super::SumOfParts) adds the parts up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct StemBackwardWeight {
+    /// The layer whose gradient it is.
+    pub layer: Stem,
+    /// Batch × output height rows of pixels. One run of additions goes over a part, so it should have some thousands of
+    /// pixels at most.
+    pub rows: RowParts,
+}
+
+impl StemBackwardWeight {
+    /// The variant that fits the layer's stride.
+    pub fn variant(self) -> &'static Variant {
+        &STEM_BACKWARD_WEIGHT.variants[if self.layer.stride == 2 { 0 } else { 1 }]
+    }
+
+    /// The dispatch: `x` is the layer's input, `gy` of its output size.
+    pub fn step(self, label: &str, x: View, gy: View, dw: View) -> Step {
+        let layer = self.layer;
+        let [in_height, in_width] = layer.size;
+        let [out_height, out_width] = layer.out_size();
+        let (inputs, outputs) = (u64::from(layer.inputs), u64::from(layer.outputs));
+        let (batch, parts) = (u64::from(layer.batch), u64::from(self.rows.count()));
+        let (in_pixels, out_pixels) = (u64::from(in_height * in_width), u64::from(out_height * out_width));
+        Encoding {
+            kernel: &STEM_BACKWARD_WEIGHT,
+            variant: self.variant(),
+            lanes: None,
+            overrides: Vec::new(),
+            params: StemBackwardWeightParams {
+                batch: layer.batch,
+                in_height,
+                in_width,
+                inputs: layer.inputs,
+                out_height,
+                out_width,
+                outputs: layer.outputs,
+                top: layer.padding.before(in_height, layer.stride),
+                left: layer.padding.before(in_width, layer.stride),
+                rows_a_part: self.rows.rows_a_part,
+            },
+            bindings: &[x, gy, dw],
+            workgroups: (parts * 3 * (inputs / 4) * (outputs / 4)).div_ceil(64),
+            cost: Cost {
+                flops: 18 * batch * out_pixels * inputs * outputs,
+                bytes: 4 * (batch * (in_pixels * inputs + out_pixels * outputs) + 9 * parts * inputs * outputs),
+            },
+        }
+        .step(label)
+    }
+}
