@@ -39,10 +39,14 @@
 
 pub mod app;
 pub mod cluster;
+// The fields of its errors are explained where their variants are.
+#[allow(missing_docs)]
 pub mod data;
 pub mod device;
 pub mod evaluation;
 pub mod nn;
+// The operands of the f64 references are those of their kernels.
+#[allow(missing_docs)]
 pub mod ops;
 pub mod plan;
 pub mod profiles;
