@@ -51,7 +51,7 @@ impl SumOfParts {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::plan::RowParts;
 
     #[test]
     fn parts_cover_all_rows() {

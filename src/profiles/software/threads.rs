@@ -94,7 +94,7 @@ mod linux {
     #[cfg(test)]
     mod tests {
         use super::*;
-        use crate::profiles::Device;
+        use crate::device::Gpu;
 
         #[test]
         fn workers_are_bound_to_a_processor_each() {
