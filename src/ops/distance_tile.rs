@@ -1,24 +1,32 @@
-//! The variants of kernels that are built on `shaders/lib/tile_distances.wgsl` or, for bits against numbers, `tile_bits.wgsl`.
+//! Layouts, variants and the choice of variants for the kernels that compare tiles of rows. They import
+//! `shaders/lib/tile_distances.wgsl`, or `shaders/lib/tile_bits.wgsl` to compare rows packed as bits with rows of f32 values.
+//!
+//! In these kernels each thread processes `ROWS` rows, and the workgroup compares them with a tile of `COLUMNS` other rows at a
+//! time.
 
 use super::{Kernel, SILHOUETTE, SilhouetteSlice, Target, Variant};
 
-/// Threads of a workgroup in the variants that pass the others through workgroup memory.
+/// Number of threads of a workgroup in variants without subgroup operations.
 const THREADS: u32 = 64;
 
-/// Rows that one workgroup holds; `lanes` is the subgroup size, which variants of the subgroup family need.
+/// Returns the number of rows that one workgroup processes. `lanes` is the subgroup size, which variants with subgroup operations
+/// need.
 pub(super) fn workgroup_rows(variant: &Variant, lanes: Option<u32>) -> u32 {
     let threads = if variant.subgroup { lanes.unwrap_or(1) } else { THREADS };
     threads * variant.constant("ROWS")
 }
 
 impl Target {
-    /// The variant of a distance kernel for `columns` others. A software adapter takes the subgroup family, if it has
-    /// subgroups of one size; of a family, the variant with the least work past the last column, and the widest of such.
+    /// Returns the variant of a distance kernel for rows of f32 values that are compared with `columns` other rows.
+    ///
+    /// A software adapter with a fixed subgroup size gets a variant with subgroup operations, every other device one without.
+    /// Among these, it is the variant whose tiles waste the least work past the last of the other rows, and of several the one
+    /// with the widest tile.
     pub fn distances(self, kernel: &'static Kernel, columns: u32) -> &'static Variant {
         self.distances_in(kernel, RowFormat::Numbers, columns)
     }
 
-    /// The same for rows in either format.
+    /// Returns the variant as [`Target::distances`] does, for rows in either layout.
     pub fn distances_in(self, kernel: &'static Kernel, format: RowFormat, columns: u32) -> &'static Variant {
         let subgroup = self.is_software_with_subgroups();
         let bits = u32::from(format == RowFormat::Bits);
@@ -26,7 +34,7 @@ impl Target {
         least_padded(family, columns).unwrap_or(&kernel.variants[0])
     }
 
-    /// The variant that computes silhouettes of such rows; the families are chosen as by [`Target::distances`].
+    /// Returns the variant that computes silhouettes of rows of this shape, by the rules of [`Target::distances`].
     pub fn silhouette(self, shape: SilhouetteSlice) -> &'static Variant {
         let subgroup = self.is_software_with_subgroups();
         let family = SILHOUETTE.variants.iter().filter(|variant| variant.subgroup == subgroup && shape.suits(variant));
@@ -34,7 +42,8 @@ impl Target {
     }
 }
 
-/// Of some variants, the one with the least work past the last of `columns` others, and the widest of such.
+/// Returns the variant whose tiles waste the least work past the last of `columns` other rows; of several, the one with the
+/// widest tile.
 fn least_padded(family: impl Iterator<Item = &'static Variant>, columns: u32) -> Option<&'static Variant> {
     family.min_by_key(|variant| {
         let width = variant.constant("COLUMNS");
@@ -42,17 +51,17 @@ fn least_padded(family: impl Iterator<Item = &'static Variant>, columns: u32) ->
     })
 }
 
-/// How rows are laid out for a kernel of distances.
+/// The layout of rows for the distance kernels. A quad is the unit of storage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RowFormat {
-    /// Four numbers a quad.
+    /// f32 values, four in a quad; the last quad is padded with zeros.
     Numbers,
-    /// Columns of 0 and 1, 64 a quad.
+    /// Columns of 0 and 1 packed as bits, 64 in a quad; the last quad is padded with zeros.
     Bits,
 }
 
 impl RowFormat {
-    /// Quads of a row of `columns` columns.
+    /// Returns the number of quads in a row of `columns` columns.
     pub fn quads(self, columns: u32) -> u32 {
         match self {
             RowFormat::Numbers => columns.div_ceil(4),
@@ -60,7 +69,7 @@ impl RowFormat {
         }
     }
 
-    /// Bytes of a quad.
+    /// Returns the number of bytes in a quad.
     pub fn quad_bytes(self) -> u32 {
         match self {
             RowFormat::Numbers => 16,
@@ -68,14 +77,16 @@ impl RowFormat {
         }
     }
 
-    /// What a distance between rows of `quads` quads takes: two operations a number and its sum, or for 64 columns two
-    /// exclusive ors, two counts and two sums.
+    /// Returns the number of operations for a distance between rows of `quads` quads. Each f32 value takes two operations and an
+    /// addition. Each quad of bits takes two exclusive ors, two bit counts and two additions.
     pub(super) fn operations(self, quads: u32) -> u64 {
         u64::from(quads) * if self == RowFormat::Bits { 6 } else { 12 }
     }
 }
 
-/// Declares a variant: rows a thread × others a tile.
+/// Declares the variants of a distance kernel. An entry is the variant's name, the number of rows per thread × the number of
+/// other rows in a tile, and the family: whether other rows are shared by subgroup broadcasts or through workgroup memory,
+/// whether rows are bits, and for silhouettes of bits (`held`) the number of quads in a row, which a thread keeps in registers.
 macro_rules! distance_variants {
     ($(($name:literal, $rows:literal x $columns:literal, $family:ident $($quads:literal)?)),* $(,)?) => {
         &[$($crate::ops::distance_tile::distance_variants!(@one $name, $rows, $columns, $family $($quads)?)),*]
@@ -130,7 +141,7 @@ mod tests {
     use crate::ops::KMEANS_ASSIGN;
 
     #[test]
-    fn the_variant_wastes_as_little_as_it_can() {
+    fn the_variant_with_the_least_wasted_work_is_chosen() {
         for (columns, width) in [(1, 4), (4, 4), (5, 8), (8, 8), (9, 4), (16, 16), (24, 8), (32, 16)] {
             for (software, lanes, subgroup) in [(true, Some(8), true), (true, None, false), (false, Some(32), false)] {
                 let variant = Target::plain(software, lanes).distances(&KMEANS_ASSIGN, columns);
