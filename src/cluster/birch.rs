@@ -149,6 +149,7 @@ impl Subcluster {
     }
 }
 
+/// Returns the dot product of two vectors.
 fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
@@ -182,6 +183,7 @@ struct CfTree {
 }
 
 impl CfTree {
+    /// Returns a tree with a single, empty leaf.
     fn new(squared_threshold: f64, branching_factor: usize) -> CfTree {
         CfTree { nodes: vec![Node { subclusters: Vec::new(), next_leaf: None }], root: 0, squared_threshold, branching_factor }
     }

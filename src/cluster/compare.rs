@@ -269,6 +269,7 @@ mod tests {
         ComparisonSettings { methods: ComparedMethod::ALL.to_vec(), k: 2..=20, n_init: 3, seed: 0, compress }
     }
 
+    /// Compares the methods on [`values`] with or without weights of the columns, shape `[4]`.
     fn compared(weights: Option<&[f32]>, settings: &ComparisonSettings) -> Result<Comparison, ClusterError> {
         let gpu = Device::open(&Default::default()).unwrap();
         let columns: Vec<String> = (0..4).map(|column| column.to_string()).collect();

@@ -115,6 +115,7 @@ impl KMeans {
         self.fit_rows(gpu, rows, weights)
     }
 
+    /// Clusters checked rows with checked weights, in batches of as many restarts as the device allows.
     fn fit_rows(&self, gpu: &Device, rows: Rows, weights: &[f32]) -> Result<KMeansFit, ClusterError> {
         let initial = self.check(&rows, weights)?;
         let whole = self.shape(&rows);
@@ -122,6 +123,7 @@ impl KMeans {
         self.fit_in_batches(gpu, (whole, together), &KmeansRows::new(rows, weights, initial.is_none()), initial.as_ref())
     }
 
+    /// Returns the sizes of the data and of the work for all restarts.
     fn shape(&self, rows: &Rows) -> KmeansShape {
         KmeansShape {
             rows: rows.count as u32,

@@ -93,6 +93,7 @@ impl Tensors {
         }
     }
 
+    /// Returns all tensors.
     fn all(self) -> [View; 13] {
         let Tensors { rows, bits, planes, counts, digits, scales, weights, keys, mean, centers, states, labels, sums } = self;
         [rows, bits, planes, counts, digits, scales, weights, keys, mean, centers, states, labels, sums]
