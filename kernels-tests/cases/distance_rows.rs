@@ -1,6 +1,7 @@
 //! Random rows for the cases of the distance kernels, as f32 values and as bits.
 
-use lineament::ops::{Metric, RowFormat, Variant};
+use lineament::ops::{Metric, RowFormat};
+use lineament::plan::Variant;
 
 use crate::random::values;
 

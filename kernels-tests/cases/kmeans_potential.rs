@@ -1,6 +1,7 @@
 //! Cases of `kmeans_potential`, which computes the potential that each candidate for a centre would leave.
 
-use lineament::ops::{KMEANS_POTENTIAL, KmeansPotential, KmeansShape, Variant};
+use lineament::ops::{KMEANS_POTENTIAL, KmeansPotential, KmeansShape};
+use lineament::plan::Variant;
 
 use crate::case::{Bounds, Case, Context, Purpose};
 use crate::random::{bits24, unit, values};

@@ -1,7 +1,8 @@
 //! Cases of `pairwise`, which computes the distances from a slice of rows to all rows from the first of the slice on, under every
 //! metric.
 
-use lineament::ops::{Metric, PAIRWISE, PairwiseSlice, Variant};
+use lineament::ops::{Metric, PAIRWISE, PairwiseSlice};
+use lineament::plan::Variant;
 
 use super::distance_rows::{METRICS, distance_rows, format_of};
 use crate::case::{Bounds, Case, Context, Purpose};

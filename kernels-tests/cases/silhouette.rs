@@ -1,6 +1,7 @@
 //! Cases of `silhouette`, which computes the silhouettes of a slice of rows, under every metric.
 
-use lineament::ops::{Metric, SILHOUETTE, SilhouetteSlice, Variant};
+use lineament::ops::{Metric, SILHOUETTE, SilhouetteSlice};
+use lineament::plan::Variant;
 
 use super::distance_rows::{METRICS, distance_rows, format_of};
 use crate::case::{Bounds, Case, Context, Purpose};

@@ -1,8 +1,8 @@
 //! Rows in the layout of the distance kernels: f32 values, four to a quad, or columns of 0 and 1 packed as bits.
 
 use super::ClusterError;
-use crate::device::Device;
 use crate::ops::{Metric, RowFormat};
+use crate::profiles::Device;
 
 /// Rows for the kernels that import `shaders/lib/row_distance.wgsl`.
 #[derive(Debug)]
@@ -76,8 +76,8 @@ impl DistanceRows {
     ///
     /// # Errors
     /// [`ClusterError::TooLarge`] if they do not.
-    pub fn check(gpu: &Device, bytes: u64) -> Result<(), ClusterError> {
-        let limit = gpu.limits().max_storage_buffer_binding_size.min(gpu.limits().max_buffer_size);
+    pub fn check(device: &Device, bytes: u64) -> Result<(), ClusterError> {
+        let limit = device.capabilities().binding_bytes.min(device.capabilities().buffer_bytes);
         if bytes > limit {
             return Err(ClusterError::TooLarge { what: "the data", bytes, limit });
         }

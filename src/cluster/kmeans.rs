@@ -5,9 +5,11 @@ use super::kmeans_plan::{Form, Tensors, finish, inertia, lloyd, restart_bytes, s
 use super::kmeans_rows::KmeansRows;
 use super::rows::Rows;
 use super::{ClusterError, CountedRows};
-use crate::device::{Device, DeviceError};
+use crate::device::DeviceError;
 use crate::ops::{KmeansAssign, KmeansShape, RestartState, RowFormat, Ties};
-use crate::scheduler::{Program, View};
+use crate::plan::View;
+use crate::profiles::Device;
+use crate::scheduler::Program;
 
 /// Number of iterations between two checks of whether every restart has finished. A check waits for the GPU, so it is not made
 /// after every iteration.
@@ -72,9 +74,9 @@ impl KMeans {
     /// # Errors
     /// Fails if a setting or a value is out of range, if `k` is above the number of distinct rows, if the data exceed a limit of
     /// the adapter, or if the device fails.
-    pub fn fit(&self, gpu: &Device, rows: &[f32], n: usize, d: usize) -> Result<KMeansFit, ClusterError> {
+    pub fn fit(&self, device: &Device, rows: &[f32], n: usize, d: usize) -> Result<KMeansFit, ClusterError> {
         let rows = Rows::new("row", rows, n, d)?;
-        self.fit_rows(gpu, rows, &vec![1.0; n])
+        self.fit_rows(device, rows, &vec![1.0; n])
     }
 
     /// Clusters counted rows as [`KMeans::fit`] does, with each stored row weighted by its count. The labels are those of the
@@ -85,9 +87,9 @@ impl KMeans {
     ///
     /// # Errors
     /// Fails as [`KMeans::fit`] does.
-    pub fn fit_counted(&self, gpu: &Device, rows: &CountedRows) -> Result<KMeansFit, ClusterError> {
+    pub fn fit_counted(&self, device: &Device, rows: &CountedRows) -> Result<KMeansFit, ClusterError> {
         let counts: Vec<f32> = rows.counts.iter().map(|count| *count as f32).collect();
-        let fit = self.fit_weighted(gpu, &rows.values, &counts, rows.len(), rows.columns);
+        let fit = self.fit_weighted(device, &rows.values, &counts, rows.len(), rows.columns);
         // The errors must state the number of original rows, which the caller knows, and not that of stored rows.
         let total = rows.total();
         fit.map_err(|error| match error {
@@ -104,7 +106,7 @@ impl KMeans {
     /// between 0 and 1e15, or are all 0.
     pub fn fit_weighted(
         &self,
-        gpu: &Device,
+        device: &Device,
         rows: &[f32],
         weights: &[f32],
         n: usize,
@@ -112,15 +114,15 @@ impl KMeans {
     ) -> Result<KMeansFit, ClusterError> {
         let rows = Rows::new("row", rows, n, d)?;
         check_weights(weights, n)?;
-        self.fit_rows(gpu, rows, weights)
+        self.fit_rows(device, rows, weights)
     }
 
     /// Clusters checked rows with checked weights, in batches of as many restarts as the device allows.
-    fn fit_rows(&self, gpu: &Device, rows: Rows, weights: &[f32]) -> Result<KMeansFit, ClusterError> {
+    fn fit_rows(&self, device: &Device, rows: Rows, weights: &[f32]) -> Result<KMeansFit, ClusterError> {
         let initial = self.check(&rows, weights)?;
         let whole = self.shape(&rows);
-        let together = restarts_together(gpu, whole)?;
-        self.fit_in_batches(gpu, (whole, together), &KmeansRows::new(rows, weights, initial.is_none()), initial.as_ref())
+        let together = restarts_together(device, whole)?;
+        self.fit_in_batches(device, (whole, together), &KmeansRows::new(rows, weights, initial.is_none()), initial.as_ref())
     }
 
     /// Returns the sizes of the data and of the work for all restarts.
@@ -136,12 +138,12 @@ impl KMeans {
     /// Runs the restarts of `whole` in batches of `together`, and returns the best restart.
     fn fit_in_batches(
         &self,
-        gpu: &Device,
+        device: &Device,
         (whole, together): (KmeansShape, u32),
         rows: &KmeansRows,
         initial: Option<&Rows>,
     ) -> Result<KMeansFit, ClusterError> {
-        let target = gpu.target();
+        let profile = device.profile();
         let ties = if initial.is_some() { Ties::First } else { Ties::ByKey };
         let form = rows.form();
         let tolerance = (self.tolerance * rows.variance) as f32;
@@ -150,24 +152,24 @@ impl KMeans {
         let mut first = 0;
         while first < whole.restarts {
             let shape = KmeansShape { restarts: together.min(whole.restarts - first), ..whole };
-            let (plan, tensors) = lloyd((shape, form), target, ties, self.iterations, tolerance);
-            let program = Program::new(gpu, &plan, &[])?;
-            rows.write(gpu, &program, tensors);
+            let (plan, tensors) = lloyd((shape, form), profile, ties, self.iterations, tolerance);
+            let program = Program::new(device, &plan, &[])?;
+            rows.write(device, &program, tensors);
             match initial {
-                Some(centers) => program.write(gpu, tensors.centers, bytemuck::cast_slice(&centers.values)),
+                Some(centers) => program.write(device, tensors.centers, bytemuck::cast_slice(&centers.values)),
                 None => match &rows.seeds {
-                    None => tensors.share(gpu, &seeding((shape, form), target, self.seed, first).0, &program)?.run(gpu)?,
+                    None => tensors.share(device, &seeding((shape, form), profile, self.seed, first).0, &program)?.run(device)?,
                     Some((rows, weights)) => {
                         let shape = KmeansShape { rows: rows.count as u32, ..shape };
-                        let (plan, seeds) = seeding((shape, Form::Numbers), target, self.seed, first);
-                        let seeding = tensors.share_centers(gpu, &plan, &program)?;
-                        seeding.write(gpu, seeds.rows, bytemuck::cast_slice(&rows.values));
-                        seeding.write(gpu, seeds.weights, bytemuck::cast_slice(weights));
-                        seeding.run(gpu)?;
+                        let (plan, seeds) = seeding((shape, Form::Numbers), profile, self.seed, first);
+                        let seeding = tensors.share_centers(device, &plan, &program)?;
+                        seeding.write(device, seeds.rows, bytemuck::cast_slice(&rows.values));
+                        seeding.write(device, seeds.weights, bytemuck::cast_slice(weights));
+                        seeding.run(device)?;
                     }
                 },
             }
-            let batch = Batch { gpu, shape, form, ties, tensors, program };
+            let batch = Batch { device, shape, form, ties, tensors, program };
             batch.iterate()?;
             batch.keep_best(&mut best, first, rows)?;
             first += shape.restarts;
@@ -225,16 +227,16 @@ fn check_weights(weights: &[f32], rows: usize) -> Result<(), ClusterError> {
 ///
 /// # Errors
 /// [`ClusterError::TooLarge`] if the data or a single restart exceed the adapter's buffer size.
-fn restarts_together(gpu: &Device, shape: KmeansShape) -> Result<u32, ClusterError> {
-    let limit = gpu.limits().max_storage_buffer_binding_size.min(gpu.limits().max_buffer_size);
-    let each = restart_bytes(shape, gpu.target());
+fn restarts_together(device: &Device, shape: KmeansShape) -> Result<u32, ClusterError> {
+    let limit = device.capabilities().binding_bytes.min(device.capabilities().buffer_bytes);
+    let each = restart_bytes(shape, device.profile());
     let data = [("the data", 4 * u64::from(shape.rows) * u64::from(shape.columns))];
     if let Some((what, bytes)) = each.iter().chain(&data).find(|(_, bytes)| *bytes > limit) {
         return Err(ClusterError::TooLarge { what, bytes: *bytes, limit });
     }
     let largest = each.iter().map(|(_, bytes)| *bytes).max().unwrap_or(1);
     let total: u64 = each.iter().map(|(_, bytes)| *bytes).sum();
-    let seconds = gpu.predicted_seconds(KmeansAssign::cost(KmeansShape { restarts: 1, ..shape }, RowFormat::Numbers));
+    let seconds = device.predicted_seconds(KmeansAssign::cost(KmeansShape { restarts: 1, ..shape }, RowFormat::Numbers));
     let in_time = (DISPATCH_SECONDS / seconds) as u64;
     let together = (limit / largest.max(1)).min(BATCH_BYTES / total.max(1)).min(in_time).clamp(1, u64::from(shape.restarts));
     Ok(together as u32)
@@ -242,7 +244,7 @@ fn restarts_together(gpu: &Device, shape: KmeansShape) -> Result<u32, ClusterErr
 
 /// A batch of restarts that run in parallel, with their initial centres already on the device.
 struct Batch<'a> {
-    gpu: &'a Device,
+    device: &'a Device,
     shape: KmeansShape,
     form: Form,
     ties: Ties,
@@ -255,7 +257,7 @@ impl Batch<'_> {
     fn iterate(&self) -> Result<(), ClusterError> {
         loop {
             for _ in 0..ITERATIONS_PER_CHECK {
-                self.program.run(self.gpu)?;
+                self.program.run(self.device)?;
             }
             if self.states()?.iter().all(|state| state.finished != 0) {
                 return Ok(());
@@ -272,7 +274,7 @@ impl Batch<'_> {
     fn read<T: bytemuck::Pod>(&self, view: View, first: usize, count: usize) -> Result<Vec<T>, DeviceError> {
         let size = size_of::<T>();
         match self.program.buffer(view.tensor) {
-            Some(buffer) => self.gpu.read(buffer, (first * size) as u64, (count * size) as u64),
+            Some(buffer) => self.device.read(buffer, (first * size) as u64, (count * size) as u64),
             None => Ok(Vec::new()),
         }
     }
@@ -281,8 +283,8 @@ impl Batch<'_> {
     /// index of the batch's first restart.
     fn keep_best(&self, best: &mut Option<KMeansFit>, first: u32, rows: &KmeansRows) -> Result<(), ClusterError> {
         let shape = self.shape;
-        let plan = finish((shape, self.form), self.gpu.target(), self.ties);
-        self.tensors.share(self.gpu, &plan, &self.program)?.run(self.gpu)?;
+        let plan = finish((shape, self.form), self.device.profile(), self.ties);
+        self.tensors.share(self.device, &plan, &self.program)?.run(self.device)?;
         let [n, k, padded] = [shape.rows, shape.clusters, shape.columns].map(|size| size as usize);
         let sums: Vec<f32> = self.read(self.tensors.sums, 0, 4 * (shape.restarts * shape.sum_entries()) as usize)?;
         let states = self.states()?;
@@ -314,7 +316,7 @@ mod tests {
 
     #[test]
     fn the_result_does_not_depend_on_how_restarts_are_batched() {
-        let gpu = Device::open(&Default::default()).unwrap();
+        let device = Device::open(&Default::default()).unwrap();
         // Pseudorandom values; no two rows are equal.
         let values: Vec<f32> = (0..300 * 5).map(|index| ((index * index) % 1009) as f32 / 1009.0).collect();
         let rows = Rows::new("row", &values, 300, 5).unwrap();
@@ -322,12 +324,12 @@ mod tests {
         let settings = KMeans { k: 7, n_init: 6, seed: 3, tolerance: 1e-4, iterations: 300, initial: None };
         let shape = settings.shape(&rows);
         let rows = KmeansRows::new(rows, &weights, true);
-        let fit = |together| settings.fit_in_batches(&gpu, (shape, together), &rows, None).unwrap();
+        let fit = |together| settings.fit_in_batches(&device, (shape, together), &rows, None).unwrap();
         let all = fit(6);
         assert!(all.restart > 0, "the first restart is the best one, so batching is hardly tested");
         for together in [1, 4] {
             assert_eq!(fit(together), all, "{together} at a time");
         }
-        assert_eq!(settings.fit(&gpu, &values, 300, 5).unwrap(), all);
+        assert_eq!(settings.fit(&device, &values, 300, 5).unwrap(), all);
     }
 }

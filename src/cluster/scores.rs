@@ -1,7 +1,7 @@
 //! The silhouettes that are reported for a clustering: with noise, without noise, and on weighted columns.
 
 use super::{ClusterError, CountedRows, Metric, silhouette, silhouette_without_noise};
-use crate::device::Device;
+use crate::profiles::Device;
 
 /// Silhouettes of one clustering of `n` rows under the euclidean metric. A silhouette is `None` if it is undefined: with fewer
 /// than two distinct labels, or with as many as rows.
@@ -23,8 +23,13 @@ impl Scores {
     ///
     /// # Errors
     /// Fails as [`silhouette()`] does, except that an undefined silhouette is `None`.
-    pub fn of(gpu: &Device, rows: &CountedRows, weighted: Option<&CountedRows>, labels: &[i64]) -> Result<Scores, ClusterError> {
-        let judge = |rows: &CountedRows| match silhouette(gpu, rows, labels, Metric::Euclidean) {
+    pub fn of(
+        device: &Device,
+        rows: &CountedRows,
+        weighted: Option<&CountedRows>,
+        labels: &[i64],
+    ) -> Result<Scores, ClusterError> {
+        let judge = |rows: &CountedRows| match silhouette(device, rows, labels, Metric::Euclidean) {
             Ok(found) => Ok(Some(found)),
             Err(ClusterError::SilhouetteLabels { .. }) => Ok(None),
             Err(error) => Err(error),
@@ -35,7 +40,7 @@ impl Scores {
             scores.samples = plain.samples;
         }
         if labels.contains(&-1) {
-            scores.without_noise = silhouette_without_noise(gpu, rows, labels, Metric::Euclidean)?;
+            scores.without_noise = silhouette_without_noise(device, rows, labels, Metric::Euclidean)?;
         }
         scores.weighted = weighted.map(judge).transpose()?.flatten().map(|found| found.mean);
         Ok(scores)

@@ -4,7 +4,9 @@
 //! In these kernels each thread processes `ROWS` rows, and the workgroup compares them with a tile of `COLUMNS` other rows at a
 //! time.
 
-use super::{Kernel, SILHOUETTE, SilhouetteSlice, Target, Variant};
+use super::{SILHOUETTE, SilhouetteSlice};
+use crate::plan::{Kernel, Variant};
+use crate::profiles::DeviceProfile;
 
 /// Number of threads of a workgroup in variants without subgroup operations.
 const THREADS: u32 = 64;
@@ -16,30 +18,22 @@ pub(super) fn workgroup_rows(variant: &Variant, lanes: Option<u32>) -> u32 {
     threads * variant.constant("ROWS")
 }
 
-impl Target {
-    /// Returns the variant of a distance kernel for rows of f32 values that are compared with `columns` other rows.
-    ///
-    /// A software adapter with a fixed subgroup size gets a variant with subgroup operations, every other device one without.
-    /// Among these, it is the variant whose tiles waste the least work past the last of the other rows, and of several the one
-    /// with the widest tile.
-    pub fn distances(self, kernel: &'static Kernel, columns: u32) -> &'static Variant {
-        self.distances_in(kernel, RowFormat::Numbers, columns)
-    }
+/// Returns the variant of a distance kernel for rows in the given layout that are compared with `columns` other rows.
+///
+/// The device profile says whether the variant uses subgroup operations. Among these, it is the variant whose tiles waste the
+/// least work past the last of the other rows, and of several the one with the widest tile.
+pub fn distance_variant(profile: &DeviceProfile, kernel: &'static Kernel, format: RowFormat, columns: u32) -> &'static Variant {
+    let subgroup = profile.settings().subgroup_distances;
+    let bits = u32::from(format == RowFormat::Bits);
+    let family = kernel.variants.iter().filter(|variant| (variant.subgroup, variant.constant("BITS")) == (subgroup, bits));
+    least_padded(family, columns).unwrap_or_else(|| panic!("kernel {} has no variant for {format:?}", kernel.name))
+}
 
-    /// Returns the variant as [`Target::distances`] does, for rows in either layout.
-    pub fn distances_in(self, kernel: &'static Kernel, format: RowFormat, columns: u32) -> &'static Variant {
-        let subgroup = self.is_software_with_subgroups();
-        let bits = u32::from(format == RowFormat::Bits);
-        let family = kernel.variants.iter().filter(|variant| (variant.subgroup, variant.constant("BITS")) == (subgroup, bits));
-        least_padded(family, columns).unwrap_or(&kernel.variants[0])
-    }
-
-    /// Returns the variant that computes silhouettes of rows of this shape, by the rules of [`Target::distances`].
-    pub fn silhouette(self, shape: SilhouetteSlice) -> &'static Variant {
-        let subgroup = self.is_software_with_subgroups();
-        let family = SILHOUETTE.variants.iter().filter(|variant| variant.subgroup == subgroup && shape.suits(variant));
-        least_padded(family, shape.rows).unwrap_or(&SILHOUETTE.variants[0])
-    }
+/// Returns the variant that computes silhouettes of rows of this shape, by the rules of [`distance_variant`].
+pub fn silhouette_variant(profile: &DeviceProfile, shape: SilhouetteSlice) -> &'static Variant {
+    let subgroup = profile.settings().subgroup_distances;
+    let family = SILHOUETTE.variants.iter().filter(|variant| variant.subgroup == subgroup && shape.suits(variant));
+    least_padded(family, shape.rows).unwrap_or_else(|| panic!("silhouette has no variant for {shape:?}"))
 }
 
 /// Returns the variant whose tiles waste the least work past the last of `columns` other rows; of several, the one with the
@@ -139,12 +133,18 @@ pub(super) use distance_variants;
 mod tests {
     use super::*;
     use crate::ops::KMEANS_ASSIGN;
+    use crate::plan::Capabilities;
 
     #[test]
     fn the_variant_with_the_least_wasted_work_is_chosen() {
         for (columns, width) in [(1, 4), (4, 4), (5, 8), (8, 8), (9, 4), (16, 16), (24, 8), (32, 16)] {
             for (software, lanes, subgroup) in [(true, Some(8), true), (true, None, false), (false, Some(32), false)] {
-                let variant = Target::plain(software, lanes).distances(&KMEANS_ASSIGN, columns);
+                let variant = distance_variant(
+                    &DeviceProfile::new(Capabilities::webgpu(software, lanes)),
+                    &KMEANS_ASSIGN,
+                    RowFormat::Numbers,
+                    columns,
+                );
                 assert_eq!((variant.constant("COLUMNS"), variant.subgroup), (width, subgroup), "{columns} columns");
             }
         }

@@ -1,7 +1,7 @@
 //! k-means, first half of the update of the centres: the weighted sums of the rows of each cluster, for each chunk of rows.
 
-use super::{Cost, Encoding, Kernel, KmeansShape, Variant, params, read, read_write};
-use crate::scheduler::{Step, View};
+use super::{Encoding, KmeansShape, params};
+use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_write};
 
 params! {
     /// `Params` of `shaders/cluster/kmeans_accumulate.wgsl`.

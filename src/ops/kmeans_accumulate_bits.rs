@@ -1,10 +1,9 @@
 //! k-means, first half of the update of the centres, for rows packed as bits: the weighted sums of the rows of each cluster,
 //! computed by counting bits. There are two kernels, one of which uses subgroup operations.
 
-use super::{
-    Binding, Choice, Cost, Encoding, Kernel, KmeansShape, Precision, Target, Variant, params, read, read_write, variants_of,
-};
-use crate::scheduler::{Step, View};
+use super::{Choice, Encoding, KmeansShape, params, variants_of};
+use crate::plan::{Binding, Cost, Kernel, Precision, Step, Variant, View, read, read_write};
+use crate::profiles::DeviceProfile;
 
 params! {
     /// `Params` of `kmeans_accumulate_bits.wgsl` and `kmeans_accumulate_bits_subgroup.wgsl` in `shaders/cluster`.
@@ -66,10 +65,10 @@ impl KmeansAccumulateBits {
     /// Number of rows in a chunk.
     pub const CHUNK_ROWS: u32 = 2048;
 
-    /// Returns the kernel for a device: the one with subgroup operations on a software adapter with a fixed subgroup size, and
-    /// the other one elsewhere.
-    pub fn choice(target: Target) -> Choice {
-        let kernel = if target.is_software_with_subgroups() { &KMEANS_ACCUMULATE_BITS_SUBGROUP } else { &KMEANS_ACCUMULATE_BITS };
+    /// Returns the kernel for a device. The device profile says whether it is the one with subgroup operations.
+    pub fn choice(profile: &DeviceProfile) -> Choice {
+        let kernel =
+            if profile.settings().subgroup_distances { &KMEANS_ACCUMULATE_BITS_SUBGROUP } else { &KMEANS_ACCUMULATE_BITS };
         (kernel, &kernel.variants[0])
     }
 

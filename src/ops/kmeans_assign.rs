@@ -1,9 +1,10 @@
 //! k-means, assignment of each row to its nearest centre. There are two kernels; one of them uses lookup tables for rows packed
 //! as bits.
 
-use super::distance_tile::{RowFormat, distance_variants, workgroup_rows};
-use super::{Binding, Choice, Cost, Encoding, Kernel, Target, Variant, params, read, read_write};
-use crate::scheduler::{Step, View};
+use super::distance_tile::{RowFormat, distance_variant, distance_variants, workgroup_rows};
+use super::{Choice, Encoding, params};
+use crate::plan::{Binding, Cost, Kernel, Step, Variant, View, read, read_write};
+use crate::profiles::DeviceProfile;
 
 params! {
     /// `Params` of `kmeans_assign.wgsl` and `kmeans_assign_tables.wgsl` in `shaders/cluster`.
@@ -132,16 +133,15 @@ impl KmeansAssign {
             || (shape.clusters <= variant.constant("COLUMNS") && shape.quads() <= variant.constant("QUADS"))
     }
 
-    /// Returns the variant for a device. Lookup tables are faster where a subgroup shuffle is a single instruction, which holds
-    /// for software adapters with subgroups of eight lanes.
-    pub fn choice(target: Target, shape: KmeansShape, format: RowFormat) -> Choice {
+    /// Returns the variant for a device. For rows packed as bits, it is the smallest variant with lookup tables that supports the
+    /// shape, if there is one and the device profile asks for lookup tables. They are faster where a subgroup shuffle is a single
+    /// instruction.
+    pub fn choice(profile: &DeviceProfile, shape: KmeansShape, format: RowFormat) -> Choice {
         let tables = KMEANS_ASSIGN_TABLES.variants.iter().filter(|variant| Self::suits((&KMEANS_ASSIGN_TABLES, variant), shape));
         let smallest = tables.min_by_key(|variant| variant.constant("QUADS"));
         match smallest {
-            Some(variant) if format == RowFormat::Bits && target.software && target.lanes == Some(8) => {
-                (&KMEANS_ASSIGN_TABLES, variant)
-            }
-            _ => (&KMEANS_ASSIGN, target.distances_in(&KMEANS_ASSIGN, format, shape.clusters)),
+            Some(variant) if format == RowFormat::Bits && profile.settings().distance_tables => (&KMEANS_ASSIGN_TABLES, variant),
+            _ => (&KMEANS_ASSIGN, distance_variant(profile, &KMEANS_ASSIGN, format, shape.clusters)),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Reference of `kmeans_accumulate`: partials\[r, chunk, j\] = (Σ w_i x_i, \[Σ w_i, Σ w_i distance_i, Σ changed_i, Σ w_i\]) over
 //! the rows i of the chunk with label j in restart r.
 
-use lineament::ops::{KmeansAccumulate, RestartState};
+use crate::ops::{KmeansAccumulate, RestartState};
 
 use super::kmeans_assign::CHANGED;
 

@@ -1,6 +1,6 @@
 //! Reference of `kmeans_assign`: labels\[r, i\] = argmin_j |x_i − centers\[r, j\]|².
 
-use lineament::ops::{KmeansShape, RestartState, Ties};
+use crate::ops::{KmeansShape, RestartState, Ties};
 
 /// The bit that is set in a label if it differs from the previous one.
 pub const CHANGED: u32 = 0x8000_0000;

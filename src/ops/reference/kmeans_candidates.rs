@@ -1,7 +1,7 @@
 //! Reference of `kmeans_candidates`: chooses the best candidate for one centre of greedy k-means++, and draws the candidates for
 //! the next centre with the same random numbers as the kernel.
 
-use lineament::ops::KmeansCandidates;
+use crate::ops::KmeansCandidates;
 
 use super::kmeans_assign::squared_distance;
 

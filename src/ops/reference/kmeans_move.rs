@@ -2,7 +2,7 @@
 //! `_average_centers` and the stopping rule of `_kmeans_single_lloyd`. There are two differences: equally far rows are ordered by
 //! their values, and an empty cluster takes one copy only of a row with a weight above 1.
 
-use lineament::ops::{KmeansMove, RestartState};
+use crate::ops::{KmeansMove, RestartState};
 
 use super::kmeans_assign::CHANGED;
 

@@ -1,7 +1,7 @@
 //! Reference of `kmeans_potential`: potentials\[r, t, chunk\] = Σ w_i min(D²_i, |x_i − candidate_t|²) over the rows i of the
 //! chunk.
 
-use lineament::ops::KmeansPotential;
+use crate::ops::KmeansPotential;
 
 use super::kmeans_assign::squared_distance;
 

@@ -1,6 +1,6 @@
 //! Reference of `kmeans_reduce`: sums\[r, e\] = Σ_chunk partials\[r, chunk, e\].
 
-use lineament::ops::RestartState;
+use crate::ops::RestartState;
 
 /// Returns the sums, `[restarts, entries]`, where an entry is one f32 value. A finished restart keeps the values of `before`.
 pub fn kmeans_reduce([chunks, entries]: [usize; 2], partials: &[f32], states: &[RestartState], before: &[f32]) -> Vec<f64> {

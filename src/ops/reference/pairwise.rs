@@ -1,6 +1,6 @@
 //! Reference of `pairwise`: the distance from each row of a slice to every row from the first row of the slice on.
 
-use lineament::ops::PairwiseSlice;
+use crate::ops::PairwiseSlice;
 
 use super::row_distance::row_distance;
 

@@ -1,6 +1,6 @@
 //! The distance between two rows, by the definition of each metric.
 
-use lineament::ops::Metric;
+use crate::ops::Metric;
 
 /// Returns the distance between two rows. As in scikit-learn, the cosine distance is 1 if a row is all zeros, and never negative.
 pub fn row_distance(metric: Metric, a: &[f32], b: &[f32]) -> f64 {

@@ -2,7 +2,7 @@
 //! in its cluster. Here a is the row's mean distance to the other rows of its cluster, and b the smallest of its mean distances
 //! to the rows of another cluster.
 
-use lineament::ops::SilhouetteSlice;
+use crate::ops::SilhouetteSlice;
 
 use super::row_distance::row_distance;
 
