@@ -1,25 +1,26 @@
-//! Sums over many rows, split into parts: how they are split, and adding the parts up.
+//! Splits sums over many rows into parts, and adds the sums of the parts.
 
 use super::{Cost, Encoding, Kernel, Variant, params, read, read_write};
 use crate::scheduler::{Step, View};
 
-/// Rows that a kernel sums in parts, each by threads of its own: a run of additions stays short enough for `f32`, and there
-/// is work for more threads.
+/// A split of the rows of a tensor into parts that a kernel sums separately.
+///
+/// Parts keep each sequence of additions short, which limits the rounding error in `f32`, and they give more threads work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RowParts {
-    /// All rows.
+    /// Number of all rows.
     pub rows: u32,
-    /// Rows of a part, at least one; the last part may have fewer.
+    /// Number of rows per part, at least one. The last part may have fewer rows.
     pub rows_a_part: u32,
 }
 
 impl RowParts {
-    /// All rows in a single part: the kernel's result is the sum itself.
+    /// Returns a single part with all rows. The result of a kernel is then the sum itself.
     pub fn whole(rows: u32) -> RowParts {
         RowParts { rows, rows_a_part: rows }
     }
 
-    /// How many parts there are.
+    /// Returns the number of parts.
     pub fn count(self) -> u32 {
         self.rows.div_ceil(self.rows_a_part)
     }
@@ -33,7 +34,7 @@ params! {
     }
 }
 
-/// A thread adds up four elements of all parts.
+/// The kernel of [`SumOfParts`]. One thread sums four elements over all parts.
 pub static SUM_OF_PARTS: Kernel = Kernel {
     name: "sum_of_parts",
     group: "head",
@@ -44,17 +45,17 @@ pub static SUM_OF_PARTS: Kernel = Kernel {
     overrides: &[],
 };
 
-/// y\[elements\] = Σ over the parts of parts\[count, elements\].
+/// Adds the sums of parts: y\[i\] = Σ_p parts\[p, i\].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SumOfParts {
-    /// How many parts.
+    /// Number of parts.
     pub count: u32,
-    /// Elements of a part, a multiple of four.
+    /// Number of elements per part, a multiple of four.
     pub elements: u32,
 }
 
 impl SumOfParts {
-    /// The dispatch.
+    /// Returns the step that computes `y` \[elements\] from `parts` \[count, elements\].
     pub fn step(self, label: &str, parts: View, y: View) -> Step {
         let (count, elements) = (u64::from(self.count), u64::from(self.elements));
         Encoding {
