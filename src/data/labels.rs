@@ -68,8 +68,8 @@ const VALIDATION_SHARE: f64 = 0.1;
 /// partition of any other.
 ///
 /// # Errors
-/// When the label file has a fault, which the error names with its line. Also when a chosen attribute is not in the file, an image
-/// is missing, or no row is left.
+/// When the label file has a fault, which the error names with its line. Also when a chosen attribute is not in the file, an
+/// image is missing, or no row is left.
 pub fn open_labelled(folder: &Path, label_file: Option<&Path>, options: &LabelOptions) -> Result<LabelledFolder, DataError> {
     let beside = folder.join("labels.csv");
     let path = label_file.unwrap_or(&beside);
