@@ -1,6 +1,6 @@
 //! The whole backbone as `kernels perf` times it: one submission after the other, by the wall clock, as a user meets it.
 
-use lineament::device::Device;
+use lineament::profiles::Device;
 use lineament::ops::Padding;
 use lineament::nn::ModelError;
 use lineament::nn::mobilenet_v2::{Backbone, layers};
@@ -15,18 +15,18 @@ pub const BATCHES: [u32; 3] = [1, 8, 32];
 ///
 /// # Errors
 /// The batch does not fit the adapter, or the device fails.
-pub fn time(gpu: &Device, batch: u32, runs: usize) -> Result<Timing, ModelError> {
+pub fn time(device: &Device, batch: u32, runs: usize) -> Result<Timing, ModelError> {
     let tensor = |_: &str, shape: &[usize]| Ok(vec![0.5; shape.iter().product()]);
     let backbone = Backbone::load(layers(1.0), Padding::TensorflowSame, 1e-3, &tensor)?;
-    let planned = |backbone: &Backbone| backbone.plan_alone(gpu.target(), [batch, 224]);
+    let planned = |backbone: &Backbone| backbone.plan_alone(device.profile(), [batch, 224]);
     // What the network asks for: composed layers compute more than that.
     let cost = planned(&backbone).0.cost();
     let backbone = backbone.composed();
     let (plan, [weights, ..]) = planned(&backbone);
-    let program = Program::new(gpu, &plan, &[])?;
-    program.write(gpu, weights, bytemuck::cast_slice(backbone.parameters()));
+    let program = Program::new(device, &plan, &[])?;
+    program.write(device, weights, bytemuck::cast_slice(backbone.parameters()));
     time_work(runs, cost, || {
-        program.run(gpu)?;
-        Ok(gpu.wait()?)
+        program.run(device)?;
+        Ok(device.wait()?)
     })
 }

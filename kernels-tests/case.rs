@@ -1,7 +1,6 @@
 //! A case: one small plan, what goes in, and what must come out.
 
-use lineament::ops::{Capabilities, Precision, Variant};
-use lineament::scheduler::{Plan, View};
+use lineament::plan::{Capabilities, Plan, Precision, Variant, View};
 
 /// What an adapter offers that a case depends on.
 #[derive(Debug, Clone, Copy)]

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use lineament::device::{AdapterRequest, Device, DeviceError};
+use lineament::device::{AdapterRequest, DeviceError};
+use lineament::profiles::Device;
 
 use crate::case::{Context, Purpose};
 
@@ -119,14 +120,14 @@ impl CommonArguments {
     /// # Errors
     /// There is none, or it does not open.
     pub fn open(&self) -> Result<Device, DeviceError> {
-        let gpu = Device::open(&AdapterRequest {
+        let device = Device::open(&AdapterRequest {
             adapter: self.adapter.clone(),
             backend: self.backend.clone(),
             webgpu_limits: self.webgpu_limits,
         })?;
-        let report = gpu.report();
+        let report = device.report();
         eprintln!("adapter: {} ({}, {})", report.name, report.backend, report.kind);
-        Ok(gpu)
+        Ok(device)
     }
 
     /// Whether `label` is asked for.
@@ -142,6 +143,6 @@ impl CommonArguments {
 }
 
 /// What the cases need to know of an adapter.
-pub fn context(gpu: &Device, purpose: Purpose) -> Context {
-    Context { capabilities: gpu.capabilities(), purpose }
+pub fn context(device: &Device, purpose: Purpose) -> Context {
+    Context { capabilities: device.capabilities(), purpose }
 }

@@ -4,7 +4,8 @@ use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 
 use lineament::data::write_atomically;
-use lineament::ops::{ALL, Kernel, Variant};
+use lineament::ops::ALL;
+use lineament::plan::{Kernel, Variant};
 use lineament::wgsl::{self, ShaderError, reflect, translate};
 
 use crate::command::{EmitArguments, Language};

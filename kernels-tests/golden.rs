@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use lineament::device::Device;
+use lineament::profiles::Device;
 
 use crate::command::CommonArguments;
 use crate::fixture::{FixtureResult, Verdict};
@@ -18,11 +18,11 @@ use crate::{
 /// There is no adapter, or the folder holds no fixtures.
 pub fn run(arguments: &CommonArguments, folder: &Path) -> Result<Tally, GoldenError> {
     let groups = groups(folder)?;
-    let gpu = arguments.open()?;
+    let device = arguments.open()?;
     let mut tally = Tally::default();
     let mut lines = Vec::new();
     for folder in groups {
-        for result in run_group(&gpu, &folder)? {
+        for result in run_group(&device, &folder)? {
             let label = format!("{} {}", result.fixture, result.tensor);
             if !arguments.wants(&label) {
                 continue;
@@ -40,7 +40,7 @@ pub fn run(arguments: &CommonArguments, folder: &Path) -> Result<Tally, GoldenEr
         }
     }
     if arguments.json {
-        println!("{}", serde_json::json!({ "adapter": gpu.report(), "results": lines, "summary": tally }));
+        println!("{}", serde_json::json!({ "adapter": device.report(), "results": lines, "summary": tally }));
     }
     Ok(tally)
 }
@@ -61,20 +61,20 @@ fn groups(folder: &Path) -> Result<Vec<PathBuf>, GoldenError> {
     if groups.is_empty() { Err(GoldenError::NoGroups { path: folder.to_path_buf() }) } else { Ok(groups) }
 }
 
-fn run_group(gpu: &Device, folder: &Path) -> Result<Vec<FixtureResult>, GoldenError> {
+fn run_group(device: &Device, folder: &Path) -> Result<Vec<FixtureResult>, GoldenError> {
     let manifest = Manifest::read(folder)?;
     let mut results = match manifest.group.as_str() {
-        "kernels" => golden_kernels::run(gpu, folder, &manifest),
-        "network" => golden_network::run(gpu, folder, &manifest),
-        "cluster" => golden_cluster::run(gpu, folder),
-        "losses" | "optimizers" | "training" | "era" => golden_train::run(gpu, folder, &manifest),
-        "augment" => golden_augment::run(gpu, folder, &manifest),
+        "kernels" => golden_kernels::run(device, folder, &manifest),
+        "network" => golden_network::run(device, folder, &manifest),
+        "cluster" => golden_cluster::run(device, folder),
+        "losses" | "optimizers" | "training" | "era" => golden_train::run(device, folder, &manifest),
+        "augment" => golden_augment::run(device, folder, &manifest),
         "io" => golden_io::run(folder),
         "metrics" => golden_metrics::run(folder, &manifest),
-        "pca" => golden_pca::run(gpu, folder, &manifest),
+        "pca" => golden_pca::run(device, folder, &manifest),
         other => {
             let reason = match other {
-                "augment_tf2" => "not a target: TensorFlow 2 centres otherwise and exchanges the axes",
+                "augment_tf2" => "not a profile: TensorFlow 2 centres otherwise and exchanges the axes",
                 _ => "not built yet",
             };
             manifest.files.keys().map(|file| skipped(file, "all", reason)).collect()

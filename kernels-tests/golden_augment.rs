@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use lineament::data::{Rgb8Image, decode};
-use lineament::device::Device;
+use lineament::profiles::Device;
 use lineament::ops::{Augment, ImageRecord, Interpolation, ResizeNormalise};
-use lineament::scheduler::{Plan, Program, View};
+use lineament::plan::{Plan, View};
+use lineament::scheduler::Program;
 use lineament::app::train::{Augmentation, AugmentationRanges, DRAWS};
 use serde_json::Value;
 
@@ -23,8 +24,8 @@ const PIXEL: f64 = 2.0 / 255.0;
 const STRAY: f64 = 0.001;
 
 /// Runs every fixture of the group.
-pub fn run(gpu: &Device, folder: &Path, manifest: &Manifest) -> Vec<FixtureResult> {
-    let group = Group { gpu, folder, manifest };
+pub fn run(device: &Device, folder: &Path, manifest: &Manifest) -> Vec<FixtureResult> {
+    let group = Group { device, folder, manifest };
     let one = |file: &String| {
         let results = match file.as_str() {
             "affine.safetensors" => group.affine(file),
@@ -41,7 +42,7 @@ pub fn run(gpu: &Device, folder: &Path, manifest: &Manifest) -> Vec<FixtureResul
 }
 
 struct Group<'a> {
-    gpu: &'a Device,
+    device: &'a Device,
     folder: &'a Path,
     manifest: &'a Manifest,
 }
@@ -118,7 +119,7 @@ impl Group<'_> {
         for name in self.manifest.files[file]["tensors"].as_object().into_iter().flat_map(|tensors| tensors.keys()) {
             let Some(size) = name.strip_prefix("nearest_").and_then(|size| size.parse().ok()) else {
                 if name != "image" {
-                    let reason = "not a target: Pillow's bilinear smooths when shrinking, and Keras resizes by nearest pixel";
+                    let reason = "not a profile: Pillow's bilinear smooths when shrinking, and Keras resizes by nearest pixel";
                     results.push(skipped(file, name, reason));
                 }
                 continue;
@@ -187,7 +188,7 @@ impl Group<'_> {
             }
             Treatment::Resized => {
                 let resize = ResizeNormalise { batch, size: height, scale, shift, interpolation: Interpolation::Nearest };
-                plan.push(resize.step("resize", self.gpu.target().resize_normalise(resize), [pixels, records], y));
+                plan.push(resize.step("resize", self.resize.choice(device.profile()), [pixels, records], y));
             }
         }
         let record = ImageRecord { first_word: 0, width: image.width, height: image.height, unused: 0 };
@@ -195,12 +196,12 @@ impl Group<'_> {
         let mut bytes = image.pixels.clone();
         bytes.resize(bytes.len().next_multiple_of(4), 0);
         writes.push((pixels, bytes));
-        let program = Program::new(self.gpu, &plan, &[])?;
+        let program = Program::new(self.device, &plan, &[])?;
         for (view, bytes) in writes {
-            program.write(self.gpu, view, &bytes);
+            program.write(self.device, view, &bytes);
         }
-        program.run(self.gpu)?;
-        Ok(program.read(self.gpu, y)?.chunks(4).flat_map(|pixel| pixel[..3].to_vec()).map(f64::from).collect())
+        program.run(self.device)?;
+        Ok(program.read(self.device, y)?.chunks(4).flat_map(|pixel| pixel[..3].to_vec()).map(f64::from).collect())
     }
 }
 

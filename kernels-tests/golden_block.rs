@@ -1,8 +1,8 @@
 //! Inverted residual blocks of the `kernels` group in inference mode: expand, depthwise, project, with batch norm folded.
 
-use lineament::device::Device;
-use lineament::ops::{Activation, Depthwise, Padding, Pointwise, Target, WeightLayout};
-use lineament::scheduler::View;
+use lineament::profiles::{Device, DeviceProfile};
+use lineament::ops::{Activation, Depthwise, Padding, Pointwise};
+use lineament::plan::{View, WeightLayout};
 
 use crate::case::{Case, Purpose};
 use crate::golden_data::{Array, GoldenError};
@@ -39,8 +39,8 @@ fn fold(fixture: &Fixture, part: &str, layout: &str) -> Result<Folded, GoldenErr
 }
 
 /// The block as the network runs it, with the variants that it would choose.
-pub fn inference(gpu: &Device, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
-    let target = gpu.target();
+pub fn inference(device: &Device, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
+    let profile = device.profile();
     let (x, x_shape) = fixture.input("x", "NHWC")?;
     let (batch, mut size, mut channels) = (x_shape[0], [x_shape[1], x_shape[2]], x_shape[3]);
     let stride = fixture.number("stride")?;
@@ -56,7 +56,7 @@ pub fn inference(gpu: &Device, fixture: &Fixture) -> Result<Vec<Case>, GoldenErr
     if fixture.number("expand")? != 1 {
         let expand = fold(fixture, "expand", "HWIO")?;
         let y = case.plan.transient("expanded", bytes(size, expand.shape[3]));
-        push_pointwise(&mut case, target, &expand, (batch * size[0] * size[1], Activation::Relu6), current, None, y);
+        push_pointwise(&mut case, profile, &expand, (batch * size[0] * size[1], Activation::Relu6), current, None, y);
         (current, channels) = (y, expand.shape[3]);
     }
     let part = fold(fixture, "depthwise", "HW1C")?;
@@ -64,19 +64,19 @@ pub fn inference(gpu: &Device, fixture: &Fixture) -> Result<Vec<Case>, GoldenErr
     size = shape.out_size();
     let y = case.plan.transient("depthwise", bytes(size, channels));
     let views = [current, case.input("depthwise_w", &part.w), case.input("depthwise_b", &part.bias)];
-    case.plan.push(shape.step("depthwise", target.depthwise(shape), views, y));
+    case.plan.push(shape.step("depthwise", shape.choice(profile), views, y));
 
     let project = fold(fixture, "project", "HWIO")?;
     let (expected, _) = padded(fixture.arrays.get("y")?, "NHWC")?;
     let result = case.output("y", expected.len(), FORWARD, Box::new(move || expected.clone()));
     let rows = batch * size[0] * size[1];
-    push_pointwise(&mut case, target, &project, (rows, Activation::None), y, residual.then_some(input), result);
+    push_pointwise(&mut case, profile, &project, (rows, Activation::None), y, residual.then_some(input), result);
     Ok(vec![case])
 }
 
 fn push_pointwise(
     case: &mut Case,
-    target: Target,
+    profile: &DeviceProfile,
     part: &Folded,
     (rows, activation): (u32, Activation),
     x: View,
@@ -86,5 +86,5 @@ fn push_pointwise(
     let (inputs, outputs) = (part.shape[2], part.shape[3]);
     let views = [x, case.input("w", &part.w), case.input("bias", &part.bias)];
     let shape = Pointwise { rows, inputs, outputs, layout: WeightLayout::Rows, activation };
-    case.plan.push(shape.step("pointwise", target.pointwise(shape), target.lanes, views, residual, y));
+    case.plan.push(shape.step("pointwise", shape.choice(profile), profile.capabilities.subgroup_size, views, residual, y));
 }

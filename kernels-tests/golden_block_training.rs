@@ -1,12 +1,9 @@
 //! Inverted residual blocks of the `kernels` group as training runs them: batch norm after every convolution, by the
 //! statistics of the batch or by given ones, forward and backward.
 
-use lineament::device::Device;
-use lineament::ops::{
-    Activation, BatchNorm, BatchNormCombine, BatchNormBackwardWeight, BatchNormBackwardInput, BatchNormStatistics, DenseBackwardWeight, Depthwise, DepthwiseBackwardWeight,
-    DepthwiseBackwardInput, Padding, Pointwise, SumOfParts, Target, Transpose, WeightLayout,
-};
-use lineament::scheduler::View;
+use lineament::profiles::{Device, DeviceProfile};
+use lineament::ops::{Activation, BatchNorm, BatchNormBackwardInput, BatchNormBackwardWeight, BatchNormCombine, BatchNormStatistics, DenseBackwardWeight, Depthwise, DepthwiseBackwardInput, DepthwiseBackwardWeight, Padding, Pointwise, SumOfParts, Transpose};
+use lineament::plan::{View, WeightLayout};
 
 use crate::case::{Case, Purpose};
 use crate::golden_data::GoldenError;
@@ -56,15 +53,15 @@ struct Convolution {
 
 struct Block<'a> {
     fixture: &'a Fixture<'a>,
-    target: Target,
+    profile: &DeviceProfile,
     training: bool,
     epsilon: f32,
     case: Case,
 }
 
 /// The block forward and backward, with the variants that training would choose.
-pub fn block(gpu: &Device, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
-    let target = gpu.target();
+pub fn block(device: &Device, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
+    let profile = device.profile();
     let epsilon = fixture.entry["params"]["eps"].as_f64().ok_or_else(|| fixture.unusable("eps"))? as f32;
     let residual = fixture.entry["params"]["residual"].as_bool().ok_or_else(|| fixture.unusable("residual"))?;
     if fixture.entry["params"]["padding"] != "TensorFlow SAME" {
@@ -72,7 +69,7 @@ pub fn block(gpu: &Device, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> 
     }
     let training = fixture.file.contains("_training");
     let case = Case::new("block", "training", fixture.file.to_string(), Purpose::Test);
-    let mut block = Block { fixture, target, training, epsilon, case };
+    let mut block = Block { fixture, profile, training, epsilon, case };
     block.run(fixture.number("expand")? != 1, residual)?;
     Ok(vec![block.case])
 }
@@ -96,7 +93,7 @@ impl Block<'_> {
         let rows = batch * layer.out_size().iter().product::<u32>();
         let (w, zeros) = (self.case.input("depthwise_w", &w), self.zeros(channels));
         let raw = self.rows("depthwise raw", rows, channels);
-        self.case.plan.push(layer.step("depthwise", self.target.depthwise(layer), [current, w, zeros], raw));
+        self.case.plan.push(layer.step("depthwise", layer.choice(self.profile), [current, w, zeros], raw));
         let depthwise = self.normalise(&DEPTHWISE, w, (rows, channels, channels), [current, raw], None)?;
         let project = self.pointwise(&PROJECT, rows, depthwise.y, residual.then_some(x))?;
 
@@ -111,7 +108,7 @@ impl Block<'_> {
         let gradient = DepthwiseBackwardWeight { layer, rows: row_parts };
         push_sum(&mut self.case, row_parts, 9 * channels, dw, |y| gradient.step("depthwise dw", current, by_raw, y));
         let dx = self.fixture.gradient(&mut self.case, "dx", "NHWC")?;
-        let variant = self.target.depthwise_backward_input(layer);
+        let variant = layer.choice(self.profile);
         let Some(expand) = expanded else {
             self.case.plan.push(DepthwiseBackwardInput { layer }.step("depthwise dx", variant, by_raw, w, dx));
             return Ok(());
@@ -152,8 +149,8 @@ impl Block<'_> {
         let (w, zeros) = (self.case.input(&label, &w), self.zeros(outputs));
         let raw = self.rows(&format!("{} raw", names.part), rows, outputs);
         let layer = Pointwise { rows, inputs, outputs, layout: WeightLayout::Rows, activation: Activation::None };
-        let family = self.target.pointwise(layer);
-        self.case.plan.push(layer.step(names.part, family, self.target.lanes, [x, w, zeros], None, raw));
+        let family = layer.choice(self.profile);
+        self.case.plan.push(layer.step(names.part, family, self.profile.capabilities.subgroup_size, [x, w, zeros], None, raw));
         self.normalise(names, w, (rows, outputs, inputs), [x, raw], residual)
     }
 
@@ -223,15 +220,15 @@ impl Block<'_> {
     ) -> Result<(), GoldenError> {
         let Convolution { names, w, rows, channels, inputs, x, .. } = *convolution;
         let dw = self.fixture.gradient(&mut self.case, names.dw, "HWIO")?;
-        let (layer, lanes) = (DenseBackwardWeight { rows: parts(rows), inputs, outputs: channels }, self.target.lanes);
-        let family = self.target.dense_backward_weight(layer);
+        let (layer, lanes) = (DenseBackwardWeight { rows: parts(rows), inputs, outputs: channels }, self.profile.capabilities.subgroup_size);
+        let family = layer.choice(self.profile);
         push_sum(&mut self.case, layer.rows, inputs * channels, dw, |y| layer.step("dw", family, lanes, x, gy, y));
         let transposed = self.rows("w transposed", inputs, channels);
         self.case.plan.push(Transpose { rows: inputs, columns: channels }.step("transpose", w, transposed));
         let zeros = self.zeros(inputs);
         let (outputs, layout) = (inputs, WeightLayout::Rows);
         let layer = Pointwise { rows, inputs: channels, outputs, layout, activation: Activation::None };
-        let family = self.target.pointwise(layer);
+        let family = layer.choice(self.profile);
         self.case.plan.push(layer.step("dx", family, lanes, [gy, transposed, zeros], shortcut, dx));
         Ok(())
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use lineament::cluster::{ClusterError, CountedRows, KMeans, KMeansFit, Metric, silhouette};
-use lineament::device::Device;
+use lineament::profiles::Device;
 use safetensors::SafeTensors;
 use safetensors::tensor::Dtype;
 use serde_json::Value;
@@ -28,12 +28,12 @@ const CENTER: f64 = 1e-5;
 pub(crate) type Outcome<T> = Result<T, String>;
 
 /// Runs every fixture of the folder's manifest; what cannot be read is a failure.
-pub fn run(gpu: &Device, folder: &Path) -> Vec<FixtureResult> {
+pub fn run(device: &Device, folder: &Path) -> Vec<FixtureResult> {
     let files = match manifest(folder) {
         Ok(files) => files,
         Err(problem) => return vec![FixtureResult::behaviour("manifest.json", "readable", Verdict::Failed(problem))],
     };
-    let group = Group { gpu, folder };
+    let group = Group { device, folder };
     // The data are what the other fixtures are computed from.
     let fixtures = files.iter().filter(|(name, _)| *name != "data.safetensors");
     fixtures
@@ -121,7 +121,7 @@ pub(crate) struct Data {
 }
 
 pub(crate) struct Group<'a> {
-    pub(crate) gpu: &'a Device,
+    pub(crate) device: &'a Device,
     pub(crate) folder: &'a Path,
 }
 
@@ -204,7 +204,7 @@ impl Group<'_> {
     }
 
     fn fit(&self, settings: &KMeans, data: &Data) -> Outcome<KMeansFit> {
-        settings.fit(self.gpu, &data.values, data.rows, data.columns).map_err(|error| error.to_string())
+        settings.fit(self.device, &data.values, data.rows, data.columns).map_err(|error| error.to_string())
     }
 
     /// What k-means++ with restarts reaches with nine seeds, beside twenty of scikit-learn: the five of the fixture and
@@ -287,7 +287,7 @@ impl Group<'_> {
     ) -> Outcome<Vec<FixtureResult>> {
         let labels: Vec<i64> = labels.iter().map(|label| *label as i64).collect();
         let rows = CountedRows::distinct(&data.values, data.rows, data.columns);
-        let found = rows.and_then(|rows| silhouette(self.gpu, &rows, &labels, metric));
+        let found = rows.and_then(|rows| silhouette(self.device, &rows, &labels, metric));
         let found = found.map_err(|error| error.to_string())?;
         let found_samples: Vec<f64> = found.samples.iter().map(|value| f64::from(*value)).collect();
         Ok(vec![
@@ -307,7 +307,7 @@ impl Group<'_> {
             let count = count.ok_or_else(|| format!("{case}: `{words}` names no number of labels"))?;
             let labels: Vec<i64> = (0..data.rows).map(|row| (row % count) as i64).collect();
             let rows = CountedRows::distinct(&data.values, data.rows, data.columns);
-            let found = rows.and_then(|rows| silhouette(self.gpu, &rows, &labels, Metric::Euclidean));
+            let found = rows.and_then(|rows| silhouette(self.device, &rows, &labels, Metric::Euclidean));
             let verdict = match found {
                 Err(ClusterError::SilhouetteLabels { labels, rows }) if labels == count && rows == data.rows => Verdict::Passed,
                 Err(error) => Verdict::Failed(format!("refused for another reason: {error}")),
@@ -333,8 +333,8 @@ mod tests {
 
     #[test]
     fn the_shipped_fixtures_hold() {
-        let gpu = Device::open(&Default::default()).unwrap();
-        let results = run(&gpu, &Path::new(env!("CARGO_MANIFEST_DIR")).join("kernels-tests/golden/cluster"));
+        let device = Device::open(&Default::default()).unwrap();
+        let results = run(&device, &Path::new(env!("CARGO_MANIFEST_DIR")).join("kernels-tests/golden/cluster"));
         let mut failures = Vec::new();
         for result in &results {
             if let Verdict::Failed(reason) = &result.verdict {

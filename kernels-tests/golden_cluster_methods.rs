@@ -34,7 +34,7 @@ fn rows(data: &Data) -> Outcome<CountedRows> {
 }
 
 fn distances(group: &Group, data: &Data, metric: Metric) -> Outcome<CondensedDistances> {
-    condensed(group.gpu, &rows(data)?, metric).map_err(|error| error.to_string())
+    condensed(group.device, &rows(data)?, metric).map_err(|error| error.to_string())
 }
 
 /// Data, linkage and metric of `x10_500_ward_euclidean`.
@@ -84,7 +84,7 @@ fn agglomerative(group: &Group, name: &str, params: &Value) -> Outcome<Vec<Fixtu
     if let Ok(expected) = tensors.get("distances") {
         let labels = tree.cut(K).map_err(|error| error.to_string())?;
         let expected_labels = renumbered(tensors.get("labels")?.iter().map(|label| *label as i64));
-        let score = silhouette(group.gpu, &rows(&data)?, &labels, Metric::Euclidean).map_err(|error| error.to_string())?;
+        let score = silhouette(group.device, &rows(&data)?, &labels, Metric::Euclidean).map_err(|error| error.to_string())?;
         return Ok(vec![
             FixtureResult::within(name, "distances", &found, expected, DISTANCE),
             FixtureResult::within(name, "labels", &renumbered(labels.into_iter()), &expected_labels, 0.0),
@@ -117,7 +117,7 @@ fn ties(group: &Group, name: &str) -> Outcome<Vec<FixtureResult>> {
         let (data, linkage, metric) = setting(group, stem)?;
         let tree = agglomerate(linkage, distances(group, &data, metric)?, &vec![1; data.rows], &rows(&data)?.last_rows());
         let labels = tree.cut(K).map_err(|error| error.to_string())?;
-        let ours = silhouette(group.gpu, &rows(&data)?, &labels, Metric::Euclidean).map_err(|error| error.to_string())?.mean;
+        let ours = silhouette(group.device, &rows(&data)?, &labels, Metric::Euclidean).map_err(|error| error.to_string())?.mean;
         let lowest = theirs.iter().copied().fold(f64::INFINITY, f64::min);
         let highest = theirs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let range = highest - lowest + DISTANCE;
@@ -135,7 +135,7 @@ fn density(group: &Group, name: &str, params: &Value) -> Outcome<Vec<FixtureResu
     let stem = name.trim_start_matches("dbscan_");
     let data = group.data(stem.split_once("_eps").ok_or("the name tells no eps")?.0)?;
     let radius = number(params, "eps")? as f32;
-    let near = neighbours(group.gpu, &rows(&data)?, Metric::Euclidean, radius).map_err(|error| error.to_string())?;
+    let near = neighbours(group.device, &rows(&data)?, Metric::Euclidean, radius).map_err(|error| error.to_string())?;
     let found = dbscan(&near.counts, number(params, "min_samples")? as u32, &near.lists);
     let labels: Vec<f64> = found.labels.iter().map(|label| *label as f64).collect();
     let core: Vec<f64> = found.core.iter().map(|core| f64::from(u8::from(*core))).collect();

@@ -30,7 +30,7 @@ pub fn run(group: &Group, name: &str, params: &Value) -> Option<Outcome<Vec<Fixt
 }
 
 fn distances(group: &Group, rows: &CountedRows, metric: Metric) -> Outcome<CondensedDistances> {
-    condensed(group.gpu, rows, metric).map_err(|error| error.to_string())
+    condensed(group.device, rows, metric).map_err(|error| error.to_string())
 }
 
 fn rows(group: &Group, set: &str) -> Outcome<CountedRows> {

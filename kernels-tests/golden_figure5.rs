@@ -59,7 +59,7 @@ fn weighted_curves(group: &Group, starts: &Value) -> Outcome<[Vec<f64>; 2]> {
         let labels: Vec<i64> = labels.iter().map(|label| i64::from(*label)).collect();
         for (curve, data) in curves.iter_mut().zip([&plain, &weighted]) {
             let rows = CountedRows::distinct(&data.values, data.rows, data.columns);
-            let found = rows.and_then(|rows| silhouette(group.gpu, &rows, &labels, Metric::Euclidean));
+            let found = rows.and_then(|rows| silhouette(group.device, &rows, &labels, Metric::Euclidean));
             curve.push(found.map_err(|error| error.to_string())?.mean);
         }
     }
@@ -73,7 +73,7 @@ fn best(group: &Group, data: &Data, k: usize, restarts: &Value) -> Outcome<KMean
         let row = |row: f64| data.values.chunks_exact(data.columns).nth(row as usize);
         let initial: Vec<f32> = numbers(drawn).into_iter().filter_map(row).flatten().copied().collect();
         let settings = KMeans { k, n_init: 1, seed: 0, tolerance: 1e-4, iterations: 500, initial: Some(initial) };
-        let fit = settings.fit(group.gpu, &data.values, data.rows, data.columns).map_err(|error| error.to_string())?;
+        let fit = settings.fit(group.device, &data.values, data.rows, data.columns).map_err(|error| error.to_string())?;
         if best.as_ref().is_none_or(|best| fit.inertia < best.inertia) {
             best = Some(fit);
         }

@@ -1,12 +1,8 @@
 //! Gradients of the convolutions and of pooling in the `kernels` group, every sum over rows in several parts.
 
-use lineament::device::Device;
-use lineament::ops::{
-    Activation, Choice, ColumnSum, DEPTHWISE_BACKWARD_WEIGHT, DEPTHWISE_BACKWARD_INPUT, DenseBackwardWeight, DepthwiseBackwardWeight, DepthwiseBackwardInput, GLOBAL_AVERAGE_POOL_BACKWARD_INPUT,
-    GlobalAveragePool, GlobalAveragePoolBackwardInput, Pointwise, Precision, RowParts, STEM_BACKWARD_WEIGHT, StemBackwardWeight, StemBackwardInput, SumOfParts, Transpose,
-    WeightLayout, dense_backward_weight_variants, pointwise_variants,
-};
-use lineament::scheduler::{Step, View};
+use lineament::profiles::Device;
+use lineament::ops::{Activation, Choice, ColumnSum, DEPTHWISE_BACKWARD_INPUT, DEPTHWISE_BACKWARD_WEIGHT, DenseBackwardWeight, DepthwiseBackwardInput, DepthwiseBackwardWeight, GLOBAL_AVERAGE_POOL_BACKWARD_INPUT, GlobalAveragePool, GlobalAveragePoolBackwardInput, Pointwise, STEM_BACKWARD_WEIGHT, StemBackwardInput, StemBackwardWeight, SumOfParts, Transpose, dense_backward_weight_variants, pointwise_variants};
+use lineament::plan::{Precision, RowParts, Step, View, WeightLayout};
 
 use crate::case::{Case, Purpose};
 use crate::golden_data::GoldenError;
@@ -77,12 +73,12 @@ pub fn depthwise(fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
 }
 
 /// dx, dw and db of a pointwise convolution, in every family.
-pub fn pointwise(gpu: &Device, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
+pub fn pointwise(device: &Device, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
     let ((_, x_shape), (_, w_shape)) = (fixture.input("x", "NHWC")?, fixture.input("w", "HWIO")?);
     let (rows, inputs, outputs) = (x_shape[..3].iter().product(), x_shape[3], w_shape[3]);
     let layer = Pointwise { rows, inputs: outputs, outputs: inputs, layout: WeightLayout::Rows, activation: Activation::None };
     let mut cases = Vec::new();
-    let runs = |(_, variant): &Choice| missing(gpu, variant).is_none() && layer.suits(variant);
+    let runs = |(_, variant): &Choice| missing(device, variant).is_none() && layer.suits(variant);
     for family in pointwise_variants(Precision::F32).filter(runs) {
         let mut case = case(fixture, family.0.name, family.1.name);
         let [gy, w] = [input(&mut case, fixture, "gy", "NHWC")?, input(&mut case, fixture, "w", "HWIO")?];
@@ -90,15 +86,15 @@ pub fn pointwise(gpu: &Device, fixture: &Fixture) -> Result<Vec<Case>, GoldenErr
         let transposed = case.plan.transient("w transposed", 4 * u64::from(inputs) * u64::from(outputs));
         case.plan.push(Transpose { rows: inputs, columns: outputs }.step("transpose", w, transposed));
         let dx = fixture.gradient(&mut case, "dx", "NHWC")?;
-        case.plan.push(layer.step("dx", family, gpu.lanes(), [gy, transposed, zeros], None, dx));
+        case.plan.push(layer.step("dx", family, device.capabilities().subgroup_size, [gy, transposed, zeros], None, dx));
         cases.push(case);
     }
-    for family in dense_backward_weight_variants().filter(|(_, variant)| missing(gpu, variant).is_none()) {
+    for family in dense_backward_weight_variants().filter(|(_, variant)| missing(device, variant).is_none()) {
         let mut case = case(fixture, family.0.name, family.1.name);
         let [x, gy] = [input(&mut case, fixture, "x", "NHWC")?, input(&mut case, fixture, "gy", "NHWC")?];
         let dw = fixture.gradient(&mut case, "dw", "HWIO")?;
         let layer = DenseBackwardWeight { rows: parts(rows), inputs, outputs };
-        push_sum(&mut case, layer.rows, inputs * outputs, dw, |y| layer.step("dw", family, gpu.lanes(), x, gy, y));
+        push_sum(&mut case, layer.rows, inputs * outputs, dw, |y| layer.step("dw", family, device.capabilities().subgroup_size, x, gy, y));
         push_bias(&mut case, fixture, gy)?;
         cases.push(case);
     }

@@ -1,6 +1,6 @@
 //! Training a head on features, step by step, against Keras.
 
-use lineament::device::Device;
+use lineament::profiles::Device;
 use lineament::ops::Padding;
 use lineament::nn::{HEAD_EPSILON, Head};
 use lineament::nn::training::{FrozenNorm, HeadShape, Loss, NetworkShape, NetworkState, Optimizer, RunningStatistics};
@@ -35,16 +35,16 @@ fn shape(head: HeadShape, running_statistics: RunningStatistics) -> NetworkShape
 }
 
 /// All steps of the fixture, then the weights and predictions that they lead to.
-pub fn run(gpu: &Device, fixture: &Fixture) -> Results {
-    compare(gpu, fixture, fixture, RunningStatistics::Tensorflow, 1e-12)
+pub fn run(device: &Device, fixture: &Fixture) -> Results {
+    compare(device, fixture, fixture, RunningStatistics::Tensorflow, 1e-12)
 }
 
 /// What Keras 2.2.4 makes, in single precision, of the steps of `inputs`, a fixture for [`run`].
-pub fn keras2(gpu: &Device, inputs: &Fixture, expected: &Fixture) -> Results {
-    compare(gpu, inputs, expected, RunningStatistics::Keras2, 1e-6)
+pub fn keras2(device: &Device, inputs: &Fixture, expected: &Fixture) -> Results {
+    compare(device, inputs, expected, RunningStatistics::Keras2, 1e-6)
 }
 
-fn compare(gpu: &Device, fixture: &Fixture, made: &Fixture, running_statistics: RunningStatistics, accuracy: f64) -> Results {
+fn compare(device: &Device, fixture: &Fixture, made: &Fixture, running_statistics: RunningStatistics, accuracy: f64) -> Results {
     let [features, hidden, attributes] = [fixture.number("in")?, fixture.number("hidden")?, fixture.number("out")?];
     let (steps, batch) = (fixture.number("steps")? as usize, fixture.number("batch")?);
     let number = |key: &str| fixture.entry["params"][key].as_f64().ok_or_else(|| fixture.unusable(key));
@@ -78,7 +78,7 @@ fn compare(gpu: &Device, fixture: &Fixture, made: &Fixture, running_statistics: 
         weighted: false,
         normalisation: None,
     };
-    let mut session = NetworkSession::new(gpu, session, batch, &state, 0)?;
+    let mut session = NetworkSession::new(device, session, batch, &state, 0)?;
 
     let (values, labels) = (single("features")?, single("labels")?);
     let masks: Vec<u8> = fixture.arrays.get("mask")?.values.iter().map(|value| *value as u8).collect();

@@ -247,8 +247,8 @@ mod tests {
         std::fs::create_dir_all(to).unwrap();
         for entry in std::fs::read_dir(from).unwrap() {
             let path = entry.unwrap().path();
-            let target = to.join(path.file_name().unwrap());
-            if path.is_dir() { copy(&path, &target) } else { std::fs::write(target, std::fs::read(&path).unwrap()).unwrap() }
+            let profile = to.join(path.file_name().unwrap());
+            if path.is_dir() { copy(&path, &profile) } else { std::fs::write(profile, std::fs::read(&path).unwrap()).unwrap() }
         }
     }
 
@@ -280,13 +280,13 @@ mod tests {
             ("images/rgb.png", "images/palette.png"),
             ("images/truncated.jpg", "images/face_420.jpg"),
         ];
-        for (target, source) in swaps {
-            std::fs::copy(root.join(source), root.join(target)).unwrap();
+        for (profile, source) in swaps {
+            std::fs::copy(root.join(source), root.join(profile)).unwrap();
         }
         let results = run(root);
         let mut caught = failed(&results);
         caught.dedup();
-        let mut expected: Vec<String> = swaps.iter().map(|(target, _)| format!("io/{target}")).collect();
+        let mut expected: Vec<String> = swaps.iter().map(|(profile, _)| format!("io/{profile}")).collect();
         expected.sort();
         assert_eq!(caught, expected);
     }

@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use lineament::device::Device;
+use lineament::profiles::Device;
 use lineament::ops::{Activation, BatchNorm, BatchNormCombine, BatchNormStatistics, Padding, padded_channels};
 use lineament::nn::HEAD_EPSILON;
 use lineament::nn::mobilenet_v2::Layer;
-use lineament::scheduler::{Plan, Program};
+use lineament::plan::Plan;
+use lineament::scheduler::Program;
 use lineament::nn::training::{NetworkShape, ParameterTable, RunningStatistics, Slot, UpdatePart};
 use serde_json::Value;
 
@@ -19,7 +20,7 @@ use crate::golden_train::{Results, near, padded, unpadded};
 use crate::{golden_head, golden_tiny};
 
 /// A fixture of the group, but for losses and optimizers. What its training starts from lies in the group beside it.
-pub fn run(gpu: &Device, folder: &Path, file: &str, entry: &Value) -> Vec<FixtureResult> {
+pub fn run(device: &Device, folder: &Path, file: &str, entry: &Value) -> Vec<FixtureResult> {
     let read = || Ok(Fixture { file, entry, arrays: Arrays::read(&folder.join(file), entry)? });
     let training = || folder.parent().map_or(PathBuf::from("training"), |parent| parent.join("training"));
     let results = match file {
@@ -30,10 +31,10 @@ pub fn run(gpu: &Device, folder: &Path, file: &str, entry: &Value) -> Vec<Fixtur
             let manifest = Manifest::read(&training)?;
             let entry = manifest.files.get(file).ok_or_else(|| unusable(file, "params"))?;
             let inputs = Fixture { file, entry, arrays: Arrays::read(&training.join(file), entry)? };
-            golden_head::keras2(gpu, &inputs, &expected)
+            golden_head::keras2(device, &inputs, &expected)
         }),
-        _ if file.starts_with("batchnorm_") => read().and_then(|fixture| batch_norm(gpu, &fixture)),
-        _ => read().and_then(|fixture| golden_tiny::keras2(gpu, &training(), file, &fixture.arrays)),
+        _ if file.starts_with("batchnorm_") => read().and_then(|fixture| batch_norm(device, &fixture)),
+        _ => read().and_then(|fixture| golden_tiny::keras2(device, &training(), file, &fixture.arrays)),
     };
     results.unwrap_or_else(|error| vec![failed(file, "all", &error)])
 }
@@ -43,7 +44,7 @@ fn unusable(file: &str, key: &str) -> GoldenError {
 }
 
 /// Batch norm in both modes, and its running statistics after one batch and after another.
-fn batch_norm(gpu: &Device, fixture: &Fixture) -> Results {
+fn batch_norm(device: &Device, fixture: &Fixture) -> Results {
     let number = |key: &str| {
         let number = fixture.entry["params"][key].as_f64().ok_or_else(|| fixture.unusable(key))?;
         Ok::<f32, GoldenError>(number as f32)
@@ -72,28 +73,28 @@ fn batch_norm(gpu: &Device, fixture: &Fixture) -> Results {
 
     let values = |name: &str| Ok::<_, GoldenError>(padded(&fixture.arrays.get(name)?.values, width));
     let pair = |names: [&str; 2]| Ok::<_, GoldenError>([values(names[0])?, values(names[1])?].concat());
-    let program = Program::new(gpu, &plan, &[])?;
-    program.write(gpu, affine, bytemuck::cast_slice(&pair(["gamma", "beta"])?));
+    let program = Program::new(device, &plan, &[])?;
+    program.write(device, affine, bytemuck::cast_slice(&pair(["gamma", "beta"])?));
     for view in [initial, running] {
-        program.write(gpu, view, bytemuck::cast_slice(&pair(["running_mean", "running_var"])?));
+        program.write(device, view, bytemuck::cast_slice(&pair(["running_mean", "running_var"])?));
     }
     let mut results = Vec::new();
     for (number, batch) in (1..).zip(["x", "x2"]) {
         let part = UpdatePart { number, before: 0.0, share: 1.0 };
         let momentum = RunningStatistics::Keras2.momentum_of(momentum, part).unwrap_or(momentum);
-        program.set_params(gpu, moving, &BatchNormCombine { momentum, ..combine }.params());
-        program.write(gpu, input, bytemuck::cast_slice(&values(batch)?));
-        program.run(gpu)?;
+        program.set_params(device, moving, &BatchNormCombine { momentum, ..combine }.params());
+        program.write(device, input, bytemuck::cast_slice(&values(batch)?));
+        program.run(device)?;
         let mut compare = |name: &str, found: &[f32]| {
             let expected = &fixture.arrays.get(name)?.values;
             results.push(near(fixture.file, name, &unpadded(found, width), expected));
             Ok::<(), GoldenError>(())
         };
         if number == 1 {
-            compare("y_training", &program.read(gpu, trained)?)?;
-            compare("y_inference", &program.read(gpu, inferred)?)?;
+            compare("y_training", &program.read(device, trained)?)?;
+            compare("y_inference", &program.read(device, inferred)?)?;
         }
-        let running = program.read(gpu, running)?;
+        let running = program.read(device, running)?;
         let (mean, variance) = running.split_at(channels as usize);
         compare(&format!("mean_after_{batch}"), mean)?;
         compare(&format!("var_after_{batch}"), variance)?;

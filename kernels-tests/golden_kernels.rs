@@ -2,12 +2,9 @@
 
 use std::path::Path;
 
-use lineament::device::Device;
-use lineament::ops::{
-    Activation, Choice, Depthwise, GLOBAL_AVERAGE_POOL, GlobalAveragePool, Padding, Pointwise, Precision, Stem, WeightLayout,
-    padded_channels, pointwise_variants, stem_variants,
-};
-use lineament::scheduler::View;
+use lineament::profiles::Device;
+use lineament::ops::{Activation, Choice, Depthwise, GLOBAL_AVERAGE_POOL, GlobalAveragePool, Padding, Pointwise, Stem, padded_channels, pointwise_variants, stem_variants};
+use lineament::plan::{Precision, View, WeightLayout};
 use serde_json::Value;
 
 use crate::case::{Bounds, Case, Purpose};
@@ -18,13 +15,13 @@ use crate::run_tests::missing;
 use crate::{golden_block, golden_block_training, golden_gradients, golden_layers};
 
 /// Runs every fixture of the group.
-pub fn run(gpu: &Device, folder: &Path, manifest: &Manifest) -> Vec<FixtureResult> {
-    manifest.files.iter().flat_map(|(file, entry)| run_fixture(gpu, folder, file, entry)).collect()
+pub fn run(device: &Device, folder: &Path, manifest: &Manifest) -> Vec<FixtureResult> {
+    manifest.files.iter().flat_map(|(file, entry)| run_fixture(device, folder, file, entry)).collect()
 }
 
-fn run_fixture(gpu: &Device, folder: &Path, file: &str, entry: &Value) -> Vec<FixtureResult> {
+fn run_fixture(device: &Device, folder: &Path, file: &str, entry: &Value) -> Vec<FixtureResult> {
     let fits = |(start, part, _): &&(&str, &str, Build)| file.starts_with(start) && file.contains(part);
-    if let Some(results) = golden_layers::kernels_fixture(gpu, folder, file, entry) {
+    if let Some(results) = golden_layers::kernels_fixture(device, folder, file, entry) {
         return results;
     }
     let Some((_, _, build)) = KINDS.iter().find(fits) else {
@@ -33,7 +30,7 @@ fn run_fixture(gpu: &Device, folder: &Path, file: &str, entry: &Value) -> Vec<Fi
     };
     let fixture = Arrays::read(&folder.join(file), entry).map(|arrays| Fixture { file, entry, arrays });
     let results = fixture.and_then(|fixture| {
-        let mut results = golden_layers::compare(gpu, file, &build(gpu, &fixture)?)?;
+        let mut results = golden_layers::compare(device, file, &build(device, &fixture)?)?;
         let compared: Vec<String> = results.iter().map(|result| result.tensor.clone()).collect();
         let missing = fixture.arrays.gradients().filter(|name| !compared.iter().any(|tensor| tensor == name));
         results.extend(missing.map(|name| skipped(file, name, "no case computes it")));
@@ -56,14 +53,14 @@ type Build = fn(&Device, &Fixture) -> Result<Vec<Case>, GoldenError>;
 
 /// By the start of the file's name and another part of it: the cases that compute its `y`, one for each variant.
 const KINDS: &[(&str, &str, Build)] = &[
-    ("conv3x3_", "", |gpu, fixture| both(stem(gpu, fixture), golden_gradients::stem(fixture))),
-    ("depthwise3x3_", "", |gpu, fixture| both(depthwise(gpu, fixture), golden_gradients::depthwise(fixture))),
-    ("pointwise_", "", |gpu, fixture| both(pointwise(gpu, fixture), golden_gradients::pointwise(gpu, fixture))),
-    ("global_average_pool_", "", |gpu, fixture| {
-        both(global_average_pool(gpu, fixture), golden_gradients::global_average_pool(fixture))
+    ("conv3x3_", "", |device, fixture| both(stem(device, fixture), golden_gradients::stem(fixture))),
+    ("depthwise3x3_", "", |device, fixture| both(depthwise(device, fixture), golden_gradients::depthwise(fixture))),
+    ("pointwise_", "", |device, fixture| both(pointwise(device, fixture), golden_gradients::pointwise(device, fixture))),
+    ("global_average_pool_", "", |device, fixture| {
+        both(global_average_pool(device, fixture), golden_gradients::global_average_pool(fixture))
     }),
-    ("block_", "_inference", |gpu, fixture| {
-        both(golden_block::inference(gpu, fixture), golden_block_training::block(gpu, fixture))
+    ("block_", "_inference", |device, fixture| {
+        both(golden_block::inference(device, fixture), golden_block_training::block(device, fixture))
     }),
     ("block_", "_training", golden_block_training::block),
 ];
@@ -150,19 +147,19 @@ pub fn stem_layer(fixture: &Fixture) -> Result<Stem, GoldenError> {
     Ok(Stem { batch: x[0], size, inputs: x[3], rgb, outputs: w[3], stride, padding, activation: Activation::None })
 }
 
-fn stem(gpu: &Device, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
+fn stem(device: &Device, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
     let shape = stem_layer(fixture)?;
     let (x, _) = fixture.input("x", "NHWC")?;
     let (w, _) = fixture.input("w", "HWIO")?;
     let (bias, _) = fixture.input("b", "C")?;
-    let lanes = gpu.lanes();
+    let lanes = device.capabilities().subgroup_size;
     let case = |choice: Choice| {
         fixture.case(choice.0.name, choice.1.name, "NHWC", |case, y| {
             let views = [case.input("x", &x), case.input("w", &w), case.input("b", &bias)];
             case.plan.push(shape.step(fixture.file, choice, lanes, views, y));
         })
     };
-    let runs = |(_, variant): &Choice| missing(gpu, variant).is_none() && shape.suits(variant);
+    let runs = |(_, variant): &Choice| missing(device, variant).is_none() && shape.suits(variant);
     stem_variants(Precision::F32).filter(runs).map(case).collect()
 }
 
@@ -174,7 +171,7 @@ pub fn depthwise_layer(fixture: &Fixture) -> Result<Depthwise, GoldenError> {
     Ok(Depthwise { batch: x[0], size, channels: x[3], stride, padding, activation: Activation::None })
 }
 
-fn depthwise(gpu: &Device, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
+fn depthwise(device: &Device, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
     let shape = depthwise_layer(fixture)?;
     let (x, _) = fixture.input("x", "NHWC")?;
     let (w, _) = fixture.input("w", "HW1C")?;
@@ -185,20 +182,20 @@ fn depthwise(gpu: &Device, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> 
             case.plan.push(shape.step(fixture.file, choice, views, y));
         })
     };
-    shape.variants().filter(|(_, variant)| missing(gpu, variant).is_none()).map(case).collect()
+    shape.variants().filter(|(_, variant)| missing(device, variant).is_none()).map(case).collect()
 }
 
-fn pointwise(gpu: &Device, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
+fn pointwise(device: &Device, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
     let (x, x_shape) = fixture.input("x", "NHWC")?;
     let (w, w_shape) = fixture.input("w", "HWIO")?;
     let (bias, _) = fixture.input("b", "C")?;
     let (rows, layout, activation) = (x_shape[..3].iter().product(), WeightLayout::Rows, Activation::None);
     let shape = Pointwise { rows, inputs: x_shape[3], outputs: w_shape[3], layout, activation };
-    let runs = |(_, variant): &Choice| missing(gpu, variant).is_none() && shape.suits(variant);
+    let runs = |(_, variant): &Choice| missing(device, variant).is_none() && shape.suits(variant);
     let case = |family: Choice| {
         fixture.case(family.0.name, family.1.name, "NHWC", |case, y| {
             let views = [case.input("x", &x), case.input("w", &w), case.input("b", &bias)];
-            case.plan.push(shape.step(fixture.file, family, gpu.lanes(), views, None, y));
+            case.plan.push(shape.step(fixture.file, family, device.capabilities().subgroup_size, views, None, y));
         })
     };
     pointwise_variants(Precision::F32).filter(runs).map(case).collect()

@@ -3,13 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use lineament::device::Device;
-use lineament::ops::{
-    Activation, ActivationBackward, ActivationForward, Add, BatchNorm, BatchNormCombine, BatchNormBackwardWeight, BatchNormBackwardInput,
-    BatchNormStatistics, ColumnSum, DenseBackwardWeight, Dropout, Pointwise, Precision, RowParts, Transpose, WeightLayout, dense_backward_weight_variants,
-    padded_channels, pointwise_variants,
-};
-use lineament::scheduler::View;
+use lineament::profiles::Device;
+use lineament::ops::{Activation, ActivationBackward, ActivationForward, Add, BatchNorm, BatchNormBackwardInput, BatchNormBackwardWeight, BatchNormCombine, BatchNormStatistics, ColumnSum, DenseBackwardWeight, Dropout, Pointwise, Transpose, dense_backward_weight_variants, padded_channels, pointwise_variants};
+use lineament::plan::{Precision, RowParts, View, WeightLayout};
 use serde_json::Value;
 
 use crate::case::{Case, Expected, Purpose};
@@ -21,10 +17,10 @@ use crate::run_case::run_case;
 use crate::run_tests::missing;
 
 /// Compares every tensor of a fixture of these layers; `None` for another kind of fixture.
-pub fn kernels_fixture(gpu: &Device, folder: &Path, file: &str, entry: &Value) -> Option<Vec<FixtureResult>> {
+pub fn kernels_fixture(device: &Device, folder: &Path, file: &str, entry: &Value) -> Option<Vec<FixtureResult>> {
     let (_, build) = KINDS.iter().find(|(start, _)| file.starts_with(start))?;
     let fixture = Arrays::read(&folder.join(file), entry).map(|arrays| Fixture { file, entry, arrays });
-    let results = fixture.and_then(|fixture| compare(gpu, file, &build(gpu, &fixture)?));
+    let results = fixture.and_then(|fixture| compare(device, file, &build(device, &fixture)?));
     Some(results.unwrap_or_else(|error| vec![failed(file, "y", &error)]))
 }
 
@@ -42,10 +38,10 @@ const KINDS: &[(&str, Build)] = &[
 ];
 
 /// Runs all cases; a tensor that several compute is as good as the worst of them.
-pub fn compare(gpu: &Device, file: &str, cases: &[Case]) -> Result<Vec<FixtureResult>, GoldenError> {
+pub fn compare(device: &Device, file: &str, cases: &[Case]) -> Result<Vec<FixtureResult>, GoldenError> {
     let mut results: BTreeMap<&str, FixtureResult> = BTreeMap::new();
     for case in cases {
-        for output in run_case(gpu, case)? {
+        for output in run_case(device, case)? {
             let result = results.entry(output.tensor).or_insert_with(|| FixtureResult {
                 tensor: output.tensor.to_string(),
                 ..FixtureResult::behaviour(file, &format!("NMSE ≤ {:.0e}", output.nmse_bound), Verdict::Passed)
@@ -197,7 +193,7 @@ fn residual_add(fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
     Ok(vec![builder.case])
 }
 
-fn dense(gpu: &Device, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
+fn dense(device: &Device, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
     let activation = match fixture.entry["params"]["activation"].as_str() {
         Some("linear") => Activation::None,
         Some("relu") => Activation::Relu,
@@ -205,7 +201,7 @@ fn dense(gpu: &Device, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
         _ => return Err(fixture.unusable("activation")),
     };
     let mut cases = Vec::new();
-    for family in pointwise_variants(Precision::F32).filter(|(_, variant)| missing(gpu, variant).is_none()) {
+    for family in pointwise_variants(Precision::F32).filter(|(_, variant)| missing(device, variant).is_none()) {
         let mut builder = Builder::new(fixture, family.0.name, family.1.name);
         let (rows, inputs, outputs) = dense_shape(&builder)?;
         let layer = Pointwise { rows, inputs, outputs, layout: WeightLayout::Rows, activation };
@@ -214,17 +210,17 @@ fn dense(gpu: &Device, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
         }
         let (x, w, bias) = (builder.input("x")?, builder.matrix("w")?, builder.input("b")?);
         let y = builder.output_filled("y", filling(activation))?;
-        builder.case.plan.push(layer.step("y", family, gpu.lanes(), [x, w, bias], None, y));
+        builder.case.plan.push(layer.step("y", family, device.capabilities().subgroup_size, [x, w, bias], None, y));
         let by_logits = by_logits(&mut builder, activation, y)?;
         let transposed = builder.transient("w transposed", inputs, outputs);
         builder.case.plan.push(Transpose { rows: inputs, columns: outputs }.step("transpose", w, transposed));
         let zeros = builder.case.input("zeros", &vec![0.0f32; inputs as usize]);
         let dx = builder.output("dx")?;
         let layer = Pointwise { inputs: outputs, outputs: inputs, activation: Activation::None, ..layer };
-        builder.case.plan.push(layer.step("dx", family, gpu.lanes(), [by_logits, transposed, zeros], None, dx));
+        builder.case.plan.push(layer.step("dx", family, device.capabilities().subgroup_size, [by_logits, transposed, zeros], None, dx));
         cases.push(builder.case);
     }
-    for family in dense_backward_weight_variants().filter(|(_, variant)| missing(gpu, variant).is_none()) {
+    for family in dense_backward_weight_variants().filter(|(_, variant)| missing(device, variant).is_none()) {
         let mut builder = Builder::new(fixture, family.0.name, family.1.name);
         let (rows, inputs, outputs) = dense_shape(&builder)?;
         let (x, y) = (builder.input("x")?, builder.input("y")?);
@@ -233,7 +229,7 @@ fn dense(gpu: &Device, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
         builder.case.plan.push(DenseBackwardWeight { rows: RowParts::whole(rows), inputs, outputs }.step(
             "dw",
             family,
-            gpu.lanes(),
+            device.capabilities().subgroup_size,
             x,
             by_logits,
             dw,

@@ -1,10 +1,9 @@
 //! The losses of the `losses` and `era` groups: TensorFlow 2 in double precision, Keras 2.2.4 in single.
 
-use lineament::device::Device;
-use lineament::ops::{
-    BinaryAccuracy, CosineForm, CosineProximity, ElementwiseFormula, ElementwiseLoss, LossMean, padded_channels,
-};
-use lineament::scheduler::{Plan, Program};
+use lineament::profiles::Device;
+use lineament::ops::{BinaryAccuracy, CosineForm, CosineProximity, ElementwiseFormula, ElementwiseLoss, LossMean, padded_channels};
+use lineament::plan::Plan;
+use lineament::scheduler::Program;
 
 use crate::fixture::{FixtureResult, Verdict};
 use crate::golden_data::{Array, GoldenError};
@@ -38,20 +37,20 @@ const KERAS2: &[(&str, Loss)] = &[
 ];
 
 /// A fixture of TensorFlow 2: losses of samples, of the batch, and gradients.
-pub fn tensorflow2(gpu: &Device, fixture: &Fixture) -> Results {
-    run(gpu, fixture, TENSORFLOW2)
+pub fn tensorflow2(device: &Device, fixture: &Fixture) -> Results {
+    run(device, fixture, TENSORFLOW2)
 }
 
 /// A fixture of Keras 2.2.4: losses of samples, gradients, and the share of right predictions of every sample.
-pub fn keras2(gpu: &Device, fixture: &Fixture) -> Results {
-    let mut results = run(gpu, fixture, KERAS2)?;
+pub fn keras2(device: &Device, fixture: &Fixture) -> Results {
+    let mut results = run(device, fixture, KERAS2)?;
     let (predictions, labels) = (fixture.arrays.get("predictions")?, fixture.arrays.get("labels")?);
-    let found = accuracies(gpu, predictions, labels)?;
+    let found = accuracies(device, predictions, labels)?;
     results.push(near(fixture.file, "binary_accuracy", &found, &fixture.arrays.get("binary_accuracy")?.values));
     Ok(results)
 }
 
-fn run(gpu: &Device, fixture: &Fixture, losses: &[(&str, Loss)]) -> Results {
+fn run(device: &Device, fixture: &Fixture, losses: &[(&str, Loss)]) -> Results {
     let (predictions, labels) = (fixture.arrays.get("predictions")?, fixture.arrays.get("labels")?);
     let [_, attributes] = predictions.shape[..] else { return Err(fixture.unusable("predictions")) };
     // On the floor of Σ p² itself single and double precision fall on different sides.
@@ -60,7 +59,7 @@ fn run(gpu: &Device, fixture: &Fixture, losses: &[(&str, Loss)]) -> Results {
         predictions.values.chunks(attributes).map(|row| (length(row) / 1e-12 - 1.0).abs() > 1e-5).collect();
     let mut results = Vec::new();
     for (name, loss) in losses {
-        let found = compute(gpu, fixture.file, *loss, predictions, labels)?;
+        let found = compute(device, fixture.file, *loss, predictions, labels)?;
         results.push(near(fixture.file, name, &found.samples, &fixture.arrays.get(name)?.values));
         let kept = |at: usize| !matches!(loss, Loss::Cosine) || off_floor[at / attributes];
         let gradient = format!("{name}_grad");
@@ -84,7 +83,7 @@ struct Found {
     gradient: Vec<f32>,
 }
 
-fn compute(gpu: &Device, label: &str, kind: Loss, predictions: &Array, labels: &Array) -> Result<Found, GoldenError> {
+fn compute(device: &Device, label: &str, kind: Loss, predictions: &Array, labels: &Array) -> Result<Found, GoldenError> {
     let [rows, width] = [0, 1].map(|axis| predictions.shape[axis]);
     let (batch, attributes) = (rows as u32, width as u32);
     let elements = rows * padded_channels(attributes) as usize;
@@ -96,28 +95,28 @@ fn compute(gpu: &Device, label: &str, kind: Loss, predictions: &Array, labels: &
         Loss::Elementwise(formula) => ElementwiseLoss { batch, attributes, formula }.step("loss", [p, y], None, loss, gradient),
     });
     plan.push(LossMean { count: batch, position: 0 }.step("mean", loss, mean));
-    let program = Program::new(gpu, &plan, &[])?;
-    program.write(gpu, p, bytemuck::cast_slice(&padded(&predictions.values, width)));
-    program.write(gpu, y, bytemuck::cast_slice(&padded(&labels.values, width)));
-    program.run(gpu)?;
-    let gradient = unpadded(&program.read(gpu, gradient)?, width);
-    Ok(Found { samples: program.read(gpu, loss)?, mean: program.read(gpu, mean)?[0], gradient })
+    let program = Program::new(device, &plan, &[])?;
+    program.write(device, p, bytemuck::cast_slice(&padded(&predictions.values, width)));
+    program.write(device, y, bytemuck::cast_slice(&padded(&labels.values, width)));
+    program.run(device)?;
+    let gradient = unpadded(&program.read(device, gradient)?, width);
+    Ok(Found { samples: program.read(device, loss)?, mean: program.read(device, mean)?[0], gradient })
 }
 
 /// The share of right predictions of every sample; the kernel counts by attribute, so samples come one at a time.
-fn accuracies(gpu: &Device, predictions: &Array, labels: &Array) -> Result<Vec<f32>, GoldenError> {
+fn accuracies(device: &Device, predictions: &Array, labels: &Array) -> Result<Vec<f32>, GoldenError> {
     let width = predictions.shape[1];
     let bytes = 4 * u64::from(padded_channels(width as u32));
     let mut plan = Plan::new("binary accuracy");
     let [p, y, correct] = ["predictions", "labels", "correct"].map(|label| plan.persistent(label, bytes));
     plan.push(BinaryAccuracy { rows: 1, attributes: width as u32 }.step("accuracy", p, y, correct));
-    let program = Program::new(gpu, &plan, &[])?;
+    let program = Program::new(device, &plan, &[])?;
     let sample = |(prediction, label): (&[f64], &[f64])| {
-        program.write(gpu, p, bytemuck::cast_slice(&padded(prediction, width)));
-        program.write(gpu, y, bytemuck::cast_slice(&padded(label, width)));
-        program.write(gpu, correct, &vec![0; bytes as usize]);
-        program.run(gpu)?;
-        let counts = program.read(gpu, correct)?;
+        program.write(device, p, bytemuck::cast_slice(&padded(prediction, width)));
+        program.write(device, y, bytemuck::cast_slice(&padded(label, width)));
+        program.write(device, correct, &vec![0; bytes as usize]);
+        program.run(device)?;
+        let counts = program.read(device, correct)?;
         let right: u32 = counts[..width].iter().map(|count| count.to_bits()).sum();
         Ok(right as f32 / width as f32)
     };

@@ -1,14 +1,15 @@
 //! The head in inference mode with a given dropout mask: layer by layer, as training runs it, nothing folded.
 
-use lineament::ops::{Activation, BatchNorm, Dropout, Precision, Target, padded_channels};
+use lineament::ops::{Activation, BatchNorm, Dropout, padded_channels};
+use lineament::plan::{Plan, Precision, View};
+use lineament::profiles::DeviceProfile;
 use lineament::nn::{Dense, HEAD_EPSILON, Head, Upload};
-use lineament::scheduler::{Plan, View};
 
 /// The paper's dropout rate, with which the recipe's mask is drawn.
 pub const RATE: f32 = 0.3;
 
 /// Appends the head to `plan`; the mask holds 1 for kept and 0 for dropped values, \[batch, padded hidden\].
-pub fn plan(plan: &mut Plan, target: Target, head: &Head, batch: u32, features: View, mask: View) -> (View, Vec<Upload>) {
+pub fn plan(plan: &mut Plan, profile: &DeviceProfile, head: &Head, batch: u32, features: View, mask: View) -> (View, Vec<Upload>) {
     let [kernel1, bias1, gamma, beta, mean, variance, kernel2, bias2] = &head.tensors;
     let dense = |inputs, outputs, kernel: &[f32], bias: &[f32], activation| Dense {
         inputs,
@@ -20,7 +21,7 @@ pub fn plan(plan: &mut Plan, target: Target, head: &Head, batch: u32, features: 
     let channels = padded_channels(head.hidden);
     let bytes = 4 * u64::from(batch) * u64::from(channels);
     let first = dense(head.features, head.hidden, kernel1, bias1, Activation::Relu);
-    let (hidden, uploads) = first.plan(plan, target, "dense 1", batch, features);
+    let (hidden, uploads) = first.plan(plan, profile, "dense 1", batch, features);
     let mut uploads = uploads.to_vec();
 
     let mut pair = |label: &str, vectors: [&Vec<f32>; 2]| {
@@ -36,7 +37,7 @@ pub fn plan(plan: &mut Plan, target: Target, head: &Head, batch: u32, features: 
     plan.push(norm.step("batch norm", hidden, statistics, affine, None, normalised));
     plan.push(Dropout { rows: batch, channels, rate: RATE }.step("dropout", normalised, mask, dropped));
     let second = dense(head.hidden, head.attributes, kernel2, bias2, Activation::Sigmoid);
-    let (predictions, more) = second.plan(plan, target, "dense 2", batch, dropped);
+    let (predictions, more) = second.plan(plan, profile, "dense 2", batch, dropped);
     uploads.extend(more);
     (predictions, uploads)
 }

@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use lineament::device::Device;
-use lineament::ops::{Padding, Precision, Target, padded_channels};
+use lineament::profiles::{Device, DeviceProfile};
+use lineament::ops::{Padding, padded_channels};
+use lineament::plan::{Plan, Precision, View};
 use lineament::nn::Head;
 use lineament::nn::mobilenet_v2::{Backbone, layers};
 use lineament::nn::weights::WeightsError;
-use lineament::scheduler::{Plan, Program, View};
+use lineament::scheduler::Program;
 use serde_json::Value;
 
 use crate::fixture::{FixtureResult, Verdict};
@@ -34,8 +35,8 @@ const CONVENTIONS: [(&str, Padding, f32); 2] =
     [("keras", Padding::TensorflowSame, 1e-3), ("torchvision", Padding::Symmetric, 1e-5)];
 
 /// Runs every fixture of the group.
-pub fn run(gpu: &Device, folder: &Path, manifest: &Manifest) -> Vec<FixtureResult> {
-    let group = Group { gpu, folder, manifest };
+pub fn run(device: &Device, folder: &Path, manifest: &Manifest) -> Vec<FixtureResult> {
+    let group = Group { device, folder, manifest };
     let one = |(file, entry): (&String, &Value)| {
         let kind = file.split(['_', '.']).next().unwrap_or_default();
         let results = match kind {
@@ -53,7 +54,7 @@ pub fn run(gpu: &Device, folder: &Path, manifest: &Manifest) -> Vec<FixtureResul
 }
 
 struct Group<'a> {
-    gpu: &'a Device,
+    device: &'a Device,
     folder: &'a Path,
     manifest: &'a Manifest,
 }
@@ -82,8 +83,8 @@ impl Group<'_> {
     fn one_step(&self, file: &str) -> Result<golden_network_training::Fixture<'_>, GoldenError> {
         let forward = file.replacen("gradients", "forward", 1).replacen("training", "forward", 1);
         let Shape { width, size, batch } = self.shape(&forward.replace(".json", ".safetensors"))?;
-        let Group { gpu, folder, manifest } = *self;
-        Ok(golden_network_training::Fixture { gpu, folder, manifest, width, size, batch })
+        let Group { device, folder, manifest } = *self;
+        Ok(golden_network_training::Fixture { device, folder, manifest, width, size, batch })
     }
 
     fn forward(&self, file: &str, entry: &Value) -> Result<Vec<FixtureResult>, GoldenError> {
@@ -91,7 +92,7 @@ impl Group<'_> {
         let arrays = Arrays::read(&self.folder.join(file), entry)?;
         let names = || entry["tensors"].as_object().into_iter().flatten().map(|(name, _)| name.as_str());
         let single = names().map(|name| self.tensor(file, name, &arrays, (&recipe, &shape), Precision::F32));
-        let of_f16 = names().filter(|name| self.gpu.report().shader_f16 && !name.ends_with("_masked"));
+        let of_f16 = names().filter(|name| self.device.report().shader_f16 && !name.ends_with("_masked"));
         single.chain(of_f16.map(|name| self.tensor(file, name, &arrays, (&recipe, &shape), Precision::F16))).collect()
     }
 
@@ -142,30 +143,30 @@ impl Group<'_> {
         let mut plan = Plan::new("network");
         let (input, weights, pixels) = self.inputs(&mut plan, recipe, shape, (&backbone, precision))?;
         let mut result =
-            backbone.plan_features(&mut plan, self.target().storing(precision), [shape.batch, shape.size], weights, input);
+            backbone.plan_features(&mut plan, &self.profile().with_precision(precision), [shape.batch, shape.size], weights, input);
         let (mut outputs, mut uploads) = (backbone.features(), Vec::new());
         let mut kept = None;
         if let Some(head) = head {
             if masked {
                 let mask = recipe.mask(shape.batch, head.hidden)?;
                 let view = plan.persistent("mask", 4 * mask.len() as u64);
-                (result, uploads) = golden_masked_head::plan(&mut plan, self.target(), head, shape.batch, result, view);
+                (result, uploads) = golden_masked_head::plan(&mut plan, self.profile(), head, shape.batch, result, view);
                 kept = Some((view, mask));
             } else {
-                (result, uploads) = head.plan(&mut plan, self.target(), shape.batch, result);
+                (result, uploads) = head.plan(&mut plan, self.profile(), shape.batch, result);
             }
             outputs = head.attributes;
         }
-        let program = Program::new(self.gpu, &plan, &[])?;
+        let program = Program::new(self.device, &plan, &[])?;
         if let Some((view, mask)) = &kept {
-            program.write(self.gpu, *view, bytemuck::cast_slice(mask));
+            program.write(self.device, *view, bytemuck::cast_slice(mask));
         }
         uploads.extend([(weights, backbone.stored_parameters(precision)), (input, precision.stored(&pixels))]);
         for (view, bytes) in &uploads {
-            program.write(self.gpu, *view, bytes);
+            program.write(self.device, *view, bytes);
         }
-        program.run(self.gpu)?;
-        Ok(stripped(&program.read(self.gpu, result)?, outputs))
+        program.run(self.device)?;
+        Ok(stripped(&program.read(self.device, result)?, outputs))
     }
 
     /// Declares the network's input and weights; the recipe's input with its zero channel comes along.
@@ -183,8 +184,8 @@ impl Group<'_> {
         Ok((input, backbone.plan_weights(plan, precision), padded))
     }
 
-    fn target(&self) -> Target {
-        self.gpu.target()
+    fn profile(&self) -> DeviceProfile {
+        self.device.profile()
     }
 
     fn blocks(&self, file: &str) -> Result<Vec<FixtureResult>, GoldenError> {
@@ -218,7 +219,7 @@ impl Group<'_> {
         let (input, weights, pixels) = self.inputs(&mut plan, recipe, shape, (&backbone, Precision::F32))?;
         let mut watched = Vec::new();
         let extent = [shape.batch, shape.size];
-        backbone.plan_convolutions(&mut plan, self.target(), extent, weights, input, &mut |_, activations, channels| {
+        backbone.plan_convolutions(&mut plan, self.profile(), extent, weights, input, &mut |_, activations, channels| {
             watched.push((activations.view, channels));
         });
         let mut kept = Plan::new("blocks, kept");
@@ -226,11 +227,11 @@ impl Group<'_> {
             kept.persistent(&tensor.label, tensor.bytes);
         }
         plan.steps().iter().for_each(|step| kept.push(step.clone()));
-        let program = Program::new(self.gpu, &kept, &[])?;
-        program.write(self.gpu, weights, bytemuck::cast_slice(backbone.parameters()));
-        program.write(self.gpu, input, bytemuck::cast_slice(&pixels));
-        program.run(self.gpu)?;
-        watched.iter().map(|(view, channels)| Ok(stripped(&program.read(self.gpu, *view)?, *channels))).collect()
+        let program = Program::new(self.device, &kept, &[])?;
+        program.write(self.device, weights, bytemuck::cast_slice(backbone.parameters()));
+        program.write(self.device, input, bytemuck::cast_slice(&pixels));
+        program.run(self.device)?;
+        watched.iter().map(|(view, channels)| Ok(stripped(&program.read(self.device, *view)?, *channels))).collect()
     }
 
     fn recipe(&self, file: &str) -> Result<Vec<FixtureResult>, GoldenError> {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use lineament::device::Device;
+use lineament::profiles::Device;
 use lineament::ops::Padding;
 use lineament::nn::mobilenet_v2::layers;
 use lineament::nn::{Head, ModelError};
@@ -25,7 +25,7 @@ const PREDICTION: f64 = 1e-4;
 
 /// Width, size and batch of the fixtures, by the forward fixture that belongs to them.
 pub struct Fixture<'a> {
-    pub gpu: &'a Device,
+    pub device: &'a Device,
     pub folder: &'a Path,
     pub manifest: &'a Manifest,
     pub width: f64,
@@ -146,7 +146,7 @@ impl Fixture<'_> {
             weighted: false,
             normalisation: None,
         };
-        let mut session = NetworkSession::new(self.gpu, session, self.batch, &state, 0)?;
+        let mut session = NetworkSession::new(self.device, session, self.batch, &state, 0)?;
         let pixels = (self.batch * self.size * self.size) as usize;
         let kept = recipe.mask(self.batch, hidden)?;
         let stride = kept.len() / self.batch as usize;

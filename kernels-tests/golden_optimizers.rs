@@ -1,9 +1,10 @@
 //! The optimizers of the `optimizers` and `era` groups: parameters and state after every update, as Keras and PyTorch have
 //! them.
 
-use lineament::device::Device;
+use lineament::profiles::Device;
 use lineament::ops::{Adadelta, Adam, AdamForm, Sgd, padded_channels};
-use lineament::scheduler::{Plan, Program, View};
+use lineament::plan::{Plan, View};
+use lineament::scheduler::Program;
 
 use crate::golden_data::GoldenError;
 use crate::golden_kernels::Fixture;
@@ -78,7 +79,7 @@ impl Optimizer {
 }
 
 /// Updates parameters with the fixture's gradients, and compares them and the state after every update.
-pub fn run(gpu: &Device, fixture: &Fixture) -> Results {
+pub fn run(device: &Device, fixture: &Fixture) -> Results {
     let gradients = fixture.arrays.get("grads")?;
     let [steps, count] = gradients.shape[..] else { return Err(fixture.unusable("grads")) };
     let padded_count = padded_channels(count as u32);
@@ -88,19 +89,19 @@ pub fn run(gpu: &Device, fixture: &Fixture) -> Results {
     let (gradient, parameter) = (tensor("gradient"), tensor("parameter"));
     let state: Vec<View> = optimizer.state().iter().map(|names| tensor(names[0])).collect();
     optimizer.plan(&mut plan, gradient, parameter, &state);
-    let program = Program::new(gpu, &plan, &[])?;
-    program.write(gpu, parameter, bytemuck::cast_slice(&padded(&fixture.arrays.get("p0")?.values, count)));
+    let program = Program::new(device, &plan, &[])?;
+    program.write(device, parameter, bytemuck::cast_slice(&padded(&fixture.arrays.get("p0")?.values, count)));
 
     let views = [&[parameter], &state[..]].concat();
     let mut found = vec![Vec::with_capacity(steps * count); views.len()];
     for (update, step) in (1..).zip(gradients.values.chunks(count)) {
         if let Some(params) = optimizer.params_at(update) {
-            program.set_params(gpu, 0, &params);
+            program.set_params(device, 0, &params);
         }
-        program.write(gpu, gradient, bytemuck::cast_slice(&padded(step, count)));
-        program.run(gpu)?;
+        program.write(device, gradient, bytemuck::cast_slice(&padded(step, count)));
+        program.run(device)?;
         for (view, values) in views.iter().zip(&mut found) {
-            values.extend(unpadded(&program.read(gpu, *view)?, count));
+            values.extend(unpadded(&program.read(device, *view)?, count));
         }
     }
     let names = [&[["params", "params"]], optimizer.state()].concat();

@@ -5,10 +5,11 @@ use std::path::Path;
 use image::RgbImage;
 use lineament::cluster::{PrincipalComponents, principal_components};
 use lineament::data::Rgb8Image;
-use lineament::device::Device;
+use lineament::profiles::Device;
 use lineament::ops::{ImageRecord, Interpolation, ResizeNormalise};
 use lineament::report::resize_bilinear;
-use lineament::scheduler::{Plan, Program};
+use lineament::plan::Plan;
+use lineament::scheduler::Program;
 
 use crate::fixture::{FixtureResult, Verdict};
 use crate::golden::{failed, skipped};
@@ -25,16 +26,16 @@ const FIXED: f64 = 1.0;
 const FLOATING: f64 = 1e-2;
 
 /// Runs every fixture of the group.
-pub fn run(gpu: &Device, folder: &Path, manifest: &Manifest) -> Vec<FixtureResult> {
+pub fn run(device: &Device, folder: &Path, manifest: &Manifest) -> Vec<FixtureResult> {
     let one = |file: &String| {
         let arrays = |file: &str| Arrays::read(&folder.join(file), &manifest.files[file]);
         let results = match file.as_str() {
-            "eigenface.safetensors" => arrays(file).and_then(|arrays| many(gpu, file, &arrays)),
+            "eigenface.safetensors" => arrays(file).and_then(|arrays| many(device, file, &arrays)),
             // The few faces are the first of the many.
             "eigenface_few.safetensors" => {
-                arrays(file).and_then(|few| self::few(gpu, file, &few, &arrays("eigenface.safetensors")?))
+                arrays(file).and_then(|few| self::few(device, file, &few, &arrays("eigenface.safetensors")?))
             }
-            "resize_cv2.safetensors" => arrays(file).and_then(|arrays| resize(gpu, file, &arrays)),
+            "resize_cv2.safetensors" => arrays(file).and_then(|arrays| resize(device, file, &arrays)),
             _ => Ok(vec![skipped(file, "all", "not built yet")]),
         };
         results.unwrap_or_else(|error| vec![failed(file, "all", &error)])
@@ -43,13 +44,13 @@ pub fn run(gpu: &Device, folder: &Path, manifest: &Manifest) -> Vec<FixtureResul
 }
 
 /// The components of the first `n` images of a fixture.
-fn components(gpu: &Device, arrays: &Arrays, n: usize, count: usize) -> Result<PrincipalComponents, GoldenError> {
+fn components(device: &Device, arrays: &Arrays, n: usize, count: usize) -> Result<PrincipalComponents, GoldenError> {
     let images = arrays.get("images")?;
     let p: usize = images.shape[1..].iter().product();
     let values: Vec<f32> = images.values.iter().take(n * p).map(|value| (value / 255.0) as f32).collect();
     let unusable =
         |error: lineament::cluster::ClusterError| GoldenError::Tensor { tensor: "images".into(), reason: error.to_string() };
-    principal_components(gpu, &values, n, p, count).map_err(unusable)
+    principal_components(device, &values, n, p, count).map_err(unusable)
 }
 
 fn wide(values: &[f32]) -> Vec<f64> {
@@ -66,11 +67,11 @@ fn with_signs_of(values: &[f64], like: &[f64], length: usize) -> Vec<f64> {
     .collect()
 }
 
-fn many(gpu: &Device, file: &str, arrays: &Arrays) -> Results {
+fn many(device: &Device, file: &str, arrays: &Arrays) -> Results {
     let n = arrays.get("images")?.shape[0];
     let expected = |tensor: &str| arrays.get(tensor).map(|array| array.values.clone());
     let count = expected("explained_variance")?.len();
-    let found = components(gpu, arrays, n, count)?;
+    let found = components(device, arrays, n, count)?;
     let (mean, directions) = (wide(&found.mean), wide(&found.components));
     let of_opencv = with_signs_of(&expected("components_cv2_float32")?, &directions, mean.len());
     let eigenvalues: Vec<f64> = found.explained_variance.iter().map(|one| one * (n - 1) as f64 / n as f64).collect();
@@ -94,9 +95,9 @@ fn many(gpu: &Device, file: &str, arrays: &Arrays) -> Results {
     ])
 }
 
-fn few(gpu: &Device, file: &str, few: &Arrays, many: &Arrays) -> Results {
-    let three = components(gpu, many, 3, 3)?;
-    let (one, p) = (components(gpu, many, 1, 1)?, three.mean.len());
+fn few(device: &Device, file: &str, few: &Arrays, many: &Arrays) -> Results {
+    let three = components(device, many, 3, 3)?;
+    let (one, p) = (components(device, many, 1, 1)?, three.mean.len());
     // The last of three belongs to the eigenvalue 0 and is arbitrary: there must be two.
     let expected = &few.get("components_3")?.values[..2 * p];
     let directions = wide(&three.components);
@@ -114,7 +115,7 @@ fn few(gpu: &Device, file: &str, few: &Arrays, many: &Arrays) -> Results {
 
 /// `linear_WIDTHxHEIGHT` in fixed point, `linear_float_WIDTHxHEIGHT` in floating point: the resizing of the report's eigenfaces,
 /// and where the output is square that of the network's input too.
-fn resize(gpu: &Device, file: &str, arrays: &Arrays) -> Results {
+fn resize(device: &Device, file: &str, arrays: &Arrays) -> Results {
     let source = arrays.get("image")?;
     let unusable = |tensor: &str| GoldenError::Manifest { fixture: file.to_string(), key: tensor.to_string() };
     let [height, width, 3] = source.shape[..] else { return Err(unusable("image")) };
@@ -132,26 +133,26 @@ fn resize(gpu: &Device, file: &str, arrays: &Arrays) -> Results {
             results.push(FixtureResult::within(file, name, &found, &array.values, bound));
         }
         if width == height {
-            let found = on_gpu(gpu, &image, width)?;
+            let found = on_gpu(device, &image, width)?;
             results.push(FixtureResult::within(file, &format!("{name}, GPU"), &found, &array.values, bound));
         }
     }
     Ok(results)
 }
 
-fn on_gpu(gpu: &Device, image: &Rgb8Image, size: u32) -> Result<Vec<f64>, GoldenError> {
+fn on_gpu(device: &Device, image: &Rgb8Image, size: u32) -> Result<Vec<f64>, GoldenError> {
     let mut plan = Plan::new("resize");
     let pixels = plan.persistent("pixels", image.pixels.len().next_multiple_of(4) as u64);
     let records = plan.persistent("image records", size_of::<ImageRecord>() as u64);
     let y = plan.persistent("y", 16 * u64::from(size) * u64::from(size));
     let resize = ResizeNormalise { batch: 1, size, scale: [1.0; 3], shift: [0.0; 3], interpolation: Interpolation::Bilinear };
-    plan.push(resize.step("resize", gpu.target().resize_normalise(resize), [pixels, records], y));
-    let program = Program::new(gpu, &plan, &[])?;
+    plan.push(resize.step("resize", resize.choice(device.profile()), [pixels, records], y));
+    let program = Program::new(device, &plan, &[])?;
     let record = ImageRecord { first_word: 0, width: image.width, height: image.height, unused: 0 };
-    program.write(gpu, records, bytemuck::bytes_of(&record));
+    program.write(device, records, bytemuck::bytes_of(&record));
     let mut bytes = image.pixels.clone();
     bytes.resize(bytes.len().next_multiple_of(4), 0);
-    program.write(gpu, pixels, &bytes);
-    program.run(gpu)?;
-    Ok(program.read(gpu, y)?.chunks(4).flat_map(|pixel| pixel[..3].to_vec()).map(f64::from).collect())
+    program.write(device, pixels, &bytes);
+    program.run(device)?;
+    Ok(program.read(device, y)?.chunks(4).flat_map(|pixel| pixel[..3].to_vec()).map(f64::from).collect())
 }

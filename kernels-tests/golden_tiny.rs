@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use lineament::device::Device;
+use lineament::profiles::Device;
 use lineament::ops::Padding;
 use lineament::nn::mobilenet_v2::{ConvolutionKind, Layer};
 use lineament::nn::{Head, ModelError};
@@ -50,17 +50,17 @@ const PYTORCH: Way =
 const KERAS2: Way = Way { running_statistics: RunningStatistics::Keras2, ..PYTORCH };
 
 /// Compares losses, final weights and predictions with a fixture of the `training` group.
-pub fn run(gpu: &Device, folder: &Path, file: &str, entry: &Value) -> Vec<FixtureResult> {
+pub fn run(device: &Device, folder: &Path, file: &str, entry: &Value) -> Vec<FixtureResult> {
     let ways: &[Way] = if file.contains("keras224") { &[PYTORCH] } else { &[DOUBLE, UNBIASED] };
     let results = Arrays::read(&folder.join(file), entry)
-        .and_then(|expected| Tiny::read(folder, file, &expected)?.compare_all(gpu, file, ways));
+        .and_then(|expected| Tiny::read(folder, file, &expected)?.compare_all(device, file, ways));
     results.unwrap_or_else(|error| vec![failed(file, "loss", &error)])
 }
 
 /// The same with what Keras 2.2.4 made of a fixture of the group in `training`.
-pub fn keras2(gpu: &Device, training: &Path, file: &str, expected: &Arrays) -> Results {
+pub fn keras2(device: &Device, training: &Path, file: &str, expected: &Arrays) -> Results {
     let of_training = file.strip_prefix("training_").unwrap_or(file);
-    Tiny::read(training, of_training, expected)?.compare_all(gpu, file, &[KERAS2])
+    Tiny::read(training, of_training, expected)?.compare_all(device, file, &[KERAS2])
 }
 
 fn unusable(file: &str, key: &str) -> GoldenError {
@@ -94,15 +94,15 @@ impl Tiny<'_> {
     }
 
     /// Every way that the fixture has predictions of.
-    fn compare_all(&self, gpu: &Device, file: &str, ways: &[Way]) -> Results {
+    fn compare_all(&self, device: &Device, file: &str, ways: &[Way]) -> Results {
         let mut results = Vec::new();
         for way in ways.iter().filter(|way| way.beginning == DOUBLE.beginning || self.expected.get(way.predictions).is_ok()) {
-            results.extend(self.compare(gpu, file, *way)?);
+            results.extend(self.compare(device, file, *way)?);
         }
         Ok(results)
     }
 
-    fn compare(&self, gpu: &Device, file: &str, way: Way) -> Results {
+    fn compare(&self, device: &Device, file: &str, way: Way) -> Results {
         let shape = self.shape(way)?;
         let images = self.inputs.get("images")?;
         let labels = self.inputs.get("labels")?;
@@ -119,7 +119,7 @@ impl Tiny<'_> {
             weighted: false,
             normalisation: None,
         };
-        let mut session = NetworkSession::new(gpu, session, batch, &state, 0)?;
+        let mut session = NetworkSession::new(device, session, batch, &state, 0)?;
         let (images, labels) = (single(&images.values), single(&labels.values));
         let of_step =
             |values: &[f32], step: usize| values.chunks(values.len() / steps).nth(step).map_or(Vec::new(), <[f32]>::to_vec);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use lineament::device::Device;
+use lineament::profiles::Device;
 use lineament::ops::padded_channels;
 use serde_json::Value;
 
@@ -20,21 +20,21 @@ pub type Results = Result<Vec<FixtureResult>, GoldenError>;
 pub const NMSE: f64 = 1e-10;
 
 /// Runs every fixture of a group.
-pub fn run(gpu: &Device, folder: &Path, manifest: &Manifest) -> Vec<FixtureResult> {
+pub fn run(device: &Device, folder: &Path, manifest: &Manifest) -> Vec<FixtureResult> {
     let one = |(file, entry): (&String, &Value)| {
         let (run, tensor): (fn(&Device, &Fixture) -> Results, &str) = match manifest.group.as_str() {
             "losses" => (golden_losses::tensorflow2, "losses"),
             "era" if file.starts_with("losses") => (golden_losses::keras2, "losses"),
             "era" if file.starts_with("optimizer") => (golden_optimizers::run, "params"),
-            "era" => return golden_keras2::run(gpu, folder, file, entry),
+            "era" => return golden_keras2::run(device, folder, file, entry),
             "optimizers" => (golden_optimizers::run, "params"),
             "training" if file.starts_with("head") => (golden_head::run, "loss"),
             // What the other files start from.
             "training" if file.starts_with("tiny_inputs") => return Vec::new(),
-            _ => return golden_tiny::run(gpu, folder, file, entry),
+            _ => return golden_tiny::run(device, folder, file, entry),
         };
         let fixture = Arrays::read(&folder.join(file), entry).map(|arrays| Fixture { file, entry, arrays });
-        fixture.and_then(|fixture| run(gpu, &fixture)).unwrap_or_else(|error| vec![failed(file, tensor, &error)])
+        fixture.and_then(|fixture| run(device, &fixture)).unwrap_or_else(|error| vec![failed(file, tensor, &error)])
     };
     manifest.files.iter().flat_map(one).collect()
 }

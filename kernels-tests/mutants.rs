@@ -3,8 +3,10 @@
 //! A mutant is a small text file: `kernel: NAME`, `why: WORDS`, then pairs of lines, `- ` a line of the kernel's unexpanded
 //! shader and `+ ` what takes its place. Blanks around a line do not count; a line found several times is replaced everywhere.
 
-use lineament::device::{Device, DeviceError};
-use lineament::ops::{self, Kernel};
+use lineament::device::DeviceError;
+use lineament::profiles::Device;
+use lineament::ops::self;
+use lineament::plan::Kernel;
 
 use crate::case::Purpose;
 use crate::cases;
@@ -282,13 +284,13 @@ fn replace(mutant: &str, kernel: &Kernel, pairs: &[(&str, &str)]) -> Result<Stri
 /// # Errors
 /// The adapter does not open.
 pub fn run(arguments: &CommonArguments) -> Result<Tally, DeviceError> {
-    let gpu = arguments.open()?;
+    let device = arguments.open()?;
     let mut tally = Tally::default();
     let mut lines = Vec::new();
     for (name, text) in ALL.iter().filter(|(name, _)| arguments.wants(name)) {
         let (why, verdict, caught) = match parse(name, text) {
             Err(error) => (String::new(), Verdict::Failed(error.to_string()), String::new()),
-            Ok(mutant) => match check(&gpu, &mutant) {
+            Ok(mutant) => match check(&device, &mutant) {
                 Ok(caught) => (mutant.why, Verdict::Passed, caught),
                 Err(verdict) => (mutant.why, verdict, String::new()),
             },
@@ -306,14 +308,14 @@ pub fn run(arguments: &CommonArguments) -> Result<Tally, DeviceError> {
         }
     }
     if arguments.json {
-        println!("{}", serde_json::json!({ "adapter": gpu.report(), "mutants": lines, "summary": tally }));
+        println!("{}", serde_json::json!({ "adapter": device.report(), "mutants": lines, "summary": tally }));
     }
     Ok(tally)
 }
 
 /// The case that rejects a mutant and its reason, or why none does.
-fn check(gpu: &Device, mutant: &Mutant) -> Result<String, Verdict> {
-    let lacking = mutant.kernel.variants.iter().map(|variant| missing(gpu, variant));
+fn check(device: &Device, mutant: &Mutant) -> Result<String, Verdict> {
+    let lacking = mutant.kernel.variants.iter().map(|variant| missing(device, variant));
     if let Some(Some(reason)) = lacking.reduce(|one, other| one.and(other)) {
         return Err(Verdict::Skipped(reason.to_string()));
     }
@@ -323,14 +325,14 @@ fn check(gpu: &Device, mutant: &Mutant) -> Result<String, Verdict> {
     let broken: &'static Kernel = Box::leak(Box::new(Kernel { name, source, ..mutant.kernel.clone() }));
     let mut tried = 0;
     for cases in cases::ALL {
-        for mut case in cases(context(gpu, Purpose::Test)) {
+        for mut case in cases(context(device, Purpose::Test)) {
             if case.purpose != Purpose::Test || case.kernel != mutant.kernel.name {
                 continue;
             }
             tried += 1;
             case.plan.replace_kernel(mutant.kernel, broken);
             // A shader that does not compile shows nothing about the cases.
-            let outputs = run_case(gpu, &case).map_err(|error| Verdict::Failed(error.to_string()))?;
+            let outputs = run_case(device, &case).map_err(|error| Verdict::Failed(error.to_string()))?;
             let fault = outputs.iter().find_map(|output| output.comparison.fault.as_ref());
             if let Some(fault) = fault {
                 return Ok(format!("{}: {fault}", case.label()));

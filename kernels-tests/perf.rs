@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use lineament::device::Device;
+use lineament::profiles::Device;
 use lineament::nn::ModelError;
 use lineament::app::measure::Ceilings;
 
@@ -32,7 +32,7 @@ type Timed = (&'static str, &'static str, Timing);
 
 /// What is measured, and what was measured before.
 struct Measuring<'a> {
-    gpu: Device,
+    device: Device,
     arguments: &'a PerfArguments,
     ceilings: Ceilings,
     cold: ColdCaches,
@@ -46,15 +46,15 @@ struct Measuring<'a> {
 /// # Errors
 /// The adapter does not open, a ceiling cannot be measured, or the baseline cannot be used.
 pub fn run(arguments: &PerfArguments) -> Result<Tally, Box<dyn Error>> {
-    let gpu = arguments.common.open()?;
-    let baseline = arguments.baseline.as_deref().map(|path| Baseline::read(path, &gpu.report().name)).transpose()?;
-    let (ceilings, cold) = (Ceilings::measure(&gpu)?, ColdCaches::new(&gpu)?);
-    let mut measuring = Measuring { gpu, arguments, ceilings, cold, baseline, rows: Vec::new(), tally: Tally::default() };
+    let device = arguments.common.open()?;
+    let baseline = arguments.baseline.as_deref().map(|path| Baseline::read(path, &device.report().name)).transpose()?;
+    let (ceilings, cold) = (Ceilings::measure(&device)?, ColdCaches::new(&device)?);
+    let mut measuring = Measuring { device, arguments, ceilings, cold, baseline, rows: Vec::new(), tally: Tally::default() };
     if !arguments.common.json {
         measuring.print_head();
     }
     for cases in cases::ALL {
-        measuring.kernel(cases(context(&measuring.gpu, Purpose::Benchmark)));
+        measuring.kernel(cases(context(&measuring.device, Purpose::Benchmark)));
     }
     measuring.whole();
     measuring.finish();
@@ -67,7 +67,7 @@ impl Measuring<'_> {
         let wanted = |case: &Case| case.purpose == Purpose::Benchmark && self.arguments.common.wants(&case.label());
         let mut of_shapes: Vec<(String, Vec<Timed>)> = Vec::new();
         for case in cases.into_iter().filter(wanted) {
-            match time_case(&self.gpu, &case, self.arguments.runs.into(), &self.cold) {
+            match time_case(&self.device, &case, self.arguments.runs.into(), &self.cold) {
                 Ok(timing) => {
                     self.tally.add(&Verdict::Passed);
                     let timed = (case.kernel, case.variant, timing);
@@ -102,7 +102,7 @@ impl Measuring<'_> {
         for batch in backbone::BATCHES {
             let shape = format!("224x224, batch {batch}");
             if self.arguments.common.wants(&format!("backbone whole {shape}")) {
-                let timed = backbone::time(&self.gpu, batch, runs);
+                let timed = backbone::time(&self.device, batch, runs);
                 self.report(["backbone", "whole", &shape], timed);
             }
         }
@@ -110,7 +110,7 @@ impl Measuring<'_> {
             let shape = format!("{size}x{size}, batch {batch}");
             for (extent, name) in training_step::EXTENTS {
                 if self.arguments.common.wants(&format!("training {name} {shape}")) {
-                    let timed = training_step::time(&self.gpu, (batch, size), extent, runs);
+                    let timed = training_step::time(&self.device, (batch, size), extent, runs);
                     self.report(["training", name, &shape], timed);
                 }
             }
@@ -142,7 +142,7 @@ impl Measuring<'_> {
 
     fn print_head(&self) {
         let Ceilings { flops_a_second, bytes_a_second } = self.ceilings;
-        let clock = if self.gpu.report().timestamps { "GPU timestamps" } else { "the wall clock" };
+        let clock = if self.device.report().timestamps { "GPU timestamps" } else { "the wall clock" };
         println!(
             "ceilings: {:.1} GFLOP/s multiply-add, {:.1} GB/s stream; times are medians of {} by {clock}, ± half the distance of \
              their quartiles; cold: after a stream through the caches",
@@ -186,7 +186,7 @@ impl Measuring<'_> {
             println!(
                 "{}",
                 serde_json::json!({
-                    "adapter": self.gpu.report(), "ceilings": self.ceilings, "cases": cases, "summary": self.tally,
+                    "adapter": self.device.report(), "ceilings": self.ceilings, "cases": cases, "summary": self.tally,
                 })
             );
         }

@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use lineament::data::{Rgb8Image, decode};
-use lineament::device::Device;
-use lineament::ops::{Interpolation, Precision};
 use lineament::nn::weights::WeightsFile;
 use lineament::nn::{Model, Top};
+use lineament::ops::Interpolation;
+use lineament::plan::Precision;
+use lineament::profiles::Device;
 
 const PHOTOGRAPHS: &str = "kernels-tests/golden/imagenet-photos";
 
@@ -29,9 +30,10 @@ fn largest(values: &[f32]) -> usize {
 
 #[test]
 fn thirteen_photographs_agree_with_onnx_runtime() {
-    let gpu = Device::open(&Default::default()).expect("a GPU adapter; `tools/setup` installs a software one");
+    let device = Device::open(&Default::default()).expect("a GPU adapter; `tools/setup` installs a software one");
     let expected = WeightsFile::open(&Path::new(PHOTOGRAPHS).join("expected.safetensors")).unwrap();
-    let precisions = [Precision::F32, Precision::F16].into_iter().filter(|one| *one == Precision::F32 || gpu.report().shader_f16);
+    let precisions =
+        [Precision::F32, Precision::F16].into_iter().filter(|one| *one == Precision::F32 || device.report().shader_f16);
     let cases = precisions.flat_map(|precision| MODELS.map(|model| (precision, model)));
     for (precision, (weights, suffix, outputs, bound, bound_of_f16)) in cases {
         let mut model = Model { precision, ..Model::open(Path::new(weights), None).unwrap() };
@@ -42,11 +44,11 @@ fn thirteen_photographs_agree_with_onnx_runtime() {
         let photographs = photographs(&expected, suffix);
         assert_eq!(photographs.len(), 13);
         // A batch of five leaves the last one partly filled.
-        let mut runner = model.runner(&gpu, 5, Interpolation::Nearest);
+        let mut runner = model.runner(&device, 5, Interpolation::Nearest);
         for batch in photographs.chunks(5) {
             let images: Vec<&Rgb8Image> = batch.iter().map(|(_, image)| image).collect();
-            let results = runner.run(&gpu, &images).unwrap();
-            assert_eq!(results, runner.run(&gpu, &images).unwrap(), "two runs differ");
+            let results = runner.run(&device, &images).unwrap();
+            assert_eq!(results, runner.run(&device, &images).unwrap(), "two runs differ");
             for ((name, _), result) in batch.iter().zip(results.chunks_exact(outputs)) {
                 let wanted = expected.f32(&format!("{name}.{suffix}"), &[outputs]).unwrap();
                 let difference = result.iter().zip(&wanted).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
@@ -62,7 +64,7 @@ fn thirteen_photographs_agree_with_onnx_runtime() {
 
 #[test]
 fn images_of_many_pixels_are_run_in_parts() {
-    let gpu = Device::open(&Default::default()).expect("a GPU adapter; `tools/setup` installs a software one");
+    let device = Device::open(&Default::default()).expect("a GPU adapter; `tools/setup` installs a software one");
     let mut model = Model::open(Path::new(MODELS[2].0), None).unwrap();
     model.top = Top::None;
     // Three of these are more than a binding of 128 MiB holds.
@@ -72,30 +74,30 @@ fn images_of_many_pixels_are_run_in_parts() {
             Rgb8Image { width: 4096, height: 4096, pixels }
         })
         .collect();
-    let mut runner = model.runner(&gpu, 3, Interpolation::Nearest);
-    let together = runner.run(&gpu, &images.iter().collect::<Vec<_>>()).unwrap();
-    let apart: Vec<f32> = images.iter().flat_map(|image| runner.run(&gpu, &[image]).unwrap()).collect();
+    let mut runner = model.runner(&device, 3, Interpolation::Nearest);
+    let together = runner.run(&device, &images.iter().collect::<Vec<_>>()).unwrap();
+    let apart: Vec<f32> = images.iter().flat_map(|image| runner.run(&device, &[image]).unwrap()).collect();
     assert_eq!(together, apart);
     assert_ne!(together[..1280], together[1280..2560]);
 }
 
 #[test]
 fn a_batch_that_does_not_fit_is_refused_with_one_that_does() {
-    let gpu = Device::open(&Default::default()).expect("a GPU adapter; `tools/setup` installs a software one");
+    let device = Device::open(&Default::default()).expect("a GPU adapter; `tools/setup` installs a software one");
     let model = Model::open(Path::new(MODELS[0].0), None).unwrap();
     let image = Rgb8Image { width: 1, height: 1, pixels: vec![128; 3] };
     // Activations are cut where a binding cannot hold them; the images, 224 × 224 of four channels, are not.
-    let fits = gpu.limits().max_storage_buffer_binding_size / (224 * 224 * 16);
+    let fits = device.capabilities().binding_bytes / (224 * 224 * 16);
     if fits >= 4096 {
         return;
     }
-    let error = model.runner(&gpu, 4096, Interpolation::Nearest).run(&gpu, &[&image]).unwrap_err().to_string();
+    let error = model.runner(&device, 4096, Interpolation::Nearest).run(&device, &[&image]).unwrap_err().to_string();
     assert!(error.contains(&format!("--batch {fits}")), "{error}");
 }
 
 #[test]
 fn a_batch_whose_activations_exceed_a_binding_gives_what_its_images_give() {
-    let gpu = Device::open(&Default::default()).expect("a GPU adapter; `tools/setup` installs a software one");
+    let device = Device::open(&Default::default()).expect("a GPU adapter; `tools/setup` installs a software one");
     let model = Model::open(Path::new(MODELS[2].0), None).unwrap();
     let image = |at: u32| {
         let pixels = (0..3 * 8 * 8).map(|byte| ((byte * 37 + at * 11) % 251) as u8).collect();
@@ -103,10 +105,10 @@ fn a_batch_whose_activations_exceed_a_binding_gives_what_its_images_give() {
     };
     // The narrow network has 48 channels at 112 × 112, so 54 images are what 128 MiB hold.
     let images: Vec<Rgb8Image> = (0..60).map(image).collect();
-    let together = model.runner(&gpu, 60, Interpolation::Nearest).run(&gpu, &images.iter().collect::<Vec<_>>()).unwrap();
-    let mut runner = model.runner(&gpu, 1, Interpolation::Nearest);
+    let together = model.runner(&device, 60, Interpolation::Nearest).run(&device, &images.iter().collect::<Vec<_>>()).unwrap();
+    let mut runner = model.runner(&device, 1, Interpolation::Nearest);
     for at in [0, 53, 54, 59] {
-        let alone = runner.run(&gpu, &[&images[at]]).unwrap();
+        let alone = runner.run(&device, &[&images[at]]).unwrap();
         for (a, b) in alone.iter().zip(&together[at * alone.len()..]) {
             assert!((a - b).abs() < 1e-4, "image {at}: {a} and {b}");
         }

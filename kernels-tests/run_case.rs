@@ -1,8 +1,9 @@
 //! Running one case: everything poisoned, inputs written, run twice, outputs compared.
 
-use lineament::device::{Device, DeviceError};
-use lineament::ops::Precision;
-use lineament::scheduler::{Program, Residence, TensorId, View};
+use lineament::device::DeviceError;
+use lineament::profiles::Device;
+use lineament::plan::{Precision, Residence, TensorId, View};
+use lineament::scheduler::Program;
 
 use crate::case::{Case, Numbers, Output};
 use crate::compare::{self, Comparison, POISON};
@@ -26,29 +27,29 @@ pub struct OutputResult {
 ///
 /// # Errors
 /// The plan does not fit the adapter, a shader does not compile, or the device fails.
-pub fn run_case(gpu: &Device, case: &Case) -> Result<Vec<OutputResult>, DeviceError> {
-    let program = Program::new(gpu, &case.plan, &[])?;
-    let first = run_once(gpu, case, &program)?;
-    let second = run_once(gpu, case, &program)?;
+pub fn run_case(device: &Device, case: &Case) -> Result<Vec<OutputResult>, DeviceError> {
+    let program = Program::new(device, &case.plan, &[])?;
+    let first = run_once(device, case, &program)?;
+    let second = run_once(device, case, &program)?;
     let outputs = case.outputs.iter().zip(first.iter().zip(&second));
     Ok(outputs.map(|(output, (first, second))| compare_output(output, first, second)).collect())
 }
 
 /// Everything in the tensors of the outputs, guard bands included, after a run from poisoned memory.
-fn run_once(gpu: &Device, case: &Case, program: &Program) -> Result<Vec<Vec<f32>>, DeviceError> {
+fn run_once(device: &Device, case: &Case, program: &Program) -> Result<Vec<Vec<f32>>, DeviceError> {
     for (index, tensor) in case.plan.tensors().iter().enumerate() {
         if tensor.residence == Residence::Persistent {
             let is_output = case.outputs.iter().any(|output| output.view.tensor.0 == index);
             let words = vec![if is_output { POISON } else { STRAY }; tensor.bytes.div_ceil(4) as usize];
-            program.write(gpu, whole(TensorId(index), tensor.bytes), bytemuck::cast_slice(&words));
+            program.write(device, whole(TensorId(index), tensor.bytes), bytemuck::cast_slice(&words));
         }
     }
     for (view, bytes) in &case.inputs {
-        program.write(gpu, *view, bytes);
+        program.write(device, *view, bytes);
     }
-    program.run(gpu)?;
+    program.run(device)?;
     let tensors = case.outputs.iter().map(|output| output.view.tensor);
-    tensors.map(|tensor| program.read(gpu, whole(tensor, case.plan.tensors()[tensor.0].bytes))).collect()
+    tensors.map(|tensor| program.read(device, whole(tensor, case.plan.tensors()[tensor.0].bytes))).collect()
 }
 
 fn whole(tensor: TensorId, bytes: u64) -> View {

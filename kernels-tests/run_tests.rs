@@ -1,7 +1,9 @@
 //! `kernels test`: every case of every kernel and variant against its f64 reference.
 
-use lineament::device::{Device, DeviceError};
-use lineament::ops::{self, Variant};
+use lineament::device::DeviceError;
+use lineament::profiles::Device;
+use lineament::ops::self;
+use lineament::plan::Variant;
 
 use crate::case::{Case, Purpose};
 use crate::cases;
@@ -24,19 +26,19 @@ struct CaseResult {
 /// # Errors
 /// The adapter does not open.
 pub fn run(arguments: &CommonArguments) -> Result<Tally, DeviceError> {
-    let gpu = arguments.open()?;
-    let mut results = skipped(&gpu, arguments);
+    let device = arguments.open()?;
+    let mut results = skipped(&device, arguments);
     for cases in cases::ALL {
-        for case in cases(context(&gpu, Purpose::Test)) {
+        for case in cases(context(&device, Purpose::Test)) {
             if case.purpose == Purpose::Test && arguments.wants(&case.label()) {
-                results.push(check(&gpu, &case, arguments));
+                results.push(check(&device, &case, arguments));
             }
         }
     }
     let mut tally = Tally::default();
     results.iter().for_each(|result| tally.add(&result.verdict));
     if arguments.json {
-        println!("{}", json(&gpu, &results, tally));
+        println!("{}", json(&device, &results, tally));
     } else {
         print_table(&results, arguments.verbose);
     }
@@ -44,12 +46,12 @@ pub fn run(arguments: &CommonArguments) -> Result<Tally, DeviceError> {
 }
 
 /// The variants that this adapter cannot run.
-fn skipped(gpu: &Device, arguments: &CommonArguments) -> Vec<CaseResult> {
+fn skipped(device: &Device, arguments: &CommonArguments) -> Vec<CaseResult> {
     let mut results = Vec::new();
     for kernel in kernels::ALL {
         for variant in kernel.variants {
             let label = format!("{} {}", kernel.name, variant.name);
-            if let (Some(reason), true) = (missing(gpu, variant), arguments.wants(&label)) {
+            if let (Some(reason), true) = (missing(device, variant), arguments.wants(&label)) {
                 let verdict = Verdict::Skipped(reason.to_string());
                 results.push(CaseResult { kernel: kernel.name, variant: variant.name, label, outputs: Vec::new(), verdict });
             }
@@ -59,13 +61,13 @@ fn skipped(gpu: &Device, arguments: &CommonArguments) -> Vec<CaseResult> {
 }
 
 /// What an adapter lacks for a variant, if it lacks anything.
-pub fn missing(gpu: &Device, variant: &Variant) -> Option<&'static str> {
-    variant.lacks(gpu.capabilities())
+pub fn missing(device: &Device, variant: &Variant) -> Option<&'static str> {
+    variant.lacks(device.capabilities())
 }
 
-fn check(gpu: &Device, case: &Case, arguments: &CommonArguments) -> CaseResult {
+fn check(device: &Device, case: &Case, arguments: &CommonArguments) -> CaseResult {
     let label = case.label();
-    let (outputs, failure) = match run_case(gpu, case) {
+    let (outputs, failure) = match run_case(device, case) {
         Ok(outputs) => {
             let fault = |output: &OutputResult| Some(format!("{}: {}", output.tensor, output.comparison.fault.as_ref()?));
             let failure = outputs.iter().find_map(fault);
@@ -117,7 +119,7 @@ fn print_case(result: &CaseResult) {
     }
 }
 
-fn json(gpu: &Device, results: &[CaseResult], tally: Tally) -> serde_json::Value {
+fn json(device: &Device, results: &[CaseResult], tally: Tally) -> serde_json::Value {
     let cases = results.iter().map(|result| {
         let outputs = result.outputs.iter().map(|output| {
             let comparison = &output.comparison;
@@ -133,5 +135,5 @@ fn json(gpu: &Device, results: &[CaseResult], tally: Tally) -> serde_json::Value
             "verdict": verdict, "reason": reason, "outputs": outputs.collect::<Vec<_>>(),
         })
     });
-    serde_json::json!({ "adapter": gpu.report(), "cases": cases.collect::<Vec<_>>(), "summary": tally })
+    serde_json::json!({ "adapter": device.report(), "cases": cases.collect::<Vec<_>>(), "summary": tally })
 }

@@ -1,7 +1,9 @@
 //! `kernels support`: which kernels and variants run on this adapter, and why the others do not.
 
-use lineament::device::{Device, DeviceError};
-use lineament::ops::{ALL, Kernel, Variant};
+use lineament::device::DeviceError;
+use lineament::profiles::Device;
+use lineament::ops::ALL;
+use lineament::plan::{Kernel, Variant};
 use lineament::wgsl::reflect;
 use naga::AddressSpace;
 
@@ -15,11 +17,11 @@ use crate::tally::Tally;
 /// # Errors
 /// The adapter does not open.
 pub fn run(arguments: &CommonArguments) -> Result<Tally, DeviceError> {
-    let gpu = arguments.open()?;
+    let device = arguments.open()?;
     let mut tally = Tally::default();
     let mut rows = Vec::new();
     for kernel in ALL.iter().filter(|kernel| arguments.wants(kernel.name)) {
-        let verdicts: Vec<_> = kernel.variants.iter().map(|variant| (variant.name, verdict(&gpu, kernel, variant))).collect();
+        let verdicts: Vec<_> = kernel.variants.iter().map(|variant| (variant.name, verdict(&device, kernel, variant))).collect();
         let running = verdicts.iter().filter(|(_, verdict)| *verdict == Verdict::Passed).count();
         if !arguments.json {
             let words = if running > 0 { "runs" } else { "DOES NOT RUN" };
@@ -38,14 +40,14 @@ pub fn run(arguments: &CommonArguments) -> Result<Tally, DeviceError> {
             tally.add(&Verdict::Failed("no variant runs".to_string()));
         }
     }
-    let report = gpu.report();
+    let report = device.report();
     if arguments.json {
         println!("{}", serde_json::json!({ "adapter": report, "kernels": rows, "summary": tally }));
     } else {
         let used = |has: bool| if has { "yes, used" } else { "no, and not needed" };
         println!(
             "subgroups of one known size: {}",
-            gpu.lanes().map_or("no, and not needed".into(), |lanes| format!("{lanes}, used"))
+            device.capabilities().subgroup_size.map_or("no, and not needed".into(), |lanes| format!("{lanes}, used"))
         );
         println!("timestamps: {}", used(report.timestamps));
         println!("64-bit integers in shaders: {}", used(report.shader_int64));
@@ -58,28 +60,28 @@ pub fn run(arguments: &CommonArguments) -> Result<Tally, DeviceError> {
 }
 
 /// Whether a variant compiles here; skipped where the adapter lacks what it needs, failed where it refuses what it should take.
-fn verdict(gpu: &Device, kernel: &'static Kernel, variant: &'static Variant) -> Verdict {
-    if let Some(reason) = run_tests::missing(gpu, variant) {
+fn verdict(device: &Device, kernel: &'static Kernel, variant: &'static Variant) -> Verdict {
+    if let Some(reason) = run_tests::missing(device, variant) {
         return Verdict::Skipped(reason.to_string());
     }
-    let lanes = gpu.lanes().unwrap_or(1);
+    let lanes = device.capabilities().subgroup_size.unwrap_or(1);
     let source = match reflect::source(kernel, variant, lanes) {
         Ok(source) => source,
         Err(error) => return Verdict::Failed(error.to_string()),
     };
-    if let Some(reason) = beyond_limits(gpu, kernel, &source) {
+    if let Some(reason) = beyond_limits(device, kernel, &source) {
         return Verdict::Skipped(reason);
     }
-    match gpu.pipeline(kernel, &variant.expansion(Some(lanes)), &[]) {
+    match device.pipeline(kernel, &variant.expansion(Some(lanes)), &[]) {
         Ok(_) => Verdict::Passed,
         Err(error) => Verdict::Failed(error.to_string()),
     }
 }
 
 /// What of a shader the adapter's limits do not allow: not every driver refuses it by itself.
-fn beyond_limits(gpu: &Device, kernel: &Kernel, source: &str) -> Option<String> {
+fn beyond_limits(device: &Device, kernel: &Kernel, source: &str) -> Option<String> {
     let (module, _) = reflect::validate(kernel.name, source).ok()?;
-    let limits = gpu.limits();
+    let limits = device.limits();
     let threads: u32 = module.entry_points.iter().map(|entry| entry.workgroup_size.iter().product::<u32>()).max()?;
     let shared = module.global_variables.iter().filter(|(_, variable)| variable.space == AddressSpace::WorkGroup);
     let bytes: u32 = shared.map(|(_, variable)| module.types[variable.ty].inner.size(module.to_ctx())).sum();

@@ -1,8 +1,10 @@
 //! How long something takes: several runs, their median and their spread, with warm and with cold caches.
 
-use lineament::device::{Device, DeviceError};
-use lineament::ops::{Cost, STREAM, Stream};
-use lineament::scheduler::{Plan, Program};
+use lineament::device::DeviceError;
+use lineament::profiles::Device;
+use lineament::ops::{STREAM, Stream};
+use lineament::plan::{Cost, Plan};
+use lineament::scheduler::Program;
 
 use crate::case::Case;
 
@@ -74,17 +76,17 @@ impl ColdCaches {
     ///
     /// # Errors
     /// The device fails.
-    pub fn new(gpu: &Device) -> Result<ColdCaches, DeviceError> {
-        let vectors = FLUSHED_VECTORS.min((gpu.limits().max_storage_buffer_binding_size / 32) as u32);
+    pub fn new(device: &Device) -> Result<ColdCaches, DeviceError> {
+        let vectors = FLUSHED_VECTORS.min((device.capabilities().binding_bytes / 32) as u32);
         let mut plan = Plan::new("cold caches");
         let [from, to] = ["from", "to"].map(|label| plan.persistent(label, 16 * u64::from(vectors)));
         plan.push(Stream { vectors }.step("stream", &STREAM.variants[0], from, to));
-        Ok(ColdCaches(Program::new(gpu, &plan, &[])?))
+        Ok(ColdCaches(Program::new(device, &plan, &[])?))
     }
 
-    fn empty(&self, gpu: &Device) -> Result<(), DeviceError> {
-        self.0.run(gpu)?;
-        gpu.wait()
+    fn empty(&self, device: &Device) -> Result<(), DeviceError> {
+        self.0.run(device)?;
+        device.wait()
     }
 }
 
@@ -92,16 +94,16 @@ impl ColdCaches {
 ///
 /// # Errors
 /// The plan does not fit the adapter, a shader does not compile, or the device fails.
-pub fn time_case(gpu: &Device, case: &Case, runs: usize, cold: &ColdCaches) -> Result<Timing, DeviceError> {
-    let program = Program::new(gpu, &case.plan, &[])?;
+pub fn time_case(device: &Device, case: &Case, runs: usize, cold: &ColdCaches) -> Result<Timing, DeviceError> {
+    let program = Program::new(device, &case.plan, &[])?;
     for (view, bytes) in &case.inputs {
-        program.write(gpu, *view, bytes);
+        program.write(device, *view, bytes);
     }
-    program.run(gpu)?;
-    gpu.wait()?;
-    let once = || Ok(program.run_timed(gpu)?.steps.iter().map(|step| step.seconds).sum::<f64>());
+    program.run(device)?;
+    device.wait()?;
+    let once = || Ok(program.run_timed(device)?.steps.iter().map(|step| step.seconds).sum::<f64>());
     let warm = (0..runs.max(1)).map(|_| once()).collect::<Result<Vec<f64>, DeviceError>>()?;
-    let after_a_stream = (0..runs.max(1)).map(|_| cold.empty(gpu).and_then(|()| once()));
+    let after_a_stream = (0..runs.max(1)).map(|_| cold.empty(device).and_then(|()| once()));
     let cold = after_a_stream.collect::<Result<Vec<f64>, DeviceError>>()?;
     let warm = Spread::new(warm).unwrap_or(Spread(vec![0.0]));
     Ok(Timing { warm, cold: Spread::new(cold), cost: case.plan.cost() })

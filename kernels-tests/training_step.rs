@@ -1,7 +1,7 @@
 //! A training step of the paper's whole model as `kernels perf` times it: the forward pass in training mode, and the step
 //! with its backward pass and AdaDelta's update, by the wall clock.
 
-use lineament::device::Device;
+use lineament::profiles::Device;
 use lineament::nn::ModelError;
 use lineament::app::measure::{Extent, Workload};
 use lineament::nn::training::NetworkShape;
@@ -17,11 +17,11 @@ pub const EXTENTS: [(Extent, &str); 2] = [(Extent::Forward, "forward"), (Extent:
 ///
 /// # Errors
 /// The network does not fit the adapter, or the device fails.
-pub fn time(gpu: &Device, (batch, size): (u32, u32), extent: Extent, runs: usize) -> Result<Timing, ModelError> {
-    let workload = Workload::training(gpu.target(), &NetworkShape::paper(1.0, size, 37), batch, extent)?;
-    let programs = workload.programs(gpu)?;
+pub fn time(device: &Device, (batch, size): (u32, u32), extent: Extent, runs: usize) -> Result<Timing, ModelError> {
+    let workload = Workload::training(device.profile(), &NetworkShape::paper(1.0, size, 37), batch, extent)?;
+    let programs = workload.programs(device)?;
     time_work(runs, workload.plans.iter().map(|plan| plan.cost()).sum(), || {
-        programs.iter().try_for_each(|program| program.run(gpu))?;
-        Ok(gpu.wait()?)
+        programs.iter().try_for_each(|program| program.run(device))?;
+        Ok(device.wait()?)
     })
 }

@@ -1,7 +1,7 @@
 //! Batch norm with given statistics, alone, before an activation and with a shortcut.
 
 use lineament::ops::{Activation, BATCH_NORM, BatchNorm};
-use lineament::scheduler::View;
+use lineament::plan::View;
 
 use super::by_shape;
 use crate::case::{Bounds, Case, Context, Purpose};

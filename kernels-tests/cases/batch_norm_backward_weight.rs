@@ -2,7 +2,8 @@
 
 use std::rc::Rc;
 
-use lineament::ops::{Activation, BATCH_NORM_BACKWARD_WEIGHT, BatchNormBackwardWeight, RowParts};
+use lineament::ops::{Activation, BATCH_NORM_BACKWARD_WEIGHT, BatchNormBackwardWeight};
+use lineament::plan::RowParts;
 
 use super::batch_norm::Backward;
 use super::by_shape;

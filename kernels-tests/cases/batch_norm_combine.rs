@@ -2,7 +2,8 @@
 
 use std::rc::Rc;
 
-use lineament::ops::{BATCH_NORM_COMBINE, BatchNormCombine, RowParts};
+use lineament::ops::{BATCH_NORM_COMBINE, BatchNormCombine};
+use lineament::plan::RowParts;
 
 use super::by_shape;
 use crate::case::{Bounds, Case, Context, Expected, Purpose, paired};

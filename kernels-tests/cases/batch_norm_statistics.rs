@@ -1,7 +1,8 @@
 //! Statistics of batch norm, with a large mean too, and with a first row far from it, which sums about zero or about that row
 //! would cancel.
 
-use lineament::ops::{BATCH_NORM_STATISTICS, BatchNormStatistics, RowParts};
+use lineament::ops::{BATCH_NORM_STATISTICS, BatchNormStatistics};
+use lineament::plan::RowParts;
 
 use super::by_shape;
 use crate::case::{Bounds, Case, Context, Expected, Purpose};

@@ -1,6 +1,7 @@
 //! Sums of columns.
 
-use lineament::ops::{COLUMN_SUM, ColumnSum, RowParts};
+use lineament::ops::{COLUMN_SUM, ColumnSum};
+use lineament::plan::RowParts;
 
 use super::by_shape;
 use crate::case::{Bounds, Case, Context, Purpose};

@@ -1,6 +1,7 @@
 //! Gradient of a dense layer by its weights, both families.
 
-use lineament::ops::{DenseBackwardWeight, Kernel, RowParts, Variant, dense_backward_weight_variants};
+use lineament::ops::{DenseBackwardWeight, dense_backward_weight_variants};
+use lineament::plan::{Kernel, RowParts, Variant};
 
 use super::{by_shape, layer_input::normalised};
 use crate::case::{Bounds, Case, Context, Purpose};

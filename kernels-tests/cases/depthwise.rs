@@ -1,6 +1,7 @@
 //! Depthwise 3×3 convolution at both strides, with both paddings, in every tile shape of both families.
 
-use lineament::ops::{Activation, Choice, Depthwise, Padding, Precision, depthwise_variants};
+use lineament::ops::{Activation, Choice, Depthwise, Padding, depthwise_variants};
+use lineament::plan::Precision;
 
 use super::layer_input::normalised;
 use crate::case::{Bounds, Case, Context, Purpose};

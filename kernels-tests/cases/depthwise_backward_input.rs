@@ -1,6 +1,7 @@
 //! Gradient of a depthwise convolution by its input, at both strides, with both paddings, in every tile shape.
 
-use lineament::ops::{Activation, DEPTHWISE_BACKWARD_INPUT, Depthwise, DepthwiseBackwardInput, Padding, Variant};
+use lineament::ops::{Activation, DEPTHWISE_BACKWARD_INPUT, Depthwise, DepthwiseBackwardInput, Padding};
+use lineament::plan::Variant;
 
 use super::by_shape;
 use crate::case::{Bounds, Case, Context, Purpose};

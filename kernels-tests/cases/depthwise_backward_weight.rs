@@ -1,6 +1,8 @@
 //! Gradient of a depthwise convolution by its weights, at both strides, with both paddings, in one part and in several.
 
-use lineament::ops::{DEPTHWISE_BACKWARD_WEIGHT, Depthwise, DepthwiseBackwardWeight, RowParts, Target};
+use lineament::ops::{DEPTHWISE_BACKWARD_WEIGHT, Depthwise, DepthwiseBackwardWeight};
+use lineament::plan::RowParts;
+use lineament::profiles::DeviceProfile;
 
 use super::{by_shape, depthwise_backward_input, layer_input::normalised};
 use crate::case::{Bounds, Case, Context, Purpose};
@@ -15,8 +17,8 @@ pub fn cases(context: Context) -> Vec<Case> {
         splits.into_iter().map(move |rows| DepthwiseBackwardWeight { layer, rows })
     };
     let tests: Vec<DepthwiseBackwardWeight> = depthwise_backward_input::test_layers().into_iter().flat_map(in_parts).collect();
-    let target = Target::plain(true, context.capabilities.lanes);
-    let chosen = |layer| DepthwiseBackwardWeight { layer, rows: target.depthwise_backward_weight(layer) };
+    let profile = DeviceProfile::plain(true, context.capabilities.lanes);
+    let chosen = |layer| DepthwiseBackwardWeight { layer, rows: profile.depthwise_backward_weight(layer) };
     let benchmarks: Vec<DepthwiseBackwardWeight> = depthwise_backward_input::benchmark_layers().into_iter().map(chosen).collect();
     by_shape(context, &tests, &benchmarks, case)
 }

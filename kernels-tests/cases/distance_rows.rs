@@ -1,6 +1,7 @@
 //! Rows for the kernels of distances, in both formats.
 
-use lineament::ops::{Metric, RowFormat, Variant};
+use lineament::ops::{Metric, RowFormat};
+use lineament::plan::Variant;
 
 use crate::random::values;
 

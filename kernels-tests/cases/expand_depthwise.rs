@@ -1,6 +1,7 @@
 //! Expansion and depthwise convolution in one, at both strides, with both paddings.
 
-use lineament::ops::{Activation, Depthwise, EXPAND_DEPTHWISE, ExpandDepthwise, Padding, Variant, WeightLayout};
+use lineament::ops::{Activation, Depthwise, EXPAND_DEPTHWISE, ExpandDepthwise, Padding};
+use lineament::plan::{Variant, WeightLayout};
 
 use crate::case::{Bounds, Case, Context, Purpose};
 use crate::random::values;

@@ -1,6 +1,7 @@
 //! The multiply-add ceiling.
 
-use lineament::ops::{FUSED_MULTIPLY_ADD, FusedMultiplyAdd, Variant};
+use lineament::ops::{FUSED_MULTIPLY_ADD, FusedMultiplyAdd};
+use lineament::plan::Variant;
 
 use crate::case::{Bounds, Case, Context, Purpose};
 use crate::random::values;

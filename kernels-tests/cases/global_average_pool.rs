@@ -1,6 +1,7 @@
 //! Global average pooling.
 
-use lineament::ops::{GLOBAL_AVERAGE_POOL, GlobalAveragePool, Variant};
+use lineament::ops::{GLOBAL_AVERAGE_POOL, GlobalAveragePool};
+use lineament::plan::Variant;
 
 use crate::case::{Bounds, Case, Context, Purpose};
 use crate::random::values;

@@ -1,6 +1,7 @@
 //! What the candidates for a centre are worth.
 
-use lineament::ops::{KMEANS_POTENTIAL, KmeansPotential, KmeansShape, Variant};
+use lineament::ops::{KMEANS_POTENTIAL, KmeansPotential, KmeansShape};
+use lineament::plan::Variant;
 
 use crate::case::{Bounds, Case, Context, Purpose};
 use crate::random::{bits24, unit, values};

@@ -1,7 +1,7 @@
 //! Inputs of layers that are normalised while they are loaded, for the cases of gradients by weights.
 
 use lineament::ops::{Activation, LayerInput, Normalised};
-use lineament::scheduler::View;
+use lineament::plan::View;
 
 use crate::case::Case;
 use crate::random::values;

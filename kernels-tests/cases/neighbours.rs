@@ -1,6 +1,7 @@
 //! Neighbours of slices of rows, under every metric.
 
-use lineament::ops::{Metric, NEIGHBOURS, NeighbourSlice, Variant};
+use lineament::ops::{Metric, NEIGHBOURS, NeighbourSlice};
+use lineament::plan::Variant;
 
 use super::distance_rows::{METRICS, distance_rows, format_of};
 use crate::case::{Bounds, Case, Context, Purpose};

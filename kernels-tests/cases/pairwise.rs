@@ -1,6 +1,7 @@
 //! Distances of slices of rows to all rows, under every metric.
 
-use lineament::ops::{Metric, PAIRWISE, PairwiseSlice, Variant};
+use lineament::ops::{Metric, PAIRWISE, PairwiseSlice};
+use lineament::plan::Variant;
 
 use super::distance_rows::{METRICS, distance_rows, format_of};
 use crate::case::{Bounds, Case, Context, Purpose};

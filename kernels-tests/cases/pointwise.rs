@@ -1,6 +1,7 @@
 //! Pointwise convolution and dense layers, all four families.
 
-use lineament::ops::{Activation, Choice, Pointwise, Precision, WeightLayout, pointwise_variants};
+use lineament::ops::{Activation, Choice, Pointwise, pointwise_variants};
+use lineament::plan::{Precision, WeightLayout};
 
 use crate::case::{Bounds, Case, Context, Purpose};
 use crate::random::values;

@@ -1,6 +1,7 @@
 //! Resizing and normalising batches of 8-bit images of several sizes.
 
-use lineament::ops::{ImageRecord, Interpolation, RESIZE_NORMALISE, ResizeNormalise, Variant};
+use lineament::ops::{ImageRecord, Interpolation, RESIZE_NORMALISE, ResizeNormalise};
+use lineament::plan::Variant;
 
 use crate::case::{Bounds, Case, Context, Purpose};
 use crate::random::bits24;

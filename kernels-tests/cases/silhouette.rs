@@ -1,6 +1,7 @@
 //! Silhouettes of slices of rows, under every metric.
 
-use lineament::ops::{Metric, SILHOUETTE, SilhouetteSlice, Variant};
+use lineament::ops::{Metric, SILHOUETTE, SilhouetteSlice};
+use lineament::plan::Variant;
 
 use super::distance_rows::{METRICS, distance_rows, format_of};
 use crate::case::{Bounds, Case, Context, Purpose};

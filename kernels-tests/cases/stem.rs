@@ -1,6 +1,7 @@
 //! Dense 3×3 convolution at both strides, with both paddings.
 
-use lineament::ops::{Activation, Choice, Padding, Precision, Stem, stem_variants};
+use lineament::ops::{Activation, Choice, Padding, Stem, stem_variants};
+use lineament::plan::Precision;
 
 use crate::case::{Bounds, Case, Context, Purpose};
 use crate::random::values;

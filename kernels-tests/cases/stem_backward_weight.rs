@@ -1,6 +1,8 @@
 //! Gradient of the first layer by its weights, at both strides, with both paddings, in one part and in several.
 
-use lineament::ops::{Activation, Padding, RowParts, STEM_BACKWARD_WEIGHT, Stem, StemBackwardWeight, Target};
+use lineament::ops::{Activation, Padding, STEM_BACKWARD_WEIGHT, Stem, StemBackwardWeight};
+use lineament::plan::RowParts;
+use lineament::profiles::DeviceProfile;
 
 use super::by_shape;
 use crate::case::{Bounds, Case, Context, Purpose};
@@ -45,8 +47,8 @@ pub fn cases(context: Context) -> Vec<Case> {
         splits.into_iter().map(move |rows| StemBackwardWeight { layer, rows })
     };
     let tests: Vec<StemBackwardWeight> = test_layers().into_iter().flat_map(in_parts).collect();
-    let target = Target::plain(true, context.capabilities.lanes);
-    let benchmarks = benchmark_layers().map(|layer| StemBackwardWeight { layer, rows: target.stem_backward_weight(layer) });
+    let profile = DeviceProfile::plain(true, context.capabilities.lanes);
+    let benchmarks = benchmark_layers().map(|layer| StemBackwardWeight { layer, rows: profile.stem_backward_weight(layer) });
     by_shape(context, &tests, &benchmarks, case)
 }
 

@@ -1,6 +1,7 @@
 //! The memory ceiling.
 
-use lineament::ops::{STREAM, Stream, Variant};
+use lineament::ops::{STREAM, Stream};
+use lineament::plan::Variant;
 
 use crate::case::{Bounds, Case, Context, Purpose};
 use crate::random::values;

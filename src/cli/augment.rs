@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder};
-use lineament::data::decode;
 use lineament::app::train::{AugmentationRanges, augmented_variants, sheet_of};
+use lineament::data::decode;
 
 use super::common::{GpuArguments, ensure_writable, write_out};
 use super::{Outcome, Verdict};
@@ -30,15 +30,15 @@ pub struct Augment {
     #[arg(long, value_name = "SHEET.png")]
     out: PathBuf,
     #[command(flatten)]
-    gpu: GpuArguments,
+    device: GpuArguments,
 }
 
 impl Augment {
     pub fn run(&self) -> Verdict {
         ensure_writable(&self.out)?;
         let image = decode(&self.image)?;
-        let gpu = self.gpu.open()?;
-        let variants = augmented_variants(&gpu, &image, &AugmentationRanges::PAPER, self.seed, self.size, VARIANTS)?;
+        let device = self.device.open()?;
+        let variants = augmented_variants(&device, &image, &AugmentationRanges::PAPER, self.seed, self.size, VARIANTS)?;
         let sheet = sheet_of(&variants, COLUMNS);
         let mut png = Vec::new();
         PngEncoder::new(&mut png).write_image(&sheet.pixels, sheet.width, sheet.height, ExtendedColorType::Rgb8)?;

@@ -34,7 +34,7 @@ pub struct Bench {
     #[command(flatten)]
     precision: PrecisionArguments,
     #[command(flatten)]
-    gpu: GpuArguments,
+    device: GpuArguments,
 }
 
 /// Names of tasks.
@@ -79,12 +79,12 @@ impl TaskName {
 impl Bench {
     pub fn run(&self) -> Verdict {
         let schedule = Schedule { started: Instant::now(), warm: self.warm.into(), repeats: self.repeats.into() };
-        let gpu = self.gpu.open()?;
+        let device = self.device.open()?;
         let task = self.task.task();
         if !matches!(task, Task::Infer | Task::Backbone) {
             self.precision.refuse_f16("this task")?;
         }
-        let timings = task.time(&gpu, (&self.model, self.precision.get()), self.size, schedule)?;
+        let timings = task.time(&device, (&self.model, self.precision.get()), self.size, schedule)?;
         let runs = timings.sorted();
         let name = self.task.to_possible_value().map(|value| value.get_name().to_string());
         print_line(json!({
@@ -100,7 +100,7 @@ impl Bench {
             "first_s": timings.first,
             "cpu_s": timings.processor,
             "rss_mb": peak_resident_bytes().map(|bytes| bytes >> 20),
-            "adapter": gpu.report().name,
+            "adapter": device.report().name,
         }))?;
         Ok(Outcome::Done)
     }

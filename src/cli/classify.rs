@@ -31,7 +31,7 @@ pub struct Classify {
     #[command(flatten)]
     precision: PrecisionArguments,
     #[command(flatten)]
-    gpu: GpuArguments,
+    device: GpuArguments,
 }
 
 impl Classify {
@@ -45,12 +45,12 @@ impl Classify {
             ))));
         };
         let classes: Vec<&str> = IMAGENET_CLASSES.lines().collect();
-        let gpu = self.gpu.open()?;
-        let batch = default_batch(&gpu).min(images.len() as u32);
-        let mut runner = model.runner(&gpu, batch, self.resize.into());
+        let device = self.device.open()?;
+        let batch = default_batch(&device).min(images.len() as u32);
+        let mut runner = model.runner(&device, batch, self.resize.into());
         let mut results: Vec<Option<Vec<(usize, f32)>>> = vec![None; images.len()];
         let failures =
-            run_images(&gpu, &mut runner, batch, images.iter().cloned().map(Into::into).collect(), None, |index, logits| {
+            run_images(&device, &mut runner, batch, images.iter().cloned().map(Into::into).collect(), None, |index, logits| {
                 let mut ranked: Vec<(usize, f32)> = softmax(logits).into_iter().enumerate().collect();
                 ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
                 ranked.truncate(usize::from(self.top));

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use clap::Args;
 use lineament::cluster::{ClusterResult, CountedRows, Method, Scores};
-use lineament::device::Device;
+use lineament::profiles::Device;
 use serde_json::{Map, Value, json};
 
 use super::cluster_options::{ClusterInput, MethodOptions, RowOptions};
@@ -28,7 +28,7 @@ pub struct Cluster {
     #[arg(long)]
     out: Option<PathBuf>,
     #[command(flatten)]
-    gpu: GpuArguments,
+    device: GpuArguments,
 }
 
 /// Seconds by phase.
@@ -56,13 +56,13 @@ impl Cluster {
         let input = self.rows.read()?;
         let method = self.method.method(input.columns.len())?;
         phases.end("read");
-        let gpu = self.gpu.open()?;
+        let device = self.device.open()?;
         phases.end("start");
         let columns = input.columns.clone();
-        let result = clustered(&gpu, input, &method, self.method.clusters(), phases)?;
+        let result = clustered(&device, input, &method, self.method.clusters(), phases)?;
         self.write(&result, self.rows.in_run("clusters.json").as_deref())?;
         if let Some(run) = &self.rows.run {
-            record(run, "cluster", Some(&gpu), details(&result, &columns))?;
+            record(run, "cluster", Some(&device), details(&result, &columns))?;
         }
         Ok(Outcome::Done)
     }
@@ -101,19 +101,19 @@ impl Cluster {
 }
 
 /// Clusters rows by a method and judges what it finds.
-pub fn clustered(gpu: &Device, input: ClusterInput, method: &Method, k: usize, mut phases: Phases) -> Fallible<ClusterResult> {
+pub fn clustered(device: &Device, input: ClusterInput, method: &Method, k: usize, mut phases: Phases) -> Fallible<ClusterResult> {
     let (n, width) = (input.images.len(), input.columns.len());
     let count = if input.compress { CountedRows::distinct } else { CountedRows::every };
     let rows = count(input.fitted(), n, width)?;
     let unweighted = input.weights.as_ref().map(|_| count(&input.values, n, width)).transpose()?;
     let distinct_rows = if input.compress { rows.len() } else { CountedRows::distinct(input.fitted(), n, width)?.len() };
     phases.end("compress");
-    let found = method.cluster(gpu, &rows, k)?;
+    let found = method.cluster(device, &rows, k)?;
     let labels = found.labels;
     phases.end("cluster");
     let scores = match &unweighted {
-        None => Scores::of(gpu, &rows, None, &labels)?,
-        Some(unweighted) => Scores::of(gpu, unweighted, Some(&rows), &labels)?,
+        None => Scores::of(device, &rows, None, &labels)?,
+        Some(unweighted) => Scores::of(device, unweighted, Some(&rows), &labels)?,
     };
     if scores.silhouette.is_none() {
         // The clustering stands all the same.
@@ -122,7 +122,7 @@ pub fn clustered(gpu: &Device, input: ClusterInput, method: &Method, k: usize, m
     phases.end("silhouette");
 
     let sizes = (0..found.k as i64).map(|cluster| labels.iter().filter(|label| **label == cluster).count()).collect();
-    let report = gpu.report();
+    let report = device.report();
     Ok(ClusterResult {
         method: method.name().into(),
         k: found.k,

@@ -7,11 +7,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use lineament::data::{Crop, ImageSource, Rgb8Image, decode_ahead, prefetch::decoding_threads, write_atomically};
-use lineament::device::{AdapterRequest, Device, DeviceError};
-use lineament::ops::{Interpolation, Precision};
-use lineament::nn::{ImageRunner, ModelError, Started};
 use lineament::app::tune::{Store, StoreError, cache_folder};
+use lineament::data::{Crop, ImageSource, Rgb8Image, decode_ahead, prefetch::decoding_threads, write_atomically};
+use lineament::device::{AdapterRequest, DeviceError};
+use lineament::nn::{ImageRunner, ModelError, Started};
+use lineament::ops::Interpolation;
+use lineament::plan::Precision;
+use lineament::profiles::{Device, software};
 use serde_json::{Map, Value, json};
 
 /// Where it is `off`, measured choices of variants are left out.
@@ -42,43 +44,43 @@ pub struct GpuArguments {
 impl GpuArguments {
     /// Opens the adapter with the choices of variants that were measured on it, and says which one it is.
     pub fn open(&self) -> Result<Device, DeviceError> {
-        let mut gpu = self.open_untuned()?;
+        let mut device = self.open_untuned()?;
         if std::env::var_os(TUNING_VARIABLE).is_some_and(|value| value == "off") {
-            return Ok(gpu);
+            return Ok(device);
         }
         // What cannot be read must not keep anyone from working: the shipped choices are right, too.
-        match cache_folder().and_then(|folder| Store::read(&folder, gpu.report())) {
+        match cache_folder().and_then(|folder| Store::read(&folder, device.report())) {
             Err(StoreError::NoFolder) => {}
             Err(error) => eprintln!("note: choices as shipped: {error}"),
             Ok(store) => {
-                let (tuning, stale) = store.tuning(gpu.target());
+                let (tuning, stale) = store.tuning(device.profile());
                 if stale > 0 {
                     eprintln!("note: {stale} tuned choices are of other shaders; `lineament tune` renews them");
                 }
                 if !tuning.is_empty() {
                     eprintln!("tuned: {} choices of variants ({TUNING_VARIABLE}=off leaves them out)", tuning.len());
-                    gpu.tune(tuning);
+                    device.tune(Arc::new(tuning));
                 }
             }
         }
-        Ok(gpu)
+        Ok(device)
     }
 
     /// Opens the adapter with the shipped choices of variants, and says which one it is.
     pub fn open_untuned(&self) -> Result<Device, DeviceError> {
-        let mut gpu = Device::open(&AdapterRequest {
+        let mut device = software::open(&AdapterRequest {
             adapter: self.adapter.clone(),
             backend: self.backend.clone(),
             webgpu_limits: self.webgpu_limits,
         })?;
         if let Ok(folder) = cache_folder() {
-            gpu.keep_pipelines(&folder);
+            device.gpu_mut().keep_pipelines(&folder);
         }
-        gpu.compile_on(std::thread::available_parallelism().map_or(1, |threads| threads.get().min(MOST_COMPILERS)));
-        let report = gpu.report();
-        let note = if gpu.is_software() { " — a software adapter: this computes on the processor" } else { "" };
+        device.gpu_mut().compile_on(std::thread::available_parallelism().map_or(1, |threads| threads.get().min(MOST_COMPILERS)));
+        let report = device.report();
+        let note = if device.is_software() { " — a software adapter: this computes on the processor" } else { "" };
         eprintln!("adapter: {} ({}, {}){note}", report.name, report.backend, report.kind);
-        Ok(gpu)
+        Ok(device)
     }
 }
 
@@ -146,8 +148,8 @@ impl From<Resize> for Interpolation {
 }
 
 /// Images a batch where the user does not say: what a software adapter is best at, and what fills a real GPU.
-pub fn default_batch(gpu: &Device) -> u32 {
-    if gpu.is_software() { 8 } else { 32 }
+pub fn default_batch(device: &Device) -> u32 {
+    if device.is_software() { 8 } else { 32 }
 }
 
 /// An image that could not be used, and why.
@@ -156,7 +158,7 @@ pub type Failure = (usize, String);
 /// Runs every image through the network in batches, decoded in parallel ahead of the GPU, which has the next batch when it is
 /// done with one; `use_row` sees the results in order. Images that do not decode are returned, the rest is done.
 pub fn run_images(
-    gpu: &Device,
+    device: &Device,
     runner: &mut ImageRunner,
     batch: u32,
     images: Vec<ImageSource>,
@@ -165,12 +167,12 @@ pub fn run_images(
 ) -> Result<Vec<Failure>, ModelError> {
     let progress = progress(images.len() as u64, "images");
     let (mut failures, mut pending) = (Vec::new(), Vec::with_capacity(batch as usize));
-    let limit = gpu.limits().max_storage_buffer_binding_size;
+    let limit = device.capabilities().binding_bytes;
     let mut decoded = decode_ahead(images.clone(), decoding_threads(), 2 * batch as usize);
     // The batch that the device works on, and which images it holds.
     let mut started: Option<(Started, Vec<usize>)> = None;
     let mut use_rows = |runner: &ImageRunner, (started, indices): (Started, Vec<usize>)| {
-        let rows = runner.finish(gpu, started)?;
+        let rows = runner.finish(device, started)?;
         for (index, row) in indices.iter().zip(rows.chunks_exact(rows.len() / indices.len())) {
             use_row(*index, row);
         }
@@ -194,7 +196,7 @@ pub fn run_images(
         }
         if pending.len() == batch as usize || (last && !pending.is_empty()) {
             let borrowed: Vec<_> = pending.iter().map(|(_, image)| image).collect();
-            let next = (runner.start(gpu, &borrowed)?, pending.iter().map(|(index, _)| *index).collect());
+            let next = (runner.start(device, &borrowed)?, pending.iter().map(|(index, _)| *index).collect());
             pending.clear();
             if let Some(before) = started.replace(next) {
                 use_rows(runner, before)?;
@@ -294,7 +296,7 @@ const WRITE_ATTRIBUTES: [&str; 2] = ["predict", "eval"];
 pub fn record(
     run: &Path,
     verb: &str,
-    gpu: Option<&Device>,
+    device: Option<&Device>,
     mut details: Map<String, Value>,
 ) -> Result<(), Box<dyn std::error::Error>> {
     let path = run.join("config.json");
@@ -305,11 +307,11 @@ pub fn record(
         Err(_) => Map::new(),
     };
     details.insert("command".into(), json!(command_line()));
-    if let Some(gpu) = gpu {
-        let report = gpu.report();
+    if let Some(device) = device {
+        let report = device.report();
         details
             .insert("adapter".into(), json!(format!("{} ({}, {}; {})", report.name, report.backend, report.kind, report.driver)));
-        if let Some(tuning) = gpu.tuning() {
+        if let Some(tuning) = device.profile().winners() {
             details.insert("tuned_choices".into(), json!(tuning.len()));
         }
     }

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 
 use clap::Args;
 use lineament::cluster::{ComparedMethod, ComparedRows, Comparison, ComparisonProgress, ComparisonSettings, compare};
-use lineament::device::Device;
+use lineament::profiles::Device;
 use lineament::report::figure_five_svg;
 use serde_json::{Map, json};
 
@@ -40,7 +40,7 @@ pub struct Compare {
     #[arg(long)]
     out: Option<PathBuf>,
     #[command(flatten)]
-    gpu: GpuArguments,
+    device: GpuArguments,
 }
 
 /// Numbers of clusters, such as `2..50`.
@@ -81,13 +81,13 @@ impl Compare {
         let rows = ComparedRows { values: &input.values, columns: &input.columns, weights };
         self.out.as_deref().map_or(Ok(()), make_run_folder)?;
 
-        let gpu = self.gpu.open()?;
-        let comparison = compared(&gpu, rows, &self.settings(input.compress), &interruption())?;
+        let device = self.device.open()?;
+        let comparison = compared(&device, rows, &self.settings(input.compress), &interruption())?;
         for folder in [self.out.as_deref(), self.rows.run.as_deref()].into_iter().flatten() {
             write(folder, &comparison)?;
         }
         if let Some(run) = &self.rows.run {
-            record(run, "compare", Some(&gpu), details(&comparison))?;
+            record(run, "compare", Some(&device), details(&comparison))?;
         }
         if self.json {
             write_out(None, &json_of(&comparison)?)?;
@@ -110,7 +110,7 @@ impl Compare {
 }
 
 /// Compares, with a bar on stderr for each method, and says there what is missing and why.
-pub fn compared(gpu: &Device, rows: ComparedRows, settings: &ComparisonSettings, stop: &AtomicBool) -> Fallible<Comparison> {
+pub fn compared(device: &Device, rows: ComparedRows, settings: &ComparisonSettings, stop: &AtomicBool) -> Fallible<Comparison> {
     let bar = progress(0, "clusterings");
     let mut last = None;
     let mut show = |ComparisonProgress { method, done, of }| {
@@ -124,9 +124,9 @@ pub fn compared(gpu: &Device, rows: ComparedRows, settings: &ComparisonSettings,
         bar.set_length(of as u64);
         bar.set_position(done as u64);
     };
-    let comparison = compare(gpu, rows, settings, stop, &mut show);
+    let comparison = compare(device, rows, settings, stop, &mut show);
     bar.finish_and_clear();
-    let report = gpu.report();
+    let report = device.report();
     let adapter = Some(format!("{} ({}, {})", report.name, report.backend, report.kind));
     let comparison = Comparison { adapter, command: Some(command_line()), ..comparison? };
     comparison.gaps().iter().for_each(|gap| eprintln!("note: {gap}"));

@@ -9,9 +9,9 @@ use lineament::data::labels::LabelledFolder;
 use lineament::data::{Dataset, ImageSource, Partition};
 use lineament::evaluation::published::{PAPER_ACCURACY, PAPER_HAMMING_DISTANCE, PAPER_LOSS};
 use lineament::evaluation::{Alignment, Evaluation, HalfPrecision, Metrics, TableOne, align, confident_mistakes};
-use lineament::device::Device;
-use lineament::ops::Precision;
 use lineament::nn::Model;
+use lineament::plan::Precision;
+use lineament::profiles::Device;
 use serde_json::json;
 
 use super::common::{make_run_folder, print_line, record, write_out};
@@ -107,7 +107,7 @@ pub struct EvaluationWork<'a> {
 
 impl EvaluationWork<'_> {
     /// Predicts, compares and writes; also says whether all images could be used.
-    pub fn run_on(&self, gpu: &Device) -> Result<(Evaluation, bool), Box<dyn Error>> {
+    pub fn run_on(&self, device: &Device) -> Result<(Evaluation, bool), Box<dyn Error>> {
         let EvaluationWork { model, folder, options, .. } = self;
         let data = &folder.dataset;
         let alignment = align(&model.attributes, &data.attributes)?;
@@ -120,7 +120,7 @@ impl EvaluationWork<'_> {
         say_what(data, &alignment, partition, rows.len());
 
         let images: Vec<ImageSource> = rows.iter().map(|row| data.images[*row].clone()).collect();
-        let predictions = options.predict(gpu, model, &images)?;
+        let predictions = options.predict(device, model, &images)?;
         let labels: Vec<u8> = predictions.used.iter().flat_map(|used| data.labels_of(rows[*used])).copied().collect();
         let probabilities = alignment.select(&predictions.table.values, model.attributes.len());
         let half_precision = match model.precision {
@@ -130,7 +130,7 @@ impl EvaluationWork<'_> {
                 let model = Model { precision: Precision::F32, ..(*model).clone() };
                 // Those that could not be used are named already.
                 let used: Vec<ImageSource> = predictions.used.iter().map(|used| images[*used].clone()).collect();
-                let single = options.predict(gpu, &model, &used)?;
+                let single = options.predict(device, &model, &used)?;
                 let single = alignment.select(&single.table.values, model.attributes.len());
                 Some(HalfPrecision::new(&probabilities, &single, &Metrics::new(&data.attributes, &single, &labels)))
             }
@@ -147,7 +147,7 @@ impl EvaluationWork<'_> {
                 MISTAKES,
             ),
         };
-        self.out.map_or(Ok(()), |run| self.write(run, gpu, &predictions, &evaluation))?;
+        self.out.map_or(Ok(()), |run| self.write(run, device, &predictions, &evaluation))?;
         Ok((evaluation, predictions.failures.is_empty()))
     }
 
@@ -172,7 +172,13 @@ impl EvaluationWork<'_> {
         Err(format!("{path}: holds no {} images; it holds {}: name one with --partition", wanted.name(), held.join(", ")).into())
     }
 
-    fn write(&self, run: &Path, gpu: &Device, predictions: &Predictions, evaluation: &Evaluation) -> Result<(), Box<dyn Error>> {
+    fn write(
+        &self,
+        run: &Path,
+        device: &Device,
+        predictions: &Predictions,
+        evaluation: &Evaluation,
+    ) -> Result<(), Box<dyn Error>> {
         predictions.table.write(&run.join("attributes.csv"))?;
         write_out(Some(&run.join("metrics.csv")), &evaluation.metrics.to_csv()?)?;
         write_out(Some(&run.join("table1.csv")), &TableOne::new(&evaluation.metrics).to_csv()?)?;
@@ -184,7 +190,7 @@ impl EvaluationWork<'_> {
         }
         let attributes: Vec<&str> = evaluation.metrics.attributes.iter().map(|one| one.attribute.as_str()).collect();
         details.insert("attributes".into(), json!(attributes));
-        record(run, "eval", Some(gpu), details)
+        record(run, "eval", Some(device), details)
     }
 }
 

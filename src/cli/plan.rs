@@ -1,8 +1,8 @@
 //! `lineament plan`
 
 use clap::Args;
-use lineament::nn::Model;
 use lineament::app::measure::Traffic;
+use lineament::nn::Model;
 use lineament::scheduler::Arena;
 
 use super::common::{GpuArguments, default_batch, print_line};
@@ -15,18 +15,18 @@ pub struct Plan {
     #[command(flatten)]
     workload: WorkloadArguments,
     #[command(flatten)]
-    gpu: GpuArguments,
+    device: GpuArguments,
 }
 
 impl Plan {
     pub fn run(&self) -> Verdict {
         let model = Model::open(&self.workload.model, None)?;
-        let gpu = self.gpu.open()?;
-        let workload = self.workload.of(&gpu, &model, default_batch(&gpu))?;
+        let device = self.device.open()?;
+        let workload = self.workload.of(&device, &model, default_batch(&device))?;
         let (mut bytes, mut traffic, mut fused) = (0, 0, 0);
         for plan in &workload.plans {
             print_line(plan.to_string().trim_end())?;
-            let arena = Arena::plan(plan, gpu.limits().max_buffer_size);
+            let arena = Arena::plan(plan, device.capabilities().buffer_bytes);
             print_line(arena.table(plan).trim_end())?;
             bytes += arena.bytes() + plan.persistent_bytes();
             let moved = Traffic::of(plan);

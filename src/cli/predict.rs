@@ -36,9 +36,9 @@ impl Predict {
         self.run.as_deref().map_or(Ok(()), make_run_folder)?;
         let model = self.prediction.open()?;
         let images: Vec<ImageSource> = images.into_iter().map(Into::into).collect();
-        let gpu = self.prediction.open_gpu()?;
+        let device = self.prediction.open_gpu()?;
         let options = self.prediction.options();
-        let mut predictions = options.predict(&gpu, &model, &images)?;
+        let mut predictions = options.predict(&device, &model, &images)?;
         if self.binary {
             predictions.table = predictions.table.rounded();
         }
@@ -46,7 +46,7 @@ impl Predict {
             None => self.write(&predictions.table)?,
             Some(run) => {
                 predictions.table.write(&run.join("attributes.csv"))?;
-                record(run, "predict", Some(&gpu), options.details(&model, &predictions))?;
+                record(run, "predict", Some(&device), options.details(&model, &predictions))?;
             }
         }
         Ok(if predictions.failures.is_empty() { Outcome::Done } else { Outcome::Incomplete })

@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use lineament::data::{AttributeTable, Crop, ImageSource};
-use lineament::device::{Device, DeviceError};
-use lineament::ops::{Interpolation, Precision};
+use lineament::device::DeviceError;
 use lineament::nn::{Model, Top};
+use lineament::ops::Interpolation;
+use lineament::plan::Precision;
+use lineament::profiles::Device;
 use serde_json::{Map, Value, json};
 
 use super::common::{Failure, GpuArguments, Misuse, PrecisionArguments, Resize, default_batch, report_failures, run_images};
@@ -34,7 +36,7 @@ pub struct PredictionArguments {
     #[command(flatten)]
     precision: PrecisionArguments,
     #[command(flatten)]
-    gpu: GpuArguments,
+    device: GpuArguments,
 }
 
 /// How images are brought to a model.
@@ -66,7 +68,7 @@ impl PredictionArguments {
 
     /// Opens the adapter.
     pub fn open_gpu(&self) -> Result<Device, DeviceError> {
-        self.gpu.open()
+        self.device.open()
     }
 
     /// How images are brought to the model.
@@ -87,12 +89,12 @@ pub fn open_model(path: &Path, backbone: Option<&Path>) -> Result<Model, Box<dyn
 
 impl PredictionOptions {
     /// Predicts the attributes of images. Those that cannot be used are named on stderr; if none can, that is an error.
-    pub fn predict(&self, gpu: &Device, model: &Model, images: &[ImageSource]) -> Result<Predictions, Box<dyn Error>> {
-        let batch = self.batch.unwrap_or_else(|| default_batch(gpu));
-        let mut runner = model.runner(gpu, batch, self.interpolation);
+    pub fn predict(&self, device: &Device, model: &Model, images: &[ImageSource]) -> Result<Predictions, Box<dyn Error>> {
+        let batch = self.batch.unwrap_or_else(|| default_batch(device));
+        let mut runner = model.runner(device, batch, self.interpolation);
         let mut rows: Vec<Option<Vec<f32>>> = vec![None; images.len()];
         let failures =
-            run_images(gpu, &mut runner, batch, images.to_vec(), self.crop, |index, row| rows[index] = Some(row.to_vec()))?;
+            run_images(device, &mut runner, batch, images.to_vec(), self.crop, |index, row| rows[index] = Some(row.to_vec()))?;
 
         let mut table = AttributeTable { images: Vec::new(), attributes: model.attributes.clone(), values: Vec::new() };
         let mut used = Vec::new();

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use lineament::nn::Model;
 use lineament::app::measure::{Ceilings, Profile as Measured, roofline_page, roofline_svg, to_csv, to_text, to_trace};
+use lineament::nn::Model;
 use serde_json::json;
 
 use super::common::{GpuArguments, default_batch, print_line, write_out};
@@ -32,16 +32,16 @@ pub struct Profile {
     #[arg(long, value_name = "FILE")]
     roofline: Option<PathBuf>,
     #[command(flatten)]
-    gpu: GpuArguments,
+    device: GpuArguments,
 }
 
 impl Profile {
     pub fn run(&self) -> Verdict {
         let model = Model::open(&self.workload.model, None)?;
-        let gpu = self.gpu.open()?;
-        let workload = self.workload.of(&gpu, &model, default_batch(&gpu))?;
-        let ceilings = Ceilings::measure(&gpu)?;
-        let profile = Measured::measure(&gpu, &workload, ceilings, usize::from(self.runs))?;
+        let device = self.device.open()?;
+        let workload = self.workload.of(&device, &model, default_batch(&device))?;
+        let ceilings = Ceilings::measure(&device)?;
+        let profile = Measured::measure(&device, &workload, ceilings, usize::from(self.runs))?;
         if let Some(path) = &self.csv {
             write_out(Some(path), &to_csv(&profile)?)?;
         }
@@ -56,7 +56,7 @@ impl Profile {
         if self.json {
             let kernels = profile.groups(|step| format!("{} {}", step.kernel, step.variant));
             let total = profile.total();
-            let whole = json!({ "adapter": gpu.report(), "profile": profile, "kernels": kernels, "total": total });
+            let whole = json!({ "adapter": device.report(), "profile": profile, "kernels": kernels, "total": total });
             print_line(serde_json::to_string_pretty(&whole)?)?;
         } else {
             print_line(to_text(&profile).trim_end())?;

@@ -23,7 +23,7 @@ pub struct Report {
     #[arg(long)]
     out: Option<PathBuf>,
     #[command(flatten)]
-    gpu: GpuArguments,
+    device: GpuArguments,
 }
 
 impl Report {
@@ -31,11 +31,11 @@ impl Report {
         let input = load_run(&self.run, self.attributes.as_deref(), self.images.as_deref())?;
         let out = self.out.clone().unwrap_or_else(|| self.run.join("report.html"));
         // Only the components of a cluster's faces need an adapter.
-        let gpu = input.clusters.is_some().then(|| self.gpu.open()).transpose();
-        let summary = match gpu {
-            Ok(Some(gpu)) => write_report_on(&gpu, &input, &out)?,
+        let device = input.clusters.is_some().then(|| self.device.open()).transpose();
+        let summary = match device {
+            Ok(Some(device)) => write_report_on(&device, &input, &out)?,
             Ok(None) => write_report(&input, &out)?,
-            Err(error) if self.gpu.names_one() => return Err(error.into()),
+            Err(error) if self.device.names_one() => return Err(error.into()),
             Err(error) => {
                 eprintln!("note: {error}");
                 eprintln!("note: without an adapter the report lacks the principal components of the clusters' faces");

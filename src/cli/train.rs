@@ -31,7 +31,7 @@ pub struct Train {
     #[arg(long)]
     resume: bool,
     #[command(flatten)]
-    gpu: GpuArguments,
+    device: GpuArguments,
 }
 
 impl Train {
@@ -44,10 +44,10 @@ impl Train {
             return Err(format!("--size {}: is no multiple of 32, by which the network divides it", model.size).into());
         }
         make_run_folder(&self.out)?;
-        let gpu = self.gpu.open()?;
+        let device = self.device.open()?;
         let stop = interruption();
-        record(&self.out, "train", Some(&gpu), details(&model, &data))?;
-        let equipment = Equipment { gpu: &gpu, model: &model, data: &data, stop: &stop };
+        record(&self.out, "train", Some(&device), details(&model, &data))?;
+        let equipment = Equipment { device: &device, model: &model, data: &data, stop: &stop };
 
         let takes_features = self.training.takes_features();
         let course = Course {

@@ -3,10 +3,10 @@
 use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
-use lineament::ops::AdamForm;
+use lineament::app::train::{AugmentationRanges, ClassWeights, TrainingSettings};
 use lineament::nn::mobilenet_v2::Layer;
 use lineament::nn::training::{FrozenNorm, Loss, Optimizer, RunningStatistics, Schedule, first_of_last_blocks};
-use lineament::app::train::{AugmentationRanges, ClassWeights, TrainingSettings};
+use lineament::ops::AdamForm;
 
 use super::common::Misuse;
 

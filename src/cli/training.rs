@@ -7,20 +7,21 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::ProgressBar;
+use lineament::app::train::{
+    FeatureSource, FeatureTable, Progress, Run, SampleSource, TrainedNetwork, TrainingData, TrainingSettings, extract_features,
+    predict_rows, train_network, write_model,
+};
 use lineament::data::attributes::paper_attributes;
 use lineament::data::prefetch::decoding_threads;
 use lineament::data::{Dataset, Partition, Unreadable, decode_ahead, write_atomically};
 use lineament::evaluation::Metrics;
-use lineament::device::Device;
-use lineament::ops::Interpolation;
 use lineament::nn::mobilenet_v2::Layer;
+use lineament::nn::random;
+use lineament::nn::training::{FrozenNorm, HeadShape, NetworkShape, NetworkState, RunningStatistics};
 use lineament::nn::weights::{StoredPrecision, WeightsFile};
 use lineament::nn::{Head, Model, ModelError, Normalisation, Top, keys};
-use lineament::nn::training::{FrozenNorm, HeadShape, NetworkShape, NetworkState, RunningStatistics};
-use lineament::app::train::{
-    FeatureSource, FeatureTable, Progress, Run, SampleSource, TrainedNetwork, TrainingData, TrainingSettings, extract_features,
-    predict_rows, random, train_network, write_model,
-};
+use lineament::ops::Interpolation;
+use lineament::profiles::Device;
 use serde_json::{Map, Value, json};
 
 use super::common::{default_batch, progress};
@@ -36,7 +37,7 @@ pub type Fallible<T> = Result<T, Box<dyn Error>>;
 
 /// What one trains with.
 pub struct Equipment<'a> {
-    pub gpu: &'a Device,
+    pub device: &'a Device,
     /// What training starts from.
     pub model: &'a Model,
     pub data: &'a Dataset,
@@ -125,19 +126,19 @@ pub fn details(model: &Model, data: &Dataset) -> Map<String, Value> {
 impl Equipment<'_> {
     /// The backbone's features of all images, computed once and kept in a folder.
     pub fn features(&self, folder: &Path, skip_unreadable: bool) -> Fallible<FeatureTable> {
-        let Equipment { gpu, model, data, stop } = *self;
+        let Equipment { device, model, data, stop } = *self;
         let bar = progress(data.len() as u64, "images, features of the backbone");
         let source = FeatureSource {
             model,
             images: &data.images,
             names: &data.names,
-            batch: default_batch(gpu),
+            batch: default_batch(device),
             interpolation: INTERPOLATION,
         };
         let tell = |reason: &str| bar.suspend(|| eprintln!("skipped: {reason}"));
         let mut unreadable = Unreadable::new(skip_unreadable, &tell);
         let mut first = true;
-        let features = extract_features(gpu, &source, folder, &mut unreadable, stop, |done| {
+        let features = extract_features(device, &source, folder, &mut unreadable, stop, |done| {
             bar.set_position(done);
             // What an earlier run computed says nothing of this one's speed.
             if std::mem::take(&mut first) {
@@ -262,7 +263,7 @@ impl Equipment<'_> {
         settings: &TrainingSettings,
         random_start: bool,
     ) -> Fallible<TrainedNetwork> {
-        let Equipment { gpu, model, data, stop } = *self;
+        let Equipment { device, model, data, stop } = *self;
         std::fs::create_dir_all(folder.join("checkpoints"))?;
         if settings.micro_batch < settings.batch {
             let (micro, batch) = (settings.micro_batch, settings.batch);
@@ -274,7 +275,7 @@ impl Equipment<'_> {
         let hashes = model.files.iter().map(|(_, hash)| hash.as_str()).collect::<Vec<_>>().join(" ");
         let weights = if random_start { "random".to_string() } else { hashes };
         let mut depends = vec![("weights", weights), ("attribute_names", data.attributes.join(","))];
-        depends.extend(gpu.tuning().map(|tuning| ("tuning", tuning.digest())));
+        depends.extend(device.profile().winners().map(|tuning| ("tuning", tuning.digest())));
         let mut run = Run {
             folder: Some(folder),
             resume,
@@ -284,7 +285,7 @@ impl Equipment<'_> {
             stop,
             progress: &mut show,
         };
-        let trained = train_network(gpu, training, shape, initial, settings, &mut run);
+        let trained = train_network(device, training, shape, initial, settings, &mut run);
         bar.finish_and_clear();
         Ok(trained?)
     }
@@ -297,15 +298,15 @@ impl Equipment<'_> {
         shape: &NetworkShape,
         trained: &TrainedNetwork,
     ) -> Fallible<Metrics> {
-        let Equipment { gpu, model, data, .. } = *self;
+        let Equipment { device, model, data, .. } = *self;
         let path = folder.join(MODEL);
         write_model(&path, shape, &trained.best, &metadata(model, data, shape), StoredPrecision::F16)?;
         // The figures are those of the file, with its half precision.
         let probabilities = match training.source {
             SampleSource::Features(table) => {
-                predict_rows(gpu, &Head::read(&WeightsFile::open(&path)?)?, table, training.validation_rows)?
+                predict_rows(device, &Head::read(&WeightsFile::open(&path)?)?, table, training.validation_rows)?
             }
-            SampleSource::Images { .. } => predict_images(gpu, &path, model, data, training.validation_rows)?,
+            SampleSource::Images { .. } => predict_images(device, &path, model, data, training.validation_rows)?,
         };
         let labels: Vec<u8> = training.validation_rows.iter().flat_map(|row| data.labels_of(*row as usize)).copied().collect();
         let metrics = Metrics::new(&data.attributes, &probabilities, &labels);
@@ -316,11 +317,11 @@ impl Equipment<'_> {
 }
 
 /// Probabilities \[rows, attributes\] of images by the model in a file.
-fn predict_images(gpu: &Device, path: &Path, trained_from: &Model, data: &Dataset, rows: &[u32]) -> Fallible<Vec<f32>> {
+fn predict_images(device: &Device, path: &Path, trained_from: &Model, data: &Dataset, rows: &[u32]) -> Fallible<Vec<f32>> {
     let backbone = trained_from.files.first().map(|(path, _)| path.as_path());
     let model = Model::open(path, backbone)?;
-    let batch = default_batch(gpu);
-    let mut runner = model.runner(gpu, batch, INTERPOLATION);
+    let batch = default_batch(device);
+    let mut runner = model.runner(device, batch, INTERPOLATION);
     let images = rows.iter().map(|row| data.images[*row as usize].clone()).collect();
     let mut decoded = decode_ahead(images, decoding_threads(), 2 * batch as usize);
     let bar = progress(rows.len() as u64, "images, figures of the model");
@@ -331,7 +332,7 @@ fn predict_images(gpu: &Device, path: &Path, trained_from: &Model, data: &Datase
             bar.finish_and_clear();
             return Ok(probabilities);
         }
-        probabilities.extend(runner.run(gpu, &images.iter().collect::<Vec<_>>())?);
+        probabilities.extend(runner.run(device, &images.iter().collect::<Vec<_>>())?);
         bar.inc(images.len() as u64);
     }
 }

@@ -1,15 +1,17 @@
 //! `lineament tune`
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use clap::Args;
-use lineament::device::Device;
-use lineament::ops::{Site, Tuning};
-use lineament::nn::Model;
 use lineament::app::measure::{Extent, Workload};
+use lineament::app::tune::{Candidate, Comparison, Entry, Store, Verdict, cache_folder, compare_candidates, content};
+use lineament::nn::Model;
 use lineament::nn::training::NetworkShape;
-use lineament::app::tune::{Entry, Ladder, Rung, Store, Verdict, cache_folder, climb, content};
+use lineament::ops::{candidates, identity};
+use lineament::plan::VariantId;
+use lineament::profiles::{Device, OperationShape, Winners};
 
 use super::common::{GpuArguments, Misuse, default_batch, interruption, print_line, progress};
 use super::{Outcome, Verdict as Ending};
@@ -40,89 +42,89 @@ pub struct Tune {
     #[arg(long)]
     explain: bool,
     #[command(flatten)]
-    gpu: GpuArguments,
+    device: GpuArguments,
 }
 
 impl Tune {
     pub fn run(&self) -> Ending {
         let model = Model::open(&self.model, None)?;
-        let mut gpu = self.gpu.open_untuned()?;
-        let (folder, target) = (cache_folder()?, gpu.target());
+        let mut device = self.device.open_untuned()?;
+        let (folder, profile) = (cache_folder()?, &device.profile().clone());
         let mut store = if self.again {
-            Store::read(&folder, gpu.report()).unwrap_or_else(|_| Store::new(gpu.report()))
+            Store::read(&folder, device.report()).unwrap_or_else(|_| Store::new(device.report()))
         } else {
-            Store::read(&folder, gpu.report())?
+            Store::read(&folder, device.report())?
         };
-        let sites = self.sites(&mut gpu, &model)?;
+        let shapes = self.shapes(&mut device, &model)?;
 
         let stop = interruption();
-        let unknown = |site: Site| {
-            let all = content(&site.measured(target), target.lanes);
-            self.again || store.entry(site).is_none_or(|entry| entry.content != all)
+        let unknown = |shape: OperationShape| {
+            let all = content(&candidates::measured(shape, profile), profile.capabilities.subgroup_size);
+            self.again || store.entry(shape).is_none_or(|entry| entry.content != all)
         };
-        let wanted: Vec<Site> = sites.iter().map(|(site, _)| *site).filter(|site| unknown(*site)).collect();
+        let wanted: Vec<OperationShape> = shapes.iter().map(|(shape, _)| *shape).filter(|shape| unknown(*shape)).collect();
         let bar = progress(wanted.len() as u64, "shapes");
         let mut measured = 0;
-        for site in &wanted {
-            let Some(ladder) = climb(&gpu, *site, &stop)? else { break };
-            for Rung { kernel, variant, verdict } in &ladder.rungs {
+        for shape in &wanted {
+            let Some(comparison) = compare_candidates(&device, *shape, &stop)? else { break };
+            for Candidate { id, verdict } in &comparison.candidates {
                 if let Verdict::Barred(reason) = verdict {
-                    eprintln!("barred: {kernel} {variant} for {site}: {reason}");
+                    eprintln!("barred: {id} for {shape}: {reason}");
                 }
             }
-            store.insert(entry(*site, ladder, &gpu));
-            store.write(&folder, gpu.report())?;
+            store.insert(entry(*shape, comparison, &device));
+            store.write(&folder, device.report())?;
             measured += 1;
             bar.inc(1);
         }
         bar.finish_and_clear();
-        self.print(&store, &sites, &gpu)?;
+        self.print(&store, &shapes, &device)?;
         if stop.load(Ordering::SeqCst) && measured < wanted.len() {
             eprintln!("stopped after {measured} of {} shapes; the same command goes on", wanted.len());
             return Ok(Outcome::Incomplete);
         }
         eprintln!(
             "{measured} shapes measured, {} known before; kept in {}",
-            sites.len() - measured,
-            Store::path(&folder, gpu.report()).display()
+            shapes.len() - measured,
+            Store::path(&folder, device.report()).display()
         );
         Ok(Outcome::Done)
     }
 
     /// What plans of the model ask for, and how often.
-    fn sites(&self, gpu: &mut Device, model: &Model) -> Result<Vec<(Site, usize)>, Box<dyn std::error::Error>> {
+    fn shapes(&self, device: &mut Device, model: &Model) -> Result<Vec<(OperationShape, usize)>, Box<dyn std::error::Error>> {
         let size = self.size.unwrap_or(model.size);
         if !size.is_multiple_of(32) {
             return Err(Box::new(Misuse(format!("--size {size}: the network takes multiples of 32"))));
         }
-        let batches = if self.batch.is_empty() { vec![1, default_batch(gpu)] } else { self.batch.clone() };
-        let asked = gpu.tune(Tuning::listening());
+        let batches = if self.batch.is_empty() { vec![1, default_batch(device)] } else { self.batch.clone() };
+        let recorder = Arc::new(Winners::recording());
+        device.tune(recorder.clone());
         let model = Model { size, ..model.clone() };
         for batch in batches {
-            Workload::prediction(gpu, &model, batch);
+            Workload::prediction(device, &model, batch);
             if self.train && batch > 1 {
                 let network =
                     NetworkShape { layers: model.backbone.layers().to_vec(), ..NetworkShape::paper(1.0, size, model.outputs()) };
-                Workload::training(gpu.target(), &network, batch, Extent::Step)?;
+                Workload::training(device.profile(), &network, batch, Extent::Step)?;
             }
         }
-        let sites = asked.asked();
-        gpu.tune(Tuning::default());
-        Ok(sites)
+        let shapes = recorder.requests();
+        device.tune(Arc::default());
+        Ok(shapes)
     }
 
-    fn print(&self, store: &Store, sites: &[(Site, usize)], gpu: &Device) -> std::io::Result<()> {
-        let target = gpu.target();
+    fn print(&self, store: &Store, shapes: &[(OperationShape, usize)], device: &Device) -> std::io::Result<()> {
+        let profile = device.profile();
         let (mut shipped, mut tuned, mut changed) = (0.0, 0.0, 0);
         print_line(format_args!("{:52} {:>32} {:>10} {:>10} {:>6}", "shape", "winner", "ms", "shipped", "gain"))?;
-        for (site, count) in sites {
-            let Some(entry) = store.entry(*site) else { continue };
-            let of = |name: &[String; 2]| entry.ladder.iter().find(|rung| rung.kernel == name[0] && rung.variant == name[1]);
-            let seconds = |name: &[String; 2]| of(name).and_then(Rung::seconds);
-            let usual = site.shipped(target);
-            let usual = [usual.0.name, usual.1.name].map(String::from);
+        for (shape, count) in shapes {
+            let Some(entry) = store.entry(*shape) else { continue };
+            let of = |id: &VariantId| entry.candidates.iter().find(|candidate| candidate.id == *id);
+            let seconds = |id: &VariantId| of(id).and_then(Candidate::seconds);
+            let usual = identity(candidates::shipped(*shape, profile));
             let Some(winner) = &entry.winner else {
-                print_line(format_args!("{site}: every variant is barred; the shipped one runs all the same"))?;
+                print_line(format_args!("{shape}: every variant is barred; the shipped one runs all the same"))?;
                 continue;
             };
             let (best, before) = (seconds(winner).unwrap_or(f64::NAN), seconds(&usual).unwrap_or(f64::NAN));
@@ -130,47 +132,46 @@ impl Tune {
             changed += usize::from(*winner != usual);
             print_line(format_args!(
                 "{:52} {:>32} {:10.3} {:10.3} {:6.2}",
-                format!("{site}{}", if *count > 1 { format!(" ×{count}") } else { String::new() }),
-                winner.join(" "),
+                format!("{shape}{}", if *count > 1 { format!(" ×{count}") } else { String::new() }),
+                winner.to_string(),
                 1e3 * best,
                 1e3 * before,
                 before / best
             ))?;
             if self.explain {
-                for rung in &entry.ladder {
-                    let name = [rung.kernel.clone(), rung.variant.clone()];
-                    let note = match (name == *winner, name == usual) {
+                for candidate in &entry.candidates {
+                    let note = match (candidate.id == *winner, candidate.id == usual) {
                         (true, true) => "winner, as shipped",
                         (true, false) => "winner",
                         (false, true) => "shipped",
                         (false, false) => "",
                     };
-                    let time = match &rung.verdict {
+                    let time = match &candidate.verdict {
                         Verdict::Timed(seconds) => format!("{:10.3} ms", 1e3 * seconds),
                         Verdict::Behind(seconds) => format!("{:10.3} ms, once", 1e3 * seconds),
                         Verdict::Barred(reason) => format!("barred: {reason}"),
                     };
-                    print_line(format_args!("    {:32} {time}  {note}", name.join(" ")))?;
+                    print_line(format_args!("    {:32} {time}  {note}", candidate.id.to_string()))?;
                 }
             }
         }
-        let lanes = target.lanes.map_or("unknown".to_string(), |lanes| lanes.to_string());
+        let lanes = profile.capabilities.subgroup_size.map_or("unknown".to_string(), |lanes| lanes.to_string());
         print_line(format_args!(
             "{changed} of {} shapes take another variant than shipped: {:.1} ms instead of {:.1} over all steps (subgroup size {lanes})",
-            sites.len(),
+            shapes.len(),
             1e3 * tuned,
             1e3 * shipped
         ))
     }
 }
 
-fn entry(site: Site, Ladder { winner, rungs }: Ladder, gpu: &Device) -> Entry {
-    let target = gpu.target();
+fn entry(shape: OperationShape, Comparison { winner, candidates: compared }: Comparison, device: &Device) -> Entry {
+    let profile = device.profile();
     Entry {
-        site,
-        winner: winner.map(|(kernel, variant)| [kernel.name, variant.name].map(String::from)),
-        winner_content: winner.map_or(String::new(), |winner| content(&[winner], target.lanes)),
-        content: content(&site.measured(target), target.lanes),
-        ladder: rungs,
+        shape,
+        winner: winner.map(identity),
+        winner_content: winner.map_or(String::new(), |winner| content(&[winner], profile.capabilities.subgroup_size)),
+        content: content(&candidates::measured(shape, profile), profile.capabilities.subgroup_size),
+        candidates: compared,
     }
 }

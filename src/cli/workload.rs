@@ -4,10 +4,10 @@ use std::error::Error;
 use std::path::PathBuf;
 
 use clap::Args;
-use lineament::device::Device;
-use lineament::nn::Model;
 use lineament::app::measure::{Extent, Workload};
+use lineament::nn::Model;
 use lineament::nn::training::NetworkShape;
+use lineament::profiles::Device;
 
 use super::common::PrecisionArguments;
 
@@ -32,7 +32,7 @@ pub struct WorkloadArguments {
 
 impl WorkloadArguments {
     /// The work on an adapter.
-    pub fn of(&self, gpu: &Device, model: &Model, default_batch: u32) -> Result<Workload, Box<dyn Error>> {
+    pub fn of(&self, device: &Device, model: &Model, default_batch: u32) -> Result<Workload, Box<dyn Error>> {
         let (batch, size) = (self.batch.unwrap_or(default_batch), self.size.unwrap_or(model.size));
         if size % 32 != 0 {
             return Err(Box::new(super::common::Misuse(format!("--size {size}: the network takes multiples of 32"))));
@@ -41,9 +41,9 @@ impl WorkloadArguments {
             self.precision.refuse_f16("training")?;
             let outputs = model.outputs();
             let network = NetworkShape { layers: model.backbone.layers().to_vec(), ..NetworkShape::paper(1.0, size, outputs) };
-            return Ok(Workload::training(gpu.target(), &network, batch, Extent::Step)?);
+            return Ok(Workload::training(device.profile(), &network, batch, Extent::Step)?);
         }
         let model = Model { size, ..model.clone() }.stored_in(self.precision.get())?;
-        Ok(Workload::prediction(gpu, &model, batch))
+        Ok(Workload::prediction(device, &model, batch))
     }
 }

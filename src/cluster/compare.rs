@@ -10,7 +10,7 @@ use super::{
     SilhouetteScorer, silhouette_without_noise, weighted,
 };
 use crate::cluster::ClusterError;
-use crate::device::Device;
+use crate::profiles::Device;
 
 /// Lloyd iterations of a restart at most, in the original script.
 const ITERATIONS: u32 = 500;
@@ -133,14 +133,14 @@ pub struct ComparisonProgress {
 /// # Errors
 /// Rows, weights or settings that make no sense, [`ClusterError::Stopped`], or whatever the device reports.
 pub fn compare(
-    gpu: &Device,
+    device: &Device,
     rows: ComparedRows,
     settings: &ComparisonSettings,
     stop: &AtomicBool,
     progress: &mut dyn FnMut(ComparisonProgress),
 ) -> Result<Comparison, ClusterError> {
     let at = Comparer::new(rows, settings)?;
-    let scorer = |rows| SilhouetteScorer::new(gpu, rows, Metric::Euclidean);
+    let scorer = |rows| SilhouetteScorer::new(device, rows, Metric::Euclidean);
     let mut scorers = [Some(scorer(&at.plain)), at.weighted.as_ref().map(scorer)];
     let mut scores = |labels: &[i64]| -> Result<[Option<f64>; 2], ClusterError> {
         let mut found = [None; 2];
@@ -162,9 +162,9 @@ pub fn compare(
         stopped()?;
         progress(ComparisonProgress { method, done: 0, of });
         let (with_settings, words) = method.method(settings.n_init, settings.seed);
-        let prepared = with_settings.prepare(gpu, at.clustered())?;
+        let prepared = with_settings.prepare(device, at.clustered())?;
         if method.finds_clusters() {
-            let found = prepared.cluster(gpu, 0)?;
+            let found = prepared.cluster(device, 0)?;
             let noise = found.labels.iter().filter(|label| **label < 0).count();
             marks.push(Mark {
                 method: method.name().into(),
@@ -172,14 +172,14 @@ pub fn compare(
                 k: found.k,
                 noise,
                 silhouette: scores(&found.labels)?[0],
-                silhouette_without_noise: silhouette_without_noise(gpu, &at.plain, &found.labels, Metric::Euclidean)?,
+                silhouette_without_noise: silhouette_without_noise(device, &at.plain, &found.labels, Metric::Euclidean)?,
             });
         } else {
             let mut points = Vec::with_capacity(of);
             for (done, k) in settings.k.clone().enumerate() {
                 stopped()?;
                 progress(ComparisonProgress { method, done, of });
-                let found = match prepared.cluster(gpu, k) {
+                let found = match prepared.cluster(device, k) {
                     Ok(found) => Some(found.labels),
                     // The methods say so themselves where there are too few rows to tell apart.
                     Err(ClusterError::TooManyClusters { .. } | ClusterError::TooFewSubclusters { .. }) => None,
@@ -261,11 +261,11 @@ mod tests {
     }
 
     fn compared(weights: Option<&[f32]>, settings: &ComparisonSettings) -> Result<Comparison, ClusterError> {
-        let gpu = Device::open(&Default::default()).unwrap();
+        let device = Device::open(&Default::default()).unwrap();
         let columns: Vec<String> = (0..4).map(|column| column.to_string()).collect();
         let weights = weights.map(|weights| ("rare", weights));
         let rows = ComparedRows { values: &values(), columns: &columns, weights };
-        compare(&gpu, rows, settings, &AtomicBool::new(false), &mut |_| {})
+        compare(&device, rows, settings, &AtomicBool::new(false), &mut |_| {})
     }
 
     #[test]
@@ -308,12 +308,12 @@ mod tests {
         assert!(refused(&|one| one.k = 1..=5).contains("1 to 5"));
         assert!(refused(&|one| one.k = RangeInclusive::new(5, 4)).contains("5 to 4"));
         assert!(refused(&|one| one.n_init = 0).contains("n_init"));
-        let gpu = Device::open(&Default::default()).unwrap();
+        let device = Device::open(&Default::default()).unwrap();
         let columns = vec!["a".to_string()];
         let stop = AtomicBool::new(false);
         let mut done = 0;
         let rows = ComparedRows { values: &[0.0, 1.0, 2.0, 3.0], columns: &columns, weights: None };
-        let error = compare(&gpu, rows, &settings(true), &stop, &mut |_| {
+        let error = compare(&device, rows, &settings(true), &stop, &mut |_| {
             done += 1;
             stop.store(true, Ordering::Relaxed);
         });

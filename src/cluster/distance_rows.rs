@@ -1,8 +1,8 @@
 //! Rows as the kernels of distances take them: numbers four to a quad, or columns of 0 and 1 as bits.
 
 use super::ClusterError;
-use crate::device::Device;
 use crate::ops::{Metric, RowFormat};
+use crate::profiles::Device;
 
 /// Rows for the kernels that import `shaders/lib/row_distance.wgsl`.
 #[derive(Debug)]
@@ -68,8 +68,8 @@ impl DistanceRows {
     }
 
     /// Checks that so many bytes of rows can be bound at once.
-    pub fn check(gpu: &Device, bytes: u64) -> Result<(), ClusterError> {
-        let limit = gpu.limits().max_storage_buffer_binding_size.min(gpu.limits().max_buffer_size);
+    pub fn check(device: &Device, bytes: u64) -> Result<(), ClusterError> {
+        let limit = device.capabilities().binding_bytes.min(device.capabilities().buffer_bytes);
         if bytes > limit {
             return Err(ClusterError::TooLarge { what: "the data", bytes, limit });
         }

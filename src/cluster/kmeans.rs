@@ -4,9 +4,11 @@ use super::kmeans_plan::{Form, Tensors, finish, inertia, lloyd, restart_bytes, s
 use super::kmeans_rows::KmeansRows;
 use super::rows::Rows;
 use super::{ClusterError, CountedRows};
-use crate::device::{Device, DeviceError};
+use crate::device::DeviceError;
 use crate::ops::{KmeansAssign, KmeansShape, RestartState, RowFormat, Ties};
-use crate::scheduler::{Program, View};
+use crate::plan::View;
+use crate::profiles::Device;
+use crate::scheduler::Program;
 
 /// Iterations between two looks at whether every restart has finished: looking waits for the GPU.
 const ITERATIONS_A_LOOK: u32 = 4;
@@ -64,9 +66,9 @@ impl KMeans {
     /// # Errors
     /// Settings or values that make no sense, `k` above the number of distinct rows, data that do not fit the adapter,
     /// or whatever the device reports.
-    pub fn fit(&self, gpu: &Device, rows: &[f32], n: usize, d: usize) -> Result<KMeansFit, ClusterError> {
+    pub fn fit(&self, device: &Device, rows: &[f32], n: usize, d: usize) -> Result<KMeansFit, ClusterError> {
         let rows = Rows::new("row", rows, n, d)?;
-        self.fit_rows(gpu, rows, &vec![1.0; n])
+        self.fit_rows(device, rows, &vec![1.0; n])
     }
 
     /// As [`KMeans::fit`], for rows that are counted as often as they occur; the labels are of the rows held. Distinct rows
@@ -74,9 +76,9 @@ impl KMeans {
     ///
     /// # Errors
     /// As [`KMeans::fit`].
-    pub fn fit_counted(&self, gpu: &Device, rows: &CountedRows) -> Result<KMeansFit, ClusterError> {
+    pub fn fit_counted(&self, device: &Device, rows: &CountedRows) -> Result<KMeansFit, ClusterError> {
         let counts: Vec<f32> = rows.counts.iter().map(|count| *count as f32).collect();
-        let fit = self.fit_weighted(gpu, &rows.values, &counts, rows.len(), rows.columns);
+        let fit = self.fit_weighted(device, &rows.values, &counts, rows.len(), rows.columns);
         // Whoever asked knows all rows, not those held.
         let total = rows.total();
         fit.map_err(|error| match error {
@@ -90,17 +92,24 @@ impl KMeans {
     ///
     /// # Errors
     /// As [`KMeans::fit`], and weights that do not fit the rows.
-    pub fn fit_weighted(&self, gpu: &Device, rows: &[f32], weights: &[f32], n: usize, d: usize) -> Result<KMeansFit, ClusterError> {
+    pub fn fit_weighted(
+        &self,
+        device: &Device,
+        rows: &[f32],
+        weights: &[f32],
+        n: usize,
+        d: usize,
+    ) -> Result<KMeansFit, ClusterError> {
         let rows = Rows::new("row", rows, n, d)?;
         check_weights(weights, n)?;
-        self.fit_rows(gpu, rows, weights)
+        self.fit_rows(device, rows, weights)
     }
 
-    fn fit_rows(&self, gpu: &Device, rows: Rows, weights: &[f32]) -> Result<KMeansFit, ClusterError> {
+    fn fit_rows(&self, device: &Device, rows: Rows, weights: &[f32]) -> Result<KMeansFit, ClusterError> {
         let initial = self.check(&rows, weights)?;
         let whole = self.shape(&rows);
-        let together = restarts_together(gpu, whole)?;
-        self.fit_in_batches(gpu, (whole, together), &KmeansRows::new(rows, weights, initial.is_none()), initial.as_ref())
+        let together = restarts_together(device, whole)?;
+        self.fit_in_batches(device, (whole, together), &KmeansRows::new(rows, weights, initial.is_none()), initial.as_ref())
     }
 
     fn shape(&self, rows: &Rows) -> KmeansShape {
@@ -115,12 +124,12 @@ impl KMeans {
     /// Runs the restarts of `whole`, `together` at a time.
     fn fit_in_batches(
         &self,
-        gpu: &Device,
+        device: &Device,
         (whole, together): (KmeansShape, u32),
         rows: &KmeansRows,
         initial: Option<&Rows>,
     ) -> Result<KMeansFit, ClusterError> {
-        let target = gpu.target();
+        let profile = device.profile();
         let ties = if initial.is_some() { Ties::First } else { Ties::ByKey };
         let form = rows.form();
         let tolerance = (self.tolerance * rows.variance) as f32;
@@ -129,24 +138,24 @@ impl KMeans {
         let mut first = 0;
         while first < whole.restarts {
             let shape = KmeansShape { restarts: together.min(whole.restarts - first), ..whole };
-            let (plan, tensors) = lloyd((shape, form), target, ties, self.iterations, tolerance);
-            let program = Program::new(gpu, &plan, &[])?;
-            rows.write(gpu, &program, tensors);
+            let (plan, tensors) = lloyd((shape, form), profile, ties, self.iterations, tolerance);
+            let program = Program::new(device, &plan, &[])?;
+            rows.write(device, &program, tensors);
             match initial {
-                Some(centers) => program.write(gpu, tensors.centers, bytemuck::cast_slice(&centers.values)),
+                Some(centers) => program.write(device, tensors.centers, bytemuck::cast_slice(&centers.values)),
                 None => match &rows.seeds {
-                    None => tensors.share(gpu, &seeding((shape, form), target, self.seed, first).0, &program)?.run(gpu)?,
+                    None => tensors.share(device, &seeding((shape, form), profile, self.seed, first).0, &program)?.run(device)?,
                     Some((rows, weights)) => {
                         let shape = KmeansShape { rows: rows.count as u32, ..shape };
-                        let (plan, seeds) = seeding((shape, Form::Numbers), target, self.seed, first);
-                        let seeding = tensors.share_centers(gpu, &plan, &program)?;
-                        seeding.write(gpu, seeds.rows, bytemuck::cast_slice(&rows.values));
-                        seeding.write(gpu, seeds.weights, bytemuck::cast_slice(weights));
-                        seeding.run(gpu)?;
+                        let (plan, seeds) = seeding((shape, Form::Numbers), profile, self.seed, first);
+                        let seeding = tensors.share_centers(device, &plan, &program)?;
+                        seeding.write(device, seeds.rows, bytemuck::cast_slice(&rows.values));
+                        seeding.write(device, seeds.weights, bytemuck::cast_slice(weights));
+                        seeding.run(device)?;
                     }
                 },
             }
-            let batch = Batch { gpu, shape, form, ties, tensors, program };
+            let batch = Batch { device, shape, form, ties, tensors, program };
             batch.iterate()?;
             batch.keep_best(&mut best, first, rows)?;
             first += shape.restarts;
@@ -200,16 +209,16 @@ fn check_weights(weights: &[f32], rows: usize) -> Result<(), ClusterError> {
 }
 
 /// How many restarts fit on the adapter at once.
-fn restarts_together(gpu: &Device, shape: KmeansShape) -> Result<u32, ClusterError> {
-    let limit = gpu.limits().max_storage_buffer_binding_size.min(gpu.limits().max_buffer_size);
-    let each = restart_bytes(shape, gpu.target());
+fn restarts_together(device: &Device, shape: KmeansShape) -> Result<u32, ClusterError> {
+    let limit = device.capabilities().binding_bytes.min(device.capabilities().buffer_bytes);
+    let each = restart_bytes(shape, device.profile());
     let data = [("the data", 4 * u64::from(shape.rows) * u64::from(shape.columns))];
     if let Some((what, bytes)) = each.iter().chain(&data).find(|(_, bytes)| *bytes > limit) {
         return Err(ClusterError::TooLarge { what, bytes: *bytes, limit });
     }
     let largest = each.iter().map(|(_, bytes)| *bytes).max().unwrap_or(1);
     let total: u64 = each.iter().map(|(_, bytes)| *bytes).sum();
-    let seconds = gpu.predicted_seconds(KmeansAssign::cost(KmeansShape { restarts: 1, ..shape }, RowFormat::Numbers));
+    let seconds = device.predicted_seconds(KmeansAssign::cost(KmeansShape { restarts: 1, ..shape }, RowFormat::Numbers));
     let in_time = (DISPATCH_SECONDS / seconds) as u64;
     let together = (limit / largest.max(1)).min(BATCH_BYTES / total.max(1)).min(in_time).clamp(1, u64::from(shape.restarts));
     Ok(together as u32)
@@ -217,7 +226,7 @@ fn restarts_together(gpu: &Device, shape: KmeansShape) -> Result<u32, ClusterErr
 
 /// Restarts that run together, with their centres in place.
 struct Batch<'a> {
-    gpu: &'a Device,
+    device: &'a Device,
     shape: KmeansShape,
     form: Form,
     ties: Ties,
@@ -230,7 +239,7 @@ impl Batch<'_> {
     fn iterate(&self) -> Result<(), ClusterError> {
         loop {
             for _ in 0..ITERATIONS_A_LOOK {
-                self.program.run(self.gpu)?;
+                self.program.run(self.device)?;
             }
             if self.states()?.iter().all(|state| state.finished != 0) {
                 return Ok(());
@@ -246,7 +255,7 @@ impl Batch<'_> {
     fn read<T: bytemuck::Pod>(&self, view: View, first: usize, count: usize) -> Result<Vec<T>, DeviceError> {
         let size = size_of::<T>();
         match self.program.buffer(view.tensor) {
-            Some(buffer) => self.gpu.read(buffer, (first * size) as u64, (count * size) as u64),
+            Some(buffer) => self.device.read(buffer, (first * size) as u64, (count * size) as u64),
             None => Ok(Vec::new()),
         }
     }
@@ -254,8 +263,8 @@ impl Batch<'_> {
     /// Labels every row by the final centres, and puts the restart with the lowest inertia in the place of a worse `best`.
     fn keep_best(&self, best: &mut Option<KMeansFit>, first: u32, rows: &KmeansRows) -> Result<(), ClusterError> {
         let shape = self.shape;
-        let plan = finish((shape, self.form), self.gpu.target(), self.ties);
-        self.tensors.share(self.gpu, &plan, &self.program)?.run(self.gpu)?;
+        let plan = finish((shape, self.form), self.device.profile(), self.ties);
+        self.tensors.share(self.device, &plan, &self.program)?.run(self.device)?;
         let [n, k, padded] = [shape.rows, shape.clusters, shape.columns].map(|size| size as usize);
         let sums: Vec<f32> = self.read(self.tensors.sums, 0, 4 * (shape.restarts * shape.sum_entries()) as usize)?;
         let states = self.states()?;
@@ -287,7 +296,7 @@ mod tests {
 
     #[test]
     fn restarts_run_together_as_they_run_apart() {
-        let gpu = Device::open(&Default::default()).unwrap();
+        let device = Device::open(&Default::default()).unwrap();
         // A whirl of numbers without two rows alike.
         let values: Vec<f32> = (0..300 * 5).map(|index| ((index * index) % 1009) as f32 / 1009.0).collect();
         let rows = Rows::new("row", &values, 300, 5).unwrap();
@@ -295,12 +304,12 @@ mod tests {
         let settings = KMeans { k: 7, n_init: 6, seed: 3, tolerance: 1e-4, iterations: 300, initial: None };
         let shape = settings.shape(&rows);
         let rows = KmeansRows::new(rows, &weights, true);
-        let fit = |together| settings.fit_in_batches(&gpu, (shape, together), &rows, None).unwrap();
+        let fit = |together| settings.fit_in_batches(&device, (shape, together), &rows, None).unwrap();
         let all = fit(6);
         assert!(all.restart > 0, "the first restart is best, so this shows little");
         for together in [1, 4] {
             assert_eq!(fit(together), all, "{together} at a time");
         }
-        assert_eq!(settings.fit(&gpu, &values, 300, 5).unwrap(), all);
+        assert_eq!(settings.fit(&device, &values, 300, 5).unwrap(), all);
     }
 }

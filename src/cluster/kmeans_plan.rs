@@ -1,12 +1,14 @@
 //! The plans of k-means: seeding, one Lloyd iteration, and the labels and inertia of the final centres.
 
 use super::bit_rows::BitRows;
-use crate::device::{Device, DeviceError};
+use crate::device::DeviceError;
 use crate::ops::{
     KMEANS_POTENTIAL, KmeansAccumulate, KmeansAccumulateBits, KmeansAssign, KmeansCandidates, KmeansMove, KmeansPotential,
-    KmeansReduce, KmeansShape, RestartState, RowFormat, Target, Ties,
+    KmeansReduce, KmeansShape, RestartState, RowFormat, Ties, distance_variant,
 };
-use crate::scheduler::{Plan, Program, View};
+use crate::plan::{Plan, View};
+use crate::profiles::{Device, DeviceProfile};
+use crate::scheduler::Program;
 
 /// With more clusters adding numbers, whose time does not grow with the clusters, is faster than counting bits.
 const MOST_COUNTED_CLUSTERS: u32 = 64;
@@ -95,26 +97,26 @@ impl Tensors {
     }
 
     /// Puts bits in place.
-    pub fn write_bits(self, gpu: &Device, program: &Program, rows: &BitRows) {
+    pub fn write_bits(self, device: &Device, program: &Program, rows: &BitRows) {
         let views = [self.bits, self.planes, self.counts, self.digits];
         for (view, values) in views.into_iter().zip([&rows.bits, &rows.planes, &rows.counts, &rows.digits]) {
             if !values.is_empty() {
-                program.write(gpu, view, bytemuck::cast_slice(values));
+                program.write(device, view, bytemuck::cast_slice(values));
             }
         }
-        program.write(gpu, self.scales, bytemuck::cast_slice(&rows.scales));
+        program.write(device, self.scales, bytemuck::cast_slice(&rows.scales));
     }
 
     /// A program of a plan for other rows that puts the centres of `owner` in place.
-    pub fn share_centers(self, gpu: &Device, plan: &Plan, owner: &Program) -> Result<Program, DeviceError> {
+    pub fn share_centers(self, device: &Device, plan: &Plan, owner: &Program) -> Result<Program, DeviceError> {
         let centers = owner.buffer(self.centers.tensor).map(|buffer| (self.centers, buffer));
-        Program::new(gpu, plan, centers.as_slice())
+        Program::new(device, plan, centers.as_slice())
     }
 
     /// A program of another plan on the tensors of `owner`.
-    pub fn share(self, gpu: &Device, plan: &Plan, owner: &Program) -> Result<Program, DeviceError> {
+    pub fn share(self, device: &Device, plan: &Plan, owner: &Program) -> Result<Program, DeviceError> {
         let shared: Vec<_> = self.all().into_iter().filter_map(|view| Some((view, owner.buffer(view.tensor)?))).collect();
-        Program::new(gpu, plan, &shared)
+        Program::new(device, plan, &shared)
     }
 }
 
@@ -124,10 +126,10 @@ fn accumulate(shape: KmeansShape, finished_too: bool) -> KmeansAccumulate {
 }
 
 /// Bytes of the largest tensors that grow with the restarts, for one restart: what it is, and how much it takes.
-pub(super) fn restart_bytes(shape: KmeansShape, target: Target) -> Vec<(&'static str, u64)> {
+pub(super) fn restart_bytes(shape: KmeansShape, profile: &DeviceProfile) -> Vec<(&'static str, u64)> {
     let trials = KmeansPotential::trials(shape.clusters);
-    let variant = target.distances(&KMEANS_POTENTIAL, trials + 1);
-    let chunks = shape.rows.div_ceil(KmeansPotential::chunk_rows(variant, target.lanes));
+    let variant = distance_variant(profile, &KMEANS_POTENTIAL, RowFormat::Numbers, trials + 1);
+    let chunks = shape.rows.div_ceil(KmeansPotential::chunk_rows(variant, profile.capabilities.subgroup_size));
     let partials = 16 * u64::from(accumulate(shape, false).chunks()) * u64::from(shape.sum_entries());
     vec![
         ("the labels", 4 * u64::from(shape.rows)),
@@ -141,22 +143,22 @@ pub(super) fn restart_bytes(shape: KmeansShape, target: Target) -> Vec<(&'static
 /// One Lloyd iteration of every restart that has not finished.
 pub(super) fn lloyd(
     (shape, form): (KmeansShape, Form),
-    target: Target,
+    profile: &DeviceProfile,
     ties: Ties,
     iterations: u32,
     tolerance: f32,
 ) -> (Plan, Tensors) {
     let mut plan = Plan::new("k-means iteration");
     let tensors = Tensors::new(&mut plan, shape, form);
-    let distances = assign(&mut plan, tensors, target, (shape, form), ties, false);
+    let distances = assign(&mut plan, tensors, profile, (shape, form), ties, false);
     let chunks = match form {
         Form::Bits { planes, .. } if shape.clusters <= MOST_COUNTED_CLUSTERS => {
             let accumulate = KmeansAccumulateBits { shape, weighted: planes > 0, finished_too: false };
             let Tensors { planes, counts, digits, scales, labels, states, .. } = tensors;
             let partials = plan.transient("partials", tensors.sums.bytes * u64::from(accumulate.chunks()));
-            let choice = KmeansAccumulateBits::choice(target);
+            let choice = KmeansAccumulateBits::choice(profile);
             let views = [planes, counts, digits, scales, labels, states, partials];
-            plan.push(accumulate.step("accumulate", choice, target.lanes, views));
+            plan.push(accumulate.step("accumulate", choice, profile.capabilities.subgroup_size, views));
             (partials, accumulate.chunks())
         }
         _ => add_up(&mut plan, tensors, distances, accumulate(shape, false)),
@@ -169,10 +171,10 @@ pub(super) fn lloyd(
 }
 
 /// Labels and inertia of the final centres of every restart.
-pub(super) fn finish((shape, form): (KmeansShape, Form), target: Target, ties: Ties) -> Plan {
+pub(super) fn finish((shape, form): (KmeansShape, Form), profile: &DeviceProfile, ties: Ties) -> Plan {
     let mut plan = Plan::new("k-means finish");
     let tensors = Tensors::new(&mut plan, shape, form);
-    let distances = assign(&mut plan, tensors, target, (shape, form), ties, true);
+    let distances = assign(&mut plan, tensors, profile, (shape, form), ties, true);
     let chunks = add_up(&mut plan, tensors, distances, accumulate(shape, true));
     reduce(&mut plan, tensors, shape, chunks, true);
     plan
@@ -182,7 +184,7 @@ pub(super) fn finish((shape, form): (KmeansShape, Form), target: Target, ties: T
 fn assign(
     plan: &mut Plan,
     tensors: Tensors,
-    target: Target,
+    profile: &DeviceProfile,
     (shape, form): (KmeansShape, Form),
     ties: Ties,
     finished_too: bool,
@@ -193,9 +195,14 @@ fn assign(
         Form::Numbers => (rows, RowFormat::Numbers, false),
         Form::Bits { scaled, .. } => (bits, RowFormat::Bits, scaled),
     };
-    let choice = KmeansAssign::choice(target, shape, format);
+    let choice = KmeansAssign::choice(profile, shape, format);
     let assign = KmeansAssign { shape, ties, scaled, finished_too };
-    plan.push(assign.step("assign", choice, target.lanes, [rows, scales, centers, keys, states, labels, distances]));
+    plan.push(assign.step(
+        "assign",
+        choice,
+        profile.capabilities.subgroup_size,
+        [rows, scales, centers, keys, states, labels, distances],
+    ));
     distances
 }
 
@@ -213,14 +220,19 @@ fn reduce(plan: &mut Plan, tensors: Tensors, shape: KmeansShape, (partials, chun
 }
 
 /// k-means++ for every restart; `first_restart` is the number of the first one.
-pub(super) fn seeding((shape, form): (KmeansShape, Form), target: Target, seed: u64, first_restart: u32) -> (Plan, Tensors) {
+pub(super) fn seeding(
+    (shape, form): (KmeansShape, Form),
+    profile: &DeviceProfile,
+    seed: u64,
+    first_restart: u32,
+) -> (Plan, Tensors) {
     let mut plan = Plan::new("k-means++");
     let tensors = Tensors::new(&mut plan, shape, form);
     let Tensors { rows, weights, centers, labels, .. } = tensors;
     let trials = KmeansPotential::trials(shape.clusters);
     // The centre chosen last is judged beside the candidates.
-    let variant = target.distances(&KMEANS_POTENTIAL, trials + 1);
-    let chunk_rows = KmeansPotential::chunk_rows(variant, target.lanes);
+    let variant = distance_variant(profile, &KMEANS_POTENTIAL, RowFormat::Numbers, trials + 1);
+    let chunk_rows = KmeansPotential::chunk_rows(variant, profile.capabilities.subgroup_size);
     let restarts = u64::from(shape.restarts);
     let closest = plan.transient("closest", labels.bytes);
     let chunks = u64::from(shape.rows.div_ceil(chunk_rows));
@@ -229,7 +241,12 @@ pub(super) fn seeding((shape, form): (KmeansShape, Form), target: Target, seed: 
     for step in 0..=shape.clusters {
         let potential = KmeansPotential { shape, trials, step };
         let label = format!("potential {step}");
-        plan.push(potential.step(&label, variant, target.lanes, [rows, weights, picks, closest, potentials]));
+        plan.push(potential.step(
+            &label,
+            variant,
+            profile.capabilities.subgroup_size,
+            [rows, weights, picks, closest, potentials],
+        ));
         let candidates = KmeansCandidates { potential, chunk_rows, first_restart, seed };
         plan.push(candidates.step(&format!("candidates {step}"), [rows, weights, closest, potentials, picks, centers]));
     }

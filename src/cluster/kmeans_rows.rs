@@ -3,8 +3,8 @@
 use super::bit_rows::BitRows;
 use super::kmeans_plan::{Form, Tensors};
 use super::rows::Rows;
-use crate::device::Device;
 use crate::ops::KmeansAccumulateBits;
+use crate::profiles::Device;
 use crate::scheduler::Program;
 
 /// Rows, their weights and all that follows from them alone.
@@ -61,13 +61,13 @@ impl KmeansRows {
     }
 
     /// Puts all in place.
-    pub fn write(&self, gpu: &Device, program: &Program, tensors: Tensors) {
-        program.write(gpu, tensors.rows, bytemuck::cast_slice(&self.rows.values));
-        program.write(gpu, tensors.weights, bytemuck::cast_slice(&self.weights));
-        program.write(gpu, tensors.keys, bytemuck::cast_slice(&self.keys));
-        program.write(gpu, tensors.mean, bytemuck::cast_slice(&self.mean));
+    pub fn write(&self, device: &Device, program: &Program, tensors: Tensors) {
+        program.write(device, tensors.rows, bytemuck::cast_slice(&self.rows.values));
+        program.write(device, tensors.weights, bytemuck::cast_slice(&self.weights));
+        program.write(device, tensors.keys, bytemuck::cast_slice(&self.keys));
+        program.write(device, tensors.mean, bytemuck::cast_slice(&self.mean));
         if let Some(bits) = &self.bits {
-            tensors.write_bits(gpu, program, bits);
+            tensors.write_bits(device, program, bits);
         }
     }
 

@@ -5,7 +5,7 @@ use super::{
     Birch, BirchSettings, ClusterError, CountedRows, KMeans, Linkage, Metric, OpticsSettings, Spectral, Tree, agglomerate,
     dbscan, optics,
 };
-use crate::device::Device;
+use crate::profiles::Device;
 
 /// A method of clustering with its settings, but for the number of clusters.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,15 +96,15 @@ impl Method {
     ///
     /// # Errors
     /// Rows that do not fit the method or the adapter, or whatever the device reports.
-    pub fn prepare<'a>(&'a self, gpu: &Device, rows: &'a CountedRows) -> Result<Prepared<'a>, ClusterError> {
+    pub fn prepare<'a>(&'a self, device: &Device, rows: &'a CountedRows) -> Result<Prepared<'a>, ClusterError> {
         let state = match self {
             Method::Kmeans(settings) => State::Kmeans(settings),
             Method::Agglomerative { linkage, metric } => {
                 linkage.check(*metric, rows)?;
-                State::Tree(agglomerate(*linkage, condensed(gpu, rows, *metric)?, &rows.counts, &rows.last_rows()))
+                State::Tree(agglomerate(*linkage, condensed(device, rows, *metric)?, &rows.counts, &rows.last_rows()))
             }
             Method::Dbscan { radius, min_samples, metric } => {
-                let near = neighbours(gpu, rows, *metric, *radius)?;
+                let near = neighbours(device, rows, *metric, *radius)?;
                 let found = dbscan(&near.counts, *min_samples, &near.lists);
                 State::Found(Clustering::of(rows.expand(&found.labels)))
             }
@@ -113,20 +113,20 @@ impl Method {
                 let centers = birch.center_rows()?;
                 let tree = agglomerate(
                     Linkage::Ward,
-                    condensed(gpu, &centers, Metric::Euclidean)?,
+                    condensed(device, &centers, Metric::Euclidean)?,
                     &centers.counts,
                     &centers.last_rows(),
                 );
                 State::Birch(birch, tree)
             }
             Method::Optics { settings, metric } => {
-                State::Found(Clustering::of(optics(&condensed(gpu, &rows.every_row(), *metric)?, *settings)?.labels))
+                State::Found(Clustering::of(optics(&condensed(device, &rows.every_row(), *metric)?, *settings)?.labels))
             }
             Method::Spectral { gamma, n_init, seed } => {
                 Spectral::check(rows.total())?;
                 let (n_init, seed) = (*n_init, *seed);
                 let kmeans = KMeans { k: 0, n_init, seed, tolerance: 1e-4, iterations: 300, initial: None };
-                State::Spectral(Spectral::new(&condensed(gpu, &rows.every_row(), Metric::Euclidean)?, *gamma)?, kmeans)
+                State::Spectral(Spectral::new(&condensed(device, &rows.every_row(), Metric::Euclidean)?, *gamma)?, kmeans)
             }
         };
         let distinct = match state {
@@ -140,8 +140,8 @@ impl Method {
     ///
     /// # Errors
     /// As [`Method::prepare`] and [`Prepared::cluster`].
-    pub fn cluster(&self, gpu: &Device, rows: &CountedRows, k: usize) -> Result<Clustering, ClusterError> {
-        self.prepare(gpu, rows)?.cluster(gpu, k)
+    pub fn cluster(&self, device: &Device, rows: &CountedRows, k: usize) -> Result<Clustering, ClusterError> {
+        self.prepare(device, rows)?.cluster(device, k)
     }
 }
 
@@ -157,13 +157,13 @@ impl Prepared<'_> {
     ///
     /// # Errors
     /// More clusters than rows are distinct, or whatever the device reports.
-    pub fn cluster(&self, gpu: &Device, k: usize) -> Result<Clustering, ClusterError> {
+    pub fn cluster(&self, device: &Device, k: usize) -> Result<Clustering, ClusterError> {
         if let Some(distinct) = self.distinct.filter(|distinct| k > *distinct) {
             return Err(ClusterError::TooManyClusters { k, distinct, rows: self.rows.total() });
         }
         match &self.state {
             State::Kmeans(settings) => {
-                let fit = KMeans { k, ..(*settings).clone() }.fit_counted(gpu, self.rows)?;
+                let fit = KMeans { k, ..(*settings).clone() }.fit_counted(device, self.rows)?;
                 let labels: Vec<i64> = fit.labels.iter().map(|label| i64::from(*label)).collect();
                 Ok(Clustering { labels: self.rows.expand(&labels), k, inertia: Some(fit.inertia) })
             }
@@ -174,7 +174,7 @@ impl Prepared<'_> {
             }
             State::Spectral(spectral, kmeans) => {
                 let n = self.rows.total();
-                let fit = KMeans { k, ..kmeans.clone() }.fit(gpu, &spectral.embedding(k)?, n, k)?;
+                let fit = KMeans { k, ..kmeans.clone() }.fit(device, &spectral.embedding(k)?, n, k)?;
                 Ok(Clustering { labels: fit.labels.iter().map(|label| i64::from(*label)).collect(), k, inertia: None })
             }
             State::Found(found) => Ok(found.clone()),
@@ -197,7 +197,7 @@ mod tests {
 
     #[test]
     fn every_method_finds_heaps_that_lie_apart() {
-        let gpu = Device::open(&Default::default()).unwrap();
+        let device = Device::open(&Default::default()).unwrap();
         let rows = heaps();
         assert!(rows.len() < 36);
         let kmeans = KMeans { k: 0, n_init: 5, seed: 0, tolerance: 1e-4, iterations: 300, initial: None };
@@ -214,12 +214,12 @@ mod tests {
         }
         for method in methods {
             for rows in [&rows, &rows.every_row()] {
-                let found = method.cluster(&gpu, rows, 4).unwrap();
+                let found = method.cluster(&device, rows, 4).unwrap();
                 let pairs = (0..36).flat_map(|a| (0..36).map(move |b| (a, b)));
                 let apart = pairs.filter(|(a, b)| (found.labels[*a] == found.labels[*b]) != (a % 4 == b % 4)).count();
                 assert_eq!((found.k, apart), (4, 0), "{}: {:?}", method.name(), found.labels);
                 if !matches!(method, Method::Dbscan { .. } | Method::Optics { .. }) {
-                    let error = method.cluster(&gpu, rows, 20).unwrap_err().to_string();
+                    let error = method.cluster(&device, rows, 20).unwrap_err().to_string();
                     assert!(error.contains("k is 20"), "{}: {error}", method.name());
                 }
             }

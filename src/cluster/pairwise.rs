@@ -2,9 +2,10 @@
 
 use super::distance_rows::DistanceRows;
 use super::{ClusterError, CondensedDistances, CountedRows};
-use crate::device::Device;
-use crate::ops::{Metric, NEIGHBOURS, NeighbourSlice, PAIRWISE, PairwiseSlice};
-use crate::scheduler::{Plan, Program, View};
+use crate::ops::{Metric, NEIGHBOURS, NeighbourSlice, PAIRWISE, PairwiseSlice, distance_variant};
+use crate::plan::{Plan, View};
+use crate::profiles::Device;
+use crate::scheduler::Program;
 
 /// Predicted seconds of one dispatch, at most: a driver gives up on a command that takes longer than about two.
 const SLICE_SECONDS: f64 = 0.25;
@@ -28,32 +29,32 @@ pub struct Neighbours {
 ///
 /// # Errors
 /// More rows than 4 GiB hold the distances of, rows that do not fit the adapter, or whatever the device reports.
-pub fn condensed(gpu: &Device, rows: &CountedRows, metric: Metric) -> Result<CondensedDistances, ClusterError> {
+pub fn condensed(device: &Device, rows: &CountedRows, metric: Metric) -> Result<CondensedDistances, ClusterError> {
     let n = rows.len();
     let bytes = CondensedDistances::bytes(n);
     if bytes > CONDENSED_BYTES {
         return Err(ClusterError::TooManyPairs { rows: n, bytes, limit: CONDENSED_BYTES });
     }
     let packed = DistanceRows::new(n, rows.columns, metric, |index| rows.row(index));
-    DistanceRows::check(gpu, packed.bytes())?;
+    DistanceRows::check(device, packed.bytes())?;
     let whole =
         PairwiseSlice { rows: n as u32, columns: packed.columns, format: packed.format, first_row: 0, end_row: n as u32, metric };
-    let length = slice_rows(gpu, n, 4 * n as u64, |end_row| PairwiseSlice { end_row, ..whole }.cost());
+    let length = slice_rows(device, n, 4 * n as u64, |end_row| PairwiseSlice { end_row, ..whole }.cost());
     let mut plan = Plan::new("pairwise distances");
     let [values, traits] = row_views(&mut plan, &packed);
     let out = plan.persistent("distances", 4 * (length * n) as u64);
-    let variant = gpu.target().distances_in(&PAIRWISE, packed.format, length as u32);
+    let variant = distance_variant(device.profile(), &PAIRWISE, packed.format, length as u32);
     let slice = PairwiseSlice { end_row: length as u32, ..whole };
-    plan.push(slice.step("pairwise distances", variant, gpu.target().lanes, [values, traits, out]));
-    let program = Program::new(gpu, &plan, &[])?;
-    write_rows(gpu, &program, [values, traits], &packed);
+    plan.push(slice.step("pairwise distances", variant, device.capabilities().subgroup_size, [values, traits, out]));
+    let program = Program::new(device, &plan, &[])?;
+    write_rows(device, &program, [values, traits], &packed);
 
     let mut condensed = CondensedDistances { n, values: Vec::with_capacity(n * n.saturating_sub(1) / 2) };
     for first in (0..n).step_by(length) {
         let end = n.min(first + length);
-        program.set_params(gpu, 0, &PairwiseSlice { first_row: first as u32, end_row: end as u32, ..whole }.params());
-        program.run(gpu)?;
-        let block = program.read(gpu, View { bytes: 4 * ((end - first) * n) as u64, ..out })?;
+        program.set_params(device, 0, &PairwiseSlice { first_row: first as u32, end_row: end as u32, ..whole }.params());
+        program.run(device)?;
+        let block = program.read(device, View { bytes: 4 * ((end - first) * n) as u64, ..out })?;
         for (row, line) in (first..end).zip(block.chunks_exact(n)) {
             condensed.values.extend_from_slice(&line[row + 1..]);
         }
@@ -65,10 +66,10 @@ pub fn condensed(gpu: &Device, rows: &CountedRows, metric: Metric) -> Result<Con
 ///
 /// # Errors
 /// So many neighbours that they should not be held, rows that do not fit the adapter, or whatever the device reports.
-pub fn neighbours(gpu: &Device, rows: &CountedRows, metric: Metric, radius: f32) -> Result<Neighbours, ClusterError> {
+pub fn neighbours(device: &Device, rows: &CountedRows, metric: Metric, radius: f32) -> Result<Neighbours, ClusterError> {
     let n = rows.len();
     let packed = DistanceRows::new(n, rows.columns, metric, |index| rows.row(index));
-    DistanceRows::check(gpu, packed.bytes())?;
+    DistanceRows::check(device, packed.bytes())?;
     let whole = NeighbourSlice {
         rows: n as u32,
         columns: packed.columns,
@@ -79,28 +80,33 @@ pub fn neighbours(gpu: &Device, rows: &CountedRows, metric: Metric, radius: f32)
         radius,
     };
     let words = NeighbourSlice::words(n as u32) as usize;
-    let length = slice_rows(gpu, n, 4 * words as u64, |end_row| NeighbourSlice { end_row, ..whole }.cost());
+    let length = slice_rows(device, n, 4 * words as u64, |end_row| NeighbourSlice { end_row, ..whole }.cost());
     let mut plan = Plan::new("neighbours");
     let [values, traits] = row_views(&mut plan, &packed);
     let occurrences = plan.persistent("occurrences", 4 * n as u64);
     let within = plan.persistent("within", 4 * (length * words) as u64);
     let counts = plan.persistent("counts", 4 * length as u64);
     // Words are whole whatever the number of rows.
-    let variant = gpu.target().distances_in(&NEIGHBOURS, packed.format, 32);
+    let variant = distance_variant(device.profile(), &NEIGHBOURS, packed.format, 32);
     let slice = NeighbourSlice { end_row: length as u32, ..whole };
-    plan.push(slice.step("neighbours", variant, gpu.target().lanes, [values, traits, occurrences, within, counts]));
-    let program = Program::new(gpu, &plan, &[])?;
-    write_rows(gpu, &program, [values, traits], &packed);
-    program.write(gpu, occurrences, bytemuck::cast_slice(&rows.counts));
+    plan.push(slice.step(
+        "neighbours",
+        variant,
+        device.capabilities().subgroup_size,
+        [values, traits, occurrences, within, counts],
+    ));
+    let program = Program::new(device, &plan, &[])?;
+    write_rows(device, &program, [values, traits], &packed);
+    program.write(device, occurrences, bytemuck::cast_slice(&rows.counts));
 
     let mut found = Neighbours { lists: Vec::with_capacity(n), counts: Vec::with_capacity(n) };
     let mut held = 0;
     for first in (0..n).step_by(length) {
         let end = n.min(first + length);
-        program.set_params(gpu, 0, &NeighbourSlice { first_row: first as u32, end_row: end as u32, ..whole }.params());
-        program.run(gpu)?;
-        let bits: Vec<u32> = integers(&program, gpu, within, (end - first) * words)?;
-        found.counts.extend(integers(&program, gpu, counts, end - first)?);
+        program.set_params(device, 0, &NeighbourSlice { first_row: first as u32, end_row: end as u32, ..whole }.params());
+        program.run(device)?;
+        let bits: Vec<u32> = integers(&program, device, within, (end - first) * words)?;
+        found.counts.extend(integers(&program, device, counts, end - first)?);
         for line in bits.chunks_exact(words) {
             let list = ones(line);
             held += list.len();
@@ -127,16 +133,16 @@ fn ones(words: &[u32]) -> Vec<u32> {
 }
 
 /// Whole numbers that a kernel wrote; they are read back as the numbers whose bits they are.
-fn integers(program: &Program, gpu: &Device, view: View, count: usize) -> Result<Vec<u32>, ClusterError> {
-    let values = program.read(gpu, View { bytes: 4 * count as u64, ..view })?;
+fn integers(program: &Program, device: &Device, view: View, count: usize) -> Result<Vec<u32>, ClusterError> {
+    let values = program.read(device, View { bytes: 4 * count as u64, ..view })?;
     Ok(values.into_iter().map(f32::to_bits).collect())
 }
 
 /// Rows of a slice: as many as [`SLICE_SECONDS`] and [`SLICE_BYTES`] allow, `row_bytes` each in the result.
-fn slice_rows(gpu: &Device, rows: usize, row_bytes: u64, cost: impl Fn(u32) -> crate::ops::Cost) -> usize {
-    let limit = gpu.limits().max_storage_buffer_binding_size.min(SLICE_BYTES);
+fn slice_rows(device: &Device, rows: usize, row_bytes: u64, cost: impl Fn(u32) -> crate::plan::Cost) -> usize {
+    let limit = device.capabilities().binding_bytes.min(SLICE_BYTES);
     let by_bytes = limit / row_bytes.max(1);
-    let all_seconds = gpu.predicted_seconds(cost(rows as u32)).max(1e-9);
+    let all_seconds = device.predicted_seconds(cost(rows as u32)).max(1e-9);
     let by_seconds = (rows as f64 * SLICE_SECONDS / all_seconds) as u64;
     by_bytes.min(by_seconds).clamp(1, rows.max(1) as u64) as usize
 }
@@ -145,9 +151,9 @@ fn row_views(plan: &mut Plan, rows: &DistanceRows) -> [View; 2] {
     [plan.persistent("rows", rows.bytes()), plan.persistent("traits", 4 * rows.traits.len() as u64)]
 }
 
-fn write_rows(gpu: &Device, program: &Program, [values, traits]: [View; 2], rows: &DistanceRows) {
-    program.write(gpu, values, bytemuck::cast_slice(&rows.words));
-    program.write(gpu, traits, bytemuck::cast_slice(&rows.traits));
+fn write_rows(device: &Device, program: &Program, [values, traits]: [View; 2], rows: &DistanceRows) {
+    program.write(device, values, bytemuck::cast_slice(&rows.words));
+    program.write(device, traits, bytemuck::cast_slice(&rows.traits));
 }
 
 #[cfg(test)]
@@ -187,10 +193,10 @@ mod tests {
 
     #[test]
     fn distances_of_numbers_and_bits_are_what_loops_give() {
-        let gpu = Device::open(&Default::default()).expect("an adapter");
+        let device = Device::open(&Default::default()).expect("an adapter");
         for (binary, metric) in [true, false].into_iter().flat_map(|binary| METRICS.map(|metric| (binary, metric))) {
             let rows = rows(binary);
-            let found = condensed(&gpu, &rows, metric).expect("distances");
+            let found = condensed(&device, &rows, metric).expect("distances");
             assert_eq!(found.values.len(), 67 * 66 / 2);
             for (i, j) in (0..67).flat_map(|i| (0..67).map(move |j| (i, j))).filter(|(i, j)| i != j) {
                 let (found, expected) = (f64::from(found.get(i, j)), naive(rows.row(i), rows.row(j), metric));
@@ -201,14 +207,14 @@ mod tests {
 
     #[test]
     fn neighbours_are_the_rows_within_the_radius() {
-        let gpu = Device::open(&Default::default()).expect("an adapter");
+        let device = Device::open(&Default::default()).expect("an adapter");
         for (binary, (metric, radius)) in [true, false].into_iter().flat_map(|binary| {
             [(Metric::Euclidean, 5.9), (Metric::Manhattan, 34.1), (Metric::Cosine, 0.5), (Metric::Hamming, 0.5)]
                 .map(|of| (binary, of))
         }) {
             let mut rows = rows(binary);
             rows.counts.iter_mut().zip(1..).for_each(|(count, number)| *count = number);
-            let found = neighbours(&gpu, &rows, metric, radius).expect("neighbours");
+            let found = neighbours(&device, &rows, metric, radius).expect("neighbours");
             let mut near_misses = 0;
             for i in 0..67 {
                 let distance = |j: usize| if i == j { 0.0 } else { naive(rows.row(i), rows.row(j), metric) };
@@ -228,9 +234,9 @@ mod tests {
 
     #[test]
     fn a_matrix_that_should_not_be_held_is_refused_before_anything_is_allocated() {
-        let gpu = Device::open(&Default::default()).expect("an adapter");
+        let device = Device::open(&Default::default()).expect("an adapter");
         let rows = CountedRows { values: Vec::new(), columns: 1, counts: vec![1; 100_000], of_row: Vec::new() };
-        let message = condensed(&gpu, &rows, Metric::Euclidean).expect_err("too many pairs").to_string();
+        let message = condensed(&device, &rows, Metric::Euclidean).expect_err("too many pairs").to_string();
         assert!(message.contains("100000 rows") && message.contains("kmeans"), "{message}");
     }
 }

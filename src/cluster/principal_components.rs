@@ -8,9 +8,10 @@ use nalgebra::DMatrix;
 
 use super::ClusterError;
 use super::rows::Rows;
-use crate::device::Device;
-use crate::ops::{Activation, DenseBackwardWeight, Pointwise, SumOfParts, WeightLayout, padded_channels};
-use crate::scheduler::{Plan, Program, View};
+use crate::ops::{Activation, DenseBackwardWeight, Pointwise, SumOfParts, padded_channels};
+use crate::plan::{Plan, View, WeightLayout};
+use crate::profiles::Device;
+use crate::scheduler::Program;
 
 /// Share of the greatest eigenvalue, and of the sum of all squares before the mean was taken away, below which an eigenvalue is
 /// rounding: the rows do not spread that way.
@@ -38,7 +39,7 @@ pub struct PrincipalComponents {
 /// # Errors
 /// Values that do not fit or are no numbers, data that do not fit the adapter, or whatever the device reports.
 pub fn principal_components(
-    gpu: &Device,
+    device: &Device,
     values: &[f32],
     n: usize,
     p: usize,
@@ -50,7 +51,7 @@ pub fn principal_components(
         sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += f64::from(*value));
     }
     let mean: Vec<f64> = sums.into_iter().map(|sum| sum / n as f64).collect();
-    let centred = Centred::new(gpu, values, &mean, n)?;
+    let centred = Centred::new(device, values, &mean, n)?;
     let mut found = PrincipalComponents {
         mean: mean.iter().map(|value| *value as f32).collect(),
         components: Vec::new(),
@@ -61,7 +62,7 @@ pub fn principal_components(
     if n < 2 || count == 0 {
         return Ok(found);
     }
-    let gram = DMatrix::from_vec(n, n, centred.gram(gpu)?);
+    let gram = DMatrix::from_vec(n, n, centred.gram(device)?);
     let trace = gram.trace();
     let eigen = gram.symmetric_eigen();
     let mut order: Vec<usize> = (0..n).collect();
@@ -72,7 +73,7 @@ pub fn principal_components(
     order.truncate(count.min(n - 1));
     order.retain(|&at| eigen.eigenvalues[at] > nothing);
     let vectors: Vec<Vec<f64>> = order.iter().map(|&at| eigen.eigenvectors.column(at).iter().copied().collect()).collect();
-    for component in centred.project(gpu, &vectors)? {
+    for component in centred.project(device, &vectors)? {
         let length = component.iter().map(|value| value * value).sum::<f64>().sqrt();
         let farthest = component.iter().copied().fold(0.0f64, |most, value| if value.abs() > most.abs() { value } else { most });
         let scale = length.copysign(farthest);
@@ -96,10 +97,10 @@ struct Centred {
 }
 
 impl Centred {
-    fn new(gpu: &Device, values: &[f32], mean: &[f64], n: usize) -> Result<Centred, ClusterError> {
+    fn new(device: &Device, values: &[f32], mean: &[f64], n: usize) -> Result<Centred, ClusterError> {
         let (p, columns) = (mean.len(), padded_channels(n as u32));
         let bytes = 4 * p as u64 * u64::from(columns);
-        let limit = gpu.limits().max_storage_buffer_binding_size.min(gpu.limits().max_buffer_size);
+        let limit = device.capabilities().binding_bytes.min(device.capabilities().buffer_bytes);
         if bytes > limit {
             return Err(ClusterError::TooLarge { what: "the centred rows", bytes, limit });
         }
@@ -113,27 +114,27 @@ impl Centred {
     }
 
     /// X·Xᵀ, `[n, n]`.
-    fn gram(&self, gpu: &Device) -> Result<Vec<f64>, ClusterError> {
-        let (target, columns) = (gpu.target(), self.columns);
+    fn gram(&self, device: &Device) -> Result<Vec<f64>, ClusterError> {
+        let (profile, columns) = (device.profile(), self.columns);
         let mut plan = Plan::new("Gram matrix");
         let x = plan.persistent("centred rows", 4 * self.turned.len() as u64);
         let elements = columns * columns;
         let workgroups = u64::from(columns).div_ceil(32).pow(2) as u32;
-        let rows = target.row_parts(self.p, workgroups);
+        let rows = profile.row_parts(self.p, workgroups);
         let parts = plan.transient("parts", 4 * u64::from(rows.count()) * u64::from(elements));
         let gram = plan.persistent("Gram matrix", 4 * u64::from(elements));
         let product = DenseBackwardWeight { rows, inputs: columns, outputs: columns };
-        plan.push(product.step("product", target.dense_backward_weight(product), target.lanes, x, x, parts));
+        plan.push(product.step("product", product.choice(profile), profile.capabilities.subgroup_size, x, x, parts));
         plan.push(SumOfParts { count: rows.count(), elements }.step("sum of parts", parts, gram));
-        let found = run(gpu, &plan, &[(x, &self.turned)], gram)?;
+        let found = run(device, &plan, &[(x, &self.turned)], gram)?;
         // Both triangles are sums of the same products; their mean is symmetric to the bit.
         let at = |i: usize, j: usize| f64::from(found[i * columns as usize + j]);
         Ok((0..self.n).flat_map(|i| (0..self.n).map(move |j| (at(i, j) + at(j, i)) / 2.0)).collect())
     }
 
     /// Xᵀ·v for each of some vectors.
-    fn project(&self, gpu: &Device, vectors: &[Vec<f64>]) -> Result<Vec<Vec<f64>>, ClusterError> {
-        let (target, inputs, outputs) = (gpu.target(), self.columns, padded_channels(vectors.len() as u32));
+    fn project(&self, device: &Device, vectors: &[Vec<f64>]) -> Result<Vec<Vec<f64>>, ClusterError> {
+        let (profile, inputs, outputs) = (device.profile(), self.columns, padded_channels(vectors.len() as u32));
         if vectors.is_empty() {
             return Ok(Vec::new());
         }
@@ -149,21 +150,21 @@ impl Centred {
         let bias = plan.persistent("bias", 4 * u64::from(outputs));
         let y = plan.persistent("components", 4 * u64::from(self.p) * u64::from(outputs));
         let layer = Pointwise { rows: self.p, inputs, outputs, layout: WeightLayout::Rows, activation: Activation::None };
-        plan.push(layer.step("components", target.pointwise(layer), target.lanes, [x, w, bias], None, y));
+        plan.push(layer.step("components", layer.choice(profile), profile.capabilities.subgroup_size, [x, w, bias], None, y));
         let zeros = vec![0.0f32; outputs as usize];
-        let found = run(gpu, &plan, &[(x, &self.turned), (w, &weights), (bias, &zeros)], y)?;
+        let found = run(device, &plan, &[(x, &self.turned), (w, &weights), (bias, &zeros)], y)?;
         let component = |at: usize| found.iter().skip(at).step_by(outputs as usize).map(|value| f64::from(*value)).collect();
         Ok((0..vectors.len()).map(component).collect())
     }
 }
 
-fn run(gpu: &Device, plan: &Plan, inputs: &[(View, &Vec<f32>)], out: View) -> Result<Vec<f32>, ClusterError> {
-    let program = Program::new(gpu, plan, &[])?;
+fn run(device: &Device, plan: &Plan, inputs: &[(View, &Vec<f32>)], out: View) -> Result<Vec<f32>, ClusterError> {
+    let program = Program::new(device, plan, &[])?;
     for (view, values) in inputs {
-        program.write(gpu, *view, bytemuck::cast_slice(values));
+        program.write(device, *view, bytemuck::cast_slice(values));
     }
-    program.run(gpu)?;
-    Ok(program.read(gpu, out)?)
+    program.run(device)?;
+    Ok(program.read(device, out)?)
 }
 
 #[cfg(test)]
@@ -171,7 +172,7 @@ mod tests {
     use super::*;
     use crate::device::AdapterRequest;
 
-    fn gpu() -> Device {
+    fn device() -> Device {
         Device::open(&AdapterRequest::default()).expect("an adapter; run tools/setup")
     }
 
@@ -187,7 +188,7 @@ mod tests {
             row
         };
         let rows = [row(3.0, 0.0), row(-3.0, 0.0), row(0.0, 1.0), row(0.0, -1.0)].concat();
-        let found = principal_components(&gpu(), &rows, 4, p, 9).expect("components");
+        let found = principal_components(&device(), &rows, 4, p, 9).expect("components");
         // Variances 2·9/3 and 2·1/3; the rows spread in two directions, so there are no others.
         assert_eq!(found.explained_variance.len(), 2, "{:?}", found.explained_variance);
         let close = |found: f64, expected: f64| assert!((found - expected).abs() < 1e-5, "{found} for {expected}");
@@ -203,12 +204,12 @@ mod tests {
 
     #[test]
     fn one_row_and_equal_rows_have_a_mean_alone() {
-        let gpu = gpu();
+        let device = device();
         for rows in [1, 3] {
-            let found = principal_components(&gpu, &[0.25, 0.5, 1.0].repeat(rows), rows, 3, 4).expect("components");
+            let found = principal_components(&device, &[0.25, 0.5, 1.0].repeat(rows), rows, 3, 4).expect("components");
             assert_eq!((found.mean.as_slice(), found.components.len()), (&[0.25, 0.5, 1.0][..], 0));
         }
-        assert!(matches!(principal_components(&gpu, &[], 0, 3, 1), Err(ClusterError::Empty { .. })));
-        assert!(matches!(principal_components(&gpu, &[f32::NAN], 1, 1, 1), Err(ClusterError::NotFinite { .. })));
+        assert!(matches!(principal_components(&device, &[], 0, 3, 1), Err(ClusterError::Empty { .. })));
+        assert!(matches!(principal_components(&device, &[f32::NAN], 1, 1, 1), Err(ClusterError::NotFinite { .. })));
     }
 }

@@ -1,7 +1,7 @@
 //! How good a clustering is, by the silhouettes that the paper and an honest reader want.
 
 use super::{ClusterError, CountedRows, Metric, silhouette, silhouette_without_noise};
-use crate::device::Device;
+use crate::profiles::Device;
 
 /// Euclidean silhouettes of one clustering; `None` where one is undefined: below two labels, or with as many as rows.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -21,8 +21,13 @@ impl Scores {
     ///
     /// # Errors
     /// As [`silhouette()`], except that an undefined one is none.
-    pub fn of(gpu: &Device, rows: &CountedRows, weighted: Option<&CountedRows>, labels: &[i64]) -> Result<Scores, ClusterError> {
-        let judge = |rows: &CountedRows| match silhouette(gpu, rows, labels, Metric::Euclidean) {
+    pub fn of(
+        device: &Device,
+        rows: &CountedRows,
+        weighted: Option<&CountedRows>,
+        labels: &[i64],
+    ) -> Result<Scores, ClusterError> {
+        let judge = |rows: &CountedRows| match silhouette(device, rows, labels, Metric::Euclidean) {
             Ok(found) => Ok(Some(found)),
             Err(ClusterError::SilhouetteLabels { .. }) => Ok(None),
             Err(error) => Err(error),
@@ -33,7 +38,7 @@ impl Scores {
             scores.samples = plain.samples;
         }
         if labels.contains(&-1) {
-            scores.without_noise = silhouette_without_noise(gpu, rows, labels, Metric::Euclidean)?;
+            scores.without_noise = silhouette_without_noise(device, rows, labels, Metric::Euclidean)?;
         }
         scores.weighted = weighted.map(judge).transpose()?.flatten().map(|found| found.mean);
         Ok(scores)

@@ -2,9 +2,11 @@
 
 use super::distance_rows::DistanceRows;
 use super::{ClusterError, CountedRows};
-use crate::device::{Device, DeviceError};
-use crate::ops::{Metric, RowFormat, SilhouetteSlice};
-use crate::scheduler::{Plan, Program, View};
+use crate::device::DeviceError;
+use crate::ops::{Metric, RowFormat, SilhouetteSlice, silhouette_variant};
+use crate::plan::{Plan, View};
+use crate::profiles::Device;
+use crate::scheduler::Program;
 
 /// Predicted seconds of one dispatch, at most: a driver gives up on a command that takes longer than about two.
 const STEP_SECONDS: f64 = 0.25;
@@ -29,8 +31,8 @@ pub struct Silhouette {
 /// # Errors
 /// Labels that do not fit, fewer than two of them or as many as rows, data that do not fit the adapter, or whatever the
 /// device reports.
-pub fn silhouette(gpu: &Device, rows: &CountedRows, labels: &[i64], metric: Metric) -> Result<Silhouette, ClusterError> {
-    SilhouetteScorer::new(gpu, rows, metric).score(labels)
+pub fn silhouette(device: &Device, rows: &CountedRows, labels: &[i64], metric: Metric) -> Result<Silhouette, ClusterError> {
+    SilhouetteScorer::new(device, rows, metric).score(labels)
 }
 
 /// The silhouette without the rows whose label is −1: DBSCAN's noise. `None` where it is not defined, with fewer than two
@@ -39,7 +41,7 @@ pub fn silhouette(gpu: &Device, rows: &CountedRows, labels: &[i64], metric: Metr
 /// # Errors
 /// As [`silhouette()`], but for what is not defined.
 pub fn silhouette_without_noise(
-    gpu: &Device,
+    device: &Device,
     rows: &CountedRows,
     labels: &[i64],
     metric: Metric,
@@ -52,7 +54,7 @@ pub fn silhouette_without_noise(
     }
     let is_compressed = rows.len() < rows.total();
     let make = if is_compressed { CountedRows::distinct } else { CountedRows::every };
-    match silhouette(gpu, &make(&values, kept.len(), rows.columns)?, &labels, metric) {
+    match silhouette(device, &make(&values, kept.len(), rows.columns)?, &labels, metric) {
         Ok(found) => Ok(Some(found.mean)),
         Err(ClusterError::SilhouetteLabels { .. }) => Ok(None),
         Err(error) => Err(error),
@@ -61,7 +63,7 @@ pub fn silhouette_without_noise(
 
 /// Scores clusterings of the same rows one after the other, with what the GPU needs made once.
 pub struct SilhouetteScorer<'a> {
-    gpu: &'a Device,
+    device: &'a Device,
     rows: &'a CountedRows,
     metric: Metric,
     format: RowFormat,
@@ -80,10 +82,10 @@ struct Ready {
 
 impl<'a> SilhouetteScorer<'a> {
     /// A scorer of clusterings of `rows`.
-    pub fn new(gpu: &'a Device, rows: &'a CountedRows, metric: Metric) -> SilhouetteScorer<'a> {
+    pub fn new(device: &'a Device, rows: &'a CountedRows, metric: Metric) -> SilhouetteScorer<'a> {
         let binary = rows.values.iter().all(|value| *value == 0.0 || *value == 1.0);
         let format = SilhouetteSlice::format(binary, rows.columns as u32);
-        SilhouetteScorer { gpu, rows, metric, format, ready: None }
+        SilhouetteScorer { device, rows, metric, format, ready: None }
     }
 
     /// The silhouette under `labels`, as [`silhouette()`].
@@ -91,7 +93,7 @@ impl<'a> SilhouetteScorer<'a> {
     /// # Errors
     /// As [`silhouette()`].
     pub fn score(&mut self, labels: &[i64]) -> Result<Silhouette, ClusterError> {
-        let (gpu, total) = (self.gpu, self.rows.total());
+        let (device, total) = (self.device, self.rows.total());
         if labels.len() != total {
             return Err(ClusterError::Labels { found: labels.len(), rows: total });
         }
@@ -111,28 +113,28 @@ impl<'a> SilhouetteScorer<'a> {
             metric: self.metric,
         };
         let row_bytes = DistanceRows::row_bytes(self.format, self.rows.columns);
-        DistanceRows::check(gpu, row_bytes * u64::from(whole.rows))?;
+        DistanceRows::check(device, row_bytes * u64::from(whole.rows))?;
         let (format, columns, metric) = (self.format, self.rows.columns, self.metric);
         let Ready { slice, views: [rows, traits, starts, occurrences], out, program, .. } = self.ready(whole)?;
-        program.write(gpu, *starts, bytemuck::cast_slice(&groups.starts));
-        program.write(gpu, *occurrences, bytemuck::cast_slice(&groups.occurrences));
+        program.write(device, *starts, bytemuck::cast_slice(&groups.starts));
+        program.write(device, *occurrences, bytemuck::cast_slice(&groups.occurrences));
         for first in (0..groups.held.len()).step_by(ROWS_A_WRITE) {
             let counts = &groups.counts[first..groups.held.len().min(first + ROWS_A_WRITE)];
             let packed = DistanceRows::in_format(format, counts.len(), columns, metric, |index| row(first + index));
             let of_rows: Vec<[f32; 2]> = counts.iter().zip(&packed.traits).map(|(count, of_row)| [*count, *of_row]).collect();
-            program.write(gpu, View { offset: row_bytes * first as u64, ..*rows }, bytemuck::cast_slice(&packed.words));
-            program.write(gpu, View { offset: 8 * first as u64, ..*traits }, bytemuck::cast_slice(&of_rows));
+            program.write(device, View { offset: row_bytes * first as u64, ..*rows }, bytemuck::cast_slice(&packed.words));
+            program.write(device, View { offset: 8 * first as u64, ..*traits }, bytemuck::cast_slice(&of_rows));
             // What was written waits in memory of its own until it is submitted; the last part goes with the first run.
             if first + ROWS_A_WRITE < groups.held.len() {
-                gpu.flush()?;
+                device.flush()?;
             }
         }
         for first in (0..groups.held.len()).step_by(*slice) {
             let end_row = whole.rows.min((first + slice) as u32);
-            program.set_params(gpu, 0, &SilhouetteSlice { first_row: first as u32, end_row, ..whole }.params());
-            program.run(gpu)?;
+            program.set_params(device, 0, &SilhouetteSlice { first_row: first as u32, end_row, ..whole }.params());
+            program.run(device)?;
         }
-        let of_groups = program.read(gpu, View { bytes: 4 * groups.held.len() as u64, ..*out })?;
+        let of_groups = program.read(device, View { bytes: 4 * groups.held.len() as u64, ..*out })?;
         let samples: Vec<f32> = groups.group_of.iter().map(|group| of_groups[*group as usize]).collect();
         let mean = samples.iter().map(|sample| f64::from(*sample)).sum::<f64>() / total as f64;
         Ok(Silhouette { samples, mean })
@@ -152,7 +154,7 @@ impl<'a> SilhouetteScorer<'a> {
                 // Labelings of the same rows differ in their groups by little; none has more than there are rows.
                 let groups = groups.next_power_of_two().min(self.rows.total().max(groups));
                 let clusters = clusters.next_power_of_two();
-                Ready::new(self.gpu, SilhouetteSlice { rows: groups as u32, clusters: clusters as u32, ..shape })?
+                Ready::new(self.device, SilhouetteSlice { rows: groups as u32, clusters: clusters as u32, ..shape })?
             }
         };
         Ok(self.ready.insert(ready))
@@ -160,7 +162,7 @@ impl<'a> SilhouetteScorer<'a> {
 }
 
 impl Ready {
-    fn new(gpu: &Device, shape: SilhouetteSlice) -> Result<Ready, DeviceError> {
+    fn new(device: &Device, shape: SilhouetteSlice) -> Result<Ready, DeviceError> {
         let (groups, clusters) = (u64::from(shape.rows), u64::from(shape.clusters));
         let mut plan = Plan::new("silhouette");
         let row_bytes = u64::from(shape.format.quads(shape.columns) * shape.format.quad_bytes());
@@ -168,15 +170,15 @@ impl Ready {
             [("rows", row_bytes * groups), ("traits", 8 * groups), ("starts", 4 * (clusters + 1)), ("occurrences", 4 * clusters)];
         let views = inputs.map(|(label, bytes)| plan.persistent(label, bytes));
         let out = plan.persistent("silhouettes", 4 * groups);
-        let target = gpu.target();
-        let variant = target.silhouette(shape);
+        let profile = device.profile();
+        let variant = silhouette_variant(profile, shape);
         let row_seconds =
-            gpu.predicted_seconds(SilhouetteSlice { first_row: 0, end_row: shape.rows, ..shape }.cost()) / groups as f64;
+            device.predicted_seconds(SilhouetteSlice { first_row: 0, end_row: shape.rows, ..shape }.cost()) / groups as f64;
         let slice = ((STEP_SECONDS / row_seconds.max(1e-12)) as u64 / 256 * 256).clamp(256, groups.max(256)).min(groups) as u32;
         let step = SilhouetteSlice { first_row: 0, end_row: slice, ..shape };
         let [rows, traits, starts, occurrences] = views;
-        plan.push(step.step("silhouette", variant, target.lanes, [rows, traits, starts, occurrences, out]));
-        let program = Program::new(gpu, &plan, &[])?;
+        plan.push(step.step("silhouette", variant, profile.capabilities.subgroup_size, [rows, traits, starts, occurrences, out]));
+        let program = Program::new(device, &plan, &[])?;
         let (groups, clusters, slice) = (groups as usize, clusters as usize, slice as usize);
         Ok(Ready { groups, clusters, slice, views, out, program })
     }

@@ -1,11 +1,11 @@
 //! Clustering as a whole: scikit-learn's conventions, equal bytes, and what must be refused.
 
 use super::*;
-use crate::device::Device;
+use crate::profiles::Device;
 
 const METRICS: [Metric; 4] = [Metric::Euclidean, Metric::Manhattan, Metric::Cosine, Metric::Hamming];
 
-fn gpu() -> Device {
+fn device() -> Device {
     Device::open(&Default::default()).unwrap()
 }
 
@@ -34,7 +34,7 @@ fn empty_clusters_are_relocated_as_scikit_learn_does() {
     ];
     for (iterations, centers, inertia, taken) in limits {
         let settings = KMeans { tolerance: 0.0, iterations, initial: initial.clone(), ..settings(4) };
-        let fit = settings.fit(&gpu(), &rows, 10, 2).unwrap();
+        let fit = settings.fit(&device(), &rows, 10, 2).unwrap();
         assert_eq!(fit.labels, [0, 0, 0, 0, 3, 3, 3, 2, 1, 2]);
         assert_eq!((fit.iterations, fit.restart), (taken, 0));
         assert!(fit.centers.iter().zip(centers).all(|(found, expected)| (found - expected).abs() < 1e-5), "{:?}", fit.centers);
@@ -45,21 +45,21 @@ fn empty_clusters_are_relocated_as_scikit_learn_does() {
 #[test]
 fn as_many_clusters_as_distinct_rows_fit_exactly() {
     let rows: Vec<f32> = (0..60).map(|index| (index % 20 / 2 * 2 + index % 2) as f32).collect();
-    let gpu = gpu();
-    let fit = KMeans { n_init: 1, ..settings(10) }.fit(&gpu, &rows, 30, 2).unwrap();
+    let device = device();
+    let fit = KMeans { n_init: 1, ..settings(10) }.fit(&device, &rows, 30, 2).unwrap();
     assert_eq!(fit.inertia, 0.0);
     for (a, b) in (0..30).flat_map(|a| (0..30).map(move |b| (a, b))) {
         assert_eq!(fit.labels[a] == fit.labels[b], rows[2 * a..2 * a + 2] == rows[2 * b..2 * b + 2]);
     }
-    let mean = settings(1).fit(&gpu, &rows, 30, 2).unwrap();
+    let mean = settings(1).fit(&device, &rows, 30, 2).unwrap();
     assert!((mean.centers[0] - 9.0).abs() < 1e-5 && (mean.centers[1] - 10.0).abs() < 1e-5, "{:?}", mean.centers);
 }
 
 #[test]
 fn two_runs_give_the_same_bytes_and_another_seed_other_ones() {
     let rows = binary(700, 11);
-    let gpu = gpu();
-    let fit = |seed| KMeans { seed, ..settings(9) }.fit(&gpu, &rows, 700, 11).unwrap();
+    let device = device();
+    let fit = |seed| KMeans { seed, ..settings(9) }.fit(&device, &rows, 700, 11).unwrap();
     let bits = |fit: &KMeansFit| (fit.labels.clone(), fit.centers.iter().map(|value| value.to_bits()).collect::<Vec<u32>>());
     let (first, second) = (fit(7), fit(7));
     assert_eq!(bits(&first), bits(&second));
@@ -67,7 +67,7 @@ fn two_runs_give_the_same_bytes_and_another_seed_other_ones() {
     assert_ne!(bits(&first), bits(&fit(8)));
     let labels: Vec<i64> = first.labels.iter().map(|label| i64::from(*label)).collect();
     let counted = CountedRows::distinct(&rows, 700, 11).unwrap();
-    let judge = || silhouette(&gpu, &counted, &labels, Metric::Euclidean).unwrap();
+    let judge = || silhouette(&device, &counted, &labels, Metric::Euclidean).unwrap();
     assert_eq!(judge(), judge());
 }
 
@@ -80,9 +80,9 @@ fn distinct_rows_with_counts_cluster_as_all_rows_do() {
     let counts: Vec<f32> = distinct.iter().map(|row| all.chunks(6).filter(|other| other == row).count() as f32).collect();
     let initial = Some((0..24).map(|index| 0.1 + 0.035 * index as f32).collect());
     let settings = KMeans { initial, tolerance: 0.0, ..settings(4) };
-    let gpu = gpu();
-    let weighted = settings.fit_weighted(&gpu, &distinct.concat(), &counts, distinct.len(), 6).unwrap();
-    let plain = settings.fit(&gpu, &all, 500, 6).unwrap();
+    let device = device();
+    let weighted = settings.fit_weighted(&device, &distinct.concat(), &counts, distinct.len(), 6).unwrap();
+    let plain = settings.fit(&device, &all, 500, 6).unwrap();
     assert_eq!(weighted.centers, plain.centers);
     assert!((weighted.inertia - plain.inertia).abs() < 1e-5 * plain.inertia);
     for (row, label) in all.chunks(6).zip(&plain.labels) {
@@ -93,7 +93,7 @@ fn distinct_rows_with_counts_cluster_as_all_rows_do() {
 
 #[test]
 fn compression_changes_nothing() {
-    let gpu = gpu();
+    let device = device();
     // 0/1 rows of which many repeat, more distinct ones than a chunk has, weighted columns, rows that are all distinct, and
     // centres that leave clusters empty.
     let rows = binary(1500, 7);
@@ -114,11 +114,12 @@ fn compression_changes_nothing() {
         let settings = KMeans { initial, ..settings(k) };
         let distinct = CountedRows::distinct(values, n, d).unwrap();
         let every = CountedRows::every(values, n, d).unwrap();
-        let (counted, plain) = (settings.fit_counted(&gpu, &distinct).unwrap(), settings.fit_counted(&gpu, &every).unwrap());
+        let (counted, plain) =
+            (settings.fit_counted(&device, &distinct).unwrap(), settings.fit_counted(&device, &every).unwrap());
         assert!((counted.inertia - plain.inertia).abs() < 1e-5 * plain.inertia, "{} {}", counted.inertia, plain.inertia);
         let labels = |labels: Vec<u32>| labels.into_iter().map(i64::from).collect::<Vec<i64>>();
         let found = [labels(distinct.expand(&counted.labels)), labels(plain.labels)];
-        let score = |rows: &CountedRows, labels: &[i64]| Scores::of(&gpu, rows, None, labels).unwrap().silhouette.unwrap();
+        let score = |rows: &CountedRows, labels: &[i64]| Scores::of(&device, rows, None, labels).unwrap().silhouette.unwrap();
         let scores = [score(&distinct, &found[0]), score(&every, &found[1])];
         assert!((scores[0] - scores[1]).abs() < 1e-5, "{scores:?}");
         if exact {
@@ -131,13 +132,13 @@ fn compression_changes_nothing() {
 
 #[test]
 fn scores_tell_noise_and_weights_apart() {
-    let gpu = gpu();
+    let device = device();
     let values = [0.0, 0.0, 0.1, 0.0, 4.0, 0.0, 4.1, 0.0, 0.0, 9.0, 9.0, 9.0];
     let scaled = weighted(&values, &[1.0, 0.0]);
     let labels = [0, 0, 1, 1, -1, -1];
     let counted = |values: &[f32]| CountedRows::distinct(values, 6, 2).unwrap();
     let rows = counted(&values);
-    let found = Scores::of(&gpu, &rows, Some(&counted(&scaled)), &labels).unwrap();
+    let found = Scores::of(&device, &rows, Some(&counted(&scaled)), &labels).unwrap();
     let mean = |values: &[f32], labels: &[i64]| {
         let samples = naive_silhouette(values, 2, labels, Metric::Euclidean);
         samples.iter().sum::<f64>() / labels.len() as f64
@@ -147,9 +148,9 @@ fn scores_tell_noise_and_weights_apart() {
     close(found.without_noise, mean(&values[..8], &labels[..4]));
     close(found.weighted, mean(&scaled, &labels));
     assert_eq!(found.samples.len(), 6);
-    let one = Scores::of(&gpu, &rows, None, &[0, 0, 0, 0, 0, 0]).unwrap();
+    let one = Scores::of(&device, &rows, None, &[0, 0, 0, 0, 0, 0]).unwrap();
     assert_eq!(one, Scores::default());
-    let noise = Scores::of(&gpu, &rows, None, &[0, 0, 0, 0, -1, -1]).unwrap();
+    let noise = Scores::of(&device, &rows, None, &[0, 0, 0, 0, -1, -1]).unwrap();
     assert!(noise.silhouette.is_some() && noise.without_noise.is_none());
 }
 
@@ -186,11 +187,11 @@ fn the_silhouette_follows_its_definition() {
     assert!(rows.chunks(3).any(|row| row == [0.0; 3]));
     // As bits, and as numbers that are no bits; every row held once, and rows alike taken together.
     let tripled: Vec<f32> = rows.iter().map(|value| 3.0 * value).collect();
-    let gpu = gpu();
+    let device = device();
     for (rows, metric) in [&rows, &tripled].into_iter().flat_map(|rows| METRICS.map(|metric| (rows, metric))) {
         let expected = naive_silhouette(rows, 3, &labels, metric);
         for make in [CountedRows::distinct, CountedRows::every] {
-            let found = silhouette(&gpu, &make(rows, 90, 3).unwrap(), &labels, metric).unwrap();
+            let found = silhouette(&device, &make(rows, 90, 3).unwrap(), &labels, metric).unwrap();
             for (found, expected) in found.samples.iter().zip(&expected) {
                 assert!((f64::from(*found) - expected).abs() < 1e-5, "{metric:?}: {found} where {expected} is expected");
             }
@@ -204,15 +205,15 @@ fn noise_is_left_out_where_that_is_asked_for() {
     let rows = binary(90, 3);
     let counted = CountedRows::distinct(&rows, 90, 3).unwrap();
     let labels: Vec<i64> = (0..90).map(|index| index % 4 - 1).collect();
-    let gpu = gpu();
-    let found = silhouette_without_noise(&gpu, &counted, &labels, Metric::Euclidean).unwrap().unwrap();
+    let device = device();
+    let found = silhouette_without_noise(&device, &counted, &labels, Metric::Euclidean).unwrap().unwrap();
     let kept: Vec<usize> = (0..90).filter(|row| labels[*row] >= 0).collect();
     let values: Vec<f32> = kept.iter().flat_map(|row| rows[3 * row..3 * row + 3].to_vec()).collect();
     let of_kept: Vec<i64> = kept.iter().map(|row| labels[*row]).collect();
     let expected = naive_silhouette(&values, 3, &of_kept, Metric::Euclidean).iter().sum::<f64>() / kept.len() as f64;
     assert!((found - expected).abs() < 1e-5, "{found} where {expected} is expected");
     for undefined in [vec![-1; 90], (0..90).map(|index| (index % 2) - 1).collect::<Vec<i64>>()] {
-        assert_eq!(silhouette_without_noise(&gpu, &counted, &undefined, Metric::Euclidean).unwrap(), None);
+        assert_eq!(silhouette_without_noise(&device, &counted, &undefined, Metric::Euclidean).unwrap(), None);
     }
 }
 
@@ -220,21 +221,21 @@ fn noise_is_left_out_where_that_is_asked_for() {
 fn one_scorer_judges_many_clusterings() {
     let rows = binary(300, 4);
     let counted = CountedRows::distinct(&rows, 300, 4).unwrap();
-    let gpu = gpu();
-    let mut scorer = SilhouetteScorer::new(&gpu, &counted, Metric::Euclidean);
+    let device = device();
+    let mut scorer = SilhouetteScorer::new(&device, &counted, Metric::Euclidean);
     // Few clusters, then more than there was room for, then few again.
     for k in [2, 40, 3] {
         let labels: Vec<i64> = (0..300).map(|index| index * index % k).collect();
-        let made = gpu.buffers_made();
+        let made = device.buffers_made();
         let found = scorer.score(&labels).unwrap();
-        assert!(k != 3 || gpu.buffers_made() == made, "a scorer that has room allocates nothing");
-        assert_eq!(found, silhouette(&gpu, &counted, &labels, Metric::Euclidean).unwrap(), "{k} clusters");
+        assert!(k != 3 || device.buffers_made() == made, "a scorer that has room allocates nothing");
+        assert_eq!(found, silhouette(&device, &counted, &labels, Metric::Euclidean).unwrap(), "{k} clusters");
     }
 }
 
 #[test]
 fn k_means_refuses_what_it_cannot_do() {
-    let gpu = gpu();
+    let device = device();
     let rows = [0.0, -0.0, 0.0, 0.0, 1.0, 2.0, 1.0, 2.0];
     let with = |change: &dyn Fn(&mut KMeans)| {
         let mut settings = settings(2);
@@ -262,7 +263,7 @@ fn k_means_refuses_what_it_cannot_do() {
         (with(&|settings| settings.initial = Some(vec![f32::NAN; 4])), rows.to_vec(), [4, 2], "initial centre 0, column 0"),
     ];
     for (settings, values, [n, d], message) in cases {
-        let error = settings.fit(&gpu, &values, n, d).unwrap_err().to_string();
+        let error = settings.fit(&device, &values, n, d).unwrap_err().to_string();
         assert!(error.contains(message), "`{error}` does not say `{message}`");
     }
     let weights: [(&[f32], &str); 4] = [
@@ -272,16 +273,16 @@ fn k_means_refuses_what_it_cannot_do() {
         (&[f32::NAN; 4], "weight 0"),
     ];
     for (weights, message) in weights {
-        let error = unchanged.fit_weighted(&gpu, &rows, weights, 4, 2).unwrap_err().to_string();
+        let error = unchanged.fit_weighted(&device, &rows, weights, 4, 2).unwrap_err().to_string();
         assert!(error.contains(message), "`{error}` does not say `{message}`");
     }
-    let error = unchanged.fit_weighted(&gpu, &rows, &[1.0, 1.0, 0.0, 0.0], 4, 2).unwrap_err().to_string();
+    let error = unchanged.fit_weighted(&device, &rows, &[1.0, 1.0, 0.0, 0.0], 4, 2).unwrap_err().to_string();
     assert!(error.contains("only 1 are distinct"), "{error}");
 }
 
 #[test]
 fn the_silhouette_refuses_what_it_cannot_do() {
-    let gpu = gpu();
+    let device = device();
     let rows = [0.0, 1.0, 2.0, 3.0];
     let cases: [(&[f32], &[i64], &str); 5] = [
         (&rows, &[1, 1, 1, 1], "labels is 1; the silhouette of 4 rows is defined for 2 to 3"),
@@ -292,7 +293,7 @@ fn the_silhouette_refuses_what_it_cannot_do() {
     ];
     for (rows, labels, message) in cases {
         let judged =
-            CountedRows::distinct(rows, rows.len(), 1).and_then(|rows| silhouette(&gpu, &rows, labels, Metric::Euclidean));
+            CountedRows::distinct(rows, rows.len(), 1).and_then(|rows| silhouette(&device, &rows, labels, Metric::Euclidean));
         let error = judged.unwrap_err().to_string();
         assert!(error.contains(message), "`{error}` does not say `{message}`");
     }

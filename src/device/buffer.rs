@@ -3,7 +3,7 @@
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
-use super::{Device, DeviceError};
+use super::{DeviceError, Gpu};
 
 /// The smallest buffer to read back through: what is read grows with the steps of an epoch.
 const SMALLEST_STAGING: u64 = 64 << 10;
@@ -35,7 +35,7 @@ impl PendingRead {
     ///
     /// # Errors
     /// Whatever the device reports.
-    pub fn take<T: bytemuck::Pod>(self, gpu: &Device) -> Result<Vec<T>, DeviceError> {
+    pub fn take<T: bytemuck::Pod>(self, gpu: &Gpu) -> Result<Vec<T>, DeviceError> {
         let values = gpu.map(&self.staging, self.bytes, Some(self.submission))?;
         let mut kept = gpu.staging.lock().unwrap_or_else(PoisonError::into_inner);
         kept.push(self.staging);
@@ -47,7 +47,7 @@ impl PendingRead {
     }
 }
 
-impl Device {
+impl Gpu {
     /// A zeroed storage buffer that can be copied to and from.
     ///
     /// # Errors
@@ -59,7 +59,7 @@ impl Device {
     /// A buffer for `Params`.
     ///
     /// # Errors
-    /// As [`Device::buffer`].
+    /// As [`Gpu::buffer`].
     pub fn uniform_buffer(&self, label: &str, bytes: u64) -> Result<Buffer, DeviceError> {
         self.allocate(label, bytes, wgpu::BufferUsages::UNIFORM)
     }

@@ -7,18 +7,19 @@ use super::DeviceError;
 use super::adapter::{self, AdapterReport, AdapterRequest};
 use super::kept_pipelines::KeptPipelines;
 use super::pipeline::Cache;
-use super::workers::Threads;
-use crate::ops::{Capabilities, Cost, Precision, Target, Tuning};
+use crate::plan::{Capabilities, Cost};
 
 /// An open GPU: device, queue, limits and compiled pipelines.
-pub struct Device {
+pub struct Gpu {
     /// Before the device, which must be there when it is dropped.
     pub(super) kept_pipelines: Option<KeptPipelines>,
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
     pub(super) pipelines: Cache,
-    /// On how many threads the pipelines of a plan are compiled.
+    /// Number of threads that compile the pipelines of a plan.
     pub(super) compilers: usize,
+    /// Whether the driver compiles a pipeline when it is first dispatched instead of when it is made.
+    pub(super) compiles_at_dispatch: bool,
     /// Through what was read back, to be used again.
     pub(super) staging: Mutex<Vec<wgpu::Buffer>>,
     /// How many buffers were made.
@@ -28,10 +29,8 @@ pub struct Device {
     adapter: wgpu::Adapter,
     limits: wgpu::Limits,
     report: AdapterReport,
-    tuning: Option<&'static Tuning>,
+    capabilities: Capabilities,
     failure: Arc<Mutex<Option<DeviceError>>>,
-    /// How many threads of a software adapter are bound to a processor each.
-    bound_workers: usize,
 }
 
 /// A limit's name, how to read it, and the least that will do.
@@ -51,13 +50,12 @@ const OPTIONAL: wgpu::Features = wgpu::Features::SUBGROUP
     .union(wgpu::Features::SHADER_INT64)
     .union(wgpu::Features::PIPELINE_CACHE);
 
-impl Device {
+impl Gpu {
     /// Opens the adapter asked for, or the best of this machine.
     ///
     /// # Errors
     /// No adapter, none that matches, one that is too small, or one that does not open.
-    pub fn open(request: &AdapterRequest) -> Result<Device, DeviceError> {
-        let threads = Threads::now();
+    pub fn open(request: &AdapterRequest) -> Result<Gpu, DeviceError> {
         let (index, adapter) = adapter::choose(request)?;
         let report = adapter::report(index, &adapter);
         let limits = match request.webgpu_limits {
@@ -70,19 +68,15 @@ impl Device {
                 return Err(DeviceError::TooSmall { adapter: report.name, what, found, needed });
             }
         }
-        let mut gpu = Device::on(adapter, report, limits)?;
-        if gpu.is_software() {
-            gpu.bound_workers = threads.bind_what_started();
-        }
-        Ok(gpu)
+        Gpu::on(adapter, report, limits)
     }
 
     /// Another device of the same adapter, which shares nothing with this one but the driver.
-    pub(super) fn beside(&self) -> Result<Device, DeviceError> {
-        Device::on(self.adapter.clone(), self.report.clone(), self.limits.clone())
+    pub(super) fn beside(&self) -> Result<Gpu, DeviceError> {
+        Gpu::on(self.adapter.clone(), self.report.clone(), self.limits.clone())
     }
 
-    fn on(adapter: wgpu::Adapter, report: AdapterReport, limits: wgpu::Limits) -> Result<Device, DeviceError> {
+    fn on(adapter: wgpu::Adapter, report: AdapterReport, limits: wgpu::Limits) -> Result<Gpu, DeviceError> {
         let features = adapter.features() & OPTIONAL;
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("lineament"),
@@ -107,21 +101,22 @@ impl Device {
                 keep(&lost, DeviceError::Lost { reason: message });
             }
         });
-        Ok(Device {
+        let capabilities = capabilities(&report, &limits);
+        Ok(Gpu {
             kept_pipelines: None,
             device,
             queue,
             pipelines: Cache::default(),
             compilers: 1,
+            compiles_at_dispatch: false,
             staging: Mutex::default(),
             buffers: AtomicU64::default(),
             buffer_bytes: AtomicU64::default(),
             adapter,
             limits,
             report,
-            tuning: None,
+            capabilities,
             failure,
-            bound_workers: 0,
         })
     }
 
@@ -135,51 +130,19 @@ impl Device {
         self.report.kind == "software"
     }
 
-    /// How many threads of a software adapter are bound to a processor each; none where they are not known.
-    pub(crate) fn bound_workers(&self) -> usize {
-        self.bound_workers
+    /// Returns the alignment in bytes that the device asks of a part of a uniform buffer.
+    pub fn uniform_alignment(&self) -> u64 {
+        u64::from(self.limits.min_uniform_buffer_offset_alignment)
     }
 
     /// The limits the device was opened with.
-    pub fn limits(&self) -> &wgpu::Limits {
+    pub(super) fn limits(&self) -> &wgpu::Limits {
         &self.limits
     }
 
-    /// The subgroup size, where it is known beforehand: kernels of the subgroup family need that.
-    pub fn lanes(&self) -> Option<u32> {
-        self.report.subgroup_size.filter(|[smallest, largest]| smallest == largest && *smallest >= 4).map(|[size, _]| size)
-    }
-
-    /// What its shaders can do that not every adapter's can.
-    pub fn capabilities(&self) -> Capabilities {
-        let AdapterReport { shader_f16, shader_int64, .. } = self.report;
-        Capabilities { lanes: self.lanes(), shader_f16, shader_int64 }
-    }
-
-    /// What the shipped choice of variants depends on, for 32-bit floats.
-    pub fn target(&self) -> Target {
-        let binding_bytes = self.limits().max_storage_buffer_binding_size;
-        Target {
-            software: self.is_software(),
-            lanes: self.lanes(),
-            binding_bytes,
-            shader_int64: self.report.shader_int64,
-            tuning: self.tuning,
-            precision: Precision::F32,
-        }
-    }
-
-    /// Takes measured choices of variants for every plan from now on. They are kept as long as the program runs, because plans
-    /// and the choices they are made by are plain values.
-    pub fn tune(&mut self, tuning: Tuning) -> &'static Tuning {
-        let tuning: &'static Tuning = Box::leak(Box::new(tuning));
-        self.tuning = Some(tuning);
-        tuning
-    }
-
-    /// The measured choices of variants, if there are any.
-    pub fn tuning(&self) -> Option<&'static Tuning> {
-        self.tuning.filter(|tuning| !tuning.is_empty())
+    /// Returns what the device can do.
+    pub fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
     }
 
     /// A cautious guess of how long a dispatch takes, in seconds, to keep submissions short.
@@ -188,11 +151,11 @@ impl Device {
         (cost.flops as f64 / flops_a_second).max(cost.bytes as f64 / bytes_a_second)
     }
 
-    pub(crate) fn encoder(&self, label: &str) -> wgpu::CommandEncoder {
+    pub(super) fn encoder(&self, label: &str) -> wgpu::CommandEncoder {
         self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some(label) })
     }
 
-    pub(crate) fn submit(&self, encoder: wgpu::CommandEncoder) -> wgpu::SubmissionIndex {
+    pub(super) fn submit(&self, encoder: wgpu::CommandEncoder) -> wgpu::SubmissionIndex {
         self.queue.submit([encoder.finish()])
     }
 
@@ -241,4 +204,19 @@ fn wanted_limits(adapter: &wgpu::Limits) -> wgpu::Limits {
 
 fn keep(failure: &Mutex<Option<DeviceError>>, error: DeviceError) {
     failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+}
+
+/// Fills in what the device can do from the adapter's report and the limits it was opened with.
+fn capabilities(report: &AdapterReport, limits: &wgpu::Limits) -> Capabilities {
+    // Kernels of the subgroup family need one size that is known before they are compiled.
+    let known = report.subgroup_size.filter(|[smallest, largest]| smallest == largest && *smallest >= 4);
+    Capabilities {
+        software: report.kind == "software",
+        subgroup_size: known.map(|[size, _]| size),
+        shader_f16: report.shader_f16,
+        shader_int64: report.shader_int64,
+        binding_bytes: limits.max_storage_buffer_binding_size,
+        buffer_bytes: limits.max_buffer_size,
+        workgroups: limits.max_compute_workgroups_per_dimension,
+    }
 }

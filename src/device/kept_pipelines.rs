@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::Device;
-use crate::data::write_atomically;
+use super::Gpu;
 
 /// Bytes of the hash that a file begins with.
 const HASH_BYTES: usize = 32;
@@ -19,7 +18,7 @@ pub(super) struct KeptPipelines {
     known: Vec<u8>,
 }
 
-impl Device {
+impl Gpu {
     /// Compiles pipelines from now on by way of what earlier runs on this adapter and driver left in `folder`, and leaves there what is
     /// new when the device is closed. Only Vulkan offers that. What cannot be read is compiled again, and what cannot be written will
     /// be: nothing but time depends on it.
@@ -45,8 +44,12 @@ impl Device {
 impl KeptPipelines {
     fn write(&self) -> Option<()> {
         let found = self.cache.get_data().filter(|found| *found != self.known)?;
-        std::fs::create_dir_all(self.path.parent()?).ok()?;
-        write_atomically(&self.path, |writer| writer.write_all(&packed(&found))).ok()
+        let folder = self.path.parent()?;
+        std::fs::create_dir_all(folder).ok()?;
+        // Other processes may read the file at the same time, so it appears whole or not at all.
+        let mut file = tempfile::NamedTempFile::new_in(folder).ok()?;
+        file.write_all(&packed(&found)).ok()?;
+        file.persist(&self.path).ok().map(|_| ())
     }
 }
 
@@ -70,17 +73,16 @@ fn unpacked(file: &[u8]) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ops::STREAM;
 
     #[test]
     fn pipelines_are_kept_and_what_is_no_such_file_is_set_aside() {
         let folder = tempfile::tempdir().expect("a folder");
         let below = folder.path().join("not made yet");
         let compile = || {
-            let mut gpu = Device::open(&Default::default()).expect("an adapter; run tools/setup");
+            let mut gpu = Gpu::open(&Default::default()).expect("an adapter; run tools/setup");
             gpu.keep_pipelines(&below);
-            let constants = STREAM.variants[0].expansion(None);
-            gpu.pipeline(&STREAM, &constants, &[]).expect("a pipeline");
+            let source = "@compute @workgroup_size(1) fn main() { }";
+            gpu.compile("nothing", &[], source, &[]).expect("a pipeline");
             gpu.device.features().contains(wgpu::Features::PIPELINE_CACHE)
         };
         let files = || std::fs::read_dir(&below).into_iter().flatten().flatten().map(|entry| entry.path()).collect::<Vec<_>>();

@@ -1,22 +1,23 @@
-//! All that speaks wgpu: adapters, the device, buffers, pipelines and timing.
+//! Everything that uses wgpu: adapters, the open GPU, buffers, pipelines, recording and timing.
 
 mod adapter;
 mod buffer;
 mod compile;
+#[expect(clippy::module_inception, reason = "the open device is what this module is about")]
 mod device;
 mod kept_pipelines;
+mod pass;
 mod pipeline;
 mod timing;
-mod workers;
 
 pub use adapter::{AdapterReport, AdapterRequest, list_adapters};
 pub use buffer::{Buffer, PendingRead};
-pub use compile::WantedPipeline;
-pub use device::Device;
+pub use device::Gpu;
+pub use pass::{Bindings, Pass};
 pub use pipeline::Pipeline;
 pub use timing::{Clock, PassTime};
 
-use crate::scheduler::PlanError;
+use crate::plan::PlanError;
 use crate::wgsl::ShaderError;
 
 /// What can go wrong between us and a GPU.

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use super::compile::PipelineKey;
-use super::{Buffer, Device, DeviceError};
-use crate::ops::{Access, Kernel};
+use super::pass::Bindings;
+use super::{Buffer, DeviceError, Gpu};
+use crate::plan::{Access, Name, Step};
 use crate::wgsl::expand;
 
 /// A compiled kernel and the layout of what it binds.
@@ -16,58 +16,63 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    pub(crate) fn raw(&self) -> &wgpu::ComputePipeline {
+    pub(super) fn raw(&self) -> &wgpu::ComputePipeline {
         &self.raw
     }
 }
 
-type Key = (&'static str, Vec<(&'static str, i64)>, Vec<(&'static str, u64)>);
+/// What a pipeline is made of.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct PipelineKey {
+    source: Name,
+    constants: Vec<(Name, i64)>,
+    /// Override constants; values by their bits.
+    overrides: Vec<(Name, u64)>,
+}
+
+impl PipelineKey {
+    /// Returns the key of a step's pipeline.
+    pub(super) fn new(step: &Step) -> PipelineKey {
+        let overrides = step.overrides.iter().map(|(name, value)| (name.clone(), value.to_bits())).collect();
+        PipelineKey { source: step.source.clone(), constants: step.constants.clone(), overrides }
+    }
+}
 
 /// Pipelines made so far.
 #[derive(Debug, Default)]
-pub(super) struct Cache(Mutex<HashMap<Key, Arc<Pipeline>>>);
+pub(super) struct Cache(Mutex<HashMap<PipelineKey, Arc<Pipeline>>>);
 
-pub(super) fn key((kernel, constants, overrides): PipelineKey) -> Key {
-    let bits = overrides.iter().map(|(name, value)| (*name, value.to_bits())).collect();
-    (kernel.name, constants.to_vec(), bits)
-}
-
-impl Device {
-    /// Whether that pipeline was compiled before.
-    pub(super) fn has_pipeline(&self, wanted: PipelineKey) -> bool {
-        lock(&self.pipelines.0).contains_key(&key(wanted))
+impl Gpu {
+    /// Returns whether the pipeline was compiled before.
+    pub(super) fn has_pipeline(&self, key: &PipelineKey) -> bool {
+        lock(&self.pipelines.0).contains_key(key)
     }
 
-    /// The pipeline of a kernel with these constants and overrides, compiled at its first use.
+    /// Returns the pipeline of a step, which is compiled at its first use.
     ///
     /// # Errors
     /// The shader does not expand, or the adapter refuses it.
-    pub fn pipeline(
-        &self,
-        kernel: &'static Kernel,
-        constants: &[(&'static str, i64)],
-        overrides: &[(&'static str, f64)],
-    ) -> Result<Arc<Pipeline>, DeviceError> {
-        let key = key((kernel, constants, overrides));
+    pub fn pipeline(&self, step: &Step) -> Result<Arc<Pipeline>, DeviceError> {
+        let key = PipelineKey::new(step);
         if let Some(pipeline) = lock(&self.pipelines.0).get(&key) {
             return Ok(pipeline.clone());
         }
-        let source = expand(kernel.source, constants)?;
-        let pipeline = Arc::new(self.compile(kernel.name, kernel, &source, overrides)?);
+        let source = expand(&step.source, &step.constants)?;
+        let pipeline = Arc::new(self.compile(&step.kernel, &step.access, &source, &step.overrides)?);
         lock(&self.pipelines.0).insert(key, pipeline.clone());
         Ok(pipeline)
     }
 
-    /// Compiles `source` as if it were the kernel's own, uncached: for shaders that are not the shipped ones.
+    /// Compiles expanded WGSL without caching it. `access` says how the shader uses each storage binding, from binding 1.
     ///
     /// # Errors
     /// [`DeviceError::Validation`] with the adapter's words.
     pub fn compile(
         &self,
         label: &str,
-        kernel: &Kernel,
+        access: &[Access],
         source: &str,
-        overrides: &[(&'static str, f64)],
+        overrides: &[(Name, f64)],
     ) -> Result<Pipeline, DeviceError> {
         let scope = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
         let entry = |binding, ty| wgpu::BindGroupLayoutEntry {
@@ -77,9 +82,13 @@ impl Device {
             count: None,
         };
         let mut entries = vec![entry(0, wgpu::BufferBindingType::Uniform)];
-        entries.extend(kernel.bindings.iter().zip(1..).map(|(binding, number)| {
-            entry(number, wgpu::BufferBindingType::Storage { read_only: binding.access == Access::Read })
-        }));
+        entries.extend(
+            access
+                .iter()
+                .zip(1..)
+                .map(|(access, number)| entry(number, wgpu::BufferBindingType::Storage { read_only: *access == Access::Read })),
+        );
+        let overrides: Vec<(&str, f64)> = overrides.iter().map(|(name, value)| (name.as_ref(), *value)).collect();
         let layout =
             self.device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(label), entries: &entries });
         let pipeline_layout = self.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
@@ -96,7 +105,7 @@ impl Device {
             layout: Some(&pipeline_layout),
             module: &module,
             entry_point: Some("main"),
-            compilation_options: wgpu::PipelineCompilationOptions { constants: overrides, ..Default::default() },
+            compilation_options: wgpu::PipelineCompilationOptions { constants: &overrides, ..Default::default() },
             cache: self.kept_pipelines.as_ref().map(|kept| &kept.cache),
         });
         match pollster::block_on(scope.pop()) {
@@ -109,12 +118,7 @@ impl Device {
     ///
     /// # Errors
     /// [`DeviceError::Validation`] with wgpu's words.
-    pub fn bind_group(
-        &self,
-        label: &str,
-        pipeline: &Pipeline,
-        bindings: &[(&Buffer, u64, u64)],
-    ) -> Result<wgpu::BindGroup, DeviceError> {
+    pub fn bind(&self, label: &str, pipeline: &Pipeline, bindings: &[(&Buffer, u64, u64)]) -> Result<Bindings, DeviceError> {
         let entries: Vec<wgpu::BindGroupEntry> = bindings
             .iter()
             .zip(0..)
@@ -131,7 +135,7 @@ impl Device {
         let descriptor = wgpu::BindGroupDescriptor { label: Some(label), layout: &pipeline.layout, entries: &entries };
         let group = self.device.create_bind_group(&descriptor);
         match pollster::block_on(scope.pop()) {
-            None => Ok(group),
+            None => Ok(Bindings(group)),
             Some(error) => Err(DeviceError::Validation { reason: format!("step {label}: {error}") }),
         }
     }

@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use super::{Device, DeviceError};
+use super::pass::Pass;
+use super::{DeviceError, Gpu};
 
 /// The most queries that WebGPU allows in a set; two for each pass.
 const PASSES_A_SET: usize = 2048;
@@ -35,16 +36,12 @@ pub struct PassTime {
     pub seconds: f64,
 }
 
-impl Device {
+impl Gpu {
     /// Runs `count` passes, each recorded by `record`, and returns when each ran and by which clock.
     ///
     /// # Errors
     /// Whatever the device reports.
-    pub fn time_passes(
-        &self,
-        count: usize,
-        record: impl Fn(usize, &mut wgpu::ComputePass),
-    ) -> Result<(Vec<PassTime>, Clock), DeviceError> {
+    pub fn time_passes(&self, count: usize, record: impl Fn(usize, &mut Pass)) -> Result<(Vec<PassTime>, Clock), DeviceError> {
         if self.report().timestamps && count <= PASSES_A_SET {
             let times = self.by_timestamps(count, &record)?;
             if are_sane(&times) {
@@ -61,7 +58,7 @@ impl Device {
         Ok((times, Clock::WallClock))
     }
 
-    fn by_timestamps(&self, count: usize, record: &impl Fn(usize, &mut wgpu::ComputePass)) -> Result<Vec<PassTime>, DeviceError> {
+    fn by_timestamps(&self, count: usize, record: &impl Fn(usize, &mut Pass)) -> Result<Vec<PassTime>, DeviceError> {
         let queries = 2 * count as u32;
         let set = self.device.create_query_set(&wgpu::QuerySetDescriptor {
             label: Some("timing"),
@@ -85,9 +82,8 @@ impl Device {
                 beginning_of_pass_write_index: Some(2 * index as u32),
                 end_of_pass_write_index: Some(2 * index as u32 + 1),
             };
-            let mut pass =
-                encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label: None, timestamp_writes: Some(writes) });
-            record(index, &mut pass);
+            let descriptor = wgpu::ComputePassDescriptor { label: None, timestamp_writes: Some(writes) };
+            record(index, &mut Pass(encoder.begin_compute_pass(&descriptor)));
         }
         encoder.resolve_query_set(&set, 0..queries, &resolved, 0);
         encoder.copy_buffer_to_buffer(&resolved, 0, &staging, 0, None);
@@ -102,10 +98,10 @@ impl Device {
             .collect())
     }
 
-    fn by_wall_clock(&self, record: impl Fn(&mut wgpu::ComputePass)) -> Result<f64, DeviceError> {
+    fn by_wall_clock(&self, record: impl Fn(&mut Pass)) -> Result<f64, DeviceError> {
         self.wait()?;
         let mut encoder = self.encoder("timing");
-        record(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()));
+        record(&mut Pass(encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default())));
         let start = Instant::now();
         self.submit(encoder);
         self.wait()?;

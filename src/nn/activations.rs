@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use crate::ops::{Precision, padded_channels};
-use crate::scheduler::{ALIGNMENT, Plan, View};
+use crate::ops::padded_channels;
+use crate::plan::{ALIGNMENT, Plan, Precision, View};
 
 /// The activations of a batch: \[batch, height, width, channels\] in one tensor, channels padded to a multiple of four.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,7 +2,8 @@
 //! the product of their weights. In MobileNetV2 that is the first block's projection with the second block's expansion.
 
 use super::mobilenet_v2::{Backbone, ConvolutionKind, Layer};
-use crate::ops::{WeightLayout, padded_channels};
+use crate::ops::padded_channels;
+use crate::plan::WeightLayout;
 
 /// How many multiply-adds more may be worth a number that need not be written and read: what adapters of every kind compute meanwhile.
 const PRODUCTS_A_NUMBER: u32 = 100;
@@ -72,8 +73,8 @@ fn product([first, second]: [&Layer; 2], [(w1, b1), (w2, b2)]: [(&[f32], &[f32])
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ops::Padding;
     use crate::nn::mobilenet_v2::{WIDTHS, layers};
+    use crate::ops::Padding;
 
     fn made_up(width: f32) -> Backbone {
         let tensor = |name: &str, shape: &[usize]| {

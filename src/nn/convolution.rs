@@ -2,8 +2,9 @@
 
 use super::activations::{Activations, dispatches};
 use super::mobilenet_v2::{ConvolutionKind, Layer};
-use crate::ops::{Activation, Depthwise, Padding, Pointwise, Stem, Target, WeightLayout};
-use crate::scheduler::{Plan, View};
+use crate::ops::{Activation, Depthwise, Padding, Pointwise, Stem};
+use crate::plan::{Plan, View, WeightLayout};
+use crate::profiles::DeviceProfile;
 
 /// A layer of the backbone as it is to run.
 #[derive(Debug, Clone, Copy)]
@@ -51,7 +52,7 @@ impl Convolution<'_> {
     pub fn push(
         self,
         plan: &mut Plan,
-        target: Target,
+        profile: &DeviceProfile,
         x: Activations,
         parameters: [View; 2],
         residual: Option<Activations>,
@@ -60,24 +61,24 @@ impl Convolution<'_> {
         let mut tensors = vec![x, y];
         tensors.extend(residual);
         let label = &self.layer.convolution;
-        for range in dispatches(target.binding_bytes, &tensors) {
+        for range in dispatches(profile.capabilities.binding_bytes, &tensors) {
             let images = range.end - range.start;
             let operands = [x.images(&range), parameters[0], parameters[1]];
             let result = y.images(&range);
             let step = match self.layer.kind {
                 ConvolutionKind::Stem => {
                     let layer = self.stem(x, y, images);
-                    layer.step(label, target.stem(layer), target.lanes, operands, result)
+                    layer.step(label, layer.choice(profile), profile.capabilities.subgroup_size, operands, result)
                 }
                 ConvolutionKind::Depthwise => {
                     let layer = self.depthwise(x, images);
-                    layer.step(label, target.depthwise(layer), operands, result)
+                    layer.step(label, layer.choice(profile), operands, result)
                 }
                 ConvolutionKind::Pointwise => {
                     let (rows, inputs, outputs) = (images * x.positions(), x.channels, y.channels);
                     let layer = Pointwise { rows, inputs, outputs, layout: self.layout, activation: self.activation };
                     let residual = residual.map(|residual| residual.images(&range));
-                    layer.step(label, target.pointwise(layer), target.lanes, operands, residual, result)
+                    layer.step(label, layer.choice(profile), profile.capabilities.subgroup_size, operands, residual, result)
                 }
             };
             plan.push(step);

@@ -1,7 +1,8 @@
 //! A dense layer: its weights as a kernel reads them, and its place in a plan.
 
-use crate::ops::{Activation, Pointwise, Precision, Target, WeightLayout, padded_channels};
-use crate::scheduler::{Plan, View};
+use crate::ops::{Activation, Pointwise, padded_channels};
+use crate::plan::{Plan, Precision, View, WeightLayout};
+use crate::profiles::DeviceProfile;
 
 /// activation(x · kernel + bias), with kernel \[inputs, outputs\] row-major.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,7 +31,7 @@ impl Dense {
     }
 
     /// Appends the layer for `batch` rows; returns its output \[batch, padded outputs\] and what to upload.
-    pub fn plan(&self, plan: &mut Plan, target: Target, label: &str, batch: u32, x: View) -> (View, [Upload; 2]) {
+    pub fn plan(&self, plan: &mut Plan, profile: &DeviceProfile, label: &str, batch: u32, x: View) -> (View, [Upload; 2]) {
         let (inputs, outputs) = (padded_channels(self.inputs), padded_channels(self.outputs));
         let padded = outputs as usize;
         let mut kernel = vec![0.0; inputs as usize * padded];
@@ -45,7 +46,7 @@ impl Dense {
         let b = plan.persistent(&format!("{label} bias"), 4 * bias.len() as u64);
         let y = plan.persistent(label, 4 * u64::from(batch) * u64::from(outputs));
         let layer = Pointwise { rows: batch, inputs, outputs, layout, activation: self.activation };
-        plan.push(layer.step(label, target.pointwise(layer), target.lanes, [x, w, b], None, y));
+        plan.push(layer.step(label, layer.choice(profile), profile.capabilities.subgroup_size, [x, w, b], None, y));
         (y, [(w, kernel), (b, bias)].map(|(view, values)| (view, Precision::F32.stored(&values))))
     }
 }

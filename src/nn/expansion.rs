@@ -3,8 +3,9 @@
 use super::activations::{Activations, dispatches};
 use super::convolution::Convolution;
 use super::mobilenet_v2::ConvolutionKind;
-use crate::ops::{Choice, ExpandDepthwise, Target};
-use crate::scheduler::{Plan, View};
+use crate::ops::{Choice, ExpandDepthwise};
+use crate::plan::{Plan, View};
+use crate::profiles::DeviceProfile;
 
 /// Two layers that run as one, so that what is between them is never written.
 #[derive(Debug, Clone, Copy)]
@@ -16,26 +17,31 @@ pub struct Expansion<'a> {
 
 impl<'a> Expansion<'a> {
     /// The layers as one, if they are such a pair and the adapter has a kernel for it.
-    pub fn of(expand: Convolution<'a>, depthwise: Convolution<'a>, target: Target, x: Activations) -> Option<Expansion<'a>> {
+    pub fn of(
+        expand: Convolution<'a>,
+        depthwise: Convolution<'a>,
+        profile: &DeviceProfile,
+        x: Activations,
+    ) -> Option<Expansion<'a>> {
         let kinds = [expand, depthwise].map(|convolution| convolution.layer.kind);
         let alike = expand.activation == depthwise.activation && !expand.layer.residual;
         if kinds != [ConvolutionKind::Pointwise, ConvolutionKind::Depthwise] || !alike {
             return None;
         }
-        let choice = target.expand_depthwise(fused(expand, depthwise, x, x.batch))?;
+        let choice = fused(expand, depthwise, x, x.batch).choice(profile)?;
         Some(Expansion { expand, depthwise, choice })
     }
 
     /// Appends both: `parameters` are weight and bias of either layer; the result.
-    pub fn push(self, plan: &mut Plan, target: Target, x: Activations, parameters: [[View; 2]; 2]) -> Activations {
+    pub fn push(self, plan: &mut Plan, profile: &DeviceProfile, x: Activations, parameters: [[View; 2]; 2]) -> Activations {
         let Expansion { expand, depthwise, choice } = self;
         let y = depthwise.result(plan, Activations { channels: expand.layer.padded_outputs(), ..x });
         let label = format!("{} + {}", expand.layer.convolution, depthwise.layer.convolution);
         let [[w_expand, bias_expand], [w, bias]] = parameters;
-        for range in dispatches(target.binding_bytes, &[x, y]) {
+        for range in dispatches(profile.capabilities.binding_bytes, &[x, y]) {
             let layer = fused(expand, depthwise, x, range.end - range.start);
             let bindings = [x.images(&range), w_expand, bias_expand, w, bias];
-            plan.push(layer.step(&label, choice, target.lanes, bindings, y.images(&range)));
+            plan.push(layer.step(&label, choice, profile.capabilities.subgroup_size, bindings, y.images(&range)));
         }
         y
     }

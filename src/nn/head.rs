@@ -2,8 +2,9 @@
 
 use super::weights::{ExpectedTensor, StoredTensor, WeightsFile};
 use super::{Dense, ModelError, Upload};
-use crate::ops::{Activation, Target};
-use crate::scheduler::{Plan, View};
+use crate::ops::Activation;
+use crate::plan::{Plan, View};
+use crate::profiles::DeviceProfile;
 
 /// What the head's batch norm adds to the variance: Keras' default.
 pub const HEAD_EPSILON: f32 = 1e-3;
@@ -85,13 +86,13 @@ impl Head {
     /// Appends inference for `batch` rows of features: two dense layers, because batch norm, a scale and a shift of every
     /// hidden channel, is folded into the second one and dropout does nothing. Returns probabilities \[batch, padded
     /// attributes\].
-    pub fn plan(&self, plan: &mut Plan, target: Target, batch: u32, features: View) -> (View, Vec<Upload>) {
+    pub fn plan(&self, plan: &mut Plan, profile: &DeviceProfile, batch: u32, features: View) -> (View, Vec<Upload>) {
         let [first, second] = self.folded();
         let (hidden, mut uploads) = {
-            let (view, uploads) = first.plan(plan, target, "head dense 1", batch, features);
+            let (view, uploads) = first.plan(plan, profile, "head dense 1", batch, features);
             (view, uploads.to_vec())
         };
-        let (probabilities, more) = second.plan(plan, target, "head dense 2", batch, hidden);
+        let (probabilities, more) = second.plan(plan, profile, "head dense 2", batch, hidden);
         uploads.extend(more);
         (probabilities, uploads)
     }

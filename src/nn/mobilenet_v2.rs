@@ -2,8 +2,9 @@
 
 use super::activations::{Activations, dispatches};
 use super::{Convolution, Expansion, ModelError};
-use crate::ops::{Activation, GlobalAveragePool, Padding, Precision, Target, WeightLayout, padded_channels};
-use crate::scheduler::{ALIGNMENT, Plan, View};
+use crate::ops::{Activation, GlobalAveragePool, Padding, padded_channels};
+use crate::plan::{ALIGNMENT, Plan, Precision, View, WeightLayout};
+use crate::profiles::DeviceProfile;
 
 /// Expansion, channels, repeats and first stride of each stage (table 2 of the paper).
 const STAGES: [(u32, u32, u32, u32); 7] =
@@ -275,19 +276,19 @@ impl Backbone {
         plan.persistent("backbone weights", end)
     }
 
-    /// Appends the convolutions, on numbers that are stored in the target's precision: \[batch, size, size, 4\] in, the last activations \[batch, size/32, size/32, features\] out.
+    /// Appends the convolutions, on numbers that are stored in the profile's precision: \[batch, size, size, 4\] in, the last activations \[batch, size/32, size/32, features\] out.
     /// `watch` sees the output of each block with its position, and its channels without padding, for tests that look inside.
     pub fn plan_convolutions(
         &self,
         plan: &mut Plan,
-        target: Target,
+        profile: &DeviceProfile,
         [batch, size]: [u32; 2],
         weights: View,
         input: View,
         watch: &mut dyn FnMut(usize, Activations, u32),
     ) -> Activations {
         let part = |(offset, bytes): (u64, u64)| View { offset, bytes, ..weights };
-        let precision = target.precision;
+        let precision = profile.precision;
         let mut x = Activations { view: input, batch, extent: [size, size], channels: 4, precision };
         let (mut block, mut block_input, mut channels) = (0, x, 3);
         let mut layers = self.run.iter().zip(self.places(precision)).peekable();
@@ -298,16 +299,16 @@ impl Backbone {
             }
             let parameters = places.map(part);
             if let Some((next, places)) = layers.peek()
-                && let Some(expansion) = Expansion::of(self.convolution(layer), self.convolution(next), target, x)
+                && let Some(expansion) = Expansion::of(self.convolution(layer), self.convolution(next), profile, x)
             {
                 let parameters = [parameters, places.map(part)];
-                (x, channels) = (expansion.push(plan, target, x, parameters), next.outputs);
+                (x, channels) = (expansion.push(plan, profile, x, parameters), next.outputs);
                 layers.next();
                 continue;
             }
             let y = self.convolution(layer).result(plan, x);
             let residual = layer.residual.then_some(block_input);
-            self.convolution(layer).push(plan, target, x, parameters, residual, y);
+            self.convolution(layer).push(plan, profile, x, parameters, residual, y);
             (x, channels) = (y, layer.outputs);
         }
         watch(block, x, channels);
@@ -315,30 +316,30 @@ impl Backbone {
     }
 
     /// A plan of the backbone and nothing else; its weights, its input \[batch, size, size, 4\] and its features.
-    pub fn plan_alone(&self, target: Target, shape: [u32; 2]) -> (Plan, [View; 3]) {
+    pub fn plan_alone(&self, profile: &DeviceProfile, shape: [u32; 2]) -> (Plan, [View; 3]) {
         let [batch, size] = shape.map(u64::from);
         let mut plan = Plan::new("backbone");
-        let weights = self.plan_weights(&mut plan, target.precision);
-        let input = plan.persistent("input", 4 * target.precision.bytes() * batch * size * size);
-        let features = self.plan_features(&mut plan, target, shape, weights, input);
+        let weights = self.plan_weights(&mut plan, profile.precision);
+        let input = plan.persistent("input", 4 * profile.precision.bytes() * batch * size * size);
+        let features = self.plan_features(&mut plan, profile, shape, weights, input);
         (plan, [weights, input, features])
     }
 
     /// Appends the whole backbone with its global average pool: \[batch, size, size, 4\] in, \[batch, features\] out.
-    pub fn plan_features(&self, plan: &mut Plan, target: Target, shape: [u32; 2], weights: View, input: View) -> View {
-        let x = self.plan_convolutions(plan, target, shape, weights, input, &mut |_, _, _| ());
+    pub fn plan_features(&self, plan: &mut Plan, profile: &DeviceProfile, shape: [u32; 2], weights: View, input: View) -> View {
+        let x = self.plan_convolutions(plan, profile, shape, weights, input, &mut |_, _, _| ());
         let channels = padded_channels(self.features());
         let features = plan.persistent("features", 4 * u64::from(shape[0]) * u64::from(channels));
-        plan_pool(plan, target, x, features);
+        plan_pool(plan, profile, x, features);
         features
     }
 }
 
 /// Appends the global average pool: \[batch, channels\] out.
-pub fn plan_pool(plan: &mut Plan, target: Target, x: Activations, features: View) {
+pub fn plan_pool(plan: &mut Plan, profile: &DeviceProfile, x: Activations, features: View) {
     let (positions, channels) = (x.positions(), x.channels);
     let pooled = Activations { view: features, extent: [1, 1], precision: Precision::F32, ..x };
-    for range in dispatches(target.binding_bytes, &[x, pooled]) {
+    for range in dispatches(profile.capabilities.binding_bytes, &[x, pooled]) {
         let pool = GlobalAveragePool { batch: range.end - range.start, positions, channels };
         plan.push(pool.step("global average pool", x.precision, x.images(&range), pooled.images(&range)));
     }

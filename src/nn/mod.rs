@@ -8,7 +8,9 @@ mod expansion;
 mod head;
 pub mod mobilenet_v2;
 mod network;
+pub mod random;
 mod runner;
+pub mod training;
 pub mod weights;
 
 use std::path::PathBuf;
@@ -77,7 +79,7 @@ pub enum ModelError {
         /// The weight.
         weight: f32,
         /// What it was to be stored in.
-        precision: crate::ops::Precision,
+        precision: crate::plan::Precision,
     },
     /// An image's pixels do not fit a binding.
     #[error("an image holds {bytes} bytes of pixels, the adapter binds {limit} at once; make it smaller")]

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use super::mobilenet_v2::{self, Backbone, WIDTHS};
 use super::weights::{Convention, ExpectedTensor, WeightsFile};
 use super::{BatchShape, Dense, Head, ImageRunner, ModelError, Normalisation};
-use crate::device::Device;
-use crate::ops::{Activation, Interpolation, Precision};
+use crate::ops::{Activation, Interpolation};
+use crate::plan::{Plan, Precision};
+use crate::profiles::Device;
 
 /// What follows the backbone's features.
 #[derive(Debug, Clone)]
@@ -110,24 +111,25 @@ impl Model {
     }
 
     /// A runner for batches of `batch` images.
-    pub fn runner<'a>(&'a self, gpu: &Device, batch: u32, interpolation: Interpolation) -> ImageRunner<'a> {
-        let (target, size, precision) = (gpu.target(), self.size, self.precision);
+    pub fn runner<'a>(&'a self, device: &Device, batch: u32, interpolation: Interpolation) -> ImageRunner<'a> {
+        let (profile, size, precision) = (device.profile().clone(), self.size, self.precision);
+        let stored = profile.with_precision(precision);
         let (scale, shift) = self.convention.input.multiplier_and_offset();
         let normalisation = Normalisation { scale, shift };
-        let shape = BatchShape { batch, size, interpolation, normalisation, target: target.storing(precision) };
-        let build = move |plan: &mut crate::scheduler::Plan, input| {
+        let shape = BatchShape { batch, size, interpolation, normalisation, profile: stored.clone() };
+        let build = move |plan: &mut Plan, input| {
             let weights = self.backbone.plan_weights(plan, precision);
-            let features = self.backbone.plan_features(plan, target.storing(precision), [batch, size], weights, input);
+            let features = self.backbone.plan_features(plan, &stored, [batch, size], weights, input);
             let mut uploads = vec![(weights, self.backbone.stored_parameters(precision))];
             let result = match &self.top {
                 Top::None => features,
                 Top::Classifier(dense) => {
-                    let (logits, more) = dense.plan(plan, target, "classifier", batch, features);
+                    let (logits, more) = dense.plan(plan, &profile, "classifier", batch, features);
                     uploads.extend(more);
                     logits
                 }
                 Top::Attributes(head) => {
-                    let (probabilities, more) = head.plan(plan, target, batch, features);
+                    let (probabilities, more) = head.plan(plan, &profile, batch, features);
                     uploads.extend(more);
                     probabilities
                 }

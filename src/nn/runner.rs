@@ -3,9 +3,11 @@
 use super::ModelError;
 use super::dense::Upload;
 use crate::data::Rgb8Image;
-use crate::device::{Device, DeviceError, PendingRead};
-use crate::ops::{ImageRecord, Interpolation, ResizeNormalise, Target};
-use crate::scheduler::{Plan, PlanError, Program, View};
+use crate::device::{DeviceError, PendingRead};
+use crate::ops::{ImageRecord, Interpolation, ResizeNormalise};
+use crate::plan::{Plan, PlanError, View};
+use crate::profiles::{Device, DeviceProfile};
+use crate::scheduler::Program;
 
 /// From 8-bit RGB to what the network reads: value · scale + shift, channel by channel.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -17,7 +19,7 @@ pub struct Normalisation {
 }
 
 /// What a batch looks like on its way in.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct BatchShape {
     /// Images a batch.
     pub batch: u32,
@@ -28,7 +30,7 @@ pub struct BatchShape {
     /// How their values are scaled.
     pub normalisation: Normalisation,
     /// What it runs on, and what its input is stored as there.
-    pub target: Target,
+    pub profile: DeviceProfile,
 }
 
 /// Appends a network to a plan: from the input \[batch, size, size, 4\] to its result, and what to upload.
@@ -67,13 +69,13 @@ impl<'a> ImageRunner<'a> {
 
     /// The plan for batches whose pixels take at most `pixel_bytes`.
     pub(crate) fn plan(&self, pixel_bytes: u64) -> (Plan, [View; 3], Vec<Upload>) {
-        let BatchShape { batch, size, interpolation, normalisation: Normalisation { scale, shift }, target } = self.shape;
+        let BatchShape { batch, size, interpolation, normalisation: Normalisation { scale, shift }, ref profile } = self.shape;
         let mut plan = Plan::new("network");
         let pixels = plan.persistent("pixels", pixel_bytes);
         let images = plan.persistent("image records", u64::from(batch) * size_of::<ImageRecord>() as u64);
-        let input = plan.transient("input", u64::from(batch) * u64::from(size * size) * 4 * target.precision.bytes());
+        let input = plan.transient("input", u64::from(batch) * u64::from(size * size) * 4 * profile.precision.bytes());
         let resize = ResizeNormalise { batch, size, scale, shift, interpolation };
-        plan.push(resize.step("resize and normalise", target.resize_normalise(resize), [pixels, images], input));
+        plan.push(resize.step("resize and normalise", resize.variant(profile), [pixels, images], input));
         let (result, uploads) = (self.build)(&mut plan, input);
         (plan, [pixels, images, result], uploads)
     }
@@ -83,29 +85,29 @@ impl<'a> ImageRunner<'a> {
     ///
     /// # Errors
     /// A single image has more pixels than the adapter can bind, or whatever the device reports.
-    pub fn run(&mut self, gpu: &Device, images: &[&Rgb8Image]) -> Result<Vec<f32>, ModelError> {
-        let started = self.start(gpu, images)?;
-        self.finish(gpu, started)
+    pub fn run(&mut self, device: &Device, images: &[&Rgb8Image]) -> Result<Vec<f32>, ModelError> {
+        let started = self.start(device, images)?;
+        self.finish(device, started)
     }
 
     /// Submits what [`ImageRunner::run`] does, without waiting for it: the next batch can be decoded, packed and uploaded meanwhile.
     ///
     /// # Errors
     /// As [`ImageRunner::run`].
-    pub fn start(&mut self, gpu: &Device, images: &[&Rgb8Image]) -> Result<Started, ModelError> {
+    pub fn start(&mut self, device: &Device, images: &[&Rgb8Image]) -> Result<Started, ModelError> {
         let bytes: u64 = images.iter().map(|image| image.pixels.len().next_multiple_of(4) as u64).sum();
-        if images.len() > 1 && bytes > gpu.limits().max_storage_buffer_binding_size {
+        if images.len() > 1 && bytes > device.capabilities().binding_bytes {
             let (first, second) = images.split_at(images.len() / 2);
-            let mut started = self.start(gpu, first)?;
-            started.parts.extend(self.start(gpu, second)?.parts);
+            let mut started = self.start(device, first)?;
+            started.parts.extend(self.start(device, second)?.parts);
             return Ok(started);
         }
         let (records, bytes) = pack(images, self.shape.batch as usize);
-        let ready = self.ready(gpu, bytes.len() as u64)?;
-        ready.program.write(gpu, ready.pixels, &bytes);
-        ready.program.write(gpu, ready.images, bytemuck::cast_slice(&records));
-        ready.program.run(gpu)?;
-        let read = ready.program.read_later(gpu, ready.result);
+        let ready = self.ready(device, bytes.len() as u64)?;
+        ready.program.write(device, ready.pixels, &bytes);
+        ready.program.write(device, ready.images, bytemuck::cast_slice(&records));
+        ready.program.run(device)?;
+        let read = ready.program.read_later(device, ready.result);
         Ok(Started { parts: read.map(|read| (read, images.len())).into_iter().collect() })
     }
 
@@ -113,10 +115,10 @@ impl<'a> ImageRunner<'a> {
     ///
     /// # Errors
     /// Whatever the device reports.
-    pub fn finish(&self, gpu: &Device, started: Started) -> Result<Vec<f32>, ModelError> {
+    pub fn finish(&self, device: &Device, started: Started) -> Result<Vec<f32>, ModelError> {
         let mut results = Vec::new();
         for (read, images) in started.parts {
-            let rows: Vec<f32> = read.take(gpu)?;
+            let rows: Vec<f32> = read.take(device)?;
             let stride = rows.len() / self.shape.batch as usize;
             results.extend(rows.chunks_exact(stride).take(images).flat_map(|row| &row[..self.outputs]));
         }
@@ -134,18 +136,18 @@ impl<'a> ImageRunner<'a> {
         }
     }
 
-    fn ready(&mut self, gpu: &Device, bytes: u64) -> Result<&Ready, ModelError> {
+    fn ready(&mut self, device: &Device, bytes: u64) -> Result<&Ready, ModelError> {
         let fits = self.ready.as_ref().is_some_and(|ready| ready.pixel_bytes >= bytes);
         if !fits {
             self.ready = None;
-            let limit = gpu.limits().max_storage_buffer_binding_size;
+            let limit = device.capabilities().binding_bytes;
             if bytes > limit {
                 return Err(ModelError::TooManyPixels { bytes, limit });
             }
             let pixel_bytes = bytes.next_power_of_two().clamp(FIRST_PIXEL_BYTES, limit / 4 * 4).max(bytes);
             let (plan, [pixels, images, result], uploads) = self.plan(pixel_bytes);
-            let program = Program::new(gpu, &plan, &[]).map_err(|error| self.explain(error))?;
-            uploads.iter().for_each(|(view, bytes)| program.write(gpu, *view, bytes));
+            let program = Program::new(device, &plan, &[]).map_err(|error| self.explain(error))?;
+            uploads.iter().for_each(|(view, bytes)| program.write(device, *view, bytes));
             self.ready = Some(Ready { program, pixel_bytes, pixels, images, result });
         }
         self.ready.as_ref().ok_or(ModelError::TooManyPixels { bytes, limit: 0 })
@@ -176,7 +178,7 @@ mod tests {
 
     #[test]
     fn batches_on_their_way_keep_their_own_rows() {
-        let gpu = Device::open(&Default::default()).expect("an adapter; run tools/setup");
+        let device = Device::open(&Default::default()).expect("an adapter; run tools/setup");
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("weights/mobilenet_v2_celeba.safetensors");
         let model = Model { size: 96, ..Model::open(&path, None).expect("the shipped model") };
         let image = |width: u32, factor: usize| Rgb8Image {
@@ -186,12 +188,13 @@ mod tests {
         };
         // The last is larger than what there is room for at first, so that the program is made anew under way.
         let images = [image(90, 31), image(91, 57), image(1300, 13)];
-        let mut runner = model.runner(&gpu, 2, Interpolation::Nearest);
-        let alone = images.each_ref().map(|image| runner.run(&gpu, &[image]).expect("attributes"));
+        let mut runner = model.runner(&device, 2, Interpolation::Nearest);
+        let alone = images.each_ref().map(|image| runner.run(&device, &[image]).expect("attributes"));
         assert!(alone[0] != alone[1] && alone[1] != alone[2] && alone[0].len() == 37);
-        let mut runner = model.runner(&gpu, 2, Interpolation::Nearest);
-        let started = images.each_ref().map(|image| runner.start(&gpu, &[image]).expect("a batch under way"));
-        let mut finished: Vec<_> = started.into_iter().rev().map(|one| runner.finish(&gpu, one).expect("attributes")).collect();
+        let mut runner = model.runner(&device, 2, Interpolation::Nearest);
+        let started = images.each_ref().map(|image| runner.start(&device, &[image]).expect("a batch under way"));
+        let mut finished: Vec<_> =
+            started.into_iter().rev().map(|one| runner.finish(&device, one).expect("attributes")).collect();
         finished.reverse();
         assert_eq!(finished, alone);
     }

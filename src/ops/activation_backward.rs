@@ -1,7 +1,7 @@
 //! Gradients of activations, from their outputs.
 
-use super::{ACTIVATIONS, Activation, Cost, Encoding, Kernel, Variant, params, read, read_write};
-use crate::scheduler::{Step, View};
+use super::{ACTIVATIONS, Activation, Encoding, params};
+use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_write};
 
 params! {
     /// `Params` of `shaders/head/activation_backward.wgsl`.

@@ -1,7 +1,7 @@
 //! The Adam and AdamW optimizers.
 
-use super::{Cost, Encoding, Kernel, Variant, params, read, read_write};
-use crate::scheduler::{Step, View};
+use super::{Encoding, params};
+use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_write};
 
 params! {
     /// `Params` of `shaders/optim/adam.wgsl`.

@@ -1,7 +1,7 @@
 //! From 8-bit RGB images of any size to the network's input, each turned, shifted, sheared, zoomed and mirrored on the way.
 
-use super::{Cost, Encoding, Kernel, Variant, params, read, read_write};
-use crate::scheduler::{Step, View};
+use super::{Encoding, params};
+use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_write};
 
 params! {
     /// `Params` of `shaders/image/augment.wgsl`.

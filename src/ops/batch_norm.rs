@@ -1,7 +1,7 @@
 //! Batch norm with given statistics: those of the batch in training, the running ones in inference.
 
-use super::{ACTIVATIONS, Activation, Cost, Encoding, Kernel, Variant, params, read, read_write};
-use crate::scheduler::{Step, View};
+use super::{ACTIVATIONS, Activation, Encoding, params};
+use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_write};
 
 params! {
     /// `Params` of `shaders/norm/batch_norm.wgsl`.

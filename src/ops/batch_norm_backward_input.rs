@@ -1,8 +1,8 @@
 //! Gradient of batch norm by its input.
 
 use super::batch_norm_backward_weight::BACKWARD_ACTIVATIONS;
-use super::{Activation, Cost, Encoding, Kernel, Variant, params, read, read_write};
-use crate::scheduler::{Step, View};
+use super::{Activation, Encoding, params};
+use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_write};
 
 params! {
     /// `Params` of `shaders/norm/batch_norm_backward_input.wgsl`.

@@ -1,7 +1,7 @@
 //! Gradients of batch norm by gamma and beta.
 
-use super::{Activation, Cost, Encoding, Kernel, RowParts, Variant, params, read, read_write};
-use crate::scheduler::{Step, View};
+use super::{Activation, Encoding, params};
+use crate::plan::{Cost, Kernel, RowParts, Step, Variant, View, read, read_write};
 
 params! {
     /// `Params` of `shaders/norm/batch_norm_backward_weight.wgsl`.

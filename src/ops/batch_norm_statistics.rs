@@ -1,7 +1,7 @@
 //! Batch norm in training mode: the statistics of parts of a batch.
 
-use super::{Cost, Encoding, Kernel, RowParts, Variant, params, read, read_write};
-use crate::scheduler::{Step, View};
+use super::{Encoding, params};
+use crate::plan::{Cost, Kernel, RowParts, Step, Variant, View, read, read_write};
 
 params! {
     /// `Params` of `shaders/norm/batch_norm_statistics.wgsl`.

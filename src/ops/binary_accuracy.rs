@@ -1,7 +1,7 @@
 //! How many predictions of each attribute are right.
 
-use super::{Cost, Encoding, Kernel, Variant, padded_channels, params, read, read_write};
-use crate::scheduler::{Step, View};
+use super::{Encoding, padded_channels, params};
+use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_write};
 
 params! {
     /// `Params` of `shaders/loss/binary_accuracy.wgsl`.

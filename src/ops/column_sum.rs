@@ -1,7 +1,7 @@
 //! Sums of columns: the gradient of a bias.
 
-use super::{Cost, Encoding, Kernel, RowParts, Variant, params, read, read_write};
-use crate::scheduler::{Step, View};
+use super::{Encoding, params};
+use crate::plan::{Cost, Kernel, RowParts, Step, Variant, View, read, read_write};
 
 params! {
     /// `Params` of `shaders/head/column_sum.wgsl`.

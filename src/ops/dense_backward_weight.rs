@@ -1,8 +1,10 @@
 //! Gradient of a dense layer by its weights, in two families of kernel.
 
+use super::choice::choose;
 use super::layer_input::NORMALISE;
-use super::{Binding, Cost, Encoding, Kernel, LayerInput, RowParts, Variant, params, read, read_write};
-use crate::scheduler::{Step, View};
+use super::{Choice, Encoding, LayerInput, params};
+use crate::plan::{Binding, Cost, Kernel, RowParts, Step, Variant, View, read, read_write};
+use crate::profiles::{DeviceProfile, OperationShape};
 
 params! {
     /// `Params` of the two `dense_backward_weight_*` shaders.
@@ -70,6 +72,12 @@ pub struct DenseBackwardWeight {
 }
 
 impl DenseBackwardWeight {
+    /// Returns the kernel and variant that the profile prefers.
+    pub fn choice(self, profile: &DeviceProfile) -> Choice {
+        let DenseBackwardWeight { rows: RowParts { rows, rows_a_part }, inputs, outputs } = self;
+        choose(profile, OperationShape::DenseBackwardWeight { rows, rows_a_part, inputs, outputs }, |_| true)
+    }
+
     /// The dispatch with one family's kernel and variant; `lanes` is the subgroup size for the subgroup family.
     pub fn step(
         self,

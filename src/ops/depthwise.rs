@@ -1,11 +1,10 @@
 //! Depthwise 3×3 convolution, stride 1 and 2, in two families of kernel.
 
+use super::choice::choose;
 use super::layer_input::NORMALISE;
-use super::{
-    ACTIVATIONS, Activation, Binding, Choice, Cost, Encoding, HALF, Kernel, LayerInput, Padding, Precision, Variant, WIDE,
-    params, read, read_stored, write_stored,
-};
-use crate::scheduler::{Step, View};
+use super::{ACTIVATIONS, Activation, Choice, Encoding, LayerInput, Padding, params};
+use crate::plan::{Binding, Cost, HALF, Kernel, Precision, Step, Variant, View, WIDE, read, read_stored, write_stored};
+use crate::profiles::{DeviceProfile, OperationShape};
 
 params! {
     /// `Params` of both `depthwise` shaders.
@@ -149,6 +148,12 @@ impl Depthwise {
     /// The variants of 32-bit floats that can compute it.
     pub fn variants(self) -> impl Iterator<Item = Choice> {
         depthwise_variants(Precision::F32).filter(move |(_, variant)| self.suits(variant))
+    }
+
+    /// Returns the kernel and variant that the profile prefers.
+    pub fn choice(self, profile: &DeviceProfile) -> Choice {
+        let Depthwise { batch, size, channels, stride, .. } = self;
+        choose(profile, OperationShape::Depthwise { batch, size, channels, stride }, |variant| self.suits(variant))
     }
 
     /// The dispatch; `bindings` are x, w and bias.

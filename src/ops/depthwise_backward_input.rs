@@ -1,7 +1,9 @@
 //! Gradient of a depthwise convolution by its input.
 
-use super::{Cost, Depthwise, Encoding, Kernel, Variant, params, read, read_write};
-use crate::scheduler::{Step, View};
+use super::choice::choose;
+use super::{Choice, Depthwise, Encoding, params};
+use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_write};
+use crate::profiles::{DeviceProfile, OperationShape};
 
 params! {
     /// `Params` of `shaders/conv/depthwise_backward_input.wgsl`.
@@ -45,6 +47,13 @@ impl DepthwiseBackwardInput {
     /// The variants that fit the layer's stride.
     pub fn variants(self) -> impl Iterator<Item = &'static Variant> {
         DEPTHWISE_BACKWARD_INPUT.variants.iter().filter(move |variant| variant.constant("STRIDE") == self.layer.stride)
+    }
+
+    /// Returns the kernel and variant that the profile prefers.
+    pub fn choice(self, profile: &DeviceProfile) -> Choice {
+        let Depthwise { batch, size, channels, stride, .. } = self.layer;
+        let shape = OperationShape::DepthwiseBackwardInput { batch, size, channels, stride };
+        choose(profile, shape, |variant| variant.constant("STRIDE") == stride)
     }
 
     /// The dispatch: `gy` is of the layer's output size, `dx` of its input size.

@@ -1,8 +1,9 @@
 //! Gradient of a depthwise convolution by its weights.
 
 use super::layer_input::NORMALISE;
-use super::{Cost, Depthwise, Encoding, Kernel, LayerInput, RowParts, Variant, params, read, read_write};
-use crate::scheduler::{Step, View};
+use super::{Depthwise, Encoding, LayerInput, params};
+use crate::plan::{Cost, Kernel, RowParts, Step, Variant, View, read, read_write};
+use crate::profiles::DeviceProfile;
 
 params! {
     /// `Params` of `shaders/conv/depthwise_backward_weight.wgsl`.
@@ -45,6 +46,11 @@ pub struct DepthwiseBackwardWeight {
 }
 
 impl DepthwiseBackwardWeight {
+    /// Splits the sum over the rows of pixels of `layer` for a device.
+    pub fn parts(profile: &DeviceProfile, layer: Depthwise) -> RowParts {
+        profile.pixel_row_parts(layer.batch, layer.out_size(), layer.channels / 4)
+    }
+
     /// The variant that fits the layer's stride.
     pub fn variant(self) -> &'static Variant {
         &DEPTHWISE_BACKWARD_WEIGHT.variants[if self.layer.stride == 1 { 0 } else { 1 }]

@@ -1,6 +1,8 @@
 //! The variants of kernels that are built on `shaders/lib/tile_distances.wgsl` or, for bits against numbers, `tile_bits.wgsl`.
 
-use super::{Kernel, SILHOUETTE, SilhouetteSlice, Target, Variant};
+use super::{SILHOUETTE, SilhouetteSlice};
+use crate::plan::{Kernel, Variant};
+use crate::profiles::DeviceProfile;
 
 /// Threads of a workgroup in the variants that pass the others through workgroup memory.
 const THREADS: u32 = 64;
@@ -11,27 +13,20 @@ pub(super) fn workgroup_rows(variant: &Variant, lanes: Option<u32>) -> u32 {
     threads * variant.constant("ROWS")
 }
 
-impl Target {
-    /// The variant of a distance kernel for `columns` others. A software adapter takes the subgroup family, if it has
-    /// subgroups of one size; of a family, the variant with the least work past the last column, and the widest of such.
-    pub fn distances(self, kernel: &'static Kernel, columns: u32) -> &'static Variant {
-        self.distances_in(kernel, RowFormat::Numbers, columns)
-    }
+/// Returns the variant of a distance kernel for rows of a format and `columns` rows on the other side. The profile chooses the
+/// family; of the family, the variant that computes least past the last column, and the widest of those.
+pub fn distance_variant(profile: &DeviceProfile, kernel: &'static Kernel, format: RowFormat, columns: u32) -> &'static Variant {
+    let subgroup = profile.settings().subgroup_distances;
+    let bits = u32::from(format == RowFormat::Bits);
+    let family = kernel.variants.iter().filter(|variant| (variant.subgroup, variant.constant("BITS")) == (subgroup, bits));
+    least_padded(family, columns).unwrap_or_else(|| panic!("kernel {} has no variant for {format:?}", kernel.name))
+}
 
-    /// The same for rows in either format.
-    pub fn distances_in(self, kernel: &'static Kernel, format: RowFormat, columns: u32) -> &'static Variant {
-        let subgroup = self.is_software_with_subgroups();
-        let bits = u32::from(format == RowFormat::Bits);
-        let family = kernel.variants.iter().filter(|variant| (variant.subgroup, variant.constant("BITS")) == (subgroup, bits));
-        least_padded(family, columns).unwrap_or(&kernel.variants[0])
-    }
-
-    /// The variant that computes silhouettes of such rows; the families are chosen as by [`Target::distances`].
-    pub fn silhouette(self, shape: SilhouetteSlice) -> &'static Variant {
-        let subgroup = self.is_software_with_subgroups();
-        let family = SILHOUETTE.variants.iter().filter(|variant| variant.subgroup == subgroup && shape.suits(variant));
-        least_padded(family, shape.rows).unwrap_or(&SILHOUETTE.variants[0])
-    }
+/// Returns the variant that computes silhouettes of such rows. The family is chosen as by [`distance_variant`].
+pub fn silhouette_variant(profile: &DeviceProfile, shape: SilhouetteSlice) -> &'static Variant {
+    let subgroup = profile.settings().subgroup_distances;
+    let family = SILHOUETTE.variants.iter().filter(|variant| variant.subgroup == subgroup && shape.suits(variant));
+    least_padded(family, shape.rows).unwrap_or_else(|| panic!("silhouette has no variant for {shape:?}"))
 }
 
 /// Of some variants, the one with the least work past the last of `columns` others, and the widest of such.
@@ -128,12 +123,18 @@ pub(super) use distance_variants;
 mod tests {
     use super::*;
     use crate::ops::KMEANS_ASSIGN;
+    use crate::plan::Capabilities;
 
     #[test]
     fn the_variant_wastes_as_little_as_it_can() {
         for (columns, width) in [(1, 4), (4, 4), (5, 8), (8, 8), (9, 4), (16, 16), (24, 8), (32, 16)] {
             for (software, lanes, subgroup) in [(true, Some(8), true), (true, None, false), (false, Some(32), false)] {
-                let variant = Target::plain(software, lanes).distances(&KMEANS_ASSIGN, columns);
+                let variant = distance_variant(
+                    &DeviceProfile::new(Capabilities::webgpu(software, lanes)),
+                    &KMEANS_ASSIGN,
+                    RowFormat::Numbers,
+                    columns,
+                );
                 assert_eq!((variant.constant("COLUMNS"), variant.subgroup), (width, subgroup), "{columns} columns");
             }
         }

@@ -1,7 +1,7 @@
 //! Inverted dropout with a given mask; the gradient is the same formula.
 
-use super::{Cost, Encoding, Kernel, Variant, params, read, read_write};
-use crate::scheduler::{Step, View};
+use super::{Encoding, params};
+use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_write};
 
 params! {
     /// `Params` of `shaders/head/dropout.wgsl`.

@@ -1,7 +1,7 @@
 //! Dropout's mask, drawn by counter.
 
-use super::{Cost, Encoding, Kernel, Variant, params, read_write};
-use crate::scheduler::{Step, View};
+use super::{Encoding, params};
+use crate::plan::{Cost, Kernel, Step, Variant, View, read_write};
 
 params! {
     /// `Params` of `shaders/head/dropout_mask.wgsl`.

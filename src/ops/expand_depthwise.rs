@@ -1,9 +1,9 @@
 //! The expansion of an inverted residual and its depthwise convolution in one kernel.
 
-use super::{
-    ACTIVATIONS, Choice, Cost, Depthwise, Encoding, Kernel, Variant, WIDE, WeightLayout, params, read, read_stored, write_stored,
-};
-use crate::scheduler::{Step, View};
+use super::choice::choose_of;
+use super::{ACTIVATIONS, Choice, Depthwise, Encoding, params};
+use crate::plan::{Cost, Kernel, Step, Variant, View, WIDE, WeightLayout, read, read_stored, write_stored};
+use crate::profiles::{DeviceProfile, OperationShape};
 
 params! {
     /// `Params` of `shaders/conv/expand_depthwise.wgsl`.
@@ -120,6 +120,18 @@ impl ExpandDepthwise {
         variant.constant("STRIDE") == self.depthwise.stride
             && self.inputs <= 4 * variant.constant("INPUT_QUADS")
             && variant.suits_channels([self.inputs, self.depthwise.channels])
+    }
+
+    /// Returns the kernel and variant that the profile prefers, or nothing where the two layers should run separately.
+    pub fn choice(self, profile: &DeviceProfile) -> Option<Choice> {
+        let Depthwise { batch, size, channels, stride, .. } = self.depthwise;
+        let shape = OperationShape::ExpandDepthwise { batch, size, inputs: self.inputs, channels, stride };
+        let suits = |(kernel, variant): Choice| match kernel.name == EXPAND_DEPTHWISE.name {
+            true => self.suits(variant),
+            false => self.depthwise.suits(variant),
+        };
+        let choice = choose_of(profile, shape, suits);
+        (choice.0.name == EXPAND_DEPTHWISE.name).then_some(choice)
     }
 
     /// The dispatch; `bindings` are x, then weight and bias of either layer, the first weight in [`WeightLayout::Panels`].

@@ -1,7 +1,7 @@
 //! Global average pooling.
 
-use super::{Cost, Encoding, HALF, Kernel, Precision, Variant, params, read_stored, read_write};
-use crate::scheduler::{Step, View};
+use super::{Encoding, params};
+use crate::plan::{Cost, HALF, Kernel, Precision, Step, Variant, View, read_stored, read_write};
 
 params! {
     /// `Params` of `shaders/conv/global_average_pool.wgsl`.
@@ -43,7 +43,10 @@ impl GlobalAveragePool {
         let (batch, positions, channels) = (u64::from(self.batch), u64::from(self.positions), u64::from(self.channels));
         Encoding {
             kernel: &GLOBAL_AVERAGE_POOL,
-            variant: GLOBAL_AVERAGE_POOL.of(precision),
+            variant: GLOBAL_AVERAGE_POOL.variant(match precision {
+                Precision::F32 => "default",
+                Precision::F16 => "of f16",
+            }),
             lanes: None,
             overrides: Vec::new(),
             params: GlobalAveragePoolParams { batch: self.batch, positions: self.positions, channels: self.channels },

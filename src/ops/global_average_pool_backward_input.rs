@@ -1,7 +1,7 @@
 //! Gradient of global average pooling.
 
-use super::{Cost, Encoding, GlobalAveragePool, Kernel, Variant, params, read, read_write};
-use crate::scheduler::{Step, View};
+use super::{Encoding, GlobalAveragePool, params};
+use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_write};
 
 params! {
     /// `Params` of `shaders/conv/global_average_pool_backward_input.wgsl`.

@@ -1,7 +1,7 @@
 //! k-means: sums of the rows of each cluster, chunk by chunk.
 
-use super::{Cost, Encoding, Kernel, KmeansShape, Variant, params, read, read_write};
-use crate::scheduler::{Step, View};
+use super::{Encoding, KmeansShape, params};
+use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_write};
 
 params! {
     /// `Params` of `shaders/cluster/kmeans_accumulate.wgsl`.

@@ -1,9 +1,8 @@
 //! k-means: sums of the rows of each cluster, chunk by chunk, by counting bits, in two families of kernel.
 
-use super::{
-    Binding, Choice, Cost, Encoding, Kernel, KmeansShape, Precision, Target, Variant, params, read, read_write, variants_of,
-};
-use crate::scheduler::{Step, View};
+use super::{Choice, Encoding, KmeansShape, params, variants_of};
+use crate::plan::{Binding, Cost, Kernel, Precision, Step, Variant, View, read, read_write};
+use crate::profiles::DeviceProfile;
 
 params! {
     /// `Params` of both `kmeans_accumulate_bits` shaders.
@@ -64,8 +63,9 @@ impl KmeansAccumulateBits {
     pub const CHUNK_ROWS: u32 = 2048;
 
     /// The kernel for an adapter: a software adapter takes the subgroup family, if it has subgroups of one size.
-    pub fn choice(target: Target) -> Choice {
-        let kernel = if target.is_software_with_subgroups() { &KMEANS_ACCUMULATE_BITS_SUBGROUP } else { &KMEANS_ACCUMULATE_BITS };
+    pub fn choice(profile: &DeviceProfile) -> Choice {
+        let kernel =
+            if profile.settings().subgroup_distances { &KMEANS_ACCUMULATE_BITS_SUBGROUP } else { &KMEANS_ACCUMULATE_BITS };
         (kernel, &kernel.variants[0])
     }
 

@@ -1,8 +1,9 @@
 //! k-means: the nearest centre of every row, in two families of kernel.
 
-use super::distance_tile::{RowFormat, distance_variants, workgroup_rows};
-use super::{Binding, Choice, Cost, Encoding, Kernel, Target, Variant, params, read, read_write};
-use crate::scheduler::{Step, View};
+use super::distance_tile::{RowFormat, distance_variant, distance_variants, workgroup_rows};
+use super::{Choice, Encoding, params};
+use crate::plan::{Binding, Cost, Kernel, Step, Variant, View, read, read_write};
+use crate::profiles::DeviceProfile;
 
 params! {
     /// `Params` of the two `kmeans_assign` shaders.
@@ -129,14 +130,12 @@ impl KmeansAssign {
     }
 
     /// The variant for an adapter. Tables pay where a shuffle is one instruction: on a software adapter with subgroups of eight.
-    pub fn choice(target: Target, shape: KmeansShape, format: RowFormat) -> Choice {
+    pub fn choice(profile: &DeviceProfile, shape: KmeansShape, format: RowFormat) -> Choice {
         let tables = KMEANS_ASSIGN_TABLES.variants.iter().filter(|variant| Self::suits((&KMEANS_ASSIGN_TABLES, variant), shape));
         let smallest = tables.min_by_key(|variant| variant.constant("QUADS"));
         match smallest {
-            Some(variant) if format == RowFormat::Bits && target.software && target.lanes == Some(8) => {
-                (&KMEANS_ASSIGN_TABLES, variant)
-            }
-            _ => (&KMEANS_ASSIGN, target.distances_in(&KMEANS_ASSIGN, format, shape.clusters)),
+            Some(variant) if format == RowFormat::Bits && profile.settings().distance_tables => (&KMEANS_ASSIGN_TABLES, variant),
+            _ => (&KMEANS_ASSIGN, distance_variant(profile, &KMEANS_ASSIGN, format, shape.clusters)),
         }
     }
 

@@ -1,7 +1,7 @@
 //! k-means++: the best candidate for one centre, and the candidates for the next.
 
-use super::{Cost, Encoding, Kernel, KmeansPotential, KmeansShape, Variant, params, read, read_write};
-use crate::scheduler::{Step, View};
+use super::{Encoding, KmeansPotential, KmeansShape, params};
+use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_write};
 
 params! {
     /// `Params` of `shaders/cluster/kmeans_candidates.wgsl`.

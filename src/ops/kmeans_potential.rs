@@ -1,8 +1,8 @@
 //! k-means++: what the candidates for a centre are worth.
 
 use super::distance_tile::{distance_variants, workgroup_rows};
-use super::{Cost, Encoding, Kernel, KmeansShape, Variant, params, read, read_write};
-use crate::scheduler::{Step, View};
+use super::{Encoding, KmeansShape, params};
+use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_write};
 
 params! {
     /// `Params` of `shaders/cluster/kmeans_potential.wgsl`.

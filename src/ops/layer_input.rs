@@ -1,6 +1,6 @@
 //! What a layer reads in training: its input as it is, or the raw result of the layer before, normalised while it is loaded.
 
-use crate::scheduler::View;
+use crate::plan::View;
 
 /// What turns the raw result of the layer before into this layer's input; shapes as [`BatchNorm`](super::BatchNorm) has them.
 #[derive(Debug, Clone, Copy)]

@@ -1,7 +1,7 @@
 //! Mean loss of a batch, kept in a list.
 
-use super::{Cost, Encoding, Kernel, Variant, params, read, read_write};
-use crate::scheduler::{Step, View};
+use super::{Encoding, params};
+use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_write};
 
 params! {
     /// `Params` of `shaders/loss/loss_mean.wgsl`.

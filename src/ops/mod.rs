@@ -14,18 +14,19 @@ mod adam;
 mod add;
 mod augment;
 mod batch_norm;
-mod batch_norm_combine;
-mod batch_norm_backward_weight;
 mod batch_norm_backward_input;
+mod batch_norm_backward_weight;
+mod batch_norm_combine;
 mod batch_norm_statistics;
 mod binary_accuracy;
+pub mod candidates;
 mod choice;
 mod column_sum;
 mod cosine_proximity;
 mod dense_backward_weight;
 mod depthwise;
-mod depthwise_backward_weight;
 mod depthwise_backward_input;
+mod depthwise_backward_weight;
 mod distance_tile;
 mod dropout;
 mod dropout_mask;
@@ -46,19 +47,16 @@ mod loss_mean;
 mod neighbours;
 mod pairwise;
 mod pointwise;
-mod precision;
+pub mod reference;
 mod resize_normalise;
 mod sgd;
 mod silhouette;
 mod stem;
-mod stem_backward_weight;
 mod stem_backward_input;
+mod stem_backward_weight;
 mod stream;
 mod sum_of_parts;
 mod transpose;
-mod tuning;
-mod variant;
-mod weight_layout;
 
 pub use accumulate::{ACCUMULATE, Accumulate};
 pub use activation_backward::{ACTIVATION_BACKWARD, ActivationBackward};
@@ -68,19 +66,21 @@ pub use adam::{ADAM, Adam, AdamForm};
 pub use add::{ADD, Add};
 pub use augment::{AUGMENT, Augment, TransformRecord};
 pub use batch_norm::{BATCH_NORM, BatchNorm};
-pub use batch_norm_combine::{BATCH_NORM_COMBINE, BatchNormCombine};
-pub use batch_norm_backward_weight::{BATCH_NORM_BACKWARD_WEIGHT, BatchNormBackwardWeight};
 pub use batch_norm_backward_input::{BATCH_NORM_BACKWARD_INPUT, BatchNormBackwardInput};
+pub use batch_norm_backward_weight::{BATCH_NORM_BACKWARD_WEIGHT, BatchNormBackwardWeight};
+pub use batch_norm_combine::{BATCH_NORM_COMBINE, BatchNormCombine};
 pub use batch_norm_statistics::{BATCH_NORM_STATISTICS, BatchNormStatistics};
 pub use binary_accuracy::{BINARY_ACCURACY, BinaryAccuracy};
-pub use choice::Target;
+pub use choice::{Choice, identity, kernel, resolve};
 pub use column_sum::{COLUMN_SUM, ColumnSum};
 pub use cosine_proximity::{COSINE_PROXIMITY, CosineForm, CosineProximity};
-pub use dense_backward_weight::{DENSE_BACKWARD_WEIGHT_REGISTERS, DENSE_BACKWARD_WEIGHT_SUBGROUP, DenseBackwardWeight, dense_backward_weight_variants};
+pub use dense_backward_weight::{
+    DENSE_BACKWARD_WEIGHT_REGISTERS, DENSE_BACKWARD_WEIGHT_SUBGROUP, DenseBackwardWeight, dense_backward_weight_variants,
+};
 pub use depthwise::{DEPTHWISE, DEPTHWISE_STRIP, Depthwise, depthwise_variants};
-pub use depthwise_backward_weight::{DEPTHWISE_BACKWARD_WEIGHT, DepthwiseBackwardWeight};
 pub use depthwise_backward_input::{DEPTHWISE_BACKWARD_INPUT, DepthwiseBackwardInput};
-pub use distance_tile::RowFormat;
+pub use depthwise_backward_weight::{DEPTHWISE_BACKWARD_WEIGHT, DepthwiseBackwardWeight};
+pub use distance_tile::{RowFormat, distance_variant, silhouette_variant};
 pub use dropout::{DROPOUT, Dropout};
 pub use dropout_mask::{DROPOUT_MASK, DropoutMask};
 pub use elementwise_loss::{ELEMENTWISE_LOSS, ElementwiseFormula, ElementwiseLoss};
@@ -104,23 +104,17 @@ pub use pairwise::{PAIRWISE, PairwiseSlice};
 pub use pointwise::{
     POINTWISE_COLUMNS, POINTWISE_REGISTERS, POINTWISE_SUBGROUP, POINTWISE_WORKGROUP, Pointwise, pointwise_variants,
 };
-pub use precision::Precision;
 pub use resize_normalise::{ImageRecord, Interpolation, RESIZE_NORMALISE, ResizeNormalise};
 pub use sgd::{SGD, Sgd};
 pub use silhouette::{Metric, SILHOUETTE, SilhouetteSlice};
 pub use stem::{STEM, STEM_STRIP, STEM_SUBGROUP, Stem, stem_variants};
-pub use stem_backward_weight::{STEM_BACKWARD_WEIGHT, StemBackwardWeight};
 pub use stem_backward_input::{STEM_BACKWARD_INPUT, StemBackwardInput};
+pub use stem_backward_weight::{STEM_BACKWARD_WEIGHT, StemBackwardWeight};
 pub use stream::{STREAM, Stream};
-pub use sum_of_parts::{RowParts, SUM_OF_PARTS, SumOfParts};
+pub use sum_of_parts::{SUM_OF_PARTS, SumOfParts};
 pub use transpose::{TRANSPOSE, Transpose};
-pub use tuning::{Choice, Site, Tuning};
-pub(crate) use tuning::{expand_of, expansion_of};
-pub use variant::{Capabilities, Variant};
-use variant::{HALF, WIDE};
-pub use weight_layout::WeightLayout;
 
-use crate::scheduler::{Dispatch, Step, View};
+use crate::plan::{Cost, Dispatch, Kernel, Name, Precision, Step, Variant, View};
 
 /// Every kernel of the engine.
 pub const ALL: &[&Kernel] = &[
@@ -181,102 +175,10 @@ pub const ALL: &[&Kernel] = &[
     &SGD,
 ];
 
-/// Every variant of some kernels that stores numbers so.
+/// Returns every variant of some kernels that stores activations and weights at a precision.
 fn variants_of<const N: usize>(kernels: [&'static Kernel; N], precision: Precision) -> impl Iterator<Item = Choice> {
     let all = kernels.into_iter().flat_map(|kernel| kernel.variants.iter().map(move |variant| (kernel, variant)));
     all.filter(move |(_, variant)| variant.precision() == precision)
-}
-
-/// How a kernel uses a binding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Access {
-    /// `var<storage, read>`
-    Read,
-    /// `var<storage, read_write>`
-    ReadWrite,
-}
-
-/// A storage binding as the shader declares it; bindings are numbered from 1, `Params` is binding 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Binding {
-    /// The variable's name in the shader.
-    pub name: &'static str,
-    /// Read or read-write.
-    pub access: Access,
-    /// Whether its numbers are stored in the variant's [`Precision`], rather than in 32 bits each.
-    pub stored: bool,
-}
-
-/// A read-only storage binding.
-pub const fn read(name: &'static str) -> Binding {
-    Binding { name, access: Access::Read, stored: false }
-}
-
-/// A storage binding that the kernel writes.
-pub const fn read_write(name: &'static str) -> Binding {
-    Binding { name, access: Access::ReadWrite, stored: false }
-}
-
-/// A read-only storage binding of numbers in the variant's precision.
-pub const fn read_stored(name: &'static str) -> Binding {
-    Binding { stored: true, ..read(name) }
-}
-
-/// A storage binding of numbers in the variant's precision that the kernel writes.
-pub const fn write_stored(name: &'static str) -> Binding {
-    Binding { stored: true, ..read_write(name) }
-}
-
-/// A kernel: its shader, what it binds and its variants.
-#[derive(Debug, Clone)]
-pub struct Kernel {
-    /// The shader's file name without `.wgsl`.
-    pub name: &'static str,
-    /// The folder under `shaders/`.
-    pub group: &'static str,
-    /// The unexpanded source.
-    pub source: &'static str,
-    /// Name, offset and size in bytes of every field of `Params`, in order.
-    pub params: &'static [ParamField],
-    /// Storage bindings in order, from binding 1.
-    pub bindings: &'static [Binding],
-    /// At least one; the first is the default.
-    pub variants: &'static [Variant],
-    /// Override constants that the shader declares, with every value in use.
-    pub overrides: &'static [(&'static str, &'static [u32])],
-}
-
-impl Kernel {
-    /// The first variant that stores numbers so, or the default where none does.
-    fn of(&self, precision: Precision) -> &'static Variant {
-        self.variants.iter().find(|variant| variant.precision() == precision).unwrap_or(&self.variants[0])
-    }
-}
-
-/// Name, offset and size in bytes of a field of `Params`.
-pub type ParamField = (&'static str, usize, usize);
-
-/// Work of one dispatch, counted from its formula: what an ideal machine would have to do.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Cost {
-    /// Floating-point operations; a multiply-add is two.
-    pub flops: u64,
-    /// Bytes read and written once each.
-    pub bytes: u64,
-}
-
-impl std::ops::Add for Cost {
-    type Output = Cost;
-
-    fn add(self, other: Cost) -> Cost {
-        Cost { flops: self.flops + other.flops, bytes: self.bytes + other.bytes }
-    }
-}
-
-impl std::iter::Sum for Cost {
-    fn sum<I: Iterator<Item = Cost>>(costs: I) -> Cost {
-        costs.fold(Cost::default(), |total, cost| total + cost)
-    }
 }
 
 /// Activation at the end of a layer; the numbers are those of `shaders/lib/activation.wgsl`.
@@ -339,7 +241,7 @@ macro_rules! params {
         pub(crate) struct $name { $(pub $field: $kind,)* }
 
         impl $name {
-            pub(crate) const FIELDS: &'static [$crate::ops::ParamField] =
+            pub(crate) const FIELDS: &'static [$crate::plan::ParamField] =
                 &[$((stringify!($field), std::mem::offset_of!($name, $field), size_of::<$kind>()),)*];
         }
     };
@@ -361,14 +263,18 @@ struct Encoding<'a, P> {
 
 impl<P: bytemuck::Pod> Encoding<'_, P> {
     fn step(self, label: &str) -> Step {
+        let named = |(name, value): (&'static str, i64)| (Name::Borrowed(name), value);
         Step {
             label: label.to_string(),
-            kernel: self.kernel,
-            variant: self.variant,
-            constants: self.variant.expansion(self.lanes),
-            overrides: self.overrides,
+            kernel: Name::Borrowed(self.kernel.name),
+            variant: Name::Borrowed(self.variant.name),
+            precision: self.variant.precision(),
+            source: Name::Borrowed(self.kernel.source),
+            constants: self.variant.expansion(self.lanes).into_iter().map(named).collect(),
+            overrides: self.overrides.into_iter().map(|(name, value)| (Name::Borrowed(name), value)).collect(),
             params: bytemuck::bytes_of(&self.params).to_vec(),
             bindings: self.bindings.to_vec(),
+            access: self.kernel.bindings.iter().map(|binding| binding.access).collect(),
             dispatch: Dispatch::line(self.workgroups),
             cost: self.cost,
         }

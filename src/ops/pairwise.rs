@@ -1,8 +1,8 @@
 //! All distances between pairs of rows.
 
 use super::distance_tile::{RowFormat, distance_variants, workgroup_rows};
-use super::{Cost, Encoding, Kernel, Metric, Variant, params, read, read_write};
-use crate::scheduler::{Step, View};
+use super::{Encoding, Metric, params};
+use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_write};
 
 params! {
     /// `Params` of `shaders/cluster/pairwise.wgsl`.

@@ -2,11 +2,12 @@
 //!
 //! A dense layer is a pointwise convolution over rows, so it runs on the same kernels with another activation.
 
-use super::{
-    Activation, Binding, Choice, Cost, Encoding, HALF, Kernel, Precision, Variant, WIDE, WeightLayout, params, read, read_stored,
-    write_stored,
+use super::choice::choose;
+use super::{Activation, Choice, Encoding, params};
+use crate::plan::{
+    Binding, Cost, HALF, Kernel, Precision, Step, Variant, View, WIDE, WeightLayout, read, read_stored, write_stored,
 };
-use crate::scheduler::{Step, View};
+use crate::profiles::{DeviceProfile, OperationShape};
 
 params! {
     /// `Params` of the `pointwise_*` shaders.
@@ -138,6 +139,12 @@ impl Pointwise {
     /// Whether a variant of any family can compute it.
     pub fn suits(self, variant: &Variant) -> bool {
         variant.suits_channels([self.inputs, self.outputs])
+    }
+
+    /// Returns the kernel and variant that the profile prefers.
+    pub fn choice(self, profile: &DeviceProfile) -> Choice {
+        let Pointwise { rows, inputs, outputs, layout, .. } = self;
+        choose(profile, OperationShape::Pointwise { rows, inputs, outputs, layout }, |variant| self.suits(variant))
     }
 
     /// The dispatch with one family's kernel and variant; `lanes` is the subgroup size for the families that need subgroups.

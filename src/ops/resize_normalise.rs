@@ -1,7 +1,8 @@
 //! From 8-bit RGB images of any size to the network's input.
 
-use super::{Cost, Encoding, HALF, Kernel, Variant, WIDE, params, read, write_stored};
-use crate::scheduler::{Step, View};
+use super::{Encoding, params};
+use crate::plan::{Cost, HALF, Kernel, Precision, Step, Variant, View, WIDE, read, write_stored};
+use crate::profiles::DeviceProfile;
 
 params! {
     /// `Params` of `shaders/image/resize_normalise.wgsl`.
@@ -76,6 +77,17 @@ impl ResizeNormalise {
     /// Whether a variant can compute it: two pixels at once are of one row.
     pub fn suits(self, variant: &Variant) -> bool {
         !variant.is_wide() || self.size.is_multiple_of(2)
+    }
+
+    /// Returns the variant that the profile prefers.
+    pub fn variant(self, profile: &DeviceProfile) -> &'static Variant {
+        let [single, wide, half] = ["default", "wide", "to f16"].map(|name| RESIZE_NORMALISE.variant(name));
+        let takes_two = profile.settings().resize_pixels == 2 && wide.lacks(&profile.capabilities).is_none() && self.suits(wide);
+        match (profile.precision, takes_two) {
+            (Precision::F16, _) => half,
+            (Precision::F32, true) => wide,
+            (Precision::F32, false) => single,
+        }
     }
 
     /// The dispatch: `pixels` are packed bytes, `images` one [`ImageRecord`] an image; `y` is stored as the variant says.

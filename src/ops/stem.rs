@@ -1,10 +1,9 @@
 //! Dense 3×3 convolution: the network's first layer, in three families of kernel.
 
-use super::{
-    ACTIVATIONS, Activation, Choice, Cost, Encoding, HALF, Kernel, Padding, Precision, Variant, WIDE, params, read, read_stored,
-    write_stored,
-};
-use crate::scheduler::{Step, View};
+use super::choice::choose;
+use super::{ACTIVATIONS, Activation, Choice, Encoding, Padding, params};
+use crate::plan::{Cost, HALF, Kernel, Precision, Step, Variant, View, WIDE, read, read_stored, write_stored};
+use crate::profiles::{DeviceProfile, OperationShape};
 
 params! {
     /// `Params` of the `stem` shaders.
@@ -117,6 +116,13 @@ impl Stem {
     /// Output height and width.
     pub fn out_size(self) -> [u32; 2] {
         self.size.map(|size| size.div_ceil(self.stride))
+    }
+
+    /// Returns the kernel and variant that the profile prefers.
+    pub fn choice(self, profile: &DeviceProfile) -> Choice {
+        let Stem { batch, size, inputs, rgb, outputs, stride, .. } = self;
+        let shape = OperationShape::Stem { batch, size, inputs, rgb, outputs, stride };
+        choose(profile, shape, |variant| self.suits(variant))
     }
 
     /// The dispatch with one family's kernel and variant; `lanes` is the subgroup size for the subgroup family.

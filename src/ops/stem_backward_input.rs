@@ -1,7 +1,7 @@
 //! Gradient of a dense 3×3 convolution by its input.
 
-use super::{Cost, Encoding, Kernel, Stem, Variant, params, read, read_write};
-use crate::scheduler::{Step, View};
+use super::{Encoding, Stem, params};
+use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_write};
 
 params! {
     /// `Params` of `shaders/conv/stem_backward_input.wgsl`.

@@ -1,7 +1,8 @@
 //! Gradient of a dense 3×3 convolution by its weights.
 
-use super::{Cost, Encoding, Kernel, RowParts, Stem, Variant, params, read, read_write};
-use crate::scheduler::{Step, View};
+use super::{Encoding, Stem, params};
+use crate::plan::{Cost, Kernel, RowParts, Step, Variant, View, read, read_write};
+use crate::profiles::DeviceProfile;
 
 params! {
     /// `Params` of `shaders/conv/stem_backward_weight.wgsl`.
@@ -44,6 +45,11 @@ pub struct StemBackwardWeight {
 }
 
 impl StemBackwardWeight {
+    /// Splits the sum over the rows of pixels of `layer` for a device. Each thread of a part takes a row of taps.
+    pub fn parts(profile: &DeviceProfile, layer: Stem) -> RowParts {
+        profile.pixel_row_parts(layer.batch, layer.out_size(), 3 * (layer.inputs / 4) * (layer.outputs / 4))
+    }
+
     /// The variant that fits the layer's stride.
     pub fn variant(self) -> &'static Variant {
         &STEM_BACKWARD_WEIGHT.variants[if self.layer.stride == 2 { 0 } else { 1 }]

@@ -1,29 +1,7 @@
 //! Sums over many rows, split into parts: how they are split, and adding the parts up.
 
-use super::{Cost, Encoding, Kernel, Variant, params, read, read_write};
-use crate::scheduler::{Step, View};
-
-/// Rows that a kernel sums in parts, each by threads of its own: a run of additions stays short enough for `f32`, and there
-/// is work for more threads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct RowParts {
-    /// All rows.
-    pub rows: u32,
-    /// Rows of a part, at least one; the last part may have fewer.
-    pub rows_a_part: u32,
-}
-
-impl RowParts {
-    /// All rows in a single part: the kernel's result is the sum itself.
-    pub fn whole(rows: u32) -> RowParts {
-        RowParts { rows, rows_a_part: rows }
-    }
-
-    /// How many parts there are.
-    pub fn count(self) -> u32 {
-        self.rows.div_ceil(self.rows_a_part)
-    }
-}
+use super::{Encoding, params};
+use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_write};
 
 params! {
     /// `Params` of `shaders/head/sum_of_parts.wgsl`.

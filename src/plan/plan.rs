@@ -1,92 +1,8 @@
-//! The plan: ordered steps over tensors, with a label and a cost for each. It needs no GPU and can be printed.
+//! The plan: ordered steps over tensors, each with a label and a cost. It needs no GPU and can be printed.
 
 use std::fmt;
 
-use crate::ops::{Access, Cost, Kernel, Variant};
-
-/// A tensor of a plan, by its position.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct TensorId(pub usize);
-
-/// Where a tensor's bytes live.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Residence {
-    /// In the arena, from the step that first writes it to the step that last reads it.
-    Transient,
-    /// In a buffer of its own that outlives a run: weights, inputs, results, state.
-    Persistent,
-}
-
-/// A tensor: bytes with a name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tensor {
-    /// What tables call it.
-    pub label: String,
-    /// Its size.
-    pub bytes: u64,
-    /// Where it lives.
-    pub residence: Residence,
-}
-
-/// A part of a tensor: what a step binds, or what a program reads and writes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct View {
-    /// Which tensor.
-    pub tensor: TensorId,
-    /// First byte; of a view that a step binds a multiple of 256, so that every adapter can bind it, of any other one of 4.
-    pub offset: u64,
-    /// Number of bytes.
-    pub bytes: u64,
-}
-
-/// A grid of workgroups, folded so that no dimension exceeds what every adapter takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Dispatch(pub [u32; 3]);
-
-impl Dispatch {
-    /// The most workgroups that WebGPU guarantees in a dimension.
-    pub const MAXIMUM: u64 = 65_535;
-
-    /// At least `workgroups` in a line; past 65,535 the line is folded over two dimensions and may overshoot, so a
-    /// kernel checks its position against its own count (`shaders/lib/dispatch.wgsl`).
-    pub fn line(workgroups: u64) -> Dispatch {
-        if workgroups <= Self::MAXIMUM {
-            return Dispatch([workgroups as u32, 1, 1]);
-        }
-        let height = workgroups.div_ceil(Self::MAXIMUM);
-        Dispatch([workgroups.div_ceil(height) as u32, height as u32, 1])
-    }
-}
-
-/// One dispatch.
-#[derive(Debug, Clone)]
-pub struct Step {
-    /// What tables, traces and debuggers call it.
-    pub label: String,
-    /// What runs.
-    pub kernel: &'static Kernel,
-    /// Its tile shape.
-    pub variant: &'static Variant,
-    /// The expander's constants: the variant's, and the subgroup size where it needs one.
-    pub constants: Vec<(&'static str, i64)>,
-    /// Override constants of the pipeline.
-    pub overrides: Vec<(&'static str, f64)>,
-    /// The bytes of `Params`.
-    pub params: Vec<u8>,
-    /// Views in the order of the kernel's bindings.
-    pub bindings: Vec<View>,
-    /// The grid.
-    pub dispatch: Dispatch,
-    /// Work by formula.
-    pub cost: Cost,
-}
-
-impl Step {
-    /// Views with their access.
-    pub fn accesses(&self) -> impl Iterator<Item = (View, Access)> + '_ {
-        self.bindings.iter().zip(self.kernel.bindings).map(|(view, binding)| (*view, binding.access))
-    }
-}
+use super::{Cost, Dispatch, Name, Residence, Step, Tensor, TensorId, View};
 
 /// Why a plan cannot run on an adapter.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -105,6 +21,14 @@ pub enum PlanError {
         /// What the adapter takes.
         limit: u64,
     },
+    /// A tensor was to be read that no step uses.
+    #[error("plan {plan}: tensor {tensor} has no memory, because no step uses it")]
+    UnusedTensor {
+        /// The plan's label.
+        plan: String,
+        /// The tensor's position.
+        tensor: usize,
+    },
     /// The grid is larger than the adapter takes.
     #[error("step {step}: {found} workgroups in a dimension, the adapter takes {limit}; use a smaller batch")]
     GridTooLarge {
@@ -118,7 +42,7 @@ pub enum PlanError {
 }
 
 /// Steps in the order in which they run, over tensors.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Plan {
     /// What tables call it.
     pub label: String,
@@ -150,14 +74,14 @@ impl Plan {
 
     /// Appends a step.
     pub fn push(&mut self, step: Step) {
-        debug_assert_eq!(step.bindings.len(), step.kernel.bindings.len(), "{}", step.label);
+        debug_assert_eq!(step.bindings.len(), step.access.len(), "{}", step.label);
         self.steps.push(step);
     }
 
-    /// Runs `replacement` wherever `kernel` was to run: how a broken shader is put to the test.
-    pub fn replace_kernel(&mut self, kernel: &Kernel, replacement: &'static Kernel) {
-        for step in self.steps.iter_mut().filter(|step| step.kernel.name == kernel.name) {
-            step.kernel = replacement;
+    /// Runs `source` instead of the kernel's own WGSL wherever `kernel` runs. The mutation tests use this.
+    pub fn replace_source(&mut self, kernel: &str, source: Name) {
+        for step in self.steps.iter_mut().filter(|step| step.kernel == kernel) {
+            step.source = source.clone();
         }
     }
 
@@ -254,8 +178,8 @@ impl fmt::Display for Plan {
                 f,
                 "{index:4}  {:32} {:22} {:16} {:>14} {:9.3} MFLOP {:8.3} MB  {}",
                 step.label,
-                step.kernel.name,
-                step.variant.name,
+                step.kernel,
+                step.variant,
                 format!("{x}x{y}x{z}"),
                 step.cost.flops as f64 / 1e6,
                 step.cost.bytes as f64 / 1e6,

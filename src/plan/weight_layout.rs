@@ -17,7 +17,7 @@ pub enum WeightLayout {
 
 impl WeightLayout {
     /// Columns that lie together; all of them where one panel is enough.
-    pub(super) fn panel(self, outputs: u32) -> u32 {
+    pub fn panel(self, outputs: u32) -> u32 {
         match self {
             WeightLayout::Rows => outputs,
             WeightLayout::Panels => outputs.min(PANEL as u32),

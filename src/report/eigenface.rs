@@ -5,7 +5,7 @@ use image::{Rgb, RgbImage};
 use super::contact_sheet::jpeg_data_uri;
 use super::{ReportError, resize};
 use crate::cluster::principal_components;
-use crate::device::Device;
+use crate::profiles::Device;
 
 /// Width and height in pixels of the faces that components are computed of: half of CelebA's.
 const SIZE: (u32, u32) = (89, 109);
@@ -46,14 +46,14 @@ pub(super) fn pixels(face: &RgbImage) -> Vec<u8> {
 ///
 /// # Errors
 /// [`ReportError::Components`] if the adapter fails, [`ReportError::Encode`] if the encoder does.
-pub(super) fn eigenfaces(gpu: &Device, faces: &[u8]) -> Result<Eigenfaces, ReportError> {
+pub(super) fn eigenfaces(device: &Device, faces: &[u8]) -> Result<Eigenfaces, ReportError> {
     let length = SIZE.0 as usize * SIZE.1 as usize * 3;
     let count = faces.len() / length;
     if count == 0 {
         return Ok(Eigenfaces { faces: 0, components: Vec::new() });
     }
     let values: Vec<f32> = faces.iter().map(|value| f32::from(*value) / 255.0).collect();
-    let found = principal_components(gpu, &values, count, length, COMPONENTS)?;
+    let found = principal_components(device, &values, count, length, COMPONENTS)?;
     let component = |(entries, share): (&[f32], &f64)| {
         Ok::<_, ReportError>(Component { picture: jpeg_data_uri(&picture(entries), JPEG_QUALITY)?, share: *share })
     };

@@ -6,7 +6,7 @@ use image::RgbImage;
 use rayon::prelude::*;
 
 use crate::data::{Crop, Rgb8Image, decode};
-use crate::device::Device;
+use crate::profiles::Device;
 
 use super::contact_sheet::Box;
 use super::eigenface::{self, Eigenfaces};
@@ -59,7 +59,7 @@ pub(super) struct Portrait {
 /// # Errors
 /// [`ReportError::Encode`] if a picture cannot be encoded, [`ReportError::Components`] if the adapter fails; a picture that
 /// cannot be decoded is noted in its group.
-pub(super) fn read(input: &ReportInput, gpu: Option<&Device>) -> Result<Vec<Group>, ReportError> {
+pub(super) fn read(input: &ReportInput, device: Option<&Device>) -> Result<Vec<Group>, ReportError> {
     let Some(clusters) = &input.clusters else { return Ok(Vec::new()) };
     let mut members: Vec<(Option<usize>, Vec<usize>)> = (0..clusters.k).map(|label| (Some(label), Vec::new())).collect();
     let mut noise = Vec::new();
@@ -86,7 +86,7 @@ pub(super) fn read(input: &ReportInput, gpu: Option<&Device>) -> Result<Vec<Grou
     selected
         .into_iter()
         .map(|(in_full, label, rows)| match in_full {
-            true => read_group(input, gpu, label, rows, sheet),
+            true => read_group(input, device, label, rows, sheet),
             false => Ok(Group::new(label, rows, false)),
         })
         .collect()
@@ -166,14 +166,14 @@ fn decode_face(path: &Path, crop: Option<Crop>) -> Result<RgbImage, String> {
 
 fn read_group(
     input: &ReportInput,
-    gpu: Option<&Device>,
+    device: Option<&Device>,
     label: Option<usize>,
     rows: Vec<usize>,
     sheet: Sheet,
 ) -> Result<Group, ReportError> {
     let silhouettes = input.clusters.as_ref().map_or(&[][..], |clusters| &clusters.silhouette_samples);
     let (typical, untypical) = typical_rows(&rows, silhouettes, sheet.extremes);
-    let sampled = if gpu.is_some() { eigenface::chosen(rows.len()) } else { Vec::new() };
+    let sampled = if device.is_some() { eigenface::chosen(rows.len()) } else { Vec::new() };
     let empty = || Gathered {
         sum: MeanFace::new(mean_face::SIZE),
         sheet: Vec::new(),
@@ -230,7 +230,7 @@ fn read_group(
         typical: portraits(&typical),
         untypical: portraits(&untypical),
         mean_face: gathered.sum.data_uri()?,
-        eigenfaces: gpu.map(|gpu| eigenface::eigenfaces(gpu, &gathered.pixels)).transpose()?,
+        eigenfaces: device.map(|device| eigenface::eigenfaces(device, &gathered.pixels)).transpose()?,
         sheet: gathered.sheet,
         unreadable: gathered.unreadable,
         ..Group::new(label, rows, true)

@@ -35,7 +35,7 @@ use crate::cluster::{ClusterResult, Comparison};
 use crate::data::Crop;
 use crate::data::atomic::write_atomically;
 use crate::evaluation::{Evaluation, LossIssue, Reproduction};
-use crate::device::Device;
+use crate::profiles::Device;
 pub use error::ReportError;
 pub use figure_five::figure_five_svg;
 pub use history::Epoch;
@@ -205,13 +205,13 @@ pub fn write_report(input: &ReportInput, out: &Path) -> Result<ReportSummary, Re
 ///
 /// # Errors
 /// As [`write_report`], and [`ReportError::Components`] if the adapter fails.
-pub fn write_report_on(gpu: &Device, input: &ReportInput, out: &Path) -> Result<ReportSummary, ReportError> {
-    write(input, Some(gpu), out)
+pub fn write_report_on(device: &Device, input: &ReportInput, out: &Path) -> Result<ReportSummary, ReportError> {
+    write(input, Some(device), out)
 }
 
-fn write(input: &ReportInput, gpu: Option<&Device>, out: &Path) -> Result<ReportSummary, ReportError> {
+fn write(input: &ReportInput, device: Option<&Device>, out: &Path) -> Result<ReportSummary, ReportError> {
     input.check()?;
-    let groups = faces::read(input, gpu)?;
+    let groups = faces::read(input, device)?;
     let mistakes = evaluation::portraits(input)?;
     let mut unreadable = faces::unreadable(&groups);
     for image in evaluation::unreadable(&mistakes) {
@@ -219,7 +219,7 @@ fn write(input: &ReportInput, gpu: Option<&Device>, out: &Path) -> Result<Report
             unreadable.push(image);
         }
     }
-    let page = page::render(input, gpu.is_some(), &groups, &mistakes, &unreadable)?;
+    let page = page::render(input, device.is_some(), &groups, &mistakes, &unreadable)?;
     write_atomically(out, |writer| writer.write_all(page.as_bytes()))?;
     Ok(ReportSummary {
         path: out.to_path_buf(),

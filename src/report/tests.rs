@@ -128,8 +128,8 @@ fn the_page_holds_everything_it_shows() {
     for forbidden in ["<script ", "@import", "url(", "http:", "https:", "preconnect", "prefetch", "srcset", "<iframe"] {
         assert!(!page.contains(forbidden), "{forbidden} in the page");
     }
-    for target in page.split("href=\"#").skip(1).filter_map(|rest| rest.split('"').next()) {
-        assert_eq!(page.matches(&format!(" id=\"{target}\"")).count(), 1, "the target of #{target}");
+    for profile in page.split("href=\"#").skip(1).filter_map(|rest| rest.split('"').next()) {
+        assert_eq!(page.matches(&format!(" id=\"{profile}\"")).count(), 1, "the profile of #{profile}");
     }
 }
 
@@ -183,10 +183,10 @@ fn clusters_show_typical_faces_and_what_the_script_sorts_by() {
 /// The same of every adapter: what it computes is tested with the components themselves.
 #[test]
 fn an_adapter_adds_the_components_of_each_cluster() {
-    let gpu = Device::open(&crate::device::AdapterRequest::default()).expect("an adapter; run tools/setup");
+    let device = Device::open(&crate::device::AdapterRequest::default()).expect("an adapter; run tools/setup");
     let (folder, input) = run_of(9, 2, 3);
     let out = folder.path().join("report.html");
-    write_report_on(&gpu, &input, &out).expect("a report");
+    write_report_on(&device, &input, &out).expect("a report");
     let page = std::fs::read_to_string(&out).expect("the report");
     // Three faces spread in two directions.
     assert_eq!((page.matches("class=\"components\"").count(), page.matches("alt=\"Component ").count()), (3, 6));

@@ -4,11 +4,7 @@
 //! in the first bank from which none of its steps reads what another of them writes. A chain of layers, shortcuts
 //! included, needs two.
 
-use super::plan::{Plan, Residence, TensorId};
-use crate::ops::Access;
-
-/// Alignment of every tensor in a bank: the largest that an adapter asks of a storage binding.
-pub const ALIGNMENT: u64 = 256;
+use crate::plan::{ALIGNMENT, Access, Plan, Residence, TensorId};
 
 /// Where a transient tensor lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

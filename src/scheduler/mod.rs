@@ -1,13 +1,12 @@
-//! The scheduler: a plan of steps as pure data, memory for it, and its submission. It knows no kernel by kind.
+//! The scheduler: memory for a plan, and its submission. It knows no kernel by kind.
 
 mod arena;
-mod head_start;
-mod plan;
-mod submit;
+mod document;
+mod program;
 
-pub use arena::{ALIGNMENT, Arena, Slot};
-pub use plan::{Dispatch, Plan, PlanError, Residence, Step, Tensor, TensorId, View};
-pub use submit::{Footprint, Program, StepTime, TimedRun};
+pub use arena::{Arena, Slot};
+pub use document::document;
+pub use program::{Footprint, Program, StepTime, TimedRun};
 
 #[cfg(test)]
 mod tests;

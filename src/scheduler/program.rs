@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use super::arena::{ALIGNMENT, Arena};
-use super::head_start;
-use super::plan::{Plan, Residence, Step, TensorId, View};
-use crate::device::{Buffer, Clock, Device, DeviceError, PassTime, PendingRead, Pipeline, WantedPipeline};
-use crate::ops::{Cost, Precision};
+use super::arena::Arena;
+use crate::device::{Bindings, Buffer, Clock, DeviceError, Gpu, Pass, PassTime, PendingRead, Pipeline};
+use crate::plan::{ALIGNMENT, Cost, Plan, PlanError, Precision, Residence, TensorId, View};
 
 /// The most predicted time of one submission, in seconds: well under the two seconds after which drivers give up.
 const SUBMISSION_SECONDS: f64 = 0.5;
@@ -25,16 +23,16 @@ pub struct Program {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Footprint {
     banks: Vec<u64>,
-    /// Bytes, without what it shares or is lent.
+    /// Number of bytes that the program allocates itself; shared buffers are not counted.
     pub bytes: u64,
 }
 
 impl Footprint {
     /// What [`Program::new_beside`] allocates for a plan whose tensors in `shared` live elsewhere, in the arena of `other` where
     /// that is large enough.
-    pub fn new(gpu: &Device, plan: &Plan, shared: &[View], other: Option<&Footprint>) -> Footprint {
+    pub fn new(gpu: &Gpu, plan: &Plan, shared: &[View], other: Option<&Footprint>) -> Footprint {
         let lent = other.map_or(&[][..], |other| &other.banks);
-        let banks = Arena::plan(plan, gpu.limits().max_buffer_size).banks;
+        let banks = Arena::plan(plan, gpu.capabilities().buffer_bytes).banks;
         let own = banks.iter().enumerate().filter(|(index, bank)| lent.get(*index).is_none_or(|lent| lent < bank));
         let of_banks: u64 = own.map(|(_, bank)| bank).sum();
         let is_own = |tensor: usize| shared.iter().all(|view| view.tensor.0 != tensor);
@@ -51,7 +49,7 @@ impl Footprint {
 struct Recorded {
     label: String,
     pipeline: Arc<Pipeline>,
-    bind_group: wgpu::BindGroup,
+    bindings: Bindings,
     grid: [u32; 3],
     cost: Cost,
     params: (u64, usize),
@@ -87,7 +85,7 @@ impl Program {
     ///
     /// # Errors
     /// The plan does not fit the adapter's limits, memory is exhausted, or a pipeline does not compile.
-    pub fn new(gpu: &Device, plan: &Plan, shared: &[(View, &Buffer)]) -> Result<Program, DeviceError> {
+    pub fn new(gpu: &Gpu, plan: &Plan, shared: &[(View, &Buffer)]) -> Result<Program, DeviceError> {
         Program::with_banks(gpu, plan, shared, &[])
     }
 
@@ -95,17 +93,17 @@ impl Program {
     ///
     /// # Errors
     /// As [`Program::new`].
-    pub fn new_beside(gpu: &Device, plan: &Plan, shared: &[(View, &Buffer)], other: &Program) -> Result<Program, DeviceError> {
+    pub fn new_beside(gpu: &Gpu, plan: &Plan, shared: &[(View, &Buffer)], other: &Program) -> Result<Program, DeviceError> {
         Program::with_banks(gpu, plan, shared, &other.banks)
     }
 
-    fn with_banks(gpu: &Device, plan: &Plan, shared: &[(View, &Buffer)], lent: &[Buffer]) -> Result<Program, DeviceError> {
-        let limits = gpu.limits();
-        plan.check(limits.max_storage_buffer_binding_size, limits.max_compute_workgroups_per_dimension)?;
-        if !gpu.report().shader_f16 && plan.steps().iter().any(|step| step.variant.precision() == Precision::F16) {
+    fn with_banks(gpu: &Gpu, plan: &Plan, shared: &[(View, &Buffer)], lent: &[Buffer]) -> Result<Program, DeviceError> {
+        let capabilities = gpu.capabilities();
+        plan.check(capabilities.binding_bytes, capabilities.workgroups)?;
+        if !capabilities.shader_f16 && plan.steps().iter().any(|step| step.precision == Precision::F16) {
             return Err(DeviceError::NoHalf { adapter: gpu.report().name.clone() });
         }
-        let arena = Arena::plan(plan, limits.max_buffer_size);
+        let arena = Arena::plan(plan, capabilities.buffer_bytes);
         let mut banks = Vec::with_capacity(arena.banks.len());
         for (index, bytes) in arena.banks.iter().enumerate() {
             let bank = match lent.get(index).filter(|bank| bank.bytes() >= *bytes) {
@@ -119,10 +117,10 @@ impl Program {
         let starts = submission_starts(plan, gpu);
         let stride = params_stride(gpu);
         let params = gpu.uniform_buffer(&format!("{}: params", plan.label), stride * plan.steps().len().max(1) as u64)?;
-        gpu.compile_all(&plan.steps().iter().map(wanted_pipeline).collect::<Vec<_>>())?;
+        gpu.compile_all(plan.steps())?;
         let mut steps = Vec::with_capacity(plan.steps().len());
         for (index, step) in plan.steps().iter().enumerate() {
-            let pipeline = gpu.pipeline(step.kernel, &step.constants, &step.overrides)?;
+            let pipeline = gpu.pipeline(step)?;
             let at = stride * index as u64;
             gpu.write(&params, at, &step.params);
             let mut entries = vec![(&params, at, step.params.len() as u64)];
@@ -133,9 +131,9 @@ impl Program {
             }
             steps.push(Recorded {
                 label: step.label.clone(),
-                bind_group: gpu.bind_group(&step.label, &pipeline, &entries)?,
+                bindings: gpu.bind(&step.label, &pipeline, &entries)?,
                 pipeline,
-                grid: if gpu.bound_workers() == 2 { head_start::grid_for_two(step) } else { step.dispatch.0 },
+                grid: step.dispatch.0,
                 cost: step.cost,
                 params: (at, step.params.len()),
                 starts_submission: starts[index],
@@ -149,19 +147,11 @@ impl Program {
     ///
     /// # Errors
     /// Whatever the device reports: validation, lost device, exhausted memory.
-    pub fn run(&self, gpu: &Device) -> Result<(), DeviceError> {
+    pub fn run(&self, gpu: &Gpu) -> Result<(), DeviceError> {
         let mut start = 0;
         while start < self.steps.len() {
             let length = self.steps[start + 1..].iter().take_while(|step| !step.starts_submission).count() + 1;
-            let mut encoder = gpu.encoder(&self.label);
-            {
-                let mut pass =
-                    encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label: Some(&self.label), timestamp_writes: None });
-                for step in &self.steps[start..start + length] {
-                    step.record(&mut pass);
-                }
-            }
-            gpu.submit(encoder);
+            gpu.record(&self.label, |pass| self.steps[start..start + length].iter().for_each(|step| step.record(pass)));
             start += length;
         }
         gpu.check()
@@ -172,7 +162,7 @@ impl Program {
     ///
     /// # Errors
     /// As [`Program::run`].
-    pub fn run_timed(&self, gpu: &Device) -> Result<TimedRun, DeviceError> {
+    pub fn run_timed(&self, gpu: &Gpu) -> Result<TimedRun, DeviceError> {
         let (times, clock) = gpu.time_passes(self.steps.len(), |index, pass| self.steps[index].record(pass))?;
         let steps = self.steps.iter().zip(times).map(|(step, PassTime { start, seconds })| StepTime {
             label: step.label.clone(),
@@ -183,35 +173,45 @@ impl Program {
         Ok(TimedRun { steps: steps.collect(), clock })
     }
 
-    /// Replaces the `Params` of a step for the runs that follow; of the same length as planned.
-    pub fn set_params(&self, gpu: &Device, step: usize, params: &[u8]) {
-        let (at, length) = self.steps[step].params;
-        gpu.write(&self.params, at, &params[..length.min(params.len())]);
+    /// Replaces the `Params` of a step for the runs that follow.
+    ///
+    /// # Panics
+    /// The parameters are not of the length that was planned.
+    pub fn set_params(&self, gpu: &Gpu, step: usize, params: &[u8]) {
+        let Recorded { label, params: (at, length), .. } = &self.steps[step];
+        assert_eq!(params.len(), *length, "the parameters of step {label} have another length than planned");
+        gpu.write(&self.params, *at, params);
     }
 
     /// Writes to a persistent tensor, from the view's first byte.
-    pub fn write(&self, gpu: &Device, view: View, bytes: &[u8]) {
-        if let (true, Some((buffer, offset, _))) = (self.persistent[view.tensor.0], &self.tensors[view.tensor.0]) {
-            gpu.write(buffer, offset + view.offset, bytes);
+    ///
+    /// # Panics
+    /// The tensor is not persistent: a later step may use its place, so what is written would be lost.
+    pub fn write(&self, gpu: &Gpu, view: View, bytes: &[u8]) {
+        match &self.tensors[view.tensor.0] {
+            Some((buffer, offset, _)) if self.persistent[view.tensor.0] => gpu.write(buffer, offset + view.offset, bytes),
+            _ => panic!("{}: tensor {} is not persistent and cannot be written", self.label, view.tensor.0),
         }
     }
 
-    /// Reads a view of a persistent tensor; waits for the GPU. A transient one holds what its last run left, unless
-    /// another tensor took its place.
+    /// Reads a view of a tensor and waits for the GPU. A transient tensor holds what the last run left, unless another tensor
+    /// took its place.
     ///
     /// # Errors
-    /// Whatever the device reports.
-    pub fn read(&self, gpu: &Device, view: View) -> Result<Vec<f32>, DeviceError> {
-        match &self.tensors[view.tensor.0] {
-            Some((buffer, offset, _)) => gpu.read(buffer, offset + view.offset, view.bytes),
-            None => Ok(Vec::new()),
-        }
+    /// No step uses the tensor, or the device reports an error.
+    pub fn read(&self, gpu: &Gpu, view: View) -> Result<Vec<f32>, DeviceError> {
+        self.read_later(gpu, view)?.take(gpu)
     }
 
-    /// As [`Program::read`], without waiting; nothing where the tensor has no place.
-    pub fn read_later(&self, gpu: &Device, view: View) -> Option<PendingRead> {
-        let (buffer, offset, _) = self.tensors[view.tensor.0].as_ref()?;
-        Some(gpu.read_later(buffer, offset + view.offset, view.bytes))
+    /// Copies a view aside after everything submitted so far, without waiting.
+    ///
+    /// # Errors
+    /// No step uses the tensor.
+    pub fn read_later(&self, gpu: &Gpu, view: View) -> Result<PendingRead, DeviceError> {
+        let Some((buffer, offset, _)) = &self.tensors[view.tensor.0] else {
+            return Err(PlanError::UnusedTensor { plan: self.label.clone(), tensor: view.tensor.0 }.into());
+        };
+        Ok(gpu.read_later(buffer, offset + view.offset, view.bytes))
     }
 
     /// The buffer of a persistent tensor, to share with another program.
@@ -221,30 +221,20 @@ impl Program {
 }
 
 impl Recorded {
-    fn record(&self, pass: &mut wgpu::ComputePass) {
-        pass.push_debug_group(&self.label);
-        pass.set_pipeline(self.pipeline.raw());
-        pass.set_bind_group(0, &self.bind_group, &[]);
-        let [x, y, z] = self.grid;
-        pass.dispatch_workgroups(x, y, z);
-        pass.pop_debug_group();
+    fn record(&self, pass: &mut Pass) {
+        pass.dispatch(&self.label, &self.pipeline, &self.bindings, self.grid);
     }
 }
 
-fn wanted_pipeline(step: &Step) -> WantedPipeline<'_> {
-    let Step { kernel, constants, overrides, params, .. } = step;
-    WantedPipeline { kernel, constants, overrides, params }
-}
-
 /// Bytes between the `Params` of two steps.
-fn params_stride(gpu: &Device) -> u64 {
-    ALIGNMENT.max(u64::from(gpu.limits().min_uniform_buffer_offset_alignment))
+fn params_stride(gpu: &Gpu) -> u64 {
+    ALIGNMENT.max(gpu.uniform_alignment())
 }
 
 type Placement = Option<(Buffer, u64, u64)>;
 
 fn place(
-    gpu: &Device,
+    gpu: &Gpu,
     plan: &Plan,
     arena: &Arena,
     banks: &[Buffer],
@@ -267,7 +257,7 @@ fn place(
 }
 
 /// Where a new submission starts, so that the predicted time of none exceeds [`SUBMISSION_SECONDS`].
-fn submission_starts(plan: &Plan, gpu: &Device) -> Vec<bool> {
+fn submission_starts(plan: &Plan, gpu: &Gpu) -> Vec<bool> {
     let mut spent = 0.0;
     let predicted = plan.steps().iter().map(|step| gpu.predicted_seconds(step.cost));
     predicted

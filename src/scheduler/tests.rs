@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::arena::ALIGNMENT;
 use super::*;
-use crate::ops::{Access, Cost, Kernel, Variant, read, read_write};
+use crate::plan::{Access, Cost, Kernel, Variant, read, read_write};
 
 /// Reads two tensors and writes one; it is never compiled.
 static LAYER: Kernel = Kernel {

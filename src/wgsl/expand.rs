@@ -17,10 +17,10 @@ use super::{ShaderError, expression, library};
 /// # Errors
 /// [`ShaderError::Directive`] names the line for an unknown snippet, an undefined name, a block that never ends or an
 /// expression without a value.
-pub fn expand(source: &str, constants: &[(&str, i64)]) -> Result<String, ShaderError> {
+pub fn expand(source: &str, constants: &[(impl AsRef<str>, i64)]) -> Result<String, ShaderError> {
     let mut expander = Expander {
         output: String::with_capacity(source.len() * 2),
-        scope: constants.iter().map(|(name, value)| (name.to_string(), *value)).collect(),
+        scope: constants.iter().map(|(name, value)| (name.as_ref().to_string(), *value)).collect(),
         imported: Vec::new(),
     };
     expander.source(source)?;

@@ -4,7 +4,7 @@ use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use naga::{AddressSpace, Module, Scalar, ScalarKind, StorageAccess, TypeInner};
 
 use super::{ShaderError, expand};
-use crate::ops::{Access, Kernel, Precision, Variant};
+use crate::plan::{Access, Kernel, Precision, Variant};
 
 /// The expanded source of a variant; `lanes` is the subgroup size for variants that need one.
 ///

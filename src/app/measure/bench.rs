@@ -6,12 +6,13 @@ use std::time::Instant;
 use super::measure::run;
 use super::workload::{Extent, Workload};
 use crate::cluster::{ClusterError, CountedRows, KMeans, Metric, SilhouetteScorer};
-use crate::device::{Device, DeviceError};
-use crate::ops::Precision;
-use crate::nn::{Model, ModelError};
-use crate::scheduler::{Program, View};
+use crate::device::DeviceError;
+use crate::nn::random::{Stream, unit};
 use crate::nn::training::NetworkShape;
-use crate::app::train::random::{Stream, unit};
+use crate::nn::{Model, ModelError};
+use crate::plan::{Precision, View};
+use crate::profiles::Device;
+use crate::scheduler::Program;
 
 /// Columns of the made-up rows, as many as the paper predicts attributes.
 const COLUMNS: usize = 37;
@@ -103,34 +104,34 @@ impl Task {
     /// The work does not fit the adapter, or the device fails.
     pub fn time(
         self,
-        gpu: &Device,
+        device: &Device,
         (model, precision): (&Path, Precision),
         size: u32,
         schedule: Schedule,
     ) -> Result<Timings, BenchError> {
         let of_workload = |workload: Workload| -> Result<Timings, BenchError> {
-            let programs = workload.programs(gpu)?;
+            let programs = workload.programs(device)?;
             // What the device holds now need not be held a second time.
             drop(workload);
-            gpu.flush()?;
-            schedule.time(|| Ok(run(gpu, &programs)?))
+            device.flush()?;
+            schedule.time(|| Ok(run(device, &programs)?))
         };
         let paper = NetworkShape::paper(1.0, IMAGE_SIZE, COLUMNS as u32);
         let open = |path: &Path| -> Result<Model, BenchError> {
             Ok(Model { size: IMAGE_SIZE, ..Model::open(path, None)?.stored_in(precision)? })
         };
-        let of_step = |network: &NetworkShape| of_workload(Workload::training(gpu.target(), network, size, Extent::Step)?);
+        let of_step = |network: &NetworkShape| of_workload(Workload::training(device.profile(), network, size, Extent::Step)?);
         match self {
             Task::Infer => {
                 let model = open(model)?;
-                let workload = Workload::prediction(gpu, &model, size);
+                let workload = Workload::prediction(device, &model, size);
                 drop(model);
                 of_workload(workload)
             }
             Task::Backbone => {
-                let backbone = RoundTrip::of(gpu, open(model)?, size)?;
-                gpu.flush()?;
-                schedule.time(|| Ok(backbone.run(gpu)?))
+                let backbone = RoundTrip::of(device, open(model)?, size)?;
+                device.flush()?;
+                schedule.time(|| Ok(backbone.run(device)?))
             }
             Task::TrainAll => of_step(&paper),
             Task::TrainHeadBackbone => of_step(&NetworkShape { first_trained: paper.layers.len(), ..paper }),
@@ -140,13 +141,13 @@ impl Task {
                 let (rows, _) = made_up(size as usize, 0.25, kind);
                 let initial = Some(rows[..GROUPS * COLUMNS].to_vec());
                 let fit = KMeans { k: GROUPS, n_init: 1, seed: 7, tolerance: 0.0, iterations: ITERATIONS, initial };
-                schedule.time(|| fit.fit(gpu, &rows, size as usize, COLUMNS).map(drop).map_err(BenchError::from))
+                schedule.time(|| fit.fit(device, &rows, size as usize, COLUMNS).map(drop).map_err(BenchError::from))
             }
             Task::Silhouette(kind) => {
                 let (values, labels) = made_up(size as usize, 0.08, kind);
                 let rows = CountedRows::every(&values, size as usize, COLUMNS)?;
                 drop(values);
-                let mut scorer = SilhouetteScorer::new(gpu, &rows, Metric::Euclidean);
+                let mut scorer = SilhouetteScorer::new(device, &rows, Metric::Euclidean);
                 schedule.time(|| scorer.score(&labels).map(drop).map_err(BenchError::from))
             }
         }
@@ -162,21 +163,21 @@ struct RoundTrip {
 }
 
 impl RoundTrip {
-    fn of(gpu: &Device, Model { backbone, size, precision, .. }: Model, batch: u32) -> Result<RoundTrip, DeviceError> {
+    fn of(device: &Device, Model { backbone, size, precision, .. }: Model, batch: u32) -> Result<RoundTrip, DeviceError> {
         let count = u64::from(batch) * u64::from(size * size) * 4;
-        let (plan, [weights, input, features]) = backbone.plan_alone(gpu.target().storing(precision), [batch, size]);
-        let program = Program::new(gpu, &plan, &[])?;
-        program.write(gpu, weights, &backbone.stored_parameters(precision));
+        let (plan, [weights, input, features]) = backbone.plan_alone(&device.profile().with_precision(precision), [batch, size]);
+        let program = Program::new(device, &plan, &[])?;
+        program.write(device, weights, &backbone.stored_parameters(precision));
         // RGB between -1 and 1, and the fourth channel's zero; they decide nothing about the time.
         let number = |at: u64| if at % 4 == 3 { 0.0 } else { (at * 31 % 251) as f32 / 125.0 - 1.0 };
         let numbers = precision.stored(&(0..count).map(number).collect::<Vec<f32>>());
         Ok(RoundTrip { program, input, numbers, features })
     }
 
-    fn run(&self, gpu: &Device) -> Result<(), DeviceError> {
-        self.program.write(gpu, self.input, &self.numbers);
-        self.program.run(gpu)?;
-        self.program.read(gpu, self.features).map(drop)
+    fn run(&self, device: &Device) -> Result<(), DeviceError> {
+        self.program.write(device, self.input, &self.numbers);
+        self.program.run(device)?;
+        self.program.read(device, self.features).map(drop)
     }
 }
 

@@ -1,8 +1,10 @@
 //! What the adapter can do at best, measured: multiply-adds in registers, and a stream through memory.
 
-use crate::device::{Device, DeviceError};
-use crate::ops::{Cost, FUSED_MULTIPLY_ADD, FusedMultiplyAdd, STREAM, Stream};
-use crate::scheduler::{Plan, Program, Step, View};
+use crate::device::DeviceError;
+use crate::ops::{FUSED_MULTIPLY_ADD, FusedMultiplyAdd, STREAM, Stream};
+use crate::plan::{Cost, Plan, Step, View};
+use crate::profiles::Device;
+use crate::scheduler::Program;
 
 /// The ceilings of an adapter.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -35,15 +37,15 @@ impl Ceilings {
     ///
     /// # Errors
     /// The device fails.
-    pub fn measure(gpu: &Device) -> Result<Ceilings, DeviceError> {
+    pub fn measure(device: &Device) -> Result<Ceilings, DeviceError> {
         let mut ceilings = Ceilings { flops_a_second: 0.0, bytes_a_second: 0.0 };
         // Enough threads to fill a GPU; a processor needs fewer.
-        let vectors = if gpu.is_software() { 16_384 } else { 1 << 19 };
+        let vectors = if device.is_software() { 16_384 } else { 1 << 19 };
         for variant in FUSED_MULTIPLY_ADD.variants {
             let mut rounds = 64;
             loop {
                 let shape = FusedMultiplyAdd { vectors, rounds, factor: 0.95, addend: 0.3 };
-                let (seconds, cost) = time(gpu, vectors, |x, y| shape.step("multiply-add ceiling", variant, x, y))?;
+                let (seconds, cost) = time(device, vectors, |x, y| shape.step("multiply-add ceiling", variant, x, y))?;
                 ceilings.flops_a_second = ceilings.flops_a_second.max(cost.flops as f64 / seconds);
                 if seconds >= SHORTEST_SECONDS || rounds >= 1 << 24 {
                     break;
@@ -51,9 +53,9 @@ impl Ceilings {
                 rounds *= 2;
             }
         }
-        let vectors = STREAM_VECTORS.min((gpu.limits().max_storage_buffer_binding_size / 32) as u32);
+        let vectors = STREAM_VECTORS.min((device.capabilities().binding_bytes / 32) as u32);
         for variant in STREAM.variants {
-            let (seconds, cost) = time(gpu, vectors, |x, y| Stream { vectors }.step("stream ceiling", variant, x, y))?;
+            let (seconds, cost) = time(device, vectors, |x, y| Stream { vectors }.step("stream ceiling", variant, x, y))?;
             ceilings.bytes_a_second = ceilings.bytes_a_second.max(cost.bytes as f64 / seconds);
         }
         Ok(ceilings)
@@ -72,17 +74,17 @@ impl Ceilings {
 }
 
 /// Median seconds of a step from one tensor of `vectors` vectors to another, and its cost.
-fn time(gpu: &Device, vectors: u32, step: impl Fn(View, View) -> Step) -> Result<(f64, Cost), DeviceError> {
+fn time(device: &Device, vectors: u32, step: impl Fn(View, View) -> Step) -> Result<(f64, Cost), DeviceError> {
     let mut plan = Plan::new("ceiling");
     let bytes = 16 * u64::from(vectors);
     let (x, y) = (plan.persistent("x", bytes), plan.persistent("y", bytes));
     plan.push(step(x, y));
-    let program = Program::new(gpu, &plan, &[])?;
-    program.run(gpu)?;
-    gpu.wait()?;
+    let program = Program::new(device, &plan, &[])?;
+    program.run(device)?;
+    device.wait()?;
     let mut seconds = Vec::with_capacity(RUNS);
     for _ in 0..RUNS {
-        seconds.push(program.run_timed(gpu)?.steps.iter().map(|step| step.seconds).sum::<f64>());
+        seconds.push(program.run_timed(device)?.steps.iter().map(|step| step.seconds).sum::<f64>());
     }
     seconds.sort_by(f64::total_cmp);
     Ok((seconds[RUNS / 2], plan.cost()))

@@ -3,8 +3,9 @@
 use std::time::Instant;
 
 use super::{Bound, Ceilings, Workload};
-use crate::device::{Clock, Device, DeviceError};
-use crate::ops::Cost;
+use crate::device::{Clock, DeviceError};
+use crate::plan::Cost;
+use crate::profiles::Device;
 use crate::scheduler::{Program, TimedRun};
 
 /// One step of a plan and what it took.
@@ -13,9 +14,9 @@ pub struct StepProfile {
     /// The step's label: layer and what is done there.
     pub label: String,
     /// The kernel.
-    pub kernel: &'static str,
+    pub kernel: String,
     /// Its variant.
-    pub variant: &'static str,
+    pub variant: String,
     /// Workgroups.
     pub grid: [u32; 3],
     /// Floating-point operations by formula.
@@ -83,17 +84,17 @@ impl Profile {
     ///
     /// # Errors
     /// The plans do not fit the adapter, or the device fails.
-    pub fn measure(gpu: &Device, workload: &Workload, ceilings: Ceilings, runs: usize) -> Result<Profile, DeviceError> {
-        let programs = workload.programs(gpu)?;
+    pub fn measure(device: &Device, workload: &Workload, ceilings: Ceilings, runs: usize) -> Result<Profile, DeviceError> {
+        let programs = workload.programs(device)?;
         let runs = runs.max(1);
-        run(gpu, &programs)?;
+        run(device, &programs)?;
         let (mut walls, mut profiled_walls, mut timed) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..runs {
             let start = Instant::now();
-            run(gpu, &programs)?;
+            run(device, &programs)?;
             walls.push(start.elapsed().as_secs_f64());
             let start = Instant::now();
-            let of_programs = programs.iter().map(|program| program.run_timed(gpu)).collect::<Result<Vec<_>, _>>()?;
+            let of_programs = programs.iter().map(|program| program.run_timed(device)).collect::<Result<Vec<_>, _>>()?;
             profiled_walls.push(start.elapsed().as_secs_f64());
             timed.push(joined(of_programs));
         }
@@ -106,8 +107,8 @@ impl Profile {
             seconds.sort_by(f64::total_cmp);
             StepProfile {
                 label: step.label.clone(),
-                kernel: step.kernel.name,
-                variant: step.variant.name,
+                kernel: step.kernel.to_string(),
+                variant: step.variant.to_string(),
                 grid: step.dispatch.0,
                 flops: step.cost.flops,
                 bytes: step.cost.bytes,
@@ -177,11 +178,11 @@ impl Profile {
 }
 
 /// Runs programs as a user meets them, and waits.
-pub(super) fn run(gpu: &Device, programs: &[Program]) -> Result<(), DeviceError> {
+pub(super) fn run(device: &Device, programs: &[Program]) -> Result<(), DeviceError> {
     for program in programs {
-        program.run(gpu)?;
+        program.run(device)?;
     }
-    gpu.wait()
+    device.wait()
 }
 
 /// Runs of programs that follow each other as one run.

@@ -90,7 +90,7 @@ pub fn to_csv(profile: &Profile) -> Result<Vec<u8>, csv::Error> {
     for step in &profile.steps {
         let [x, y, z] = step.grid;
         let numbers = [step.start, step.seconds, step.range[0], step.range[1]].map(|value| value.to_string());
-        let mut record = vec![step.label.clone(), step.kernel.into(), step.variant.into(), format!("{x}x{y}x{z}")];
+        let mut record = vec![step.label.clone(), step.kernel.clone(), step.variant.clone(), format!("{x}x{y}x{z}")];
         record.extend([step.flops, step.bytes].map(|value| value.to_string()));
         record.extend(numbers);
         writer.write_record(record)?;

@@ -1,7 +1,7 @@
 //! What a plan moves through memory, and what would be left of it if less were written only to be read once.
 
 use crate::ops::depthwise_variants;
-use crate::scheduler::{Plan, Residence, Step};
+use crate::plan::{Plan, Residence, Step};
 
 /// Bytes by formula: every step reads and writes each of its elements once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,8 +18,7 @@ impl Traffic {
         let bytes = plan.cost().bytes;
         let tensors = plan.tensors();
         let mut expanded = 0;
-        let is_depthwise =
-            |step: &&Step| depthwise_variants(step.variant.precision()).any(|(kernel, _)| kernel.name == step.kernel.name);
+        let is_depthwise = |step: &&Step| depthwise_variants(step.precision).any(|(kernel, _)| kernel.name == step.kernel);
         for step in plan.steps().iter().filter(is_depthwise) {
             let input = step.bindings[0];
             let touches = |step: &&Step| step.accesses().any(|(view, _)| view.tensor == input.tensor);
@@ -37,16 +36,19 @@ impl Traffic {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ops::{Padding, Precision, Target};
     use crate::nn::mobilenet_v2::{Backbone, layers};
+    use crate::ops::Padding;
+    use crate::plan::Precision;
+    use crate::profiles::DeviceProfile;
 
     #[test]
     fn fusing_expansions_would_spare_the_largest_tensors() {
         let tensor = |_: &str, shape: &[usize]| Ok(vec![0.0; shape.iter().product()]);
         let backbone = Backbone::load(layers(1.0), Padding::TensorflowSame, 1e-3, &tensor).expect("made-up weights");
-        let target = Target::plain(false, None);
-        let of_batch =
-            |precision: Precision, batch: u32| Traffic::of(&backbone.plan_alone(target.storing(precision), [batch, 224]).0);
+        let profile = DeviceProfile::plain(false, None);
+        let of_batch = |precision: Precision, batch: u32| {
+            Traffic::of(&backbone.plan_alone(&profile.with_precision(precision), [batch, 224]).0)
+        };
         let [one, two] = [1, 2].map(|batch| of_batch(Precision::F32, batch));
         // What a further image costs: activations alone. The layers' inputs and outputs, once each, add up to 54.6 MB.
         let an_image = two.bytes - one.bytes;

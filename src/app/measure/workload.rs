@@ -1,11 +1,13 @@
 //! What is planned and profiled: a batch of predictions, or a training step.
 
 use crate::data::Rgb8Image;
-use crate::device::{Device, DeviceError};
-use crate::ops::{Interpolation, Target};
-use crate::nn::{Model, ModelError, pack};
-use crate::scheduler::{Plan, Program, View};
+use crate::device::DeviceError;
 use crate::nn::training::{Loss, NetworkShape, NetworkState, Optimizer, StepPlan, StepShape, UpdatePlan};
+use crate::nn::{Model, ModelError, pack};
+use crate::ops::Interpolation;
+use crate::plan::{Plan, View};
+use crate::profiles::{Device, DeviceProfile};
+use crate::scheduler::Program;
 
 /// How much of a training step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,10 +36,10 @@ pub struct Workload {
 
 impl Workload {
     /// Predictions of a batch of images of CelebA's size, whose pixels are made up: they decide nothing about the time.
-    pub fn prediction(gpu: &Device, model: &Model, batch: u32) -> Workload {
+    pub fn prediction(device: &Device, model: &Model, batch: u32) -> Workload {
         let image = Rgb8Image { width: 178, height: 218, pixels: (0..178 * 218 * 3).map(|at| (at * 31 % 251) as u8).collect() };
         let (records, pixels) = pack(&vec![&image; batch as usize], batch as usize);
-        let runner = model.runner(gpu, batch, Interpolation::Nearest);
+        let runner = model.runner(device, batch, Interpolation::Nearest);
         let (plan, [pixel_view, record_view, _], weights) = runner.plan(pixels.len() as u64);
         let mut uploads = vec![(pixel_view, pixels), (record_view, bytemuck::cast_slice(&records).to_vec())];
         uploads.extend(weights);
@@ -50,7 +52,7 @@ impl Workload {
     ///
     /// # Errors
     /// None in practice: every tensor is there.
-    pub fn training(target: Target, network: &NetworkShape, batch: u32, extent: Extent) -> Result<Workload, ModelError> {
+    pub fn training(profile: &DeviceProfile, network: &NetworkShape, batch: u32, extent: Extent) -> Result<Workload, ModelError> {
         // Of both signs, so that ReLU6 closes for some: denormal or infinite numbers would tell nothing.
         let tensor = |_: &str, shape: &[usize]| {
             let count: usize = shape.iter().product();
@@ -69,7 +71,7 @@ impl Workload {
             accumulates: false,
             weighted: false,
         };
-        let step = StepPlan::new(&shape, target, batch);
+        let step = StepPlan::new(&shape, profile, batch);
         let size = network.size;
         let uploads = vec![(step.buffers.weights, bytemuck::cast_slice(&state.weights).to_vec())];
         if extent == Extent::Forward {
@@ -91,16 +93,16 @@ impl Workload {
     ///
     /// # Errors
     /// The plans do not fit the adapter, or the device fails.
-    pub fn programs(&self, gpu: &Device) -> Result<Vec<Program>, DeviceError> {
+    pub fn programs(&self, device: &Device) -> Result<Vec<Program>, DeviceError> {
         let mut programs: Vec<Program> = Vec::with_capacity(self.plans.len());
         for plan in &self.plans {
             let of_first = |(view, first): &(View, View)| Some((*view, programs.first()?.buffer(first.tensor)?));
             let shared: Vec<_> = self.shared.iter().filter_map(of_first).collect();
-            let program = Program::new(gpu, plan, &shared)?;
+            let program = Program::new(device, plan, &shared)?;
             programs.push(program);
         }
         if let Some(first) = programs.first() {
-            self.uploads.iter().for_each(|(view, bytes)| first.write(gpu, *view, bytes));
+            self.uploads.iter().for_each(|(view, bytes)| first.write(device, *view, bytes));
         }
         Ok(programs)
     }
@@ -129,13 +131,14 @@ mod tests {
         };
         let images: Vec<Rgb8Image> = (0..32).map(image).collect();
         let images: Vec<&Rgb8Image> = images.iter().collect();
-        let [rows, cut] = [&usual, &limited]
-            .map(|gpu| model.runner(gpu, 32, Interpolation::Nearest).run(gpu, &images).expect("attributes of the images"));
+        let [rows, cut] = [&usual, &limited].map(|device| {
+            model.runner(device, 32, Interpolation::Nearest).run(device, &images).expect("attributes of the images")
+        });
         assert_eq!(rows.len(), 32 * 37);
         assert!(rows.iter().zip(&cut).all(|(row, cut)| (row - cut).abs() < 1e-5));
 
         let network = NetworkShape::paper(1.0, 224, 37);
-        let workload = Workload::training(limited.target(), &network, 32, Extent::Step).expect("a plan");
+        let workload = Workload::training(limited.profile(), &network, 32, Extent::Step).expect("a plan");
         let most =
             workload.plans.iter().flat_map(|plan| plan.steps()).flat_map(|step| &step.bindings).map(|view| view.bytes).max();
         assert!(most <= Some(128 << 20) && most > Some(64 << 20), "{most:?}");

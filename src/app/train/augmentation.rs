@@ -1,6 +1,6 @@
 //! Augmentation of training images as keras_preprocessing 1.1 does it: what is drawn, and the matrix it makes.
 
-use super::random::{Stream, unit};
+use crate::nn::random::{Stream, unit};
 use crate::ops::TransformRecord;
 
 /// Uniform numbers in [0, 1) that one image takes, in the order of Keras' `get_random_transform`: rotation, shift of rows,

@@ -1,9 +1,9 @@
 //! How the samples of an epoch and of a validation fall into batches, and batches into parts.
 
 use super::error::TrainError;
-use super::network::NetworkShape;
 use super::samples::TrainingData;
 use super::settings::TrainingSettings;
+use crate::nn::training::NetworkShape;
 
 /// Rows of features that are validated at once; images take the size of a batch.
 const VALIDATION_ROWS: usize = 256;

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use super::error::TrainError;
 use super::history::{self, EpochRecord};
-use super::network::{NamedShape, NetworkShape, NetworkState};
 use crate::data::{DataError, write_atomically};
 use crate::nn::ModelError;
+use crate::nn::training::{NamedShape, NetworkShape, NetworkState};
 use crate::nn::weights::{StoredPrecision, StoredTensor, WeightsError, WeightsFile, write_weights};
 
 /// Where a run can go on, in its folder.

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::features::{FeatureCache, FeatureError, FeatureIdentity, FeatureTable, UNREADABLE};
 use crate::data::prefetch::decoding_threads;
 use crate::data::{ImageSource, Rgb8Image, Unreadable, UnreadableImage, decode_ahead};
-use crate::device::Device;
-use crate::ops::Interpolation;
 use crate::nn::{ImageRunner, Model, ModelError, Top};
+use crate::ops::Interpolation;
+use crate::profiles::Device;
 
 /// Why features could not be had.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +55,7 @@ pub struct FeatureSource<'a> {
 /// [`ExtractError`]: a cache of other weights or images, an image that does not decode and is not to be left out, a full
 /// disk, or `stop` was set. What was computed stays on disk.
 pub fn extract_features(
-    gpu: &Device,
+    device: &Device,
     source: &FeatureSource,
     folder: &Path,
     unreadable: &mut Unreadable,
@@ -77,7 +77,7 @@ pub fn extract_features(
     let mut cache = FeatureCache::open(folder, &identity)?;
     let mut backbone = source.model.clone();
     backbone.top = Top::None;
-    let mut runner = backbone.runner(gpu, source.batch, source.interpolation);
+    let mut runner = backbone.runner(device, source.batch, source.interpolation);
     let first = cache.done() as usize;
     let mut decoded = decode_ahead(source.images[first..].to_vec(), decoding_threads(), 2 * source.batch as usize);
     progress(cache.done());
@@ -87,7 +87,7 @@ pub fn extract_features(
         }
         let batch = decoded.by_ref().take(source.batch as usize).map(|(index, image)| unreadable.admit(first + index, image));
         let batch = batch.collect::<Result<Vec<_>, _>>()?;
-        cache.append(&rows(gpu, &mut runner, &batch, identity.features as usize)?)?;
+        cache.append(&rows(device, &mut runner, &batch, identity.features as usize)?)?;
         progress(cache.done());
     }
 
@@ -97,7 +97,7 @@ pub fn extract_features(
         if !unreadable.has_skipped(row)
             && let Some(image) = unreadable.admit(row, source.images[row].decode())?
         {
-            cache.replace(row as u64, &runner.run(gpu, &[&image])?)?;
+            cache.replace(row as u64, &runner.run(device, &[&image])?)?;
             recovered = true;
         }
     }
@@ -108,9 +108,9 @@ pub fn extract_features(
 }
 
 /// A row for each image of a batch, in order; one of [`UNREADABLE`] where there is no image.
-fn rows(gpu: &Device, runner: &mut ImageRunner, batch: &[Option<Rgb8Image>], features: usize) -> Result<Vec<f32>, ModelError> {
+fn rows(device: &Device, runner: &mut ImageRunner, batch: &[Option<Rgb8Image>], features: usize) -> Result<Vec<f32>, ModelError> {
     let images: Vec<&Rgb8Image> = batch.iter().flatten().collect();
-    let computed = if images.is_empty() { Vec::new() } else { runner.run(gpu, &images)? };
+    let computed = if images.is_empty() { Vec::new() } else { runner.run(device, &images)? };
     let mut computed = computed.chunks_exact(features);
     let blank = vec![f32::from_bits(UNREADABLE); features];
     let row = |image: &Option<Rgb8Image>| image.as_ref().and_then(|_| computed.next()).unwrap_or(&blank).to_vec();

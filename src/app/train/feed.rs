@@ -2,10 +2,12 @@
 
 use super::augmentation::Augmentation;
 use crate::data::Rgb8Image;
-use crate::device::{Buffer, Device};
-use crate::ops::{Augment, ImageRecord, TransformRecord};
+use crate::device::Buffer;
 use crate::nn::{ModelError, Normalisation, pack};
-use crate::scheduler::{Footprint, Plan, Program, View};
+use crate::ops::{Augment, ImageRecord, TransformRecord};
+use crate::plan::{Plan, View};
+use crate::profiles::Device;
+use crate::scheduler::{Footprint, Program};
 
 /// Room for the pixels of a batch at first; grown where pictures are so large that a batch needs more.
 const FIRST_PIXEL_BYTES: u64 = 8 << 20;
@@ -39,8 +41,8 @@ impl Feed {
     ///
     /// # Errors
     /// Whatever the device reports.
-    pub fn new(gpu: &Device, shape: FeedShape, input: Buffer) -> Result<Feed, ModelError> {
-        let ready = Some(shape.program(gpu, &input, FIRST_PIXEL_BYTES)?);
+    pub fn new(device: &Device, shape: FeedShape, input: Buffer) -> Result<Feed, ModelError> {
+        let ready = Some(shape.program(device, &input, FIRST_PIXEL_BYTES)?);
         Ok(Feed { shape, input, ready })
     }
 
@@ -48,19 +50,19 @@ impl Feed {
     ///
     /// # Errors
     /// The images have more pixels than the adapter binds at once, or whatever the device reports.
-    pub fn run(&mut self, gpu: &Device, images: &[&Rgb8Image], augmentations: &[Augmentation]) -> Result<(), ModelError> {
+    pub fn run(&mut self, device: &Device, images: &[&Rgb8Image], augmentations: &[Augmentation]) -> Result<(), ModelError> {
         let (records, bytes) = pack(images, self.shape.batch as usize);
         let size = [self.shape.size; 2];
         let transforms: Vec<TransformRecord> = augmentations.iter().map(|augmentation| augmentation.record(size)).collect();
-        let Ready { program, views: [pixels, images, given], .. } = self.ready(gpu, bytes.len() as u64)?;
-        program.write(gpu, *pixels, &bytes);
-        program.write(gpu, *images, bytemuck::cast_slice(&records));
-        program.write(gpu, *given, bytemuck::cast_slice(&transforms));
-        Ok(program.run(gpu)?)
+        let Ready { program, views: [pixels, images, given], .. } = self.ready(device, bytes.len() as u64)?;
+        program.write(device, *pixels, &bytes);
+        program.write(device, *images, bytemuck::cast_slice(&records));
+        program.write(device, *given, bytemuck::cast_slice(&transforms));
+        Ok(program.run(device)?)
     }
 
-    fn ready(&mut self, gpu: &Device, bytes: u64) -> Result<&Ready, ModelError> {
-        let limit = gpu.limits().max_storage_buffer_binding_size;
+    fn ready(&mut self, device: &Device, bytes: u64) -> Result<&Ready, ModelError> {
+        let limit = device.capabilities().binding_bytes;
         if bytes > limit {
             return Err(ModelError::TooManyPixels { bytes, limit });
         }
@@ -68,7 +70,7 @@ impl Feed {
             // What is too small goes before its successor comes.
             self.ready = None;
             let pixel_bytes = bytes.next_power_of_two().clamp(FIRST_PIXEL_BYTES, limit / 4 * 4).max(bytes);
-            self.ready = Some(self.shape.program(gpu, &self.input, pixel_bytes)?);
+            self.ready = Some(self.shape.program(device, &self.input, pixel_bytes)?);
         }
         self.ready.as_ref().ok_or(ModelError::TooManyPixels { bytes, limit })
     }
@@ -76,14 +78,14 @@ impl Feed {
 
 impl FeedShape {
     /// Bytes that a feed allocates.
-    pub fn device_bytes(&self, gpu: &Device) -> u64 {
+    pub fn device_bytes(&self, device: &Device) -> u64 {
         let (plan, [_, _, _, y]) = self.plan(FIRST_PIXEL_BYTES);
-        Footprint::new(gpu, &plan, &[y], None).bytes
+        Footprint::new(device, &plan, &[y], None).bytes
     }
 
-    fn program(&self, gpu: &Device, input: &Buffer, pixel_bytes: u64) -> Result<Ready, ModelError> {
+    fn program(&self, device: &Device, input: &Buffer, pixel_bytes: u64) -> Result<Ready, ModelError> {
         let (plan, [pixels, images, given, y]) = self.plan(pixel_bytes);
-        let program = Program::new(gpu, &plan, &[(y, input)])?;
+        let program = Program::new(device, &plan, &[(y, input)])?;
         Ok(Ready { program, pixel_bytes, views: [pixels, images, given] })
     }
 

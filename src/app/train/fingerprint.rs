@@ -1,9 +1,9 @@
 //! What the bytes of a run depend on, so that no run goes on with another's checkpoint.
 
 use super::checkpoint::Fingerprint;
-use super::network::{NetworkShape, RunningStatistics, Schedule};
 use super::samples::TrainingData;
 use super::settings::TrainingSettings;
+use crate::nn::training::{NetworkShape, RunningStatistics, Schedule};
 
 /// What a run depends on. The number of epochs may grow where the learning rate does not depend on it.
 pub(super) fn fingerprint(

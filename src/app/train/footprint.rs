@@ -1,11 +1,12 @@
 //! What a session will hold on the device, known before anything is allocated.
 
 use super::feed::FeedShape;
-use super::network::{EvaluationPlan, NetworkState, UpdatePlan};
 use super::session::{SessionShape, step_plan};
-use crate::device::Device;
 use crate::nn::ModelError;
-use crate::scheduler::{Footprint, View};
+use crate::nn::training::{EvaluationPlan, NetworkState, UpdatePlan};
+use crate::plan::View;
+use crate::profiles::Device;
+use crate::scheduler::Footprint;
 
 impl SessionShape {
     /// Bytes on the device of a session that trains on parts and evaluates batches of these sizes, in the order in which they
@@ -13,23 +14,29 @@ impl SessionShape {
     ///
     /// # Errors
     /// None in practice: every tensor is there.
-    pub fn device_bytes(&self, gpu: &Device, state: &NetworkState, training: &[u32], evaluation: &[u32]) -> Result<u64, ModelError> {
+    pub fn device_bytes(
+        &self,
+        device: &Device,
+        state: &NetworkState,
+        training: &[u32],
+        evaluation: &[u32],
+    ) -> Result<u64, ModelError> {
         let frozen = state.backbone(&self.network, self.network.folded())?;
         let mut bytes = 0;
         let mut first: Option<Footprint> = None;
         for batch in training {
-            let plan = step_plan(gpu, self, &state.table, &frozen, *batch);
+            let plan = step_plan(device, self, &state.table, &frozen, *batch);
             let shared: Vec<View> = if first.is_some() { plan.shared().collect() } else { Vec::new() };
-            let footprint = Footprint::new(gpu, &plan.plan, &shared, first.as_ref());
-            bytes += footprint.bytes + self.feed_bytes(gpu, *batch);
+            let footprint = Footprint::new(device, &plan.plan, &shared, first.as_ref());
+            bytes += footprint.bytes + self.feed_bytes(device, *batch);
             first.get_or_insert(footprint);
         }
         let update = UpdatePlan::new(&state.table, self.optimizer);
-        bytes += Footprint::new(gpu, &update.plan, &[update.weights, update.gradients], None).bytes;
+        bytes += Footprint::new(device, &update.plan, &[update.weights, update.gradients], None).bytes;
         for (place, batch) in evaluation.iter().enumerate() {
-            let plan = EvaluationPlan::new(&self.network, state, self.loss, gpu.target(), *batch, self.losses)?;
+            let plan = EvaluationPlan::new(&self.network, state, self.loss, device.profile(), *batch, self.losses)?;
             let shared: Vec<View> = if place > 0 { plan.shared().collect() } else { Vec::new() };
-            bytes += Footprint::new(gpu, &plan.plan, &shared, first.as_ref()).bytes + self.feed_bytes(gpu, *batch);
+            bytes += Footprint::new(device, &plan.plan, &shared, first.as_ref()).bytes + self.feed_bytes(device, *batch);
         }
         Ok(bytes)
     }
@@ -39,7 +46,7 @@ impl SessionShape {
         Some(FeedShape { batch, size: self.network.size, normalisation: self.normalisation? })
     }
 
-    fn feed_bytes(&self, gpu: &Device, batch: u32) -> u64 {
-        self.feed(batch).map_or(0, |feed| feed.device_bytes(gpu))
+    fn feed_bytes(&self, device: &Device, batch: u32) -> u64 {
+        self.feed(batch).map_or(0, |feed| feed.device_bytes(device))
     }
 }

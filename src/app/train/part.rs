@@ -3,12 +3,13 @@
 use super::augmentation::Augmentation;
 use super::features::FeatureTable;
 use super::feed::Feed;
-use super::network::NetworkShape;
 use crate::data::Rgb8Image;
-use crate::device::Device;
-use crate::ops::padded_channels;
 use crate::nn::ModelError;
-use crate::scheduler::{Program, View};
+use crate::nn::training::NetworkShape;
+use crate::ops::padded_channels;
+use crate::plan::View;
+use crate::profiles::Device;
+use crate::scheduler::Program;
 
 /// The samples of a part of a batch.
 #[derive(Debug, Clone, Copy)]
@@ -49,7 +50,7 @@ pub struct Part<'a> {
 /// # Errors
 /// Images for a program that takes values, or whatever the device reports.
 pub(super) fn write_samples(
-    gpu: &Device,
+    device: &Device,
     network: &NetworkShape,
     program: &Program,
     feed: &mut Option<Feed>,
@@ -57,15 +58,15 @@ pub(super) fn write_samples(
     samples: Samples,
 ) -> Result<(), ModelError> {
     match (samples, feed) {
-        (Samples::Images(images, augmentations), Some(feed)) => feed.run(gpu, images, augmentations),
+        (Samples::Images(images, augmentations), Some(feed)) => feed.run(device, images, augmentations),
         (Samples::Values(values), _) => {
             let width = if network.layers.is_empty() { network.head.features } else { 3 };
-            program.write(gpu, input, bytemuck::cast_slice(&padded(values, width)));
+            program.write(device, input, bytemuck::cast_slice(&padded(values, width)));
             Ok(())
         }
         (Samples::Rows(table, rows), _) => {
             let values: Vec<f32> = rows.iter().flat_map(|row| table.row(*row as usize)).copied().collect();
-            program.write(gpu, input, bytemuck::cast_slice(&padded(&values, network.head.features)));
+            program.write(device, input, bytemuck::cast_slice(&padded(&values, network.head.features)));
             Ok(())
         }
         (Samples::Images(..), None) => Err(ModelError::NoNormalisation),

@@ -1,10 +1,12 @@
 //! Predictions of a trained head on rows of features.
 
 use super::features::FeatureTable;
-use crate::device::{Device, DeviceError};
-use crate::ops::padded_channels;
+use crate::device::DeviceError;
 use crate::nn::Head;
-use crate::scheduler::{Plan, Program};
+use crate::ops::padded_channels;
+use crate::plan::Plan;
+use crate::profiles::Device;
+use crate::scheduler::Program;
 
 /// Rows at once.
 const BATCH: usize = 256;
@@ -16,16 +18,16 @@ const BATCH: usize = 256;
 ///
 /// # Panics
 /// If the table has no such row or rows of another width than the head reads.
-pub fn predict_rows(gpu: &Device, head: &Head, features: &FeatureTable, rows: &[u32]) -> Result<Vec<f32>, DeviceError> {
+pub fn predict_rows(device: &Device, head: &Head, features: &FeatureTable, rows: &[u32]) -> Result<Vec<f32>, DeviceError> {
     assert_eq!(features.features(), head.features as usize, "the table's rows are not what the head reads");
     let batch = BATCH.min(rows.len().max(1));
     let stride = padded_channels(head.features) as usize;
     let mut plan = Plan::new("head inference");
     let input = plan.persistent("features", 4 * (batch * stride) as u64);
-    let (result, uploads) = head.plan(&mut plan, gpu.target(), batch as u32, input);
-    let program = Program::new(gpu, &plan, &[])?;
+    let (result, uploads) = head.plan(&mut plan, device.profile(), batch as u32, input);
+    let program = Program::new(device, &plan, &[])?;
     for (view, values) in &uploads {
-        program.write(gpu, *view, bytemuck::cast_slice(values));
+        program.write(device, *view, bytemuck::cast_slice(values));
     }
     let (attributes, width) = (head.attributes as usize, padded_channels(head.attributes) as usize);
     let mut predictions = Vec::with_capacity(rows.len() * attributes);
@@ -34,9 +36,9 @@ pub fn predict_rows(gpu: &Device, head: &Head, features: &FeatureTable, rows: &[
         for (to, row) in block.chunks_exact_mut(stride).zip(rows) {
             to[..features.features()].copy_from_slice(features.row(*row as usize));
         }
-        program.write(gpu, input, bytemuck::cast_slice(&block));
-        program.run(gpu)?;
-        let values = program.read(gpu, result)?;
+        program.write(device, input, bytemuck::cast_slice(&block));
+        program.run(device)?;
+        let values = program.read(device, result)?;
         predictions.extend(values.chunks_exact(width).take(rows.len()).flat_map(|row| &row[..attributes]));
     }
     Ok(predictions)

@@ -9,13 +9,13 @@ use super::checkpoint::{Checkpoint, Fingerprint, LAST, load_best};
 use super::error::TrainError;
 use super::fingerprint::fingerprint;
 use super::history::{self, EpochRecord};
-use super::network::{NetworkShape, NetworkState};
 use super::part::Part;
-use super::random;
 use super::samples::{Batch, TrainingData};
 use super::session::{Masks, NetworkSession, SessionShape};
 use super::settings::TrainingSettings;
-use crate::device::Device;
+use crate::nn::random;
+use crate::nn::training::{NetworkShape, NetworkState};
+use crate::profiles::Device;
 
 /// Where a run keeps its files, how it is stopped and who watches it.
 pub struct Run<'a> {
@@ -99,7 +99,7 @@ const STEPS_A_LOOK: usize = 20;
 /// The data or the settings make no sense, the folder holds another run, the loss is no longer finite, an image does not
 /// decode, a file cannot be written, the device fails, or [`Run::stop`] was set.
 pub fn train_network(
-    gpu: &Device,
+    device: &Device,
     data: &TrainingData,
     shape: &NetworkShape,
     initial: NetworkState,
@@ -133,9 +133,9 @@ pub fn train_network(
     };
     let part = batches.largest_part as u32;
     let (parts, validated) = (batches.part_sizes(settings), batches.validation_sizes(data.validation_rows.len()));
-    let bytes = session_shape.device_bytes(gpu, &checkpoint.state, &parts, &validated)?;
+    let bytes = session_shape.device_bytes(device, &checkpoint.state, &parts, &validated)?;
     (run.progress)(Progress::Memory { bytes, micro_batch: part });
-    let mut session = NetworkSession::new(gpu, session_shape, part, &checkpoint.state, checkpoint.updates)?;
+    let mut session = NetworkSession::new(device, session_shape, part, &checkpoint.state, checkpoint.updates)?;
     for batch in parts {
         session.prepare_training(batch)?;
     }

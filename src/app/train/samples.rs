@@ -5,12 +5,12 @@ use sha2::{Digest, Sha256};
 use super::augmentation::Augmentation;
 use super::error::TrainError;
 use super::features::FeatureTable;
-use super::network::NetworkShape;
 use super::part::Samples;
 use super::settings::{ClassWeights, TrainingSettings};
 use crate::data::prefetch::Prefetch;
 use crate::data::{ImageSource, Rgb8Image, decode_ahead};
 use crate::nn::Normalisation;
+use crate::nn::training::NetworkShape;
 
 /// Where samples come from.
 #[derive(Debug, Clone, Copy)]

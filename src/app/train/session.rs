@@ -1,15 +1,17 @@
 //! A network in training on the GPU: its programs, and what goes to them and comes back.
 
 use super::feed::Feed;
-use super::network::{
+use super::part::{Part, padded, unpadded, write_samples};
+use crate::device::{Buffer, DeviceError};
+use crate::nn::mobilenet_v2::Backbone;
+use crate::nn::training::{
     EvaluationPlan, Loss, NetworkShape, NetworkState, Optimizer, ParameterTable, StepPlan, StepShape, UpdatePart, UpdatePlan,
 };
-use super::part::{Part, padded, unpadded, write_samples};
-use crate::device::{Buffer, Device, DeviceError};
-use crate::ops::{Accumulate, DropoutMask, LossMean};
-use crate::nn::mobilenet_v2::Backbone;
 use crate::nn::{ModelError, Normalisation};
-use crate::scheduler::{Program, View};
+use crate::ops::{Accumulate, DropoutMask, LossMean};
+use crate::plan::View;
+use crate::profiles::Device;
+use crate::scheduler::Program;
 
 /// Where dropout's masks come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +48,7 @@ const IN_FLIGHT: u32 = 16;
 
 /// A network on the GPU, with a program for every size of a part of a batch.
 pub struct NetworkSession<'a> {
-    pub(super) gpu: &'a Device,
+    pub(super) device: &'a Device,
     pub(super) shape: SessionShape,
     table: ParameterTable,
     frozen: Backbone,
@@ -72,7 +74,7 @@ impl<'a> NetworkSession<'a> {
     /// # Errors
     /// The network does not fit the adapter, or the device fails.
     pub fn new(
-        gpu: &'a Device,
+        device: &'a Device,
         shape: SessionShape,
         batch: u32,
         state: &NetworkState,
@@ -80,21 +82,21 @@ impl<'a> NetworkSession<'a> {
     ) -> Result<NetworkSession<'a>, ModelError> {
         let table = state.table.clone();
         let frozen = state.backbone(&shape.network, shape.network.folded())?;
-        let plan = step_plan(gpu, &shape, &table, &frozen, batch);
-        let program = Program::new(gpu, &plan.plan, &[])?;
+        let plan = step_plan(device, &shape, &table, &frozen, batch);
+        let program = Program::new(device, &plan.plan, &[])?;
         let update = UpdatePlan::new(&table, shape.optimizer);
         let mut shared: Vec<(View, &Buffer)> = Vec::new();
         let gradients = if shape.accumulates { plan.total } else { plan.buffers.gradients };
         for (view, of_step) in [(update.weights, plan.buffers.weights), (update.gradients, gradients)] {
             shared.extend(program.buffer(of_step.tensor).map(|buffer| (view, buffer)));
         }
-        let update_program = Program::new(gpu, &update.plan, &shared)?;
-        program.write(gpu, plan.buffers.folded, bytemuck::cast_slice(frozen.parameters()));
-        let feed = feed(gpu, &shape, batch, &program, plan.input)?;
+        let update_program = Program::new(device, &update.plan, &shared)?;
+        program.write(device, plan.buffers.folded, bytemuck::cast_slice(frozen.parameters()));
+        let feed = feed(device, &shape, batch, &program, plan.input)?;
         let training = vec![Ready { batch, plan, program, feed }];
         let evaluation = Vec::new();
         let mut session = NetworkSession {
-            gpu,
+            device,
             shape,
             table,
             frozen,
@@ -107,7 +109,7 @@ impl<'a> NetworkSession<'a> {
         };
         session.write_state(state, updates);
         // So that no later read allocates: of these the state is the longest.
-        gpu.prepare_reads(4 * session.table.weights.max(session.shape.losses) as u64);
+        device.prepare_reads(4 * session.table.weights.max(session.shape.losses) as u64);
         Ok(session)
     }
 
@@ -119,11 +121,11 @@ impl<'a> NetworkSession<'a> {
         if let Some(place) = self.training.iter().position(|ready| ready.batch == batch) {
             return Ok(place);
         }
-        let plan = step_plan(self.gpu, &self.shape, &self.table, &self.frozen, batch);
+        let plan = step_plan(self.device, &self.shape, &self.table, &self.frozen, batch);
         let first = &self.training[0];
         let shared = lent(plan.shared(), first.plan.shared(), &first.program);
-        let program = Program::new_beside(self.gpu, &plan.plan, &shared, &first.program)?;
-        let feed = feed(self.gpu, &self.shape, batch, &program, plan.input)?;
+        let program = Program::new_beside(self.device, &plan.plan, &shared, &first.program)?;
+        let feed = feed(self.device, &self.shape, batch, &program, plan.input)?;
         self.training.push(Ready { batch, plan, program, feed });
         Ok(self.training.len() - 1)
     }
@@ -136,32 +138,32 @@ impl<'a> NetworkSession<'a> {
         let attributes = self.shape.network.head.attributes;
         let samples = (part.labels.len() / attributes as usize) as u32;
         let place = self.prepare_training(samples)?;
-        let gpu = self.gpu;
+        let device = self.device;
         let Ready { plan, program, feed, .. } = &mut self.training[place];
         if let Some((step, draw)) = plan.draw {
             let draw = DropoutMask { epoch: part.epoch, first_sample: part.first_sample, ..draw };
-            program.set_params(gpu, step, &draw.params());
+            program.set_params(device, step, &draw.params());
         }
         if let (Some(mask), Some(hidden)) = (part.mask, self.shape.network.head.hidden) {
             let mask: Vec<u32> = mask.iter().map(|kept| u32::from(*kept)).collect();
-            program.write(gpu, plan.mask, bytemuck::cast_slice(&padded(&mask, hidden)));
+            program.write(device, plan.mask, bytemuck::cast_slice(&padded(&mask, hidden)));
         }
         if let Some((step, accumulate)) = plan.accumulate {
             let kept = if part.first { 0.0 } else { 1.0 };
-            program.set_params(gpu, step, &Accumulate { kept, weight: part.weight, ..accumulate }.params());
+            program.set_params(device, step, &Accumulate { kept, weight: part.weight, ..accumulate }.params());
         }
         let before = if part.first { 0.0 } else { self.passed };
         self.passed = before + part.weight;
         for (step, params) in plan.moving(UpdatePart { number: self.updates + 1, before, share: part.weight }) {
-            program.set_params(gpu, step, &params);
+            program.set_params(device, step, &params);
         }
-        program.set_params(gpu, plan.mean, &LossMean { count: samples, position: part.position }.params());
-        write_samples(gpu, &self.shape.network, program, feed, plan.input, part.samples)?;
-        program.write(gpu, plan.labels, bytemuck::cast_slice(&padded(part.labels, attributes)));
+        program.set_params(device, plan.mean, &LossMean { count: samples, position: part.position }.params());
+        write_samples(device, &self.shape.network, program, feed, plan.input, part.samples)?;
+        program.write(device, plan.labels, bytemuck::cast_slice(&padded(part.labels, attributes)));
         if let (Some(weights), Some(view)) = (part.weights, plan.label_weights) {
-            program.write(gpu, view, bytemuck::cast_slice(&padded(weights, attributes)));
+            program.write(device, view, bytemuck::cast_slice(&padded(weights, attributes)));
         }
-        program.run(gpu)?;
+        program.run(device)?;
         self.count_submission()
     }
 
@@ -173,9 +175,9 @@ impl<'a> NetworkSession<'a> {
         self.updates += 1;
         let (plan, program) = &self.update;
         for (step, params) in plan.params(learning_rate, self.updates).into_iter().enumerate() {
-            program.set_params(self.gpu, step, &params);
+            program.set_params(self.device, step, &params);
         }
-        program.run(self.gpu)?;
+        program.run(self.device)?;
         Ok(())
     }
 
@@ -183,7 +185,7 @@ impl<'a> NetworkSession<'a> {
         self.in_flight += 1;
         if self.in_flight >= IN_FLIGHT {
             self.in_flight = 0;
-            self.gpu.wait()?;
+            self.device.wait()?;
         }
         Ok(())
     }
@@ -196,7 +198,7 @@ impl<'a> NetworkSession<'a> {
         let Some(Ready { plan, program, .. }) = self.training.iter().find(|ready| ready.batch == batch) else {
             return Ok(Vec::new());
         };
-        Ok(unpadded(&program.read(self.gpu, plan.predictions)?, [batch, self.shape.network.head.attributes]))
+        Ok(unpadded(&program.read(self.device, plan.predictions)?, [batch, self.shape.network.head.attributes]))
     }
 
     /// The mean losses of parts `from..to`; waits for the GPU.
@@ -209,14 +211,14 @@ impl<'a> NetworkSession<'a> {
         }
         // A view starts at a multiple of 256 bytes, so this one starts with the list.
         let Ready { plan, program, .. } = &self.training[0];
-        let mut losses = program.read(self.gpu, View { bytes: 4 * to as u64, ..plan.buffers.losses })?;
+        let mut losses = program.read(self.device, View { bytes: 4 * to as u64, ..plan.buffers.losses })?;
         Ok(losses.split_off(from.min(losses.len())))
     }
 
     /// Writes the losses of parts that were done before.
     pub fn write_losses(&self, losses: &[f32]) {
         let Ready { plan, program, .. } = &self.training[0];
-        program.write(self.gpu, plan.buffers.losses, bytemuck::cast_slice(losses));
+        program.write(self.device, plan.buffers.losses, bytemuck::cast_slice(losses));
     }
 
     /// Right predictions of each attribute since [`NetworkSession::write_correct`]; waits for the GPU.
@@ -225,25 +227,25 @@ impl<'a> NetworkSession<'a> {
     /// Whatever the device reports.
     pub fn correct(&self) -> Result<Vec<u32>, DeviceError> {
         let Ready { plan, program, .. } = &self.training[0];
-        Ok(counts(&program.read(self.gpu, plan.buffers.correct)?, self.shape.network.head.attributes))
+        Ok(counts(&program.read(self.device, plan.buffers.correct)?, self.shape.network.head.attributes))
     }
 
     /// Sets the counts of right predictions, one an attribute.
     pub fn write_correct(&self, counts: &[u32]) {
         let Ready { plan, program, .. } = &self.training[0];
         let counts = padded(counts, self.shape.network.head.attributes);
-        program.write(self.gpu, plan.buffers.correct, bytemuck::cast_slice(&counts));
+        program.write(self.device, plan.buffers.correct, bytemuck::cast_slice(&counts));
     }
 
     /// Replaces weights, statistics and optimizer state, after `updates` updates.
     pub fn write_state(&mut self, state: &NetworkState, updates: u32) {
         self.updates = updates;
         let Ready { plan, program, .. } = &self.training[0];
-        program.write(self.gpu, plan.buffers.weights, bytemuck::cast_slice(&state.weights));
-        program.write(self.gpu, plan.buffers.running, bytemuck::cast_slice(&state.statistics));
+        program.write(self.device, plan.buffers.weights, bytemuck::cast_slice(&state.weights));
+        program.write(self.device, plan.buffers.running, bytemuck::cast_slice(&state.statistics));
         let (update, program) = &self.update;
         for (view, values) in update.state.iter().zip(&state.optimizer) {
-            program.write(self.gpu, *view, bytemuck::cast_slice(values));
+            program.write(self.device, *view, bytemuck::cast_slice(values));
         }
     }
 
@@ -255,7 +257,7 @@ impl<'a> NetworkSession<'a> {
         let table = self.table.clone();
         let Ready { plan, program, .. } = &self.training[0];
         let read = |program: &Program, view: View, count: usize| -> Result<Vec<f32>, DeviceError> {
-            if count == 0 { Ok(Vec::new()) } else { program.read(self.gpu, View { bytes: 4 * count as u64, ..view }) }
+            if count == 0 { Ok(Vec::new()) } else { program.read(self.device, View { bytes: 4 * count as u64, ..view }) }
         };
         let weights = read(program, plan.buffers.weights, table.weights)?;
         let statistics = read(program, plan.buffers.running, table.statistics)?;
@@ -270,7 +272,7 @@ impl<'a> NetworkSession<'a> {
     /// Whatever the device reports.
     pub fn gradients(&self) -> Result<Vec<f32>, DeviceError> {
         let Ready { plan, program, .. } = &self.training[0];
-        program.read(self.gpu, View { bytes: 4 * self.table.trained as u64, ..plan.buffers.gradients })
+        program.read(self.device, View { bytes: 4 * self.table.trained as u64, ..plan.buffers.gradients })
     }
 
     /// The first tensor of the last pass that holds a value which is not finite: the statistics of the layers in their
@@ -281,9 +283,9 @@ impl<'a> NetworkSession<'a> {
     pub fn first_bad_tensor(&self) -> Result<Option<String>, DeviceError> {
         let Ready { plan, program, .. } = &self.training[0];
         let bad = |values: &[f32]| values.iter().any(|value| !value.is_finite());
-        let weights = program.read(self.gpu, plan.buffers.weights)?;
-        let statistics = program.read(self.gpu, plan.buffers.of_batch)?;
-        let gradients = program.read(self.gpu, plan.buffers.gradients)?;
+        let weights = program.read(self.device, plan.buffers.weights)?;
+        let statistics = program.read(self.device, plan.buffers.of_batch)?;
+        let gradients = program.read(self.device, plan.buffers.gradients)?;
         let name = |what: &str, tensor: &str| format!("{what} {tensor}");
         let of_weights = self.table.weight_slots().map(|slot| (slot, &weights, "the weight"));
         let of_statistics = self.table.statistics_slots().map(|slot| (slot, &statistics, "the batch statistics of"));
@@ -295,12 +297,18 @@ impl<'a> NetworkSession<'a> {
     }
 }
 
-pub(super) fn step_plan(gpu: &Device, shape: &SessionShape, table: &ParameterTable, frozen: &Backbone, batch: u32) -> StepPlan {
+pub(super) fn step_plan(
+    device: &Device,
+    shape: &SessionShape,
+    table: &ParameterTable,
+    frozen: &Backbone,
+    batch: u32,
+) -> StepPlan {
     let SessionShape { network, loss, losses, masks, accumulates, weighted, .. } = shape;
     let seed = if let Masks::Drawn(seed) = masks { Some(*seed) } else { None };
     let (loss, losses, accumulates, weighted) = (*loss, *losses, *accumulates, *weighted);
     let step = StepShape { network, table, frozen, loss, losses, seed, accumulates, weighted };
-    StepPlan::new(&step, gpu.target(), batch)
+    StepPlan::new(&step, device.profile(), batch)
 }
 
 /// The buffers in which a plan's `views` live that it shares with the first one, whose views of the same are `of_first`. By their order:
@@ -315,14 +323,14 @@ pub(super) fn lent(
 
 /// What fills the input of a program, where that is images.
 pub(super) fn feed(
-    gpu: &Device,
+    device: &Device,
     shape: &SessionShape,
     batch: u32,
     program: &Program,
     input: View,
 ) -> Result<Option<Feed>, ModelError> {
     let Some((shape, buffer)) = shape.feed(batch).zip(program.buffer(input.tensor)) else { return Ok(None) };
-    Feed::new(gpu, shape, buffer.clone()).map(Some)
+    Feed::new(device, shape, buffer.clone()).map(Some)
 }
 
 /// Counts that were read as numbers of another kind.

@@ -1,12 +1,13 @@
 //! What a session does with the network in inference mode: validation and predictions.
 
-use super::network::{EvaluationPlan, NetworkState};
 use super::part::{Samples, padded, unpadded, write_samples};
 use super::session::{NetworkSession, Ready, SessionShape, counts, feed, lent};
 use crate::device::DeviceError;
-use crate::ops::{LossMean, padded_channels};
 use crate::nn::ModelError;
-use crate::scheduler::{Program, View};
+use crate::nn::training::{EvaluationPlan, NetworkState};
+use crate::ops::{LossMean, padded_channels};
+use crate::plan::View;
+use crate::scheduler::Program;
 
 impl NetworkSession<'_> {
     /// Submits the evaluation of a batch in inference mode with the weights of the last [`NetworkSession::freeze`]; loss and
@@ -18,12 +19,12 @@ impl NetworkSession<'_> {
         let attributes = self.shape.network.head.attributes;
         let count = (labels.len() / attributes as usize) as u32;
         let place = self.prepare_evaluation(state, count)?;
-        let gpu = self.gpu;
+        let device = self.device;
         let Ready { plan, program, feed, .. } = &mut self.evaluation[place];
-        program.set_params(gpu, plan.mean, &LossMean { count, position }.params());
-        write_samples(gpu, &self.shape.network, program, feed, plan.input, samples)?;
-        program.write(gpu, plan.labels, bytemuck::cast_slice(&padded(labels, attributes)));
-        program.run(gpu)?;
+        program.set_params(device, plan.mean, &LossMean { count, position }.params());
+        write_samples(device, &self.shape.network, program, feed, plan.input, samples)?;
+        program.write(device, plan.labels, bytemuck::cast_slice(&padded(labels, attributes)));
+        program.run(device)?;
         self.count_submission()
     }
 
@@ -35,12 +36,12 @@ impl NetworkSession<'_> {
         let place = self.prepare_evaluation(state, batch)?;
         let Ready { plan, program, .. } = &self.evaluation[place];
         let SessionShape { network, loss, losses, .. } = &self.shape;
-        let uploads = EvaluationPlan::new(network, state, *loss, self.gpu.target(), batch, *losses)?.uploads;
+        let uploads = EvaluationPlan::new(network, state, *loss, self.device.profile(), batch, *losses)?.uploads;
         for (view, values) in &uploads {
-            program.write(self.gpu, *view, bytemuck::cast_slice(values));
+            program.write(self.device, *view, bytemuck::cast_slice(values));
         }
         let counts = vec![0u32; padded_channels(network.head.attributes) as usize];
-        program.write(self.gpu, plan.correct, bytemuck::cast_slice(&counts));
+        program.write(self.device, plan.correct, bytemuck::cast_slice(&counts));
         Ok(())
     }
 
@@ -53,13 +54,13 @@ impl NetworkSession<'_> {
             return Ok(place);
         }
         let SessionShape { network, loss, losses, .. } = &self.shape;
-        let plan = EvaluationPlan::new(network, state, *loss, self.gpu.target(), batch, *losses)?;
+        let plan = EvaluationPlan::new(network, state, *loss, self.device.profile(), batch, *losses)?;
         let shared = match self.evaluation.first() {
             Some(first) => lent(plan.shared(), first.plan.shared(), &first.program),
             None => Vec::new(),
         };
-        let program = Program::new_beside(self.gpu, &plan.plan, &shared, &self.training[0].program)?;
-        let feed = feed(self.gpu, &self.shape, batch, &program, plan.input)?;
+        let program = Program::new_beside(self.device, &plan.plan, &shared, &self.training[0].program)?;
+        let feed = feed(self.device, &self.shape, batch, &program, plan.input)?;
         self.evaluation.push(Ready { batch, plan, program, feed });
         Ok(self.evaluation.len() - 1)
     }
@@ -70,8 +71,8 @@ impl NetworkSession<'_> {
     /// Whatever the device reports.
     pub fn evaluated(&self, batches: usize) -> Result<(Vec<f32>, Vec<u32>), DeviceError> {
         let Some(Ready { plan, program, .. }) = self.evaluation.first() else { return Ok(Default::default()) };
-        let losses = program.read(self.gpu, View { bytes: 4 * batches as u64, ..plan.losses })?;
-        Ok((losses, counts(&program.read(self.gpu, plan.correct)?, self.shape.network.head.attributes)))
+        let losses = program.read(self.device, View { bytes: 4 * batches as u64, ..plan.losses })?;
+        Ok((losses, counts(&program.read(self.device, plan.correct)?, self.shape.network.head.attributes)))
     }
 
     /// Predictions \[batch, attributes\] of the last batch of this size that was evaluated; waits for the GPU.
@@ -82,7 +83,7 @@ impl NetworkSession<'_> {
         let Some(Ready { plan, program, .. }) = self.evaluation.iter().find(|ready| ready.batch == batch) else {
             return Ok(Vec::new());
         };
-        let values = program.read(self.gpu, plan.predictions)?;
+        let values = program.read(self.device, plan.predictions)?;
         Ok(unpadded(&values, [batch, self.shape.network.head.attributes]))
     }
 }

@@ -2,7 +2,7 @@
 
 use super::augmentation::AugmentationRanges;
 use super::error::TrainError;
-use super::network::{Loss, NetworkShape, Objective, Optimizer, Schedule};
+use crate::nn::training::{Loss, NetworkShape, Objective, Optimizer, Schedule};
 
 /// What having an attribute and not having it weigh in the loss.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

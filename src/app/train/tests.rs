@@ -12,14 +12,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::network::*;
-use super::random::{Stream, bits};
 use super::*;
 use crate::evaluation::Metrics;
-use crate::device::Device;
-use crate::ops::Padding;
 use crate::nn::Head;
+use crate::nn::random::{Stream, bits};
+use crate::nn::training::*;
 use crate::nn::weights::WeightsFile;
+use crate::ops::Padding;
+use crate::profiles::Device;
 
 const ATTRIBUTES: u32 = 5;
 const IMAGES: usize = 90;
@@ -74,14 +74,14 @@ fn initial(shape: &NetworkShape, seed: u64) -> NetworkState {
     NetworkState::read(shape, &|name, _| Ok(head.tensors[place(name)].clone())).unwrap()
 }
 
-fn run(gpu: &Device, trial: &Trial, data: &TrainingData, run: &mut Run) -> Result<TrainedNetwork, TrainError> {
+fn run(device: &Device, trial: &Trial, data: &TrainingData, run: &mut Run) -> Result<TrainedNetwork, TrainError> {
     let SampleSource::Features(table) = data.source else { unreachable!() };
     let shape = shape(trial, table.features() as u32, data.attributes);
-    train_network(gpu, data, &shape, initial(&shape, trial.settings.seed), &trial.settings, run)
+    train_network(device, data, &shape, initial(&shape, trial.settings.seed), &trial.settings, run)
 }
 
 /// Trains on the first 75 images, so that an epoch ends with a batch of eleven; stops before step `stop` of the whole run.
-fn train(gpu: &Device, trial: &Trial, folder: Option<&Path>, resume: bool, stop: usize) -> Result<TrainedNetwork, TrainError> {
+fn train(device: &Device, trial: &Trial, folder: Option<&Path>, resume: bool, stop: usize) -> Result<TrainedNetwork, TrainError> {
     let (features, labels) = samples();
     let rows: Vec<u32> = (0..IMAGES as u32).collect();
     let data = TrainingData {
@@ -100,7 +100,7 @@ fn train(gpu: &Device, trial: &Trial, folder: Option<&Path>, resume: bool, stop:
     let metadata = BTreeMap::from([("attributes".to_string(), "a,b,c,d,e".to_string())]);
     let depends = Vec::new();
     run(
-        gpu,
+        device,
         trial,
         &data,
         &mut Run { folder, resume, depends, metadata, decoding_threads: 1, stop: &flag, progress: &mut progress },
@@ -113,9 +113,9 @@ fn files(folder: &Path) -> Vec<Vec<u8>> {
 
 #[test]
 fn a_head_learns() {
-    let gpu = Device::open(&Default::default()).unwrap();
+    let device = Device::open(&Default::default()).unwrap();
     let trial = with(|trial| trial.settings.epochs = 60);
-    let trained = train(&gpu, &trial, None, false, usize::MAX).unwrap();
+    let trained = train(&device, &trial, None, false, usize::MAX).unwrap();
     let (first, last) = (trained.history[0], trained.history[59]);
     assert!(last.loss < first.loss - 0.05, "{first:?} {last:?}");
     let best = trained.history[trained.epoch as usize - 1];
@@ -126,7 +126,7 @@ fn a_head_learns() {
     let (features, labels) = samples();
     let rows: Vec<u32> = (75..IMAGES as u32).collect();
     let head = trained.best.head(&shape(&trial, 10, ATTRIBUTES)).unwrap();
-    let predictions = predict_rows(&gpu, &head, &features, &rows).unwrap();
+    let predictions = predict_rows(&device, &head, &features, &rows).unwrap();
     let names = ["a", "b", "c", "d", "e"].map(String::from);
     let figures = Metrics::new(&names, &predictions, &labels[75 * 5..]);
     assert!((figures.means.accuracy - best.validation_accuracy).abs() < 1e-12);
@@ -134,7 +134,7 @@ fn a_head_learns() {
 
 #[test]
 fn every_loss_and_optimizer_learns() {
-    let gpu = Device::open(&Default::default()).unwrap();
+    let device = Device::open(&Default::default()).unwrap();
     let adam = Optimizer::Adam { form: crate::ops::AdamForm::Pytorch, epsilon: 1e-8, weight_decay: 0.01 };
     let sgd = Optimizer::Sgd { momentum: 0.9, nesterov: true };
     let trials = [
@@ -150,30 +150,30 @@ fn every_loss_and_optimizer_learns() {
             (settings.loss, settings.optimizer, settings.learning_rate, settings.epochs) = (loss, optimizer, learning_rate, 20);
             settings.schedule = Schedule::Cosine { warm_up: 0.2 };
         });
-        let history = train(&gpu, &trial, None, false, usize::MAX).unwrap().history;
+        let history = train(&device, &trial, None, false, usize::MAX).unwrap().history;
         assert!(history[19].loss < 0.9 * history[0].loss, "{loss:?} {optimizer:?}: {:?} {:?}", history[0], history[19]);
     }
 }
 
 #[test]
 fn a_run_gives_the_same_bytes_again_and_when_it_is_stopped_and_resumed() {
-    let gpu = Device::open(&Default::default()).unwrap();
+    let device = Device::open(&Default::default()).unwrap();
     for running_statistics in [RunningStatistics::Tensorflow, RunningStatistics::Keras2] {
-        same_bytes(&gpu, &with(|trial| trial.running_statistics = running_statistics));
+        same_bytes(&device, &with(|trial| trial.running_statistics = running_statistics));
     }
 }
 
-fn same_bytes(gpu: &Device, trial: &Trial) {
+fn same_bytes(device: &Device, trial: &Trial) {
     let unbroken = tempfile::tempdir().unwrap();
-    train(gpu, trial, Some(unbroken.path()), false, usize::MAX).unwrap();
+    train(device, trial, Some(unbroken.path()), false, usize::MAX).unwrap();
     let again = tempfile::tempdir().unwrap();
-    train(gpu, trial, Some(again.path()), false, usize::MAX).unwrap();
+    train(device, trial, Some(again.path()), false, usize::MAX).unwrap();
     assert!(files(unbroken.path()) == files(again.path()));
 
     // Five steps an epoch: before the first, within each epoch, between two, and before the smaller last batch.
     let broken = tempfile::tempdir().unwrap();
     for (stop, epoch, steps) in [(0, 1, 0), (3, 1, 3), (2, 1, 5), (4, 2, 4), (3, 3, 2)] {
-        match train(gpu, trial, Some(broken.path()), true, stop) {
+        match train(device, trial, Some(broken.path()), true, stop) {
             Err(TrainError::Interrupted { epoch: at, steps: done, saved }) => {
                 assert_eq!((at, done), (epoch, steps));
                 assert_eq!(saved, Some(broken.path().join(LAST)));
@@ -181,23 +181,23 @@ fn same_bytes(gpu: &Device, trial: &Trial) {
             other => panic!("{other:?}"),
         }
     }
-    let resumed = train(gpu, trial, Some(broken.path()), true, usize::MAX).unwrap();
+    let resumed = train(device, trial, Some(broken.path()), true, usize::MAX).unwrap();
     assert!(files(unbroken.path()) == files(broken.path()));
     assert_eq!(resumed.history.len(), 3);
 
     // A run that is done needs no step, and more epochs can be asked of it.
-    assert_eq!(train(gpu, trial, Some(broken.path()), true, 0).unwrap().history, resumed.history);
+    assert_eq!(train(device, trial, Some(broken.path()), true, 0).unwrap().history, resumed.history);
     let mut longer = trial.clone();
     longer.settings.epochs = 4;
-    let longer = train(gpu, &longer, Some(broken.path()), true, usize::MAX).unwrap();
+    let longer = train(device, &longer, Some(broken.path()), true, usize::MAX).unwrap();
     assert_eq!(longer.history[..3], resumed.history);
 }
 
 #[test]
 fn the_best_head_can_be_read_as_a_model() {
-    let gpu = Device::open(&Default::default()).unwrap();
+    let device = Device::open(&Default::default()).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let trained = train(&gpu, &trial(), Some(folder.path()), false, usize::MAX).unwrap();
+    let trained = train(&device, &trial(), Some(folder.path()), false, usize::MAX).unwrap();
     let file = WeightsFile::open(&folder.path().join(BEST)).unwrap();
     file.check(&Head::expected_tensors(&file)).unwrap();
     assert_eq!(Some(Head::read(&file).unwrap()), trained.best.head(&shape(&trial(), 10, ATTRIBUTES)));
@@ -207,12 +207,12 @@ fn the_best_head_can_be_read_as_a_model() {
 
 #[test]
 fn a_folder_of_another_run_is_left_alone() {
-    let gpu = Device::open(&Default::default()).unwrap();
+    let device = Device::open(&Default::default()).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    train(&gpu, &with(|trial| trial.settings.epochs = 1), Some(folder.path()), false, usize::MAX).unwrap();
+    train(&device, &with(|trial| trial.settings.epochs = 1), Some(folder.path()), false, usize::MAX).unwrap();
     let before = files(folder.path());
     let refused =
-        |trial: Trial, resume: bool| train(&gpu, &trial, Some(folder.path()), resume, usize::MAX).unwrap_err().to_string();
+        |trial: Trial, resume: bool| train(&device, &trial, Some(folder.path()), resume, usize::MAX).unwrap_err().to_string();
     assert!(refused(trial(), false).contains("--resume"));
     for (other, what) in [
         (with(|trial| trial.settings.seed = 43), "seed 42"),
@@ -234,8 +234,8 @@ fn a_folder_of_another_run_is_left_alone() {
 
 #[test]
 fn what_makes_no_sense_is_refused() {
-    let gpu = Device::open(&Default::default()).unwrap();
-    let refused = |trial: Trial| train(&gpu, &trial, None, false, usize::MAX).unwrap_err().to_string();
+    let device = Device::open(&Default::default()).unwrap();
+    let refused = |trial: Trial| train(&device, &trial, None, false, usize::MAX).unwrap_err().to_string();
     for (trial, what) in [
         (with(|trial| trial.settings.batch = 0), "batch is 0"),
         (with(|trial| trial.settings.batch = 1), "one has no variance"),
@@ -255,7 +255,7 @@ fn what_makes_no_sense_is_refused() {
         let data = TrainingData { source, labels, attributes: ATTRIBUTES, train_rows, validation_rows };
         let (depends, metadata, progress) = (Vec::new(), BTreeMap::new(), &mut |_| {});
         let mut none = Run { folder: None, resume: false, depends, metadata, decoding_threads: 1, stop: &stop, progress };
-        run(&gpu, &trial(), &data, &mut none).unwrap_err().to_string()
+        run(&device, &trial(), &data, &mut none).unwrap_err().to_string()
     };
     assert!(refused(&labels, &[0, 2], &[1]).contains("image 1 has the label 2 for attribute 2"));
     labels[7] = 1;
@@ -267,7 +267,7 @@ fn what_makes_no_sense_is_refused() {
 
 #[test]
 fn a_loss_that_is_not_finite_ends_the_run_and_names_its_step() {
-    let gpu = Device::open(&Default::default()).unwrap();
+    let device = Device::open(&Default::default()).unwrap();
     let folder = tempfile::tempdir().unwrap();
     // Sums of such features overflow, and their batch statistics are NaN.
     let features = FeatureTable::new(64, vec![3e38; 128]).unwrap();
@@ -277,7 +277,7 @@ fn a_loss_that_is_not_finite_ends_the_run_and_names_its_step() {
     let (depends, metadata) = (Vec::new(), BTreeMap::new());
     let mut none =
         Run { folder: Some(folder.path()), resume: false, depends, metadata, decoding_threads: 1, stop: &stop, progress };
-    let error = run(&gpu, &trial(), &data, &mut none).unwrap_err();
+    let error = run(&device, &trial(), &data, &mut none).unwrap_err();
     assert!(matches!(error, TrainError::NotFinite { epoch: 1, step: 1, .. }), "{error}");
     let message = error.to_string();
     assert!(message.contains("the batch statistics of head.bn.mean") && message.contains("no checkpoint was kept"), "{message}");

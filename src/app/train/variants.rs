@@ -2,10 +2,11 @@
 
 use super::augmentation::AugmentationRanges;
 use crate::data::Rgb8Image;
-use crate::device::Device;
-use crate::ops::{Augment, ImageRecord, TransformRecord};
 use crate::nn::ModelError;
-use crate::scheduler::{Plan, Program};
+use crate::ops::{Augment, ImageRecord, TransformRecord};
+use crate::plan::Plan;
+use crate::profiles::Device;
+use crate::scheduler::Program;
 
 /// An image as a training run with `seed` would see it in its first `count` epochs as sample 0: each `size` × `size`,
 /// computed by the kernel that training uses.
@@ -13,7 +14,7 @@ use crate::scheduler::{Plan, Program};
 /// # Errors
 /// The image has more pixels than the adapter binds at once, or whatever the device reports.
 pub fn augmented_variants(
-    gpu: &Device,
+    device: &Device,
     image: &Rgb8Image,
     ranges: &AugmentationRanges,
     seed: u64,
@@ -22,7 +23,7 @@ pub fn augmented_variants(
 ) -> Result<Vec<Rgb8Image>, ModelError> {
     let mut bytes = image.pixels.clone();
     bytes.resize(bytes.len().next_multiple_of(4), 0);
-    let limit = gpu.limits().max_storage_buffer_binding_size;
+    let limit = device.capabilities().binding_bytes;
     if bytes.len() as u64 > limit {
         return Err(ModelError::TooManyPixels { bytes: bytes.len() as u64, limit });
     }
@@ -39,12 +40,12 @@ pub fn augmented_variants(
     let y = plan.persistent("variants", 16 * u64::from(count) * u64::from(size) * u64::from(size));
     let augment = Augment { batch: count, height: size, width: size, scale: [1.0; 3], shift: [0.0; 3] };
     plan.push(augment.step("augment", pixels, images, given, y));
-    let program = Program::new(gpu, &plan, &[])?;
-    program.write(gpu, pixels, &bytes);
-    program.write(gpu, images, bytemuck::cast_slice(&records));
-    program.write(gpu, given, bytemuck::cast_slice(&transforms));
-    program.run(gpu)?;
-    let values = program.read(gpu, y)?;
+    let program = Program::new(device, &plan, &[])?;
+    program.write(device, pixels, &bytes);
+    program.write(device, images, bytemuck::cast_slice(&records));
+    program.write(device, given, bytemuck::cast_slice(&transforms));
+    program.run(device)?;
+    let values = program.read(device, y)?;
     let picture = |values: &[f32]| {
         let pixels = values.chunks_exact(4).flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]);
         Rgb8Image { width: size, height: size, pixels: pixels.map(|value| value.round() as u8).collect() }

@@ -1,13 +1,15 @@
-//! The variants of one site: which agree with the reference, and what they take.
+//! The variants of one shape: which agree with the reference, and what they take.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
 
-use super::reference::{bound, depthwise_of, expected, fillings, operands, pointwise_of, reduced, stem_of};
-use crate::device::{Device, DeviceError};
-use crate::ops::{Choice, DenseBackwardWeight, DepthwiseBackwardInput, EXPAND_DEPTHWISE, RowParts, Site, expand_of, expansion_of};
-use crate::scheduler::{Plan, Program, Step, View};
+use super::reference::{bound, expected, fillings, operands, reduced};
+use crate::device::DeviceError;
+use crate::ops::{Choice, DenseBackwardWeight, DepthwiseBackwardInput, EXPAND_DEPTHWISE, candidates, identity};
+use crate::plan::{Plan, RowParts, Step, VariantId, View};
+use crate::profiles::{Device, OperationShape};
+use crate::scheduler::Program;
 
 /// Largest normalised mean squared error of a variant that is let in; the f32 kernels reach 1e-13.
 const NMSE: f64 = 1e-10;
@@ -30,18 +32,16 @@ pub enum Verdict {
     Barred(String),
 }
 
-/// A variant of a site and what became of it.
+/// A variant of a shape and what became of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Rung {
-    /// Its kernel.
-    pub kernel: String,
-    /// Its name.
-    pub variant: String,
+pub struct Candidate {
+    /// Which variant.
+    pub id: VariantId,
     /// What became of it.
     pub verdict: Verdict,
 }
 
-impl Rung {
+impl Candidate {
     /// Its seconds, unless it is barred.
     pub fn seconds(&self) -> Option<f64> {
         match self.verdict {
@@ -51,34 +51,34 @@ impl Rung {
     }
 }
 
-/// What became of the variants of a site.
+/// What became of the variants of a shape.
 #[derive(Debug, Clone)]
-pub struct Ladder {
+pub struct Comparison {
     /// The fastest of those that agree with the reference, if any does.
     pub winner: Option<Choice>,
     /// All of them, in the order in which they were tried.
-    pub rungs: Vec<Rung>,
+    pub candidates: Vec<Candidate>,
 }
 
-/// Tries every variant of a site; `None` where `stop` was set meanwhile.
+/// Tries every variant of a shape; `None` where `stop` was set meanwhile.
 ///
 /// # Errors
 /// The device fails as a whole.
-pub fn climb(gpu: &Device, site: Site, stop: &AtomicBool) -> Result<Option<Ladder>, DeviceError> {
-    let small = reduced(site);
+pub fn compare_candidates(device: &Device, shape: OperationShape, stop: &AtomicBool) -> Result<Option<Comparison>, DeviceError> {
+    let small = reduced(shape);
     let inputs = fillings(small);
     let reference = expected(small, &inputs);
     let inputs = bound(small, inputs);
-    let bench = Bench::new(gpu, site)?;
-    let (mut best, mut rungs): (Option<(Choice, f64)>, Vec<Rung>) = (None, Vec::new());
-    for choice in site.candidates(gpu.target()) {
+    let bench = Bench::new(device, shape)?;
+    let (mut best, mut compared): (Option<(Choice, f64)>, Vec<Candidate>) = (None, Vec::new());
+    for choice in candidates::candidates(shape, device.profile()) {
         if stop.load(Ordering::SeqCst) {
             return Ok(None);
         }
-        let verdict = match agrees(gpu, small, choice, &inputs, &reference) {
+        let verdict = match agrees(device, small, choice, &inputs, &reference) {
             Err(error) => Verdict::Barred(error.to_string()),
             Ok(Some(problem)) => Verdict::Barred(problem),
-            Ok(None) => match bench.time(gpu, choice, best.map(|(_, seconds)| seconds)) {
+            Ok(None) => match bench.time(device, choice, best.map(|(_, seconds)| seconds)) {
                 Ok(verdict) => verdict,
                 Err(error) => Verdict::Barred(error.to_string()),
             },
@@ -88,22 +88,28 @@ pub fn climb(gpu: &Device, site: Site, stop: &AtomicBool) -> Result<Option<Ladde
         {
             best = Some((choice, seconds));
         }
-        rungs.push(Rung { kernel: choice.0.name.into(), variant: choice.1.name.into(), verdict });
+        compared.push(Candidate { id: identity(choice), verdict });
     }
-    Ok(Some(Ladder { winner: best.map(|(choice, _)| choice), rungs }))
+    Ok(Some(Comparison { winner: best.map(|(choice, _)| choice), candidates: compared }))
 }
 
 /// What is wrong with a variant's result, if anything is.
-fn agrees(gpu: &Device, site: Site, choice: Choice, inputs: &[Vec<f32>], reference: &[f64]) -> Result<Option<String>, DeviceError> {
-    let (plan, views, out) = plan(gpu, site, choice, &sizes_of(inputs));
-    let program = Program::new(gpu, &plan, &[])?;
+fn agrees(
+    device: &Device,
+    shape: OperationShape,
+    choice: Choice,
+    inputs: &[Vec<f32>],
+    reference: &[f64],
+) -> Result<Option<String>, DeviceError> {
+    let (plan, views, out) = plan(device, shape, choice, &sizes_of(inputs));
+    let program = Program::new(device, &plan, &[])?;
     for (view, values) in views.iter().zip(inputs) {
-        program.write(gpu, *view, bytemuck::cast_slice(values));
+        program.write(device, *view, bytemuck::cast_slice(values));
     }
     // What a variant leaves out must not look like a result.
-    program.write(gpu, out, bytemuck::cast_slice(&vec![f32::NAN; reference.len()]));
-    program.run(gpu)?;
-    Ok(disagreement(&program.read(gpu, out)?, reference))
+    program.write(device, out, bytemuck::cast_slice(&vec![f32::NAN; reference.len()]));
+    program.run(device)?;
+    Ok(disagreement(&program.read(device, out)?, reference))
 }
 
 /// What is wrong with a result, if anything is.
@@ -118,36 +124,36 @@ fn disagreement(found: &[f32], reference: &[f64]) -> Option<String> {
     if nmse <= NMSE { None } else { Some(format!("NMSE {nmse:.1e} from its f64 reference, bound {NMSE:.0e}")) }
 }
 
-/// The buffers of a site at its own size, that every variant is timed on.
+/// The buffers of a shape at its own size, that every variant is timed on.
 struct Bench {
-    site: Site,
+    shape: OperationShape,
     owner: Program,
     views: Vec<View>,
 }
 
 impl Bench {
-    fn new(gpu: &Device, site: Site) -> Result<Bench, DeviceError> {
+    fn new(device: &Device, shape: OperationShape) -> Result<Bench, DeviceError> {
         let mut plan = Plan::new("tuning");
-        let inputs = bound(site, fillings(site));
+        let inputs = bound(shape, fillings(shape));
         let mut views: Vec<View> = sizes_of(&inputs).iter().map(|bytes| plan.persistent("input", *bytes)).collect();
-        views.push(plan.persistent("output", 4 * operands(site).output as u64));
-        let owner = Program::new(gpu, &plan, &[])?;
+        views.push(plan.persistent("output", 4 * operands(shape).output as u64));
+        let owner = Program::new(device, &plan, &[])?;
         for (view, values) in views.iter().zip(inputs) {
-            owner.write(gpu, *view, bytemuck::cast_slice(&values));
+            owner.write(device, *view, bytemuck::cast_slice(&values));
         }
-        Ok(Bench { site, owner, views })
+        Ok(Bench { shape, owner, views })
     }
 
-    fn time(&self, gpu: &Device, choice: Choice, best: Option<f64>) -> Result<Verdict, DeviceError> {
+    fn time(&self, device: &Device, choice: Choice, best: Option<f64>) -> Result<Verdict, DeviceError> {
         let sizes: Vec<u64> = self.views.iter().take(self.views.len() - 1).map(|view| view.bytes).collect();
-        let (plan, mut views, out) = plan(gpu, self.site, choice, &sizes);
+        let (plan, mut views, out) = plan(device, self.shape, choice, &sizes);
         views.push(out);
         let buffers = self.views.iter().filter_map(|view| self.owner.buffer(view.tensor));
         let shared: Vec<_> = views.into_iter().zip(buffers).collect();
-        let program = Program::new(gpu, &plan, &shared)?;
-        program.run(gpu)?;
-        gpu.wait()?;
-        let once = || Ok::<f64, DeviceError>(program.run_timed(gpu)?.steps.iter().map(|step| step.seconds).sum());
+        let program = Program::new(device, &plan, &shared)?;
+        program.run(device)?;
+        device.wait()?;
+        let once = || Ok::<f64, DeviceError>(program.run_timed(device)?.steps.iter().map(|step| step.seconds).sum());
         let first = once()?;
         if best.is_some_and(|best| first > HOPELESS * best) {
             return Ok(Verdict::Behind(first));
@@ -166,37 +172,47 @@ fn sizes_of(inputs: &[Vec<f32>]) -> Vec<u64> {
     inputs.iter().map(|values| 4 * values.len() as u64).collect()
 }
 
-/// A plan of the site by a variant, its inputs of `sizes` bytes and its output: one step, or two where an expansion runs apart.
-fn plan(gpu: &Device, site: Site, choice: Choice, sizes: &[u64]) -> (Plan, Vec<View>, View) {
+/// A plan of the shape by a variant, its inputs of `sizes` bytes and its output: one step, or two where an expansion runs apart.
+fn plan(device: &Device, shape: OperationShape, choice: Choice, sizes: &[u64]) -> (Plan, Vec<View>, View) {
     let mut plan = Plan::new("tuning");
     let views: Vec<View> = sizes.iter().map(|bytes| plan.persistent("input", *bytes)).collect();
-    let out = plan.persistent("output", 4 * operands(site).output as u64);
+    let out = plan.persistent("output", 4 * operands(shape).output as u64);
     let mut views_of_step = views.clone();
-    if let (Site::Expansion { .. }, true) = (site, choice.0.name != EXPAND_DEPTHWISE.name) {
-        let layer = expand_of(site);
+    if let (OperationShape::ExpandDepthwise { .. }, true) = (shape, choice.0.name != EXPAND_DEPTHWISE.name) {
+        let layer = candidates::expand_of(shape);
         let expanded = plan.transient("expanded", 4 * u64::from(layer.rows) * u64::from(layer.outputs));
-        let family = gpu.target().untuned().pointwise(layer);
+        let family = layer.choice(device.profile());
         let operands = [views[0], views[1], views[2]];
-        plan.push(layer.step("expand", family, gpu.lanes(), operands, None, expanded));
+        plan.push(layer.step("expand", family, device.capabilities().subgroup_size, operands, None, expanded));
         views_of_step = vec![expanded, views[3], views[4]];
     }
-    plan.push(step(gpu, site, choice, &views_of_step, out));
+    plan.push(step(device, shape, choice, &views_of_step, out));
     (plan, views, out)
 }
 
-fn step(gpu: &Device, site: Site, choice: Choice, views: &[View], out: View) -> Step {
-    let (label, lanes) = (site.to_string(), gpu.lanes());
-    match site {
-        Site::Stem { .. } => stem_of(site).step(&label, choice, lanes, [views[0], views[1], views[2]], out),
-        Site::Depthwise { .. } => depthwise_of(site).step(&label, choice, [views[0], views[1], views[2]], out),
-        Site::Expansion { .. } if choice.0.name == EXPAND_DEPTHWISE.name => {
-            let views = [views[0], views[1], views[2], views[3], views[4]];
-            expansion_of(site).step(&label, choice, lanes, views, out)
+fn step(device: &Device, shape: OperationShape, choice: Choice, views: &[View], out: View) -> Step {
+    let (label, lanes) = (shape.to_string(), device.capabilities().subgroup_size);
+    match shape {
+        OperationShape::Stem { .. } => {
+            candidates::stem_of(shape).step(&label, choice, lanes, [views[0], views[1], views[2]], out)
         }
-        Site::Expansion { .. } => expansion_of(site).depthwise.step(&label, choice, [views[0], views[1], views[2]], out),
-        Site::DepthwiseBackwardInput { .. } => DepthwiseBackwardInput { layer: depthwise_of(site) }.step(&label, choice.1, views[0], views[1], out),
-        Site::Pointwise { .. } => pointwise_of(site).step(&label, choice, lanes, [views[0], views[1], views[2]], None, out),
-        Site::DenseBackwardWeight { rows, rows_a_part, inputs, outputs } => {
+        OperationShape::Depthwise { .. } => {
+            candidates::depthwise_of(shape).step(&label, choice, [views[0], views[1], views[2]], out)
+        }
+        OperationShape::ExpandDepthwise { .. } if choice.0.name == EXPAND_DEPTHWISE.name => {
+            let views = [views[0], views[1], views[2], views[3], views[4]];
+            candidates::expand_depthwise_of(shape).step(&label, choice, lanes, views, out)
+        }
+        OperationShape::ExpandDepthwise { .. } => {
+            candidates::expand_depthwise_of(shape).depthwise.step(&label, choice, [views[0], views[1], views[2]], out)
+        }
+        OperationShape::DepthwiseBackwardInput { .. } => {
+            DepthwiseBackwardInput { layer: candidates::depthwise_of(shape) }.step(&label, choice.1, views[0], views[1], out)
+        }
+        OperationShape::Pointwise { .. } => {
+            candidates::pointwise_of(shape).step(&label, choice, lanes, [views[0], views[1], views[2]], None, out)
+        }
+        OperationShape::DenseBackwardWeight { rows, rows_a_part, inputs, outputs } => {
             let layer = DenseBackwardWeight { rows: RowParts { rows, rows_a_part }, inputs, outputs };
             layer.step(&label, choice, lanes, views[0], views[1], out)
         }
@@ -206,31 +222,35 @@ fn step(gpu: &Device, site: Site, choice: Choice, views: &[View], out: View) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ops::WeightLayout;
+    use crate::plan::WeightLayout;
 
-    const SITES: [Site; 8] = [
-        Site::Expansion { batch: 1, size: [14, 14], inputs: 12, channels: 20, stride: 2 },
-        Site::Stem { batch: 1, size: [17, 17], inputs: 4, rgb: true, outputs: 8, stride: 2 },
-        Site::Depthwise { batch: 1, size: [15, 15], channels: 8, stride: 1 },
-        Site::DepthwiseBackwardInput { batch: 1, size: [15, 15], channels: 8, stride: 1 },
-        Site::DepthwiseBackwardInput { batch: 2, size: [14, 14], channels: 8, stride: 2 },
-        Site::Pointwise { rows: 61, inputs: 12, outputs: 20, layout: WeightLayout::Rows },
-        Site::Pointwise { rows: 61, inputs: 12, outputs: 52, layout: WeightLayout::Panels },
-        Site::DenseBackwardWeight { rows: 61, rows_a_part: 31, inputs: 12, outputs: 20 },
+    const SHAPES: [OperationShape; 8] = [
+        OperationShape::ExpandDepthwise { batch: 1, size: [14, 14], inputs: 12, channels: 20, stride: 2 },
+        OperationShape::Stem { batch: 1, size: [17, 17], inputs: 4, rgb: true, outputs: 8, stride: 2 },
+        OperationShape::Depthwise { batch: 1, size: [15, 15], channels: 8, stride: 1 },
+        OperationShape::DepthwiseBackwardInput { batch: 1, size: [15, 15], channels: 8, stride: 1 },
+        OperationShape::DepthwiseBackwardInput { batch: 2, size: [14, 14], channels: 8, stride: 2 },
+        OperationShape::Pointwise { rows: 61, inputs: 12, outputs: 20, layout: WeightLayout::Rows },
+        OperationShape::Pointwise { rows: 61, inputs: 12, outputs: 52, layout: WeightLayout::Panels },
+        OperationShape::DenseBackwardWeight { rows: 61, rows_a_part: 31, inputs: 12, outputs: 20 },
     ];
 
     #[test]
     fn every_kind_of_site_is_climbed_and_every_shipped_variant_agrees() {
-        let gpu = Device::open(&Default::default()).expect("an adapter; run tools/setup");
-        for site in SITES {
-            let Ladder { winner, rungs } = climb(&gpu, site, &AtomicBool::new(false)).expect("a device").expect("not stopped");
-            assert!(winner.is_some() && rungs.len() == site.candidates(gpu.target()).len(), "{site}");
-            assert!(rungs.iter().all(|rung| rung.seconds().is_some_and(|seconds| seconds > 0.0)), "{site}: {rungs:?}");
-            let least = rungs.iter().filter_map(Rung::seconds).fold(f64::INFINITY, f64::min);
-            let won = rungs.iter().find(|rung| winner.is_some_and(|(_, variant)| variant.name == rung.variant));
-            assert!(won.and_then(Rung::seconds).is_some_and(|seconds| seconds <= 1.5 * least), "{site}: {rungs:?}");
+        let device = Device::open(&Default::default()).expect("an adapter; run tools/setup");
+        for shape in SHAPES {
+            let Comparison { winner, candidates: compared } =
+                compare_candidates(&device, shape, &AtomicBool::new(false)).expect("a device").expect("not stopped");
+            assert!(winner.is_some() && compared.len() == candidates::candidates(shape, device.profile()).len(), "{shape}");
+            assert!(
+                compared.iter().all(|candidate| candidate.seconds().is_some_and(|seconds| seconds > 0.0)),
+                "{shape}: {compared:?}"
+            );
+            let least = compared.iter().filter_map(Candidate::seconds).fold(f64::INFINITY, f64::min);
+            let won = compared.iter().find(|candidate| winner.is_some_and(|(_, variant)| variant.name == candidate.id.variant));
+            assert!(won.and_then(Candidate::seconds).is_some_and(|seconds| seconds <= 1.5 * least), "{shape}: {compared:?}");
         }
-        assert!(climb(&gpu, SITES[0], &AtomicBool::new(true)).expect("a device").is_none());
+        assert!(compare_candidates(&device, SHAPES[0], &AtomicBool::new(true)).expect("a device").is_none());
     }
 
     #[test]
@@ -242,13 +262,13 @@ mod tests {
             assert!(problem.contains(part), "{problem}");
         }
         // A variant that computes another layer is found out.
-        let gpu = Device::open(&Default::default()).expect("an adapter; run tools/setup");
-        let site = SITES[2];
-        let inputs = fillings(site);
-        let mut wrong = expected(site, &inputs);
+        let device = Device::open(&Default::default()).expect("an adapter; run tools/setup");
+        let shape = SHAPES[2];
+        let inputs = fillings(shape);
+        let mut wrong = expected(shape, &inputs);
         wrong.rotate_left(1);
-        let choice = site.candidates(gpu.target())[0];
-        assert!(agrees(&gpu, site, choice, &inputs, &wrong).expect("a device").is_some());
-        assert!(agrees(&gpu, site, choice, &inputs, &expected(site, &inputs)).expect("a device").is_none());
+        let choice = candidates::candidates(shape, device.profile())[0];
+        assert!(agrees(&device, shape, choice, &inputs, &wrong).expect("a device").is_some());
+        assert!(agrees(&device, shape, choice, &inputs, &expected(shape, &inputs)).expect("a device").is_none());
     }
 }

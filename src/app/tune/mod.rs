@@ -7,5 +7,5 @@ mod measure;
 mod reference;
 mod store;
 
-pub use measure::{Ladder, Rung, Verdict, climb};
+pub use measure::{Candidate, Comparison, Verdict, compare_candidates};
 pub use store::{Entry, Store, StoreError, cache_folder, content};

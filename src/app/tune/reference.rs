@@ -1,15 +1,8 @@
 //! The f64 references that variants must agree with before they are timed, and inputs for them.
 
-use crate::ops::{Activation, DenseBackwardWeight, Depthwise, Padding, Pointwise, RowParts, Site, Stem, WeightLayout, expansion_of};
-
-#[path = "../../kernels-tests/reference/pointwise.rs"]
-mod pointwise;
-
-#[path = "../../kernels-tests/reference/depthwise.rs"]
-mod depthwise;
-
-#[path = "../../kernels-tests/reference/stem.rs"]
-mod stem;
+use crate::ops::{Activation, DenseBackwardWeight, Depthwise, candidates, reference};
+use crate::plan::{RowParts, WeightLayout};
+use crate::profiles::OperationShape;
 
 /// Rows of a check: no multiple of any tile.
 const CHECKED_ROWS: u32 = 517;
@@ -17,27 +10,27 @@ const CHECKED_ROWS: u32 = 517;
 const CHECKED_SIZE: u32 = 29;
 
 /// A site small enough for f64 loops that has the same channels, stride and kind.
-pub fn reduced(site: Site) -> Site {
+pub fn reduced(site: OperationShape) -> OperationShape {
     let smaller = |size: [u32; 2]| size.map(|size| size.min(CHECKED_SIZE));
     match site {
-        Site::Stem { batch, size, inputs, rgb, outputs, stride } => {
-            Site::Stem { batch: batch.min(2), size: smaller(size), inputs, rgb, outputs, stride }
+        OperationShape::Stem { batch, size, inputs, rgb, outputs, stride } => {
+            OperationShape::Stem { batch: batch.min(2), size: smaller(size), inputs, rgb, outputs, stride }
         }
-        Site::Depthwise { batch, size, channels, stride } => {
-            Site::Depthwise { batch: batch.min(2), size: smaller(size), channels, stride }
+        OperationShape::Depthwise { batch, size, channels, stride } => {
+            OperationShape::Depthwise { batch: batch.min(2), size: smaller(size), channels, stride }
         }
-        Site::Expansion { batch, size, inputs, channels, stride } => {
-            Site::Expansion { batch: batch.min(2), size: smaller(size), inputs, channels, stride }
+        OperationShape::ExpandDepthwise { batch, size, inputs, channels, stride } => {
+            OperationShape::ExpandDepthwise { batch: batch.min(2), size: smaller(size), inputs, channels, stride }
         }
-        Site::DepthwiseBackwardInput { batch, size, channels, stride } => {
-            Site::DepthwiseBackwardInput { batch: batch.min(2), size: smaller(size), channels, stride }
+        OperationShape::DepthwiseBackwardInput { batch, size, channels, stride } => {
+            OperationShape::DepthwiseBackwardInput { batch: batch.min(2), size: smaller(size), channels, stride }
         }
-        Site::Pointwise { rows, inputs, outputs, layout } => {
-            Site::Pointwise { rows: rows.min(CHECKED_ROWS), inputs, outputs, layout }
+        OperationShape::Pointwise { rows, inputs, outputs, layout } => {
+            OperationShape::Pointwise { rows: rows.min(CHECKED_ROWS), inputs, outputs, layout }
         }
-        Site::DenseBackwardWeight { rows, rows_a_part, inputs, outputs } => {
+        OperationShape::DenseBackwardWeight { rows, rows_a_part, inputs, outputs } => {
             let rows = rows.min(CHECKED_ROWS);
-            Site::DenseBackwardWeight { rows, rows_a_part: rows_a_part.min(rows.div_ceil(2)).max(1), inputs, outputs }
+            OperationShape::DenseBackwardWeight { rows, rows_a_part: rows_a_part.min(rows.div_ceil(2)).max(1), inputs, outputs }
         }
     }
 }
@@ -51,44 +44,44 @@ pub struct Operands {
 }
 
 /// Sizes of what a site binds.
-pub fn operands(site: Site) -> Operands {
+pub fn operands(site: OperationShape) -> Operands {
     let area = |[height, width]: [u32; 2]| height as usize * width as usize;
     match site {
-        Site::Stem { batch, inputs, outputs, .. } => {
-            let layer = stem_of(site);
+        OperationShape::Stem { batch, inputs, outputs, .. } => {
+            let layer = candidates::stem_of(site);
             let (batch, inputs, outputs) = (batch as usize, inputs as usize, outputs as usize);
             Operands {
                 inputs: vec![batch * area(layer.size) * inputs, 9 * inputs * outputs, outputs],
                 output: batch * area(layer.out_size()) * outputs,
             }
         }
-        Site::Depthwise { batch, channels, .. } => {
-            let (layer, batch, channels) = (depthwise_of(site), batch as usize, channels as usize);
+        OperationShape::Depthwise { batch, channels, .. } => {
+            let (layer, batch, channels) = (candidates::depthwise_of(site), batch as usize, channels as usize);
             Operands {
                 inputs: vec![batch * area(layer.size) * channels, 9 * channels, channels],
                 output: batch * area(layer.out_size()) * channels,
             }
         }
-        Site::Expansion { batch, inputs, channels, .. } => {
-            let layer = expansion_of(site).depthwise;
+        OperationShape::ExpandDepthwise { batch, inputs, channels, .. } => {
+            let layer = candidates::expand_depthwise_of(site).depthwise;
             let [batch, inputs, channels] = [batch, inputs, channels].map(|size| size as usize);
             Operands {
                 inputs: vec![batch * area(layer.size) * inputs, inputs * channels, channels, 9 * channels, channels],
                 output: batch * area(layer.out_size()) * channels,
             }
         }
-        Site::DepthwiseBackwardInput { batch, channels, .. } => {
-            let (layer, batch, channels) = (depthwise_of(site), batch as usize, channels as usize);
+        OperationShape::DepthwiseBackwardInput { batch, channels, .. } => {
+            let (layer, batch, channels) = (candidates::depthwise_of(site), batch as usize, channels as usize);
             Operands {
                 inputs: vec![batch * area(layer.out_size()) * channels, 9 * channels],
                 output: batch * area(layer.size) * channels,
             }
         }
-        Site::Pointwise { rows, inputs, outputs, .. } => {
+        OperationShape::Pointwise { rows, inputs, outputs, .. } => {
             let [rows, inputs, outputs] = [rows, inputs, outputs].map(|size| size as usize);
             Operands { inputs: vec![rows * inputs, inputs * outputs, outputs], output: rows * outputs }
         }
-        Site::DenseBackwardWeight { rows, rows_a_part, inputs, outputs } => {
+        OperationShape::DenseBackwardWeight { rows, rows_a_part, inputs, outputs } => {
             let parts = RowParts { rows, rows_a_part }.count() as usize;
             let [rows, inputs, outputs] = [rows, inputs, outputs].map(|size| size as usize);
             Operands { inputs: vec![rows * inputs, rows * outputs], output: parts * inputs * outputs }
@@ -96,51 +89,20 @@ pub fn operands(site: Site) -> Operands {
     }
 }
 
-/// The layer of a site of the first convolution.
-pub fn stem_of(site: Site) -> Stem {
-    let (padding, activation) = (Padding::TensorflowSame, Activation::None);
-    match site {
-        Site::Stem { batch, size, inputs, rgb, outputs, stride } => {
-            Stem { batch, size, inputs, rgb, outputs, stride, padding, activation }
-        }
-        _ => Stem { batch: 0, size: [0; 2], inputs: 0, rgb: false, outputs: 0, stride: 1, padding, activation },
-    }
-}
-
-/// The layer of a site of a depthwise convolution or its gradient.
-pub fn depthwise_of(site: Site) -> Depthwise {
-    let (padding, activation) = (Padding::TensorflowSame, Activation::None);
-    match site {
-        Site::Depthwise { batch, size, channels, stride } | Site::DepthwiseBackwardInput { batch, size, channels, stride } => {
-            Depthwise { batch, size, channels, stride, padding, activation }
-        }
-        _ => Depthwise { batch: 0, size: [0; 2], channels: 0, stride: 1, padding, activation },
-    }
-}
-
-/// The layer of a site of a matrix product.
-pub fn pointwise_of(site: Site) -> Pointwise {
-    let (rows, inputs, outputs, layout) = match site {
-        Site::Pointwise { rows, inputs, outputs, layout } => (rows, inputs, outputs, layout),
-        _ => (0, 0, 0, WeightLayout::Rows),
-    };
-    Pointwise { rows, inputs, outputs, layout, activation: Activation::None }
-}
-
 /// What a site's inputs are filled with, weights row by row.
-pub fn fillings(site: Site) -> Vec<Vec<f32>> {
+pub fn fillings(site: OperationShape) -> Vec<Vec<f32>> {
     let mut inputs: Vec<Vec<f32>> = operands(site).inputs.iter().zip(0..).map(|(count, at)| filling(at, *count)).collect();
-    if let Site::Stem { rgb: true, .. } = site {
+    if let OperationShape::Stem { rgb: true, .. } = site {
         inputs[0].iter_mut().skip(3).step_by(4).for_each(|value| *value = 0.0);
     }
     inputs
 }
 
 /// A site's inputs as its kernels find them: weights of a matrix product, its second input, in their order.
-pub fn bound(site: Site, mut inputs: Vec<Vec<f32>>) -> Vec<Vec<f32>> {
+pub fn bound(site: OperationShape, mut inputs: Vec<Vec<f32>>) -> Vec<Vec<f32>> {
     let weights = match site {
-        Site::Pointwise { outputs, layout, .. } => Some((layout, outputs)),
-        Site::Expansion { channels, .. } => Some((WeightLayout::Panels, channels)),
+        OperationShape::Pointwise { outputs, layout, .. } => Some((layout, outputs)),
+        OperationShape::ExpandDepthwise { channels, .. } => Some((WeightLayout::Panels, channels)),
         _ => None,
     };
     if let Some((layout, columns)) = weights {
@@ -160,24 +122,30 @@ fn filling(stream: u32, count: usize) -> Vec<f32> {
 }
 
 /// What a site's output must be.
-pub fn expected(site: Site, inputs: &[Vec<f32>]) -> Vec<f64> {
+pub fn expected(site: OperationShape, inputs: &[Vec<f32>]) -> Vec<f64> {
     match site {
-        Site::Stem { .. } => stem::stem(stem_of(site), [&inputs[0], &inputs[1], &inputs[2]]),
-        Site::Depthwise { .. } => depthwise::depthwise(depthwise_of(site), [&inputs[0], &inputs[1], &inputs[2]]),
-        Site::Expansion { batch, size, inputs: k, channels, .. } => {
+        OperationShape::Stem { .. } => reference::stem::stem(candidates::stem_of(site), [&inputs[0], &inputs[1], &inputs[2]]),
+        OperationShape::Depthwise { .. } => {
+            reference::depthwise::depthwise(candidates::depthwise_of(site), [&inputs[0], &inputs[1], &inputs[2]])
+        }
+        OperationShape::ExpandDepthwise { batch, size, inputs: k, channels, .. } => {
             let sizes = [batch * size[0] * size[1], k, channels].map(|size| size as usize);
-            let expanded = pointwise::pointwise(sizes, Activation::None, [&inputs[0], &inputs[1], &inputs[2]], None);
+            let expanded = reference::pointwise::pointwise(sizes, Activation::None, [&inputs[0], &inputs[1], &inputs[2]], None);
             let [w, bias] = [3, 4].map(|at: usize| inputs[at].iter().copied().map(f64::from).collect::<Vec<_>>());
-            depthwise::depthwise(expansion_of(site).depthwise, [&expanded, &w, &bias])
+            reference::depthwise::depthwise(candidates::expand_depthwise_of(site).depthwise, [&expanded, &w, &bias])
         }
-        Site::DepthwiseBackwardInput { .. } => depthwise_backward_input(depthwise_of(site), &inputs[0], &inputs[1]),
-        Site::Pointwise { rows, inputs: k, outputs, .. } => {
+        OperationShape::DepthwiseBackwardInput { .. } => {
+            depthwise_backward_input(candidates::depthwise_of(site), &inputs[0], &inputs[1])
+        }
+        OperationShape::Pointwise { rows, inputs: k, outputs, .. } => {
             let sizes = [rows, k, outputs].map(|size| size as usize);
-            pointwise::pointwise(sizes, Activation::None, [&inputs[0], &inputs[1], &inputs[2]], None)
+            reference::pointwise::pointwise(sizes, Activation::None, [&inputs[0], &inputs[1], &inputs[2]], None)
         }
-        Site::DenseBackwardWeight { rows, rows_a_part, inputs: k, outputs } => {
-            dense_backward_weight(DenseBackwardWeight { rows: RowParts { rows, rows_a_part }, inputs: k, outputs }, &inputs[0], &inputs[1])
-        }
+        OperationShape::DenseBackwardWeight { rows, rows_a_part, inputs: k, outputs } => dense_backward_weight(
+            DenseBackwardWeight { rows: RowParts { rows, rows_a_part }, inputs: k, outputs },
+            &inputs[0],
+            &inputs[1],
+        ),
     }
 }
 

@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::measure::Rung;
+use super::measure::Candidate;
 use crate::data::{DataError, write_atomically};
 use crate::device::AdapterReport;
-use crate::ops::{Choice, Site, Target, Tuning};
+use crate::ops::{Choice, candidates, identity};
+use crate::plan::VariantId;
+use crate::profiles::{DeviceProfile, OperationShape, Winners};
 use crate::wgsl::expand;
 
 /// Names the folder, where it is not the user's cache folder.
@@ -43,19 +45,19 @@ pub enum StoreError {
     NoFolder,
 }
 
-/// What was found out about a site.
+/// What was found out about a shape.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
     /// The work.
-    pub site: Site,
+    pub shape: OperationShape,
     /// Kernel and variant of the winner; nothing where every variant is barred.
-    pub winner: Option<[String; 2]>,
+    pub winner: Option<VariantId>,
     /// Hash of the source that the winner was expanded to.
     pub winner_content: String,
     /// Hash of the sources of all variants.
     pub content: String,
     /// All variants in order.
-    pub ladder: Vec<Rung>,
+    pub candidates: Vec<Candidate>,
 }
 
 /// The winners on one adapter with one driver.
@@ -63,7 +65,7 @@ pub struct Entry {
 pub struct Store {
     /// The adapter's name, graphics interface and driver.
     pub adapter: [String; 3],
-    /// By site, in order.
+    /// By shape, in order.
     pub entries: Vec<Entry>,
 }
 
@@ -143,60 +145,60 @@ impl Store {
         Ok(path)
     }
 
-    /// The entry of a site.
-    pub fn entry(&self, site: Site) -> Option<&Entry> {
-        self.entries.iter().find(|entry| entry.site == site)
+    /// The entry of a shape.
+    pub fn entry(&self, shape: OperationShape) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.shape == shape)
     }
 
     /// Puts an entry in its place.
     pub fn insert(&mut self, entry: Entry) {
-        self.entries.retain(|known| known.site != entry.site);
+        self.entries.retain(|known| known.shape != entry.shape);
         self.entries.push(entry);
-        self.entries.sort_by_key(|entry| entry.site);
+        self.entries.sort_by_key(|entry| entry.shape);
     }
 
     /// The winners whose source is still what it was when they were measured, and how many are not.
-    pub fn tuning(&self, target: Target) -> (Tuning, usize) {
+    pub fn tuning(&self, profile: &DeviceProfile) -> (Winners, usize) {
         let mut contents: HashMap<(&str, &str), String> = HashMap::new();
         let (mut winners, mut stale) = (HashMap::new(), 0);
-        for Entry { site, winner, winner_content, .. } in &self.entries {
-            let Some([kernel, variant]) = winner else { continue };
-            let known = site.candidates(target).into_iter().find(|choice| choice.0.name == kernel && choice.1.name == variant);
+        for Entry { shape, winner, winner_content, .. } in &self.entries {
+            let Some(winner) = winner else { continue };
+            let known = candidates::candidates(*shape, profile).into_iter().find(|choice| identity(*choice) == *winner);
             let is_same = |choice: &Choice| {
                 let name = (choice.0.name, choice.1.name);
-                contents.entry(name).or_insert_with(|| content(&[*choice], target.lanes)) == winner_content
+                contents.entry(name).or_insert_with(|| content(&[*choice], profile.capabilities.subgroup_size)) == winner_content
             };
             match known.filter(is_same) {
                 Some(choice) => {
-                    winners.insert(*site, choice);
+                    winners.insert(*shape, identity(choice));
                 }
                 None => stale += 1,
             }
         }
-        (Tuning::new(winners), stale)
+        (Winners::new(winners), stale)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::device::Device;
     use crate::app::tune::measure::Verdict;
+    use crate::profiles::Device;
 
     #[test]
     fn winners_are_kept_by_adapter_driver_and_content() {
-        let gpu = Device::open(&Default::default()).expect("an adapter; run tools/setup");
-        let (folder, report, target) = (tempfile::tempdir().expect("a folder"), gpu.report(), gpu.target());
-        let site = Site::Depthwise { batch: 8, size: [56, 56], channels: 144, stride: 2 };
-        let choices = site.candidates(target);
-        let shipped = target.depthwise(super::super::reference::depthwise_of(site));
+        let device = Device::open(&Default::default()).expect("an adapter; run tools/setup");
+        let (folder, report, profile) = (tempfile::tempdir().expect("a folder"), device.report(), device.profile());
+        let shape = OperationShape::Depthwise { batch: 8, size: [56, 56], channels: 144, stride: 2 };
+        let choices = candidates::candidates(shape, profile);
+        let shipped = profile.depthwise(super::super::reference::depthwise_of(shape));
         let last = *choices.iter().rfind(|choice| choice.1.name != shipped.1.name).expect("another than the shipped");
         let entry = Entry {
-            site,
+            shape,
             winner: Some([last.0.name.into(), last.1.name.into()]),
-            winner_content: content(&[last], target.lanes),
-            content: content(&choices, target.lanes),
-            ladder: vec![Rung { kernel: last.0.name.into(), variant: last.1.name.into(), verdict: Verdict::Timed(0.5) }],
+            winner_content: content(&[last], profile.capabilities.subgroup_size),
+            content: content(&choices, profile.capabilities.subgroup_size),
+            comparison: vec![Candidate { kernel: last.0.name.into(), variant: last.1.name.into(), verdict: Verdict::Timed(0.5) }],
         };
         let mut store = Store::read(folder.path(), report).expect("nothing there");
         assert!(store.entries.is_empty());
@@ -205,14 +207,14 @@ mod tests {
         store.write(folder.path(), report).expect("a written file");
         let again = Store::read(folder.path(), report).expect("the file");
         assert_eq!(again, store);
-        let (tuning, stale) = again.tuning(target);
-        assert_eq!((tuning.len(), stale, tuning.winner(site).map(|choice| choice.1.name)), (1, 0, Some(last.1.name)));
+        let (tuning, stale) = again.tuning(profile);
+        assert_eq!((tuning.len(), stale, tuning.winner(shape).map(|choice| choice.1.name)), (1, 0, Some(last.1.name)));
         // Whoever plans gets it, and another shape gets what is shipped.
-        let tuned = Target { tuning: Some(Box::leak(Box::new(tuning))), ..target };
-        let layer = super::super::reference::depthwise_of(site);
+        let tuned = DeviceProfile { tuning: Some(Box::leak(Box::new(tuning))), ..profile };
+        let layer = super::super::reference::depthwise_of(shape);
         assert_eq!(tuned.depthwise(layer).1.name, last.1.name);
         let other = crate::ops::Depthwise { batch: 9, ..layer };
-        assert_eq!(tuned.depthwise(other).1.name, target.depthwise(other).1.name);
+        assert_eq!(tuned.depthwise(other).1.name, other.choice(profile).1.name);
 
         // An edited shader, or a variant that is gone, is chosen as shipped.
         for wrong in [
@@ -221,7 +223,7 @@ mod tests {
         ] {
             let mut store = Store::new(report);
             store.insert(wrong);
-            assert_eq!((store.tuning(target).0.len(), store.tuning(target).1), (0, 1));
+            assert_eq!((store.tuning(profile).0.len(), store.tuning(profile).1), (0, 1));
         }
 
         // Another driver's winners are another file, and a file that is none is an error that says what to do.

@@ -1,10 +1,10 @@
 //! The settings in which the paper's text and its published code differ, as both have them.
 
 use clap::ValueEnum;
-use lineament::evaluation::Choice;
-use lineament::nn::weights::InputScaling;
 use lineament::app::train::AugmentationRanges;
+use lineament::evaluation::Choice;
 use lineament::nn::training::{Loss, RunningStatistics};
+use lineament::nn::weights::InputScaling;
 
 /// Whose settings a run takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

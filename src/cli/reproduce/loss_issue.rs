@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use clap::ValueEnum;
+use lineament::app::train::{SampleSource, TrainingData, TrainingSettings};
 use lineament::evaluation::LossIssue;
 use lineament::nn::training::{FrozenNorm, RunningStatistics};
-use lineament::app::train::{SampleSource, TrainingData, TrainingSettings};
 use serde_json::json;
 
 use super::super::common::{print_line, record, write_out};
@@ -30,7 +30,7 @@ pub struct LossWork<'a> {
 impl LossWork<'_> {
     /// Trains the paper's head with each loss, from the same start on the same features.
     pub fn run(&self, equipment: &Equipment) -> Fallible<()> {
-        let Equipment { gpu, model, data, .. } = *equipment;
+        let Equipment { device, model, data, .. } = *equipment;
         let table = equipment.features(self.out, self.skip_unreadable)?;
         let [train_rows, validation_rows] = rows(data).map(|rows| table.readable(&rows));
         let training = TrainingData {
@@ -70,7 +70,7 @@ impl LossWork<'_> {
         }
         let mut details = details(model, data);
         details.insert("losses".into(), json!(LOSSES.map(name_of)));
-        record(self.out, "reproduce", Some(gpu), details)?;
+        record(self.out, "reproduce", Some(device), details)?;
         let mut json = serde_json::to_vec_pretty(&issue)?;
         json.push(b'\n');
         write_out(Some(&self.out.join("loss_issue.csv")), &issue.to_csv()?)?;

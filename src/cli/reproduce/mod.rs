@@ -96,7 +96,7 @@ pub struct Reproduce {
     #[arg(long)]
     resume: bool,
     #[command(flatten)]
-    gpu: GpuArguments,
+    device: GpuArguments,
 }
 
 /// The steps.
@@ -167,8 +167,8 @@ impl Reproduce {
         check_data(path, &data)?;
         let model = Model::open(&self.weights, None)?;
         make_run_folder(&self.out)?;
-        let gpu = self.gpu.open()?;
-        let equipment = Equipment { gpu: &gpu, model: &model, data: &data, stop: &interruption() };
+        let device = self.device.open()?;
+        let equipment = Equipment { device: &device, model: &model, data: &data, stop: &interruption() };
         self.losses(self.resume).run(&equipment)?;
         Ok(Outcome::Done)
     }

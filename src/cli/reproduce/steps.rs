@@ -1,5 +1,6 @@
 //! The steps of a reproduction, in the paper's order.
 
+use lineament::app::train::TrainingSettings;
 use lineament::cluster::{
     ClusterResult, ComparedMethod, ComparedRows, Comparison, ComparisonSettings, CountedRows, KMeans, Method, WeightRule,
     select_columns,
@@ -8,9 +9,8 @@ use lineament::data::attributes::CHOSEN_ATTRIBUTES;
 use lineament::data::{AttributeTable, ImageSource, Partition};
 use lineament::evaluation::{Evaluation, Found, LossIssue, Reproduction};
 use lineament::nn::Model;
-use lineament::report::{load_run, partially_present, write_report_on};
-use lineament::app::train::TrainingSettings;
 use lineament::nn::training::{FrozenNorm, first_of_last_blocks};
+use lineament::report::{load_run, partially_present, write_report_on};
 use serde_json::{Map, Value, json};
 
 use super::super::cluster::{self, Phases, clustered};
@@ -218,8 +218,8 @@ fn train(work: &Work, before: Option<&Record>) -> Fallible<()> {
     }
     make_run_folder(&folder)?;
     let model = work.start()?;
-    let equipment = Equipment { gpu: work.gpu()?, model: &model, data, stop: &work.stop };
-    record(&folder, "train", Some(equipment.gpu), training::details(&model, data))?;
+    let equipment = Equipment { device: work.device()?, model: &model, data, stop: &work.stop };
+    record(&folder, "train", Some(equipment.device), training::details(&model, data))?;
     let (epoch, metrics) = equipment.follow(&course(work, &model), (&folder, true), arguments.skip_unreadable)?;
     eprintln!("epoch {epoch} is best: validation accuracy {:.4}", metrics.means.accuracy);
     Ok(())
@@ -265,8 +265,8 @@ fn eval(work: &Work, _: Option<&Record>) -> Fallible<()> {
         options: work.options(),
         out: Some(&out),
     };
-    let gpu = work.gpu()?;
-    let (_, complete) = evaluation.run_on(gpu)?;
+    let device = work.device()?;
+    let (_, complete) = evaluation.run_on(device)?;
     work.complete.set(work.complete.get() && complete);
     Ok(())
 }
@@ -285,7 +285,7 @@ fn loss_inputs(work: &Work) -> Fallible<Inputs> {
 fn loss_issue(work: &Work, _: Option<&Record>) -> Fallible<()> {
     check_data(&work.data, &work.folder.dataset)?;
     let model = Model::open(&work.arguments.weights, None)?;
-    let equipment = Equipment { gpu: work.gpu()?, model: &model, data: &work.folder.dataset, stop: &work.stop };
+    let equipment = Equipment { device: work.device()?, model: &model, data: &work.folder.dataset, stop: &work.stop };
     work.arguments.losses(true).run(&equipment)
 }
 
@@ -294,11 +294,11 @@ fn predict(work: &Work, _: Option<&Record>) -> Fallible<()> {
     eprintln!("faces: {}", work.clustered_in_words());
     let of_data = work.faces().into_iter().map(|row| work.folder.dataset.images[row].clone());
     let images: Vec<ImageSource> = of_data.chain(work.beside.iter().cloned()).collect();
-    let (gpu, options) = (work.gpu()?, work.options());
-    let predictions = options.predict(gpu, &model, &images)?;
+    let (device, options) = (work.device()?, work.options());
+    let predictions = options.predict(device, &model, &images)?;
     work.complete.set(work.complete.get() && predictions.failures.is_empty());
     predictions.table.write(&work.at("attributes.csv"))?;
-    record(&work.arguments.out, "predict", Some(gpu), options.details(&model, &predictions))
+    record(&work.arguments.out, "predict", Some(device), options.details(&model, &predictions))
 }
 
 /// The table of faces to cluster, rounded as in the script, and its ten attributes, or all where it has not these.
@@ -335,12 +335,12 @@ fn cluster_faces(work: &Work, weights: Option<WeightRule>) -> Fallible<()> {
     let columns = input.columns.clone();
     let initial = None;
     let kmeans = KMeans { k, n_init: 10, seed: work.arguments.seed, tolerance: 1e-4, iterations: 300, initial };
-    let gpu = work.gpu()?;
-    let result = clustered(gpu, input, &Method::Kmeans(kmeans), k, Phases::new())?;
+    let device = work.device()?;
+    let result = clustered(device, input, &Method::Kmeans(kmeans), k, Phases::new())?;
     let mut bytes = serde_json::to_vec(&result)?;
     bytes.push(b'\n');
     write_out(Some(&work.at(file)), &bytes)?;
-    record(&work.arguments.out, verb, Some(gpu), cluster::details(&result, &columns))
+    record(&work.arguments.out, verb, Some(device), cluster::details(&result, &columns))
 }
 
 /// Rows that OPTICS looks at once, itself among them.
@@ -371,10 +371,10 @@ fn compare_methods(work: &Work) -> Fallible<()> {
         seed: work.arguments.seed,
         compress: true,
     };
-    let gpu = work.gpu()?;
-    let comparison = compared(gpu, rows, &settings, &work.stop)?;
+    let device = work.device()?;
+    let comparison = compared(device, rows, &settings, &work.stop)?;
     compare::write(&work.arguments.out, &comparison)?;
-    record(&work.arguments.out, "compare", Some(gpu), compare::details(&comparison))
+    record(&work.arguments.out, "compare", Some(device), compare::details(&comparison))
 }
 
 /// What the paper says beside what the run folder holds, then the report of it all.
@@ -392,7 +392,7 @@ fn report(work: &Work, _: Option<&Record>) -> Fallible<()> {
     write_out(Some(&work.at("reproduction.csv")), &reproduction.to_csv()?)?;
     write_out(Some(&work.at(REPRODUCTION)), &json)?;
     let input = load_run(run, None, None)?;
-    let summary = write_report_on(work.gpu()?, &input, &work.at("report.html"))?;
+    let summary = write_report_on(work.device()?, &input, &work.at("report.html"))?;
     work.complete.set(work.complete.get() && summary.unreadable.is_empty());
     Ok(())
 }

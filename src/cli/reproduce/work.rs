@@ -9,9 +9,9 @@ use lineament::data::attributes::{CELEBA_ATTRIBUTES, paper_attributes};
 use lineament::data::folder::first_images_below;
 use lineament::data::labels::LabelledFolder;
 use lineament::data::{Crop, ImageSource, Partition};
-use lineament::device::Device;
-use lineament::ops::Interpolation;
 use lineament::nn::Model;
+use lineament::ops::Interpolation;
+use lineament::profiles::Device;
 use serde_json::{Value, json};
 
 use super::super::common::interruption;
@@ -51,7 +51,7 @@ pub struct Work<'a> {
     pub stop: Arc<AtomicBool>,
     /// Whether every image could be used.
     pub complete: Cell<bool>,
-    gpu: OnceCell<Device>,
+    device: OnceCell<Device>,
 }
 
 impl<'a> Work<'a> {
@@ -83,16 +83,16 @@ impl<'a> Work<'a> {
             None => Vec::new(),
         };
         let (stop, complete) = (interruption(), Cell::new(true));
-        Ok(Work { arguments, settings, data, folder, data_hash, beside, given, stop, complete, gpu: OnceCell::new() })
+        Ok(Work { arguments, settings, data, folder, data_hash, beside, given, stop, complete, device: OnceCell::new() })
     }
 
     /// The adapter, opened when it is first needed.
-    pub fn gpu(&self) -> Fallible<&Device> {
-        if let Some(gpu) = self.gpu.get() {
-            return Ok(gpu);
+    pub fn device(&self) -> Fallible<&Device> {
+        if let Some(device) = self.device.get() {
+            return Ok(device);
         }
-        let gpu = self.arguments.gpu.open()?;
-        Ok(self.gpu.get_or_init(|| gpu))
+        let device = self.arguments.device.open()?;
+        Ok(self.device.get_or_init(|| device))
     }
 
     /// A place in the run folder.

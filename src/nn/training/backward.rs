@@ -1,13 +1,14 @@
 //! The backward pass through the convolutions: batch norm with its activation's mask, weights, inputs.
 
 use super::builder::{Builder, Saved, Source, of_dispatch, row_parts};
-use crate::ops::{
-    Activation, BatchNormBackwardWeight, BatchNormBackwardInput, DenseBackwardWeight, DepthwiseBackwardWeight, DepthwiseBackwardInput, GlobalAveragePool, GlobalAveragePoolBackwardInput, LayerInput,
-    Normalised, Pointwise, StemBackwardWeight, Transpose, WeightLayout,
-};
 use crate::nn::mobilenet_v2::ConvolutionKind;
 use crate::nn::{Activations, dispatches};
-use crate::scheduler::View;
+use crate::ops::{
+    Activation, BatchNormBackwardInput, BatchNormBackwardWeight, DenseBackwardWeight, DepthwiseBackwardInput,
+    DepthwiseBackwardWeight, GlobalAveragePool, GlobalAveragePoolBackwardInput, LayerInput, Normalised, Pointwise,
+    StemBackwardWeight, Transpose,
+};
+use crate::plan::{View, WeightLayout};
 
 impl Builder<'_> {
     /// Appends everything from the gradient by the features to those by the weights of the first trained layer.
@@ -19,10 +20,14 @@ impl Builder<'_> {
         }
         let mut gradient = self.like("gradient of the last activations", last);
         let pooled = Activations { view: by_features, extent: [1, 1], ..last };
-        for range in dispatches(self.target.binding_bytes, &[last, pooled]) {
+        for range in dispatches(self.profile.capabilities.binding_bytes, &[last, pooled]) {
             let layer =
                 GlobalAveragePool { batch: range.end - range.start, positions: last.positions(), channels: last.channels };
-            self.plan.push(GlobalAveragePoolBackwardInput { layer }.step("pool dx", pooled.images(&range), gradient.images(&range)));
+            self.plan.push(GlobalAveragePoolBackwardInput { layer }.step(
+                "pool dx",
+                pooled.images(&range),
+                gradient.images(&range),
+            ));
         }
         let mut by_block = gradient;
         for index in (shape.first_trained..shape.layers.len()).rev() {
@@ -53,15 +58,15 @@ impl Builder<'_> {
 
     /// From the gradient by a layer's activated result to that by its raw one.
     fn norm_backward(&mut self, index: usize, raw: Activations, gy: Activations) -> Activations {
-        let (shape, table, target) = (self.shape, self.table, self.target);
+        let (shape, table, profile) = (self.shape, self.table, self.profile);
         let (layer, slots) = (&shape.layers[index], &table.layers[index]);
         let statistics = slots.running.view(self.buffers.of_batch);
         let affine = slots.affine.view(self.buffers.weights);
         let (channels, epsilon, activation) = (raw.channels, shape.epsilon, layer.activation());
         let label = format!("{} norm dw", layer.convolution);
-        let ranges = dispatches(target.binding_bytes, &[raw, gy]);
+        let ranges = dispatches(profile.capabilities.binding_bytes, &[raw, gy]);
         let part_bytes = 8 * u64::from(channels);
-        let parts = row_parts(&ranges, raw.positions(), part_bytes, |rows| target.row_parts(rows, (channels / 4).div_ceil(4)));
+        let parts = row_parts(&ranges, raw.positions(), part_bytes, |rows| profile.row_parts(rows, (channels / 4).div_ceil(4)));
         let of_parts = self.plan.transient(&label, u64::from(parts.count()) * part_bytes);
         for range in &ranges {
             let (rows, view) = of_dispatch(parts, range, raw.positions(), part_bytes, of_parts);
@@ -73,7 +78,7 @@ impl Builder<'_> {
         let label = format!("{} norm dx", layer.convolution);
         let gradients = slots.affine.view(self.buffers.gradients);
         let dx = self.like(&label, raw);
-        for range in dispatches(target.binding_bytes, &[raw, gy, dx]) {
+        for range in dispatches(profile.capabilities.binding_bytes, &[raw, gy, dx]) {
             let rows = (range.end - range.start) * raw.positions();
             let norm = BatchNormBackwardInput { rows, all_rows: parts.rows, channels, epsilon, training: true, activation };
             let (gy, x, dx) = (gy.images(&range), raw.images(&range), dx.images(&range));
@@ -95,20 +100,20 @@ impl Builder<'_> {
 
     /// The gradient by a layer's weights; `x` is its input or, with what normalises it, the raw result that it is made of.
     fn weights_backward(&mut self, index: usize, (x, normalised): (Activations, Option<Normalised>), gy: Activations) {
-        let (shape, table, target) = (self.shape, self.table, self.target);
+        let (shape, table, profile) = (self.shape, self.table, self.profile);
         let (layer, slot) = (&shape.layers[index], &table.layers[index].kernel);
         let label = format!("{} dw", layer.convolution);
         let convolution = self.convolution(layer);
         let part_bytes = slot.view(self.buffers.gradients).bytes;
-        let ranges = dispatches(target.binding_bytes, &[x, gy]);
+        let ranges = dispatches(profile.capabilities.binding_bytes, &[x, gy]);
         let images = ranges.first().map_or(0, |range| range.end - range.start);
         let [inputs, outputs] = [x.channels, gy.channels];
         // Depthwise and first layers are summed over rows of pixels, pointwise ones over pixels.
         let rows_an_image = if layer.kind == ConvolutionKind::Pointwise { gy.positions() } else { gy.extent[0] };
         let parts = row_parts(&ranges, rows_an_image, part_bytes, |rows| match layer.kind {
-            ConvolutionKind::Stem => target.stem_backward_weight(convolution.stem(x, gy, images)),
-            ConvolutionKind::Depthwise => target.depthwise_backward_weight(convolution.depthwise(x, images)),
-            ConvolutionKind::Pointwise => target.row_parts(rows, inputs.div_ceil(32) * outputs.div_ceil(32)),
+            ConvolutionKind::Stem => StemBackwardWeight::parts(profile, convolution.stem(x, gy, images)),
+            ConvolutionKind::Depthwise => DepthwiseBackwardWeight::parts(profile, convolution.depthwise(x, images)),
+            ConvolutionKind::Pointwise => profile.row_parts(rows, inputs.div_ceil(32) * outputs.div_ceil(32)),
         });
         let of_parts = self.plan.transient(&label, u64::from(parts.count()) * part_bytes);
         for range in &ranges {
@@ -124,7 +129,7 @@ impl Builder<'_> {
                 }
                 ConvolutionKind::Pointwise => {
                     let layer = DenseBackwardWeight { rows, inputs, outputs };
-                    layer.step(&label, target.dense_backward_weight(layer), target.lanes, x_part, gy_part, dw)
+                    layer.step(&label, layer.choice(profile), profile.capabilities.subgroup_size, x_part, gy_part, dw)
                 }
             };
             self.plan.push(step);
@@ -134,14 +139,14 @@ impl Builder<'_> {
 
     /// The gradient by a layer's input, with that of a shortcut added.
     fn input_backward(&mut self, index: usize, x: Activations, gy: Activations, shortcut: Option<Activations>) -> Activations {
-        let (shape, target) = (self.shape, self.target);
+        let (shape, profile) = (self.shape, self.profile);
         let layer = &shape.layers[index];
         let weight = self.table.layers[index].kernel.view(self.buffers.weights);
         let label = format!("{} dx", layer.convolution);
         let dx = self.like(&label, x);
         let mut tensors = vec![gy, dx];
         tensors.extend(shortcut);
-        let ranges = dispatches(target.binding_bytes, &tensors);
+        let ranges = dispatches(profile.capabilities.binding_bytes, &tensors);
         match layer.kind {
             ConvolutionKind::Pointwise => {
                 let transposed = self.values(&format!("{} transposed", layer.convolution), weight.bytes / 4);
@@ -150,10 +155,17 @@ impl Builder<'_> {
                     let (rows, inputs, outputs) = ((range.end - range.start) * gy.positions(), gy.channels, x.channels);
                     let layout = WeightLayout::Rows;
                     let product = Pointwise { rows, inputs, outputs, layout, activation: Activation::None };
-                    let family = target.pointwise(product);
+                    let family = product.choice(profile);
                     let operands = [gy.images(&range), transposed, self.zeros(outputs)];
                     let shortcut = shortcut.map(|shortcut| shortcut.images(&range));
-                    self.plan.push(product.step(&label, family, target.lanes, operands, shortcut, dx.images(&range)));
+                    self.plan.push(product.step(
+                        &label,
+                        family,
+                        profile.capabilities.subgroup_size,
+                        operands,
+                        shortcut,
+                        dx.images(&range),
+                    ));
                 }
                 dx
             }
@@ -163,7 +175,7 @@ impl Builder<'_> {
                 let convolution = self.convolution(layer);
                 for range in ranges {
                     let layer = convolution.depthwise(x, range.end - range.start);
-                    let variant = target.depthwise_backward_input(layer);
+                    let variant = DepthwiseBackwardInput { layer }.choice(profile).1;
                     let (gy, dx) = (gy.images(&range), dx.images(&range));
                     self.plan.push(DepthwiseBackwardInput { layer }.step(&label, variant, gy, weight, dx));
                 }
@@ -176,7 +188,7 @@ impl Builder<'_> {
     fn plus(&mut self, label: &str, dx: Activations, shortcut: Option<Activations>) -> Activations {
         let Some(shortcut) = shortcut else { return dx };
         let sum = self.like(label, dx);
-        for range in dispatches(self.target.binding_bytes, &[dx, shortcut, sum]) {
+        for range in dispatches(self.profile.capabilities.binding_bytes, &[dx, shortcut, sum]) {
             let rows = (range.end - range.start) * dx.positions();
             let add = crate::ops::Add { rows, channels: dx.channels };
             self.plan.push(add.step(label, dx.images(&range), shortcut.images(&range), sum.images(&range)));

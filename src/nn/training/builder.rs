@@ -4,12 +4,11 @@ use std::ops::Range;
 
 use super::parameters::{ParameterTable, Slot};
 use super::shape::NetworkShape;
-use crate::ops::{
-    Activation, BatchNorm, BatchNormCombine, Pointwise, RowParts, SumOfParts, Target, WeightLayout, padded_channels,
-};
 use crate::nn::mobilenet_v2::Layer;
 use crate::nn::{Activations, Convolution};
-use crate::scheduler::{ALIGNMENT, Plan, View};
+use crate::ops::{Activation, BatchNorm, BatchNormCombine, Pointwise, SumOfParts, padded_channels};
+use crate::plan::{ALIGNMENT, Plan, RowParts, View, WeightLayout};
+use crate::profiles::DeviceProfile;
 
 /// The buffers that outlive a step. Every plan of a network makes them first and in this order, so their views are the same
 /// in all.
@@ -80,7 +79,7 @@ pub(super) struct Builder<'a> {
     pub plan: Plan,
     pub shape: &'a NetworkShape,
     pub table: &'a ParameterTable,
-    pub target: Target,
+    pub profile: &'a DeviceProfile,
     pub batch: u32,
     pub buffers: NetworkBuffers,
     /// One for each convolution that the backward pass goes through.
@@ -95,13 +94,13 @@ impl<'a> Builder<'a> {
         label: &str,
         shape: &'a NetworkShape,
         table: &'a ParameterTable,
-        target: Target,
+        profile: &'a DeviceProfile,
         batch: u32,
         [folded, losses]: [usize; 2],
     ) -> Builder<'a> {
         let mut plan = Plan::new(label);
         let buffers = NetworkBuffers::new(&mut plan, shape, table, folded, losses);
-        Builder { plan, shape, table, target, batch, buffers, saved: vec![None; shape.layers.len()], moving: Vec::new() }
+        Builder { plan, shape, table, profile, batch, buffers, saved: vec![None; shape.layers.len()], moving: Vec::new() }
     }
 
     /// A part of the zeros.
@@ -139,7 +138,7 @@ impl<'a> Builder<'a> {
         let affine = slots.affine.view(self.buffers.weights);
         let mut tensors = vec![raw, y];
         tensors.extend(shortcut);
-        for range in crate::nn::dispatches(self.target.binding_bytes, &tensors) {
+        for range in crate::nn::dispatches(self.profile.capabilities.binding_bytes, &tensors) {
             let rows = (range.end - range.start) * raw.positions();
             let activation = layer.activation();
             let norm = BatchNorm { rows, channels: raw.channels, epsilon: shape.epsilon, activation };
@@ -161,7 +160,7 @@ impl<'a> Builder<'a> {
     /// Appends y = activation(x · w + bias) over the batch.
     pub fn product(&mut self, label: &str, [inputs, outputs]: [u32; 2], activation: Activation, operands: [View; 3], y: View) {
         let layer = Pointwise { rows: self.batch, inputs, outputs, layout: WeightLayout::Rows, activation };
-        self.plan.push(layer.step(label, self.target.pointwise(layer), self.target.lanes, operands, None, y));
+        self.plan.push(layer.step(label, layer.choice(self.profile), self.profile.capabilities.subgroup_size, operands, None, y));
     }
 
     /// Appends the sum of parts into a slot of the gradients.

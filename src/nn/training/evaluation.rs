@@ -3,9 +3,10 @@
 use super::objective::{Loss, Objective};
 use super::shape::NetworkShape;
 use super::state::NetworkState;
-use crate::ops::{BinaryAccuracy, CosineProximity, ElementwiseLoss, LossMean, Target, padded_channels};
 use crate::nn::{ModelError, Upload};
-use crate::scheduler::{Plan, View};
+use crate::ops::{BinaryAccuracy, CosineProximity, ElementwiseLoss, LossMean, padded_channels};
+use crate::plan::{Plan, View};
+use crate::profiles::DeviceProfile;
 
 /// Inference of a batch, with its loss and its right predictions.
 #[derive(Debug, Clone)]
@@ -38,7 +39,7 @@ impl EvaluationPlan {
         shape: &NetworkShape,
         state: &NetworkState,
         loss: Loss,
-        target: Target,
+        profile: &DeviceProfile,
         batch: u32,
         losses: usize,
     ) -> Result<EvaluationPlan, ModelError> {
@@ -52,12 +53,12 @@ impl EvaluationPlan {
         let (mut x, mut uploads) = (input, Vec::new());
         if !shape.layers.is_empty() {
             let backbone = state.backbone(shape, shape.layers.len())?;
-            let weights = backbone.plan_weights(&mut plan, target.precision);
-            x = backbone.plan_features(&mut plan, target, [batch, shape.size], weights, input);
-            uploads.push((weights, backbone.stored_parameters(target.precision)));
+            let weights = backbone.plan_weights(&mut plan, profile.precision);
+            x = backbone.plan_features(&mut plan, profile, [batch, shape.size], weights, input);
+            uploads.push((weights, backbone.stored_parameters(profile.precision)));
         }
         for dense in state.dense_layers(shape) {
-            let (y, more) = dense.plan(&mut plan, target, "dense", batch, x);
+            let (y, more) = dense.plan(&mut plan, profile, "dense", batch, x);
             uploads.extend(more);
             x = y;
         }

@@ -1,10 +1,10 @@
 //! The forward pass of training: raw convolution results are kept, batch norm and activation are recomputed from them.
 
 use super::builder::{Builder, Saved, Source, of_dispatch, row_parts};
-use crate::ops::{BatchNormCombine, BatchNormStatistics, LayerInput, Normalised, Precision};
 use crate::nn::mobilenet_v2::{Backbone, ConvolutionKind, Layer, plan_pool};
 use crate::nn::{Activations, dispatches};
-use crate::scheduler::View;
+use crate::ops::{BatchNormCombine, BatchNormStatistics, LayerInput, Normalised};
+use crate::plan::{Precision, View};
 
 impl Builder<'_> {
     /// Appends the convolutions and the pool: images \[batch, size, size, 4\] in, features \[batch, features\] out.
@@ -15,7 +15,7 @@ impl Builder<'_> {
         let folded = self.buffers.folded;
         let mut x = Activations { view: input, batch, extent: [size, size], channels: 4, precision: Precision::F32 };
         if first > 0 {
-            x = frozen.plan_convolutions(&mut self.plan, self.target, [batch, size], folded, input, &mut |_, _, _| ());
+            x = frozen.plan_convolutions(&mut self.plan, self.profile, [batch, size], folded, input, &mut |_, _, _| ());
         }
         let (mut source, mut block_input, mut normalised) = (Source::Kept(x), x, None);
         let mut block = usize::MAX;
@@ -36,7 +36,7 @@ impl Builder<'_> {
             source = if layer.residual { Source::Kept(x) } else { Source::Activated(index) };
         }
         let features = self.rows("features", x.channels);
-        plan_pool(&mut self.plan, self.target, x, features);
+        plan_pool(&mut self.plan, self.profile, x, features);
         features
     }
 
@@ -47,13 +47,13 @@ impl Builder<'_> {
         let weight = self.table.layers[index].kernel.view(self.buffers.weights);
         let zeros = self.zeros(raw.channels);
         if normalised.is_none() {
-            convolution.push(&mut self.plan, self.target, x, [weight, zeros], None, raw);
+            convolution.push(&mut self.plan, self.profile, x, [weight, zeros], None, raw);
             return raw;
         }
-        for range in dispatches(self.target.binding_bytes, &[x, raw]) {
+        for range in dispatches(self.profile.capabilities.binding_bytes, &[x, raw]) {
             let shape = convolution.depthwise(x, range.end - range.start);
             let input = LayerInput { view: x.images(&range), normalised };
-            let choice = self.target.depthwise(shape);
+            let choice = shape.choice(self.profile);
             self.plan.push(shape.step_on(&layer.convolution, choice, input, [weight, zeros], raw.images(&range)));
         }
         raw
@@ -63,10 +63,10 @@ impl Builder<'_> {
     fn statistics(&mut self, index: usize, raw: Activations) {
         let (shape, channels) = (self.shape, raw.channels);
         let label = format!("{} statistics", shape.layers[index].convolution);
-        let ranges = dispatches(self.target.binding_bytes, &[raw]);
+        let ranges = dispatches(self.profile.capabilities.binding_bytes, &[raw]);
         let part_bytes = 8 * u64::from(channels);
-        let target = self.target;
-        let parts = row_parts(&ranges, raw.positions(), part_bytes, |rows| target.row_parts(rows, (channels / 4).div_ceil(4)));
+        let profile = self.profile;
+        let parts = row_parts(&ranges, raw.positions(), part_bytes, |rows| profile.row_parts(rows, (channels / 4).div_ceil(4)));
         let of_parts = self.plan.transient(&label, u64::from(parts.count()) * part_bytes);
         for range in ranges {
             let (rows, view) = of_dispatch(parts, &range, raw.positions(), part_bytes, of_parts);

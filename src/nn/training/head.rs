@@ -2,12 +2,13 @@
 
 use super::builder::Builder;
 use super::objective::{Loss, Objective};
-use crate::ops::{
-    Activation, ActivationBackward, BatchNorm, BatchNormCombine, BatchNormBackwardWeight, BatchNormBackwardInput, BatchNormStatistics, BinaryAccuracy,
-    ColumnSum, CosineProximity, DenseBackwardWeight, Dropout, ElementwiseLoss, LossMean, RowParts, Transpose, padded_channels,
-};
 use crate::nn::HEAD_EPSILON;
-use crate::scheduler::View;
+use crate::ops::{
+    Activation, ActivationBackward, BatchNorm, BatchNormBackwardInput, BatchNormBackwardWeight, BatchNormCombine,
+    BatchNormStatistics, BinaryAccuracy, ColumnSum, CosineProximity, DenseBackwardWeight, Dropout, ElementwiseLoss, LossMean,
+    Transpose, padded_channels,
+};
+use crate::plan::{RowParts, View};
 
 use super::parameters::{HiddenSlots, Slot};
 
@@ -144,8 +145,8 @@ impl Builder<'_> {
         let dw = DenseBackwardWeight { rows: RowParts::whole(self.batch), inputs, outputs };
         self.plan.push(dw.step(
             &format!("{label} dw"),
-            self.target.dense_backward_weight(dw),
-            self.target.lanes,
+            dw.choice(self.profile),
+            self.profile.capabilities.subgroup_size,
             x,
             gy,
             kernel.view(gradients),

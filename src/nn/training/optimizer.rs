@@ -3,7 +3,7 @@
 use std::f64::consts::PI;
 
 use crate::ops::{Adadelta, Adam, AdamForm, Sgd};
-use crate::scheduler::{Step, View};
+use crate::plan::{Step, View};
 
 /// An optimizer with its constants; the learning rate comes from a [`Schedule`].
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -5,10 +5,10 @@
 //! part. Batch norm's vectors lie in pairs: gamma and beta, mean and variance.
 
 use super::shape::NetworkShape;
-use crate::ops::padded_channels;
 use crate::nn::Head;
 use crate::nn::mobilenet_v2::{ConvolutionKind, Layer};
-use crate::scheduler::{ALIGNMENT, View};
+use crate::ops::padded_channels;
+use crate::plan::{ALIGNMENT, View};
 
 /// A tensor as a file holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]

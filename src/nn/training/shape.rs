@@ -1,7 +1,7 @@
 //! What a network is that is trained, as data.
 
-use crate::ops::{Padding, padded_channels};
 use crate::nn::mobilenet_v2::{Layer, layers};
+use crate::ops::{Padding, padded_channels};
 
 /// How batch norm runs in layers that are not trained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

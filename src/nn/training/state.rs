@@ -2,9 +2,9 @@
 
 use super::parameters::{NamedShape, ParameterTable, Slot};
 use super::shape::NetworkShape;
-use crate::ops::Activation;
 use crate::nn::mobilenet_v2::{Backbone, ReadTensor};
 use crate::nn::{Dense, Head, ModelError};
+use crate::ops::Activation;
 
 /// The values of a network and of its optimizer between two steps.
 #[derive(Debug, Clone, PartialEq)]

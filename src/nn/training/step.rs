@@ -6,10 +6,11 @@ use super::objective::Loss;
 use super::optimizer::{Optimizer, Update};
 use super::parameters::ParameterTable;
 use super::shape::{NetworkShape, RunningStatistics, UpdatePart};
-use crate::ops::{Accumulate, BatchNormCombine, DropoutMask, Target, padded_channels};
 use crate::nn::mobilenet_v2::Backbone;
-use crate::scheduler::{Plan, View};
-use crate::app::train::random;
+use crate::nn::random;
+use crate::ops::{Accumulate, BatchNormCombine, DropoutMask, padded_channels};
+use crate::plan::{Plan, View};
+use crate::profiles::DeviceProfile;
 
 /// What a step is made for.
 #[derive(Debug, Clone, Copy)]
@@ -65,10 +66,10 @@ pub struct StepPlan {
 
 impl StepPlan {
     /// The pass over `batch` samples.
-    pub fn new(step: &StepShape, target: Target, batch: u32) -> StepPlan {
+    pub fn new(step: &StepShape, profile: &DeviceProfile, batch: u32) -> StepPlan {
         let StepShape { network, table, frozen, loss, losses, seed, accumulates, weighted } = *step;
         let folded = frozen.parameters().len();
-        let mut builder = Builder::new("training", network, table, target, batch, [folded, losses]);
+        let mut builder = Builder::new("training", network, table, profile, batch, [folded, losses]);
         let each = u64::from(batch);
         let total_bytes = if accumulates { 4 * table.trained as u64 } else { 256 };
         let total = builder.plan.persistent("gradients of all parts", total_bytes);

@@ -1,11 +1,11 @@
 //! The plans of whole networks: what they hold in memory, and that cutting them changes nothing but rounding.
 
 use super::*;
-use crate::device::Device;
-use crate::ops::{Padding, Target};
 use crate::nn::mobilenet_v2::{Backbone, Layer, layers};
+use crate::nn::random::{Stream, unit};
+use crate::ops::Padding;
+use crate::profiles::{Device, DeviceProfile};
 use crate::scheduler::Program;
-use crate::app::train::random::{Stream, unit};
 
 fn shape(layers: Vec<Layer>, size: u32, hidden: u32) -> NetworkShape {
     let features = layers.last().map_or(0, |layer| layer.outputs);
@@ -35,7 +35,7 @@ fn state(shape: &NetworkShape) -> NetworkState {
     NetworkState::read(shape, &values).unwrap()
 }
 
-fn plan(shape: &NetworkShape, state: &NetworkState, frozen: &Backbone, target: Target, batch: u32) -> StepPlan {
+fn plan(shape: &NetworkShape, state: &NetworkState, frozen: &Backbone, profile: &DeviceProfile, batch: u32) -> StepPlan {
     let step = StepShape {
         network: shape,
         table: &state.table,
@@ -46,7 +46,7 @@ fn plan(shape: &NetworkShape, state: &NetworkState, frozen: &Backbone, target: T
         accumulates: false,
         weighted: false,
     };
-    StepPlan::new(&step, target, batch)
+    StepPlan::new(&step, profile, batch)
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn raw_results_are_kept_once_from_the_forward_to_the_backward_pass() {
     let state = state(&shape);
     let frozen = state.backbone(&shape, 0).unwrap();
     let binding_bytes = 128 << 20;
-    let step = plan(&shape, &state, &frozen, Target { binding_bytes, ..Target::plain(true, Some(8)) }, 64);
+    let step = plan(&shape, &state, &frozen, DeviceProfile { binding_bytes, ..DeviceProfile::plain(true, Some(8)) }, 64);
     // Of the large tensors, those kept from the forward to the backward pass are the raw results, each once, and the sums
     // that end residual blocks.
     let half = step.plan.steps().len() / 2;
@@ -86,25 +86,26 @@ fn small() -> Vec<Layer> {
 
 #[test]
 fn a_batch_that_is_cut_has_the_gradients_of_a_whole_one() {
-    let gpu = Device::open(&Default::default()).unwrap();
+    let device = Device::open(&Default::default()).unwrap();
     let shape = shape(small(), 32, 24);
     assert!(shape.layers.iter().any(|layer| layer.residual));
     let state = state(&shape);
     let frozen = state.backbone(&shape, 0).unwrap();
     let batch = 6;
     let run = |binding_bytes: u64| {
-        let step = plan(&shape, &state, &frozen, Target { binding_bytes, ..gpu.target() }, batch);
+        let step = plan(&shape, &state, &frozen, DeviceProfile { binding_bytes, ..device.profile() }, batch);
         let largest = step.plan.steps().iter().flat_map(|step| &step.bindings).map(|view| view.bytes).max().unwrap();
-        let program = Program::new(&gpu, &step.plan, &[]).unwrap();
-        program.write(&gpu, step.buffers.weights, bytemuck::cast_slice(&state.weights));
+        let program = Program::new(&device, &step.plan, &[]).unwrap();
+        program.write(&device, step.buffers.weights, bytemuck::cast_slice(&state.weights));
         let pixels = u64::from(batch * 32 * 32);
         let input: Vec<f32> =
             (0..4 * pixels).map(|at| if at % 4 == 3 { 0.0 } else { 2.0 * unit(5, Stream::Dropout, at) as f32 - 1.0 }).collect();
-        program.write(&gpu, step.input, bytemuck::cast_slice(&input));
+        program.write(&device, step.input, bytemuck::cast_slice(&input));
         let labels: Vec<f32> = (0..8 * batch).map(|at| (at % 3 == 0) as u8 as f32).collect();
-        program.write(&gpu, step.labels, bytemuck::cast_slice(&labels));
-        program.run(&gpu).unwrap();
-        let [gradients, running] = [step.buffers.gradients, step.buffers.running].map(|view| program.read(&gpu, view).unwrap());
+        program.write(&device, step.labels, bytemuck::cast_slice(&labels));
+        program.run(&device).unwrap();
+        let [gradients, running] =
+            [step.buffers.gradients, step.buffers.running].map(|view| program.read(&device, view).unwrap());
         (step.plan.steps().len(), largest, gradients, running)
     };
     // What is cut is tensors of images; the parts of sums, which are small where images are large, are not.

@@ -1,6 +1,6 @@
 //! sum = kept · sum + weight · gradient
 
-use lineament::ops::Accumulate;
+use crate::ops::Accumulate;
 
 /// The sum after a part's gradient was added.
 pub fn accumulate(part: Accumulate, gradient: &[f64], sum: &[f64]) -> Vec<f64> {

@@ -1,6 +1,6 @@
 //! dx = gy · f′, with f′ from y: 1 where y > 0 for ReLU, 1 where 0 < y < 6 for ReLU6, y (1 − y) for the sigmoid
 
-use lineament::ops::Activation;
+use crate::ops::Activation;
 
 /// The gradient by x from the output y.
 pub fn activation_backward(activation: Activation, gy: &[f64], y: &[f64]) -> Vec<f64> {

@@ -1,6 +1,6 @@
 //! y = activation(x)
 
-use lineament::ops::Activation;
+use crate::ops::Activation;
 
 use super::pointwise::activate;
 

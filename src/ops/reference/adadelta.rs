@@ -1,6 +1,6 @@
 //! a = rho a + (1 − rho) g²;  u = g √(d + epsilon) / √(a + epsilon);  p −= learning_rate u;  d = rho d + (1 − rho) u²
 
-use lineament::ops::Adadelta;
+use crate::ops::Adadelta;
 
 /// Parameter, accumulated squared gradient and accumulated squared update after one update.
 pub fn adadelta(rates: Adadelta, gradient: &[f64], state: [&[f64]; 3]) -> [Vec<f64>; 3] {

@@ -2,7 +2,7 @@
 //! p −= learning_rate √(1 − beta2ᵗ) / (1 − beta1ᵗ) m / (√v + epsilon), or with PyTorch
 //! p −= learning_rate m / (1 − beta1ᵗ) / (√(v / (1 − beta2ᵗ)) + epsilon)
 
-use lineament::ops::{Adam, AdamForm};
+use crate::ops::{Adam, AdamForm};
 
 /// Parameter, average gradient and average squared gradient after one update.
 pub fn adam(rates: Adam, gradient: &[f64], state: [&[f64]; 3]) -> [Vec<f64>; 3] {

@@ -1,7 +1,7 @@
 //! y\[b, i, j, c\] = augmented\[i, j, c\] · scale\[c\] + shift\[c\], and 0 in the fourth channel, with
 //! augmented\[i, j\] = resized at M (i, j′, 1), bilinear, coordinates clamped, j′ = width − 1 − j where mirrored, else j
 
-use lineament::ops::{Augment, TransformRecord};
+use crate::ops::{Augment, TransformRecord};
 
 use super::resize_normalise::Picture;
 

@@ -24,13 +24,13 @@ pub fn batch_norm_backward_input(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ops::Activation;
     use crate::reference::batch_norm::batch_norm;
     use crate::reference::batch_norm_backward_weight::{batch_norm_backward_weight, before_activation};
     use crate::reference::batch_norm_statistics::batch_norm_statistics;
     use crate::reference::finite_difference::check;
     use crate::reference::pointwise::activate;
     use crate::reference::widen;
-    use lineament::ops::Activation;
 
     #[test]
     fn gradients_of_batch_norm_agree_with_finite_differences() {

@@ -1,7 +1,7 @@
 //! dgamma\[c\] = Σ_m g\[m, c\] x̂\[m, c\],  dbeta\[c\] = Σ_m g\[m, c\],  x̂ = (x − mean) / √(variance + epsilon),
 //! g = gy, or where ReLU6 followed gy where 0 < gamma x̂ + beta < 6 and else 0
 
-use lineament::ops::Activation;
+use crate::ops::Activation;
 
 use super::activation_backward::activation_backward;
 use super::batch_norm::batch_norm;

@@ -1,7 +1,7 @@
 //! mean\[c\] = Σ_p w\[p\] means\[p, c\],  variance\[c\] = Σ_p w\[p\] (variances\[p, c\] + (means\[p, c\] − mean\[c\])²),
 //! w\[p\] = rows of the part / rows
 
-use lineament::ops::RowParts;
+use crate::plan::RowParts;
 
 /// Mean and biased variance of all rows from those of parts.
 pub fn batch_norm_combine(rows: RowParts, channels: usize, means: &[f64], variances: &[f64]) -> [Vec<f64>; 2] {

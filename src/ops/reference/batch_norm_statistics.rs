@@ -1,6 +1,6 @@
 //! mean\[c\] = Σ_m x\[m, c\] / rows,  variance\[c\] = Σ_m (x\[m, c\] − mean\[c\])² / rows
 
-use lineament::ops::RowParts;
+use crate::plan::RowParts;
 
 /// Mean and biased variance of every column of x \[rows, channels\].
 pub fn batch_norm_statistics(channels: usize, x: &[f64]) -> (Vec<f64>, Vec<f64>) {

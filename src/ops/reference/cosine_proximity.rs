@@ -1,6 +1,6 @@
 //! loss\[s\] = −Σ_a n(y) n(p),  n(v) = v / √max(Σ v², 1e-12): Keras 2.2.4; or the arccos of the sum, as the paper's text has it
 
-use lineament::ops::CosineForm;
+use crate::ops::CosineForm;
 
 const FLOOR: f64 = 1e-12;
 

@@ -1,6 +1,6 @@
 //! y\[b, i, j, c\] = activation(Σ_{u,v} x\[b, i·s + u − top, j·s + v − left, c\] · w\[u, v, c\] + bias\[c\])
 
-use lineament::ops::Depthwise;
+use crate::ops::Depthwise;
 
 use super::pointwise::activate;
 

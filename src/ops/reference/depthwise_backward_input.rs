@@ -1,6 +1,6 @@
 //! dx\[b, i·s + u − top, j·s + v − left, c\] += gy\[b, i, j, c\] · w\[u, v, c\], wherever that is inside the image
 
-use lineament::ops::Depthwise;
+use crate::ops::Depthwise;
 
 /// Where a depthwise convolution meets its weights: indices of x, w and y of every product it adds up, its images in order.
 pub fn products(shape: Depthwise) -> impl Iterator<Item = [usize; 3]> {

@@ -1,6 +1,7 @@
 //! dw\[u, v, c\] = Σ_{b,i,j} x\[b, i·s + u − top, j·s + v − left, c\] · gy\[b, i, j, c\]
 
-use lineament::ops::{Depthwise, RowParts};
+use crate::ops::Depthwise;
+use crate::plan::RowParts;
 
 use super::depthwise_backward_input::products;
 
@@ -17,7 +18,7 @@ pub fn depthwise_backward_weight(shape: Depthwise, rows: RowParts, x: &[f64], gy
 
 #[cfg(test)]
 mod tests {
-    use lineament::ops::{Activation, Padding};
+    use crate::ops::{Activation, Padding};
 
     use super::*;
     use crate::reference::depthwise::depthwise;

@@ -1,6 +1,6 @@
 //! mask\[m, c\] = 1 where the upper 24 bits of pcg4d(c / 4, first_sample + m, epoch, seed)\[c % 4\] reach the threshold
 
-use lineament::ops::DropoutMask;
+use crate::ops::DropoutMask;
 
 /// pcg4d of Jarzynski and Olano, "Hash Functions for GPU Rendering", 2020.
 pub fn random_bits(counter: [u32; 4]) -> [u32; 4] {

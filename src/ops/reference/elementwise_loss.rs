@@ -1,7 +1,7 @@
 //! loss\[s\] = Σ_a w f(p, y) / attributes: mean squared and absolute error, and binary cross-entropy as TensorFlow 2 and as
 //! Keras 2.2.4 have it
 
-use lineament::ops::ElementwiseFormula;
+use crate::ops::ElementwiseFormula;
 
 /// Loss of each sample of \[batch, attributes\].
 pub fn elementwise_loss(

@@ -1,6 +1,6 @@
 //! e = activation(x · w_expand + bias_expand), and y the depthwise convolution of e, in f64 between the two as well
 
-use lineament::ops::ExpandDepthwise;
+use crate::ops::ExpandDepthwise;
 
 use super::depthwise::depthwise;
 use super::pointwise::pointwise;

@@ -1,6 +1,7 @@
 //! y = Σ_j a_j after so many a_j ← a_j · factor + addend, from a_j = x + j
 
-use lineament::ops::{FusedMultiplyAdd, Variant};
+use crate::ops::FusedMultiplyAdd;
+use crate::plan::Variant;
 
 /// The chains of a variant, one element after the other.
 pub fn fused_multiply_add(shape: FusedMultiplyAdd, variant: &Variant, x: &[f32]) -> Vec<f64> {

@@ -1,6 +1,6 @@
 //! y\[b, c\] = (1 / positions) Σ_p x\[b, p, c\]
 
-use lineament::ops::GlobalAveragePool;
+use crate::ops::GlobalAveragePool;
 
 /// The mean over all positions.
 pub fn global_average_pool<T: Copy + Into<f64>>(shape: GlobalAveragePool, x: &[T]) -> Vec<f64> {

@@ -1,6 +1,6 @@
 //! dx\[b, p, c\] = gy\[b, c\] / positions
 
-use lineament::ops::GlobalAveragePool;
+use crate::ops::GlobalAveragePool;
 
 /// Every position's share of the gradient by the mean.
 pub fn global_average_pool_backward_input(shape: GlobalAveragePool, gy: &[f64]) -> Vec<f64> {

@@ -1,6 +1,6 @@
 //! partial\[r, chunk, j\] = (Σ w_i x_i, \[Σ w_i, Σ w_i distance_i, Σ changed_i, Σ w_i\]) over the rows of a chunk with label j
 
-use lineament::ops::{KmeansAccumulate, RestartState};
+use crate::ops::{KmeansAccumulate, RestartState};
 
 use super::kmeans_assign::CHANGED;
 

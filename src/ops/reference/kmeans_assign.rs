@@ -1,6 +1,6 @@
 //! label\[r, i\] = argmin_j |x_i − centre\[r, j\]|²
 
-use lineament::ops::{KmeansShape, RestartState, Ties};
+use crate::ops::{KmeansShape, RestartState, Ties};
 
 /// Set in a label that differs from the label before.
 pub const CHANGED: u32 = 0x8000_0000;

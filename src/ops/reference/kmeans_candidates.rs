@@ -1,6 +1,6 @@
 //! Greedy k-means++: the best of the candidates for one centre, and those for the next, by the same random numbers.
 
-use lineament::ops::KmeansCandidates;
+use crate::ops::KmeansCandidates;
 
 use super::kmeans_assign::squared_distance;
 

@@ -2,7 +2,7 @@
 //! of `_kmeans_single_lloyd`; but equally far rows are ordered by their numbers, and of a row with a weight above 1 an empty
 //! cluster takes one copy.
 
-use lineament::ops::{KmeansMove, RestartState};
+use crate::ops::{KmeansMove, RestartState};
 
 use super::kmeans_assign::CHANGED;
 

@@ -1,6 +1,6 @@
 //! potential\[r, t, chunk\] = Σ w_i min(D²_i, |x_i − candidate_t|²) over the rows of a chunk
 
-use lineament::ops::KmeansPotential;
+use crate::ops::KmeansPotential;
 
 use super::kmeans_assign::squared_distance;
 

@@ -1,6 +1,6 @@
 //! sums\[r, e\] = Σ_chunk partials\[r, chunk, e\]
 
-use lineament::ops::RestartState;
+use crate::ops::RestartState;
 
 /// The sums over `chunks` of `entries` floats; `before` for a restart that has finished.
 pub fn kmeans_reduce([chunks, entries]: [usize; 2], partials: &[f32], states: &[RestartState], before: &[f32]) -> Vec<f64> {

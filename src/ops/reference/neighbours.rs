@@ -1,6 +1,6 @@
 //! Which rows lie within a radius of each row of a slice.
 
-use lineament::ops::NeighbourSlice;
+use crate::ops::NeighbourSlice;
 
 use super::row_distance::row_distance;
 

@@ -1,6 +1,6 @@
 //! The distance of each row of a slice to every row from the first of the slice on.
 
-use lineament::ops::PairwiseSlice;
+use crate::ops::PairwiseSlice;
 
 use super::row_distance::row_distance;
 

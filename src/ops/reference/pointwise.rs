@@ -1,6 +1,6 @@
 //! y\[m, n\] = activation(Σ_k x\[m, k\] · w\[k, n\] + bias\[n\]) + residual\[m, n\]
 
-use lineament::ops::Activation;
+use crate::ops::Activation;
 
 /// The activation in f64.
 pub fn activate(activation: Activation, value: f64) -> f64 {

@@ -1,6 +1,6 @@
 //! y\[b, i, j, c\] = resized\[i, j, c\] · scale\[c\] + shift\[c\], and 0 in the fourth channel
 
-use lineament::ops::{Interpolation, ResizeNormalise};
+use crate::ops::{Interpolation, ResizeNormalise};
 
 /// An 8-bit RGB image, row by row.
 #[derive(Debug, Clone)]

@@ -1,6 +1,6 @@
 //! How far two rows are apart, by definition.
 
-use lineament::ops::Metric;
+use crate::ops::Metric;
 
 /// The distance between two rows; the cosine one is 1 to and from a row of zeros, and never negative, as in scikit-learn.
 pub fn row_distance(metric: Metric, a: &[f32], b: &[f32]) -> f64 {

@@ -1,6 +1,6 @@
 //! v = momentum v − learning_rate g;  p += v, or with Nesterov  p += momentum v − learning_rate g
 
-use lineament::ops::Sgd;
+use crate::ops::Sgd;
 
 /// Parameter and velocity after one update.
 pub fn sgd(rates: Sgd, gradient: &[f64], state: [&[f64]; 2]) -> [Vec<f64>; 2] {

@@ -1,6 +1,6 @@
 //! s = (b − a) / max(a, b), as scikit-learn's `silhouette_samples`; 0 for a row that is alone.
 
-use lineament::ops::SilhouetteSlice;
+use crate::ops::SilhouetteSlice;
 
 use super::row_distance::row_distance;
 

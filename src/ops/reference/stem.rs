@@ -1,6 +1,6 @@
 //! y\[b, i, j, n\] = activation(Σ_{u,v,c} x\[b, i·s + u − top, j·s + v − left, c\] · w\[u, v, c, n\] + bias\[n\])
 
-use lineament::ops::Stem;
+use crate::ops::Stem;
 
 use super::pointwise::activate;
 

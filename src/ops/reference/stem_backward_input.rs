@@ -1,6 +1,6 @@
 //! dx\[b, i·s + u − top, j·s + v − left, c\] += Σ_n gy\[b, i, j, n\] · w\[u, v, c, n\], wherever that is inside the image
 
-use lineament::ops::Stem;
+use crate::ops::Stem;
 
 /// Where a dense 3×3 convolution meets its weights: indices of x, w and y of every product it adds up, its images in order.
 pub fn products(shape: Stem) -> impl Iterator<Item = [usize; 3]> {

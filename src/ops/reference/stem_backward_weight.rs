@@ -1,6 +1,7 @@
 //! dw\[u, v, c, n\] = Σ_{b,i,j} x\[b, i·s + u − top, j·s + v − left, c\] · gy\[b, i, j, n\]
 
-use lineament::ops::{RowParts, Stem};
+use crate::ops::Stem;
+use crate::plan::RowParts;
 
 use super::stem_backward_input::products;
 
@@ -17,7 +18,7 @@ pub fn stem_backward_weight(shape: Stem, rows: RowParts, x: &[f64], gy: &[f64]) 
 
 #[cfg(test)]
 mod tests {
-    use lineament::ops::{Activation, Padding};
+    use crate::ops::{Activation, Padding};
 
     use super::*;
     use crate::reference::{finite_difference::check, stem::stem, stem_backward_input::stem_backward_input, widen};

@@ -5,20 +5,20 @@
 //! them where they were. On two processors that made four runs in ten a third slower.
 
 #[cfg(target_os = "linux")]
-pub(super) use linux::Threads;
+pub use linux::Threads;
 
 /// Elsewhere threads stay where the system puts them.
 #[cfg(not(target_os = "linux"))]
 #[derive(Debug)]
-pub(super) struct Threads;
+pub struct Threads;
 
 #[cfg(not(target_os = "linux"))]
 impl Threads {
-    pub(super) fn now() -> Threads {
+    pub fn now() -> Threads {
         Threads
     }
 
-    pub(super) fn bind_what_started(&self) -> usize {
+    pub fn bind_what_started(&self) -> usize {
         0
     }
 }
@@ -36,18 +36,18 @@ mod linux {
 
     /// Threads that there were at some time.
     #[derive(Debug)]
-    pub(in super::super) struct Threads(BTreeSet<i32>);
+    pub struct Threads(BTreeSet<i32>);
 
     impl Threads {
         /// The threads of this program.
-        pub(in super::super) fn now() -> Threads {
+        pub fn now() -> Threads {
             let entries = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
             Threads(entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect())
         }
 
         /// Binds the threads that compute to a processor each, if the calling thread has started one a processor since. What cannot be
         /// bound stays free; says how many were.
-        pub(in super::super) fn bind_what_started(&self) -> usize {
+        pub fn bind_what_started(&self) -> usize {
             let processors = processors();
             let pairs = self.workers_since(processors.len()).into_iter().zip(processors);
             let bind = |(thread, processor): (i32, usize)| {
@@ -94,12 +94,12 @@ mod linux {
     #[cfg(test)]
     mod tests {
         use super::*;
-        use crate::device::Device;
+        use crate::profiles::Device;
 
         #[test]
         fn workers_are_bound_to_a_processor_each() {
             let before = Threads::now();
-            let gpu = Device::open(&Default::default()).expect("an adapter; run tools/setup");
+            let gpu = Gpu::open(&Default::default()).expect("an adapter; run tools/setup");
             let processors = processors();
             // A pool of another size is left alone; llvmpipe has one thread a processor where there are few.
             let is_pool = gpu.report().driver.starts_with("llvmpipe") && std::env::var_os("LP_NUM_THREADS").is_none();

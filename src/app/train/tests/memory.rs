@@ -1,14 +1,14 @@
 //! What a run holds: nothing more on the device once it has begun, and nothing more on the host as it goes on.
 
 use super::small::{DESCENT, Pictures, Trial, initial, with, without_batch_statistics};
-use crate::device::Device;
 use crate::app::train::*;
+use crate::profiles::Device;
 
 /// Buffers and bytes that were made when each event of a run was heard of.
-fn made(gpu: &Device, train: impl FnOnce(&mut dyn FnMut(Progress) -> bool)) -> Vec<(Progress, [u64; 2])> {
+fn made(device: &Device, train: impl FnOnce(&mut dyn FnMut(Progress) -> bool)) -> Vec<(Progress, [u64; 2])> {
     let mut heard = Vec::new();
     train(&mut |progress| {
-        heard.push((progress, [gpu.buffers_made(), gpu.bytes_made()]));
+        heard.push((progress, [device.buffers_made(), device.bytes_made()]));
         false
     });
     heard
@@ -38,13 +38,13 @@ fn a_run_allocates_what_it_announces_before_its_first_step_and_nothing_after() {
         |trial| trial.shape = without_batch_statistics(),
     ];
     for change in changes {
-        let gpu = Device::open(&Default::default()).unwrap();
+        let device = Device::open(&Default::default()).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let mut trial = with(change);
         (trial.settings.epochs, trial.settings.checkpoint_every) = (3, 1);
         let state = initial(&trial.shape);
-        let heard = made(&gpu, |hears| {
-            trial.run(&gpu, &pictures.data(), Some(folder.path()), false, hears).unwrap();
+        let heard = made(&device, |hears| {
+            trial.run(&device, &pictures.data(), Some(folder.path()), false, hears).unwrap();
         });
         assert_announced(&heard, 4 * state.weights.len() as u64);
     }
@@ -52,7 +52,7 @@ fn a_run_allocates_what_it_announces_before_its_first_step_and_nothing_after() {
 
 #[test]
 fn a_head_on_features_allocates_what_it_announces() {
-    let gpu = Device::open(&Default::default()).unwrap();
+    let device = Device::open(&Default::default()).unwrap();
     let values: Vec<f32> = (0..350 * 10).map(|at| (at * 7919 % 101) as f32 / 101.0).collect();
     let table = FeatureTable::new(10, values).unwrap();
     let rows: Vec<u32> = (0..350).collect();
@@ -66,8 +66,8 @@ fn a_head_on_features_allocates_what_it_announces() {
         trial.settings.epochs = 3;
     });
     let state = initial(&trial.shape);
-    let heard = made(&gpu, |hears| {
-        trial.run(&gpu, &data, None, false, hears).unwrap();
+    let heard = made(&device, |hears| {
+        trial.run(&device, &data, None, false, hears).unwrap();
     });
     assert_announced(&heard, 4 * state.weights.len() as u64);
 }
@@ -86,7 +86,7 @@ fn resident() -> u64 {
 #[test]
 #[ignore = "run in a process of its own by host_memory_stands_still_over_a_thousand_steps"]
 fn a_thousand_steps() {
-    let gpu = Device::open(&Default::default()).unwrap();
+    let device = Device::open(&Default::default()).unwrap();
     // Ten steps an epoch, so that the first hundred have seen everything that a run does.
     let pictures = Pictures::new(40);
     let trial = with(|trial| (trial.settings.batch, trial.settings.micro_batch, trial.settings.epochs) = (4, 4, 100));
@@ -100,7 +100,7 @@ fn a_thousand_steps() {
         }
         false
     };
-    trial.run(&gpu, &pictures.data(), Some(folder.path()), false, &mut stops).unwrap();
+    trial.run(&device, &pictures.data(), Some(folder.path()), false, &mut stops).unwrap();
     println!("resident after 100 steps {after_a_hundred}, after {steps} {}", resident());
 }
 

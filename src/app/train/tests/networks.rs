@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use super::small::{ADAM, Pictures, Trial, initial, shape, trial, with};
-use crate::device::Device;
-use crate::nn::mobilenet_v2::{Backbone, Layer};
-use crate::nn::weights::WeightsFile;
-use crate::nn::training::*;
 use crate::app::train::*;
+use crate::nn::mobilenet_v2::{Backbone, Layer};
+use crate::nn::training::*;
+use crate::nn::weights::WeightsFile;
+use crate::profiles::Device;
 
 fn files(folder: &Path) -> Vec<Vec<u8>> {
     [LAST, BEST, HISTORY].map(|name| std::fs::read(folder.join(name)).unwrap()).to_vec()
@@ -15,7 +15,7 @@ fn files(folder: &Path) -> Vec<Vec<u8>> {
 
 #[test]
 fn a_whole_network_learns() {
-    let gpu = Device::open(&Default::default()).unwrap();
+    let device = Device::open(&Default::default()).unwrap();
     let pictures = Pictures::new(24);
     let mut learner = with(|trial| {
         let settings = &mut trial.settings;
@@ -23,7 +23,7 @@ fn a_whole_network_learns() {
         (settings.epochs, settings.micro_batch, settings.augmentation) = (12, 8, None);
         trial.shape.head.dropout = 0.0;
     });
-    let trained = learner.train(&gpu, &pictures.data()).unwrap();
+    let trained = learner.train(&device, &pictures.data()).unwrap();
     let (first, last) = (trained.history[0], trained.history[11]);
     assert!(last.loss < 0.5 * first.loss, "{first:?} {last:?}");
     let best = trained.history[trained.epoch as usize - 1];
@@ -32,19 +32,19 @@ fn a_whole_network_learns() {
 
     // Rates so small that nothing moves teach nothing: the fall is the training's.
     learner.settings.learning_rate = 1e-12;
-    let still = learner.train(&gpu, &pictures.data()).unwrap();
+    let still = learner.train(&device, &pictures.data()).unwrap();
     assert!(still.history[11].loss > 0.9 * first.loss, "{:?}", still.history);
 }
 
 #[test]
 fn what_is_frozen_stays_and_what_is_trained_moves() {
-    let gpu = Device::open(&Default::default()).unwrap();
+    let device = Device::open(&Default::default()).unwrap();
     let pictures = Pictures::new(8);
     for frozen_norm in [FrozenNorm::Inference, FrozenNorm::BatchStatistics] {
         for first_trained in [0, 4, 7] {
             let trial = with(|trial| (trial.shape.first_trained, trial.shape.frozen_norm) = (first_trained, frozen_norm));
             let before = initial(&trial.shape).tensors();
-            let after = trial.train(&gpu, &pictures.data()).unwrap().best.tensors();
+            let after = trial.train(&device, &pictures.data()).unwrap().best.tensors();
             for ((named, before), (_, after)) in before.iter().zip(&after) {
                 let of_layer = |layer: &Layer| {
                     let prefixes = [format!("{}.weight", layer.convolution), format!("{}.", layer.norm)];
@@ -60,15 +60,15 @@ fn what_is_frozen_stays_and_what_is_trained_moves() {
 
 #[test]
 fn a_network_gives_the_same_bytes_again_on_any_threads_and_when_it_is_stopped_and_resumed() {
-    let gpu = Device::open(&Default::default()).unwrap();
+    let device = Device::open(&Default::default()).unwrap();
     // Batches of 8 and 8 in two parts and one of 4: the 21st picture would be a part of its own.
     let pictures = Pictures::new(21);
     let data = pictures.data();
     let unbroken = tempfile::tempdir().unwrap();
-    let whole = trial().run(&gpu, &data, Some(unbroken.path()), false, &mut |_| false).unwrap();
+    let whole = trial().run(&device, &data, Some(unbroken.path()), false, &mut |_| false).unwrap();
     for threads in [2, 5] {
         let again = tempfile::tempdir().unwrap();
-        with(|trial| trial.threads = threads).run(&gpu, &data, Some(again.path()), false, &mut |_| false).unwrap();
+        with(|trial| trial.threads = threads).run(&device, &data, Some(again.path()), false, &mut |_| false).unwrap();
         assert!(files(unbroken.path()) == files(again.path()), "{threads} threads");
     }
 
@@ -81,12 +81,12 @@ fn a_network_gives_the_same_bytes_again_on_any_threads_and_when_it_is_stopped_an
             heard += usize::from(matches!(progress, Progress::Step { .. } | Progress::Validation { .. }));
             heard >= after
         };
-        match trial().run(&gpu, &data, Some(broken.path()), true, &mut stops) {
+        match trial().run(&device, &data, Some(broken.path()), true, &mut stops) {
             Err(TrainError::Interrupted { epoch, steps, .. }) => assert_eq!((epoch, steps), place, "after {after}"),
             other => panic!("{after}, {place:?}: {other:?}"),
         }
     }
-    let resumed = trial().run(&gpu, &data, Some(broken.path()), true, &mut |_| false).unwrap();
+    let resumed = trial().run(&device, &data, Some(broken.path()), true, &mut |_| false).unwrap();
     assert!(files(unbroken.path()) == files(broken.path()));
     assert_eq!((resumed.epoch, &resumed.history), (whole.epoch, &whole.history));
     assert_eq!(resumed.best.tensors(), whole.best.tensors());
@@ -95,15 +95,15 @@ fn a_network_gives_the_same_bytes_again_on_any_threads_and_when_it_is_stopped_an
     let changes: [fn(&mut Trial); 3] =
         [|trial| trial.settings.augmentation = None, |trial| trial.shape.head.dropout = 0.0, |trial| trial.settings.seed = 12];
     for (index, change) in changes.into_iter().enumerate() {
-        assert_ne!(with(change).train(&gpu, &data).unwrap().history, whole.history, "change {index}");
+        assert_ne!(with(change).train(&device, &data).unwrap().history, whole.history, "change {index}");
     }
 }
 
 #[test]
 fn the_best_network_can_be_read_as_a_model() {
-    let gpu = Device::open(&Default::default()).unwrap();
+    let device = Device::open(&Default::default()).unwrap();
     let (pictures, folder) = (Pictures::new(8), tempfile::tempdir().unwrap());
-    let trained = trial().run(&gpu, &pictures.data(), Some(folder.path()), false, &mut |_| false).unwrap();
+    let trained = trial().run(&device, &pictures.data(), Some(folder.path()), false, &mut |_| false).unwrap();
     let file = WeightsFile::open(&folder.path().join(BEST)).unwrap();
     let shape = shape();
     let read = |name: &str, dimensions: &[usize]| Ok(file.f32(name, dimensions)?);

@@ -1,9 +1,9 @@
 //! Batches that pass in parts, and what becomes of a last batch of one.
 
 use super::small::{DESCENT, Pictures, Trial, initial, trial, with, without_batch_statistics};
-use crate::device::Device;
-use crate::nn::training::*;
 use crate::app::train::*;
+use crate::nn::training::*;
+use crate::profiles::Device;
 
 /// One epoch of plain gradient descent in which no sample depends on the others of its part.
 fn descent(micro_batch: u32) -> Trial {
@@ -17,18 +17,18 @@ fn descent(micro_batch: u32) -> Trial {
 
 #[test]
 fn gradients_of_parts_add_up_to_that_of_the_batch() {
-    let gpu = Device::open(&Default::default()).unwrap();
+    let device = Device::open(&Default::default()).unwrap();
     // A whole batch, and one of five whose parts are uneven.
     let pictures = Pictures::new(13);
     let before = initial(&without_batch_statistics());
-    let whole = descent(8).train(&gpu, &pictures.data()).unwrap();
+    let whole = descent(8).train(&device, &pictures.data()).unwrap();
     let moved = |other: &NetworkState| -> f64 {
         whole.best.weights.iter().zip(&other.weights).map(|(a, b)| f64::from((a - b).abs())).fold(0.0, f64::max)
     };
     let all = moved(&before);
     assert!(all > 1e-2, "the weights moved by {all} only");
     for micro_batch in [1, 2, 3, 5, 7] {
-        let parts = descent(micro_batch).train(&gpu, &pictures.data()).unwrap();
+        let parts = descent(micro_batch).train(&device, &pictures.data()).unwrap();
         let apart = moved(&parts.best);
         assert!(apart < 1e-5 * all, "in parts of {micro_batch}: {apart} apart after moving by {all}");
         let [a, b] = [&whole, &parts].map(|trained| trained.history[0]);
@@ -37,7 +37,7 @@ fn gradients_of_parts_add_up_to_that_of_the_batch() {
 }
 
 /// The steps of an epoch.
-fn steps_of(gpu: &Device, trial: &Trial, pictures: &Pictures) -> usize {
+fn steps_of(device: &Device, trial: &Trial, pictures: &Pictures) -> usize {
     let mut most = 0;
     let mut stops = |progress| {
         if let Progress::Step { step, steps, .. } = progress {
@@ -46,24 +46,24 @@ fn steps_of(gpu: &Device, trial: &Trial, pictures: &Pictures) -> usize {
         }
         false
     };
-    trial.run(gpu, &pictures.data(), None, false, &mut stops).unwrap();
+    trial.run(device, &pictures.data(), None, false, &mut stops).unwrap();
     most
 }
 
 #[test]
 fn a_last_batch_of_one_is_left_out_where_batch_norm_could_not_take_it() {
-    let gpu = Device::open(&Default::default()).unwrap();
+    let device = Device::open(&Default::default()).unwrap();
     let pictures = Pictures::new(9);
     let in_batches = |batch: u32, micro_batch: u32| {
         with(|trial| (trial.settings.batch, trial.settings.micro_batch, trial.settings.epochs) = (batch, micro_batch, 1))
     };
     // Nine pictures: of 8 and 1 the second batch goes, of 7 and 2 in parts of 4 and 3 neither does.
-    assert_eq!(steps_of(&gpu, &in_batches(8, 8), &pictures), 1);
-    assert_eq!(steps_of(&gpu, &in_batches(7, 4), &pictures), 2);
-    assert_eq!(steps_of(&gpu, &in_batches(64, 64), &pictures), 1);
+    assert_eq!(steps_of(&device, &in_batches(8, 8), &pictures), 1);
+    assert_eq!(steps_of(&device, &in_batches(7, 4), &pictures), 2);
+    assert_eq!(steps_of(&device, &in_batches(64, 64), &pictures), 1);
     // Where no statistics are taken, one is a batch like any other.
-    assert_eq!(steps_of(&gpu, &descent(8), &pictures), 2);
-    assert_eq!(steps_of(&gpu, &descent(1), &pictures), 2);
+    assert_eq!(steps_of(&device, &descent(8), &pictures), 2);
+    assert_eq!(steps_of(&device, &descent(1), &pictures), 2);
 }
 
 #[test]

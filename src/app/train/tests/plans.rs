@@ -1,9 +1,10 @@
 //! Plans of training MobileNetV2 as the paper does on adapters of every kind, without one.
 
-use crate::ops::Target;
 use crate::nn::ModelError;
-use crate::scheduler::{ALIGNMENT, Arena, Plan, Residence};
 use crate::nn::training::*;
+use crate::plan::{ALIGNMENT, Plan, Residence};
+use crate::profiles::DeviceProfile;
+use crate::scheduler::Arena;
 
 const BATCH: u32 = 64;
 /// What WebGPU lets every adapter bind at once.
@@ -21,13 +22,13 @@ fn paper(first_trained: usize) -> NetworkShape {
     NetworkShape { first_trained, ..NetworkShape::paper(1.0, 224, 37) }
 }
 
-fn step_plan(shape: &NetworkShape, target: Target, accumulates: bool) -> StepPlan {
+fn step_plan(shape: &NetworkShape, profile: &DeviceProfile, accumulates: bool) -> StepPlan {
     let state = NetworkState::read(shape, &ZEROS).unwrap();
     let frozen = state.backbone(shape, shape.folded()).unwrap();
     let (table, loss, seed) = (&state.table, Loss::Cosine, Some(1));
     StepPlan::new(
         &StepShape { network: shape, table, frozen: &frozen, loss, losses: 2544, seed, accumulates, weighted: false },
-        target,
+        profile,
         BATCH,
     )
 }
@@ -44,9 +45,9 @@ fn assert_fits(plan: &Plan) {
 }
 
 /// Adapters of every kind: software with and without subgroups of known size, and a GPU.
-fn targets() -> [Target; 3] {
-    let target = Target { binding_bytes: BINDING_BYTES, ..Target::plain(true, Some(8)) };
-    [target, Target { lanes: None, ..target }, Target { software: false, ..target }]
+fn targets() -> [DeviceProfile; 3] {
+    let profile = DeviceProfile { binding_bytes: BINDING_BYTES, ..DeviceProfile::plain(true, Some(8)) };
+    [profile, DeviceProfile { lanes: None, ..profile }, DeviceProfile { software: false, ..profile }]
 }
 
 #[test]
@@ -54,20 +55,20 @@ fn the_papers_batch_fits_every_adapter_whatever_is_trained() {
     // Of 52 layers all, the last blocks and none; the arena and the persistent tensors in MiB at most.
     for (first_trained, accumulates, most) in [(0, false, 2048), (0, true, 2048), (37, false, 768), (52, false, 512)] {
         let shape = paper(first_trained);
-        for target in targets() {
-            let step = step_plan(&shape, target, accumulates);
+        for profile in targets() {
+            let step = step_plan(&shape, profile, accumulates);
             assert_fits(&step.plan);
             assert_fits(&UpdatePlan::new(&NetworkState::read(&shape, &ZEROS).unwrap().table, Optimizer::KERAS_ADADELTA).plan);
             let bytes = Arena::plan(&step.plan, BUFFER_BYTES).bytes() + step.plan.persistent_bytes();
-            assert!(bytes < most << 20, "{target:?}, trained from layer {first_trained}: {} MiB", bytes >> 20);
+            assert!(bytes < most << 20, "{profile:?}, trained from layer {first_trained}: {} MiB", bytes >> 20);
         }
     }
 }
 
 #[test]
 fn the_arena_holds_little_more_than_lives_at_once() {
-    for target in targets() {
-        let plan = step_plan(&paper(0), target, false).plan;
+    for profile in targets() {
+        let plan = step_plan(&paper(0), profile, false).plan;
         let mut alive = vec![0u64; plan.steps().len()];
         for (tensor, lifetime) in plan.tensors().iter().zip(plan.lifetimes()) {
             if let (Residence::Transient, Some((first, last))) = (tensor.residence, lifetime) {
@@ -76,6 +77,6 @@ fn the_arena_holds_little_more_than_lives_at_once() {
         }
         let most = alive.into_iter().max().unwrap();
         let arena = Arena::plan(&plan, BUFFER_BYTES).bytes();
-        assert!(arena < most + most / 4, "{target:?}: {} MiB where {} MiB live at once", arena >> 20, most >> 20);
+        assert!(arena < most + most / 4, "{profile:?}: {} MiB where {} MiB live at once", arena >> 20, most >> 20);
     }
 }

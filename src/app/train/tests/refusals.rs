@@ -3,15 +3,15 @@
 use std::path::Path;
 
 use super::small::{Pictures, Trial, trial, with};
-use crate::device::Device;
-use crate::nn::training::*;
 use crate::app::train::*;
+use crate::nn::training::*;
+use crate::profiles::Device;
 
 #[test]
 fn a_checkpoint_of_another_network_or_run_is_refused() {
-    let gpu = Device::open(&Default::default()).unwrap();
+    let device = Device::open(&Default::default()).unwrap();
     let (pictures, folder) = (Pictures::new(8), tempfile::tempdir().unwrap());
-    let resumed = |trial: Trial, data: &TrainingData| trial.run(&gpu, data, Some(folder.path()), true, &mut |_| false);
+    let resumed = |trial: Trial, data: &TrainingData| trial.run(&device, data, Some(folder.path()), true, &mut |_| false);
     resumed(trial(), &pictures.data()).unwrap();
     let before = std::fs::read(folder.path().join(LAST)).unwrap();
 
@@ -53,10 +53,10 @@ fn widened(trial: &mut Trial) {
 
 #[test]
 fn a_truncated_checkpoint_is_refused_and_left_as_it_is() {
-    let gpu = Device::open(&Default::default()).unwrap();
+    let device = Device::open(&Default::default()).unwrap();
     let (pictures, folder) = (Pictures::new(8), tempfile::tempdir().unwrap());
     let data = pictures.data();
-    let resumed = || trial().run(&gpu, &data, Some(folder.path()), true, &mut |_| false);
+    let resumed = || trial().run(&device, &data, Some(folder.path()), true, &mut |_| false);
     resumed().unwrap();
     let last = folder.path().join(LAST);
     let bytes = std::fs::read(&last).unwrap();
@@ -78,14 +78,14 @@ fn a_truncated_checkpoint_is_refused_and_left_as_it_is() {
 
 #[test]
 fn a_picture_that_does_not_decode_ends_the_run_with_its_name() {
-    let gpu = Device::open(&Default::default()).unwrap();
+    let device = Device::open(&Default::default()).unwrap();
     for (picture, used_in) in [(3, "training"), (11, "validation")] {
         let (pictures, folder) = (Pictures::new(8), tempfile::tempdir().unwrap());
         let path = pictures.folder.path().join(format!("{picture:03}.png"));
         let whole = std::fs::read(&path).unwrap();
         std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
         let data = pictures.data();
-        let run = |resume| trial().run(&gpu, &data, Some(folder.path()), resume, &mut |_| false);
+        let run = |resume| trial().run(&device, &data, Some(folder.path()), resume, &mut |_| false);
         let error = run(false).unwrap_err();
         let message = error.to_string();
         assert!(matches!(error, TrainError::Image(_)), "{message}");
@@ -94,14 +94,14 @@ fn a_picture_that_does_not_decode_ends_the_run_with_its_name() {
         // Once it is whole again, the run gives what it would have given.
         std::fs::write(&path, &whole).unwrap();
         let again = run(true).unwrap();
-        assert_eq!(again.history, trial().train(&gpu, &data).unwrap().history);
+        assert_eq!(again.history, trial().train(&device, &data).unwrap().history);
     }
 }
 
 /// Trains a head on eight rows of features in batches of two. One row overflows the first product, and with it the
 /// statistics of the batch that it falls into.
 fn overflowing(folder: &Path, every: usize) -> (usize, TrainError) {
-    let gpu = Device::open(&Default::default()).unwrap();
+    let device = Device::open(&Default::default()).unwrap();
     let features = 16;
     let mut values: Vec<f32> = (0..8 * features).map(|at| (at % 7) as f32 / 7.0).collect();
     values[5 * features..6 * features].fill(3e38);
@@ -116,7 +116,7 @@ fn overflowing(folder: &Path, every: usize) -> (usize, TrainError) {
         (trial.settings.batch, trial.settings.micro_batch, trial.settings.checkpoint_every) = (2, 2, every);
     });
     let place = random::shuffled(trial.settings.seed, 0, &rows).iter().position(|row| *row == 5).unwrap();
-    (place / 2, trial.run(&gpu, &data, Some(folder), false, &mut |_| false).unwrap_err())
+    (place / 2, trial.run(&device, &data, Some(folder), false, &mut |_| false).unwrap_err())
 }
 
 #[test]

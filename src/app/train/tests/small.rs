@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::app::train::*;
 use crate::data::ImageSource;
-use crate::device::Device;
-use crate::ops::{AdamForm, Padding};
 use crate::nn::Normalisation;
 use crate::nn::mobilenet_v2::{ConvolutionKind, Layer};
+use crate::nn::random::{Stream, bits, unit};
 use crate::nn::training::*;
-use crate::app::train::random::{Stream, bits, unit};
-use crate::app::train::*;
+use crate::ops::{AdamForm, Padding};
+use crate::profiles::Device;
 
 /// Height and width at which the network sees a picture.
 pub const SIZE: u32 = 32;
@@ -149,14 +149,14 @@ pub const ADAM: Optimizer = Optimizer::Adam { form: AdamForm::Keras, epsilon: 1e
 
 impl Trial {
     /// Trains without a folder to the end.
-    pub fn train(&self, gpu: &Device, data: &TrainingData) -> Result<TrainedNetwork, TrainError> {
-        self.run(gpu, data, None, false, &mut |_| false)
+    pub fn train(&self, device: &Device, data: &TrainingData) -> Result<TrainedNetwork, TrainError> {
+        self.run(device, data, None, false, &mut |_| false)
     }
 
     /// Trains; `stops` hears of all progress and says when the run is to stop.
     pub fn run(
         &self,
-        gpu: &Device,
+        device: &Device,
         data: &TrainingData,
         folder: Option<&Path>,
         resume: bool,
@@ -167,6 +167,6 @@ impl Trial {
         let (depends, metadata) = (Vec::new(), BTreeMap::new());
         let decoding_threads = self.threads;
         let mut run = Run { folder, resume, depends, metadata, decoding_threads, stop: &stop, progress: &mut progress };
-        train_network(gpu, data, &self.shape, initial(&self.shape), &self.settings, &mut run)
+        train_network(device, data, &self.shape, initial(&self.shape), &self.settings, &mut run)
     }
 }

@@ -1,0 +1,44 @@
+//! From an operation's shape to the kernel and variant that a device profile prefers for it.
+
+use super::ALL;
+use crate::plan::{Kernel, Variant, VariantId};
+use crate::profiles::{DeviceProfile, OperationShape};
+
+/// A kernel and one of its variants.
+pub type Choice = (&'static Kernel, &'static Variant);
+
+/// Returns the kernel called `name`.
+pub fn kernel(name: &str) -> Option<&'static Kernel> {
+    ALL.iter().copied().find(|kernel| kernel.name == name)
+}
+
+/// Returns the kernel and variant that an identity names.
+pub fn resolve(id: &VariantId) -> Option<Choice> {
+    let kernel = kernel(&id.kernel)?;
+    kernel.find_variant(&id.variant).map(|variant| (kernel, variant))
+}
+
+/// Returns the identity of a kernel and variant.
+pub fn identity((kernel, variant): Choice) -> VariantId {
+    VariantId::new(kernel.name, variant.name)
+}
+
+/// Returns the first variant that the profile prefers for a shape, that the device can run and that suits the operation.
+///
+/// # Panics
+/// The profile names a variant that does not exist, or none that runs. Both are defects of the profile, which the tests of the
+/// profiles look for.
+pub(super) fn choose(profile: &DeviceProfile, shape: OperationShape, suits: impl Fn(&Variant) -> bool) -> Choice {
+    choose_of(profile, shape, |(_, variant)| suits(variant))
+}
+
+/// Returns the first kernel and variant that the profile prefers, where several kernels ask different questions of a shape.
+///
+/// # Panics
+/// As [`choose`].
+pub(super) fn choose_of(profile: &DeviceProfile, shape: OperationShape, suits: impl Fn(Choice) -> bool) -> Choice {
+    let preferences = profile.preferences(shape);
+    let choices = preferences.iter().map(|id| resolve(id).unwrap_or_else(|| panic!("{shape}: there is no variant `{id}`")));
+    let mut runs = choices.filter(|choice| suits(*choice)).filter(|(_, variant)| variant.lacks(&profile.capabilities).is_none());
+    runs.next().unwrap_or_else(|| panic!("{shape}: none of {preferences:?} runs on {:?}", profile.capabilities))
+}

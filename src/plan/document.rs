@@ -1,0 +1,171 @@
+//! A plan as a document that another program can replay.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Access, Cost, Dispatch, Name, Plan, Precision, Residence, Step, Tensor, View};
+
+/// A plan with expanded WGSL: everything that a WebGPU host needs to run it, but for the contents of persistent tensors.
+///
+/// Binding 0 of every shader is a uniform buffer with the step's `params`; storage bindings follow from binding 1. The entry
+/// point is `main`. Transient tensors may share memory where their lifetimes do not overlap.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlanDocument {
+    /// The version of this format.
+    pub format: String,
+    /// What tables call the plan.
+    pub label: String,
+    /// The tensors, by position.
+    pub tensors: Vec<Tensor>,
+    /// Every shader that the steps run, once each.
+    pub shaders: Vec<ExpandedShader>,
+    /// The steps in order.
+    pub steps: Vec<DocumentStep>,
+}
+
+/// A kernel and variant, expanded to standard WGSL.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ExpandedShader {
+    /// The kernel's name.
+    pub kernel: String,
+    /// The variant's name.
+    pub variant: String,
+    /// How activations and weights are stored.
+    pub precision: Precision,
+    /// The constants that the source was expanded with.
+    pub constants: Vec<(String, i64)>,
+    /// Access of each storage binding, from binding 1.
+    pub bindings: Vec<Access>,
+    /// The source.
+    pub wgsl: String,
+}
+
+/// One dispatch of a [`PlanDocument`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DocumentStep {
+    /// What tables call it.
+    pub label: String,
+    /// Position of its shader in [`PlanDocument::shaders`].
+    pub shader: usize,
+    /// Override constants of the pipeline.
+    pub overrides: Vec<(String, f64)>,
+    /// The contents of `Params` as little-endian 32-bit words.
+    pub params: Vec<u32>,
+    /// Views in the order of the bindings.
+    pub bindings: Vec<View>,
+    /// Workgroups in each dimension.
+    pub grid: Dispatch,
+    /// Work by formula.
+    pub cost: Cost,
+}
+
+/// The version that [`PlanDocument::new`] writes.
+const FORMAT: &str = "lineament-plan/1";
+
+impl PlanDocument {
+    /// Writes out a plan. `expand` returns a step's WGSL after expansion.
+    ///
+    /// # Errors
+    /// Whatever `expand` reports.
+    pub fn new<E>(plan: &Plan, mut expand: impl FnMut(&Step) -> Result<String, E>) -> Result<PlanDocument, E> {
+        let mut shaders: Vec<ExpandedShader> = Vec::new();
+        let mut keys: Vec<&Step> = Vec::new();
+        let mut steps = Vec::with_capacity(plan.steps().len());
+        for step in plan.steps() {
+            let known = keys.iter().position(|key| (&key.source, &key.constants) == (&step.source, &step.constants));
+            let shader = match known {
+                Some(shader) => shader,
+                None => {
+                    keys.push(step);
+                    shaders.push(ExpandedShader {
+                        kernel: step.kernel.to_string(),
+                        variant: step.variant.to_string(),
+                        precision: step.precision,
+                        constants: step.constants.iter().map(|(name, value)| (name.to_string(), *value)).collect(),
+                        bindings: step.access.clone(),
+                        wgsl: expand(step)?,
+                    });
+                    shaders.len() - 1
+                }
+            };
+            steps.push(DocumentStep {
+                label: step.label.clone(),
+                shader,
+                overrides: step.overrides.iter().map(|(name, value)| (name.to_string(), *value)).collect(),
+                params: step.params.chunks(4).map(word).collect(),
+                bindings: step.bindings.clone(),
+                grid: step.dispatch,
+                cost: step.cost,
+            });
+        }
+        let tensors = plan.tensors().to_vec();
+        Ok(PlanDocument { format: FORMAT.to_string(), label: plan.label.clone(), tensors, shaders, steps })
+    }
+
+    /// Returns the plan that the document describes.
+    ///
+    /// # Errors
+    /// The format is not known, or a step names a shader or a tensor that is not there.
+    pub fn plan(&self) -> Result<Plan, DocumentError> {
+        if self.format != FORMAT {
+            return Err(DocumentError::Format { found: self.format.clone() });
+        }
+        let mut plan = Plan::new(&self.label);
+        for Tensor { label, bytes, residence } in &self.tensors {
+            match residence {
+                Residence::Transient => plan.transient(label, *bytes),
+                Residence::Persistent => plan.persistent(label, *bytes),
+            };
+        }
+        for step in &self.steps {
+            let missing = |what| DocumentError::Missing { step: step.label.clone(), what };
+            let shader = self.shaders.get(step.shader).ok_or_else(|| missing("a shader"))?;
+            if step.bindings.iter().any(|view| view.tensor.0 >= self.tensors.len()) {
+                return Err(missing("a tensor"));
+            }
+            if step.bindings.len() != shader.bindings.len() {
+                return Err(missing("a binding"));
+            }
+            plan.push(Step {
+                label: step.label.clone(),
+                kernel: shader.kernel.clone().into(),
+                variant: shader.variant.clone().into(),
+                precision: shader.precision,
+                source: shader.wgsl.clone().into(),
+                constants: shader.constants.iter().map(|(name, value)| (Name::from(name.clone()), *value)).collect(),
+                overrides: step.overrides.iter().map(|(name, value)| (Name::from(name.clone()), *value)).collect(),
+                params: step.params.iter().flat_map(|word| word.to_le_bytes()).collect(),
+                bindings: step.bindings.clone(),
+                access: shader.bindings.clone(),
+                dispatch: step.grid,
+                cost: step.cost,
+            });
+        }
+        Ok(plan)
+    }
+}
+
+/// Why a document is not a plan.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DocumentError {
+    /// Another program, or another version, wrote it.
+    #[error("the plan's format is `{found}`, expected `{FORMAT}`")]
+    Format {
+        /// The format in the document.
+        found: String,
+    },
+    /// A step names something that the document does not hold.
+    #[error("step {step} names {what} that the document does not hold")]
+    Missing {
+        /// The step's label.
+        step: String,
+        /// What is missing.
+        what: &'static str,
+    },
+}
+
+/// Reads up to four bytes as a little-endian word.
+fn word(bytes: &[u8]) -> u32 {
+    let mut whole = [0; 4];
+    whole[..bytes.len()].copy_from_slice(bytes);
+    u32::from_le_bytes(whole)
+}

@@ -1,0 +1,151 @@
+//! What a kernel declares: its shader, the storage it binds and its variants.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Name, Variant};
+
+/// How a kernel uses a binding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Access {
+    /// `var<storage, read>`
+    Read,
+    /// `var<storage, read_write>`
+    ReadWrite,
+}
+
+/// A storage binding as the shader declares it. Bindings are numbered from 1; `Params` is binding 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Binding {
+    /// The variable's name in the shader.
+    pub name: &'static str,
+    /// Read or read-write.
+    pub access: Access,
+    /// Whether the numbers are stored in the variant's [`Precision`](super::Precision) instead of 32 bits each.
+    pub stored: bool,
+}
+
+/// Returns a read-only storage binding.
+pub const fn read(name: &'static str) -> Binding {
+    Binding { name, access: Access::Read, stored: false }
+}
+
+/// Returns a storage binding that the kernel writes.
+pub const fn read_write(name: &'static str) -> Binding {
+    Binding { name, access: Access::ReadWrite, stored: false }
+}
+
+/// Returns a read-only storage binding whose numbers have the variant's precision.
+pub const fn read_stored(name: &'static str) -> Binding {
+    Binding { stored: true, ..read(name) }
+}
+
+/// Returns a storage binding that the kernel writes in the variant's precision.
+pub const fn write_stored(name: &'static str) -> Binding {
+    Binding { stored: true, ..read_write(name) }
+}
+
+/// A kernel: its shader, its bindings and its variants.
+#[derive(Debug, Clone)]
+pub struct Kernel {
+    /// The shader's file name without `.wgsl`. It identifies the kernel.
+    pub name: &'static str,
+    /// The folder below `shaders/`.
+    pub group: &'static str,
+    /// The source before expansion.
+    pub source: &'static str,
+    /// Name, offset and size in bytes of every field of `Params`, in order.
+    pub params: &'static [ParamField],
+    /// Storage bindings in order, from binding 1.
+    pub bindings: &'static [Binding],
+    /// The variants; there is at least one.
+    pub variants: &'static [Variant],
+    /// Override constants that the shader declares, each with every value in use.
+    pub overrides: &'static [(&'static str, &'static [u32])],
+}
+
+impl Kernel {
+    /// Returns the variant called `name`.
+    ///
+    /// # Panics
+    /// The kernel has no such variant. In a constant, this is an error at compile time.
+    pub const fn variant(&'static self, name: &str) -> &'static Variant {
+        let mut at = 0;
+        while at < self.variants.len() {
+            if same(self.variants[at].name, name) {
+                return &self.variants[at];
+            }
+            at += 1;
+        }
+        panic!("the kernel has no variant of this name")
+    }
+
+    /// Returns the variant called `name`, if there is one.
+    pub fn find_variant(&'static self, name: &str) -> Option<&'static Variant> {
+        self.variants.iter().find(|variant| variant.name == name)
+    }
+}
+
+/// Compares two strings in a constant.
+const fn same(left: &str, right: &str) -> bool {
+    let (left, right) = (left.as_bytes(), right.as_bytes());
+    if left.len() != right.len() {
+        return false;
+    }
+    let mut at = 0;
+    while at < left.len() {
+        if left[at] != right[at] {
+            return false;
+        }
+        at += 1;
+    }
+    true
+}
+
+/// Name, offset and size in bytes of a field of `Params`.
+pub type ParamField = (&'static str, usize, usize);
+
+/// A kernel and the variant of it that runs, by name.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct VariantId {
+    /// The kernel's name.
+    pub kernel: Name,
+    /// The variant's name.
+    pub variant: Name,
+}
+
+impl VariantId {
+    /// Names a variant of a kernel.
+    pub const fn new(kernel: &'static str, variant: &'static str) -> VariantId {
+        VariantId { kernel: Name::Borrowed(kernel), variant: Name::Borrowed(variant) }
+    }
+}
+
+impl std::fmt::Display for VariantId {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter) -> std::fmt::Result {
+        write!(formatter, "{} {}", self.kernel, self.variant)
+    }
+}
+
+/// Work of one dispatch, counted from its formula: what an ideal machine would have to do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cost {
+    /// Floating-point operations; a multiply-add is two.
+    pub flops: u64,
+    /// Bytes read and written, each counted once.
+    pub bytes: u64,
+}
+
+impl std::ops::Add for Cost {
+    type Output = Cost;
+
+    fn add(self, other: Cost) -> Cost {
+        Cost { flops: self.flops + other.flops, bytes: self.bytes + other.bytes }
+    }
+}
+
+impl std::iter::Sum for Cost {
+    fn sum<I: Iterator<Item = Cost>>(costs: I) -> Cost {
+        costs.fold(Cost::default(), |total, cost| total + cost)
+    }
+}

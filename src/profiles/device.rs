@@ -1,0 +1,48 @@
+//! An open device with its profile.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use super::{DeviceProfile, Winners};
+use crate::device::{AdapterRequest, DeviceError, Gpu};
+
+/// An open device and the profile that its plans are made for.
+pub struct Device {
+    gpu: Gpu,
+    profile: DeviceProfile,
+}
+
+impl Device {
+    /// Opens the adapter asked for, or the best of this machine, with its shipped profile.
+    ///
+    /// # Errors
+    /// There is no adapter, none matches, it is too small, or it does not open.
+    pub fn open(request: &AdapterRequest) -> Result<Device, DeviceError> {
+        let gpu = Gpu::open(request)?;
+        let profile = DeviceProfile::new(*gpu.capabilities());
+        Ok(Device { gpu, profile })
+    }
+
+    /// Returns the profile that plans for this device are made for.
+    pub fn profile(&self) -> &DeviceProfile {
+        &self.profile
+    }
+
+    /// Uses measured variants for every plan from now on.
+    pub fn tune(&mut self, winners: Arc<Winners>) {
+        self.profile = self.profile.with_winners(winners);
+    }
+
+    /// Returns the open GPU, to change how it compiles.
+    pub fn gpu_mut(&mut self) -> &mut Gpu {
+        &mut self.gpu
+    }
+}
+
+impl Deref for Device {
+    type Target = Gpu;
+
+    fn deref(&self) -> &Gpu {
+        &self.gpu
+    }
+}

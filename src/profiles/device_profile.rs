@@ -1,0 +1,111 @@
+//! The profile of one device: what it can do, its class, and what was measured on it.
+
+use std::sync::Arc;
+
+use super::{ClassSettings, OperationShape, Winners, gpu, software};
+use crate::plan::{Capabilities, Precision, RowParts, VariantId};
+
+/// Everything that lowering asks about a device.
+#[derive(Debug, Clone)]
+pub struct DeviceProfile {
+    /// What the device can do.
+    pub capabilities: Capabilities,
+    /// How activations and weights are stored. Training uses 32-bit floats.
+    pub precision: Precision,
+    /// What the autotuner measured on this device.
+    winners: Option<Arc<Winners>>,
+}
+
+impl DeviceProfile {
+    /// Returns the shipped profile of a device, for 32-bit floats.
+    pub fn new(capabilities: Capabilities) -> DeviceProfile {
+        DeviceProfile { capabilities, precision: Precision::F32, winners: None }
+    }
+
+    /// Returns this profile with activations and weights stored at the given precision.
+    pub fn with_precision(&self, precision: Precision) -> DeviceProfile {
+        DeviceProfile { precision, ..self.clone() }
+    }
+
+    /// Returns this profile with variants that were measured on the device.
+    pub fn with_winners(&self, winners: Arc<Winners>) -> DeviceProfile {
+        DeviceProfile { winners: Some(winners), ..self.clone() }
+    }
+
+    /// Returns this profile as shipped: for 32-bit floats, without measured variants.
+    pub fn shipped(&self) -> DeviceProfile {
+        DeviceProfile::new(self.capabilities)
+    }
+
+    /// Returns the measured variants, if there are any.
+    pub fn winners(&self) -> Option<&Arc<Winners>> {
+        self.winners.as_ref().filter(|winners| !winners.is_empty())
+    }
+
+    /// Returns the variants for an operation, best first: the measured winner, then those of the device class. The operation
+    /// takes the first that suits its shape and the device's capabilities.
+    pub fn preferences(&self, shape: OperationShape) -> Vec<VariantId> {
+        let winner = self.winners.as_ref().filter(|_| self.precision == Precision::F32).and_then(|winners| winners.get(shape));
+        let preferences = match self.capabilities.software {
+            true => software::preferences(shape, &self.capabilities, self.precision),
+            false => gpu::preferences(shape, self.precision),
+        };
+        winner.cloned().into_iter().chain(preferences).collect()
+    }
+
+    /// Returns what holds for the whole class of devices.
+    pub fn settings(&self) -> ClassSettings {
+        if self.capabilities.software { software::settings(&self.capabilities) } else { gpu::SETTINGS }
+    }
+
+    /// Splits a sum over `rows` rows into parts, each of `workgroups_a_part` workgroups: short enough for `f32`, and many
+    /// enough that every thread of the device has work.
+    pub fn row_parts(&self, rows: u32, workgroups_a_part: u32) -> RowParts {
+        /// A longer run of additions in `f32` loses more than the bounds of the tests allow.
+        const LONGEST: u32 = 2048;
+        /// With fewer rows, writing and adding up the parts costs more than the sum.
+        const SHORTEST: u32 = 128;
+        let wanted = self.settings().workgroups_of_a_sum.div_ceil(workgroups_a_part.max(1));
+        RowParts { rows, rows_a_part: rows.div_ceil(wanted).clamp(SHORTEST, LONGEST) }
+    }
+
+    /// Splits a sum over batch × height rows of `width` pixels into parts, each of `threads` threads.
+    pub fn pixel_row_parts(&self, batch: u32, [height, width]: [u32; 2], threads: u32) -> RowParts {
+        /// Pixels in a run of additions.
+        const LONGEST: u32 = 2048;
+        let rows = batch * height;
+        let wanted = self.settings().threads_of_a_sum;
+        let rows_a_part = rows.div_ceil(wanted.div_ceil(threads.max(1)));
+        RowParts { rows, rows_a_part: rows_a_part.min(LONGEST / width.max(1)).max(1) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn profile(software: bool) -> DeviceProfile {
+        DeviceProfile::new(Capabilities::webgpu(software, None))
+    }
+
+    #[test]
+    fn parts_are_short_and_none_is_empty() {
+        for (software, rows, workgroups) in
+            [(true, 1, 1), (true, 100_352, 1), (true, 802_816, 12), (false, 802_816, 1), (false, 802_816, 4000), (false, 49, 1)]
+        {
+            let parts = profile(software).row_parts(rows, workgroups);
+            assert_eq!(parts.rows, rows);
+            assert!(parts.rows_a_part <= 2048 && (parts.count() - 1) * parts.rows_a_part < rows, "{parts:?}");
+        }
+    }
+
+    #[test]
+    fn parts_of_pixels_are_short_at_every_size() {
+        for (software, size) in [(true, 7), (true, 112), (false, 14), (false, 224), (true, 5000)] {
+            let parts = profile(software).pixel_row_parts(64, [size, size], 8);
+            assert_eq!(parts.rows, 64 * size);
+            // A row of pixels is never split.
+            assert!(parts.rows_a_part == 1 || parts.rows_a_part * size <= 2048, "{parts:?}");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! What the choice of a variant depends on: an operation and its sizes.
+
+use serde::{Deserialize, Serialize};
+
+use crate::plan::WeightLayout;
+
+/// An operation and its sizes, as far as the choice of a variant depends on them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "operation")]
+pub enum OperationShape {
+    /// A dense 3×3 convolution: the first layer of a network.
+    Stem {
+        /// Images.
+        batch: u32,
+        /// Height and width of the input.
+        size: [u32; 2],
+        /// Input channels.
+        inputs: u32,
+        /// Whether the fourth of four input channels holds zeros.
+        rgb: bool,
+        /// Output channels.
+        outputs: u32,
+        /// 1 or 2.
+        stride: u32,
+    },
+    /// A depthwise 3×3 convolution.
+    Depthwise {
+        /// Images.
+        batch: u32,
+        /// Height and width of the input.
+        size: [u32; 2],
+        /// Channels.
+        channels: u32,
+        /// 1 or 2.
+        stride: u32,
+    },
+    /// A pointwise convolution followed by a depthwise one. Where the chosen kernel computes the depthwise layer alone, the
+    /// two run as separate dispatches.
+    ExpandDepthwise {
+        /// Images.
+        batch: u32,
+        /// Height and width of the input.
+        size: [u32; 2],
+        /// Input channels of the pointwise layer.
+        inputs: u32,
+        /// Channels of the depthwise layer.
+        channels: u32,
+        /// 1 or 2, of the depthwise layer.
+        stride: u32,
+    },
+    /// The input gradient of a depthwise convolution.
+    DepthwiseBackwardInput {
+        /// Images.
+        batch: u32,
+        /// Height and width of the layer's input.
+        size: [u32; 2],
+        /// Channels.
+        channels: u32,
+        /// 1 or 2.
+        stride: u32,
+    },
+    /// A pointwise convolution or a dense layer.
+    Pointwise {
+        /// Batch × height × width.
+        rows: u32,
+        /// Input channels.
+        inputs: u32,
+        /// Output channels.
+        outputs: u32,
+        /// Order of the weights.
+        layout: WeightLayout,
+    },
+    /// The weight gradient of a pointwise convolution or a dense layer.
+    DenseBackwardWeight {
+        /// Batch × height × width.
+        rows: u32,
+        /// Rows that are summed in one part.
+        rows_a_part: u32,
+        /// Input channels.
+        inputs: u32,
+        /// Output channels.
+        outputs: u32,
+    },
+}
+
+impl std::fmt::Display for OperationShape {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter) -> std::fmt::Result {
+        match *self {
+            OperationShape::Stem { batch, size: [height, width], inputs, outputs, stride, .. } => {
+                write!(formatter, "stem {batch}x{height}x{width}, {inputs} to {outputs}, stride {stride}")
+            }
+            OperationShape::Depthwise { batch, size: [height, width], channels, stride } => {
+                write!(formatter, "depthwise {batch}x{height}x{width}x{channels}, stride {stride}")
+            }
+            OperationShape::ExpandDepthwise { batch, size: [height, width], inputs, channels, stride } => {
+                write!(formatter, "expansion {batch}x{height}x{width}x{inputs} to {channels}, stride {stride}")
+            }
+            OperationShape::DepthwiseBackwardInput { batch, size: [height, width], channels, stride } => {
+                write!(formatter, "depthwise input gradient {batch}x{height}x{width}x{channels}, stride {stride}")
+            }
+            OperationShape::Pointwise { rows, inputs, outputs, layout } => {
+                write!(formatter, "pointwise {rows}x{inputs} to {outputs}, weights in {layout}")
+            }
+            OperationShape::DenseBackwardWeight { rows, inputs, outputs, .. } => {
+                write!(formatter, "dense weight gradient {rows}x{inputs} to {outputs}")
+            }
+        }
+    }
+}
