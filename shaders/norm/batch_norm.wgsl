@@ -12,7 +12,7 @@
 // Cost: four flops, one load and one store an element, with a residual one more of each but the store; the vectors are loaded
 // once for $ROWS rows.
 #import dispatch
-#import activation
+#import activate
 #import batch_norm
 
 struct Params {

@@ -1,5 +1,6 @@
 //! Gradients of batch norm by gamma and beta.
 
+use super::activation::ACTIVATION;
 use super::{Activation, Encoding, params};
 use crate::plan::{Cost, Kernel, RowParts, Step, Variant, View, read, read_write};
 
@@ -13,9 +14,6 @@ params! {
     }
 }
 
-/// Every value of `ACTIVATION` in the backward pass, which recomputes what went into the activation.
-pub(super) const BACKWARD_ACTIVATIONS: (&str, &[u32]) = ("ACTIVATION", &[0, 2]);
-
 /// Sixteen threads add up four channels of the rows of a part.
 pub static BATCH_NORM_BACKWARD_WEIGHT: Kernel = Kernel {
     name: "batch_norm_backward_weight",
@@ -24,7 +22,7 @@ pub static BATCH_NORM_BACKWARD_WEIGHT: Kernel = Kernel {
     params: BatchNormBackwardWeightParams::FIELDS,
     bindings: &[read("gy"), read("x"), read("statistics"), read("affine"), read_write("gradients")],
     variants: &[Variant { name: "default", constants: &[], subgroup: false }],
-    overrides: &[BACKWARD_ACTIVATIONS],
+    overrides: &[ACTIVATION],
 };
 
 /// dgamma = Σ g x̂ and dbeta = Σ g over each part of the rows of \[rows, channels\], where x̂ is the normalised x and g the
@@ -37,7 +35,7 @@ pub struct BatchNormBackwardWeight {
     pub channels: u32,
     /// Added to the variance: 1e-3 in Keras, 1e-5 in PyTorch.
     pub epsilon: f32,
-    /// What followed batch norm: none, or ReLU6, through which the gradient passes only where 0 < gamma x̂ + beta < 6.
+    /// The activation that follows batch norm. The kernel recomputes its input, gamma x̂ + beta.
     pub activation: Activation,
 }
 
@@ -45,15 +43,14 @@ impl BatchNormBackwardWeight {
     /// The dispatch. `gy` is the gradient by the activation's result; `statistics` \[2, channels\] is mean, then variance,
     /// `affine` \[2, channels\] gamma, then beta, and `gradients` \[parts, 2, channels\] dgamma, then dbeta of each part.
     pub fn step(self, label: &str, gy: View, x: View, statistics: View, affine: View, gradients: View) -> Step {
-        debug_assert!(matches!(self.activation, Activation::None | Activation::Relu6), "{:?}", self.activation);
         let (rows, channels) = (u64::from(self.rows.rows), u64::from(self.channels));
         let parts = u64::from(self.rows.count());
-        let flops = if self.activation == Activation::None { 5 } else { 9 };
+        let flops = 5 + self.activation.recomputed_gradient_flops();
         Encoding {
             kernel: &BATCH_NORM_BACKWARD_WEIGHT,
             variant: &BATCH_NORM_BACKWARD_WEIGHT.variants[0],
             lanes: None,
-            overrides: vec![("ACTIVATION", self.activation as u32 as f64)],
+            overrides: vec![self.activation.as_override()],
             params: BatchNormBackwardWeightParams {
                 rows: self.rows.rows,
                 channels: self.channels,

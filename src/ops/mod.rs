@@ -7,6 +7,7 @@
 #![doc = include_str!("../../shaders/README.md")]
 
 mod accumulate;
+mod activation;
 mod activation_backward;
 mod activation_forward;
 mod adadelta;
@@ -59,6 +60,7 @@ mod sum_of_parts;
 mod transpose;
 
 pub use accumulate::{ACCUMULATE, Accumulate};
+pub use activation::{Activation, GradientBasis, UnknownActivation};
 pub use activation_backward::{ACTIVATION_BACKWARD, ActivationBackward};
 pub use activation_forward::{ACTIVATION_FORWARD, ActivationForward};
 pub use adadelta::{ADADELTA, Adadelta};
@@ -180,33 +182,6 @@ fn variants_of<const N: usize>(kernels: [&'static Kernel; N], precision: Precisi
     let all = kernels.into_iter().flat_map(|kernel| kernel.variants.iter().map(move |variant| (kernel, variant)));
     all.filter(move |(_, variant)| variant.precision() == precision)
 }
-
-/// Activation at the end of a layer; the numbers are those of `shaders/lib/activation.wgsl`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Activation {
-    /// The value itself.
-    None = 0,
-    /// max(v, 0)
-    Relu = 1,
-    /// min(max(v, 0), 6)
-    Relu6 = 2,
-    /// 1 / (1 + e^−v)
-    Sigmoid = 3,
-}
-
-impl Activation {
-    /// The least and the largest value, for those that only bound what they are given.
-    pub(crate) fn bounds(self) -> Option<[f32; 2]> {
-        match self {
-            Activation::Relu => Some([0.0, f32::INFINITY]),
-            Activation::Relu6 => Some([0.0, 6.0]),
-            Activation::None | Activation::Sigmoid => None,
-        }
-    }
-}
-
-/// Every value of the `ACTIVATION` override.
-pub(crate) const ACTIVATIONS: (&str, &[u32]) = ("ACTIVATION", &[0, 1, 2, 3]);
 
 /// Where a 3×3 convolution on `size` inputs starts: zeros before the first input along one axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]

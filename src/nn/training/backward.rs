@@ -94,7 +94,7 @@ impl Builder<'_> {
             statistics: slots.running.view(self.buffers.of_batch),
             affine: slots.affine.view(self.buffers.weights),
             epsilon: self.shape.epsilon,
-            relu6: layer.relu6,
+            activation: layer.activation(),
         }
     }
 

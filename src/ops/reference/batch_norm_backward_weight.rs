@@ -1,11 +1,9 @@
 //! dgamma\[c\] = Σ_m g\[m, c\] x̂\[m, c\],  dbeta\[c\] = Σ_m g\[m, c\],  x̂ = (x − mean) / √(variance + epsilon),
-//! g = gy, or where ReLU6 followed gy where 0 < gamma x̂ + beta < 6 and else 0
+//! g = gy f′(gamma x̂ + beta), where f is the activation that follows
 
 use crate::ops::Activation;
 
-use super::activation_backward::activation_backward;
 use super::batch_norm::batch_norm;
-use super::pointwise::activate;
 
 /// The gradient before the activation; `statistics` is mean and variance, `weights` gamma and beta.
 pub fn before_activation(
@@ -16,8 +14,7 @@ pub fn before_activation(
     weights: [&[f64]; 2],
 ) -> Vec<f64> {
     let normalised = batch_norm(epsilon, x, statistics, weights);
-    let activated: Vec<f64> = normalised.into_iter().map(|value| activate(activation, value)).collect();
-    activation_backward(activation, gy, &activated)
+    gy.iter().zip(normalised).map(|(gy, value)| gy * activation.derivative_at(value)).collect()
 }
 
 /// dgamma and dbeta from the gradient before the activation; `statistics` is mean and variance.
