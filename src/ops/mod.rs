@@ -46,6 +46,7 @@ mod kmeans_reduce;
 mod layer_input;
 mod loss_mean;
 mod neighbours;
+mod optimizer;
 mod pairwise;
 mod pointwise;
 pub mod reference;
@@ -102,6 +103,7 @@ pub use kmeans_reduce::{KMEANS_REDUCE, KmeansReduce};
 pub use layer_input::{LayerInput, Normalised};
 pub use loss_mean::{LOSS_MEAN, LossMean};
 pub use neighbours::{NEIGHBOURS, NeighbourSlice};
+pub use optimizer::{AnyOptimizer, OPTIMIZERS, Optimizer, OptimizerEntry, OptimizerOption, OptionDefault, OptionValues, Update};
 pub use pairwise::{PAIRWISE, PairwiseSlice};
 pub use pointwise::{
     POINTWISE_COLUMNS, POINTWISE_REGISTERS, POINTWISE_SUBGROUP, POINTWISE_WORKGROUP, Pointwise, pointwise_variants,
