@@ -10,7 +10,7 @@
 // takes consecutive channel quads first, so that neighbours read consecutive memory.
 // Cost: 18 flops an output; $(((TILE_ROWS - 1) * STRIDE + 3) * ((TILE_COLUMNS - 1) * STRIDE + 3)) vectors read for $(TILE_ROWS * TILE_COLUMNS) written.
 #import stored
-#import activation
+#import activate
 #import depthwise
 #import dispatch
 

@@ -12,7 +12,7 @@
 // a tap's channels together and broadcast them, so that no weight is loaded twice.
 // Cost: 72 flops an output; w is read pixels / $(LANES * PIXELS) times.
 #import dispatch
-#import activation
+#import activate
 #import stored
 #import stem_params
 

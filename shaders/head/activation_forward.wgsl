@@ -6,7 +6,7 @@
 //
 // One thread computes four elements. Cost: one load and one store an element.
 #import dispatch
-#import activation
+#import activate
 
 struct Params {
     quads: u32,

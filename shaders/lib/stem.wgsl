@@ -1,5 +1,5 @@
 // What the families of the first convolution share: parameters and bindings.
-#import activation
+#import activate
 #import stored
 #import stem_params
 

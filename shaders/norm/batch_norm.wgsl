@@ -12,7 +12,7 @@
 // Cost: four flops, one load and one store per element. A residual adds one flop and one load. Statistics and affine are loaded
 // once per $ROWS rows.
 #import dispatch
-#import activation
+#import activate
 #import batch_norm
 
 struct Params {

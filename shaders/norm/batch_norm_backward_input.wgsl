@@ -17,6 +17,7 @@
 // four flops, and one load in inference.
 #import dispatch
 #import batch_norm
+#import activation
 
 struct Params {
     rows: u32,
@@ -26,7 +27,7 @@ struct Params {
 }
 
 override TRAINING: u32 = 1u;
-// 0 for no activation, 2 for ReLU6, as in shaders/lib/activation.wgsl.
+// The activation that follows batch norm; see shaders/lib/activation.wgsl.
 override ACTIVATION: u32 = 0u;
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -63,8 +64,8 @@ fn main(
     if (first_row + $(r)u < params.rows) {
         let at_$r = (first_row + $(r)u) * quads + quad;
         var gradient_$r = gy[at_$r];
-        if (ACTIVATION == 2u) {
-            gradient_$r = through_relu6(gradient_$r, normalise(x[at_$r], by));
+        if (ACTIVATION != 0u) {
+            gradient_$r = activation_gradient(ACTIVATION, gradient_$r, gradient_basis(ACTIVATION, normalise(x[at_$r], by)));
         }
         if (TRAINING == 1u && of_two) {
             gradient_$r = (gradient_$r - through_mean) * left_of_two;

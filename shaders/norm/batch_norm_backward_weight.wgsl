@@ -15,6 +15,7 @@
 #import row_parts
 #import tree_sum
 #import batch_norm
+#import activation
 
 struct Params {
     rows: u32,
@@ -23,7 +24,7 @@ struct Params {
     rows_a_part: u32,
 }
 
-// 0 for no activation, 2 for ReLU6, as in shaders/lib/activation.wgsl.
+// The activation that follows batch norm; see shaders/lib/activation.wgsl.
 override ACTIVATION: u32 = 0u;
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -57,8 +58,8 @@ fn main(
         for (var row = start; row < end; row += 16u) {
             let value = x[row * quads + quad];
             var gradient = gy[row * quads + quad];
-            if (ACTIVATION == 2u) {
-                gradient = through_relu6(gradient, normalise(value, by));
+            if (ACTIVATION != 0u) {
+                gradient = activation_gradient(ACTIVATION, gradient, gradient_basis(ACTIVATION, normalise(value, by)));
             }
             run += gradient;
             run_of_products += gradient * (value - by.centre);

@@ -10,6 +10,7 @@ mod compare;
 mod data;
 mod devices;
 mod eval;
+mod optimizer_options;
 mod plan;
 mod predict;
 mod prediction;

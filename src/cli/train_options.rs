@@ -5,10 +5,10 @@ use std::str::FromStr;
 use clap::{Args, ValueEnum};
 use lineament::app::train::{AugmentationRanges, ClassWeights, TrainingSettings};
 use lineament::nn::mobilenet_v2::Layer;
-use lineament::nn::training::{FrozenNorm, Loss, Optimizer, RunningStatistics, Schedule, first_of_last_blocks};
-use lineament::ops::AdamForm;
+use lineament::nn::training::{FrozenNorm, Loss, RunningStatistics, Schedule, first_of_last_blocks};
 
 use super::common::Misuse;
+use super::optimizer_options::OptimizerArguments;
 
 /// Width of the paper's hidden layer.
 pub const PAPER_HIDDEN: u32 = 1536;
@@ -57,27 +57,14 @@ pub struct TrainingArguments {
     /// Labels become y (1 − S) + S / 2
     #[arg(long, value_name = "S", default_value_t = 0.0)]
     label_smoothing: f32,
-    /// How it is minimised
-    #[arg(long, value_enum, default_value = "adadelta")]
-    optimizer: OptimizerName,
-    /// The largest learning rate [default: 1 for adadelta, 0.001 for adam and adamw, 0.01 for sgd]
-    #[arg(long)]
-    learning_rate: Option<f64>,
+    #[command(flatten)]
+    optimizer: OptimizerArguments,
     /// The course of the learning rate
     #[arg(long, value_enum, default_value = "constant")]
     schedule: ScheduleName,
     /// The part of all steps in which a cosine schedule rises
     #[arg(long, default_value_t = 0.3)]
     warm_up: f64,
-    /// AdamW's weight decay, of kernels only
-    #[arg(long, default_value_t = 0.01)]
-    weight_decay: f64,
-    /// Momentum of sgd
-    #[arg(long, default_value_t = 0.9)]
-    momentum: f32,
-    /// Nesterov's form of it
-    #[arg(long)]
-    nesterov: bool,
     /// Share of hidden values that is dropped
     #[arg(long, default_value_t = PAPER_DROPOUT)]
     pub dropout: f32,
@@ -167,14 +154,6 @@ enum ClassWeightsName {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum OptimizerName {
-    Adadelta,
-    Adam,
-    Adamw,
-    Sgd,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
 enum ScheduleName {
     Constant,
     /// Up and down along a cosine
@@ -207,20 +186,11 @@ impl TrainingArguments {
                            --loss mse, mae or bce";
             return Err(Misuse(problem.to_string()));
         }
-        Ok(())
+        self.optimizer.check()
     }
 
     /// How the network is trained.
     pub fn settings(&self) -> TrainingSettings {
-        let (optimizer, usual_rate) = match self.optimizer {
-            OptimizerName::Adadelta => (Optimizer::KERAS_ADADELTA, 1.0),
-            OptimizerName::Adam => (Optimizer::Adam { form: AdamForm::Keras, epsilon: 1e-7, weight_decay: 0.0 }, 1e-3),
-            OptimizerName::Adamw => {
-                let weight_decay = self.weight_decay;
-                (Optimizer::Adam { form: AdamForm::Pytorch, epsilon: 1e-8, weight_decay }, 1e-3)
-            }
-            OptimizerName::Sgd => (Optimizer::Sgd { momentum: self.momentum, nesterov: self.nesterov }, 0.01),
-        };
         TrainingSettings {
             batch: self.batch,
             micro_batch: self.micro_batch.unwrap_or(self.batch).min(self.batch),
@@ -231,8 +201,8 @@ impl TrainingArguments {
                 ClassWeightsName::None => ClassWeights::None,
                 ClassWeightsName::Balanced => ClassWeights::Balanced,
             },
-            optimizer,
-            learning_rate: self.learning_rate.unwrap_or(usual_rate),
+            optimizer: self.optimizer.optimizer(),
+            learning_rate: self.optimizer.learning_rate(),
             schedule: match self.schedule {
                 ScheduleName::Constant => Schedule::Constant,
                 ScheduleName::Cosine => Schedule::Cosine { warm_up: self.warm_up },

@@ -7,6 +7,7 @@
 #![doc = include_str!("../../shaders/README.md")]
 
 mod accumulate;
+mod activation;
 mod activation_backward;
 mod activation_forward;
 mod adadelta;
@@ -45,6 +46,7 @@ mod kmeans_reduce;
 mod layer_input;
 mod loss_mean;
 mod neighbours;
+mod optimizer;
 mod pairwise;
 mod pointwise;
 pub mod reference;
@@ -59,6 +61,7 @@ mod sum_of_parts;
 mod transpose;
 
 pub use accumulate::{ACCUMULATE, Accumulate};
+pub use activation::{Activation, GradientBasis, UnknownActivation};
 pub use activation_backward::{ACTIVATION_BACKWARD, ActivationBackward};
 pub use activation_forward::{ACTIVATION_FORWARD, ActivationForward};
 pub use adadelta::{ADADELTA, Adadelta};
@@ -100,6 +103,7 @@ pub use kmeans_reduce::{KMEANS_REDUCE, KmeansReduce};
 pub use layer_input::{LayerInput, Normalised};
 pub use loss_mean::{LOSS_MEAN, LossMean};
 pub use neighbours::{NEIGHBOURS, NeighbourSlice};
+pub use optimizer::{AnyOptimizer, OPTIMIZERS, Optimizer, OptimizerEntry, OptimizerOption, OptionDefault, OptionValues, Update};
 pub use pairwise::{PAIRWISE, PairwiseSlice};
 pub use pointwise::{
     POINTWISE_COLUMNS, POINTWISE_REGISTERS, POINTWISE_SUBGROUP, POINTWISE_WORKGROUP, Pointwise, pointwise_variants,
@@ -180,33 +184,6 @@ fn variants_of<const N: usize>(kernels: [&'static Kernel; N], precision: Precisi
     let all = kernels.into_iter().flat_map(|kernel| kernel.variants.iter().map(move |variant| (kernel, variant)));
     all.filter(move |(_, variant)| variant.precision() == precision)
 }
-
-/// Activation at the end of a layer; the numbers are those of `shaders/lib/activation.wgsl`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Activation {
-    /// The value itself.
-    None = 0,
-    /// max(v, 0)
-    Relu = 1,
-    /// min(max(v, 0), 6)
-    Relu6 = 2,
-    /// 1 / (1 + e^−v)
-    Sigmoid = 3,
-}
-
-impl Activation {
-    /// The least and the largest value, for those that only bound what they are given.
-    pub(crate) fn bounds(self) -> Option<[f32; 2]> {
-        match self {
-            Activation::Relu => Some([0.0, f32::INFINITY]),
-            Activation::Relu6 => Some([0.0, 6.0]),
-            Activation::None | Activation::Sigmoid => None,
-        }
-    }
-}
-
-/// Every value of the `ACTIVATION` override.
-pub(crate) const ACTIVATIONS: (&str, &[u32]) = ("ACTIVATION", &[0, 1, 2, 3]);
 
 /// Where a 3×3 convolution on `size` inputs starts: zeros before the first input along one axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]

@@ -1,7 +1,8 @@
 //! Dense 3×3 convolution: the network's first layer, in three families of kernel.
 
+use super::activation::ACTIVATION;
 use super::choice::choose;
-use super::{ACTIVATIONS, Activation, Choice, Encoding, Padding, params};
+use super::{Activation, Choice, Encoding, Padding, params};
 use crate::plan::{Cost, HALF, Kernel, Precision, Step, Variant, View, WIDE, read, read_stored, write_stored};
 use crate::profiles::{DeviceProfile, OperationShape};
 
@@ -37,7 +38,7 @@ pub static STEM_SUBGROUP: Kernel = Kernel {
         Variant { name: "4x32 wide", constants: &[WIDE, ("PIXELS", 4), ("COLUMNS", 32), ("CHANNELS", 4)], subgroup: true },
         Variant { name: "6x32 of RGB wide", constants: &[WIDE, ("PIXELS", 6), ("COLUMNS", 32), ("CHANNELS", 3)], subgroup: true },
     ],
-    overrides: &[ACTIVATIONS],
+    overrides: &[ACTIVATION],
 };
 
 /// As [`STEM_SUBGROUP`], but a lane's pixels are a strip of a row, of which it loads once what a row of taps sees: RGB at stride 2.
@@ -59,7 +60,7 @@ pub static STEM_STRIP: Kernel = Kernel {
             subgroup: true,
         },
     ],
-    overrides: &[ACTIVATIONS],
+    overrides: &[ACTIVATION],
 };
 
 /// Every variant of every family that stores numbers so.
@@ -80,7 +81,7 @@ pub static STEM: Kernel = Kernel {
         Variant { name: "1x4", constants: &[("PIXELS", 1), ("OUTPUTS", 4)], subgroup: false },
         Variant { name: "4x8 of f16", constants: &[HALF, ("PIXELS", 4), ("OUTPUTS", 8)], subgroup: false },
     ],
-    overrides: &[ACTIVATIONS],
+    overrides: &[ACTIVATION],
 };
 
 /// A 3×3 convolution with bias and activation: \[batch, height, width, inputs\] to \[batch, ⌈height/stride⌉, ⌈width/stride⌉, outputs\].
@@ -152,7 +153,7 @@ impl Stem {
             kernel,
             variant,
             lanes,
-            overrides: vec![("ACTIVATION", self.activation as u32 as f64)],
+            overrides: vec![self.activation.as_override()],
             params: StemParams {
                 batch: self.batch,
                 in_height,

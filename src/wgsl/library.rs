@@ -1,6 +1,7 @@
 //! The snippets under `shaders/lib` that kernels import.
 
 const SNIPPETS: &[(&str, &str)] = &[
+    ("activate", include_str!("../../shaders/lib/activate.wgsl")),
     ("activation", include_str!("../../shaders/lib/activation.wgsl")),
     ("batch_norm", include_str!("../../shaders/lib/batch_norm.wgsl")),
     ("depthwise", include_str!("../../shaders/lib/depthwise.wgsl")),
@@ -16,7 +17,6 @@ const SNIPPETS: &[(&str, &str)] = &[
     ("restart_state", include_str!("../../shaders/lib/restart_state.wgsl")),
     ("row_distance", include_str!("../../shaders/lib/row_distance.wgsl")),
     ("row_parts", include_str!("../../shaders/lib/row_parts.wgsl")),
-    ("sigmoid", include_str!("../../shaders/lib/sigmoid.wgsl")),
     ("stem", include_str!("../../shaders/lib/stem.wgsl")),
     ("stem_params", include_str!("../../shaders/lib/stem_params.wgsl")),
     ("stored", include_str!("../../shaders/lib/stored.wgsl")),

@@ -2,8 +2,9 @@
 
 use crate::data::Rgb8Image;
 use crate::device::DeviceError;
-use crate::nn::training::{Loss, NetworkShape, NetworkState, Optimizer, StepPlan, StepShape, UpdatePlan};
+use crate::nn::training::{Loss, NetworkShape, NetworkState, StepPlan, StepShape, UpdatePlan};
 use crate::nn::{Model, ModelError, pack};
+use crate::ops::Adadelta;
 use crate::ops::Interpolation;
 use crate::plan::{Plan, View};
 use crate::profiles::{Device, DeviceProfile};
@@ -78,7 +79,7 @@ impl Workload {
             let name = format!("forward pass in training mode, {size} × {size}, batch {batch}");
             return Ok(Workload { name, batch, plans: vec![step.forward()], is_training: true, uploads, shared: Vec::new() });
         }
-        let update = UpdatePlan::new(table, Optimizer::KERAS_ADADELTA);
+        let update = UpdatePlan::new(table, &Adadelta::KERAS.into());
         let shared = vec![(update.weights, step.buffers.weights), (update.gradients, step.buffers.gradients)];
         let name = format!("training step, {size} × {size}, batch {batch}");
         Ok(Workload { name, batch, plans: vec![step.plan, update.plan], is_training: true, uploads, shared })

@@ -140,7 +140,7 @@ impl Checkpoint {
             return Err(header.wrong("correct", format!("has {found} counts for {wanted} attributes")));
         }
         let read = |name: &str, shape: &[usize]| Ok(file.f32(name, shape)?);
-        let mut state = NetworkState::read(shape, &read).map_err(of_file)?;
+        let mut state = NetworkState::read(shape, &read).map_err(of_file)?.with_optimizer_states(optimizer_states);
         for which in 0..optimizer_states {
             state.read_optimizer(which, &|name, shape| read(&optimizer_name(which, name), shape)).map_err(of_file)?;
         }

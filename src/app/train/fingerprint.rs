@@ -33,7 +33,7 @@ pub(super) fn fingerprint(
         ("dropout", head.dropout.to_string()),
         ("momentum", format!("{} {}{of_statistics}", shape.momentum, head.momentum)),
         ("loss", format!("{loss:?}")),
-        ("optimizer", format!("{optimizer:?}")),
+        ("optimizer", optimizer.settings()),
         ("learning_rate", learning_rate.to_string()),
         ("schedule", format!("{schedule:?}")),
         // Runs that began before images could be magnified only go on.

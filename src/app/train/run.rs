@@ -118,13 +118,14 @@ pub fn train_network(
         Some(folder) if folder.join(LAST).exists() => return Err(TrainError::EarlierRun { path: folder.join(LAST) }),
         _ => None,
     };
-    let checkpoint = saved.unwrap_or_else(|| Checkpoint::new(initial.clone(), shape.head.attributes));
+    let checkpoint =
+        saved.unwrap_or_else(|| Checkpoint::new(initial.clone().with_optimizer_states(states), shape.head.attributes));
     let batches = Batches::new(data, shape, settings)?;
     let class_weights = data.class_weights(settings.class_weights);
     let session_shape = SessionShape {
         network: shape.clone(),
         loss: settings.loss,
-        optimizer: settings.optimizer,
+        optimizer: settings.optimizer.clone(),
         masks: Masks::Drawn(settings.seed),
         losses: batches.kept,
         accumulates: settings.micro_batch < settings.batch,

@@ -2,7 +2,8 @@
 
 use super::augmentation::AugmentationRanges;
 use super::error::TrainError;
-use crate::nn::training::{Loss, NetworkShape, Objective, Optimizer, Schedule};
+use crate::nn::training::{Loss, NetworkShape, Objective, Schedule};
+use crate::ops::{Adadelta, AnyOptimizer};
 
 /// What having an attribute and not having it weigh in the loss.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,8 +30,8 @@ pub struct TrainingSettings {
     pub loss: Loss,
     /// What the two classes of an attribute weigh in it.
     pub class_weights: ClassWeights,
-    /// How.
-    pub optimizer: Optimizer,
+    /// How it is minimised.
+    pub optimizer: AnyOptimizer,
     /// The largest learning rate.
     pub learning_rate: f64,
     /// Its course.
@@ -52,7 +53,7 @@ impl Default for TrainingSettings {
             seed: 0,
             loss: Loss::Cosine,
             class_weights: ClassWeights::None,
-            optimizer: Optimizer::KERAS_ADADELTA,
+            optimizer: Adadelta::KERAS.into(),
             learning_rate: 1.0,
             schedule: Schedule::Constant,
             augmentation: None,

@@ -15,12 +15,12 @@ pub struct NetworkState {
     pub weights: Vec<f32>,
     /// Batch norm's running means and variances.
     pub statistics: Vec<f32>,
-    /// What the optimizer keeps of each trained parameter; which of the two it uses depends on it.
-    pub optimizer: [Vec<f32>; 2],
+    /// The optimizer's states, each with a value for every trained parameter. Empty before the first update, where all are 0.
+    pub optimizer: Vec<Vec<f32>>,
 }
 
 impl NetworkState {
-    /// A network before its first step: every tensor from `tensor(name, shape)`, the optimizer's state zero.
+    /// Reads a network before its first step, every tensor from `tensor(name, shape)`.
     ///
     /// # Errors
     /// Whatever `tensor` reports.
@@ -29,7 +29,7 @@ impl NetworkState {
         let mut state = NetworkState {
             weights: vec![0.0; table.weights],
             statistics: vec![0.0; table.statistics],
-            optimizer: [vec![0.0; table.trained], vec![0.0; table.trained]],
+            optimizer: Vec::new(),
             table,
         };
         let NetworkState { table, weights, statistics, .. } = &mut state;
@@ -49,12 +49,20 @@ impl NetworkState {
         weights.chain(statistics).flat_map(|(slot, buffer)| unpacked(slot, buffer)).collect()
     }
 
-    /// State `which` of the optimizer, a tensor for each that is trained, in its shape.
+    /// Returns this state with an optimizer's `states`, all zero, if it has none yet.
+    pub fn with_optimizer_states(mut self, states: usize) -> NetworkState {
+        if self.optimizer.is_empty() {
+            self.optimizer = vec![vec![0.0; self.table.trained]; states];
+        }
+        self
+    }
+
+    /// Returns state `which` of the optimizer: a tensor for each trained one, with its name and shape.
     pub fn optimizer_tensors(&self, which: usize) -> Vec<(NamedShape, Vec<f32>)> {
         self.table.trained_slots().flat_map(|slot| unpacked(slot, &self.optimizer[which])).collect()
     }
 
-    /// Replaces state `which` of the optimizer by `tensor(name, shape)`.
+    /// Reads state `which` of the optimizer from `tensor(name, shape)`.
     ///
     /// # Errors
     /// Whatever `tensor` reports.

@@ -3,12 +3,11 @@
 use super::builder::{Builder, NetworkBuffers};
 use super::head::Ends;
 use super::objective::Loss;
-use super::optimizer::{Optimizer, Update};
 use super::parameters::ParameterTable;
 use super::shape::{NetworkShape, RunningStatistics, UpdatePart};
 use crate::nn::mobilenet_v2::Backbone;
 use crate::nn::random;
-use crate::ops::{Accumulate, BatchNormCombine, DropoutMask, padded_channels};
+use crate::ops::{Accumulate, AnyOptimizer, BatchNormCombine, DropoutMask, Update, padded_channels};
 use crate::plan::{Plan, View};
 use crate::profiles::DeviceProfile;
 
@@ -153,27 +152,29 @@ pub struct UpdatePlan {
     pub weights: View,
     /// The gradients of the trained part.
     pub gradients: View,
-    /// The optimizer's state.
-    pub state: [View; 2],
-    optimizer: Optimizer,
+    /// The optimizer's states.
+    pub states: Vec<View>,
+    optimizer: AnyOptimizer,
     parts: [(u32, bool); 2],
 }
 
 impl UpdatePlan {
-    /// The update by an optimizer.
-    pub fn new(table: &ParameterTable, optimizer: Optimizer) -> UpdatePlan {
+    /// Plans the update by an optimizer.
+    pub fn new(table: &ParameterTable, optimizer: &AnyOptimizer) -> UpdatePlan {
         let mut plan = Plan::new("update");
         let bytes = |count: usize| 4 * count.max(64) as u64;
         let weights = plan.persistent("weights", bytes(table.weights));
         let gradients = plan.persistent("gradients", bytes(table.trained));
-        let state = ["optimizer state 0", "optimizer state 1"].map(|label| plan.persistent(label, bytes(table.trained)));
+        let state = |which| plan.persistent(&format!("optimizer state {which}"), bytes(table.trained));
+        let states: Vec<View> = (0..optimizer.states()).map(state).collect();
         let parts = [(table.decayed as u32, true), ((table.trained - table.decayed) as u32, false)];
-        let mut update = UpdatePlan { plan, weights, gradients, state, optimizer, parts };
+        let mut update = UpdatePlan { plan, weights, gradients, states, optimizer: optimizer.clone(), parts };
         let mut first = 0;
         for (count, decays) in parts {
             let of = |view: View| View { offset: view.offset + 4 * first, bytes: 4 * u64::from(count), ..view };
             let at = Update { count, decays, learning_rate: 0.0, number: 1 };
-            let step = optimizer.step("update", at, [of(gradients), of(weights)], state.map(of));
+            let states: Vec<View> = update.states.iter().copied().map(of).collect();
+            let step = optimizer.step("update", at, of(gradients), of(weights), &states);
             update.plan.push(step);
             first += u64::from(count);
         }
@@ -183,9 +184,8 @@ impl UpdatePlan {
     /// The bytes of `Params` of both dispatches for update `number`, from 1.
     pub fn params(&self, learning_rate: f64, number: u32) -> [Vec<u8>; 2] {
         self.parts.map(|(count, decays)| {
-            let [gradient, parameter] = [self.gradients, self.weights];
             let at = Update { count, decays, learning_rate, number };
-            self.optimizer.step("", at, [gradient, parameter], self.state).params
+            self.optimizer.step("", at, self.gradients, self.weights, &self.states).params
         })
     }
 }

@@ -1,0 +1,118 @@
+//! The optimizer's part of the command line, made from the table of optimizers.
+
+use std::collections::BTreeMap;
+
+use clap::builder::{PossibleValue, PossibleValuesParser};
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
+use lineament::ops::{AnyOptimizer, OPTIMIZERS, OptimizerEntry, OptimizerOption, OptionDefault};
+
+use super::common::Misuse;
+
+/// `--optimizer`, `--learning-rate`, and every option of every optimizer.
+pub struct OptimizerArguments {
+    entry: &'static OptimizerEntry,
+    learning_rate: Option<f64>,
+    /// The options that were given.
+    given: BTreeMap<&'static str, f64>,
+}
+
+impl OptimizerArguments {
+    /// Refuses options of other optimizers.
+    pub fn check(&self) -> Result<(), Misuse> {
+        for name in self.given.keys() {
+            if !self.entry.options.iter().any(|option| option.name == *name) {
+                let users = users_of(name).join(" and ");
+                let problem = format!("--{name} does not go with --optimizer {}; it is an option of {users}", self.entry.name);
+                return Err(Misuse(problem));
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the optimizer with its options.
+    pub fn optimizer(&self) -> AnyOptimizer {
+        self.entry.with(|name| self.given.get(name).copied())
+    }
+
+    /// Returns the learning rate: the one that was given, or the one that is usual for the optimizer.
+    pub fn learning_rate(&self) -> f64 {
+        self.learning_rate.unwrap_or(self.entry.learning_rate)
+    }
+}
+
+/// Returns every option of every optimizer, once each.
+fn options() -> Vec<&'static OptimizerOption> {
+    let mut options: Vec<&OptimizerOption> = Vec::new();
+    for option in OPTIMIZERS.iter().flat_map(|entry| entry.options) {
+        if !options.iter().any(|known| known.name == option.name) {
+            options.push(option);
+        }
+    }
+    options
+}
+
+/// Returns the names of the optimizers that have an option.
+fn users_of(option: &str) -> Vec<&'static str> {
+    let has = |entry: &&OptimizerEntry| entry.options.iter().any(|known| known.name == option);
+    OPTIMIZERS.iter().filter(has).map(|entry| entry.name).collect()
+}
+
+impl Args for OptimizerArguments {
+    fn augment_args(command: Command) -> Command {
+        let names = OPTIMIZERS.iter().map(|entry| PossibleValue::new(entry.name).help(entry.about));
+        let rates: Vec<String> = OPTIMIZERS.iter().map(|entry| format!("{} for {}", entry.learning_rate, entry.name)).collect();
+        let command = command
+            .arg(
+                Arg::new("optimizer")
+                    .long("optimizer")
+                    .help("The optimizer")
+                    .value_parser(PossibleValuesParser::new(names))
+                    .default_value(OPTIMIZERS[0].name),
+            )
+            .arg(
+                Arg::new("learning-rate")
+                    .long("learning-rate")
+                    .help(format!("The largest learning rate [default: {}]", rates.join(", ")))
+                    .value_parser(clap::value_parser!(f64)),
+            );
+        options().into_iter().fold(command, |command, option| command.arg(argument(option)))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+fn argument(option: &'static OptimizerOption) -> Arg {
+    let users = users_of(option.name).join(" or ");
+    let argument = Arg::new(option.name).long(option.name);
+    match option.default {
+        OptionDefault::Off => argument.action(ArgAction::SetTrue).help(format!("{} (with {users})", option.about)),
+        OptionDefault::Number(default) => {
+            let help = format!("{} (with {users}) [default: {default}]", option.about);
+            argument.value_parser(clap::value_parser!(f64)).help(help)
+        }
+    }
+}
+
+impl FromArgMatches for OptimizerArguments {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<OptimizerArguments, clap::Error> {
+        let chosen = matches.get_one::<String>("optimizer").map_or(OPTIMIZERS[0].name, String::as_str);
+        let entry = OPTIMIZERS.iter().find(|entry| entry.name == chosen);
+        let entry = entry.ok_or_else(|| clap::Error::raw(clap::error::ErrorKind::InvalidValue, "no such optimizer"))?;
+        let given = |option: &&OptimizerOption| {
+            let value = match option.default {
+                OptionDefault::Off => matches.get_flag(option.name).then_some(1.0),
+                OptionDefault::Number(_) => matches.get_one(option.name).copied(),
+            };
+            value.map(|value| (option.name, value))
+        };
+        let given = options().iter().filter_map(given).collect();
+        Ok(OptimizerArguments { entry, learning_rate: matches.get_one("learning-rate").copied(), given })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
