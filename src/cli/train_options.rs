@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
 use lineament::app::train::{AugmentationRanges, ClassWeights, TrainingSettings};
-use lineament::nn::mobilenet_v2::Layer;
+use lineament::nn::Convolution;
 use lineament::nn::training::{FrozenNorm, Loss, RunningStatistics, Schedule, first_of_last_blocks};
 
 use super::common::Misuse;
@@ -218,7 +218,7 @@ impl TrainingArguments {
     }
 
     /// The position of the first layer that is trained.
-    pub fn first_trained(&self, layers: &[Layer]) -> usize {
+    pub fn first_trained(&self, layers: &[Convolution]) -> usize {
         match self.trainable {
             Trainable::Head => layers.len(),
             Trainable::Blocks(blocks) => first_of_last_blocks(layers, blocks),

@@ -15,7 +15,6 @@ use lineament::data::attributes::paper_attributes;
 use lineament::data::prefetch::decoding_threads;
 use lineament::data::{Dataset, Partition, Unreadable, decode_ahead, write_atomically};
 use lineament::evaluation::Metrics;
-use lineament::nn::mobilenet_v2::Layer;
 use lineament::nn::random;
 use lineament::nn::training::{FrozenNorm, HeadShape, NetworkShape, NetworkState, RunningStatistics};
 use lineament::nn::weights::{StoredPrecision, WeightsFile};
@@ -48,7 +47,7 @@ pub struct Equipment<'a> {
 /// What of a network is trained, and how its head is made.
 pub struct Design {
     /// The backbone's layers; none where its features are the input.
-    pub layers: Vec<Layer>,
+    pub takes_features: bool,
     /// The position of the first layer that is trained.
     pub first_trained: usize,
     /// How batch norm runs in layers that are not trained.
@@ -153,23 +152,22 @@ impl Equipment<'_> {
     /// The network that is trained.
     pub fn shape(&self, design: Design) -> NetworkShape {
         let model = self.model;
-        NetworkShape {
-            layers: design.layers,
+        let shape = NetworkShape {
+            network: model.network(),
             first_trained: design.first_trained,
             frozen_norm: design.frozen_norm,
-            padding: model.convention.padding,
-            epsilon: model.convention.epsilon,
             momentum: design.momentum,
             running_statistics: design.running_statistics,
             size: model.size,
-            head: HeadShape {
-                features: model.backbone.features(),
-                hidden: Some(design.hidden),
-                attributes: self.data.attributes.len() as u32,
-                dropout: design.dropout,
-                momentum: 0.99,
-            },
-        }
+        };
+        let shape = shape.with_head(HeadShape {
+            features: model.backbone.features(),
+            hidden: Some(design.hidden),
+            attributes: self.data.attributes.len() as u32,
+            dropout: design.dropout,
+            momentum: 0.99,
+        });
+        if design.takes_features { shape.without_backbone() } else { shape }
     }
 
     /// Trains a network in a run folder and writes its model there, with its figures on the validation images.
@@ -194,7 +192,7 @@ impl Equipment<'_> {
             validation_rows: &validation_rows,
         };
         let shape = self.shape(Design {
-            layers: if course.takes_features { Vec::new() } else { model.backbone.layers().to_vec() },
+            takes_features: course.takes_features,
             first_trained: course.first_trained,
             frozen_norm: course.frozen_norm,
             momentum: course.momentum,
@@ -234,12 +232,12 @@ impl Equipment<'_> {
     /// the file has none for these attributes.
     pub fn initial(&self, shape: &NetworkShape, seed: u64, random_start: bool) -> Fallible<NetworkState> {
         let Equipment { model, data, .. } = *self;
-        let hidden = shape.head.hidden.unwrap_or(0);
+        let hidden = shape.head().hidden.unwrap_or(0);
         let head = match &model.top {
             Top::Attributes(head) if !random_start && model.attributes == data.attributes && head.hidden == hidden => {
                 head.clone()
             }
-            _ => random::initial_head(seed, shape.head.features, hidden, shape.head.attributes),
+            _ => random::initial_head(seed, shape.head().features, hidden, shape.head().attributes),
         };
         let (first, _) = model.files.first().ok_or("the model was read from no file")?;
         let backbone = WeightsFile::open(first)?;
@@ -350,7 +348,7 @@ fn metadata(model: &Model, data: &Dataset, shape: &NetworkShape) -> BTreeMap<Str
         (keys::ATTRIBUTES.to_string(), data.attributes.join(",")),
         (keys::SIZE.to_string(), model.size.to_string()),
     ]);
-    if shape.first_trained < shape.layers.len() {
+    if shape.first_trained < shape.convolutions() {
         metadata.extend(model.convention.to_metadata());
         return metadata;
     }

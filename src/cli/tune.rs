@@ -104,8 +104,7 @@ impl Tune {
         for batch in batches {
             Workload::prediction(device, &model, batch);
             if self.train && batch > 1 {
-                let network =
-                    NetworkShape { layers: model.backbone.layers().to_vec(), ..NetworkShape::paper(1.0, size, model.outputs()) };
+                let network = NetworkShape::on(&model, size);
                 Workload::training(device.profile(), &network, batch, Extent::Step)?;
             }
         }

@@ -39,8 +39,7 @@ impl WorkloadArguments {
         }
         if self.train {
             self.precision.refuse_f16("training")?;
-            let outputs = model.outputs();
-            let network = NetworkShape { layers: model.backbone.layers().to_vec(), ..NetworkShape::paper(1.0, size, outputs) };
+            let network = NetworkShape::on(model, size);
             return Ok(Workload::training(device.profile(), &network, batch, Extent::Step)?);
         }
         let model = Model { size, ..model.clone() }.stored_in(self.precision.get())?;

@@ -69,6 +69,7 @@ fn convolution(
 mod tests {
     use super::*;
     use crate::nn::expected_tensors;
+    use crate::nn::network::first_of_last_blocks;
 
     #[test]
     fn the_network_has_its_published_shape() {
@@ -95,8 +96,9 @@ mod tests {
     #[test]
     fn the_last_blocks_begin_where_a_block_does() {
         let network = mobilenet_v2(1.0, Padding::TensorflowSame, 1e-3);
+        let layers: Vec<Convolution> = network.convolutions().cloned().collect();
         for (blocks, first) in [(0, 52), (1, 51), (2, 48), (18, 1), (19, 0), (40, 0)] {
-            assert_eq!(network.first_of_last_blocks(blocks), first, "{blocks} blocks");
+            assert_eq!(first_of_last_blocks(&layers, blocks), first, "{blocks} blocks");
         }
     }
 }

@@ -2,10 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use super::mobilenet_v2::{self, Backbone, WIDTHS};
+use super::backbone::{self, Backbone};
+use super::dense::DeclaredDense;
+use super::lowering::RunLayer;
+use super::mobilenet_v2::{WIDTHS, mobilenet_v2};
+use super::network::{Layer, Network};
 use super::weights::{Convention, ExpectedTensor, WeightsFile};
 use super::{BatchShape, Dense, Head, ImageRunner, ModelError, Normalisation};
-use crate::ops::{Activation, Interpolation};
+use crate::ops::{Activation, Interpolation, Padding, padded_channels};
 use crate::plan::{Plan, Precision};
 use crate::profiles::Device;
 
@@ -96,9 +100,17 @@ impl Model {
             None => Ok(Model { precision, ..self }),
             Some((layer, weight)) => {
                 let path = self.files.first().map_or_else(PathBuf::new, |(path, _)| path.clone());
-                Err(ModelError::BeyondPrecision { path, layer: layer.convolution.clone(), weight, precision })
+                Err(ModelError::BeyondPrecision { path, layer: layer.name.clone(), weight, precision })
             }
         }
+    }
+
+    /// Describes the convolutions and the pool, as training starts from them.
+    pub fn network(&self) -> Network {
+        let mut network = Network::new(self.convention.padding, self.convention.epsilon);
+        network.layers.extend(self.backbone.layers().iter().cloned().map(Layer::Convolution));
+        network.layers.push(Layer::GlobalAveragePool);
+        network
     }
 
     /// Number of outputs.
@@ -119,21 +131,23 @@ impl Model {
         let shape = BatchShape { batch, size, interpolation, normalisation, profile: stored.clone() };
         let build = move |plan: &mut Plan, input| {
             let weights = self.backbone.plan_weights(plan, precision);
-            let features = self.backbone.plan_features(plan, &stored, [batch, size], weights, input);
-            let mut uploads = vec![(weights, self.backbone.stored_parameters(precision))];
-            let result = match &self.top {
-                Top::None => features,
-                Top::Classifier(dense) => {
-                    let (logits, more) = dense.plan(plan, &profile, "classifier", batch, features);
-                    uploads.extend(more);
-                    logits
-                }
-                Top::Attributes(head) => {
-                    let (probabilities, more) = head.plan(plan, &profile, batch, features);
-                    uploads.extend(more);
-                    probabilities
-                }
+            let head = match &self.top {
+                Top::Attributes(head) => head.folded().to_vec(),
+                _ => Vec::new(),
             };
+            let layers: Vec<(&str, &Dense)> = match &self.top {
+                Top::None => Vec::new(),
+                Top::Classifier(dense) => vec![("classifier", dense)],
+                Top::Attributes(_) => Head::LABELS.into_iter().zip(&head).collect(),
+            };
+            let declared = DeclaredDense::new(&layers, plan);
+            let result = plan.persistent("result", 4 * u64::from(batch) * u64::from(padded_channels(self.outputs())));
+            let mut following = vec![RunLayer::Pool];
+            following.extend(declared.run_layers());
+            let following = (&following[..], Some(result));
+            self.backbone.lower(plan, &stored, [batch, size], weights, input, following, &mut |_, _, _| ());
+            let mut uploads = vec![(weights, self.backbone.stored_parameters(precision))];
+            uploads.extend(declared.uploads.iter().cloned());
             (result, uploads)
         };
         ImageRunner::new(shape, self.outputs(), Box::new(build))
@@ -144,10 +158,15 @@ fn expected(name: &str, shape: &[usize]) -> ExpectedTensor {
     ExpectedTensor { name: name.to_string(), shape: shape.to_vec() }
 }
 
+/// Describes the network of a width, before the file says where windows start and what batch norm adds.
+fn described(width: f32) -> Network {
+    mobilenet_v2(width, Padding::TensorflowSame, 1e-3)
+}
+
 /// The width multiplier whose first layers have the shapes that the file has.
 fn width_of(file: &WeightsFile) -> Option<f32> {
     WIDTHS.into_iter().find(|width| {
-        let tensors = mobilenet_v2::expected_tensors(*width);
+        let tensors = backbone::expected_tensors(&described(*width));
         tensors
             .iter()
             .filter(|(_, shape)| shape.len() == 4)
@@ -158,10 +177,10 @@ fn width_of(file: &WeightsFile) -> Option<f32> {
 
 /// A file with a backbone: alone, with ImageNet's classifier or with a head.
 fn whole(path: &Path, file: &WeightsFile) -> Result<Model, ModelError> {
-    let width = width_of(file).unwrap_or(1.0);
+    let network = described(width_of(file).unwrap_or(1.0));
     let mut tensors: Vec<ExpectedTensor> =
-        mobilenet_v2::expected_tensors(width).iter().map(|(name, shape)| expected(name, shape)).collect();
-    let features = mobilenet_v2::layers(width).last().map_or(0, |layer| layer.outputs as usize);
+        backbone::expected_tensors(&network).iter().map(|(name, shape)| expected(name, shape)).collect();
+    let features = network.outputs() as usize;
     let classes = file.shape(CLASSIFIER[0]).and_then(|shape| shape.first().copied());
     if let Some(classes) = classes {
         tensors.extend([expected(CLASSIFIER[0], &[classes, features]), expected(CLASSIFIER[1], &[classes])]);
@@ -173,7 +192,7 @@ fn whole(path: &Path, file: &WeightsFile) -> Result<Model, ModelError> {
     file.check(&tensors)?;
 
     let convention = file.convention()?;
-    let backbone = Backbone::load(mobilenet_v2::layers(width), convention.padding, convention.epsilon, &|name, shape| {
+    let backbone = Backbone::load(&Network { padding: convention.padding, epsilon: convention.epsilon, ..network }, &|name, shape| {
         Ok(file.f32(name, shape)?)
     })?
     .composed();
@@ -223,12 +242,11 @@ mod tests {
         let model = Model::open(&path, None).expect("the shipped model");
         assert_eq!(model.clone().stored_in(Precision::F16).expect("it fits").precision, Precision::F16);
         // The third layer's batch norm multiplies by 10⁶.
-        let layers = model.backbone.layers().to_vec();
         let tensor = |name: &str, shape: &[usize]| {
             let value = if name == "features.1.conv.2.weight" { 1e6 } else { 1.0 };
             Ok(vec![value; shape.iter().product()])
         };
-        let backbone = Backbone::load(layers, model.convention.padding, 1e-3, &tensor).expect("made-up weights");
+        let backbone = Backbone::load(&described(1.0), &tensor).expect("made-up weights");
         let model = Model { backbone, ..model };
         assert!(model.clone().stored_in(Precision::F32).is_ok());
         let message = model.stored_in(Precision::F16).expect_err("too large").to_string();

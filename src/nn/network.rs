@@ -165,18 +165,12 @@ impl Network {
         });
         widths.map(padded_channels).max().unwrap_or(4)
     }
+}
 
-    /// Returns whether the block that a convolution belongs to adds its input to its output.
-    pub(crate) fn is_residual(&self, block: usize) -> bool {
-        self.convolutions().any(|other| other.block == block && other.residual)
-    }
-
-    /// Returns the position of the first convolution to train so that the last `blocks` blocks are trained. The first and the
-    /// last convolution are blocks of their own: MobileNetV2 has 19.
-    pub fn first_of_last_blocks(&self, blocks: usize) -> usize {
-        let count = self.convolutions().last().map_or(0, |last| last.block + 1);
-        let first_block = count.saturating_sub(blocks);
-        let convolutions = self.convolutions().count();
-        self.convolutions().position(|convolution| convolution.block >= first_block).unwrap_or(convolutions)
-    }
+/// Returns the position of the first convolution to train so that the last `blocks` blocks are trained. The first and the last
+/// convolution are blocks of their own: MobileNetV2 has 19.
+pub fn first_of_last_blocks(layers: &[Convolution], blocks: usize) -> usize {
+    let count = layers.last().map_or(0, |layer| layer.block + 1);
+    let first_block = count.saturating_sub(blocks);
+    layers.iter().position(|layer| layer.block >= first_block).unwrap_or(layers.len())
 }

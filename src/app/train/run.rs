@@ -119,7 +119,7 @@ pub fn train_network(
         _ => None,
     };
     let checkpoint =
-        saved.unwrap_or_else(|| Checkpoint::new(initial.clone().with_optimizer_states(states), shape.head.attributes));
+        saved.unwrap_or_else(|| Checkpoint::new(initial.clone().with_optimizer_states(states), shape.head().attributes));
     let batches = Batches::new(data, shape, settings)?;
     let class_weights = data.class_weights(settings.class_weights);
     let session_shape = SessionShape {
@@ -211,7 +211,7 @@ impl Trainer<'_, '_> {
         let augmentations = samples.augmentations(settings, epoch, self.shape.size);
         let labels = self.data.labels_of(samples.rows, settings.label_smoothing);
         let weights = self.class_weights.as_ref().map(|weights| self.data.weights_of(samples.rows, weights));
-        let attributes = self.shape.head.attributes as usize;
+        let attributes = self.shape.head().attributes as usize;
         let position = self.parts_before(step);
         let (count, mut from) = (samples.rows.len(), 0);
         let sizes: Vec<usize> = settings.parts(count).collect();
@@ -258,7 +258,7 @@ impl Trainer<'_, '_> {
 
     fn accuracy(&self, samples: usize) -> Result<f64, TrainError> {
         let correct: u64 = self.session.correct()?.into_iter().map(u64::from).sum();
-        let predictions = samples.min(self.batches.samples) as f64 * f64::from(self.shape.head.attributes);
+        let predictions = samples.min(self.batches.samples) as f64 * f64::from(self.shape.head().attributes);
         Ok(correct as f64 / predictions)
     }
 
@@ -314,7 +314,7 @@ impl Trainer<'_, '_> {
         }
         let (losses, correct) = self.session.evaluated(sizes.len())?;
         let correct: u64 = correct.into_iter().map(u64::from).sum();
-        let predictions = rows.len() as f64 * f64::from(self.shape.head.attributes);
+        let predictions = rows.len() as f64 * f64::from(self.shape.head().attributes);
         Ok((weighted_mean(&losses, &sizes), correct as f64 / predictions))
     }
 

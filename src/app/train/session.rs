@@ -3,7 +3,7 @@
 use super::feed::Feed;
 use super::part::{Part, padded, unpadded, write_samples};
 use crate::device::{Buffer, DeviceError};
-use crate::nn::mobilenet_v2::Backbone;
+use crate::nn::Backbone;
 use crate::nn::training::{
     EvaluationPlan, Loss, NetworkShape, NetworkState, ParameterTable, StepPlan, StepShape, UpdatePart, UpdatePlan,
 };
@@ -136,7 +136,7 @@ impl<'a> NetworkSession<'a> {
     /// # Errors
     /// Whatever the device reports.
     pub fn pass(&mut self, part: &Part) -> Result<(), ModelError> {
-        let attributes = self.shape.network.head.attributes;
+        let attributes = self.shape.network.head().attributes;
         let samples = (part.labels.len() / attributes as usize) as u32;
         let place = self.prepare_training(samples)?;
         let device = self.device;
@@ -145,7 +145,7 @@ impl<'a> NetworkSession<'a> {
             let draw = DropoutMask { epoch: part.epoch, first_sample: part.first_sample, ..draw };
             program.set_params(device, step, &draw.params());
         }
-        if let (Some(mask), Some(hidden)) = (part.mask, self.shape.network.head.hidden) {
+        if let (Some(mask), Some(hidden)) = (part.mask, self.shape.network.head().hidden) {
             let mask: Vec<u32> = mask.iter().map(|kept| u32::from(*kept)).collect();
             program.write(device, plan.mask, bytemuck::cast_slice(&padded(&mask, hidden)));
         }
@@ -199,7 +199,7 @@ impl<'a> NetworkSession<'a> {
         let Some(Ready { plan, program, .. }) = self.training.iter().find(|ready| ready.batch == batch) else {
             return Ok(Vec::new());
         };
-        Ok(unpadded(&program.read(self.device, plan.predictions)?, [batch, self.shape.network.head.attributes]))
+        Ok(unpadded(&program.read(self.device, plan.predictions)?, [batch, self.shape.network.head().attributes]))
     }
 
     /// The mean losses of parts `from..to`; waits for the GPU.
@@ -228,13 +228,13 @@ impl<'a> NetworkSession<'a> {
     /// Whatever the device reports.
     pub fn correct(&self) -> Result<Vec<u32>, DeviceError> {
         let Ready { plan, program, .. } = &self.training[0];
-        Ok(counts(&program.read(self.device, plan.buffers.correct)?, self.shape.network.head.attributes))
+        Ok(counts(&program.read(self.device, plan.buffers.correct)?, self.shape.network.head().attributes))
     }
 
     /// Sets the counts of right predictions, one an attribute.
     pub fn write_correct(&self, counts: &[u32]) {
         let Ready { plan, program, .. } = &self.training[0];
-        let counts = padded(counts, self.shape.network.head.attributes);
+        let counts = padded(counts, self.shape.network.head().attributes);
         program.write(self.device, plan.buffers.correct, bytemuck::cast_slice(&counts));
     }
 

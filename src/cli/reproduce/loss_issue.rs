@@ -41,7 +41,7 @@ impl LossWork<'_> {
             validation_rows: &validation_rows,
         };
         let shape = equipment.shape(Design {
-            layers: Vec::new(),
+            takes_features: true,
             first_trained: 0,
             frozen_norm: FrozenNorm::Inference,
             momentum: 0.999,

@@ -45,7 +45,7 @@ impl Lowering<'_> {
                     }
                 }
                 (RunLayer::BatchNorm { layer, slots }, Saved::Rows(x)) => self.feature_norm_backward(layer, slots, x, gradient),
-                (RunLayer::Dropout { rate, mask }, Saved::Rows(x)) => {
+                (RunLayer::Dropout { rate, mask, .. }, Saved::Rows(x)) => {
                     let by_input = self.rows("gradient of normalised", x.batch, x.channels);
                     let dropout = Dropout { rows: x.batch, channels: x.channels, rate };
                     self.plan.push(dropout.step("dropout input gradient", gradient.view, mask, by_input.view));

@@ -6,7 +6,7 @@ use super::{Activations, Lowering, RunLayer, Saved, Source, TrainingNorm};
 use crate::nn::network::{Convolution, ConvolutionKind, NormLayer};
 use crate::nn::training::LayerSlots;
 use crate::ops::{
-    Activation, BatchNorm, BatchNormCombine, BatchNormStatistics, Dropout, GlobalAveragePool, Normalised, Pointwise,
+    Activation, BatchNorm, BatchNormCombine, BatchNormStatistics, Dropout, DropoutMask, GlobalAveragePool, Normalised, Pointwise,
 };
 use crate::plan::{Precision, RowParts, View, WeightLayout};
 
@@ -102,7 +102,12 @@ impl Lowering<'_> {
                 value.keep(y);
                 Saved::Rows(x)
             }
-            RunLayer::Dropout { rate, mask } => {
+            RunLayer::Dropout { rate, mask, seed } => {
+                if let Some(seed) = seed {
+                    let draw = DropoutMask { rows: x.batch, channels: x.channels, rate, seed, epoch: 0, first_sample: 0 };
+                    self.draw = Some((self.plan.steps().len(), draw));
+                    self.plan.push(draw.step("dropout mask", mask));
+                }
                 let y = self.rows("dropped", x.batch, x.channels);
                 self.plan.push(Dropout { rows: x.batch, channels: x.channels, rate }.step("dropout", x.view, mask, y.view));
                 value.keep(y);
@@ -131,7 +136,9 @@ impl Lowering<'_> {
     ) {
         let layer = Pointwise { rows: x.batch, inputs: x.channels, outputs: y.channels, layout, activation };
         let lanes = self.profile.capabilities.subgroup_size;
-        self.plan.push(layer.step(label, layer.choice(self.profile), lanes, operands, None, y.view));
+        // Rows of features are 32-bit floats, whatever the convolutions are stored as.
+        let choice = layer.choice(&self.profile.with_precision(x.precision));
+        self.plan.push(layer.step(label, choice, lanes, operands, None, y.view));
     }
 
     /// Appends a convolution without bias and activation.

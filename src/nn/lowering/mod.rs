@@ -19,7 +19,7 @@ pub use loss::{Loss, LossTensors};
 use super::network::{Convolution, ConvolutionKind, DenseLayer, NormLayer};
 use super::training::{LayerSlots, RunningStatistics, Slot};
 use crate::ops::{
-    Activation, BatchNormCombine, Choice, Depthwise, LayerInput, Normalised, Padding, Pointwise, Stem, SumOfParts,
+    Activation, BatchNormCombine, Choice, Depthwise, DropoutMask, LayerInput, Normalised, Padding, Pointwise, Stem, SumOfParts,
 };
 use crate::plan::{ALIGNMENT, Plan, RowParts, Step, View, WeightLayout};
 use crate::profiles::DeviceProfile;
@@ -73,6 +73,8 @@ pub enum RunLayer<'a> {
         rate: f32,
         /// \[batch, channels\], u32: the values that are kept.
         mask: View,
+        /// The seed of the step that draws the mask; nothing where the mask is given.
+        seed: Option<u32>,
     },
 }
 
@@ -160,12 +162,14 @@ pub struct Lowering<'a> {
     saved: Vec<Saved>,
     /// The steps that move running statistics, with their parameters as planned.
     pub moving: Vec<(usize, BatchNormCombine)>,
+    /// The step that draws the mask of dropout, with its parameters for the first batch.
+    pub draw: Option<(usize, DropoutMask)>,
 }
 
 impl<'a> Lowering<'a> {
     /// Starts the lowering of inference.
     pub fn new(plan: &'a mut Plan, profile: &'a DeviceProfile, padding: Padding) -> Lowering<'a> {
-        Lowering { plan, profile, padding, epsilon: 0.0, training: None, saved: Vec::new(), moving: Vec::new() }
+        Lowering { plan, profile, padding, epsilon: 0.0, training: None, saved: Vec::new(), moving: Vec::new(), draw: None }
     }
 
     /// Adds what training needs.

@@ -1,14 +1,13 @@
 //! The plans of training: the forward and backward pass over a part of a batch, and the update.
 
-use super::builder::{Builder, NetworkBuffers};
-use super::head::Ends;
-use super::objective::Loss;
+use super::buffers::NetworkBuffers;
 use super::parameters::ParameterTable;
 use super::shape::{NetworkShape, RunningStatistics, UpdatePart};
-use crate::nn::mobilenet_v2::Backbone;
-use crate::nn::random;
+use crate::nn::lowering::{Loss, LossTensors, Lowering, RunLayer, TrainingNorm};
+use crate::nn::network::Layer;
+use crate::nn::{Backbone, random};
 use crate::ops::{Accumulate, AnyOptimizer, BatchNormCombine, DropoutMask, Update, padded_channels};
-use crate::plan::{Plan, View};
+use crate::plan::{Plan, View, WeightLayout};
 use crate::profiles::DeviceProfile;
 
 /// What a step is made for.
@@ -64,45 +63,42 @@ pub struct StepPlan {
 }
 
 impl StepPlan {
-    /// The pass over `batch` samples.
+    /// Plans the pass over `batch` samples.
     pub fn new(step: &StepShape, profile: &DeviceProfile, batch: u32) -> StepPlan {
-        let StepShape { network, table, frozen, loss, losses, seed, accumulates, weighted } = *step;
-        let folded = frozen.parameters().len();
-        let mut builder = Builder::new("training", network, table, profile, batch, [folded, losses]);
-        let each = u64::from(batch);
-        let total_bytes = if accumulates { 4 * table.trained as u64 } else { 256 };
-        let total = builder.plan.persistent("gradients of all parts", total_bytes);
-        let attributes = u64::from(padded_channels(network.head.attributes));
-        let hidden = u64::from(padded_channels(network.head.hidden.unwrap_or(0))).max(64);
-        let input = builder.plan.persistent("input", each * network.input_bytes());
-        let labels = builder.plan.persistent("labels", 4 * each * attributes);
-        let label_weights = weighted.then(|| builder.plan.persistent("label weights", 4 * each * attributes));
-        let predictions = builder.plan.persistent("predictions", 4 * each * attributes);
-        let mask = builder.plan.persistent("dropout mask", 4 * each * hidden);
+        let StepShape { network: shape, table, frozen, loss, losses, seed, accumulates, weighted } = *step;
+        let mut plan = Plan::new("training");
+        let buffers = NetworkBuffers::new(&mut plan, shape, table, frozen.parameters().len(), losses);
+        let (each, head) = (u64::from(batch), shape.head());
+        let total = plan.persistent("gradients of all parts", if accumulates { 4 * table.trained as u64 } else { 256 });
+        let attributes = u64::from(padded_channels(head.attributes));
+        let hidden = u64::from(padded_channels(head.hidden.unwrap_or(0))).max(64);
+        let input = plan.persistent("input", each * shape.input_bytes());
+        let labels = plan.persistent("labels", 4 * each * attributes);
+        let label_weights = weighted.then(|| plan.persistent("label weights", 4 * each * attributes));
+        let predictions = plan.persistent("predictions", 4 * each * attributes);
+        let mask = plan.persistent("dropout mask", 4 * each * hidden);
 
-        let features = if network.layers.is_empty() { input } else { builder.backbone_forward(frozen, input) };
-        let draw = match (seed, network.head.hidden) {
-            (Some(seed), Some(hidden)) => {
-                let seed = random::bits(seed, random::Stream::Dropout, 0) as u32;
-                let (channels, rate) = (padded_channels(hidden), network.head.dropout);
-                let draw = DropoutMask { rows: batch, channels, rate, seed, epoch: 0, first_sample: 0 };
-                builder.plan.push(draw.step("dropout mask", mask));
-                Some((builder.plan.steps().len() - 1, draw))
-            }
-            _ => None,
-        };
-        let head = builder.head_forward(features, mask, predictions);
-        let (by_predictions, mean) = builder.loss(loss, Ends { labels, label_weights, predictions });
-        if let Some(by_features) = builder.head_backward(by_predictions, predictions, features, head) {
-            builder.backbone_backward(by_features);
-        }
+        let seed = seed.map(|seed| random::bits(seed, random::Stream::Dropout, 0) as u32);
+        let run = training_layers(shape, table, frozen, &buffers, (mask, seed));
+        let norm = TrainingNorm { momentum: shape.momentum, running_statistics: shape.running_statistics };
+        let mut lowering = Lowering::new(&mut plan, profile, shape.network.padding).for_training(
+            shape.network.epsilon,
+            buffers.of_training(),
+            norm,
+        );
+        let x = shape.input(input, batch);
+        let run = lowering.fuse(run, x);
+        let result = lowering.forward(&run, x, Some(predictions), &mut |_, _, _| ());
+        let tensors = LossTensors { labels, label_weights, losses: buffers.losses, correct: buffers.correct };
+        let (by_predictions, mean) = lowering.loss(loss, head.attributes, result, tensors);
+        lowering.backward(&run, by_predictions);
+        let (moving, draw) = (std::mem::take(&mut lowering.moving), lowering.draw);
         let accumulate = accumulates.then(|| {
             let part = Accumulate { count: table.trained as u32, kept: 0.0, weight: 1.0 };
-            builder.plan.push(part.step("accumulate", builder.buffers.gradients, total));
-            (builder.plan.steps().len() - 1, part)
+            plan.push(part.step("accumulate", buffers.gradients, total));
+            (plan.steps().len() - 1, part)
         });
-        let Builder { plan, buffers, moving, .. } = builder;
-        let running_statistics = network.running_statistics;
+        let running_statistics = shape.running_statistics;
         StepPlan {
             plan,
             batch,
@@ -141,6 +137,32 @@ impl StepPlan {
     pub fn shared(&self) -> impl Iterator<Item = View> {
         self.buffers.views().into_iter().chain([self.total])
     }
+}
+
+/// Returns the layers of a network as training runs them: frozen convolutions with batch norm folded, everything else on the
+/// weights that are trained. A mask is drawn where there is a seed.
+fn training_layers<'a>(
+    shape: &'a NetworkShape,
+    table: &'a ParameterTable,
+    frozen: &'a Backbone,
+    buffers: &NetworkBuffers,
+    (mask, seed): (View, Option<u32>),
+) -> Vec<RunLayer<'a>> {
+    let mut run = frozen.run_layers(buffers.folded, crate::plan::Precision::F32);
+    let folded = run.len();
+    for (at, (layer, slots)) in shape.network.layers.iter().zip(&table.layers).enumerate().skip(folded) {
+        run.push(match layer {
+            Layer::Convolution(layer) => RunLayer::Normalised { layer, slots, trained: at >= shape.first_trained },
+            Layer::GlobalAveragePool => RunLayer::Pool,
+            Layer::Dense(layer) => {
+                let parameters = [slots.kernel(), slots.bias()].map(|slot| slot.view(buffers.weights));
+                RunLayer::Dense { layer, parameters, layout: WeightLayout::Rows, slots: Some(slots) }
+            }
+            Layer::BatchNorm(layer) => RunLayer::BatchNorm { layer, slots },
+            Layer::Dropout { rate } => RunLayer::Dropout { rate: *rate, mask, seed },
+        });
+    }
+    run
 }
 
 /// The update of all trained weights.

@@ -140,8 +140,8 @@ fn a_batch_that_is_cut_has_the_gradients_of_a_whole_one() {
 fn what_a_file_holds_comes_back_from_the_buffers() {
     for layers in [small(), Vec::new()] {
         let mut shape = shape(layers, 32, 22);
-        shape.head.features = 48;
-        shape.first_trained = shape.layers.len() / 2;
+        shape.head().features = 48;
+        shape.first_trained = shape.convolutions() / 2;
         let state = state(&shape);
         let tensors = state.tensors();
         let read = |name: &str, shape: &[usize]| {

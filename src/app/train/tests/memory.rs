@@ -62,7 +62,7 @@ fn a_head_on_features_allocates_what_it_announces() {
     let source = SampleSource::Features(&table);
     let data = TrainingData { source, labels: &labels, attributes: 3, train_rows, validation_rows };
     let trial = with(|trial| {
-        (trial.shape.layers, trial.shape.head.features) = (Vec::new(), 10);
+        (trial.shape.layers, trial.shape.head().features) = (Vec::new(), 10);
         trial.settings.epochs = 3;
     });
     let state = initial(&trial.shape);

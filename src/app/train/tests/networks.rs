@@ -21,7 +21,7 @@ fn a_whole_network_learns() {
         let settings = &mut trial.settings;
         (settings.optimizer, settings.learning_rate, settings.loss) = (ADAM, 0.02, Loss::BinaryCrossEntropy);
         (settings.epochs, settings.micro_batch, settings.augmentation) = (12, 8, None);
-        trial.shape.head.dropout = 0.0;
+        trial.shape.head().dropout = 0.0;
     });
     let trained = learner.train(&device, &pictures.data()).unwrap();
     let (first, last) = (trained.history[0], trained.history[11]);
@@ -93,7 +93,7 @@ fn a_network_gives_the_same_bytes_again_on_any_threads_and_when_it_is_stopped_an
 
     // Pictures varied otherwise, or other masks, are another course.
     let changes: [fn(&mut Trial); 3] =
-        [|trial| trial.settings.augmentation = None, |trial| trial.shape.head.dropout = 0.0, |trial| trial.settings.seed = 12];
+        [|trial| trial.settings.augmentation = None, |trial| trial.shape.head().dropout = 0.0, |trial| trial.settings.seed = 12];
     for (index, change) in changes.into_iter().enumerate() {
         assert_ne!(with(change).train(&device, &data).unwrap().history, whole.history, "change {index}");
     }
@@ -109,5 +109,5 @@ fn the_best_network_can_be_read_as_a_model() {
     let read = |name: &str, dimensions: &[usize]| Ok(file.f32(name, dimensions)?);
     assert_eq!(NetworkState::read(&shape, &read).unwrap().tensors(), trained.best.tensors());
     let backbone = Backbone::load(shape.layers.clone(), shape.padding, shape.epsilon, &read).unwrap();
-    assert_eq!(backbone.parameters(), trained.best.backbone(&shape, shape.layers.len()).unwrap().parameters());
+    assert_eq!(backbone.parameters(), trained.best.backbone(&shape, shape.convolutions()).unwrap().parameters());
 }

@@ -30,7 +30,7 @@ fn a_checkpoint_of_another_network_or_run_is_refused() {
     ];
     for (change, what) in changes {
         let mut trial = with(change);
-        trial.shape.head.features = trial.shape.layers.last().unwrap().outputs;
+        trial.shape.head().features = trial.shape.layers.last().unwrap().outputs;
         let message = resumed(trial, &pictures.data()).unwrap_err().to_string();
         assert!(message.contains(what) && message.contains("last.safetensors"), "{what}: {message}");
     }
@@ -41,7 +41,7 @@ fn a_checkpoint_of_another_network_or_run_is_refused() {
     let data = pictures.data();
     let two: Vec<u8> = data.labels.chunks(3).flat_map(|labels| &labels[..2]).copied().collect();
     let data = TrainingData { labels: &two, attributes: 2, ..data };
-    let message = resumed(with(|trial| trial.shape.head.attributes = 2), &data).unwrap_err().to_string();
+    let message = resumed(with(|trial| trial.shape.head().attributes = 2), &data).unwrap_err().to_string();
     assert!(message.contains("attributes 3, but now it is 2"), "{message}");
     assert!(std::fs::read(folder.path().join(LAST)).unwrap() == before, "a refused run has written");
 }
@@ -112,7 +112,7 @@ fn overflowing(folder: &Path, every: usize) -> (usize, TrainError) {
     let data = TrainingData { source, labels: &labels, attributes: 1, train_rows: &rows, validation_rows: &rows[..2] };
     let trial = with(|trial| {
         trial.shape.layers.clear();
-        (trial.shape.first_trained, trial.shape.head.attributes) = (0, 1);
+        (trial.shape.first_trained, trial.shape.head().attributes) = (0, 1);
         (trial.settings.batch, trial.settings.micro_batch, trial.settings.checkpoint_every) = (2, 2, every);
     });
     let place = crate::nn::random::shuffled(trial.settings.seed, 0, &rows).iter().position(|row| *row == 5).unwrap();

@@ -50,8 +50,8 @@ pub fn shape() -> NetworkShape {
 /// The network in which no batch norm takes the statistics of a batch: only a head without a hidden layer is trained.
 pub fn without_batch_statistics() -> NetworkShape {
     let mut shape = shape();
-    shape.first_trained = shape.layers.len();
-    shape.head.hidden = None;
+    shape.first_trained = shape.convolutions();
+    shape.head().hidden = None;
     shape
 }
 
