@@ -1,4 +1,4 @@
-//! The AdaDelta optimizer.
+//! The AdaDelta optimiser.
 
 use super::optimizer::{Optimizer, OptimizerEntry, Update, exactly};
 use super::{Encoding, params};
@@ -14,7 +14,7 @@ params! {
     }
 }
 
-/// A thread updates four parameters.
+/// The kernel of [`Adadelta`]. One thread updates four parameters.
 pub static ADADELTA: Kernel = Kernel {
     name: "adadelta",
     group: "optim",
@@ -34,7 +34,7 @@ pub static ADADELTA: Kernel = Kernel {
 pub struct Adadelta {
     /// Decay of both averages: 0.95 in Keras, 0.9 in PyTorch.
     pub rho: f32,
-    /// 1e-7 in Keras, 1e-6 in PyTorch.
+    /// Added under both square roots. The default is 1e-7 in Keras and 1e-6 in PyTorch.
     pub epsilon: f32,
 }
 

@@ -1,4 +1,4 @@
-//! The Adam and AdamW optimizers.
+//! The Adam and AdamW optimisers.
 
 use super::optimizer::{Optimizer, OptimizerEntry, OptimizerOption, OptionDefault, Update, exactly};
 use super::{Encoding, params};
@@ -18,7 +18,7 @@ params! {
     }
 }
 
-/// A thread updates four parameters.
+/// The kernel of [`Adam`]. One thread updates four parameters.
 pub static ADAM: Kernel = Kernel {
     name: "adam",
     group: "optim",
@@ -29,12 +29,12 @@ pub static ADAM: Kernel = Kernel {
     overrides: &[],
 };
 
-/// Where epsilon is added.
+/// The place where epsilon is added to √v.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AdamForm {
-    /// To √v before its bias is corrected (Keras).
+    /// Before the bias of √v is corrected, as in Keras.
     Keras,
-    /// To √v after its bias is corrected (PyTorch, and the algorithm in the paper).
+    /// After the bias of √v is corrected, as in PyTorch and in the algorithm of Kingma and Ba.
     Pytorch,
 }
 

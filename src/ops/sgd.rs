@@ -13,7 +13,7 @@ params! {
     }
 }
 
-/// A thread updates four parameters.
+/// The kernel of [`Sgd`]. One thread updates four parameters.
 pub static SGD: Kernel = Kernel {
     name: "sgd",
     group: "optim",
@@ -33,7 +33,7 @@ pub static SGD: Kernel = Kernel {
 pub struct Sgd {
     /// 0 for plain gradient descent.
     pub momentum: f32,
-    /// Whether to look ahead.
+    /// Whether to use Nesterov momentum.
     pub nesterov: bool,
 }
 

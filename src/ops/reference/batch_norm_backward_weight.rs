@@ -1,11 +1,12 @@
-//! dgamma\[c\] = Σ_m g\[m, c\] x̂\[m, c\],  dbeta\[c\] = Σ_m g\[m, c\],  x̂ = (x − mean) / √(variance + epsilon),
-//! g = gy f′(gamma x̂ + beta), where f is the activation that follows
+//! Weight gradients of batch normalisation: dgamma\[c\] = Σ_m g\[m, c\] x̂\[m, c\],  dbeta\[c\] = Σ_m g\[m, c\], with
+//! x̂ = (x − mean) / √(variance + epsilon) and g = gy f′(gamma x̂ + beta), where f is the activation that follows
 
 use crate::ops::Activation;
 
 use super::batch_norm::batch_norm;
 
-/// The gradient before the activation; `statistics` is mean and variance, `weights` gamma and beta.
+/// Returns the gradient g before the activation \[rows, channels\]. `statistics` holds mean and variance, and `weights` gamma and
+/// beta, each \[channels\].
 pub fn before_activation(
     activation: Activation,
     epsilon: f64,
@@ -17,7 +18,8 @@ pub fn before_activation(
     gy.iter().zip(normalised).map(|(gy, value)| gy * activation.derivative_at(value)).collect()
 }
 
-/// dgamma and dbeta from the gradient before the activation; `statistics` is mean and variance.
+/// Returns dgamma and dbeta, each \[channels\], from the gradient g before the activation. The last argument holds mean and
+/// variance, each \[channels\].
 pub fn batch_norm_backward_weight(epsilon: f64, g: &[f64], x: &[f64], [mean, variance]: [&[f64]; 2]) -> [Vec<f64>; 2] {
     let channels = mean.len();
     let mut gradients = [vec![0.0; channels], vec![0.0; channels]];

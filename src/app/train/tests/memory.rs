@@ -34,7 +34,7 @@ fn a_run_allocates_what_it_announces_before_its_first_step_and_nothing_after() {
     let changes: [fn(&mut Trial); 4] = [
         |_| (),
         |trial| trial.settings.micro_batch = 8,
-        |trial| (trial.shape.first_trained, trial.settings.optimizer) = (4, DESCENT),
+        |trial| (trial.shape.first_trained, trial.settings.optimizer) = (4, DESCENT.into()),
         |trial| trial.shape = without_batch_statistics(),
     ];
     for change in changes {
@@ -107,7 +107,7 @@ fn a_thousand_steps() {
 #[cfg(target_os = "linux")]
 #[test]
 fn host_memory_stands_still_over_a_thousand_steps() {
-    let name = "train::tests::memory::a_thousand_steps";
+    let name = "app::train::tests::memory::a_thousand_steps";
     let program = std::env::current_exe().unwrap();
     let output = std::process::Command::new(program).args([name, "--exact", "--ignored", "--nocapture"]).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);

@@ -19,7 +19,7 @@ fn a_whole_network_learns() {
     let pictures = Pictures::new(24);
     let mut learner = with(|trial| {
         let settings = &mut trial.settings;
-        (settings.optimizer, settings.learning_rate, settings.loss) = (ADAM, 0.02, Loss::BinaryCrossEntropy);
+        (settings.optimizer, settings.learning_rate, settings.loss) = (ADAM.into(), 0.02, Loss::BinaryCrossEntropy);
         (settings.epochs, settings.micro_batch, settings.augmentation) = (12, 8, None);
         trial.shape.head.dropout = 0.0;
     });

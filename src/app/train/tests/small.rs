@@ -10,7 +10,7 @@ use crate::nn::Normalisation;
 use crate::nn::mobilenet_v2::{ConvolutionKind, Layer};
 use crate::nn::random::{Stream, bits, unit};
 use crate::nn::training::*;
-use crate::ops::{AdamForm, Padding};
+use crate::ops::{Adam, Padding, Sgd};
 use crate::profiles::Device;
 
 /// Height and width at which the network sees a picture.
@@ -143,9 +143,9 @@ pub fn with(change: impl Fn(&mut Trial)) -> Trial {
 }
 
 /// Plain gradient descent, so that weights differ by as much as gradients do.
-pub const DESCENT: Optimizer = Optimizer::Sgd { momentum: 0.0, nesterov: false };
+pub const DESCENT: Sgd = Sgd { momentum: 0.0, nesterov: false };
 /// What learns fast.
-pub const ADAM: Optimizer = Optimizer::Adam { form: AdamForm::Keras, epsilon: 1e-7, weight_decay: 0.0 };
+pub const ADAM: Adam = Adam::KERAS;
 
 impl Trial {
     /// Trains without a folder to the end.
