@@ -1,6 +1,6 @@
-// Batch norm of four channels. Every kernel that needs it uses this one expression: the backward pass recomputes the result
-// from x, and must find ReLU6 open for exactly the elements for which the forward pass did. The multiply-add is written as
-// `fma`, so that no compiler decides whether to fuse it.
+// Batch normalisation of four channels. The forward and the backward kernels share this expression: the backward pass recomputes
+// the result from x, and its activation must clip exactly the elements that it clipped in the forward pass. The explicit fma
+// keeps compilers from fusing the operations in one kernel but not in another.
 struct Normalisation {
     centre: vec4<f32>,
     scale: vec4<f32>,

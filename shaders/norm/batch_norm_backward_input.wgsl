@@ -2,7 +2,7 @@
 // training (gradient flows through the batch statistics):  dx = gamma / σ · (g − dbeta / all_rows − x̂ · dgamma / all_rows)
 // training with all_rows = 2 (the same, rearranged to avoid cancellation):  dx = gamma / σ · (g − dbeta / 2) · epsilon / σ²
 // inference (the statistics are constants):  dx = gamma / σ · g
-// Without an activation g = gy. If ReLU6 followed, g = gy where 0 < gamma x̂ + beta < 6, and 0 elsewhere.
+// g = gy f′(gamma x̂ + beta) is the gradient before the activation f that follows, recomputed from x.
 //
 // gy          [rows, channels]   gradient of the loss with respect to y; rows may be a part of all_rows
 // x           [rows, channels]   input of the forward pass
@@ -13,8 +13,8 @@
 // channels is a multiple of four; all arrays are read as vec4.
 //
 // One thread computes four channels of $ROWS rows; neighbouring threads read neighbouring channels.
-// Cost per element: five flops, two loads and one store in training; one flop, one load and one store in inference. ReLU6 adds
-// four flops, and one load in inference.
+// Cost per element: five flops, two loads and one store in training; one flop, one load and one store in inference. An activation adds
+// about four flops, and one load in inference.
 #import dispatch
 #import batch_norm
 #import activation
@@ -27,7 +27,7 @@ struct Params {
 }
 
 override TRAINING: u32 = 1u;
-// The activation that follows batch norm; see shaders/lib/activation.wgsl.
+// The activation that follows batch normalisation, by its code in shaders/lib/activation.wgsl.
 override ACTIVATION: u32 = 0u;
 
 @group(0) @binding(0) var<uniform> params: Params;

@@ -1,17 +1,17 @@
 // Weight gradients of batch normalisation:  dgamma[c] = Σ_m g[m, c] x̂[m, c],  dbeta[c] = Σ_m g[m, c]
 // with x̂ = (x − mean) / √(variance + epsilon).
-// Without an activation g = gy. If ReLU6 followed, g = gy where 0 < gamma x̂ + beta < 6, and 0 elsewhere.
+// g = gy f′(gamma x̂ + beta) is the gradient before the activation f that follows, recomputed from x.
 //
 // gy          [rows, channels]      gradient of the loss with respect to y
 // x           [rows, channels]      input of the forward pass
 // statistics  [2, channels]         mean, then variance, as used in the forward pass
-// affine      [2, channels]         gamma, then beta; used only if ReLU6 followed
+// affine      [2, channels]         gamma, then beta; used only if an activation follows
 // gradients   [parts, 2, channels]  dgamma, then dbeta, of each part of the rows; sum_of_parts adds the parts
 // channels is a multiple of four; all arrays are read as vec4.
 //
 // One workgroup processes four quads (of four channels) of one part, with sixteen threads per quad. Each thread adds every
 // sixteenth row, in runs of 64 rows.
-// Cost: five flops and two loads per element; ReLU6 adds four flops.
+// Cost: five flops and two loads per element; an activation adds about four flops.
 #import row_parts
 #import tree_sum
 #import batch_norm
@@ -24,7 +24,7 @@ struct Params {
     rows_a_part: u32,
 }
 
-// The activation that follows batch norm; see shaders/lib/activation.wgsl.
+// The activation that follows batch normalisation, by its code in shaders/lib/activation.wgsl.
 override ACTIVATION: u32 = 0u;
 
 @group(0) @binding(0) var<uniform> params: Params;

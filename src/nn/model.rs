@@ -6,7 +6,7 @@ use super::backbone::{self, Backbone};
 use super::dense::DeclaredDense;
 use super::lowering::RunLayer;
 use super::mobilenet_v2::{WIDTHS, mobilenet_v2};
-use super::network::{Layer, Network};
+use super::network::Network;
 use super::weights::{Convention, ExpectedTensor, WeightsFile};
 use super::{BatchShape, Dense, Head, ImageRunner, ModelError, Normalisation};
 use crate::ops::{Activation, Interpolation, Padding, padded_channels};
@@ -107,10 +107,8 @@ impl Model {
 
     /// Describes the convolutions and the pool, as training starts from them.
     pub fn network(&self) -> Network {
-        let mut network = Network::new(self.convention.padding, self.convention.epsilon);
-        network.layers.extend(self.backbone.layers().iter().cloned().map(Layer::Convolution));
-        network.layers.push(Layer::GlobalAveragePool);
-        network
+        let convolutions = self.backbone.layers().iter().cloned();
+        Network::of_convolutions(convolutions, self.convention.padding, self.convention.epsilon)
     }
 
     /// Number of outputs.

@@ -120,6 +120,14 @@ pub struct Network {
 }
 
 impl Network {
+    /// Returns a network of convolutions and the global average pool.
+    pub fn of_convolutions(convolutions: impl IntoIterator<Item = Convolution>, padding: Padding, epsilon: f32) -> Network {
+        let mut network = Network::new(padding, epsilon);
+        network.layers.extend(convolutions.into_iter().map(Layer::Convolution));
+        network.layers.push(Layer::GlobalAveragePool);
+        network
+    }
+
     /// Returns a network without layers.
     pub fn new(padding: Padding, epsilon: f32) -> Network {
         Network { layers: Vec::new(), padding, epsilon }
@@ -128,6 +136,14 @@ impl Network {
     /// Returns the convolutions in order.
     pub fn convolutions(&self) -> impl DoubleEndedIterator<Item = &Convolution> {
         self.layers.iter().filter_map(|layer| match layer {
+            Layer::Convolution(convolution) => Some(convolution),
+            _ => None,
+        })
+    }
+
+    /// Returns the convolutions in order, to change them.
+    pub fn convolutions_mut(&mut self) -> impl Iterator<Item = &mut Convolution> {
+        self.layers.iter_mut().filter_map(|layer| match layer {
             Layer::Convolution(convolution) => Some(convolution),
             _ => None,
         })

@@ -43,7 +43,7 @@ pub struct BatchNormBackwardInput {
     pub epsilon: f32,
     /// Whether the statistics are those of this batch, so that the gradient flows through them.
     pub training: bool,
-    /// The activation that follows batch norm. The kernel recomputes its input, gamma x̂ + beta.
+    /// The activation that follows batch normalisation. The kernel recomputes its input, gamma x̂ + beta.
     pub activation: Activation,
 }
 

@@ -14,7 +14,7 @@ params! {
     }
 }
 
-/// Sixteen threads add up four channels of the rows of a part.
+/// The kernel of [`BatchNormBackwardWeight`]. Sixteen threads sum four channels over the rows of a part.
 pub static BATCH_NORM_BACKWARD_WEIGHT: Kernel = Kernel {
     name: "batch_norm_backward_weight",
     group: "norm",
@@ -36,7 +36,7 @@ pub struct BatchNormBackwardWeight {
     pub channels: u32,
     /// Added to the variance. The default is 1e-3 in Keras and 1e-5 in PyTorch.
     pub epsilon: f32,
-    /// The activation that follows batch norm. The kernel recomputes its input, gamma x̂ + beta.
+    /// The activation that follows batch normalisation. The kernel recomputes its input, gamma x̂ + beta.
     pub activation: Activation,
 }
 

@@ -158,6 +158,13 @@ impl NetworkShape {
         self
     }
 
+    /// Changes the sizes of the head.
+    pub fn change_head(&mut self, change: impl FnOnce(&mut HeadShape)) {
+        let mut head = self.head();
+        change(&mut head);
+        *self = self.clone().with_head(head);
+    }
+
     /// Returns this network without its convolutions and pool: its input is then features.
     pub fn without_backbone(mut self) -> NetworkShape {
         self.network.layers.retain(|layer| !matches!(layer, Layer::Convolution(_) | Layer::GlobalAveragePool));

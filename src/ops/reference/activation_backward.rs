@@ -11,7 +11,7 @@ pub fn activation_backward(activation: Activation, gy: &[f64], basis: &[f64]) ->
 mod tests {
     use super::*;
     use crate::ops::GradientBasis;
-    use crate::reference::{activation_forward::activation_forward, finite_difference::check};
+    use crate::ops::reference::{activation_forward::activation_forward, finite_difference::check};
 
     #[test]
     fn gradients_of_activations_agree_with_finite_differences_away_from_the_knees() {

@@ -1,5 +1,5 @@
-//! dgamma\[c\] = Σ_m g\[m, c\] x̂\[m, c\],  dbeta\[c\] = Σ_m g\[m, c\],  x̂ = (x − mean) / √(variance + epsilon),
-//! g = gy f′(gamma x̂ + beta), where f is the activation that follows
+//! Weight gradients of batch normalisation: dgamma\[c\] = Σ_m g\[m, c\] x̂\[m, c\],  dbeta\[c\] = Σ_m g\[m, c\], with
+//! x̂ = (x − mean) / √(variance + epsilon) and g = gy f′(gamma x̂ + beta), where f is the activation that follows
 
 use crate::ops::Activation;
 
