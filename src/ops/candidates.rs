@@ -154,7 +154,7 @@ mod tests {
                 assert!(is_candidate, "{capabilities:?}: {shape} by {} {}", kernel.name, variant.name);
                 moves_eight_at_once |= variant.is_wide();
             }
-            assert_eq!(moves_eight_at_once, software && shader_int64, "{capabilities:?}");
+            assert_eq!(moves_eight_at_once, software && shader_int64 && subgroup_size.is_some(), "{capabilities:?}");
         }
     }
 }

@@ -141,11 +141,11 @@ impl Stem {
         let (batch, inputs, outputs) = (u64::from(self.batch), u64::from(self.inputs), u64::from(self.outputs));
         let (in_pixels, out_pixels) = (u64::from(in_height * in_width), u64::from(out_height * out_width));
         let across = u64::from(out_width.div_ceil(variant.constant("PIXELS")));
-        let tiles = outputs.div_ceil(u64::from(variant.constant("COLUMNS")));
+        let tiles = || outputs.div_ceil(u64::from(variant.constant("COLUMNS")));
         let workgroups = if kernel.name == STEM_SUBGROUP.name {
-            (batch * out_pixels).div_ceil(u64::from(variant.constant("PIXELS") * lanes.unwrap_or(1))) * tiles
+            (batch * out_pixels).div_ceil(u64::from(variant.constant("PIXELS") * lanes.unwrap_or(1))) * tiles()
         } else if kernel.name == STEM_STRIP.name {
-            (batch * u64::from(out_height) * across).div_ceil(u64::from(lanes.unwrap_or(1))) * tiles
+            (batch * u64::from(out_height) * across).div_ceil(u64::from(lanes.unwrap_or(1))) * tiles()
         } else {
             (batch * u64::from(out_height) * across * outputs.div_ceil(u64::from(variant.constant("OUTPUTS")))).div_ceil(64)
         };
