@@ -3,9 +3,9 @@
 use lineament::ops::{ACCUMULATE, Accumulate};
 
 use super::by_shape;
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::values;
-use crate::reference::{accumulate::accumulate, widen};
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::random::values;
+use lineament::ops::reference::{accumulate::accumulate, widen};
 
 /// One quad, primes, tile ± 1; the first part finds whatever was there, even what is no number.
 const TESTS: &[Accumulate] = &[

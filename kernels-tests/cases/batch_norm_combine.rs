@@ -6,10 +6,10 @@ use lineament::ops::{BATCH_NORM_COMBINE, BatchNormCombine};
 use lineament::plan::RowParts;
 
 use super::by_shape;
-use crate::case::{Bounds, Case, Context, Expected, Purpose, paired};
-use crate::random::{unit, values};
-use crate::reference::batch_norm_combine::{batch_norm_combine, running};
-use crate::reference::widen;
+use crate::harness::case::{Bounds, Case, Context, Expected, Purpose, paired};
+use lineament::ops::reference::batch_norm_combine::{batch_norm_combine, running};
+use lineament::ops::reference::random::{unit, values};
+use lineament::ops::reference::widen;
 
 /// (rows, rows a part, channels, added to every mean): one part, a tile of 16 parts ± 1, a last part that is not full.
 const TESTS: &[(u32, u32, u32, f32)] =

@@ -3,7 +3,7 @@
 use lineament::ops::{Metric, RowFormat};
 use lineament::plan::Variant;
 
-use crate::random::values;
+use lineament::ops::reference::random::values;
 
 /// Rows as the reference takes them, and as a kernel does.
 pub struct DistanceRows {

@@ -3,8 +3,8 @@
 use lineament::ops::{DROPOUT_MASK, DropoutMask};
 
 use super::by_shape;
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::reference::dropout_mask::dropout_mask;
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::dropout_mask::dropout_mask;
 
 /// One, primes and tile ± 1; rates at both ends; keys at their largest.
 const TESTS: &[DropoutMask] = &[

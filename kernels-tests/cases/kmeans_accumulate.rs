@@ -3,9 +3,9 @@
 use lineament::ops::{KMEANS_ACCUMULATE, KmeansAccumulate, KmeansShape};
 
 use super::kmeans_assign::{labels, states};
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::{unit, values};
-use crate::reference::kmeans_accumulate::kmeans_accumulate;
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::kmeans_accumulate::kmeans_accumulate;
+use lineament::ops::reference::random::{unit, values};
 
 /// (rows, columns, clusters, restarts, rows of a chunk, finished too): one of each, a chunk ± 1, a cluster without rows.
 const TESTS: &[(u32, u32, u32, u32, u32, bool)] = &[

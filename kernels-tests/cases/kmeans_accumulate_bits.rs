@@ -3,9 +3,9 @@
 use lineament::ops::{Choice, KmeansAccumulate, KmeansAccumulateBits, KmeansShape, kmeans_accumulate_bits_variants};
 
 use super::kmeans_assign::{binary, labels, states};
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::{bits24, values};
-use crate::reference::kmeans_accumulate::kmeans_accumulate;
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::kmeans_accumulate::kmeans_accumulate;
+use lineament::ops::reference::random::{bits24, values};
 
 /// (rows, columns, clusters, restarts, digits of the weights, finished too): one of each, a group and a chunk of rows ± 1, the 16
 /// clusters of a pass and the four of a thread ± 1, several chunks and passes, more items than threads.
@@ -76,7 +76,7 @@ fn case(test: Shape, choice: Choice, context: Context) -> Case {
     case.plan.push(step.step(
         &label,
         choice,
-        context.capabilities.lanes,
+        context.capabilities.subgroup_size,
         [planes, counts, digits, scales, labels, states, partials],
     ));
     case

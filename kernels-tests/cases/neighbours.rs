@@ -4,9 +4,9 @@ use lineament::ops::{Metric, NEIGHBOURS, NeighbourSlice};
 use lineament::plan::Variant;
 
 use super::distance_rows::{METRICS, distance_rows, format_of};
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::unit;
-use crate::reference::neighbours::neighbours;
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::neighbours::neighbours;
+use lineament::ops::reference::random::unit;
 
 /// (rows, columns, first row, row after the last): one row, words of bits ± 1, the tiles of every variant ± 1, and slices in the midst.
 const TESTS: &[(u32, u32, u32, u32)] = &[(1, 4, 0, 1), (32, 37, 0, 32), (31, 7, 3, 29), (97, 70, 63, 97), (300, 12, 0, 300)];
@@ -62,6 +62,6 @@ fn case(
     let counts = case.output("counts", (end_row - first_row) as usize, Bounds::integers(), counted);
     let [rows, traits, occurrences] = views;
     let label = case.name.clone();
-    case.plan.push(shape.step(&label, variant, context.capabilities.lanes, [rows, traits, occurrences, within, counts]));
+    case.plan.push(shape.step(&label, variant, context.capabilities.subgroup_size, [rows, traits, occurrences, within, counts]));
     case
 }

@@ -4,8 +4,8 @@ use lineament::ops::{Metric, PAIRWISE, PairwiseSlice};
 use lineament::plan::Variant;
 
 use super::distance_rows::{METRICS, distance_rows, format_of};
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::values;
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::random::values;
 
 /// (rows, columns, first row, row after the last): one row, the tiles of every variant ± 1, more than one quad of bits, more than one
 /// block of depth, and slices in the midst.
@@ -42,12 +42,12 @@ fn case(
     let views = [case.input("rows", &given.words), case.input("traits", &given.traits)];
     let expected = {
         let before = before.clone();
-        move || crate::reference::pairwise::pairwise(shape, &given.values, &before)
+        move || lineament::ops::reference::pairwise::pairwise(shape, &given.values, &before)
     };
     // A sum of so many terms is rounded as often.
     let out = case.updated("distances", &before, Bounds::float(1e-11, (4e-7 * f64::from(columns)).max(1e-5)), Box::new(expected));
     let [rows, traits] = views;
     let label = case.name.clone();
-    case.plan.push(shape.step(&label, variant, context.capabilities.lanes, [rows, traits, out]));
+    case.plan.push(shape.step(&label, variant, context.capabilities.subgroup_size, [rows, traits, out]));
     case
 }

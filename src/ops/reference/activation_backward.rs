@@ -16,7 +16,7 @@ pub fn activation_backward(activation: Activation, gy: &[f64], y: &[f64]) -> Vec
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reference::{activation_forward::activation_forward, finite_difference::check};
+    use crate::ops::reference::{activation_forward::activation_forward, finite_difference::check};
 
     #[test]
     fn gradients_of_activations_agree_with_finite_differences_away_from_the_knees() {

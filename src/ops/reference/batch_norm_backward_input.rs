@@ -25,17 +25,17 @@ pub fn batch_norm_backward_input(
 mod tests {
     use super::*;
     use crate::ops::Activation;
-    use crate::reference::batch_norm::batch_norm;
-    use crate::reference::batch_norm_backward_weight::{batch_norm_backward_weight, before_activation};
-    use crate::reference::batch_norm_statistics::batch_norm_statistics;
-    use crate::reference::finite_difference::check;
-    use crate::reference::pointwise::activate;
-    use crate::reference::widen;
+    use crate::ops::reference::batch_norm::batch_norm;
+    use crate::ops::reference::batch_norm_backward_weight::{batch_norm_backward_weight, before_activation};
+    use crate::ops::reference::batch_norm_statistics::batch_norm_statistics;
+    use crate::ops::reference::finite_difference::check;
+    use crate::ops::reference::pointwise::activate;
+    use crate::ops::reference::widen;
 
     #[test]
     fn gradients_of_batch_norm_agree_with_finite_differences() {
         let (channels, rows, epsilon) = (3, 5, 1e-3);
-        let draw = |tensor, count| widen(&crate::random::values(2, tensor, count));
+        let draw = |tensor, count| widen(&crate::ops::reference::random::values(2, tensor, count));
         let (x, gy, gamma, beta) = (draw(0, rows * channels), draw(1, rows * channels), draw(2, channels), draw(3, channels));
         let (mean, variance) = batch_norm_statistics(channels, &x);
         for (training, activation) in [true, false].into_iter().flat_map(|t| [(t, Activation::None), (t, Activation::Relu6)]) {

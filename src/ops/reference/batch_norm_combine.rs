@@ -23,13 +23,13 @@ pub fn running(momentum: f64, correction: f64, running: &[f64], batch: &[f64]) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reference::batch_norm_statistics::{batch_norm_statistics, statistics_of_parts};
-    use crate::reference::widen;
+    use crate::ops::reference::batch_norm_statistics::{batch_norm_statistics, statistics_of_parts};
+    use crate::ops::reference::widen;
 
     #[test]
     fn parts_combine_to_the_statistics_of_all_rows() {
         let (channels, rows) = (3, RowParts { rows: 11, rows_a_part: 4 });
-        let x = widen(&crate::random::values(27, 0, 33));
+        let x = widen(&crate::ops::reference::random::values(27, 0, 33));
         let [means, variances] = statistics_of_parts(rows, channels, &x);
         let combined = batch_norm_combine(rows, channels, &means, &variances);
         let (mean, variance) = batch_norm_statistics(channels, &x);

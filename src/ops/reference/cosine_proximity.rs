@@ -45,12 +45,12 @@ fn length(v: &[f64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reference::finite_difference::check;
+    use crate::ops::reference::finite_difference::check;
 
     #[test]
     fn the_gradient_agrees_with_finite_differences() {
         let attributes = 5;
-        let p: Vec<f64> = (0..3 * attributes as u64).map(|i| f64::from(crate::random::unit(5, 0, i))).collect();
+        let p: Vec<f64> = (0..3 * attributes as u64).map(|i| f64::from(crate::ops::reference::random::unit(5, 0, i))).collect();
         let y: Vec<f64> = (0..3 * attributes).map(|i| f64::from(u8::from(i % 3 == 0 && i < 10))).collect();
         for form in [CosineForm::Proximity, CosineForm::Angle] {
             let gradient = cosine_proximity_gradient(form, attributes, &p, &y);

@@ -54,12 +54,13 @@ fn range(formula: ElementwiseFormula) -> [f64; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reference::finite_difference::check;
+    use crate::ops::reference::finite_difference::check;
 
     #[test]
     fn the_gradients_agree_with_finite_differences() {
         let attributes = 5;
-        let p: Vec<f64> = (0..3 * attributes as u64).map(|i| 0.05 + 0.9 * f64::from(crate::random::unit(5, 0, i))).collect();
+        let p: Vec<f64> =
+            (0..3 * attributes as u64).map(|i| 0.05 + 0.9 * f64::from(crate::ops::reference::random::unit(5, 0, i))).collect();
         let y: Vec<f64> = (0..3 * attributes).map(|i| [1.0, 0.0, 0.1][i % 3]).collect();
         let weighted: Vec<f64> = (0..3 * attributes).map(|i| [0.5, 0.0, 20.0, 1.0][i % 4]).collect();
         for weights in [vec![1.0; p.len()], weighted] {

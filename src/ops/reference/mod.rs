@@ -38,6 +38,7 @@ pub mod loss_mean;
 pub mod neighbours;
 pub mod pairwise;
 pub mod pointwise;
+pub mod random;
 pub mod resize_normalise;
 pub mod row_distance;
 pub mod sgd;
