@@ -1,4 +1,4 @@
-//! What the candidates for a centre are worth.
+//! Cases of `kmeans_potential`, which computes the potential that each candidate for a centre would leave.
 
 use lineament::ops::{KMEANS_POTENTIAL, KmeansPotential, KmeansShape};
 use lineament::plan::Variant;
@@ -7,8 +7,9 @@ use crate::harness::case::{Bounds, Case, Context, Purpose};
 use lineament::ops::reference::kmeans_potential::kmeans_potential;
 use lineament::ops::reference::random::{bits24, unit, values};
 
-/// (rows, columns, clusters, restarts, trials, step): every kind of step, the tiles of every variant ± 1 in rows and in
-/// candidates, more than one tile of candidates, and more workgroups than a dimension holds.
+/// (rows, columns, clusters, restarts, trials, step). The shapes include the first, the last and other steps, the tiles of every
+/// variant ± 1 in rows and in candidates, more than one tile of candidates, and more workgroups than a dimension of the grid
+/// allows.
 const TESTS: &[(u32, u32, u32, u32, u32, u32)] = &[
     (1, 4, 1, 1, 2, 0),
     (33, 12, 4, 3, 3, 0),

@@ -1,11 +1,13 @@
-// k-means, second half of the update:  sums[r, e] = Σ_chunk partials[r, chunk, e]
+// k-means, second half of the update of the centres: adds up the sums of all chunks.
+//     sums[r, e] = Σ_chunk partials[r, chunk, e]
 //
-// partials  [restarts, chunks, entries]   vec4
-// states    [restarts]                    a restart that has finished is left alone, unless finished_too is 1
-// sums      [restarts, entries]           vec4; an entry is one vec4 column of one cluster
+// partials  [restarts, chunks, entries]   vec4; an entry is one vec4 column of one cluster
+// states    [restarts]                    a finished restart is skipped, unless finished_too is 1
+// sums      [restarts, entries]           vec4
 //
-// One thread adds one entry over all chunks: 32 at a time, and then those sums, so that a run stays short.
-// Cost: one addition and one load a partial.
+// One thread sums one entry over all chunks. It sums 32 chunks at a time and then adds up these sums, which limits rounding
+// errors.
+// Cost: one addition and one load for each partial.
 #import dispatch
 #import restart_state
 

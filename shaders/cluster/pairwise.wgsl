@@ -1,13 +1,15 @@
-// Distances between the rows of a slice and all rows from the first of the slice on:
-//     distances[j − first_row, i] = d(row i, row j),  first_row ≤ j < end_row,  first_row ≤ i < rows
-// with d of shaders/lib/row_distance.wgsl. Distances are symmetric, so slices that follow each other tell all pairs.
+// The distances between the rows of a slice and all rows from the first row of the slice on:
+//     distances[j − first_row, i] = d(row i, row j)
+// for first_row ≤ j < end_row and first_row ≤ i < rows, with the distance d of shaders/lib/row_distance.wgsl. Distances are
+// symmetric, so consecutive slices together give those of all pairs.
 //
-// rows       [rows, quads]                    a quad is four numbers, padded with zeros, or 64 bits
-// traits     [rows]                           the trait of each row for the metric
-// distances  [end_row − first_row, rows]      columns before first_row are left alone
+// rows       [rows, quads]                    a quad is four f32 values, padded with zeros, or 64 bits
+// traits     [rows]                           the trait of each row (see row_distance)
+// distances  [end_row − first_row, rows]      columns before first_row are not written
 //
-// One workgroup holds $ROWS rows a thread and writes their distances to $COLUMNS rows of the slice: neighbouring threads write
-// neighbouring columns. Cost: 3 · 4 quads flops a distance, or 6 quads with bits; 4 bytes written.
+// One workgroup computes the distances from $ROWS rows per thread to $COLUMNS rows of the slice. Neighbouring threads write
+// neighbouring columns.
+// Cost of a distance: 3 · 4 quads flops, or 6 quads operations with bits. Four bytes are written for each distance.
 #import dispatch
 #import row_distance
 #import tile_distances

@@ -237,6 +237,8 @@ fn capabilities(report: &AdapterReport, limits: &wgpu::Limits) -> Capabilities {
         shader_int64: report.shader_int64,
         binding_bytes: limits.max_storage_buffer_binding_size,
         buffer_bytes: limits.max_buffer_size,
+        workgroup_memory_bytes: limits.max_compute_workgroup_storage_size,
+        workgroup_threads: limits.max_compute_invocations_per_workgroup,
         workgroups: limits.max_compute_workgroups_per_dimension,
     }
 }

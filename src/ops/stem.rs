@@ -107,8 +107,8 @@ pub struct Stem {
 impl Stem {
     /// Whether a variant can compute it: those of RGB leave the fourth channel out, and those of stride 2 take pixels by pairs.
     pub fn suits(self, variant: &Variant) -> bool {
-        let takes_pairs = variant.constant("STRIDE") == 2;
-        (variant.constant("CHANNELS") != 3 || (self.rgb && self.inputs == 4))
+        let takes_pairs = variant.has_constant("STRIDE", 2);
+        (!variant.has_constant("CHANNELS", 3) || (self.rgb && self.inputs == 4))
             && (!takes_pairs || (self.stride == 2 && self.size[1].is_multiple_of(2)))
             && variant.suits_channels([self.outputs])
     }

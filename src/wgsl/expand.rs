@@ -154,6 +154,8 @@ fn wrong(line: Numbered, reason: &str) -> ShaderError {
 mod tests {
     use super::*;
 
+    const NONE: &[(&str, i64)] = &[];
+
     #[test]
     fn loops_conditions_and_values_expand() {
         let source = "#for r in 0..ROWS\n#for c in r..2\n#if c > 0\nlet a_$(r)_$c = $(r * 2 + c)u;\n#end\n#end\n#end\n";
@@ -163,7 +165,7 @@ mod tests {
 
     #[test]
     fn a_snippet_is_imported_once() {
-        let expanded = expand("#import dispatch\n#import dispatch\n", &[]).unwrap();
+        let expanded = expand("#import dispatch\n#import dispatch\n", NONE).unwrap();
         assert_eq!(expanded.matches("fn linear_workgroup").count(), 1);
     }
 
@@ -177,7 +179,7 @@ mod tests {
             ("a $ b", 1, "without a name"),
             ("#for i = 0\n#end", 1, "expected"),
         ] {
-            match expand(source, &[]).unwrap_err() {
+            match expand(source, NONE).unwrap_err() {
                 ShaderError::Directive { line: found, reason: text, .. } => {
                     assert_eq!(found, line, "{source}");
                     assert!(text.contains(reason), "{source}: {text}");

@@ -110,7 +110,7 @@ fn bad_input_to_a_clustering_is_refused() {
     refuse(&table, &["9"], 1, &["k is 9", "among the 60 rows only 8 are distinct"]);
     refuse(&table, &["0"], 1, &["k is 0"]);
     refuse(&table, &["-1"], 2, &["-1"]);
-    refuse(&alike, &["2"], 1, &["all 3 rows are alike"]);
+    refuse(&alike, &["2"], 1, &["all 3 rows are identical"]);
     refuse(&not_a_number, &["2"], 1, &["nan.csv", "line 3", "NaN"]);
     refuse(&damaged, &["2"], 1, &["list.txt", "line 3", "a label must be -1 or 1"]);
     refuse(&table, &["2", "--weights", &unknown], 1, &["unknown.csv", "line 3", "did you mean 'Smiling'?"]);

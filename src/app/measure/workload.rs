@@ -120,8 +120,8 @@ mod tests {
     fn the_model_predicts_and_trains_within_the_limits_that_webgpu_promises() {
         let open = |webgpu_limits| Device::open(&AdapterRequest { webgpu_limits, ..AdapterRequest::default() });
         let (usual, limited) = (open(false).expect("an adapter; run tools/setup"), open(true).expect("an adapter"));
-        assert_eq!(limited.limits().max_storage_buffer_binding_size, 128 << 20);
-        assert_eq!(limited.limits().max_compute_workgroup_storage_size, 16_384);
+        assert_eq!(limited.capabilities().binding_bytes, 128 << 20);
+        assert_eq!(limited.capabilities().workgroup_memory_bytes, 16_384);
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("weights/mobilenet_v2_celeba.safetensors");
         let model = Model { size: 224, ..Model::open(&path, None).expect("the shipped model") };
         let image = |seed: usize| Rgb8Image {

@@ -69,7 +69,7 @@ fn shape(trial: &Trial, features: u32, attributes: u32) -> NetworkShape {
 }
 
 fn initial(shape: &NetworkShape, seed: u64) -> NetworkState {
-    let head = random::initial_head(seed, shape.head.features, shape.head.hidden.unwrap(), shape.head.attributes);
+    let head = crate::nn::random::initial_head(seed, shape.head.features, shape.head.hidden.unwrap(), shape.head.attributes);
     let place = |name: &str| Head::TENSORS.iter().position(|tensor| *tensor == name).unwrap();
     NetworkState::read(shape, &|name, _| Ok(head.tensors[place(name)].clone())).unwrap()
 }

@@ -191,14 +191,14 @@ mod tests {
         let (folder, report, profile) = (tempfile::tempdir().expect("a folder"), device.report(), device.profile());
         let shape = OperationShape::Depthwise { batch: 8, size: [56, 56], channels: 144, stride: 2 };
         let choices = candidates::candidates(shape, profile);
-        let shipped = profile.depthwise(super::super::reference::depthwise_of(shape));
+        let shipped = candidates::shipped(shape, profile);
         let last = *choices.iter().rfind(|choice| choice.1.name != shipped.1.name).expect("another than the shipped");
         let entry = Entry {
             shape,
-            winner: Some([last.0.name.into(), last.1.name.into()]),
+            winner: Some(identity(last)),
             winner_content: content(&[last], profile.capabilities.subgroup_size),
             content: content(&choices, profile.capabilities.subgroup_size),
-            comparison: vec![Candidate { kernel: last.0.name.into(), variant: last.1.name.into(), verdict: Verdict::Timed(0.5) }],
+            candidates: vec![Candidate { id: identity(last), verdict: Verdict::Timed(0.5) }],
         };
         let mut store = Store::read(folder.path(), report).expect("nothing there");
         assert!(store.entries.is_empty());
@@ -208,18 +208,18 @@ mod tests {
         let again = Store::read(folder.path(), report).expect("the file");
         assert_eq!(again, store);
         let (tuning, stale) = again.tuning(profile);
-        assert_eq!((tuning.len(), stale, tuning.winner(shape).map(|choice| choice.1.name)), (1, 0, Some(last.1.name)));
+        assert_eq!((tuning.len(), stale, tuning.get(shape).cloned()), (1, 0, Some(identity(last))));
         // Whoever plans gets it, and another shape gets what is shipped.
-        let tuned = DeviceProfile { tuning: Some(Box::leak(Box::new(tuning))), ..profile };
-        let layer = super::super::reference::depthwise_of(shape);
-        assert_eq!(tuned.depthwise(layer).1.name, last.1.name);
+        let tuned = profile.with_winners(std::sync::Arc::new(tuning));
+        let layer = candidates::depthwise_of(shape);
+        assert_eq!(layer.choice(&tuned).1.name, last.1.name);
         let other = crate::ops::Depthwise { batch: 9, ..layer };
-        assert_eq!(tuned.depthwise(other).1.name, other.choice(profile).1.name);
+        assert_eq!(other.choice(&tuned).1.name, other.choice(profile).1.name);
 
         // An edited shader, or a variant that is gone, is chosen as shipped.
         for wrong in [
             Entry { winner_content: "0".repeat(64), ..entry.clone() },
-            Entry { winner: Some(["depthwise".into(), "stride 2, 9x9".into()]), ..entry.clone() },
+            Entry { winner: Some(VariantId::new("depthwise", "stride 2, 9x9")), ..entry.clone() },
         ] {
             let mut store = Store::new(report);
             store.insert(wrong);

@@ -4,6 +4,7 @@ use super::*;
 use crate::nn::mobilenet_v2::{Backbone, Layer, layers};
 use crate::nn::random::{Stream, unit};
 use crate::ops::Padding;
+use crate::plan::Capabilities;
 use crate::profiles::{Device, DeviceProfile};
 use crate::scheduler::Program;
 
@@ -20,6 +21,13 @@ fn shape(layers: Vec<Layer>, size: u32, hidden: u32) -> NetworkShape {
         size,
         head: HeadShape { features, hidden: Some(hidden), attributes: 5, dropout: 0.0, momentum: 0.99 },
     }
+}
+
+/// Returns a profile of a device that binds fewer bytes at once.
+fn with_binding(profile: &DeviceProfile, binding_bytes: u64) -> DeviceProfile {
+    let mut profile = profile.clone();
+    profile.capabilities.binding_bytes = binding_bytes;
+    profile
 }
 
 fn state(shape: &NetworkShape) -> NetworkState {
@@ -55,13 +63,14 @@ fn raw_results_are_kept_once_from_the_forward_to_the_backward_pass() {
     let state = state(&shape);
     let frozen = state.backbone(&shape, 0).unwrap();
     let binding_bytes = 128 << 20;
-    let step = plan(&shape, &state, &frozen, DeviceProfile { binding_bytes, ..DeviceProfile::plain(true, Some(8)) }, 64);
+    let step =
+        plan(&shape, &state, &frozen, &with_binding(&DeviceProfile::new(Capabilities::webgpu(true, Some(8))), binding_bytes), 64);
     // Of the large tensors, those kept from the forward to the backward pass are the raw results, each once, and the sums
     // that end residual blocks.
     let half = step.plan.steps().len() / 2;
     let kept: u64 = (step.plan.lifetimes().iter().zip(step.plan.tensors()))
         .filter(|(lifetime, _)| lifetime.is_some_and(|(first, last)| first < half && last > half))
-        .filter(|(_, tensor)| tensor.residence == crate::scheduler::Residence::Transient)
+        .filter(|(_, tensor)| tensor.residence == crate::plan::Residence::Transient)
         .map(|(_, tensor)| tensor.bytes)
         .sum();
     let (mut extent, mut raw, mut sums) = (224u64, 0, 0);
@@ -93,7 +102,7 @@ fn a_batch_that_is_cut_has_the_gradients_of_a_whole_one() {
     let frozen = state.backbone(&shape, 0).unwrap();
     let batch = 6;
     let run = |binding_bytes: u64| {
-        let step = plan(&shape, &state, &frozen, DeviceProfile { binding_bytes, ..device.profile() }, batch);
+        let step = plan(&shape, &state, &frozen, &with_binding(device.profile(), binding_bytes), batch);
         let largest = step.plan.steps().iter().flat_map(|step| &step.bindings).map(|view| view.bytes).max().unwrap();
         let program = Program::new(&device, &step.plan, &[]).unwrap();
         program.write(&device, step.buffers.weights, bytemuck::cast_slice(&state.weights));
@@ -146,9 +155,7 @@ fn what_a_file_holds_comes_back_from_the_buffers() {
         // Trained kernels come first, so that weight decay is one dispatch.
         let offsets = |kernels: bool| {
             let slots = state.table.trained_slots().filter(move |slot| (slot.tensors[0].shape.len() > 1) == kernels);
-            slots.map(|slot| {
-                slot.view(crate::scheduler::View { tensor: crate::scheduler::TensorId(0), offset: 0, bytes: 0 }).offset
-            })
+            slots.map(|slot| slot.view(crate::plan::View { tensor: crate::plan::TensorId(0), offset: 0, bytes: 0 }).offset)
         };
         let decayed = 4 * state.table.decayed as u64;
         assert!(offsets(true).all(|offset| offset < decayed) && offsets(false).all(|offset| offset >= decayed));

@@ -21,7 +21,7 @@ mod tests {
     #[test]
     fn gradients_of_a_dense_layer_agree_with_finite_differences() {
         let [m, k, n] = [3, 4, 5];
-        let draw = |tensor, count| widen(&crate::ops::reference::random::values(4, tensor, count));
+        let draw = |tensor, count| widen(&super::super::random::values(4, tensor, count));
         let (x, w, b, gy) = (draw(0, m * k), draw(1, k * n), draw(2, n), draw(3, m * n));
         let product = |x: &[f64], w: &[f64]| dense_backward_weight([k, m, n], &transpose(k, x), w);
         let forward = |x: &[f64], w: &[f64], b: &[f64]| -> Vec<f64> {

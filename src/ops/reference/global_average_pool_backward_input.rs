@@ -17,7 +17,7 @@ mod tests {
     #[test]
     fn the_gradient_of_pooling_agrees_with_finite_differences() {
         let layer = GlobalAveragePool { batch: 2, positions: 3, channels: 4 };
-        let draw = |tensor, count| widen(&crate::ops::reference::random::values(26, tensor, count));
+        let draw = |tensor, count| widen(&super::super::random::values(26, tensor, count));
         let (x, gy) = (draw(0, 24), draw(1, 8));
         check(&gy, &x, &global_average_pool_backward_input(layer, &gy), |x| global_average_pool(layer, x));
     }

@@ -157,5 +157,8 @@ fn pointwise(rows: u32, inputs: u32, outputs: u32, lanes: u32, shader_int64: boo
         kernel: "pointwise_subgroup".into(),
         variant: format!("{tile_rows}x{columns}{suffix}").into(),
     };
-    if wide { vec![name(" wide"), name("")] } else { vec![name("")] }
+    let has_wide = [[7, 32], [8, 32], [5, 32], [5, 64], [7, 40], [8, 16], [8, 24]].contains(&[tile_rows, columns]);
+    let single = ![[7, 40], [5, 32]].contains(&[tile_rows, columns]);
+    let [wide_name, name] = [(wide && has_wide, " wide"), (single, "")].map(|(is, suffix)| is.then(|| name(suffix)));
+    [wide_name, name].into_iter().flatten().collect()
 }

@@ -94,7 +94,7 @@ mod linux {
     #[cfg(test)]
     mod tests {
         use super::*;
-        use crate::profiles::Device;
+        use crate::device::Gpu;
 
         #[test]
         fn workers_are_bound_to_a_processor_each() {
@@ -110,6 +110,7 @@ mod linux {
                 let allowed = sched_getaffinity(Pid::from_raw(thread)).expect("a thread of this program");
                 (0..CpuSet::MAX_CPU).filter(|processor| allowed.is_set(*processor)).collect::<Vec<_>>()
             };
+            before.bind_what_started();
             let found: Vec<Vec<usize>> = before.workers_since(processors.len()).into_iter().map(bound_to).collect();
             assert_eq!(found, processors.iter().map(|processor| vec![*processor]).collect::<Vec<_>>());
         }

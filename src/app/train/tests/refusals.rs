@@ -115,7 +115,7 @@ fn overflowing(folder: &Path, every: usize) -> (usize, TrainError) {
         (trial.shape.first_trained, trial.shape.head.attributes) = (0, 1);
         (trial.settings.batch, trial.settings.micro_batch, trial.settings.checkpoint_every) = (2, 2, every);
     });
-    let place = random::shuffled(trial.settings.seed, 0, &rows).iter().position(|row| *row == 5).unwrap();
+    let place = crate::nn::random::shuffled(trial.settings.seed, 0, &rows).iter().position(|row| *row == 5).unwrap();
     (place / 2, trial.run(&device, &data, Some(folder), false, &mut |_| false).unwrap_err())
 }
 
