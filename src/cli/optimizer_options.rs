@@ -6,7 +6,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use lineament::ops::{AnyOptimizer, OPTIMIZERS, OptimizerEntry, OptimizerOption, OptionDefault};
 
-use super::common::Misuse;
+use lineament::app::Error;
 
 /// `--optimizer`, `--learning-rate`, and every option of every optimizer.
 pub struct OptimizerArguments {
@@ -18,12 +18,12 @@ pub struct OptimizerArguments {
 
 impl OptimizerArguments {
     /// Refuses options of other optimizers.
-    pub fn check(&self) -> Result<(), Misuse> {
+    pub fn check(&self) -> Result<(), Error> {
         for name in self.given.keys() {
             if !self.entry.options.iter().any(|option| option.name == *name) {
                 let users = users_of(name).join(" and ");
                 let problem = format!("--{name} does not go with --optimizer {}; it is an option of {users}", self.entry.name);
-                return Err(Misuse(problem));
+                return Err(Error::Misuse(problem));
             }
         }
         Ok(())

@@ -7,7 +7,7 @@ use super::dense::DeclaredDense;
 use super::lowering::RunLayer;
 use super::mobilenet_v2::{WIDTHS, mobilenet_v2};
 use super::network::Network;
-use super::weights::{Convention, ExpectedTensor, WeightsFile};
+use super::weights::{Convention, ExpectedTensor, WeightsFile, find_backbone};
 use super::{BatchShape, Dense, Head, ImageRunner, ModelError, Normalisation};
 use crate::ops::{Activation, Interpolation, Padding, padded_channels};
 use crate::plan::{Plan, Precision};
@@ -58,8 +58,8 @@ pub mod keys {
 const CLASSIFIER: [&str; 2] = ["classifier.1.weight", "classifier.1.bias"];
 
 impl Model {
-    /// Reads a whole model, or a head and the backbone it names: `backbone` where given, else the file of that name beside it,
-    /// or in `weights/`.
+    /// Reads a whole model, or a head and the backbone it names: `backbone` where given, else the file of that name beside the head
+    /// or where [`find_backbone`](super::weights::find_backbone) looks for it.
     ///
     /// # Errors
     /// The file cannot be read, holds another model, or names a backbone that is not there or not the one.
@@ -69,10 +69,8 @@ impl Model {
             return whole(path, &file);
         };
         let named = file.metadata().get(keys::BACKBONE_FILE).map_or("", |name| name).to_string();
-        let beside = path.with_file_name(&named);
-        let shipped = Path::new("weights").join(&named);
-        let found = if beside.is_file() || !shipped.is_file() { &beside } else { &shipped };
-        let backbone_path = backbone.unwrap_or(found);
+        let found = if backbone.is_none() { find_backbone(&named, path)? } else { PathBuf::new() };
+        let backbone_path = backbone.unwrap_or(&found);
         let backbone_file = WeightsFile::open(backbone_path)?;
         if backbone_file.sha256() != wanted {
             let found = backbone_file.sha256().to_string();

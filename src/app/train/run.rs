@@ -76,6 +76,31 @@ pub enum Progress {
     },
 }
 
+impl std::fmt::Display for Progress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Progress::Memory { bytes, micro_batch } => {
+                let gigabytes = *bytes as f64 / 1e9;
+                write!(
+                    f,
+                    "memory: {gigabytes:.2} GB on the device at {micro_batch} samples at once, planned before the first step"
+                )
+            }
+            Progress::Step { epoch, epochs, loss, accuracy, .. } => {
+                write!(f, "epoch {epoch} of {epochs}, loss {loss:.4}")?;
+                accuracy.map_or(Ok(()), |accuracy| write!(f, ", accuracy {accuracy:.4}"))
+            }
+            Progress::Validation { done, samples } => write!(f, "validation, {done} of {samples}"),
+            Progress::Epoch { record, best } => {
+                let EpochRecord { epoch, loss, accuracy, validation_loss, validation_accuracy } = record;
+                write!(f, "epoch {epoch}: loss {loss:.4}, accuracy {accuracy:.4}; ")?;
+                write!(f, "validation loss {validation_loss:.4}, accuracy {validation_accuracy:.4}")?;
+                f.write_str(if *best { "  best so far" } else { "" })
+            }
+        }
+    }
+}
+
 /// What a run came to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrainedNetwork {

@@ -1,39 +1,37 @@
 //! The steps of a reproduction, in the paper's order.
 
-use lineament::app::train::TrainingSettings;
-use lineament::cluster::{
-    ClusterResult, ComparedMethod, ComparedRows, Comparison, ComparisonSettings, CountedRows, KMeans, Method, WeightRule,
-    select_columns,
-};
-use lineament::data::attributes::CHOSEN_ATTRIBUTES;
-use lineament::data::{AttributeTable, ImageSource, Partition};
-use lineament::evaluation::{Evaluation, Found, LossIssue, Reproduction};
-use lineament::nn::Model;
-use lineament::nn::training::{FrozenNorm, first_of_last_blocks};
-use lineament::report::{load_run, partially_present, write_report_on};
 use serde_json::{Map, Value, json};
 
-use super::super::cluster::{self, Phases, clustered};
-use super::super::cluster_options::ClusterInput;
-use super::super::common::{make_run_folder, record, write_out};
-use super::super::compare::{self, compared};
-use super::super::eval::EvaluationWork;
-use super::super::train_options::{PAPER_DROPOUT, PAPER_HIDDEN, Trainable};
-use super::super::training::{self, Course, Equipment, Fallible, check_data};
-use super::StepName;
+use super::Step;
 use super::choices::{PaperLoss, choices};
-use super::state::{Record, hash, put_aside};
+use super::state::{Record, hash, hash_of, put_aside};
 use super::work::{EVALUATION, REPRODUCTION, TRAIN, Work};
+use crate::app::train::TrainingSettings;
+use crate::app::{
+    ClusterRows, Clusterer, Error, Evaluator, EvaluatorOptions, Predictor, Report, RowOptions, RunFolder, Trainer,
+    TrainerOptions, check_training_data, compare_methods, comparison_details, json_line, pretty_json, write_comparison,
+    write_file,
+};
+use crate::cluster::{
+    ClusterResult, ComparedMethod, Comparison, ComparisonSettings, CountedRows, KMeans, Method, WeightRule, select_columns,
+};
+use crate::data::attributes::CHOSEN_ATTRIBUTES;
+use crate::data::{AttributeTable, ImageSource, Partition};
+use crate::evaluation::{Evaluation, Found, LossIssue, Reproduction};
+use crate::nn::Model;
+use crate::report::{load_run, partially_present};
+
+type Fallible<T> = Result<T, Error>;
 
 /// What a step depends on, or why it is left out.
-pub enum Inputs {
+pub(super) enum Inputs {
     Of(Value),
     Skip(String),
 }
 
-/// One step.
-pub struct Step {
-    pub name: StepName,
+/// How a step is done.
+pub(super) struct StepPlan {
+    pub step: Step,
     /// What it makes.
     pub makes: &'static str,
     /// Where the paper has it.
@@ -47,25 +45,25 @@ pub struct Step {
 }
 
 /// Every step.
-pub const STEPS: [Step; 9] = [
-    Step {
-        name: StepName::Data,
+pub(super) const STEPS: [StepPlan; 9] = [
+    StepPlan {
+        step: Step::Data,
         makes: "what the data hold",
         place: "section III, figure 1",
         files: &["data.json"],
         inputs: |work| Ok(Inputs::Of(json!({"data": work.data_hash}))),
         run: data,
     },
-    Step {
-        name: StepName::Train,
+    StepPlan {
+        step: Step::Train,
         makes: "the paper's model",
         place: "section III, training",
         files: &["train/model.safetensors", "train/history.csv"],
         inputs: train_inputs,
         run: train,
     },
-    Step {
-        name: StepName::Eval,
+    StepPlan {
+        step: Step::Eval,
         makes: "accuracies beside the published ones",
         place: "table I",
         files: &["evaluation/metrics.json", "evaluation/attributes.csv"],
@@ -77,16 +75,16 @@ pub const STEPS: [Step; 9] = [
         },
         run: eval,
     },
-    Step {
-        name: StepName::LossIssue,
+    StepPlan {
+        step: Step::LossIssue,
         makes: "what each loss makes of rare attributes",
         place: "section III, loss issue",
         files: &["loss_issue.json"],
         inputs: loss_inputs,
         run: loss_issue,
     },
-    Step {
-        name: StepName::Predict,
+    StepPlan {
+        step: Step::Predict,
         makes: "attributes of the faces to cluster",
         place: "section III, clustering",
         files: &["attributes.csv"],
@@ -101,32 +99,32 @@ pub const STEPS: [Step; 9] = [
         },
         run: predict,
     },
-    Step {
-        name: StepName::Cluster,
+    StepPlan {
+        step: Step::Cluster,
         makes: "clusters of faces",
         place: "figure 6",
         files: &["clusters.json"],
         inputs: |work| Ok(Inputs::Of(of_clusters(work, None))),
         run: |work, _| cluster_faces(work, None),
     },
-    Step {
-        name: StepName::Weighted,
+    StepPlan {
+        step: Step::Weighted,
         makes: "clusters by weighted attributes",
         place: "figure 7",
         files: &["clusters_weighted.json"],
         inputs: |work| Ok(Inputs::Of(of_clusters(work, Some(WeightRule::Rare)))),
         run: |work, _| cluster_faces(work, Some(WeightRule::Rare)),
     },
-    Step {
-        name: StepName::Compare,
+    StepPlan {
+        step: Step::Compare,
         makes: "silhouettes of six methods over k",
         place: "figure 5",
         files: &["comparison.json", "comparison.csv", "comparison.svg"],
         inputs: compare_inputs,
-        run: |work, _| compare_methods(work),
+        run: |work, _| compare(work),
     },
-    Step {
-        name: StepName::Report,
+    StepPlan {
+        step: Step::Report,
         makes: "the paper beside this run, and the HTML report",
         place: "all of it",
         files: &[REPRODUCTION, "reproduction.csv", "report.html"],
@@ -142,7 +140,7 @@ pub const STEPS: [Step; 9] = [
                 "comparison.json",
             ];
             let hashes: Map<String, Value> = files.iter().map(|name| (name.to_string(), work.hash_at(name))).collect();
-            Ok(Inputs::Of(json!({"files": hashes, "as": work.arguments.source.name(), "quick": work.arguments.quick})))
+            Ok(Inputs::Of(json!({"files": hashes, "as": work.options.source.name(), "quick": work.options.quick})))
         },
         run: report,
     },
@@ -157,7 +155,7 @@ fn data(work: &Work, _: Option<&Record>) -> Fallible<()> {
     let data = &work.folder.dataset;
     let partitions: Map<String, Value> =
         Partition::ALL.iter().map(|one| (one.name().to_string(), json!(data.indices_of(*one).len()))).collect();
-    eprintln!("data: {} images, {} labelled attributes", data.len(), data.attributes.len());
+    work.context.message(format!("data: {} images, {} labelled attributes", data.len(), data.attributes.len()));
     let occurrences: Vec<Value> = data
         .attributes
         .iter()
@@ -171,30 +169,29 @@ fn data(work: &Work, _: Option<&Record>) -> Fallible<()> {
         "partitions": partitions,
         "attributes": occurrences,
     });
-    let mut bytes = serde_json::to_vec_pretty(&told)?;
-    bytes.push(b'\n');
-    write_out(Some(&work.at("data.json")), &bytes)
+    Ok(write_file(&work.at("data.json"), &pretty_json(&told)?)?)
 }
 
 fn train_inputs(work: &Work) -> Fallible<Inputs> {
-    if let Some((path, why)) = &work.given {
-        return Ok(Inputs::Skip(format!("{why} ({}), and that took its training elsewhere", path.display())));
+    if let Some(given) = &work.given {
+        let (reason, path) = (given.reason, given.path.display());
+        return Ok(Inputs::Skip(format!("{reason} ({path}), and that took its training elsewhere")));
     }
-    let (arguments, trained) = (work.arguments, work.trained());
+    let (options, trained) = (work.options, work.trained());
     let mut inputs = json!({
-        "as": arguments.source.name(),
+        "as": options.source.name(),
         "data": work.data_hash,
-        "weights": super::state::hash_of(&arguments.weights),
-        "trainable": format!("{:?}", arguments.trainable),
-        "size": arguments.size,
+        "weights": hash_of(&options.weights()?),
+        "trainable": format!("{:?}", options.trainable),
+        "size": options.size,
         "batch": trained.map(|one| one.batch),
-        "micro_batch": arguments.micro_batch,
+        "micro_batch": options.micro_batch,
         "epochs": trained.map(|one| one.epochs),
-        "seed": arguments.seed,
+        "seed": options.seed,
     });
     // Trainings that were made before there was a choice are by the cosine, and stay what they were.
-    if arguments.loss != PaperLoss::Cosine {
-        inputs["loss"] = json!(arguments.loss.name());
+    if options.loss != PaperLoss::Cosine {
+        inputs["loss"] = json!(options.loss.name());
     }
     Ok(Inputs::Of(inputs))
 }
@@ -207,98 +204,86 @@ fn without_epochs(inputs: &Value) -> Value {
 }
 
 fn train(work: &Work, before: Option<&Record>) -> Fallible<()> {
-    let (arguments, data) = (work.arguments, &work.folder.dataset);
-    check_data(&work.data, data)?;
+    let data = &work.folder.dataset;
+    check_training_data(&work.data, data, &work.context)?;
     let folder = work.at(TRAIN);
     if let (true, Inputs::Of(inputs)) = (folder.exists(), train_inputs(work)?)
         && before.is_none_or(|before| without_epochs(&before.inputs) != without_epochs(&inputs))
     {
         let aside = put_aside(&folder)?;
-        eprintln!("note: what was trained with other settings is kept in {}", aside.display());
+        work.context.note(format!("what was trained with other settings is kept in {}", aside.display()));
     }
-    make_run_folder(&folder)?;
+    let run = RunFolder::create(&folder)?;
     let model = work.start()?;
-    let equipment = Equipment { device: work.device()?, model: &model, data, stop: &work.stop };
-    record(&folder, "train", Some(equipment.device), training::details(&model, data))?;
-    let (epoch, metrics) = equipment.follow(&course(work, &model), (&folder, true), arguments.skip_unreadable)?;
-    eprintln!("epoch {epoch} is best: validation accuracy {:.4}", metrics.means.accuracy);
+    let device = work.device()?;
+    let trainer = Trainer::new(device, &model, data, trainer_options(work)).with_context(&work.context);
+    run.record("train", Some(device), trainer.details(), &work.context)?;
+    let training = trainer.train(&folder)?;
+    let accuracy = training.metrics.means.accuracy;
+    work.context.message(format!("epoch {} is best: validation accuracy {accuracy:.4}", training.epoch));
     Ok(())
 }
 
-/// The paper's training, as text or script have it.
-fn course(work: &Work, model: &Model) -> Course {
-    let (arguments, settings) = (work.arguments, &work.settings);
-    let layers = model.backbone.layers();
-    let batch = arguments.batch.unwrap_or(settings.batch);
-    Course {
-        takes_features: false,
-        first_trained: match arguments.trainable {
-            Trainable::Head => layers.len(),
-            Trainable::Blocks(blocks) => first_of_last_blocks(layers, blocks),
-            Trainable::All => 0,
-        },
-        frozen_norm: FrozenNorm::Inference,
-        momentum: 0.999,
+/// Returns the paper's training, as text or script have it.
+fn trainer_options(work: &Work) -> TrainerOptions {
+    let (options, settings) = (work.options, &work.settings);
+    let batch = options.batch.unwrap_or(settings.batch);
+    TrainerOptions {
+        trainable: options.trainable,
         running_statistics: settings.running_statistics,
-        hidden: PAPER_HIDDEN,
-        dropout: PAPER_DROPOUT,
         random_start: settings.random_start,
+        skip_unreadable: options.skip_unreadable,
+        resume: true,
         settings: TrainingSettings {
             batch,
-            micro_batch: arguments.micro_batch.unwrap_or(batch).min(batch),
-            epochs: arguments.epochs.unwrap_or(settings.epochs),
-            seed: arguments.seed,
-            loss: arguments.loss.into(),
+            micro_batch: options.micro_batch.unwrap_or(batch).min(batch),
+            epochs: options.epochs.unwrap_or(settings.epochs),
+            seed: options.seed,
+            loss: options.loss.into(),
             augmentation: Some(settings.augmentation),
             ..TrainingSettings::default()
         },
+        ..TrainerOptions::default()
     }
 }
 
 fn eval(work: &Work, _: Option<&Record>) -> Fallible<()> {
-    let (model, out) = (work.model()?, work.at(EVALUATION));
-    let evaluation = EvaluationWork {
-        model: &model,
-        path: &work.data,
-        folder: &work.folder,
-        partition: work.partition(),
-        options: work.options(),
-        out: Some(&out),
-    };
-    let device = work.device()?;
-    let (_, complete) = evaluation.run_on(device)?;
-    work.complete.set(work.complete.get() && complete);
+    let model = work.model()?;
+    let options = EvaluatorOptions { partition: work.partition(), prediction: work.options(), run: Some(work.at(EVALUATION)) };
+    let evaluator = Evaluator::new(work.device()?, &model, options).with_context(&work.context);
+    let evaluated = evaluator.evaluate(&work.folder, &work.data)?;
+    work.complete.set(work.complete.get() && evaluated.predictions.failures.is_empty());
     Ok(())
 }
 
 fn loss_inputs(work: &Work) -> Fallible<Inputs> {
-    if !work.arguments.with_loss_issue {
+    if !work.options.with_loss_issue {
         return Ok(Inputs::Skip("ask for it with --with-loss-issue: it trains four heads".into()));
     }
-    let losses = work.arguments.losses(true);
-    let weights = super::state::hash_of(&work.arguments.weights);
+    let losses = work.options.losses(true);
+    let weights = hash_of(&work.options.weights()?);
     Ok(Inputs::Of(json!({
         "data": work.data_hash, "weights": weights, "epochs": losses.epochs, "batch": losses.batch, "seed": losses.seed,
     })))
 }
 
 fn loss_issue(work: &Work, _: Option<&Record>) -> Fallible<()> {
-    check_data(&work.data, &work.folder.dataset)?;
-    let model = Model::open(&work.arguments.weights, None)?;
-    let equipment = Equipment { device: work.device()?, model: &model, data: &work.folder.dataset, stop: &work.stop };
-    work.arguments.losses(true).run(&equipment)
+    check_training_data(&work.data, &work.folder.dataset, &work.context)?;
+    let model = Model::open(&work.options.weights()?, None)?;
+    work.options.losses(true).run(work.device()?, &model, &work.folder.dataset, &work.context)
 }
 
 fn predict(work: &Work, _: Option<&Record>) -> Fallible<()> {
     let model = work.model()?;
-    eprintln!("faces: {}", work.clustered_in_words());
+    work.context.message(format!("faces: {}", work.clustered_in_words()));
     let of_data = work.faces().into_iter().map(|row| work.folder.dataset.images[row].clone());
     let images: Vec<ImageSource> = of_data.chain(work.beside.iter().cloned()).collect();
-    let (device, options) = (work.device()?, work.options());
-    let predictions = options.predict(device, &model, &images)?;
+    let device = work.device()?;
+    let mut predictor = Predictor::new(device, &model, work.options())?.with_context(&work.context);
+    let predictions = predictor.predict(&images)?;
     work.complete.set(work.complete.get() && predictions.failures.is_empty());
     predictions.table.write(&work.at("attributes.csv"))?;
-    record(&work.arguments.out, "predict", Some(device), options.details(&model, &predictions))
+    work.run()?.record("predict", Some(device), predictor.details(&predictions), &work.context)
 }
 
 /// The table of faces to cluster, rounded as in the script, and its ten attributes, or all where it has not these.
@@ -306,7 +291,7 @@ fn faces(work: &Work) -> Fallible<(AttributeTable, Vec<String>)> {
     let table = AttributeTable::read(&work.at("attributes.csv"))?.rounded();
     let has_all = CHOSEN_ATTRIBUTES.iter().all(|name| table.attributes.iter().any(|one| one == name));
     if !has_all {
-        eprintln!("note: the model does not predict all of the paper's ten attributes; all that it predicts are taken");
+        work.context.note("the model does not predict all of the paper's ten attributes; all that it predicts are taken");
     }
     let select = if has_all { CHOSEN_ATTRIBUTES.map(String::from).to_vec() } else { table.attributes.clone() };
     Ok((table, select))
@@ -315,7 +300,7 @@ fn faces(work: &Work) -> Fallible<(AttributeTable, Vec<String>)> {
 fn of_clusters(work: &Work, weights: Option<WeightRule>) -> Value {
     let weights = weights.map(|rule| rule.to_string());
     json!({
-        "attributes": work.hash_at("attributes.csv"), "k": work.arguments.k, "weights": weights, "seed": work.arguments.seed,
+        "attributes": work.hash_at("attributes.csv"), "k": work.options.k, "weights": weights, "seed": work.options.seed,
     })
 }
 
@@ -325,22 +310,20 @@ fn cluster_faces(work: &Work, weights: Option<WeightRule>) -> Fallible<()> {
         None => ("cluster", "clusters.json"),
         Some(_) => ("weighted", "clusters_weighted.json"),
     };
-    let input = ClusterInput::new(table, &select, weights, true)?;
-    let distinct = CountedRows::distinct(input.fitted(), input.images.len(), input.columns.len())?.len();
-    let wanted = work.arguments.k as usize;
+    let rows = ClusterRows::new(table, &RowOptions { select, weights, compress: true }, &work.context)?;
+    let distinct = rows.distinct()?;
+    let wanted = work.options.k as usize;
     let k = wanted.min(distinct);
     if k < wanted {
-        eprintln!("note: {k} clusters instead of {wanted}: only {distinct} rows are distinct");
+        work.context.note(format!("{k} clusters instead of {wanted}: only {distinct} rows are distinct"));
     }
-    let columns = input.columns.clone();
+    let columns = rows.columns.clone();
     let initial = None;
-    let kmeans = KMeans { k, n_init: 10, seed: work.arguments.seed, tolerance: 1e-4, iterations: 300, initial };
+    let kmeans = KMeans { k, n_init: 10, seed: work.options.seed, tolerance: 1e-4, iterations: 300, initial };
     let device = work.device()?;
-    let result = clustered(device, input, &Method::Kmeans(kmeans), k, Phases::new())?;
-    let mut bytes = serde_json::to_vec(&result)?;
-    bytes.push(b'\n');
-    write_out(Some(&work.at(file)), &bytes)?;
-    record(&work.arguments.out, verb, Some(device), cluster::details(&result, &columns))
+    let result = Clusterer::new(device, Method::Kmeans(kmeans), k).with_context(&work.context).cluster(rows)?;
+    write_file(&work.at(file), &json_line(&result)?)?;
+    work.run()?.record(verb, Some(device), Clusterer::details(&result, &columns), &work.context)
 }
 
 /// Rows that OPTICS looks at once, itself among them.
@@ -357,42 +340,38 @@ fn compare_inputs(work: &Work) -> Fallible<Inputs> {
         let reason = format!("the model predicts the same of all {n} faces, so there is nothing to compare: train it longer");
         return Ok(Inputs::Skip(reason));
     }
-    Ok(Inputs::Of(json!({"attributes": work.hash_at("attributes.csv"), "seed": work.arguments.seed})))
+    Ok(Inputs::Of(json!({"attributes": work.hash_at("attributes.csv"), "seed": work.options.seed})))
 }
 
-fn compare_methods(work: &Work) -> Fallible<()> {
+fn compare(work: &Work) -> Fallible<()> {
     let (table, select) = faces(work)?;
-    let input = ClusterInput::new(table, &select, None, true)?;
-    let rows = ComparedRows { values: &input.values, columns: &input.columns, weights: None };
+    let rows = ClusterRows::new(table, &RowOptions { select, ..RowOptions::default() }, &work.context)?;
     let settings = ComparisonSettings {
         methods: ComparedMethod::ALL.to_vec(),
         k: 2..=50,
         n_init: 20,
-        seed: work.arguments.seed,
+        seed: work.options.seed,
         compress: true,
     };
     let device = work.device()?;
-    let comparison = compared(device, rows, &settings, &work.stop)?;
-    compare::write(&work.arguments.out, &comparison)?;
-    record(&work.arguments.out, "compare", Some(device), compare::details(&comparison))
+    let comparison = compare_methods(device, &rows, &settings, &work.context)?;
+    write_comparison(&work.options.out, &comparison)?;
+    work.run()?.record("compare", Some(device), comparison_details(&comparison), &work.context)
 }
 
 /// What the paper says beside what the run folder holds, then the report of it all.
 fn report(work: &Work, _: Option<&Record>) -> Fallible<()> {
-    let run = &work.arguments.out;
+    let run = &work.options.out;
     let mut details = Map::new();
-    details.insert("as".into(), json!(work.arguments.source.name()));
-    details.insert("quick".into(), json!(work.arguments.quick));
+    details.insert("as".into(), json!(work.options.source.name()));
+    details.insert("quick".into(), json!(work.options.quick));
     details.insert("data".into(), json!(work.data.display().to_string()));
-    record(run, "reproduction", None, details)?;
+    work.run()?.record("reproduction", None, details, &work.context)?;
 
     let reproduction = reproduction(work)?;
-    let mut json = serde_json::to_vec_pretty(&reproduction)?;
-    json.push(b'\n');
-    write_out(Some(&work.at("reproduction.csv")), &reproduction.to_csv()?)?;
-    write_out(Some(&work.at(REPRODUCTION)), &json)?;
-    let input = load_run(run, None, None)?;
-    let summary = write_report_on(work.device()?, &input, &work.at("report.html"))?;
+    write_file(&work.at("reproduction.csv"), &reproduction.to_csv()?)?;
+    write_file(&work.at(REPRODUCTION), &pretty_json(&reproduction)?)?;
+    let summary = Report::of_run(run)?.write(Some(work.device()?))?;
     work.complete.set(work.complete.get() && summary.unreadable.is_empty());
     Ok(())
 }
@@ -406,7 +385,7 @@ fn reproduction(work: &Work) -> Fallible<Reproduction> {
     let weighted = there("clusters_weighted.json").map(|path| ClusterResult::read(&path)).transpose()?;
     let partial = match (&clusters, &weighted) {
         (Some(clusters), Some(weighted)) => {
-            let input = load_run(&work.arguments.out, None, None)?;
+            let input = load_run(&work.options.out, None, None)?;
             Some([clusters, weighted].map(|result| partially_present(&input, result)).map(|one| (one.pairs, one.of)))
         }
         _ => None,
@@ -421,11 +400,11 @@ fn reproduction(work: &Work) -> Fallible<Reproduction> {
         clusters: clusters.as_ref(),
         partially_present: partial,
     };
-    let arguments = work.arguments;
+    let options = work.options;
     Ok(Reproduction {
-        settings: arguments.source.name().into(),
-        quick: arguments.quick,
+        settings: options.source.name().into(),
+        quick: options.quick,
         findings: found.findings(),
-        choices: choices(arguments.source, arguments.loss, work.trained(), &work.clustered_in_words()),
+        choices: choices(options.source, options.loss, work.trained(), &work.clustered_in_words()),
     })
 }

@@ -7,13 +7,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::super::common::write_out;
-use super::super::training::Fallible;
+use crate::app::{Error, pretty_json, write_file};
 
 /// Name of the file in the run folder.
 const FILE: &str = "reproduce.json";
 
-/// What was done.
+/// Which steps were done.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct State {
     /// Version of the program that wrote it.
@@ -37,49 +36,49 @@ pub struct Record {
 }
 
 impl State {
-    /// What a run folder says; nothing where it says nothing.
-    pub fn read(run: &Path) -> Fallible<State> {
+    /// Reads what a run folder says; returns an empty state where it says nothing.
+    pub fn read(run: &Path) -> Result<State, Error> {
         let path = run.join(FILE);
         match std::fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes)
-                .map_err(|error| format!("{}: {error}; remove it, and every step is done again", path.display()).into()),
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|source| {
+                let remedy = "remove it, and every step is done again";
+                Error::Damaged { path, source, remedy }
+            }),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(State::default()),
-            Err(error) => Err(format!("{}: {error}", path.display()).into()),
+            Err(source) => Err(Error::File { path, source }),
         }
     }
 
-    /// Writes a step's record, and with it the file.
-    pub fn put(&mut self, run: &Path, step: &str, record: Record) -> Fallible<()> {
+    /// Adds a step's record and writes the file.
+    pub fn put(&mut self, run: &Path, step: &str, record: Record) -> Result<(), Error> {
         self.version = concat!("lineament ", env!("CARGO_PKG_VERSION")).into();
         self.steps.insert(step.into(), record);
-        let mut bytes = serde_json::to_vec_pretty(self)?;
-        bytes.push(b'\n');
-        write_out(Some(&run.join(FILE)), &bytes)
+        Ok(write_file(&run.join(FILE), &pretty_json(self)?)?)
     }
 
-    /// Whether a step was finished with these inputs, and its files are still there.
+    /// Returns whether a step was finished with these inputs, and its files are still there.
     pub fn is_done(&self, run: &Path, step: &str, inputs: &Value, files: &[&str]) -> bool {
         let recorded = self.steps.get(step).is_some_and(|record| record.finished && record.inputs == *inputs);
         recorded && files.iter().all(|file| run.join(file).is_file())
     }
 }
 
-/// SHA-256 of bytes, in hexadecimal.
+/// Returns the SHA-256 of bytes, in hexadecimal.
 pub fn hash(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// SHA-256 of a file, nothing where there is none.
+/// Returns the SHA-256 of a file, or `None` where there is none.
 pub fn hash_of(path: &Path) -> Option<String> {
     std::fs::read(path).ok().map(|bytes| hash(&bytes))
 }
 
-/// Puts a folder aside under the first free name, so that nothing that took long is lost; returns that name.
-pub fn put_aside(folder: &Path) -> Fallible<PathBuf> {
+/// Renames a folder to the first free name, so that nothing that took long is lost; returns that name.
+pub fn put_aside(folder: &Path) -> Result<PathBuf, Error> {
     let name = folder.file_name().map_or(String::new(), |name| name.to_string_lossy().into_owned());
     let free = (1..).map(|number| folder.with_file_name(format!("{name}-earlier-{number}"))).find(|path| !path.exists());
     let aside = free.unwrap_or_default();
-    std::fs::rename(folder, &aside).map_err(|error| format!("{}: {error}", folder.display()))?;
+    std::fs::rename(folder, &aside).map_err(|source| Error::File { path: folder.to_path_buf(), source })?;
     Ok(aside)
 }
 

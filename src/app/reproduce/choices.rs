@@ -1,31 +1,32 @@
 //! The settings in which the paper's text and its published code differ, as both have them.
 
-use clap::ValueEnum;
-use lineament::app::train::AugmentationRanges;
-use lineament::evaluation::Choice;
-use lineament::nn::training::{Loss, RunningStatistics};
-use lineament::nn::weights::InputScaling;
+use crate::app::train::AugmentationRanges;
+use crate::evaluation::Choice;
+use crate::nn::training::{Loss, RunningStatistics};
+use crate::nn::weights::InputScaling;
 
-/// Whose settings a run takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+/// Whose settings a reproduction takes where the paper's text and its published code differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Source {
-    /// The paper's text
+    /// Those of the paper's text.
     Paper,
-    /// The published script and notebook
+    /// Those of the published script and notebook.
     Script,
 }
 
-/// What the paper's model minimises: a choice of its own, so that either goes with the other settings of the text or the code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+/// What the paper's model minimises. It is a choice of its own, because either goes with the other settings of text or code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum PaperLoss {
-    /// Minus the cosine between labels and predictions
+    /// Minus the cosine between labels and predictions.
     Cosine,
-    /// The angle between them
+    /// The angle between them.
     Angle,
 }
 
 impl PaperLoss {
-    /// Its name, as the command line takes it.
+    /// Returns its name, as the command line takes it.
     pub fn name(self) -> &'static str {
         match self {
             PaperLoss::Cosine => "cosine",
@@ -43,21 +44,21 @@ impl From<PaperLoss> for Loss {
     }
 }
 
-/// What follows from it.
-pub struct Settings {
+/// The settings that follow from a source.
+pub(super) struct Settings {
     pub batch: u32,
     pub epochs: u32,
     pub random_start: bool,
-    /// Whether all of CelebA's 40 attributes are learnt, and not the 37 without three.
+    /// Whether all of CelebA's 40 attributes are learnt instead of 37.
     pub all_attributes: bool,
     pub augmentation: AugmentationRanges,
     pub running_statistics: RunningStatistics,
-    /// How the input is scaled, where it is not as the weights want it.
+    /// How the input is scaled, where it is not scaled as the weights want it.
     pub scaling: Option<InputScaling>,
 }
 
 impl Source {
-    /// Its name, as the command line takes it.
+    /// Returns its name, as the command line takes it.
     pub fn name(self) -> &'static str {
         match self {
             Source::Paper => "paper",
@@ -65,8 +66,8 @@ impl Source {
         }
     }
 
-    /// Its settings.
-    pub fn settings(self) -> Settings {
+    /// Returns its settings.
+    pub(super) fn settings(self) -> Settings {
         match self {
             Source::Paper => Settings {
                 batch: 64,
@@ -90,15 +91,17 @@ impl Source {
     }
 }
 
-/// How a training went, where there was one: images an update and passes.
+/// How long a training went.
 #[derive(Debug, Clone, Copy)]
-pub struct Trained {
+pub(super) struct Trained {
+    /// Images for each update.
     pub batch: u32,
+    /// Passes over the training images.
     pub epochs: u32,
 }
 
-/// Every setting, with what a run took; `clustered` says which faces.
-pub fn choices(source: Source, loss: PaperLoss, trained: Option<Trained>, clustered: &str) -> Vec<Choice> {
+/// Returns every setting with what a run took; `clustered` says which faces were clustered.
+pub(super) fn choices(source: Source, loss: PaperLoss, trained: Option<Trained>, clustered: &str) -> Vec<Choice> {
     let of_training = |value: String| if trained.is_some() { value } else { "not trained in this run".to_string() };
     let number = |number: fn(Trained) -> u32| trained.map_or(String::new(), |trained| number(trained).to_string());
     let by_source = |paper: &str, script: &str| if source == Source::Paper { paper.to_string() } else { script.to_string() };
