@@ -10,19 +10,13 @@
 // One workgroup is one subgroup and computes $ROWS rows × $(4 * PARTS * LANES) columns: a lane keeps $(4 * PARTS) columns; the lanes load
 // $(4 * PARTS * LANES) inputs of a row together and hand them round. For as few rows as a dense layer has: no lane multiplies for a row that is not there.
 // Cost: 2 · rows · inputs · outputs flops; x is read outputs / $(4 * PARTS * LANES) times, w rows / $ROWS times.
-#import dispatch
 #import pointwise
 
-@compute @workgroup_size($LANES)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(subgroup_invocation_id) lane: u32,
-) {
+#entry subgroup {
     let input_groups = params.inputs / $(4 * PARTS)u;
     let output_groups = params.outputs / $(4 * PARTS)u;
     let column_tiles = (output_groups + $(LANES - 1)u) / $(LANES)u;
-    let tile = linear_workgroup(workgroup, grid);
+    let tile = workgroup;
     let group = (tile % column_tiles) * $(LANES)u + lane;
     let first_row = (tile / column_tiles) * $(ROWS)u;
     if (first_row >= params.rows) {

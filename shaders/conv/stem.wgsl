@@ -11,20 +11,14 @@
 // of a pixel group first, so that its stores are consecutive.
 // Cost: 18 · inputs flops an output; a thread loads $(OUTPUTS) vectors of w for every $(4 * PIXELS * OUTPUTS) multiply-adds.
 #import stored
-#import dispatch
 #import stem
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
+#entry 64 {
     let input_quads = params.inputs / 4u;
     let output_quads = params.outputs / 4u;
     let output_tiles = (output_quads + $(OUTPUTS / 4 - 1)u) / $(OUTPUTS / 4)u;
     let tiles_across = (params.out_width + $(PIXELS - 1)u) / $(PIXELS)u;
-    let index = linear_workgroup(workgroup, grid) * 64u + thread;
+    let index = workgroup * 64u + thread;
     let first_quad = (index % output_tiles) * $(OUTPUTS / 4)u;
     let tile = index / output_tiles;
     let batch = tile / (params.out_height * tiles_across);

@@ -11,7 +11,6 @@
 // seen as one row: a lane keeps $PIXELS pixels in registers, the lanes load the weights of a tap's channels together and
 // broadcast them, so that no weight is loaded twice. Of each four channels it multiplies $CHANNELS; with 3 the fourth must hold zeros.
 // Cost: 18 · inputs flops an output; w is read pixels / $(LANES * PIXELS) times.
-#import dispatch
 #import stem
 
 // Where a pixel of the output lies; past the last one in an image that is none.
@@ -28,16 +27,11 @@ fn next_place(place: Place) -> Place {
     return Place(select(place.image, place.image + 1u, ends_image), select(row, 0u, ends_image), select(place.column + 1u, 0u, ends_row));
 }
 
-@compute @workgroup_size($LANES)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(subgroup_invocation_id) lane: u32,
-) {
+#entry subgroup {
     let input_quads = params.inputs / 4u;
     let output_groups = params.outputs / $(4 * PARTS)u;
     let column_tiles = (output_groups + $(COLUMNS / 4 / PARTS - 1)u) / $(COLUMNS / 4 / PARTS)u;
-    let tile = linear_workgroup(workgroup, grid);
+    let tile = workgroup;
     let first_group = (tile % column_tiles) * $(COLUMNS / 4 / PARTS)u;
     let pixels = params.batch * params.out_height * params.out_width;
     if ((tile / column_tiles) * $(LANES * PIXELS)u >= pixels) {

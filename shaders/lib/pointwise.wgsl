@@ -5,23 +5,10 @@
 #import stored
 #import weight_panels
 
-struct Params {
-    rows: u32,
-    inputs: u32,
-    outputs: u32,
-    // Quads of columns whose weights lie together.
-    panel_quads: u32,
-    // Whether there is a residual.
-    residual: u32,
-    // Whether values end between low and high.
-    clamped: u32,
-    low: f32,
-    high: f32,
-}
+#params
 
 override ACTIVATION: u32 = 0u;
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<Stored>;
 @group(0) @binding(2) var<storage, read> w: array<Stored>;
 @group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;

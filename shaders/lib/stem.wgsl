@@ -1,7 +1,7 @@
 // What the families of the first convolution share: parameters and bindings.
 #import activate
 #import stored
-#import stem_params
+#params
 
 #if WIDE == 0
 @group(0) @binding(1) var<storage, read> x: array<Stored>;

@@ -15,22 +15,15 @@
 // One thread computes four channels of $ROWS rows; neighbouring threads read neighbouring channels.
 // Cost per element: five flops, two loads and one store in training; one flop, one load and one store in inference. An activation adds
 // about four flops, and one load in inference.
-#import dispatch
 #import batch_norm
 #import activation
 
-struct Params {
-    rows: u32,
-    all_rows: u32,
-    channels: u32,
-    epsilon: f32,
-}
+#params
 
 override TRAINING: u32 = 1u;
 // The activation that follows batch normalisation, by its code in shaders/lib/activation.wgsl.
 override ACTIVATION: u32 = 0u;
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> gy: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> statistics: array<vec4<f32>>;
@@ -38,14 +31,9 @@ override ACTIVATION: u32 = 0u;
 @group(0) @binding(5) var<storage, read> gradients: array<vec4<f32>>;
 @group(0) @binding(6) var<storage, read_write> dx: array<vec4<f32>>;
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
+#entry 64 {
     let quads = params.channels / 4u;
-    let index = linear_workgroup(workgroup, grid) * 64u + thread;
+    let index = workgroup * 64u + thread;
     let quad = index % quads;
     let first_row = (index / quads) * $(ROWS)u;
     if (first_row >= params.rows) {

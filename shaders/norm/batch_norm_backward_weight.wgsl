@@ -17,31 +17,20 @@
 #import batch_norm
 #import activation
 
-struct Params {
-    rows: u32,
-    channels: u32,
-    epsilon: f32,
-    rows_a_part: u32,
-}
+#params
 
 // The activation that follows batch normalisation, by its code in shaders/lib/activation.wgsl.
 override ACTIVATION: u32 = 0u;
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> gy: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> statistics: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read> affine: array<vec4<f32>>;
 @group(0) @binding(5) var<storage, read_write> gradients: array<vec4<f32>>;
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
+#entry 64 {
     let quads = params.channels / 4u;
-    let share = share_of(linear_workgroup(workgroup, grid), thread, params.rows, params.channels, params.rows_a_part);
+    let share = share_of(workgroup, thread, params.rows, params.channels, params.rows_a_part);
     if (!share.exists) {
         return;
     }

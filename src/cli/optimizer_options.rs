@@ -21,7 +21,7 @@ impl OptimizerArguments {
     pub fn check(&self) -> Result<(), Error> {
         for name in self.given.keys() {
             if !self.entry.options.iter().any(|option| option.name == *name) {
-                let users = users_of(name).join(" and ");
+                let users = names_of_users(name);
                 let problem = format!("--{name} does not go with --optimizer {}; it is an option of {users}", self.entry.name);
                 return Err(Error::Misuse(problem));
             }
@@ -51,10 +51,16 @@ fn options() -> Vec<&'static OptimizerOption> {
     options
 }
 
-/// Returns the names of the optimizers that have an option.
-fn users_of(option: &str) -> Vec<&'static str> {
-    let has = |entry: &&OptimizerEntry| entry.options.iter().any(|known| known.name == option);
-    OPTIMIZERS.iter().filter(has).map(|entry| entry.name).collect()
+/// Returns the optimizers that have an option, each with its default for it.
+fn users_of(option: &str) -> Vec<(&'static str, OptionDefault)> {
+    let default =
+        |entry: &'static OptimizerEntry| entry.options.iter().find(|known| known.name == option).map(|known| known.default);
+    OPTIMIZERS.iter().filter_map(|entry| Some((entry.name, default(entry)?))).collect()
+}
+
+/// Returns the names of the optimizers that have an option, in words.
+fn names_of_users(option: &str) -> String {
+    users_of(option).iter().map(|(name, _)| *name).collect::<Vec<_>>().join(" and ")
 }
 
 impl Args for OptimizerArguments {
@@ -84,15 +90,17 @@ impl Args for OptimizerArguments {
 }
 
 fn argument(option: &'static OptimizerOption) -> Arg {
-    let users = users_of(option.name).join(" or ");
     let argument = Arg::new(option.name).long(option.name);
-    match option.default {
-        OptionDefault::Off => argument.action(ArgAction::SetTrue).help(format!("{} (with {users})", option.about)),
-        OptionDefault::Number(default) => {
-            let help = format!("{} (with {users}) [default: {default}]", option.about);
-            argument.value_parser(clap::value_parser!(f64)).help(help)
-        }
+    if option.default == OptionDefault::Off {
+        return argument.action(ArgAction::SetTrue).help(format!("{}, with {}", option.about, names_of_users(option.name)));
     }
+    let default = |(name, default): (&str, OptionDefault)| match default {
+        OptionDefault::Number(number) => format!("{number} for {name}"),
+        OptionDefault::Off => format!("off for {name}"),
+    };
+    let defaults: Vec<String> = users_of(option.name).into_iter().map(default).collect();
+    let help = format!("{} [default: {}]", option.about, defaults.join(", "));
+    argument.value_parser(clap::value_parser!(f64)).help(help)
 }
 
 impl FromArgMatches for OptimizerArguments {

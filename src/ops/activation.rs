@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn the_shader_names_every_activation_at_its_code() {
-        let source = expand("#import activation\n", &[("HALF", 0)]).unwrap();
+        let source = expand("#import activation\n", &[("HALF", 0)], &[]).unwrap();
         for activation in &Activation::ALL[1..] {
             let line = format!("const {}: u32 = {}u;", activation.name().to_uppercase(), activation.code());
             assert!(source.contains(&line), "shaders/lib/activation.wgsl lacks `{line}`");

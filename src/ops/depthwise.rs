@@ -19,6 +19,7 @@ params! {
         top: u32,
         left: u32,
         epsilon: f32,
+        /// Rows of a strip. Only the strip family reads it.
         strip_rows: u32,
     }
 }

@@ -118,6 +118,8 @@ pub use stream::{STREAM, Stream};
 pub use sum_of_parts::{SUM_OF_PARTS, SumOfParts};
 pub use transpose::{TRANSPOSE, Transpose};
 
+use std::borrow::Cow;
+
 use crate::plan::{Cost, Dispatch, Kernel, Name, Precision, Step, Variant, View};
 
 /// Every kernel of the engine.
@@ -209,17 +211,19 @@ pub fn padded_channels(channels: u32) -> u32 {
     channels.div_ceil(4) * 4
 }
 
-/// Declares a `Params` struct together with the layout that the shader is checked against.
+/// Declares a `Params` struct and the table of its fields, from which the expander writes the struct in WGSL (`#params`).
 macro_rules! params {
-    ($(#[$attribute:meta])* struct $name:ident { $($field:ident: $kind:ty,)* }) => {
+    ($(#[$attribute:meta])* struct $name:ident { $($(#[$field_attribute:meta])* $field:ident: $kind:ty,)* }) => {
         $(#[$attribute])*
         #[repr(C)]
         #[derive(Debug, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
-        pub(crate) struct $name { $(pub $field: $kind,)* }
+        pub(crate) struct $name { $($(#[$field_attribute])* pub $field: $kind,)* }
 
         impl $name {
-            pub(crate) const FIELDS: &'static [$crate::plan::ParamField] =
-                &[$((stringify!($field), std::mem::offset_of!($name, $field), size_of::<$kind>()),)*];
+            pub(crate) const FIELDS: &'static [$crate::plan::ParamField] = &[$($crate::plan::ParamField {
+                name: $crate::plan::Name::Borrowed(stringify!($field)),
+                kind: <$kind as $crate::plan::Param>::KIND,
+            },)*];
         }
     };
 }
@@ -249,6 +253,7 @@ impl<P: bytemuck::Pod> Encoding<'_, P> {
             source: Name::Borrowed(self.kernel.source),
             constants: self.variant.expansion(self.lanes).into_iter().map(named).collect(),
             overrides: self.overrides.into_iter().map(|(name, value)| (Name::Borrowed(name), value)).collect(),
+            fields: Cow::Borrowed(self.kernel.params),
             params: bytemuck::bytes_of(&self.params).to_vec(),
             bindings: self.bindings.to_vec(),
             access: self.kernel.bindings.iter().map(|binding| binding.access).collect(),

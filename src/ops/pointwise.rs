@@ -16,8 +16,11 @@ params! {
         rows: u32,
         inputs: u32,
         outputs: u32,
+        /// Column quads whose weights lie together.
         panel_quads: u32,
+        /// 1 if there is a residual.
         residual: u32,
+        /// 1 if the activation clamps values to [low, high].
         clamped: u32,
         low: f32,
         high: f32,
