@@ -4,9 +4,9 @@
 //! shader and `+ ` what takes its place. Blanks around a line do not count; a line found several times is replaced everywhere.
 
 use lineament::device::DeviceError;
-use lineament::profiles::Device;
-use lineament::ops::self;
+use lineament::ops;
 use lineament::plan::Kernel;
+use lineament::profiles::Device;
 
 use crate::case::Purpose;
 use crate::cases;
@@ -180,10 +180,6 @@ const ALL: &[(&str, &str)] = mutants! {
     "stem_strip_next_row_overwritten"
     "stem_strip_padding_ignored"
     "stem_strip_rows_outside_repeated"
-    "stem_subgroup_halves_swapped"
-    "stem_subgroup_images_run_together"
-    "stem_subgroup_layout_of_weights"
-    "stem_subgroup_second_image_lost"
     "stream_tail_lost"
     "sum_of_parts_run_cut_short"
     "transpose_rows_not_turned"
