@@ -1,4 +1,4 @@
-//! One update of AdaDelta, with gradients of zero too.
+//! Cases of one update of AdaDelta. One gradient is zero.
 
 use lineament::ops::{ADADELTA, Adadelta};
 
@@ -11,7 +11,8 @@ const fn keras(count: u32) -> Adadelta {
     Adadelta { count, learning_rate: 1.0, rho: 0.95, epsilon: 1e-7 }
 }
 
-/// One quad, primes, tile ± 1; the rates of Keras, PyTorch and TensorFlow 2.
+/// One vector of four, multiples of a prime, and a workgroup ± one vector, with the default settings of Keras, PyTorch and
+/// TensorFlow 2.
 const TESTS: &[Adadelta] = &[
     keras(4),
     Adadelta { rho: 0.9, epsilon: 1e-6, ..keras(28) },

@@ -1,4 +1,4 @@
-//! One update of Adam and AdamW, early and late, with gradients and averages of zero too.
+//! Cases of one update of Adam and AdamW, early and late in a training. Some gradients and averages are zero.
 
 use lineament::ops::{ADAM, Adam, AdamForm};
 
@@ -12,7 +12,8 @@ const fn keras(count: u32, update: u32) -> Adam {
     Adam { count, learning_rate, beta1, beta2, epsilon, weight_decay: 0.0, form: AdamForm::Keras, update }
 }
 
-/// One quad, primes, tile ± 1; the rates of Keras and PyTorch, the first updates and a late one.
+/// One vector of four, multiples of a prime, and a workgroup ± one vector, in the forms of Keras and PyTorch, for early updates
+/// and a late one.
 const TESTS: &[Adam] = &[
     keras(4, 1),
     Adam { form: AdamForm::Pytorch, epsilon: 1e-3, ..keras(28, 2) },

@@ -1,4 +1,4 @@
-//! One update of gradient descent: plain, with momentum and with Nesterov's look ahead.
+//! Cases of one update of gradient descent: plain, with momentum, and with Nesterov momentum.
 
 use lineament::ops::{SGD, Sgd};
 
@@ -11,7 +11,7 @@ const fn keras(count: u32) -> Sgd {
     Sgd { count, learning_rate: 0.01, momentum: 0.9, nesterov: false }
 }
 
-/// One quad, primes, tile ± 1.
+/// One vector of four, multiples of a prime, and a workgroup ± one vector.
 const TESTS: &[Sgd] = &[
     keras(4),
     Sgd { momentum: 0.0, ..keras(28) },

@@ -1,10 +1,12 @@
-// The adapter's multiply-add ceiling:  y[i] = Σ_j a_j after $UNROLL · rounds times  a_j ← a_j · factor + addend,  from a_j = x[i] + j
+// Measures how many multiply-adds per second the adapter reaches. Each a_j starts at x[i] + j and is replaced by
+// a_j · factor + addend, $UNROLL · rounds times. Then y[i] = Σ_j a_j.
 //
 // x  [vectors, 4]
 // y  [vectors, 4]
 //
-// One thread keeps $ACCUMULATORS vectors of four in registers, which do not wait for each other; a workgroup is 64 neighbouring threads.
-// Cost: $(8 * ACCUMULATORS * UNROLL) · rounds flops a thread, and next to no memory.
+// One thread keeps $ACCUMULATORS vectors of four in registers. They do not depend on each other, so that their multiply-adds can
+// overlap. A workgroup has 64 threads with consecutive vectors.
+// Cost: $(8 * ACCUMULATORS * UNROLL) · rounds flops per thread, and almost no memory traffic.
 #import dispatch
 
 struct Params {

@@ -1,10 +1,11 @@
-// The adapter's memory ceiling:  y[i] = x[i] + 1
+// Measures the memory bandwidth of the adapter:  y[i] = x[i] + 1
 //
 // x  [vectors, 4]
 // y  [vectors, 4]
 //
-// One thread copies $VECTORS vectors of four, 64 apart, so that the 64 threads of a workgroup always touch consecutive memory.
-// Cost: one addition, four bytes read and four written an element.
+// One thread processes $VECTORS vectors of four that are 64 vectors apart, so that the 64 threads of a workgroup always access
+// consecutive memory.
+// Cost: one addition, four bytes read and four bytes written per element.
 #import dispatch
 
 struct Params {

@@ -1,12 +1,12 @@
-// Right predictions of each attribute:  correct[a] += Σ_s (round(p[s, a]) = y[s, a])
-// round is half to even, so a prediction of exactly 0.5 counts as 0.
+// Counts the correct predictions of each attribute:  correct[a] += Σ_s (round(p[s, a]) = y[s, a])
+// `round` rounds half to even, so a prediction of exactly 0.5 counts as 0.
 //
 // predictions  [rows, channels]   p in [0, 1]; channels is `attributes` rounded up to a multiple of four
 // labels       [rows, channels]   y, 0 or 1
-// correct      [channels]         u32, added to; the padding is left as it is
-// Every array is read as vectors of four.
+// correct      [channels]         u32; the counts are added to it, and its padding does not change
+// All arrays are read as vec4.
 //
-// One thread counts four attributes over all rows. Cost: one comparison and two loads an element.
+// One thread counts four attributes over all rows. Cost: one comparison and two loads per element.
 #import dispatch
 
 struct Params {

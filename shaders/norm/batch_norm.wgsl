@@ -1,16 +1,16 @@
-// Batch norm, an activation and a shortcut:
+// Batch normalisation, followed by an activation and an optional residual connection:
 //   y[m, c] = activate(gamma[c] (x[m, c] − mean[c]) / √(variance[c] + epsilon) + beta[c]) + residual[m, c]
 //
 // x           [rows, channels]   rows = batch, or batch · height · width
-// statistics  [2, channels]      mean, then variance: of the batch in training, the running ones in inference
+// statistics  [2, channels]      mean, then variance: those of the batch in training, the running ones in inference
 // affine      [2, channels]      gamma, then beta
-// residual    [rows, channels]   read where RESIDUAL is 1
+// residual    [rows, channels]   read only if RESIDUAL is 1
 // y           [rows, channels]
-// channels is a multiple of four; every array is read as vec4.
+// channels is a multiple of four; all arrays are read as vec4.
 //
 // One thread computes four channels of $ROWS rows; neighbouring threads read neighbouring channels.
-// Cost: four flops, one load and one store an element, with a residual one more of each but the store; the vectors are loaded
-// once for $ROWS rows.
+// Cost: four flops, one load and one store per element. A residual adds one flop and one load. Statistics and affine are loaded
+// once per $ROWS rows.
 #import dispatch
 #import activation
 #import batch_norm

@@ -1,20 +1,20 @@
-// Gradient of batch norm by its input, with σ = √(variance + epsilon), x̂ = (x − mean) / σ
-// in training, through the batch statistics:  dx = gamma / σ · (g − dbeta / all_rows − x̂ · dgamma / all_rows)
-// in training on two rows, the same without the difference that cancels:  dx = gamma / σ · (g − dbeta / 2) · epsilon / σ²
-// in inference, the statistics are constants:  dx = gamma / σ · g
-// g = gy, or where ReLU6 followed gy where 0 < gamma x̂ + beta < 6 and else 0
+// Input gradient of batch normalisation, with σ = √(variance + epsilon) and x̂ = (x − mean) / σ:
+// training (gradient flows through the batch statistics):  dx = gamma / σ · (g − dbeta / all_rows − x̂ · dgamma / all_rows)
+// training with all_rows = 2 (the same, rearranged to avoid cancellation):  dx = gamma / σ · (g − dbeta / 2) · epsilon / σ²
+// inference (the statistics are constants):  dx = gamma / σ · g
+// Without an activation g = gy. If ReLU6 followed, g = gy where 0 < gamma x̂ + beta < 6, and 0 elsewhere.
 //
-// gy          [rows, channels]   gradient of the loss by y; rows may be a part of all_rows, which the statistics are of
-// x           [rows, channels]   what was normalised
-// statistics  [2, channels]      the mean, then the variance it was normalised with
+// gy          [rows, channels]   gradient of the loss with respect to y; rows may be a part of all_rows
+// x           [rows, channels]   input of the forward pass
+// statistics  [2, channels]      mean, then variance, of all rows, as used in the forward pass
 // affine      [2, channels]      gamma, then beta
-// gradients   [2, channels]      dgamma, then dbeta, of all rows, from batch_norm_backward_weight; read in training
+// gradients   [2, channels]      dgamma, then dbeta, of all rows, from batch_norm_backward_weight; read only in training
 // dx          [rows, channels]
-// channels is a multiple of four; every array is read as vec4.
+// channels is a multiple of four; all arrays are read as vec4.
 //
 // One thread computes four channels of $ROWS rows; neighbouring threads read neighbouring channels.
-// Cost: five flops, two loads and one store an element in training; one flop and one load in inference; with ReLU6 four flops
-// more, and in inference the other load.
+// Cost per element: five flops, two loads and one store in training; one flop, one load and one store in inference. ReLU6 adds
+// four flops, and one load in inference.
 #import dispatch
 #import batch_norm
 
@@ -26,7 +26,7 @@ struct Params {
 }
 
 override TRAINING: u32 = 1u;
-// 0 none, 2 ReLU6, as in shaders/lib/activation.wgsl.
+// 0 for no activation, 2 for ReLU6, as in shaders/lib/activation.wgsl.
 override ACTIVATION: u32 = 0u;
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -53,7 +53,8 @@ fn main(
     let deviation = sqrt(statistics[quads + quad] + params.epsilon);
     let by = Normalisation(statistics[quad], affine[quad] / deviation, affine[quads + quad]);
     let all_rows = f32(params.all_rows);
-    // Two rows lie a standard deviation from their mean, so x̂² = variance / σ², and f32 need not take it from one.
+    // Each of two rows lies one standard deviation from their mean, so x̂² = variance / σ², and 1 − x̂² = epsilon / σ² needs no
+    // subtraction of nearly equal numbers.
     let of_two = params.all_rows == 2u;
     let left_of_two = params.epsilon / (statistics[quads + quad] + params.epsilon);
     let through_mean = gradients[quads + quad] / all_rows;

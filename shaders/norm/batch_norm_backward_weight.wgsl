@@ -1,15 +1,17 @@
-// Gradients of batch norm by its weights:  dgamma[c] = Σ_m g[m, c] x̂[m, c],  dbeta[c] = Σ_m g[m, c]
-// with x̂ = (x − mean) / √(variance + epsilon), g = gy, or where ReLU6 followed gy where 0 < gamma x̂ + beta < 6 and else 0
+// Weight gradients of batch normalisation:  dgamma[c] = Σ_m g[m, c] x̂[m, c],  dbeta[c] = Σ_m g[m, c]
+// with x̂ = (x − mean) / √(variance + epsilon).
+// Without an activation g = gy. If ReLU6 followed, g = gy where 0 < gamma x̂ + beta < 6, and 0 elsewhere.
 //
-// gy          [rows, channels]      gradient of the loss by y
-// x           [rows, channels]      what was normalised
-// statistics  [2, channels]         the mean, then the variance it was normalised with
-// affine      [2, channels]         gamma, then beta; read where ReLU6 followed
-// gradients   [parts, 2, channels]  dgamma, then dbeta of a part; sum_of_parts adds the parts up
-// channels is a multiple of four; every array is read as vec4.
+// gy          [rows, channels]      gradient of the loss with respect to y
+// x           [rows, channels]      input of the forward pass
+// statistics  [2, channels]         mean, then variance, as used in the forward pass
+// affine      [2, channels]         gamma, then beta; used only if ReLU6 followed
+// gradients   [parts, 2, channels]  dgamma, then dbeta, of each part of the rows; sum_of_parts adds the parts
+// channels is a multiple of four; all arrays are read as vec4.
 //
-// One workgroup takes four column quads of a part, sixteen threads a quad; a thread adds up every sixteenth row in runs of 64.
-// Cost: five flops and two loads an element; with ReLU6 four flops more.
+// One workgroup processes four quads (of four channels) of one part, with sixteen threads per quad. Each thread adds every
+// sixteenth row, in runs of 64 rows.
+// Cost: five flops and two loads per element; ReLU6 adds four flops.
 #import row_parts
 #import tree_sum
 #import batch_norm
@@ -21,7 +23,7 @@ struct Params {
     rows_a_part: u32,
 }
 
-// 0 none, 2 ReLU6, as in shaders/lib/activation.wgsl.
+// 0 for no activation, 2 for ReLU6, as in shaders/lib/activation.wgsl.
 override ACTIVATION: u32 = 0u;
 
 @group(0) @binding(0) var<uniform> params: Params;

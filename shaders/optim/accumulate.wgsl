@@ -1,10 +1,10 @@
-// Gradients of the parts of a batch, added up:  sum[i] = kept · sum[i] + weight · gradient[i]
+// Adds the gradient of a part of a batch to the gradient of the batch:  sum[i] = kept · sum[i] + weight · gradient[i]
 //
-// gradient  [parameters]   mean over the samples of a part
-// sum       [parameters]   updated; with kept = 0 what it held before does not matter
-// Every array is read as vectors of four, of which there are `quads`.
+// gradient  [parameters]   mean over the samples of the part
+// sum       [parameters]   updated; if kept is 0, its previous values are not used
+// Each array is read as `quads` vectors of four.
 //
-// One thread computes four elements. Cost: three flops, two loads and one store an element.
+// One thread computes four elements. Cost: three flops, two loads and one store per element.
 #import dispatch
 
 struct Params {

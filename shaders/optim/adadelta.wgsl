@@ -1,13 +1,13 @@
-// AdaDelta (Zeiler 2012, as Keras has it), with g the gradient, p the parameter, and a and d starting at 0:
+// One step of AdaDelta (Zeiler 2012) as implemented in Keras. g is the gradient, p the parameter, and a and d start at 0:
 // a = rho a + (1 − rho) g²;  u = g √(d + epsilon) / √(a + epsilon);  p −= learning_rate u;  d = rho d + (1 − rho) u²
 //
 // gradient              [count]   g
 // parameter             [count]   p, updated
 // accumulated_gradient  [count]   a, updated
 // accumulated_update    [count]   d, updated
-// count is a multiple of four; every array is read as vectors of four, of which there are `quads`.
+// count is a multiple of four; each array is read as `quads` vectors of four.
 //
-// One thread updates four parameters. Cost: thirteen flops, four loads and three stores an element.
+// One thread updates four parameters. Cost: thirteen flops, four loads and three stores per element.
 #import dispatch
 
 struct Params {

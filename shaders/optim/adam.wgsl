@@ -1,17 +1,17 @@
-// Adam (Kingma and Ba 2015, as Keras has it) with decoupled weight decay (Loshchilov and Hutter 2019), with g the gradient,
-// p the parameter, and m and v starting at 0:
+// One step of Adam (Kingma and Ba 2015) as implemented in Keras, with decoupled weight decay (Loshchilov and Hutter 2019).
+// g is the gradient, p the parameter, and m and v start at 0:
 // m = beta1 m + (1 − beta1) g;  v = beta2 v + (1 − beta2) g²;  p = kept p − step_size m / (√v + epsilon)
-// What changes from step to step comes ready from the host: step_size is the learning rate corrected for the bias of m and v,
-// kept is 1 − learning rate · weight decay, epsilon is corrected too where PyTorch's form is wanted. 1 − beta comes by itself
-// because subtracting in single precision would lose its digits.
+// The host computes the values that change from step to step. step_size is the learning rate corrected for the bias of m and v,
+// and kept is 1 − learning rate · weight decay. For PyTorch's form of Adam the host corrects epsilon too. The parameters rest1
+// and rest2 are 1 − beta1 and 1 − beta2, because the subtraction would lose digits in single precision.
 //
 // gradient       [count]   g
 // parameter      [count]   p, updated
 // first_moment   [count]   m, updated
 // second_moment  [count]   v, updated
-// count is a multiple of four; every array is read as vectors of four, of which there are `quads`.
+// count is a multiple of four; each array is read as `quads` vectors of four.
 //
-// One thread updates four parameters. Cost: thirteen flops, four loads and three stores an element.
+// One thread updates four parameters. Cost: thirteen flops, four loads and three stores per element.
 #import dispatch
 
 struct Params {

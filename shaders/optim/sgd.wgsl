@@ -1,13 +1,13 @@
-// Gradient descent with momentum (Polyak 1964; Nesterov 1983, as Keras has them), with g the gradient, p the parameter and
-// v, the velocity, starting at 0:
-// v = momentum v − learning_rate g;  p += v, or where NESTEROV is 1  p += momentum v − learning_rate g
+// One step of gradient descent with momentum (Polyak 1964; Nesterov 1983) as implemented in Keras. g is the gradient, p the
+// parameter, and v the velocity, which starts at 0:
+// v = momentum v − learning_rate g;  p += v, or if NESTEROV is 1:  p += momentum v − learning_rate g
 //
 // gradient   [count]   g
 // parameter  [count]   p, updated
 // velocity   [count]   v, updated
-// count is a multiple of four; every array is read as vectors of four, of which there are `quads`.
+// count is a multiple of four; each array is read as `quads` vectors of four.
 //
-// One thread updates four parameters. Cost: four to six flops, three loads and two stores an element.
+// One thread updates four parameters. Cost: four to six flops, three loads and two stores per element.
 #import dispatch
 
 struct Params {

@@ -1,4 +1,4 @@
-//! The AdaDelta optimizer.
+//! The AdaDelta optimiser.
 
 use super::{Encoding, params};
 use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_write};
@@ -13,7 +13,7 @@ params! {
     }
 }
 
-/// A thread updates four parameters.
+/// The kernel of [`Adadelta`]. One thread updates four parameters.
 pub static ADADELTA: Kernel = Kernel {
     name: "adadelta",
     group: "optim",
@@ -24,22 +24,24 @@ pub static ADADELTA: Kernel = Kernel {
     overrides: &[],
 };
 
-/// One update: a = rho a + (1 − rho) g², u = g √(d + epsilon) / √(a + epsilon), p −= learning_rate u,
-/// d = rho d + (1 − rho) u² (Zeiler 2012, as Keras has it).
+/// One update of AdaDelta (Zeiler 2012) as implemented in Keras: a = rho a + (1 − rho) g²,
+/// u = g √(d + epsilon) / √(a + epsilon), p −= learning_rate u, d = rho d + (1 − rho) u².
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Adadelta {
-    /// Parameters, a multiple of four.
+    /// Number of parameters, a multiple of four.
     pub count: u32,
-    /// 1 in Keras 2.2.4, which the paper used, and in PyTorch; 0.001 in TensorFlow 2.
+    /// Factor of the update u. The default is 1 in Keras 2.2.4, which the paper used, and in PyTorch; it is 0.001 in
+    /// TensorFlow 2.
     pub learning_rate: f32,
-    /// Decay of both averages: 0.95 in Keras, 0.9 in PyTorch.
+    /// Decay of both running averages. The default is 0.95 in Keras and 0.9 in PyTorch.
     pub rho: f32,
-    /// 1e-7 in Keras, 1e-6 in PyTorch.
+    /// Added under both square roots. The default is 1e-7 in Keras and 1e-6 in PyTorch.
     pub epsilon: f32,
 }
 
 impl Adadelta {
-    /// The dispatch. `state` is the accumulated squared gradient and the accumulated squared update, both 0 at first.
+    /// Returns the step that updates `parameter` \[count\]. `state` holds the accumulated squared gradient a and the accumulated
+    /// squared update d, each \[count\]; both must be 0 before the first update.
     pub fn step(self, label: &str, gradient: View, parameter: View, state: [View; 2]) -> Step {
         let count = u64::from(self.count);
         Encoding {

@@ -1,4 +1,4 @@
-//! The Adam and AdamW optimizers.
+//! The Adam and AdamW optimisers.
 
 use super::{Encoding, params};
 use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_write};
@@ -17,7 +17,7 @@ params! {
     }
 }
 
-/// A thread updates four parameters.
+/// The kernel of [`Adam`]. One thread updates four parameters.
 pub static ADAM: Kernel = Kernel {
     name: "adam",
     group: "optim",
@@ -28,41 +28,43 @@ pub static ADAM: Kernel = Kernel {
     overrides: &[],
 };
 
-/// Where epsilon is added.
+/// The place where epsilon is added to √v.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AdamForm {
-    /// To √v before its bias is corrected (Keras).
+    /// Before the bias of √v is corrected, as in Keras.
     Keras,
-    /// To √v after its bias is corrected (PyTorch, and the algorithm in the paper).
+    /// After the bias of √v is corrected, as in PyTorch and in the algorithm of Kingma and Ba.
     Pytorch,
 }
 
-/// Update number t of Adam, or of AdamW where there is weight decay: m = beta1 m + (1 − beta1) g,
-/// v = beta2 v + (1 − beta2) g², p −= learning_rate weight_decay p, then p −= learning_rate √(1 − beta2ᵗ) / (1 − beta1ᵗ) m /
-/// (√v + epsilon) as Keras has it (Kingma and Ba 2015; Loshchilov and Hutter 2019 for the decay, which PyTorch's `AdamW`
-/// and Keras' scale by the learning rate, too). Keras 2.2.4 corrects with t + 1 where t belongs, which is not repeated.
+/// Update number t of Adam (Kingma and Ba 2015), or of AdamW (Loshchilov and Hutter 2019) if there is weight decay.
+///
+/// m = beta1 m + (1 − beta1) g, v = beta2 v + (1 − beta2) g², p −= learning_rate weight_decay p, and then, in the form of Keras,
+/// p −= learning_rate √(1 − beta2ᵗ) / (1 − beta1ᵗ) m / (√v + epsilon). The weight decay is multiplied by the learning rate, as
+/// in `AdamW` of PyTorch and Keras. Keras 2.2.4 uses t + 1 instead of t in the bias corrections; this is not copied here.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Adam {
-    /// Parameters, a multiple of four.
+    /// Number of parameters, a multiple of four.
     pub count: u32,
-    /// 0.001 in Keras and PyTorch.
+    /// Learning rate. The default is 0.001 in Keras and PyTorch.
     pub learning_rate: f64,
-    /// Decay of the average gradient: 0.9.
+    /// Decay of the average gradient, usually 0.9.
     pub beta1: f64,
-    /// Decay of the average squared gradient: 0.999.
+    /// Decay of the average squared gradient, usually 0.999.
     pub beta2: f64,
-    /// 1e-7 in Keras, 1e-8 in PyTorch.
+    /// Added to √v. The default is 1e-7 in Keras and 1e-8 in PyTorch.
     pub epsilon: f64,
-    /// 0 for Adam; 0.01 in PyTorch's `AdamW`.
+    /// Weight decay: 0 for Adam. The default of PyTorch's `AdamW` is 0.01.
     pub weight_decay: f64,
-    /// Where epsilon is added.
+    /// The place where epsilon is added.
     pub form: AdamForm,
-    /// t: which update this is, from 1.
+    /// The number t of this update, counted from 1.
     pub update: u32,
 }
 
 impl Adam {
-    /// The dispatch. `state` is the average gradient m and the average squared gradient v, both 0 at first.
+    /// Returns the step that updates `parameter` \[count\]. `state` holds the average gradient m and the average squared gradient
+    /// v, each \[count\]; both must be 0 before the first update.
     pub fn step(self, label: &str, gradient: View, parameter: View, state: [View; 2]) -> Step {
         let count = u64::from(self.count);
         Encoding {
@@ -78,13 +80,14 @@ impl Adam {
         .step(label)
     }
 
-    /// The bytes of `Params`, to move a recorded step on to another update or learning rate.
+    /// Returns the bytes of the kernel's `Params`. They replace those of a recorded step to run it for another update or with
+    /// another learning rate.
     pub fn params(self) -> Vec<u8> {
         bytemuck::bytes_of(&self.encode()).to_vec()
     }
 
     fn encode(self) -> AdamParams {
-        // Powers of what is nearly 1 are taken by logarithms: 1 − beta² of the first updates keeps its digits.
+        // 1 − betaᵗ is computed as −expm1(t ln(beta)), because the subtraction would lose digits while betaᵗ is close to 1.
         let rest = |beta: f64| -(f64::from(self.update) * beta.ln()).exp_m1();
         let correction = rest(self.beta2).sqrt();
         let epsilon = match self.form {

@@ -1,4 +1,4 @@
-//! Gradients of batch norm by gamma and beta.
+//! Weight gradients of batch normalisation: the gradients with respect to gamma and beta.
 
 use super::{Activation, Encoding, params};
 use crate::plan::{Cost, Kernel, RowParts, Step, Variant, View, read, read_write};
@@ -13,10 +13,10 @@ params! {
     }
 }
 
-/// Every value of `ACTIVATION` in the backward pass, which recomputes what went into the activation.
+/// The override `ACTIVATION` of the backward kernels, which recompute the input of the activation: 0 for none, 2 for ReLU6.
 pub(super) const BACKWARD_ACTIVATIONS: (&str, &[u32]) = ("ACTIVATION", &[0, 2]);
 
-/// Sixteen threads add up four channels of the rows of a part.
+/// The kernel of [`BatchNormBackwardWeight`]. Sixteen threads sum four channels over the rows of a part.
 pub static BATCH_NORM_BACKWARD_WEIGHT: Kernel = Kernel {
     name: "batch_norm_backward_weight",
     group: "norm",
@@ -27,23 +27,28 @@ pub static BATCH_NORM_BACKWARD_WEIGHT: Kernel = Kernel {
     overrides: &[BACKWARD_ACTIVATIONS],
 };
 
-/// dgamma = Σ g x̂ and dbeta = Σ g over each part of the rows of \[rows, channels\], where x̂ is the normalised x and g the
-/// gradient before the activation; [`SumOfParts`](super::SumOfParts) of 2 · channels elements adds the parts up.
+/// Computes dgamma = Σ g x̂ and dbeta = Σ g over each part of the rows, where x̂ is the normalised x and g the gradient before
+/// the activation. [`SumOfParts`](super::SumOfParts) with 2 · channels elements adds the parts.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BatchNormBackwardWeight {
-    /// Rows: the batch, or batch × height × width; or some whole parts of these, for a tensor that no single binding holds.
+    /// Rows of the tensor: batch, or batch × height × width. If the tensor is too large for one binding, this step covers some
+    /// of its parts.
     pub rows: RowParts,
-    /// Channels, a multiple of four.
+    /// Number of channels, a multiple of four.
     pub channels: u32,
-    /// Added to the variance: 1e-3 in Keras, 1e-5 in PyTorch.
+    /// Added to the variance. The default is 1e-3 in Keras and 1e-5 in PyTorch.
     pub epsilon: f32,
-    /// What followed batch norm: none, or ReLU6, through which the gradient passes only where 0 < gamma x̂ + beta < 6.
+    /// The activation that followed batch normalisation: none or ReLU6. With ReLU6, g is 0 except where
+    /// 0 < gamma x̂ + beta < 6.
     pub activation: Activation,
 }
 
 impl BatchNormBackwardWeight {
-    /// The dispatch. `gy` is the gradient by the activation's result; `statistics` \[2, channels\] is mean, then variance,
-    /// `affine` \[2, channels\] gamma, then beta, and `gradients` \[parts, 2, channels\] dgamma, then dbeta of each part.
+    /// Returns the step that computes `gradients` \[parts, 2, channels\], which holds dgamma, then dbeta, of each part.
+    ///
+    /// `gy` \[rows, channels\] is the gradient with respect to the output of the activation, and `x` \[rows, channels\] the input
+    /// of the forward pass. `statistics` \[2, channels\] holds mean, then variance, and `affine` \[2, channels\] gamma, then
+    /// beta.
     pub fn step(self, label: &str, gy: View, x: View, statistics: View, affine: View, gradients: View) -> Step {
         debug_assert!(matches!(self.activation, Activation::None | Activation::Relu6), "{:?}", self.activation);
         let (rows, channels) = (u64::from(self.rows.rows), u64::from(self.channels));

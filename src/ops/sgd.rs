@@ -12,7 +12,7 @@ params! {
     }
 }
 
-/// A thread updates four parameters.
+/// The kernel of [`Sgd`]. One thread updates four parameters.
 pub static SGD: Kernel = Kernel {
     name: "sgd",
     group: "optim",
@@ -23,22 +23,24 @@ pub static SGD: Kernel = Kernel {
     overrides: &[("NESTEROV", &[0, 1])],
 };
 
-/// One update: v = momentum v − learning_rate g, then p += v, or with Nesterov's look ahead p += momentum v − learning_rate g
-/// (Keras). PyTorch keeps −v / learning_rate instead: the same parameters as long as the learning rate stays.
+/// One update of gradient descent with momentum as implemented in Keras: v = momentum v − learning_rate g, then p += v, or with
+/// Nesterov momentum p += momentum v − learning_rate g.
+///
+/// PyTorch stores −v / learning_rate instead of v. Its parameters are the same as long as the learning rate does not change.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sgd {
-    /// Parameters, a multiple of four.
+    /// Number of parameters, a multiple of four.
     pub count: u32,
-    /// 0.01 in Keras.
+    /// Learning rate. The default is 0.01 in Keras.
     pub learning_rate: f32,
-    /// 0 for plain gradient descent.
+    /// Decay of the velocity; 0 for plain gradient descent.
     pub momentum: f32,
-    /// Whether to look ahead.
+    /// Whether to use Nesterov momentum.
     pub nesterov: bool,
 }
 
 impl Sgd {
-    /// The dispatch. `velocity` is v, 0 at first.
+    /// Returns the step that updates `parameter` \[count\] and `velocity` \[count\], which must be 0 before the first update.
     pub fn step(self, label: &str, gradient: View, parameter: View, velocity: View) -> Step {
         let count = u64::from(self.count);
         Encoding {
@@ -54,7 +56,7 @@ impl Sgd {
         .step(label)
     }
 
-    /// The bytes of `Params`, to move a recorded step on to another learning rate.
+    /// Returns the bytes of the kernel's `Params`. They replace those of a recorded step to run it with another learning rate.
     pub fn params(self) -> Vec<u8> {
         bytemuck::bytes_of(&self.encode()).to_vec()
     }

@@ -30,16 +30,8 @@ pub static STEM_STRIP: Kernel = Kernel {
     params: StemParams::FIELDS,
     bindings: &[read_stored("x"), read_stored("w"), read("bias"), write_stored("y")],
     variants: &[
-        Variant {
-            name: "7x32 wide",
-            constants: &[WIDE, ("STRIDE", 2), ("PIXELS", 7), ("COLUMNS", 32), ("CHANNELS", 3)],
-            subgroup: true,
-        },
-        Variant {
-            name: "8x32 wide",
-            constants: &[WIDE, ("STRIDE", 2), ("PIXELS", 8), ("COLUMNS", 32), ("CHANNELS", 3)],
-            subgroup: true,
-        },
+        Variant { name: "7x32 wide", constants: &[WIDE, ("STRIDE", 2), ("PIXELS", 7), ("COLUMNS", 32)], subgroup: true },
+        Variant { name: "8x32 wide", constants: &[WIDE, ("STRIDE", 2), ("PIXELS", 8), ("COLUMNS", 32)], subgroup: true },
     ],
     overrides: &[ACTIVATIONS],
 };

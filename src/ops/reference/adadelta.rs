@@ -1,8 +1,10 @@
-//! a = rho a + (1 − rho) g²;  u = g √(d + epsilon) / √(a + epsilon);  p −= learning_rate u;  d = rho d + (1 − rho) u²
+//! AdaDelta: a = rho a + (1 − rho) g²;  u = g √(d + epsilon) / √(a + epsilon);  p −= learning_rate u;
+//! d = rho d + (1 − rho) u²
 
 use crate::ops::Adadelta;
 
-/// Parameter, accumulated squared gradient and accumulated squared update after one update.
+/// Returns parameter, accumulated squared gradient and accumulated squared update after one update. `state` holds them before
+/// the update, in the same order, each \[count\].
 pub fn adadelta(rates: Adadelta, gradient: &[f64], state: [&[f64]; 3]) -> [Vec<f64>; 3] {
     let [learning_rate, rho, epsilon] = [rates.learning_rate, rates.rho, rates.epsilon].map(f64::from);
     let mut after = state.map(<[f64]>::to_vec);

@@ -1,8 +1,12 @@
-//! dx = gamma / √(variance + epsilon) · (g − dbeta / all_rows − x̂ · dgamma / all_rows) in training, without what is subtracted
-//! in inference; x̂ = (x − mean) / √(variance + epsilon), g the gradient before the activation
+//! Input gradient of batch normalisation: dx = gamma / √(variance + epsilon) · (g − dbeta / all_rows − x̂ · dgamma / all_rows) in
+//! training, and dx = gamma / √(variance + epsilon) · g in inference, with x̂ = (x − mean) / √(variance + epsilon) and g the
+//! gradient before the activation
 
-/// The gradient by x from the one before the activation; `statistics` is mean and variance, `weights` gamma, dgamma and dbeta.
-/// In training these are of `all_rows`, of which the rows here may be a part; in inference that is `None`.
+/// Returns the gradient with respect to x \[rows, channels\] from the gradient g before the activation. The last two arguments
+/// hold mean and variance, and gamma, dgamma and dbeta, each \[channels\].
+///
+/// In training `all_rows` is the number of rows from which the statistics, dgamma and dbeta were computed; `g` and `x` may hold
+/// fewer rows. In inference it is `None`.
 pub fn batch_norm_backward_input(
     all_rows: Option<u32>,
     epsilon: f64,
@@ -47,7 +51,7 @@ mod tests {
             };
             let g = before_activation(activation, epsilon, [&gy, &x], [&mean, &variance], [&gamma, &beta]);
             if activation == Activation::Relu6 {
-                assert!((1..g.len()).contains(&g.iter().filter(|g| **g == 0.0).count()), "the gate is always open, or never");
+                assert!((1..g.len()).contains(&g.iter().filter(|g| **g == 0.0).count()), "ReLU6 clips every element, or none");
             }
             let [dgamma, dbeta] = batch_norm_backward_weight(epsilon, &g, &x, [&mean, &variance]);
             let all_rows = training.then_some(rows as u32);

@@ -1,6 +1,6 @@
-//! y = x · mask / (1 − rate)
+//! Inverted dropout: y = x · mask / (1 − rate)
 
-/// Inverted dropout with a given mask.
+/// Applies inverted dropout with a given mask.
 pub fn dropout(rate: f64, x: &[f64], mask: &[u32]) -> Vec<f64> {
     x.iter().zip(mask).map(|(x, mask)| x * f64::from(*mask) / (1.0 - rate)).collect()
 }

@@ -1,4 +1,4 @@
-//! Plain f64 loops, one file a kernel: the formula as one would write it on paper, with no thought of speed.
+//! Reference implementations of the kernels, one file per kernel: the formula in plain f64 loops, written for clarity, not speed.
 
 pub mod accumulate;
 pub mod activation_backward;
@@ -50,7 +50,7 @@ pub mod stream;
 pub mod sum_of_parts;
 pub mod transpose;
 
-/// The same numbers in double precision.
+/// Converts values to double precision.
 pub fn widen(values: &[f32]) -> Vec<f64> {
     values.iter().map(|value| f64::from(*value)).collect()
 }

@@ -110,6 +110,7 @@ mod linux {
                 let allowed = sched_getaffinity(Pid::from_raw(thread)).expect("a thread of this program");
                 (0..CpuSet::MAX_CPU).filter(|processor| allowed.is_set(*processor)).collect::<Vec<_>>()
             };
+            before.bind_what_started();
             let found: Vec<Vec<usize>> = before.workers_since(processors.len()).into_iter().map(bound_to).collect();
             assert_eq!(found, processors.iter().map(|processor| vec![*processor]).collect::<Vec<_>>());
         }

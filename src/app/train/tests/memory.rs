@@ -107,7 +107,7 @@ fn a_thousand_steps() {
 #[cfg(target_os = "linux")]
 #[test]
 fn host_memory_stands_still_over_a_thousand_steps() {
-    let name = "train::tests::memory::a_thousand_steps";
+    let name = "app::train::tests::memory::a_thousand_steps";
     let program = std::env::current_exe().unwrap();
     let output = std::process::Command::new(program).args([name, "--exact", "--ignored", "--nocapture"]).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
