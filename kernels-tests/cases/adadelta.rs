@@ -3,9 +3,9 @@
 use lineament::ops::{ADADELTA, Adadelta};
 
 use super::by_shape;
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::{unit, values};
-use crate::reference::{adadelta::adadelta, widen};
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::random::{unit, values};
+use lineament::ops::reference::{adadelta::adadelta, widen};
 
 const fn keras(count: u32) -> Adadelta {
     Adadelta { count, learning_rate: 1.0, rho: 0.95, epsilon: 1e-7 }

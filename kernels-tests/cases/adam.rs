@@ -3,9 +3,9 @@
 use lineament::ops::{ADAM, Adam, AdamForm};
 
 use super::by_shape;
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::{unit, values};
-use crate::reference::{adam::adam, widen};
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::random::{unit, values};
+use lineament::ops::reference::{adam::adam, widen};
 
 const fn keras(count: u32, update: u32) -> Adam {
     let (learning_rate, beta1, beta2, epsilon) = (1e-3, 0.9, 0.999, 1e-7);

@@ -3,9 +3,9 @@
 use lineament::ops::{Activation, LayerInput, Normalised};
 use lineament::plan::View;
 
-use crate::case::Case;
-use crate::random::values;
-use crate::reference::{batch_norm::batch_norm, pointwise::activate, widen};
+use crate::harness::case::Case;
+use lineament::ops::reference::random::values;
+use lineament::ops::reference::{batch_norm::batch_norm, pointwise::activate, widen};
 
 const EPSILON: f32 = 1e-3;
 

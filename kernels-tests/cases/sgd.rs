@@ -3,9 +3,9 @@
 use lineament::ops::{SGD, Sgd};
 
 use super::by_shape;
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::values;
-use crate::reference::{sgd::sgd, widen};
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::random::values;
+use lineament::ops::reference::{sgd::sgd, widen};
 
 const fn keras(count: u32) -> Sgd {
     Sgd { count, learning_rate: 0.01, momentum: 0.9, nesterov: false }
