@@ -10,20 +10,14 @@
 // takes consecutive channel quads first, so that neighbours read consecutive memory.
 // Cost: 18 flops an output; $(((TILE_ROWS - 1) * STRIDE + 3) * ((TILE_COLUMNS - 1) * STRIDE + 3)) vectors read for $(TILE_ROWS * TILE_COLUMNS) written.
 #import stored
-#import activation
+#import activate
 #import depthwise
-#import dispatch
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
+#entry 64 {
     let quads = params.channels / 4u;
     let tiles_down = (params.out_height + $(TILE_ROWS - 1)u) / $(TILE_ROWS)u;
     let tiles_across = (params.out_width + $(TILE_COLUMNS - 1)u) / $(TILE_COLUMNS)u;
-    let index = linear_workgroup(workgroup, grid) * 64u + thread;
+    let index = workgroup * 64u + thread;
     let quad = index % quads;
     let tile = index / quads;
     let batch = tile / (tiles_down * tiles_across);

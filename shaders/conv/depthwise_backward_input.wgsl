@@ -10,36 +10,20 @@
 // threads takes consecutive channel quads first. At stride 2 a tile starts where the window of an output does, so that which
 // taps meet which pixel is the same in every tile; the first tile may then begin outside the image.
 // Cost: 18 / s² flops a pixel; $(((TILE_ROWS + 2) / STRIDE) * ((TILE_COLUMNS + 2) / STRIDE)) vectors read for $(TILE_ROWS * TILE_COLUMNS) written.
-#import dispatch
 
-struct Params {
-    batch: u32,
-    in_height: u32,
-    in_width: u32,
-    out_height: u32,
-    out_width: u32,
-    channels: u32,
-    top: u32,
-    left: u32,
-}
+#params
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> gy: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> w: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> dx: array<vec4<f32>>;
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
+#entry 64 {
     let quads = params.channels / 4u;
     let hidden_rows = $(STRIDE - 1)u * params.top;
     let hidden_columns = $(STRIDE - 1)u * params.left;
     let tiles_down = (params.in_height + hidden_rows + $(TILE_ROWS - 1)u) / $(TILE_ROWS)u;
     let tiles_across = (params.in_width + hidden_columns + $(TILE_COLUMNS - 1)u) / $(TILE_COLUMNS)u;
-    let index = linear_workgroup(workgroup, grid) * 64u + thread;
+    let index = workgroup * 64u + thread;
     let quad = index % quads;
     let tile = index / quads;
     let batch = tile / (tiles_down * tiles_across);

@@ -12,7 +12,6 @@
 // Cost: 18 flops an output; $(((COLUMNS - 1) * STRIDE + 3) * STRIDE) vectors read for $COLUMNS written, and $(3 - STRIDE) rows twice a strip.
 #import depthwise
 #import depthwise_strip
-#import dispatch
 
 struct Held {
     #for p in 0..PARTS
@@ -59,14 +58,9 @@ fn taps(at: u32) -> Taps {
     return result;
 }
 
-@compute @workgroup_size($THREADS)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
+#entry $THREADS {
     let groups = params.channels / $(4 * PARTS)u;
-    let index = linear_workgroup(workgroup, grid) * $(THREADS)u + thread;
+    let index = workgroup * $(THREADS)u + thread;
     let strip = strip_at(index / groups, index % groups);
     if (strip.image >= params.batch) {
         return;

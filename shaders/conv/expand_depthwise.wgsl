@@ -18,24 +18,10 @@
 // and $(3 - STRIDE) rows of the window twice a strip.
 #import stored
 #import depthwise_strip
-#import dispatch
 #import weight_panels
 
-struct Params {
-    batch: u32,
-    in_height: u32,
-    in_width: u32,
-    out_height: u32,
-    out_width: u32,
-    channels: u32,
-    top: u32,
-    left: u32,
-    strip_rows: u32,
-    inputs: u32,
-    panel_quads: u32,
-}
+#params
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<Stored>;
 @group(0) @binding(2) var<storage, read> w_expand: array<Stored>;
 @group(0) @binding(3) var<storage, read> bias_expand: array<vec4<f32>>;
@@ -104,15 +90,10 @@ fn taps(at: u32) -> Taps {
     return Taps(w[at]);
 }
 
-@compute @workgroup_size($LANES)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(subgroup_invocation_id) lane: u32,
-) {
+#entry subgroup {
     let quads = params.channels / 4u;
     let blocks = (quads + $(LANES - 1)u) / $(LANES)u;
-    let index = linear_workgroup(workgroup, grid);
+    let index = workgroup;
     let strip = strip_at(index / blocks, (index % blocks) * $(LANES)u + lane);
     if (strip.image >= params.batch) {
         return;

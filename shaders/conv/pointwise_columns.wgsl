@@ -12,19 +12,13 @@
 // the row together and pass them to each other. For a dense layer of one row, where the lanes of the subgroup family would compute rows that
 // are not there.
 // Cost: 2 · rows · inputs · outputs flops; x is read outputs / $(8 * LANES) times, w once for every row.
-#import dispatch
 #import pointwise
 
-@compute @workgroup_size($LANES)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(subgroup_invocation_id) lane: u32,
-) {
+#entry subgroup {
     let input_groups = params.inputs / 8u;
     let output_groups = params.outputs / 8u;
     let column_tiles = (output_groups + $(LANES - 1)u) / $(LANES)u;
-    let tile = linear_workgroup(workgroup, grid);
+    let tile = workgroup;
     let group = (tile % column_tiles) * $(LANES)u + lane;
     let row = tile / column_tiles;
     if (row >= params.rows) {

@@ -10,19 +10,13 @@
 // One workgroup of 8 × 8 threads computes $(8 * ROWS) rows × $(8 * COLUMNS) columns; a thread keeps $ROWS × $COLUMNS sums in
 // registers and reads x and w straight from memory. Neighbouring threads read neighbouring column quads of w and y.
 // Cost: 2 · rows · inputs · outputs flops; a thread loads $(ROWS + COLUMNS) vectors for every $(4 * ROWS * COLUMNS) multiply-adds.
-#import dispatch
 #import pointwise
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
+#entry 64 {
     let input_quads = params.inputs / 4u;
     let output_quads = params.outputs / 4u;
     let column_tiles = (output_quads + $(2 * COLUMNS - 1)u) / $(2 * COLUMNS)u;
-    let tile = linear_workgroup(workgroup, grid);
+    let tile = workgroup;
     // Column quads of a thread lie eight apart, so that a row of threads touches consecutive memory.
     let first_quad = (tile % column_tiles) * $(2 * COLUMNS)u + thread % 8u;
     let first_row = (tile / column_tiles) * $(8 * ROWS)u + (thread / 8u) * $(ROWS)u;

@@ -11,19 +11,13 @@
 // keeps every $(LANES)th of the rows in registers, the lanes load the weights of those inputs together and broadcast them, so that no
 // weight is loaded twice.
 // Cost: 2 · rows · inputs · outputs flops; x is read outputs / $COLUMNS times, w rows / $(LANES * ROWS) times.
-#import dispatch
 #import pointwise
 
-@compute @workgroup_size($LANES)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(subgroup_invocation_id) lane: u32,
-) {
+#entry subgroup {
     let input_groups = params.inputs / $(4 * PARTS)u;
     let output_quads = params.outputs / 4u;
     let column_tiles = (output_quads + $(COLUMNS / 4 - 1)u) / $(COLUMNS / 4)u;
-    let tile = linear_workgroup(workgroup, grid);
+    let tile = workgroup;
     let first_quad = (tile % column_tiles) * $(COLUMNS / 4)u;
     let first_row = (tile / column_tiles) * $(LANES * ROWS)u + lane;
     if ((tile / column_tiles) * $(LANES * ROWS)u >= params.rows) {

@@ -12,23 +12,17 @@
 // Where $HALF is 1, products and their sums over $DEPTH k are f16; what these come to is added up in f32.
 // Cost: 2 · rows · inputs · outputs flops; x is read outputs / $(THREADS * COLUMNS) times, w rows / $(THREADS * ROWS) times.
 #import stored
-#import dispatch
 #import pointwise
 
 // Row by row: x_tile[row][k quad], one quad of padding a row against bank conflicts; w_tile[k][column quad].
 var<workgroup> x_tile: array<Stored, $(THREADS * ROWS * (DEPTH / 4 + 1))>;
 var<workgroup> w_tile: array<Stored, $(DEPTH * THREADS * COLUMNS / 4)>;
 
-@compute @workgroup_size($(THREADS * THREADS))
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
+#entry $(THREADS * THREADS) {
     let input_quads = params.inputs / 4u;
     let output_quads = params.outputs / 4u;
     let column_tiles = (output_quads + $(THREADS * COLUMNS / 4 - 1)u) / $(THREADS * COLUMNS / 4)u;
-    let tile = linear_workgroup(workgroup, grid);
+    let tile = workgroup;
     let tile_quad = (tile % column_tiles) * $(THREADS * COLUMNS / 4)u;
     let tile_row = (tile / column_tiles) * $(THREADS * ROWS)u;
     if (tile_row >= params.rows) {

@@ -9,22 +9,16 @@
 //
 // One thread computes four channels of a pixel; neighbours read the same weights.
 // Cost: 18 / s² · inputs · outputs flops a pixel; five loads for every 16 multiply-adds.
-#import dispatch
-#import stem_params
+#params
 
 @group(0) @binding(1) var<storage, read> gy: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> w: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> dx: array<vec4<f32>>;
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
+#entry 64 {
     let input_quads = params.inputs / 4u;
     let output_quads = params.outputs / 4u;
-    let index = linear_workgroup(workgroup, grid) * 64u + thread;
+    let index = workgroup * 64u + thread;
     let input_quad = index % input_quads;
     let pixel = index / input_quads;
     let batch = pixel / (params.in_height * params.in_width);

@@ -10,36 +10,18 @@
 // One thread keeps the sums of a row u of taps, four inputs and four outputs of a part: twelve vectors. It walks along a row of
 // gy and keeps the window of x, of which every step loads $STRIDE vectors. A workgroup of 64 threads takes consecutive output quads
 // first. Cost: 18 · inputs flops an output; gy is read 3 · inputs / 4 times, x outputs / 4 · 3 / s times.
-#import dispatch
 
-struct Params {
-    batch: u32,
-    in_height: u32,
-    in_width: u32,
-    inputs: u32,
-    out_height: u32,
-    out_width: u32,
-    outputs: u32,
-    top: u32,
-    left: u32,
-    rows_a_part: u32,
-}
+#params
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> gy: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> dw: array<vec4<f32>>;
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
+#entry 64 {
     let input_quads = params.inputs / 4u;
     let output_quads = params.outputs / 4u;
     let rows = params.batch * params.out_height;
-    let index = linear_workgroup(workgroup, grid) * 64u + thread;
+    let index = workgroup * 64u + thread;
     let output_quad = index % output_quads;
     let input_quad = index / output_quads % input_quads;
     let u = index / (output_quads * input_quads) % 3u;

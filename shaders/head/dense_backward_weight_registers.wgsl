@@ -9,35 +9,22 @@
 // One workgroup of 8 × 8 threads computes $(8 * ROWS) inputs × $(8 * COLUMNS) outputs of a part; a thread keeps $ROWS × $COLUMNS sums in
 // registers. Neighbouring threads read neighbouring column quads of gy and dw.
 // Cost: 2 · rows · inputs · outputs flops; a thread loads $(ROWS / 4 + COLUMNS / 4) vectors for $(ROWS * COLUMNS) multiply-adds.
-#import dispatch
 #import layer_input
 
-struct Params {
-    rows: u32,
-    inputs: u32,
-    outputs: u32,
-    rows_a_part: u32,
-    epsilon: f32,
-}
+#params
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> gy: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> statistics: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read> affine: array<vec4<f32>>;
 @group(0) @binding(5) var<storage, read_write> dw: array<vec4<f32>>;
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
+#entry 64 {
     let input_quads = params.inputs / 4u;
     let output_quads = params.outputs / 4u;
     let column_tiles = (output_quads + $(2 * COLUMNS - 1)u) / $(2 * COLUMNS)u;
     let input_tiles = (input_quads + $(2 * ROWS - 1)u) / $(2 * ROWS)u;
-    let index = linear_workgroup(workgroup, grid);
+    let index = workgroup;
     let tile = index % (input_tiles * column_tiles);
     let part = index / (input_tiles * column_tiles);
     let first_row = part * params.rows_a_part;

@@ -9,35 +9,22 @@
 // One workgroup is one subgroup of $LANES lanes and computes $(LANES * INPUTS) inputs × $COLUMNS outputs of a part: a lane keeps $INPUTS inputs,
 // the lanes load a row of gy together and broadcast it, so that no element is loaded twice; $TOGETHER rows at a time.
 // Cost: 2 · rows · inputs · outputs flops; x is read outputs / $COLUMNS times, gy inputs / $(LANES * INPUTS) times.
-#import dispatch
 #import layer_input
 
-struct Params {
-    rows: u32,
-    inputs: u32,
-    outputs: u32,
-    rows_a_part: u32,
-    epsilon: f32,
-}
+#params
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> gy: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> statistics: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read> affine: array<vec4<f32>>;
 @group(0) @binding(5) var<storage, read_write> dw: array<vec4<f32>>;
 
-@compute @workgroup_size($LANES)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(subgroup_invocation_id) lane: u32,
-) {
+#entry subgroup {
     let input_quads = params.inputs / 4u;
     let output_quads = params.outputs / 4u;
     let column_tiles = (output_quads + $(COLUMNS / 4 - 1)u) / $(COLUMNS / 4)u;
     let input_tiles = (input_quads + $(LANES * INPUTS / 4 - 1)u) / $(LANES * INPUTS / 4)u;
-    let index = linear_workgroup(workgroup, grid);
+    let index = workgroup;
     let tile = index % (input_tiles * column_tiles);
     let part = index / (input_tiles * column_tiles);
     let first_row = part * params.rows_a_part;

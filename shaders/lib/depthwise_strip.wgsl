@@ -5,7 +5,7 @@
 //     fn read_row(window: Window, row: WindowRow, held: Held) -> Row
 //     fn taps(at: u32) -> Taps                                       vector `at` of the weights of the depthwise convolution
 // binds bias and y, and has in its parameters the sizes of a depthwise convolution and strip_rows.
-#import activation
+#import activate
 #if PARTS < 1 + WIDE
 #import lane_pairs
 #end

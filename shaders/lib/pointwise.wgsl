@@ -1,26 +1,14 @@
-// What the families of the pointwise convolution share: parameters, bindings and the epilogue. How a layer ends is a parameter but
-// for the sigmoid, so that the layers of a network share one pipeline a tile.
-#import sigmoid
+// What the families of the pointwise convolution share: parameters, bindings and the epilogue. The bounds of an activation that
+// only clamps, such as ReLU6, are parameters: layers that end in one share a pipeline with layers that end in none. Any other
+// activation is fixed when the pipeline is made, by ACTIVATION.
+#import activation
 #import stored
 #import weight_panels
 
-struct Params {
-    rows: u32,
-    inputs: u32,
-    outputs: u32,
-    // Quads of columns whose weights lie together.
-    panel_quads: u32,
-    // Whether there is a residual.
-    residual: u32,
-    // Whether values end between low and high.
-    clamped: u32,
-    low: f32,
-    high: f32,
-}
+#params
 
-override SIGMOID: u32 = 0u;
+override ACTIVATION: u32 = 0u;
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<Stored>;
 @group(0) @binding(2) var<storage, read> w: array<Stored>;
 @group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;
@@ -44,8 +32,8 @@ fn ending_of_layer() -> Ending {
 }
 
 fn activate(value: vec4<f32>, by: Ending) -> vec4<f32> {
-    if (SIGMOID == 1u) {
-        return sigmoid(value);
+    if (ACTIVATION != 0u) {
+        return activation_value(ACTIVATION, value);
     }
     return select(value, clamp(value, by.low, by.high), by.clamped);
 }

@@ -132,7 +132,9 @@ mod tests {
                 assert!(is_candidate, "{capabilities:?}: {shape} by {} {}", kernel.name, variant.name);
                 moves_eight_at_once |= variant.is_wide();
             }
-            assert_eq!(moves_eight_at_once, capabilities.software && capabilities.shader_int64, "{capabilities:?}");
+            // Depthwise strips need no subgroups.
+            let expected = capabilities.software && capabilities.shader_int64;
+            assert_eq!(moves_eight_at_once, expected, "{capabilities:?}");
         }
     }
 }

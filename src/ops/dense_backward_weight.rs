@@ -1,5 +1,6 @@
 //! Gradient of a dense layer by its weights, in two families of kernel.
 
+use super::activation::INPUT_ACTIVATION;
 use super::choice::choose;
 use super::layer_input::NORMALISE;
 use super::{Choice, Encoding, LayerInput, params};
@@ -17,7 +18,7 @@ params! {
     }
 }
 
-const OVERRIDES: &[(&str, &[u32])] = &[NORMALISE];
+const OVERRIDES: &[(&str, &[u32])] = &[NORMALISE, INPUT_ACTIVATION];
 const BINDINGS: &[Binding] = &[read("x"), read("gy"), read("statistics"), read("affine"), read_write("dw")];
 
 /// A subgroup loads a row of gradients once and broadcasts it; a lane keeps four inputs.
@@ -101,7 +102,7 @@ impl DenseBackwardWeight {
             kernel,
             variant,
             lanes,
-            overrides: vec![x.normalise()],
+            overrides: x.overrides().to_vec(),
             params: DenseBackwardWeightParams {
                 rows: self.rows.rows,
                 inputs: self.inputs,

@@ -1,8 +1,9 @@
 //! Depthwise 3×3 convolution, stride 1 and 2, in two families of kernel.
 
+use super::activation::{ACTIVATION, INPUT_ACTIVATION};
 use super::choice::choose;
 use super::layer_input::NORMALISE;
-use super::{ACTIVATIONS, Activation, Choice, Encoding, LayerInput, Padding, params};
+use super::{Activation, Choice, Encoding, LayerInput, Padding, params};
 use crate::plan::{Binding, Cost, HALF, Kernel, Precision, Step, Variant, View, WIDE, read, read_stored, write_stored};
 use crate::profiles::{DeviceProfile, OperationShape};
 
@@ -18,6 +19,7 @@ params! {
         top: u32,
         left: u32,
         epsilon: f32,
+        /// Rows of a strip. Only the strip family reads it.
         strip_rows: u32,
     }
 }
@@ -46,7 +48,7 @@ pub static DEPTHWISE: Kernel = Kernel {
             subgroup: false,
         },
     ],
-    overrides: &[ACTIVATIONS, NORMALISE],
+    overrides: &[ACTIVATION, NORMALISE, INPUT_ACTIVATION],
 };
 
 /// A thread passes down a strip of pixels × four or eight channels and keeps sums alone. Workgroups are small where threads do much, so that
@@ -84,7 +86,7 @@ pub static DEPTHWISE_STRIP: Kernel = Kernel {
             subgroup: false,
         },
     ],
-    overrides: &[ACTIVATIONS, NORMALISE],
+    overrides: &[ACTIVATION, NORMALISE, INPUT_ACTIVATION],
 };
 
 /// Every variant of both families that stores numbers so.
@@ -154,7 +156,7 @@ impl Depthwise {
             kernel,
             variant,
             lanes: None,
-            overrides: vec![("ACTIVATION", self.activation as u32 as f64), x.normalise()],
+            overrides: [&[self.activation.as_override()][..], &x.overrides()].concat(),
             params: DepthwiseParams {
                 batch: self.batch,
                 in_height,

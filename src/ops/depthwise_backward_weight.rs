@@ -1,5 +1,6 @@
 //! Gradient of a depthwise convolution by its weights.
 
+use super::activation::INPUT_ACTIVATION;
 use super::layer_input::NORMALISE;
 use super::{Depthwise, Encoding, LayerInput, params};
 use crate::plan::{Cost, Kernel, RowParts, Step, Variant, View, read, read_write};
@@ -32,7 +33,7 @@ pub static DEPTHWISE_BACKWARD_WEIGHT: Kernel = Kernel {
         Variant { name: "stride 1", constants: &[("STRIDE", 1)], subgroup: false },
         Variant { name: "stride 2", constants: &[("STRIDE", 2)], subgroup: false },
     ],
-    overrides: &[NORMALISE],
+    overrides: &[NORMALISE, INPUT_ACTIVATION],
 };
 
 /// dw\[parts, 3, 3, channels\] of `layer`, its activation left out; [`SumOfParts`](super::SumOfParts) adds the parts up.
@@ -69,7 +70,7 @@ impl DepthwiseBackwardWeight {
             kernel: &DEPTHWISE_BACKWARD_WEIGHT,
             variant: self.variant(),
             lanes: None,
-            overrides: vec![x.normalise()],
+            overrides: x.overrides().to_vec(),
             params: DepthwiseBackwardWeightParams {
                 batch: layer.batch,
                 in_height,

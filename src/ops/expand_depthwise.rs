@@ -1,7 +1,8 @@
 //! The expansion of an inverted residual and its depthwise convolution in one kernel.
 
+use super::activation::ACTIVATION;
 use super::choice::choose_of;
-use super::{ACTIVATIONS, Choice, Depthwise, Encoding, params};
+use super::{Choice, Depthwise, Encoding, params};
 use crate::plan::{Cost, Kernel, Step, Variant, View, WIDE, WeightLayout, read, read_stored, write_stored};
 use crate::profiles::{DeviceProfile, OperationShape};
 
@@ -61,7 +62,7 @@ pub static EXPAND_DEPTHWISE: Kernel = Kernel {
             subgroup: true,
         },
     ],
-    overrides: &[ACTIVATIONS],
+    overrides: &[ACTIVATION],
 };
 
 /// A pointwise convolution from `inputs` channels, and a depthwise one of what comes of it; the activation of the depthwise
@@ -108,7 +109,7 @@ impl ExpandDepthwise {
             kernel,
             variant,
             lanes,
-            overrides: vec![("ACTIVATION", activation as u32 as f64)],
+            overrides: vec![activation.as_override()],
             params: ExpandDepthwiseParams {
                 batch,
                 in_height,

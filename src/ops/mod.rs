@@ -7,6 +7,7 @@
 #![doc = include_str!("../../shaders/README.md")]
 
 mod accumulate;
+mod activation;
 mod activation_backward;
 mod activation_forward;
 mod adadelta;
@@ -45,6 +46,7 @@ mod kmeans_reduce;
 mod layer_input;
 mod loss_mean;
 mod neighbours;
+mod optimizer;
 mod pairwise;
 mod pointwise;
 pub mod reference;
@@ -61,6 +63,7 @@ mod sum_of_parts;
 mod transpose;
 
 pub use accumulate::{ACCUMULATE, Accumulate};
+pub use activation::{Activation, GradientBasis, UnknownActivation};
 pub use activation_backward::{ACTIVATION_BACKWARD, ActivationBackward};
 pub use activation_forward::{ACTIVATION_FORWARD, ActivationForward};
 pub use adadelta::{ADADELTA, Adadelta};
@@ -102,6 +105,7 @@ pub use kmeans_reduce::{KMEANS_REDUCE, KmeansReduce};
 pub use layer_input::{LayerInput, Normalised};
 pub use loss_mean::{LOSS_MEAN, LossMean};
 pub use neighbours::{NEIGHBOURS, NeighbourSlice};
+pub use optimizer::{AnyOptimizer, OPTIMIZERS, Optimizer, OptimizerEntry, OptimizerOption, OptionDefault, OptionValues, Update};
 pub use pairwise::{PAIRWISE, PairwiseSlice};
 pub use pointwise::{
     POINTWISE_COLUMNS, POINTWISE_REGISTERS, POINTWISE_SUBGROUP, POINTWISE_WORKGROUP, Pointwise, pointwise_variants,
@@ -115,6 +119,8 @@ pub use stem_backward_weight::{STEM_BACKWARD_WEIGHT, StemBackwardWeight};
 pub use stream::{STREAM, Stream};
 pub use sum_of_parts::{SUM_OF_PARTS, SumOfParts};
 pub use transpose::{TRANSPOSE, Transpose};
+
+use std::borrow::Cow;
 
 use crate::plan::{Cost, Dispatch, Kernel, Name, Precision, Step, Variant, View};
 
@@ -182,33 +188,6 @@ fn variants_of<const N: usize>(kernels: [&'static Kernel; N], precision: Precisi
     all.filter(move |(_, variant)| variant.precision() == precision)
 }
 
-/// Activation at the end of a layer; the numbers are those of `shaders/lib/activation.wgsl`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Activation {
-    /// The value itself.
-    None = 0,
-    /// max(v, 0)
-    Relu = 1,
-    /// min(max(v, 0), 6)
-    Relu6 = 2,
-    /// 1 / (1 + e^−v)
-    Sigmoid = 3,
-}
-
-impl Activation {
-    /// The least and the largest value, for those that only bound what they are given.
-    pub(crate) fn bounds(self) -> Option<[f32; 2]> {
-        match self {
-            Activation::Relu => Some([0.0, f32::INFINITY]),
-            Activation::Relu6 => Some([0.0, 6.0]),
-            Activation::None | Activation::Sigmoid => None,
-        }
-    }
-}
-
-/// Every value of the `ACTIVATION` override.
-pub(crate) const ACTIVATIONS: (&str, &[u32]) = ("ACTIVATION", &[0, 1, 2, 3]);
-
 /// Where a 3×3 convolution on `size` inputs starts: zeros before the first input along one axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Padding {
@@ -233,17 +212,19 @@ pub fn padded_channels(channels: u32) -> u32 {
     channels.div_ceil(4) * 4
 }
 
-/// Declares a `Params` struct together with the layout that the shader is checked against.
+/// Declares a `Params` struct and the table of its fields, from which the expander writes the struct in WGSL (`#params`).
 macro_rules! params {
-    ($(#[$attribute:meta])* struct $name:ident { $($field:ident: $kind:ty,)* }) => {
+    ($(#[$attribute:meta])* struct $name:ident { $($(#[$field_attribute:meta])* $field:ident: $kind:ty,)* }) => {
         $(#[$attribute])*
         #[repr(C)]
         #[derive(Debug, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
-        pub(crate) struct $name { $(pub $field: $kind,)* }
+        pub(crate) struct $name { $($(#[$field_attribute])* pub $field: $kind,)* }
 
         impl $name {
-            pub(crate) const FIELDS: &'static [$crate::plan::ParamField] =
-                &[$((stringify!($field), std::mem::offset_of!($name, $field), size_of::<$kind>()),)*];
+            pub(crate) const FIELDS: &'static [$crate::plan::ParamField] = &[$($crate::plan::ParamField {
+                name: $crate::plan::Name::Borrowed(stringify!($field)),
+                kind: <$kind as $crate::plan::Param>::KIND,
+            },)*];
         }
     };
 }
@@ -273,6 +254,7 @@ impl<P: bytemuck::Pod> Encoding<'_, P> {
             source: Name::Borrowed(self.kernel.source),
             constants: self.variant.expansion(self.lanes).into_iter().map(named).collect(),
             overrides: self.overrides.into_iter().map(|(name, value)| (Name::Borrowed(name), value)).collect(),
+            fields: Cow::Borrowed(self.kernel.params),
             params: bytemuck::bytes_of(&self.params).to_vec(),
             bindings: self.bindings.to_vec(),
             access: self.kernel.bindings.iter().map(|binding| binding.access).collect(),

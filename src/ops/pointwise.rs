@@ -2,6 +2,7 @@
 //!
 //! A dense layer is a pointwise convolution over rows, so it runs on the same kernels with another activation.
 
+use super::activation::ACTIVATION;
 use super::choice::choose;
 use super::{Activation, Choice, Encoding, params};
 use crate::plan::{
@@ -15,8 +16,11 @@ params! {
         rows: u32,
         inputs: u32,
         outputs: u32,
+        /// Column quads whose weights lie together.
         panel_quads: u32,
+        /// 1 if there is a residual.
         residual: u32,
+        /// 1 if the activation clamps values to [low, high].
         clamped: u32,
         low: f32,
         high: f32,
@@ -24,7 +28,7 @@ params! {
 }
 
 const BINDINGS: &[Binding] = &[read_stored("x"), read_stored("w"), read("bias"), read_stored("residual"), write_stored("y")];
-const OVERRIDES: &[(&str, &[u32])] = &[("SIGMOID", &[0, 1])];
+const OVERRIDES: &[(&str, &[u32])] = &[ACTIVATION];
 
 /// Weights are loaded once by a subgroup and broadcast; rows stay in the lanes' registers.
 pub static POINTWISE_SUBGROUP: Kernel = Kernel {
@@ -153,7 +157,7 @@ impl Pointwise {
             kernel,
             variant,
             lanes,
-            overrides: vec![("SIGMOID", f64::from(u8::from(self.activation == Activation::Sigmoid)))],
+            overrides: vec![self.activation.unless_bounds().as_override()],
             params: PointwiseParams {
                 rows: self.rows,
                 inputs: self.inputs,

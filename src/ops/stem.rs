@@ -1,7 +1,8 @@
 //! Dense 3×3 convolution: the network's first layer, in two kernels.
 
+use super::activation::ACTIVATION;
 use super::choice::choose;
-use super::{ACTIVATIONS, Activation, Choice, Encoding, Padding, params};
+use super::{Activation, Choice, Encoding, Padding, params};
 use crate::plan::{Cost, HALF, Kernel, Precision, Step, Variant, View, WIDE, read, read_stored, write_stored};
 use crate::profiles::{DeviceProfile, OperationShape};
 
@@ -33,7 +34,7 @@ pub static STEM_STRIP: Kernel = Kernel {
         Variant { name: "7x32 wide", constants: &[WIDE, ("STRIDE", 2), ("PIXELS", 7), ("COLUMNS", 32)], subgroup: true },
         Variant { name: "8x32 wide", constants: &[WIDE, ("STRIDE", 2), ("PIXELS", 8), ("COLUMNS", 32)], subgroup: true },
     ],
-    overrides: &[ACTIVATIONS],
+    overrides: &[ACTIVATION],
 };
 
 /// Iterates over the variants of both kernels that store numbers at a precision.
@@ -52,7 +53,7 @@ pub static STEM: Kernel = Kernel {
         Variant { name: "4x8", constants: &[("PIXELS", 4), ("OUTPUTS", 8)], subgroup: false },
         Variant { name: "4x8 of f16", constants: &[HALF, ("PIXELS", 4), ("OUTPUTS", 8)], subgroup: false },
     ],
-    overrides: &[ACTIVATIONS],
+    overrides: &[ACTIVATION],
 };
 
 /// A 3×3 convolution with bias and activation: \[batch, height, width, inputs\] to \[batch, ⌈height/stride⌉, ⌈width/stride⌉, outputs\].
@@ -122,7 +123,7 @@ impl Stem {
             kernel,
             variant,
             lanes,
-            overrides: vec![("ACTIVATION", self.activation as u32 as f64)],
+            overrides: vec![self.activation.as_override()],
             params: StemParams {
                 batch: self.batch,
                 in_height,

@@ -1,5 +1,6 @@
 //! What the adapter can do at best, measured: multiply-adds in registers, and a stream through memory.
 
+use super::timing::{Spread, repeat, runs, step_seconds};
 use crate::device::DeviceError;
 use crate::ops::{FUSED_MULTIPLY_ADD, FusedMultiplyAdd, STREAM, Stream};
 use crate::plan::{Cost, Plan, Step, View};
@@ -82,12 +83,8 @@ fn time(device: &Device, vectors: u32, step: impl Fn(View, View) -> Step) -> Res
     let program = Program::new(device, &plan, &[])?;
     program.run(device)?;
     device.wait()?;
-    let mut seconds = Vec::with_capacity(RUNS);
-    for _ in 0..RUNS {
-        seconds.push(program.run_timed(device)?.steps.iter().map(|step| step.seconds).sum::<f64>());
-    }
-    seconds.sort_by(f64::total_cmp);
-    Ok((seconds[RUNS / 2], plan.cost()))
+    let seconds = repeat(0, runs(RUNS), || step_seconds(device, &program))?;
+    Ok((Spread::of(seconds).median(), plan.cost()))
 }
 
 #[cfg(test)]

@@ -1,11 +1,13 @@
 //! What is planned and profiled: a batch of predictions, or a training step.
 
+use crate::app::{Error, default_batch};
 use crate::data::Rgb8Image;
 use crate::device::DeviceError;
-use crate::nn::training::{Loss, NetworkShape, NetworkState, Optimizer, StepPlan, StepShape, UpdatePlan};
+use crate::nn::training::{Loss, NetworkShape, NetworkState, StepPlan, StepShape, UpdatePlan};
 use crate::nn::{Model, ModelError, pack};
+use crate::ops::Adadelta;
 use crate::ops::Interpolation;
-use crate::plan::{Plan, View};
+use crate::plan::{Plan, Precision, View};
 use crate::profiles::{Device, DeviceProfile};
 use crate::scheduler::Program;
 
@@ -16,6 +18,28 @@ pub enum Extent {
     Forward,
     /// Forward, backward, and the optimizer's update.
     Step,
+}
+
+/// Returns the size asked for, or the model's.
+pub(crate) fn network_size(asked: Option<u32>, model: &Model) -> Result<u32, Error> {
+    let size = asked.unwrap_or(model.size);
+    if size.is_multiple_of(32) {
+        return Ok(size);
+    }
+    Err(Error::Misuse(format!("--size {size}: the network takes multiples of 32")))
+}
+
+/// Refuses 16-bit floats for work that has none.
+///
+/// # Errors
+/// [`Error::Misuse`] if `precision` is 16-bit floats.
+pub fn refuse_f16(precision: Precision, work: &str) -> Result<(), Error> {
+    match precision {
+        Precision::F32 => Ok(()),
+        Precision::F16 => {
+            Err(Error::Misuse(format!("--precision f16: {work} computes in 32-bit floats; predictions alone take f16")))
+        }
+    }
 }
 
 /// Plans that run one after the other, and what they must be given to do the work that a user's run does.
@@ -34,7 +58,41 @@ pub struct Workload {
     shared: Vec<(View, View)>,
 }
 
+/// Which work is planned or profiled, and how much at once.
+#[derive(Debug, Clone, Default)]
+pub struct WorkloadOptions {
+    /// Whether it is a training step of every layer instead of a prediction.
+    pub train: bool,
+    /// Images at once; `None` takes what suits the adapter.
+    pub batch: Option<u32>,
+    /// Height and width of the input; `None` takes the model's.
+    pub size: Option<u32>,
+    /// What the backbone is stored in.
+    pub precision: Precision,
+}
+
 impl Workload {
+    /// Returns the work that options ask for, on an adapter.
+    ///
+    /// # Errors
+    /// The size is not a multiple of 32, or training is asked for in 16-bit floats.
+    pub fn new(device: &Device, model: &Model, options: &WorkloadOptions) -> Result<Workload, Error> {
+        let batch = options.batch.unwrap_or_else(|| default_batch(device));
+        let size = network_size(options.size, model)?;
+        if options.train {
+            refuse_f16(options.precision, "training")?;
+            return Ok(Workload::training_of(device.profile(), model, size, batch)?);
+        }
+        let model = Model { size, ..model.clone() }.stored_in(options.precision)?;
+        Ok(Workload::prediction(device, &model, batch))
+    }
+
+    /// Returns a training step of every layer of a model's backbone with the paper's head, on images of `size` × `size` pixels.
+    pub(crate) fn training_of(profile: &DeviceProfile, model: &Model, size: u32, batch: u32) -> Result<Workload, ModelError> {
+        let network = NetworkShape::on(model, size);
+        Workload::training(profile, &network, batch, Extent::Step)
+    }
+
     /// Predictions of a batch of images of CelebA's size, whose pixels are made up: they decide nothing about the time.
     pub fn prediction(device: &Device, model: &Model, batch: u32) -> Workload {
         let image = Rgb8Image { width: 178, height: 218, pixels: (0..178 * 218 * 3).map(|at| (at * 31 % 251) as u8).collect() };
@@ -78,7 +136,7 @@ impl Workload {
             let name = format!("forward pass in training mode, {size} × {size}, batch {batch}");
             return Ok(Workload { name, batch, plans: vec![step.forward()], is_training: true, uploads, shared: Vec::new() });
         }
-        let update = UpdatePlan::new(table, Optimizer::KERAS_ADADELTA);
+        let update = UpdatePlan::new(table, &Adadelta::KERAS.into());
         let shared = vec![(update.weights, step.buffers.weights), (update.gradients, step.buffers.gradients)];
         let name = format!("training step, {size} × {size}, batch {batch}");
         Ok(Workload { name, batch, plans: vec![step.plan, update.plan], is_training: true, uploads, shared })

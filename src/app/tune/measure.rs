@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde::{Deserialize, Serialize};
 
 use super::reference::{bound, expected, fillings, operands, reduced};
+use crate::app::measure::{Spread, repeat, step_seconds};
 use crate::device::DeviceError;
 use crate::ops::{Choice, DenseBackwardWeight, DepthwiseBackwardInput, EXPAND_DEPTHWISE, candidates, identity};
 use crate::plan::{Plan, RowParts, Step, VariantId, View};
@@ -153,17 +154,16 @@ impl Bench {
         let program = Program::new(device, &plan, &shared)?;
         program.run(device)?;
         device.wait()?;
-        let once = || Ok::<f64, DeviceError>(program.run_timed(device)?.steps.iter().map(|step| step.seconds).sum());
-        let first = once()?;
-        if best.is_some_and(|best| first > HOPELESS * best) {
-            return Ok(Verdict::Behind(first));
+        let is_hopeless = |first: f64| best.is_some_and(|best| first > HOPELESS * best);
+        let enough = |seconds: &[f64]| {
+            let many = seconds.len() >= MOST_RUNS || seconds.iter().sum::<f64>() >= ENOUGH_SECONDS;
+            is_hopeless(seconds[0]) || (seconds.len() >= 3 && many)
+        };
+        let seconds = repeat(0, enough, || step_seconds(device, &program))?;
+        if is_hopeless(seconds[0]) {
+            return Ok(Verdict::Behind(seconds[0]));
         }
-        let mut seconds = vec![first];
-        while seconds.len() < 3 || (seconds.len() < MOST_RUNS && seconds.iter().sum::<f64>() < ENOUGH_SECONDS) {
-            seconds.push(once()?);
-        }
-        seconds.sort_by(f64::total_cmp);
-        Ok(Verdict::Timed(seconds[seconds.len() / 2]))
+        Ok(Verdict::Timed(Spread::of(seconds).median()))
     }
 }
 

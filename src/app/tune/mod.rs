@@ -6,6 +6,8 @@
 mod measure;
 mod reference;
 mod store;
+mod tuner;
 
 pub use measure::{Candidate, Comparison, Verdict, compare_candidates};
 pub use store::{Entry, Store, StoreError, cache_folder, content};
+pub use tuner::{Tuned, TunerOptions, tune};

@@ -91,7 +91,7 @@ pub fn content(choices: &[Choice], lanes: Option<u32>) -> String {
     for (kernel, variant) in choices {
         hasher.update(format!("{} {}\0", kernel.name, variant.name));
         // A shader that does not expand is found out when it is compiled.
-        hasher.update(expand(kernel.source, &variant.expansion(lanes)).unwrap_or_default());
+        hasher.update(expand(kernel.source, &variant.expansion(lanes), kernel.params).unwrap_or_default());
         hasher.update([0]);
     }
     hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()

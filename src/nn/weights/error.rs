@@ -11,6 +11,9 @@ pub enum WeightsError {
     /// The operating system refused to open or read it.
     #[error("{path}: cannot be read: {source}; check the path and its permissions", path = path.display())]
     Read { path: PathBuf, source: io::Error },
+    /// No file of this name lies in any place where weights are looked for.
+    #[error("{name}: not found; looked for {}; {remedy}", listed(tried))]
+    NotFound { name: String, tried: Vec<PathBuf>, remedy: &'static str },
     /// It is no safetensors file, or a damaged one.
     #[error("{path}: not a valid safetensors file: {problem}; fetch or export it again", path = path.display())]
     Format { path: PathBuf, problem: String },
@@ -42,6 +45,10 @@ pub enum WeightsError {
     /// The file could not be written.
     #[error(transparent)]
     Write(#[from] DataError),
+}
+
+fn listed(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
 }
 
 impl WeightsError {
