@@ -9,7 +9,7 @@ use super::Quantity::{Outputs, Results, Stride};
 use super::{ClassSettings, Provenance, Row};
 use crate::device::Throughput;
 
-/// What holds for every operation.
+/// What holds for every operation on a GPU.
 pub const SETTINGS: ClassSettings = ClassSettings {
     workgroups_of_a_sum: 1024,
     threads_of_a_sum: 65_536,
@@ -32,7 +32,7 @@ const fn compiled(figure: &'static str) -> Provenance {
     }
 }
 
-/// Returns that no figure exists, and why the row is there.
+/// States that nothing was measured, and why the row is there.
 const fn reasoned(reason: &'static str) -> Provenance {
     Provenance { tool: "none", device: "none", date: "2026-11-30", figure: reason }
 }

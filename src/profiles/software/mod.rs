@@ -30,7 +30,7 @@ pub fn open(request: &AdapterRequest) -> Result<Device, DeviceError> {
     Ok(device)
 }
 
-/// Returns what holds for every operation.
+/// Returns what holds for every operation on a software adapter with these capabilities.
 pub fn settings(capabilities: &Capabilities) -> ClassSettings {
     ClassSettings {
         workgroups_of_a_sum: 32,

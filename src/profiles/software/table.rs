@@ -22,7 +22,7 @@ const fn tuned(figure: &'static str) -> Provenance {
     }
 }
 
-/// Returns that a row serves adapters without what the rows above it need.
+/// States that a row serves adapters that lack what the rows above it need.
 const fn fallback(reason: &'static str) -> Provenance {
     Provenance { tool: "none", device: "adapters without subgroups or 64-bit integers", date: "2026-11-30", figure: reason }
 }
