@@ -10,8 +10,14 @@
 // One thread computes $PIXELS neighbouring pixels of a row × $OUTPUTS output channels; a workgroup of 64 threads takes the output channels
 // of a pixel group first, so that its stores are consecutive.
 // Cost: 18 · inputs flops an output; a thread loads $(OUTPUTS) vectors of w for every $(4 * PIXELS * OUTPUTS) multiply-adds.
+#import activate
 #import stored
-#import stem
+#params
+
+@group(0) @binding(1) var<storage, read> x: array<Stored>;
+@group(0) @binding(2) var<storage, read> w: array<Stored>;
+@group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read_write> y: array<Stored>;
 
 #entry 64 {
     let input_quads = params.inputs / 4u;

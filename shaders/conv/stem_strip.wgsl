@@ -8,8 +8,8 @@
 // in_width is even and outputs a multiple of eight, by which w and y are moved; bias is moved by four.
 //
 // One workgroup is one subgroup of $LANES lanes and computes $LANES strips of $PIXELS pixels × $COLUMNS output channels: a lane keeps a strip
-// in registers and loads what a row of taps sees of it once, where stem_subgroup loads each pixel for each tap; the lanes load the weights of
-// a tap's channels together and broadcast them, so that no weight is loaded twice.
+// in registers and loads each pixel once for a row of taps; the lanes load the weights of a tap's channels together and broadcast them, so
+// that no weight is loaded twice. Needs 64-bit integers and subgroups, so it is native-only; stem computes the same in standard WGSL.
 // Cost: 72 flops an output; w is read pixels / $(LANES * PIXELS) times.
 #import activate
 #import stored

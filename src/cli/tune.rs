@@ -3,10 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use lineament::app::tune::{Candidate, Tuned, TunerOptions, Verdict, tune};
+use lineament::app::tune::{Tuned, TunerOptions, Verdict, tune};
 use lineament::nn::weights::CELEBA_MODEL;
 use lineament::ops::{candidates, identity};
-use lineament::plan::VariantId;
 use lineament::profiles::Device;
 
 use super::arguments::{GpuArguments, open_model};
@@ -16,7 +15,7 @@ use super::{Outcome, Verdict as Ending};
 
 /// Measure which variant of each kernel is fastest on this adapter for the shapes of the model, and keep the winners
 ///
-/// A variant must first agree with its f64 reference on this adapter, or it is barred. Winners are kept in the user's cache
+/// A candidate must first agree with its f64 reference on this adapter, or it is rejected. Winners are kept in the user's cache
 /// folder (or LINEAMENT_CACHE) by adapter, driver, shape and the content of the expanded shader; every verb takes them from there,
 /// unless LINEAMENT_TUNING is `off`. Ctrl-C keeps what is measured so far, and the same command goes on.
 #[derive(Args)]
@@ -69,24 +68,27 @@ impl Tune {
         print_line(format_args!("{:52} {:>32} {:>10} {:>10} {:>6}", "shape", "winner", "ms", "shipped", "gain"))?;
         for (shape, count) in shapes {
             let Some(entry) = store.entry(*shape) else { continue };
-            let of = |id: &VariantId| entry.candidates.iter().find(|candidate| candidate.id == *id);
-            let seconds = |id: &VariantId| of(id).and_then(Candidate::seconds);
             let usual = identity(candidates::shipped(*shape, profile));
-            let Some(winner) = &entry.winner else {
-                print_line(format_args!("{shape}: every variant is barred; the shipped one runs all the same"))?;
+            let (Some(winner), Some(best)) = (&entry.winner, entry.seconds) else {
+                print_line(format_args!("{shape}: every candidate was rejected; the shipped variant runs all the same"))?;
                 continue;
             };
-            let (best, before) = (seconds(winner).unwrap_or(f64::NAN), seconds(&usual).unwrap_or(f64::NAN));
-            (shipped, tuned) = (shipped + before * *count as f64, tuned + best * *count as f64);
+            let name = format!("{shape}{}", if *count > 1 { format!(" ×{count}") } else { String::new() });
             changed += usize::from(*winner != usual);
-            print_line(format_args!(
-                "{:52} {:>32} {:10.3} {:10.3} {:6.2}",
-                format!("{shape}{}", if *count > 1 { format!(" ×{count}") } else { String::new() }),
-                winner.to_string(),
-                1e3 * best,
-                1e3 * before,
-                before / best
-            ))?;
+            match entry.seconds_of(&usual) {
+                Some(before) => {
+                    (shipped, tuned) = (shipped + before * *count as f64, tuned + best * *count as f64);
+                    let (ms, gain) = ([1e3 * best, 1e3 * before], before / best);
+                    print_line(format_args!("{name:52} {:>32} {:10.3} {:10.3} {gain:6.2}", winner.to_string(), ms[0], ms[1]))?;
+                }
+                None => print_line(format_args!(
+                    "{name:52} {:>32} {:10.3} {:>10} {:>6}",
+                    winner.to_string(),
+                    1e3 * best,
+                    "rejected",
+                    "-"
+                ))?,
+            }
             if self.explain {
                 for candidate in &entry.candidates {
                     let note = match (candidate.id == *winner, candidate.id == usual) {
@@ -97,8 +99,8 @@ impl Tune {
                     };
                     let time = match &candidate.verdict {
                         Verdict::Timed(seconds) => format!("{:10.3} ms", 1e3 * seconds),
-                        Verdict::Behind(seconds) => format!("{:10.3} ms, once", 1e3 * seconds),
-                        Verdict::Barred(reason) => format!("barred: {reason}"),
+                        Verdict::TimedOnce(seconds) => format!("{:10.3} ms, once", 1e3 * seconds),
+                        Verdict::Rejected(reason) => format!("rejected: {reason}"),
                     };
                     print_line(format_args!("    {:32} {time}  {note}", candidate.id.to_string()))?;
                 }

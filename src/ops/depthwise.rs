@@ -35,13 +35,8 @@ pub static DEPTHWISE: Kernel = Kernel {
     params: DepthwiseParams::FIELDS,
     bindings: BINDINGS,
     variants: &[
-        Variant { name: "stride 1, 4x7", constants: &[("STRIDE", 1), ("TILE_ROWS", 4), ("TILE_COLUMNS", 7)], subgroup: false },
-        Variant { name: "stride 1, 7x7", constants: &[("STRIDE", 1), ("TILE_ROWS", 7), ("TILE_COLUMNS", 7)], subgroup: false },
         Variant { name: "stride 1, 2x4", constants: &[("STRIDE", 1), ("TILE_ROWS", 2), ("TILE_COLUMNS", 4)], subgroup: false },
-        Variant { name: "stride 1, 1x1", constants: &[("STRIDE", 1), ("TILE_ROWS", 1), ("TILE_COLUMNS", 1)], subgroup: false },
-        Variant { name: "stride 2, 4x7", constants: &[("STRIDE", 2), ("TILE_ROWS", 4), ("TILE_COLUMNS", 7)], subgroup: false },
         Variant { name: "stride 2, 2x4", constants: &[("STRIDE", 2), ("TILE_ROWS", 2), ("TILE_COLUMNS", 4)], subgroup: false },
-        Variant { name: "stride 2, 1x1", constants: &[("STRIDE", 2), ("TILE_ROWS", 1), ("TILE_COLUMNS", 1)], subgroup: false },
         Variant {
             name: "stride 1, 2x4 of f16",
             constants: &[HALF, ("STRIDE", 1), ("TILE_ROWS", 2), ("TILE_COLUMNS", 4)],
@@ -71,28 +66,8 @@ pub static DEPTHWISE_STRIP: Kernel = Kernel {
             subgroup: false,
         },
         Variant {
-            name: "stride 1, 14x8",
-            constants: &[("STRIDE", 1), ("ROWS", 14), ("COLUMNS", 8), ("THREADS", 32)],
-            subgroup: false,
-        },
-        Variant {
-            name: "stride 1, 4x4",
-            constants: &[("STRIDE", 1), ("ROWS", 4), ("COLUMNS", 4), ("THREADS", 32)],
-            subgroup: false,
-        },
-        Variant {
-            name: "stride 2, 14x7",
-            constants: &[("STRIDE", 2), ("ROWS", 14), ("COLUMNS", 7), ("THREADS", 32)],
-            subgroup: false,
-        },
-        Variant {
             name: "stride 2, 14x4",
             constants: &[("STRIDE", 2), ("ROWS", 14), ("COLUMNS", 4), ("THREADS", 32)],
-            subgroup: false,
-        },
-        Variant {
-            name: "stride 2, 4x2",
-            constants: &[("STRIDE", 2), ("ROWS", 4), ("COLUMNS", 2), ("THREADS", 32)],
             subgroup: false,
         },
         Variant {

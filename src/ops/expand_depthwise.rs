@@ -32,41 +32,6 @@ pub static EXPAND_DEPTHWISE: Kernel = Kernel {
     bindings: &[read_stored("x"), read_stored("w_expand"), read("bias_expand"), read("w"), read("bias"), write_stored("y")],
     variants: &[
         Variant {
-            name: "stride 1, 56x7 of 24",
-            constants: &[("STRIDE", 1), ("ROWS", 56), ("COLUMNS", 7), ("INPUT_QUADS", 6)],
-            subgroup: true,
-        },
-        Variant {
-            name: "stride 1, 56x8 of 24",
-            constants: &[("STRIDE", 1), ("ROWS", 56), ("COLUMNS", 8), ("INPUT_QUADS", 6)],
-            subgroup: true,
-        },
-        Variant {
-            name: "stride 1, 56x7 of 32",
-            constants: &[("STRIDE", 1), ("ROWS", 56), ("COLUMNS", 7), ("INPUT_QUADS", 8)],
-            subgroup: true,
-        },
-        Variant {
-            name: "stride 1, 56x8 of 32",
-            constants: &[("STRIDE", 1), ("ROWS", 56), ("COLUMNS", 8), ("INPUT_QUADS", 8)],
-            subgroup: true,
-        },
-        Variant {
-            name: "stride 2, 28x4 of 16",
-            constants: &[("STRIDE", 2), ("ROWS", 28), ("COLUMNS", 4), ("INPUT_QUADS", 4)],
-            subgroup: true,
-        },
-        Variant {
-            name: "stride 2, 28x4 of 24",
-            constants: &[("STRIDE", 2), ("ROWS", 28), ("COLUMNS", 4), ("INPUT_QUADS", 6)],
-            subgroup: true,
-        },
-        Variant {
-            name: "stride 2, 28x4 of 32",
-            constants: &[("STRIDE", 2), ("ROWS", 28), ("COLUMNS", 4), ("INPUT_QUADS", 8)],
-            subgroup: true,
-        },
-        Variant {
             name: "stride 1, 56x7 of 24 wide",
             constants: &[WIDE, ("PARTS", 1), ("STRIDE", 1), ("ROWS", 56), ("COLUMNS", 7), ("INPUT_QUADS", 6)],
             subgroup: true,
@@ -84,11 +49,6 @@ pub static EXPAND_DEPTHWISE: Kernel = Kernel {
         Variant {
             name: "stride 1, 56x8 of 32 wide",
             constants: &[WIDE, ("PARTS", 1), ("STRIDE", 1), ("ROWS", 56), ("COLUMNS", 8), ("INPUT_QUADS", 8)],
-            subgroup: true,
-        },
-        Variant {
-            name: "stride 2, 28x4 of 16 wide",
-            constants: &[WIDE, ("PARTS", 1), ("STRIDE", 2), ("ROWS", 28), ("COLUMNS", 4), ("INPUT_QUADS", 4)],
             subgroup: true,
         },
         Variant {

@@ -52,6 +52,8 @@ mod pointwise;
 pub mod reference;
 mod resize_normalise;
 mod sgd;
+#[cfg(test)]
+pub(crate) mod shipped;
 mod silhouette;
 mod stem;
 mod stem_backward_input;
@@ -111,7 +113,7 @@ pub use pointwise::{
 pub use resize_normalise::{ImageRecord, Interpolation, RESIZE_NORMALISE, ResizeNormalise};
 pub use sgd::{SGD, Sgd};
 pub use silhouette::{Metric, SILHOUETTE, SilhouetteSlice};
-pub use stem::{STEM, STEM_STRIP, STEM_SUBGROUP, Stem, stem_variants};
+pub use stem::{STEM, STEM_STRIP, Stem, stem_variants};
 pub use stem_backward_input::{STEM_BACKWARD_INPUT, StemBackwardInput};
 pub use stem_backward_weight::{STEM_BACKWARD_WEIGHT, StemBackwardWeight};
 pub use stream::{STREAM, Stream};
@@ -127,7 +129,6 @@ pub const ALL: &[&Kernel] = &[
     &RESIZE_NORMALISE,
     &AUGMENT,
     &STEM,
-    &STEM_SUBGROUP,
     &STEM_STRIP,
     &DEPTHWISE,
     &DEPTHWISE_STRIP,

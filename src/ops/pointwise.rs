@@ -38,20 +38,9 @@ pub static POINTWISE_SUBGROUP: Kernel = Kernel {
     params: PointwiseParams::FIELDS,
     bindings: BINDINGS,
     variants: &[
-        Variant { name: "4x32", constants: &[("ROWS", 4), ("COLUMNS", 32)], subgroup: true },
-        Variant { name: "6x32", constants: &[("ROWS", 6), ("COLUMNS", 32)], subgroup: true },
-        Variant { name: "7x32", constants: &[("ROWS", 7), ("COLUMNS", 32)], subgroup: true },
         Variant { name: "8x32", constants: &[("ROWS", 8), ("COLUMNS", 32)], subgroup: true },
-        Variant { name: "6x24", constants: &[("ROWS", 6), ("COLUMNS", 24)], subgroup: true },
-        Variant { name: "8x24", constants: &[("ROWS", 8), ("COLUMNS", 24)], subgroup: true },
-        Variant { name: "6x48", constants: &[("ROWS", 6), ("COLUMNS", 48)], subgroup: true },
-        Variant { name: "8x16", constants: &[("ROWS", 8), ("COLUMNS", 16)], subgroup: true },
-        Variant { name: "4x24", constants: &[("ROWS", 4), ("COLUMNS", 24)], subgroup: true },
-        Variant { name: "4x16", constants: &[("ROWS", 4), ("COLUMNS", 16)], subgroup: true },
         Variant { name: "2x32", constants: &[("ROWS", 2), ("COLUMNS", 32)], subgroup: true },
         Variant { name: "1x32", constants: &[("ROWS", 1), ("COLUMNS", 32)], subgroup: true },
-        Variant { name: "5x64", constants: &[("ROWS", 5), ("COLUMNS", 64)], subgroup: true },
-        Variant { name: "7x64", constants: &[("ROWS", 7), ("COLUMNS", 64)], subgroup: true },
         Variant { name: "7x32 wide", constants: &[WIDE, ("ROWS", 7), ("COLUMNS", 32)], subgroup: true },
         Variant { name: "8x32 wide", constants: &[WIDE, ("ROWS", 8), ("COLUMNS", 32)], subgroup: true },
         Variant { name: "5x32 wide", constants: &[WIDE, ("ROWS", 5), ("COLUMNS", 32)], subgroup: true },
@@ -63,19 +52,14 @@ pub static POINTWISE_SUBGROUP: Kernel = Kernel {
     overrides: OVERRIDES,
 };
 
-/// Columns stay in the lanes' registers and rows are handed round: for few rows.
+/// Columns stay in the lanes' registers, and the inputs of a row are passed from lane to lane: for one row.
 pub static POINTWISE_COLUMNS: Kernel = Kernel {
     name: "pointwise_columns",
     group: "conv",
     source: include_str!("../../shaders/conv/pointwise_columns.wgsl"),
     params: PointwiseParams::FIELDS,
     bindings: BINDINGS,
-    variants: &[
-        Variant { name: "1 row", constants: &[("ROWS", 1)], subgroup: true },
-        Variant { name: "2 rows", constants: &[("ROWS", 2)], subgroup: true },
-        Variant { name: "4 rows", constants: &[("ROWS", 4)], subgroup: true },
-        Variant { name: "1 row wide", constants: &[WIDE, ("ROWS", 1)], subgroup: true },
-    ],
+    variants: &[Variant { name: "1 row wide", constants: &[WIDE], subgroup: true }],
     overrides: OVERRIDES,
 };
 
@@ -89,7 +73,6 @@ pub static POINTWISE_REGISTERS: Kernel = Kernel {
     variants: &[
         Variant { name: "8x8", constants: &[("ROWS", 8), ("COLUMNS", 8)], subgroup: false },
         Variant { name: "4x4", constants: &[("ROWS", 4), ("COLUMNS", 4)], subgroup: false },
-        Variant { name: "1x4", constants: &[("ROWS", 1), ("COLUMNS", 4)], subgroup: false },
     ],
     overrides: OVERRIDES,
 };
@@ -103,7 +86,6 @@ pub static POINTWISE_WORKGROUP: Kernel = Kernel {
     bindings: BINDINGS,
     variants: &[
         Variant { name: "32x32", constants: &[("THREADS", 8), ("ROWS", 4), ("COLUMNS", 4), ("DEPTH", 16)], subgroup: false },
-        Variant { name: "64x64", constants: &[("THREADS", 8), ("ROWS", 8), ("COLUMNS", 8), ("DEPTH", 16)], subgroup: false },
         Variant { name: "64x64/256", constants: &[("THREADS", 16), ("ROWS", 4), ("COLUMNS", 4), ("DEPTH", 16)], subgroup: false },
         Variant {
             name: "32x32 of f16",
@@ -164,7 +146,7 @@ impl Pointwise {
         let (rows, columns) = if kernel.name == POINTWISE_SUBGROUP.name {
             (variant.constant("ROWS") * lanes.unwrap_or(1), variant.constant("COLUMNS"))
         } else if kernel.name == POINTWISE_COLUMNS.name {
-            (variant.constant("ROWS"), variant.channels_at_once() * lanes.unwrap_or(1))
+            (1, variant.channels_at_once() * lanes.unwrap_or(1))
         } else {
             let threads = if kernel.name == POINTWISE_WORKGROUP.name { variant.constant("THREADS") } else { 8 };
             (threads * variant.constant("ROWS"), threads * variant.constant("COLUMNS"))

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Candidate, Comparison, Entry, Store, Verdict, cache_folder, compare_candidates, content};
+use super::{Candidate, Entry, Store, Verdict, cache_folder, compare_candidates, content};
 use crate::app::measure::{Workload, network_size};
 use crate::app::{Context, Error, default_batch};
 use crate::nn::Model;
-use crate::ops::{candidates, identity};
+use crate::ops::candidates;
 use crate::profiles::{Device, OperationShape, Winners};
 
 /// Which shapes are tuned.
@@ -61,11 +61,11 @@ pub fn tune(device: &mut Device, model: &Model, options: &TunerOptions, context:
     for shape in &wanted {
         let Some(comparison) = compare_candidates(device, *shape, context.cancellation.flag())? else { break };
         for Candidate { id, verdict } in &comparison.candidates {
-            if let Verdict::Barred(reason) = verdict {
-                context.message(format!("barred: {id} for {shape}: {reason}"));
+            if let Verdict::Rejected(reason) = verdict {
+                context.message(format!("rejected: {id} for {shape}: {reason}"));
             }
         }
-        store.insert(entry(*shape, comparison, device));
+        store.insert(Entry::new(*shape, comparison, &profile));
         store.write(&folder, device.report())?;
         measured += 1;
         context.advance(measured);
@@ -91,16 +91,4 @@ fn shapes(device: &mut Device, model: &Model, options: &TunerOptions) -> Result<
     let shapes = recorder.requests();
     device.tune(Arc::default());
     Ok(shapes)
-}
-
-fn entry(shape: OperationShape, Comparison { winner, candidates: compared }: Comparison, device: &Device) -> Entry {
-    let profile = device.profile();
-    let lanes = profile.capabilities.subgroup_size;
-    Entry {
-        shape,
-        winner: winner.map(identity),
-        winner_content: winner.map_or(String::new(), |winner| content(&[winner], lanes)),
-        content: content(&candidates::measured(shape, profile), lanes),
-        candidates: compared,
-    }
 }
