@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use lineament::nn::HEAD_EPSILON;
-use lineament::nn::{Convolution, Layer};
 use lineament::nn::training::{NetworkShape, ParameterTable, RunningStatistics, Slot, UpdatePart};
+use lineament::nn::{Convolution, Layer};
 use lineament::ops::{Activation, BatchNorm, BatchNormCombine, BatchNormStatistics, Padding, padded_channels};
 use lineament::plan::Plan;
 use lineament::profiles::Device;
@@ -166,9 +166,10 @@ fn paper(file: &str, model: &Value) -> Results {
     exactly("layers", &layers, &with_parameters.cloned().collect());
     let listed = model["pads"].as_object().into_iter().flatten();
     exactly("pads", &pads, &listed.map(|(_, pads)| pads.clone()).collect());
-    for (name, [momentum, epsilon]) in
-        [("backbone_batchnorm", [shape.momentum, shape.network.epsilon]), ("head_batchnorm", [shape.head().momentum, HEAD_EPSILON])]
-    {
+    for (name, [momentum, epsilon]) in [
+        ("backbone_batchnorm", [shape.momentum, shape.network.epsilon]),
+        ("head_batchnorm", [shape.head().momentum, HEAD_EPSILON]),
+    ] {
         let found = [momentum, epsilon].map(f64::from);
         results.push(FixtureResult::within(file, name, &found, &numbers(&model[name]), 1e-7));
     }

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use lineament::nn::Head;
 use lineament::nn::mobilenet_v2::mobilenet_v2;
-use lineament::nn::{Backbone, expected_tensors};
 use lineament::nn::weights::WeightsError;
+use lineament::nn::{Backbone, expected_tensors};
 use lineament::ops::{Padding, padded_channels};
 use lineament::plan::{Plan, Precision, View};
 use lineament::profiles::{Device, DeviceProfile};

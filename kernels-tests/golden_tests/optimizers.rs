@@ -27,26 +27,25 @@ impl Trial {
         // Keras 2.2.4 calls it `epsilon`.
         let rate = |keys: &[&str]| keys.iter().find_map(|key| given(key)).ok_or_else(|| fixture.unusable(keys[0]));
         let learning_rate = rate(&["lr"])?;
-        let (rule, states): (AnyOptimizer, &[[&str; 2]]) =
-            match fixture.file.trim_start_matches("optimizer_").split('_').next() {
-                Some("adadelta") => {
-                    let (rho, epsilon) = (rate(&["rho"])? as f32, rate(&["eps", "epsilon"])? as f32);
-                    let states = &[["state_0", "state_square_avg"], ["state_1", "state_acc_delta"]];
-                    (Adadelta { rho, epsilon }.into(), states)
-                }
-                Some("adam") => {
-                    let form = if fixture.file.contains("torch") { AdamForm::Pytorch } else { AdamForm::Keras };
-                    let (betas, epsilon) = ([rate(&["beta1"])?, rate(&["beta2"])?], rate(&["eps", "epsilon"])?);
-                    let states = &[["state_0", "state_exp_avg"], ["state_1", "state_exp_avg_sq"]];
-                    (Adam { form, betas, epsilon, weight_decay: 0.0 }.into(), states)
-                }
-                Some("sgd") => {
-                    let momentum = given("momentum").unwrap_or(0.0) as f32;
-                    let nesterov = fixture.entry["params"]["nesterov"].as_bool().unwrap_or(false);
-                    (Sgd { momentum, nesterov }.into(), &[["state_0", "state_momentum_buffer"]])
-                }
-                _ => return Err(fixture.unusable("optimizer")),
-            };
+        let (rule, states): (AnyOptimizer, &[[&str; 2]]) = match fixture.file.trim_start_matches("optimizer_").split('_').next() {
+            Some("adadelta") => {
+                let (rho, epsilon) = (rate(&["rho"])? as f32, rate(&["eps", "epsilon"])? as f32);
+                let states = &[["state_0", "state_square_avg"], ["state_1", "state_acc_delta"]];
+                (Adadelta { rho, epsilon }.into(), states)
+            }
+            Some("adam") => {
+                let form = if fixture.file.contains("torch") { AdamForm::Pytorch } else { AdamForm::Keras };
+                let (betas, epsilon) = ([rate(&["beta1"])?, rate(&["beta2"])?], rate(&["eps", "epsilon"])?);
+                let states = &[["state_0", "state_exp_avg"], ["state_1", "state_exp_avg_sq"]];
+                (Adam { form, betas, epsilon, weight_decay: 0.0 }.into(), states)
+            }
+            Some("sgd") => {
+                let momentum = given("momentum").unwrap_or(0.0) as f32;
+                let nesterov = fixture.entry["params"]["nesterov"].as_bool().unwrap_or(false);
+                (Sgd { momentum, nesterov }.into(), &[["state_0", "state_momentum_buffer"]])
+            }
+            _ => return Err(fixture.unusable("optimizer")),
+        };
         // The kernel computes with the learning rate as a 32-bit float.
         Ok(Trial { rule, learning_rate, states, scale: -f64::from(learning_rate as f32) })
     }

@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use lineament::app::train::{Masks, NetworkSession, Part, Samples, SessionShape};
-use lineament::nn::{Convolution, ConvolutionKind, Network};
 use lineament::nn::training::{FrozenNorm, HeadShape, Loss, NetworkShape, NetworkState, RunningStatistics};
+use lineament::nn::{Convolution, ConvolutionKind, Network};
 use lineament::nn::{Head, ModelError};
 use lineament::ops::{Activation, Adadelta, Padding};
 use lineament::profiles::Device;
