@@ -1,7 +1,7 @@
-// Expansion and depthwise 3×3 convolution of an inverted residual in one:
+// Expansion and depthwise 3×3 convolution of an inverted residual in one kernel:
 //     e[b, p, c] = activate(Σ_k x[b, p, k] · w_expand[k, c] + bias_expand[c])      zero outside the image
 //     y[b, i, j, c] = activate(Σ_{u,v} e[b, i·s + u − top, j·s + v − left, c] · w[u, v, c] + bias[c]),  s = $STRIDE
-// The expansion, the largest tensor of a block, is never written: it is computed where the window reads it.
+// The expansion e, the largest tensor of a block, is never stored: it is computed where the window needs it.
 //
 // x            [batch, in_height, in_width, inputs]
 // w_expand     [inputs, channels], in panels (lib/weight_panels)
@@ -12,10 +12,10 @@
 // inputs and channels are multiples of $(4 + 4 * WIDE), inputs at most $(4 * INPUT_QUADS); x, w_expand and y are moved by as many, the others by
 // four.
 //
-// One workgroup is one subgroup and computes strip_rows × $COLUMNS pixels of $(4 * LANES) channels, row by row: a lane keeps four channels
+// One workgroup is one subgroup and computes strip_rows × $COLUMNS pixels of $(4 * LANES) channels, row by row. A lane keeps four channels
 // and all their weights; the lanes load the pixels of a row together and broadcast them.
-// Cost: 2 · inputs flops an element of e and 18 an output; $((COLUMNS - 1) * STRIDE + 3) columns of e are computed for $(COLUMNS * STRIDE),
-// and $(3 - STRIDE) rows of the window twice a strip.
+// Cost: 2 · inputs flops per element of e and 18 per output; $((COLUMNS - 1) * STRIDE + 3) columns of e are computed for $(COLUMNS * STRIDE),
+// and $(3 - STRIDE) rows of the window are computed twice per strip.
 #import stored
 #import depthwise_strip
 #import weight_panels
@@ -29,7 +29,7 @@
 @group(0) @binding(5) var<storage, read> bias: array<vec4<f32>>;
 @group(0) @binding(6) var<storage, read_write> y: array<Stored>;
 
-// The weights of the expansion of a lane's channels.
+// The expansion's weights for the channels of a lane.
 struct Held {
     #for k in 0..4 * INPUT_QUADS
     w_$k: vec4<f32>,
@@ -58,7 +58,7 @@ fn hold(strip: Strip, window: Window, quad: u32) -> Held {
     #end
     #end
     #if WIDE
-    // A pair of lanes loads the weights of two inputs, for the channels of both.
+    // A pair of lanes loads the weights of two inputs for the channels of both lanes.
     let start = column_start(quad / 2u * 2u);
     #for k in 0..2 * INPUT_QUADS
     let input_$k = min($(2 * k)u + lane % 2u, params.inputs - 1u);
@@ -73,7 +73,7 @@ fn hold(strip: Strip, window: Window, quad: u32) -> Held {
 
 fn read_row(window: Window, row: WindowRow, held: Held) -> Row {
     let row_at = row.at * held.input_groups;
-    // Past the inputs the weights are zero.
+    // The weights past the last input are zero.
     #for i in 0..(((COLUMNS - 1) * STRIDE + 3) * (INPUT_QUADS / (1 + WIDE)) + LANES - 1) / LANES
     let x_$i = x[row_at + held.from_$i];
     #for p in 0..1 + WIDE

@@ -5,11 +5,11 @@
 // w     [3, 3, inputs, outputs]
 // bias  [outputs]
 // y     [batch, out_height, out_width, outputs]
-// inputs and outputs are multiples of four; every array is read as vec4; x, w and y are f16 where $HALF is 1.
+// inputs and outputs are multiples of four; all arrays are read as vec4. If $HALF is 1, x, w and y hold f16.
 //
-// One thread computes $PIXELS neighbouring pixels of a row × $OUTPUTS output channels; a workgroup of 64 threads takes the output channels
-// of a pixel group first, so that its stores are consecutive.
-// Cost: 18 · inputs flops an output; a thread loads $(OUTPUTS) vectors of w for every $(4 * PIXELS * OUTPUTS) multiply-adds.
+// One thread computes $PIXELS neighbouring pixels of a row × $OUTPUTS output channels. The 64 threads of a workgroup take the output channels
+// of a group of pixels first, so that they store to consecutive memory.
+// Cost: 18 · inputs flops per output; a thread loads $(OUTPUTS) vectors of w for $(4 * PIXELS * OUTPUTS) multiply-adds.
 #import stored
 #import stem
 
