@@ -54,6 +54,9 @@ pub mod report;
 pub mod scheduler;
 pub mod wgsl;
 
+#[cfg(test)]
+mod layers;
+
 #[doc(inline)]
 pub use app::{Cancellation, Clusterer, Context, Error, Evaluator, Event, Observer, Predictor, Report, Reproduction, Trainer};
 #[doc(inline)]

@@ -1,13 +1,14 @@
-//! Gradients of the parts of a batch, added up: the first part and a later one.
+//! Cases of gradient accumulation, for the first part of a batch and for later parts.
 
 use lineament::ops::{ACCUMULATE, Accumulate};
 
 use super::by_shape;
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::values;
-use crate::reference::{accumulate::accumulate, widen};
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::random::values;
+use lineament::ops::reference::{accumulate::accumulate, widen};
 
-/// One quad, primes, tile ± 1; the first part finds whatever was there, even what is no number.
+/// One vector of four, multiples of a prime, and a workgroup ± one vector. If `kept` is 0, the old sum holds a NaN, which must
+/// not remain.
 const TESTS: &[Accumulate] = &[
     Accumulate { count: 4, kept: 0.0, weight: 0.25 },
     Accumulate { count: 28, kept: 1.0, weight: 1.0 },

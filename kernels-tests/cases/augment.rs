@@ -1,14 +1,15 @@
-//! Augmenting batches of 8-bit images of several sizes, each in its own way.
+//! Cases of augmenting batches of 8-bit images of several sizes, each image with a transformation of its own.
 
 use lineament::ops::{AUGMENT, Augment, ImageRecord, TransformRecord};
 
 use super::by_shape;
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::bits24;
-use crate::reference::augment::augment;
-use crate::reference::resize_normalise::Picture;
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::augment::augment;
+use lineament::ops::reference::random::bits24;
+use lineament::ops::reference::resize_normalise::Picture;
 
-/// (output rows and columns, (rows, columns) of each image): one pixel, primes, up, down, several sizes in one batch.
+/// (output rows and columns, (rows, columns) of each image): one pixel, primes, enlarging, shrinking, and several sizes in one
+/// batch.
 type Shape = ([u32; 2], &'static [[usize; 2]]);
 
 const TESTS: &[Shape] = &[
@@ -19,14 +20,15 @@ const TESTS: &[Shape] = &[
     ([32, 20], &[[31, 33], [64, 16]]),
 ];
 
-/// A batch of CelebA.
+/// Eight images with the size of CelebA's.
 const BENCHMARKS: &[Shape] = &[([224, 224], &[[218, 178]; 8])];
 
 pub fn cases(context: Context) -> Vec<Case> {
     by_shape(context, TESTS, BENCHMARKS, case)
 }
 
-/// Untouched, mirrored, a quarter turn, far outside on either side, zoomed out, a magnified corner, turned and mirrored.
+/// Returns the transformation of an image. In turn these are: the identity, mirrored, a quarter turn, shifted far outside the
+/// image, zoomed out, a magnified corner, and rotated and mirrored.
 fn transform(image: usize, [height, width]: [u32; 2]) -> TransformRecord {
     let [h, w] = [height as f32, width as f32];
     let matrices = [

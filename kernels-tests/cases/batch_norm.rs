@@ -1,15 +1,15 @@
-//! Batch norm with given statistics, alone, before an activation and with a shortcut.
+//! Cases of batch normalisation with given statistics: alone, with an activation, and with a residual.
 
 use lineament::ops::{Activation, BATCH_NORM, BatchNorm};
 use lineament::plan::View;
 
 use super::by_shape;
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::{unit, values};
-use crate::reference::batch_norm_backward_weight::before_activation;
-use crate::reference::{batch_norm::batch_norm, pointwise::activate, widen};
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::batch_norm_backward_weight::before_activation;
+use lineament::ops::reference::random::{unit, values};
+use lineament::ops::reference::{batch_norm::batch_norm, pointwise::activate, widen};
 
-/// (rows, channels, activation, whether there is a shortcut): one, primes, tile ± 1.
+/// (rows, channels, activation, whether there is a residual): one row, primes, and a workgroup of rows ± 1.
 const TESTS: &[(u32, u32, Activation, bool)] = &[
     (1, 4, Activation::None, false),
     (7, 12, Activation::Relu6, false),
@@ -17,7 +17,7 @@ const TESTS: &[(u32, u32, Activation, bool)] = &[
     (13, 20, Activation::Relu, true),
     (65, 68, Activation::Relu6, true),
 ];
-/// The head's batch, a layer of the network at 112 × 112 and a projection with a shortcut at 56 × 56, batch 8.
+/// The head with batch 64; and with batch 8, a layer of the network at 112 × 112 and a projection with a residual at 56 × 56.
 const BENCHMARKS: &[(u32, u32, Activation, bool)] = &[
     (64, 1536, Activation::None, false),
     (8 * 112 * 112, 32, Activation::Relu6, false),
@@ -34,7 +34,7 @@ fn case((rows, channels, activation, shortcut): (u32, u32, Activation, bool), pu
     let (c, elements) = (channels as usize, rows as usize * channels as usize);
     let x = values(11, 0, elements);
     let variance: Vec<f32> = (0..c as u64).map(|i| unit(11, 2, i)).collect();
-    // Scaled so that ReLU6 meets both its knees.
+    // Gamma is large enough for ReLU6 to clip at both ends.
     let gamma: Vec<f32> = values(11, 3, c).iter().map(|gamma| 6.0 * gamma).collect();
     let given = [values(11, 1, c), variance, gamma, values(11, 4, c)];
     let residual = if shortcut { values(11, 5, elements) } else { vec![0.0; elements] };
@@ -52,23 +52,25 @@ fn case((rows, channels, activation, shortcut): (u32, u32, Activation, bool), pu
     case
 }
 
-/// What the gradients of batch norm are made of.
+/// Random inputs of the backward kernels of batch normalisation.
 pub struct Backward {
-    /// The gradient by the activation's result \[rows, channels\].
+    /// Gradient with respect to the output of the activation, \[rows, channels\].
     pub gy: Vec<f32>,
-    /// What was normalised \[rows, channels\].
+    /// Input of the forward pass, \[rows, channels\].
     pub x: Vec<f32>,
-    /// Mean and variance \[channels\].
+    /// Mean and variance, each \[channels\].
     pub statistics: [Vec<f32>; 2],
-    /// Gamma and beta \[channels\].
+    /// Gamma and beta, each \[channels\].
     pub affine: [Vec<f32>; 2],
     /// Added to the variance.
     pub epsilon: f32,
 }
 
 impl Backward {
-    /// Drawn under `seed`; mean and variance are not those of x. Before ReLU6 everything is a multiple of an eighth and the
-    /// roots of the variances are powers of two: then whatever leads to the gate is exact in f32, and values meet its knees.
+    /// Draws the inputs from `seed`. Mean and variance are not those of x.
+    ///
+    /// With ReLU6 the tensors are multiples of one eighth, and the roots of variance + epsilon are powers of two. The input of
+    /// ReLU6 is then exact in f32, and some values are exactly 0 or 6.
     pub fn draw(seed: u64, [rows, channels]: [u32; 2], activation: Activation) -> Backward {
         let (c, elements) = (channels as usize, rows as usize * channels as usize);
         let coarse = activation == Activation::Relu6;
@@ -87,14 +89,14 @@ impl Backward {
         }
     }
 
-    /// gy, x, statistics and affine as inputs of a case.
+    /// Adds gy, x, statistics and affine to a case as inputs, and returns their views in this order.
     pub fn inputs(&self, case: &mut Case) -> [View; 4] {
         let pairs = [("statistics", &self.statistics), ("affine", &self.affine)];
         let [statistics, affine] = pairs.map(|(label, pair)| case.input(label, &pair.concat()));
         [case.input("gy", &self.gy), case.input("x", &self.x), statistics, affine]
     }
 
-    /// The gradient before the activation, in f64.
+    /// Returns the gradient before the activation in f64, \[rows, channels\].
     pub fn before_activation(&self, activation: Activation) -> Vec<f64> {
         let [mean, variance, gamma, beta] =
             [&self.statistics[0], &self.statistics[1], &self.affine[0], &self.affine[1]].map(|values| widen(values));

@@ -1,21 +1,21 @@
-//! Gradient of batch norm by its input, in training and in inference, alone and before ReLU6.
+//! Cases of the input gradient of batch normalisation, in training and in inference, alone and followed by ReLU6.
 
 use lineament::ops::{Activation, BATCH_NORM_BACKWARD_INPUT, BatchNormBackwardInput};
 
 use super::batch_norm::Backward;
 use super::by_shape;
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::values;
-use crate::reference::batch_norm_backward_weight::batch_norm_backward_weight;
-use crate::reference::batch_norm_backward_input::batch_norm_backward_input;
-use crate::reference::batch_norm_statistics::batch_norm_statistics;
-use crate::reference::widen;
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::batch_norm_backward_input::batch_norm_backward_input;
+use lineament::ops::reference::batch_norm_backward_weight::batch_norm_backward_weight;
+use lineament::ops::reference::batch_norm_statistics::batch_norm_statistics;
+use lineament::ops::reference::random::values;
+use lineament::ops::reference::widen;
 
-/// (rows, rows of all, channels): one, primes, tile ± 1, a part of the rows.
+/// (rows, all rows, channels): one row, primes, a workgroup of rows ± 1, and parts of the rows.
 const TESTS: &[(u32, u32, u32)] = &[(1, 1, 4), (7, 7, 12), (63, 63, 4), (13, 20, 20), (65, 65, 68), (9, 3001, 8)];
-/// (rows, channels) of a batch of two.
+/// (rows, channels) of a tensor with two rows in all.
 const TWO: &[(u32, u32)] = &[(2, 4), (2, 68), (1, 12)];
-/// The head's batch, and a layer of the network at 112 × 112, batch 8.
+/// The head with batch 64, and a layer of the network at 112 × 112 with batch 8.
 const BENCHMARKS: &[(u32, u32, u32)] = &[(64, 64, 1536), (8 * 112 * 112, 8 * 112 * 112, 32)];
 
 pub fn cases(context: Context) -> Vec<Case> {
@@ -48,8 +48,8 @@ fn case((rows, all_rows, channels): (u32, u32, u32), (training, activation): (bo
     case
 }
 
-/// A batch of two by its own statistics, which leave epsilon / (variance + epsilon) of the gradient: what they are rounded by
-/// must not be seen.
+/// Returns a case of two rows that are normalised by their own statistics. Only the share epsilon / (variance + epsilon) of the
+/// gradient remains, so rounding errors of the statistics must not dominate it.
 fn of_two((rows, channels): (u32, u32), activation: Activation, purpose: Purpose) -> Case {
     let name = format!("{rows}x{channels} of a batch of two {activation:?}");
     let mut case = Case::new(BATCH_NORM_BACKWARD_INPUT.name, "default", name, purpose);

@@ -1,4 +1,4 @@
-//! Gradients of batch norm by gamma and beta, alone and before ReLU6.
+//! Cases of the weight gradients of batch normalisation, alone and followed by ReLU6.
 
 use std::rc::Rc;
 
@@ -7,11 +7,11 @@ use lineament::plan::RowParts;
 
 use super::batch_norm::Backward;
 use super::by_shape;
-use crate::case::{Bounds, Case, Context, Expected, Purpose};
-use crate::reference::batch_norm_backward_weight::batch_norm_backward_weight;
-use crate::reference::widen;
+use crate::harness::case::{Bounds, Case, Context, Expected, Purpose};
+use lineament::ops::reference::batch_norm_backward_weight::batch_norm_backward_weight;
+use lineament::ops::reference::widen;
 
-/// (rows, rows a part, channels): one, primes, tile ± 1, more than one run of rows, more than one part.
+/// (rows, rows per part, channels): one row, primes, 16 rows ± 1, more than one run of rows, and more than one part.
 const TESTS: &[(u32, u32, u32)] = &[
     (1, 1, 4),
     (7, 7, 12),
@@ -24,7 +24,7 @@ const TESTS: &[(u32, u32, u32)] = &[
     (2100, 1040, 8),
     (20_011, 2048, 8),
 ];
-/// The head's batch, and a layer of the network at 112 × 112, batch 8.
+/// The head with batch 64, and a layer of the network at 112 × 112 with batch 8.
 const BENCHMARKS: &[(u32, u32, u32)] = &[(64, 64, 1536), (8 * 112 * 112, 2048, 32)];
 
 pub fn cases(context: Context) -> Vec<Case> {

@@ -1,4 +1,4 @@
-//! Statistics of batch norm from those of parts, with a large mean too, and the running ones.
+//! Cases of combined batch statistics and of the running statistics. Some have large means.
 
 use std::rc::Rc;
 
@@ -6,16 +6,16 @@ use lineament::ops::{BATCH_NORM_COMBINE, BatchNormCombine};
 use lineament::plan::RowParts;
 
 use super::by_shape;
-use crate::case::{Bounds, Case, Context, Expected, Purpose, paired};
-use crate::random::{unit, values};
-use crate::reference::batch_norm_combine::{batch_norm_combine, running};
-use crate::reference::widen;
+use crate::harness::case::{Bounds, Case, Context, Expected, Purpose, paired};
+use lineament::ops::reference::batch_norm_combine::{batch_norm_combine, running};
+use lineament::ops::reference::random::{unit, values};
+use lineament::ops::reference::widen;
 
-/// (rows, rows a part, channels, added to every mean): one part, a tile of 16 parts ± 1, a last part that is not full.
+/// (rows, rows per part, channels, offset of every mean): one part, 16 parts ± 1, and last parts with fewer rows.
 const TESTS: &[(u32, u32, u32, f32)] =
     &[(1, 1, 4, 0.0), (9, 9, 12, 2.0), (59, 4, 16, 30.0), (64, 4, 20, 0.0), (67, 4, 68, 0.5), (801, 7, 8, 100.0)];
 
-/// The head's batch, and a layer of the network at 112 × 112, batch 64.
+/// The head and a layer of the network at 112 × 112, both with batch 64.
 const BENCHMARKS: &[(u32, u32, u32, f32)] = &[(64, 64, 1536, 0.0), (64 * 112 * 112, 2048, 32, 0.0)];
 
 pub fn cases(context: Context) -> Vec<Case> {

@@ -1,16 +1,16 @@
-//! Statistics of batch norm, with a large mean too, and with a first row far from it, which sums about zero or about that row
-//! would cancel.
+//! Cases of batch statistics. Some have a large mean, so that sums of deviations from zero would cancel, and some have a first
+//! row far from the mean, so that sums of deviations from this row would cancel.
 
 use lineament::ops::{BATCH_NORM_STATISTICS, BatchNormStatistics};
 use lineament::plan::RowParts;
 
 use super::by_shape;
-use crate::case::{Bounds, Case, Context, Expected, Purpose};
-use crate::random::values;
-use crate::reference::{batch_norm_statistics::statistics_of_parts, widen};
+use crate::harness::case::{Bounds, Case, Context, Expected, Purpose};
+use lineament::ops::reference::random::values;
+use lineament::ops::reference::{batch_norm_statistics::statistics_of_parts, widen};
 
-/// (rows, rows a part, channels, added to every value, to the first row of each part): one row, primes, tile ± 1, more than one
-/// run of rows, several parts.
+/// (rows, rows per part, channels, offset of every value, further offset of the first row of each part): one row, primes, 16
+/// rows ± 1, more than one run of rows, and several parts.
 const TESTS: &[(u32, u32, u32, f32, f32)] = &[
     (1, 1, 4, 0.0, 0.0),
     (7, 7, 12, 0.0, 0.0),
@@ -26,7 +26,7 @@ const TESTS: &[(u32, u32, u32, f32, f32)] = &[
     (20_011, 2048, 8, 30.0, 0.0),
 ];
 
-/// The head's batch, and a layer of the network at 112 × 112, batch 8.
+/// The head with batch 64, and a layer of the network at 112 × 112 with batch 8.
 const BENCHMARKS: &[(u32, u32, u32, f32, f32)] = &[(64, 64, 1536, 0.0, 0.0), (8 * 112 * 112, 2048, 32, 0.0, 0.0)];
 
 pub fn cases(context: Context) -> Vec<Case> {

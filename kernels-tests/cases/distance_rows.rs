@@ -1,27 +1,28 @@
-//! Rows for the kernels of distances, in both formats.
+//! Random rows for the cases of the distance kernels, as f32 values and as bits.
 
 use lineament::ops::{Metric, RowFormat};
 use lineament::plan::Variant;
 
-use crate::random::values;
+use lineament::ops::reference::random::values;
 
-/// Rows as the reference takes them, and as a kernel does.
+/// The same rows for the reference and for a kernel.
 pub struct DistanceRows {
-    /// `[rows, columns]`
+    /// The values for the reference, `[rows, columns]`.
     pub values: Vec<f32>,
-    /// `[rows, quads]`
+    /// The rows in the layout of the kernel, `[rows, quads]`.
     pub words: Vec<u32>,
-    /// `[rows]`
+    /// The traits for the kernel (see `shaders/lib/row_distance.wgsl`), `[rows]`.
     pub traits: Vec<f32>,
 }
 
-/// The format of a variant.
+/// Returns the row layout that a variant reads.
 pub fn format_of(variant: &Variant) -> RowFormat {
     if variant.constant("BITS") == 1 { RowFormat::Bits } else { RowFormat::Numbers }
 }
 
-/// `rows` rows of `columns` numbers, of 0 and 1 as bits; every third one is zero where the metric treats that apart. Some values are
-/// alike, so that a metric which counts those has some to count.
+/// Returns `rows` random rows of `columns` values; for bits the values are 0 and 1. Under the cosine metric, which treats rows of
+/// zeros separately, every third row is all zeros, and rows of f32 values have length 1. Under the hamming metric, f32 values are
+/// multiples of 1/3, so that some of them are equal.
 pub fn distance_rows(stream: u64, format: RowFormat, [rows, columns]: [u32; 2], metric: Metric) -> DistanceRows {
     let (n, d) = (rows as usize, columns as usize);
     let mut x = values(stream, 0, n * d);
@@ -58,5 +59,5 @@ pub fn distance_rows(stream: u64, format: RowFormat, [rows, columns]: [u32; 2], 
     DistanceRows { values: x, words, traits }
 }
 
-/// Every metric.
+/// All metrics.
 pub const METRICS: [Metric; 4] = [Metric::Euclidean, Metric::Manhattan, Metric::Cosine, Metric::Hamming];

@@ -1,12 +1,12 @@
-//! Dropout's mask: bits must be equal.
+//! Cases of dropout masks, which must equal the reference exactly.
 
 use lineament::ops::{DROPOUT_MASK, DropoutMask};
 
 use super::by_shape;
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::reference::dropout_mask::dropout_mask;
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::dropout_mask::dropout_mask;
 
-/// One, primes and tile ± 1; rates at both ends; keys at their largest.
+/// One row, primes and a workgroup ± 1; a rate of 0 and one close to 1; and the largest values of seed, epoch and sample.
 const TESTS: &[DropoutMask] = &[
     DropoutMask { rows: 1, channels: 4, rate: 0.3, seed: 1, epoch: 0, first_sample: 0 },
     DropoutMask { rows: 7, channels: 36, rate: 0.3, seed: 2, epoch: 3, first_sample: 64 },

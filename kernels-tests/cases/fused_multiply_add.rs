@@ -1,13 +1,14 @@
-//! The multiply-add ceiling.
+//! Cases of the kernel that measures multiply-adds per second.
 
 use lineament::ops::{FUSED_MULTIPLY_ADD, FusedMultiplyAdd};
 use lineament::plan::Variant;
 
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::values;
-use crate::reference::fused_multiply_add::fused_multiply_add;
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::fused_multiply_add::fused_multiply_add;
+use lineament::ops::reference::random::values;
 
-/// (vectors, rounds): one, a prime, 64 threads ± 1; few rounds, so that one too many or too few shows.
+/// (vectors, rounds): one vector, a prime, and 64 threads ± 1. There are few rounds, so that one round too many or too few
+/// changes the result clearly.
 const TESTS: &[(u32, u32)] = &[(1, 1), (63, 0), (65, 2), (257, 3)];
 
 pub fn cases(context: Context) -> Vec<Case> {
@@ -17,7 +18,7 @@ pub fn cases(context: Context) -> Vec<Case> {
     FUSED_MULTIPLY_ADD.variants.iter().flat_map(of_variant).collect()
 }
 
-/// A case of `shape`; the ceiling is measured on one too.
+/// Returns a case of `shape`.
 pub fn case(shape: FusedMultiplyAdd, variant: &'static Variant, purpose: Purpose) -> Case {
     let name = format!("{} vectors, {} rounds", shape.vectors, shape.rounds);
     let mut case = Case::new(FUSED_MULTIPLY_ADD.name, variant.name, name, purpose);

@@ -1,13 +1,14 @@
-//! Sums of the rows of each cluster, chunk by chunk.
+//! Cases of `kmeans_accumulate`, which sums the rows of each cluster for each chunk of rows.
 
 use lineament::ops::{KMEANS_ACCUMULATE, KmeansAccumulate, KmeansShape};
 
 use super::kmeans_assign::{labels, states};
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::{unit, values};
-use crate::reference::kmeans_accumulate::kmeans_accumulate;
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::kmeans_accumulate::kmeans_accumulate;
+use lineament::ops::reference::random::{unit, values};
 
-/// (rows, columns, clusters, restarts, rows of a chunk, finished too): one of each, a chunk ± 1, a cluster without rows.
+/// (rows, columns, clusters, restarts, rows in a chunk, whether finished restarts are processed). The shapes include one of
+/// everything, a chunk ± 1 row, clusters without rows, and more workgroups than a dimension of the grid allows.
 const TESTS: &[(u32, u32, u32, u32, u32, bool)] = &[
     (1, 4, 1, 1, 256, false),
     (13, 12, 29, 3, 5, false),

@@ -1,14 +1,15 @@
-//! Sums of the rows of each cluster, chunk by chunk, by counting bits.
+//! Cases of `kmeans_accumulate_bits`, which sums the rows of each cluster for each chunk of rows by counting bits.
 
 use lineament::ops::{Choice, KmeansAccumulate, KmeansAccumulateBits, KmeansShape, kmeans_accumulate_bits_variants};
 
 use super::kmeans_assign::{binary, labels, states};
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::{bits24, values};
-use crate::reference::kmeans_accumulate::kmeans_accumulate;
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::kmeans_accumulate::kmeans_accumulate;
+use lineament::ops::reference::random::{bits24, values};
 
-/// (rows, columns, clusters, restarts, digits of the weights, finished too): one of each, a group and a chunk of rows ± 1, the 16
-/// clusters of a pass and the four of a thread ± 1, several chunks and passes, more items than threads.
+/// (rows, columns, clusters, restarts, binary digits of the largest weight, whether finished restarts are processed). 0 digits
+/// mean that all weights are 1. The shapes include one of everything, a group of 32 rows and a chunk ± 1, the 16 clusters of a
+/// pass and the four of a thread ± 1, several chunks and passes, and more work items than threads.
 const TESTS: &[(u32, u32, u32, u32, u32, bool)] = &[
     (1, 4, 1, 1, 0, false),
     (31, 12, 17, 3, 1, false),
@@ -38,7 +39,7 @@ fn case(test: Shape, choice: Choice, context: Context) -> Case {
     let step = KmeansAccumulateBits { shape, weighted: most_digits > 0, finished_too };
     let [n, d, r] = [rows, columns, restarts].map(|size| size as usize);
     let (bits, scales) = (binary(0, n * d), values(15, 1, d));
-    // Weights of 0 among them, and fewer digits in the chunks behind the first; every weight is 1 where there are no digits.
+    // Some weights are 0. Chunks after the first have at most one digit.
     let chunk_rows = KmeansAccumulateBits::CHUNK_ROWS as usize;
     let digits: Vec<u32> = (0..step.chunks()).map(|chunk| if chunk == 0 { most_digits } else { most_digits.min(1) }).collect();
     let weight = |row: usize| if most_digits == 0 { 1 } else { bits24(15, 2, row as u64) % (1 << digits[row / chunk_rows]) };
@@ -76,7 +77,7 @@ fn case(test: Shape, choice: Choice, context: Context) -> Case {
     case.plan.push(step.step(
         &label,
         choice,
-        context.capabilities.lanes,
+        context.capabilities.subgroup_size,
         [planes, counts, digits, scales, labels, states, partials],
     ));
     case

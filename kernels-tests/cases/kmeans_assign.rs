@@ -1,13 +1,14 @@
-//! The nearest centre of every row, both families.
+//! Cases of `kmeans_assign` and `kmeans_assign_tables`, which find the nearest centre of every row.
 
 use lineament::ops::{Choice, KmeansAssign, KmeansShape, RestartState, Ties, kmeans_assign_variants};
 
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::{bits24, values};
-use crate::reference::kmeans_assign::{CHANGED, kmeans_assign};
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::kmeans_assign::{CHANGED, kmeans_assign};
+use lineament::ops::reference::random::{bits24, values};
 
-/// (rows, columns, clusters, restarts, ties, finished too): one of each, primes, the tiles of every variant ± 1 in rows
-/// and in centres, more than one block of depth, and more workgroups than a dimension holds.
+/// (rows, columns, clusters, restarts, rule for ties, whether finished restarts are processed). The shapes include one of
+/// everything, primes, the tiles of every variant ± 1 in rows and in centres, more columns than are loaded at a time, and more
+/// workgroups than a dimension of the grid allows.
 const TESTS: &[(u32, u32, u32, u32, Ties, bool)] = &[
     (1, 4, 1, 1, Ties::First, false),
     (7, 12, 3, 2, Ties::ByKey, false),
@@ -19,13 +20,13 @@ const TESTS: &[(u32, u32, u32, u32, Ties, bool)] = &[
     (1, 4, 2, 65_537, Ties::First, false),
 ];
 
-/// A restart that goes on, one that has finished, and one that begins, in turn.
+/// Returns the states of restarts: in turn, one that is running, one that has finished, and one that is about to begin.
 pub fn states(restarts: u32) -> Vec<RestartState> {
     let cycle = [(0, 3), (2, 5), (0, 0)].map(|(finished, iterations)| RestartState { finished, iterations });
     cycle.into_iter().cycle().take(restarts as usize).collect()
 }
 
-/// Labels below `clusters`, some of them with the bit that says that they changed.
+/// Returns random labels below `clusters`, some of them with the bit that marks a change.
 pub fn labels(tensor: u64, count: usize, clusters: u32) -> Vec<u32> {
     let label = |index| {
         let bits = bits24(11, tensor, index);
@@ -34,13 +35,13 @@ pub fn labels(tensor: u64, count: usize, clusters: u32) -> Vec<u32> {
     (0..count as u64).map(label).collect()
 }
 
-/// Rows of bits: 1 where a number is not 0, `[rows, ⌈columns / 32⌉]`.
+/// Packs rows as bits, `[rows, ⌈columns / 32⌉]`: a bit is 1 if the value is not 0.
 fn words(x: &[f32], columns: usize) -> Vec<u32> {
     let word = |numbers: &[f32]| (0..).zip(numbers).fold(0, |word, (bit, number)| word | u32::from(*number != 0.0) << bit);
     x.chunks_exact(columns).flat_map(|row| row.chunks(32).map(word)).collect()
 }
 
-/// Zeros and ones.
+/// Returns random zeros and ones.
 pub fn binary(tensor: u64, count: usize) -> Vec<f32> {
     (0..count as u64).map(|index| (bits24(11, tensor, index) % 2) as f32).collect()
 }
@@ -77,7 +78,7 @@ fn case(step: KmeansAssign, (kernel, variant): Choice, context: Context) -> Case
     let name = format!("{restarts}x{rows}x{columns}, {clusters} clusters, {ties:?}{finished}");
     let mut case = Case::new(kernel.name, variant.name, name, context.purpose);
     let [n, d, k, r] = [rows, columns, clusters, restarts].map(|size| size as usize);
-    // Rows and centres of 0 and 1 have whole distances, and so exact ties.
+    // Squared distances between rows and centres of 0 and 1 are whole numbers, so equal ones are exactly equal.
     let draw: fn(u64, usize) -> Vec<f32> = if ties == Ties::First { |tensor, count| values(11, tensor, count) } else { binary };
     let (mut x, centers) = (draw(0, n * d), draw(1, r * k * d));
     let scales: Vec<f32> = if scaled { values(11, 5, d) } else { vec![1.0; d] };
@@ -109,7 +110,7 @@ fn case(step: KmeansAssign, (kernel, variant): Choice, context: Context) -> Case
     case.plan.push(step.step(
         &label,
         (kernel, variant),
-        context.capabilities.lanes,
+        context.capabilities.subgroup_size,
         [rows, scales, centers, keys, states, labels, distances],
     ));
     case

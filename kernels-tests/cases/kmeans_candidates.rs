@@ -1,13 +1,13 @@
-//! The best candidate for one centre, and the candidates for the next.
+//! Cases of `kmeans_candidates`, which chooses the best candidate for one centre and draws the candidates for the next.
 
 use lineament::ops::{KMEANS_CANDIDATES, KmeansCandidates, KmeansPotential, KmeansShape};
 
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::{bits24, unit, values};
-use crate::reference::kmeans_candidates::kmeans_candidates;
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::kmeans_candidates::kmeans_candidates;
+use lineament::ops::reference::random::{bits24, unit, values};
 
-/// (rows, columns, clusters, restarts, trials, step, rows of a chunk): every kind of step, one row, a chunk ± 1, 64 chunks ± 1
-/// and several runs of them, and more workgroups than a dimension holds.
+/// (rows, columns, clusters, restarts, trials, step, rows in a chunk). The shapes include the first, the last and other steps, a
+/// single row, a chunk ± 1 row, 64 chunks ± 1 and several times as many, and more workgroups than a dimension of the grid allows.
 const TESTS: &[(u32, u32, u32, u32, u32, u32, u32)] = &[
     (1, 4, 1, 1, 2, 0, 32),
     (33, 12, 4, 3, 3, 0, 32),
@@ -42,7 +42,7 @@ fn case(step: KmeansCandidates, purpose: Purpose) -> Case {
     let x = values(16, 0, n * d);
     let weights: Vec<f32> = (0..n as u64).map(|index| (4.0 * unit(16, 1, index)).floor()).collect();
     let closest: Vec<f32> = (0..(r * n) as u64).map(|index| unit(16, 2, index)).collect();
-    // Some chunks hold nothing, and must not be drawn.
+    // Some chunks have potential 0 and must not be drawn.
     let potential = |index: u64| if bits24(16, 3, index).is_multiple_of(5) { 0.0 } else { 10.0 * unit(16, 4, index) };
     let potentials: Vec<f32> = (0..(r * t * chunks) as u64).map(potential).collect();
     let picks: Vec<u32> = (0..(r * (k + 1) * (t + 1)) as u64).map(|index| bits24(16, 5, index) % rows).collect();

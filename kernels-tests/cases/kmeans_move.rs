@@ -1,32 +1,34 @@
-//! New centres, and whether a restart has finished.
+//! Cases of `kmeans_move`, which moves the centres and decides whether a restart has finished.
 
 use lineament::ops::{KMEANS_MOVE, KmeansMove, KmeansShape, RestartState};
 
 use super::kmeans_assign::{labels, states};
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::{bits24, unit, values};
-use crate::reference::kmeans_accumulate::kmeans_accumulate;
-use crate::reference::kmeans_assign::CHANGED;
-use crate::reference::kmeans_move::{Inputs, kmeans_move};
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::kmeans_accumulate::kmeans_accumulate;
+use lineament::ops::reference::kmeans_assign::CHANGED;
+use lineament::ops::reference::kmeans_move::{Inputs, kmeans_move};
+use lineament::ops::reference::random::{bits24, unit, values};
 
-/// What makes a restart end, and what happens to clusters.
+/// The reason why the running restarts of a case end, or the state of their clusters.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Situation {
-    /// Labels changed, and centres move.
+    /// Labels changed and centres move, so the restarts continue.
     GoesOn,
     /// No label changed.
     Settled,
-    /// The tolerance is wide.
+    /// The tolerance is so large that the centres move less.
     Tolerated,
-    /// The limit of iterations is reached.
+    /// The iteration limit is reached.
     Limited,
     /// Some clusters have no rows.
     Empty,
-    /// All rows but the ones with single labels sit on their centre: fewer far rows than empty clusters.
+    /// Some clusters have no rows, and all but the first two rows coincide with their centres, so that there are fewer rows to
+    /// move than empty clusters.
     FewFar,
 }
 
-/// (rows, columns, clusters, restarts): one of each, primes, a workgroup of rows, clusters and elements ± 1.
+/// (rows, columns, clusters, restarts, situation). The shapes include one of everything, primes, and as many rows, clusters or
+/// elements as a workgroup has threads ± 1.
 const TESTS: &[(u32, u32, u32, u32, Situation)] = &[
     (1, 4, 1, 1, Situation::GoesOn),
     (97, 12, 5, 3, Situation::GoesOn),
@@ -90,11 +92,11 @@ struct Owned {
 
 impl Owned {
     fn new(step: KmeansMove, situation: Situation, [n, d, k, r]: [usize; 4]) -> Owned {
-        // Some rows are alike, and more begin alike.
+        // Some rows equal the first one, and others equal it except in the last column.
         let mut rows = values(14, 0, n * d);
         for index in (3..n).step_by(3) {
-            let alike = if index % 2 == 0 { d } else { d - 1 };
-            rows.copy_within(0..alike, index * d);
+            let equal = if index % 2 == 0 { d } else { d - 1 };
+            rows.copy_within(0..equal, index * d);
         }
         let weights: Vec<f32> = (0..n as u64).map(|index| 0.5 + (3.0 * unit(14, 1, index)).floor()).collect();
         let with_rows = if matches!(situation, Situation::Empty | Situation::FewFar) { (k / 2).max(1) } else { k };
@@ -104,7 +106,7 @@ impl Owned {
         } else {
             labels.iter_mut().step_by(n).for_each(|label| *label |= CHANGED);
         }
-        // Distances repeat, so that the first of several rows as far must be taken.
+        // Distances repeat, so that the kernel must choose the first of several equally far rows.
         let distance = |index: usize| match situation {
             Situation::FewFar if index % n > 1 => 0.0,
             _ => (1 + bits24(14, 2, index as u64) % 50) as f32,

@@ -1,13 +1,14 @@
-//! The sums of all chunks.
+//! Cases of `kmeans_reduce`, which adds up the sums of all chunks.
 
 use lineament::ops::{KMEANS_REDUCE, KmeansReduce, KmeansShape};
 
 use super::kmeans_assign::states;
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::values;
-use crate::reference::kmeans_reduce::kmeans_reduce;
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::kmeans_reduce::kmeans_reduce;
+use lineament::ops::reference::random::values;
 
-/// (chunks, columns, clusters, restarts): one of each, the run of 32 ± 1 and several of them, a workgroup ± 1.
+/// (chunks, columns, clusters, restarts). The shapes include one of everything, 32 chunks ± 1 and several times as many (the
+/// kernel adds up 32 at a time), and a workgroup ± 1.
 const TESTS: &[(u32, u32, u32, u32)] =
     &[(1, 4, 1, 1), (31, 12, 5, 2), (33, 8, 21, 3), (97, 40, 7, 3), (3, 4, 13, 5), (1, 4, 1, 65_537)];
 

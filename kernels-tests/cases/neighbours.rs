@@ -1,22 +1,25 @@
-//! Neighbours of slices of rows, under every metric.
+//! Cases of `neighbours`, which finds the neighbours of a slice of rows, under every metric.
 
 use lineament::ops::{Metric, NEIGHBOURS, NeighbourSlice};
 use lineament::plan::Variant;
 
 use super::distance_rows::{METRICS, distance_rows, format_of};
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::unit;
-use crate::reference::neighbours::neighbours;
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::neighbours::neighbours;
+use lineament::ops::reference::random::unit;
 
-/// (rows, columns, first row, row after the last): one row, words of bits ± 1, the tiles of every variant ± 1, and slices in the midst.
+/// (rows, columns, first row, row after the last one). The shapes include a single row, a word of 32 rows ± 1, the tiles of every
+/// variant ± 1, and slices that do not begin at row 0.
 const TESTS: &[(u32, u32, u32, u32)] = &[(1, 4, 0, 1), (32, 37, 0, 32), (31, 7, 3, 29), (97, 70, 63, 97), (300, 12, 0, 300)];
 
-/// Radii that some distances of random rows of that many columns lie below and some above, and none near.
+/// Returns a radius for random rows of `columns` columns. Some distances are below it and some above, but none is so near to it
+/// that rounding could decide.
 fn radius(metric: Metric, columns: u32, bits: bool) -> f32 {
     let columns = columns as f32;
     match (metric, bits) {
-        // Between the roots of whole numbers, and between whole numbers.
+        // Between two square roots of whole numbers.
         (Metric::Euclidean, true) => ((0.45 * columns).floor() + 0.5).sqrt(),
+        // Between two whole numbers; for hamming, after the division by the number of columns.
         (Metric::Manhattan, true) => (0.45 * columns).floor() + 0.5,
         (Metric::Hamming, _) => ((0.6 * columns).floor() + 0.5) / columns,
         (Metric::Cosine, true) => 0.4321,
@@ -62,6 +65,6 @@ fn case(
     let counts = case.output("counts", (end_row - first_row) as usize, Bounds::integers(), counted);
     let [rows, traits, occurrences] = views;
     let label = case.name.clone();
-    case.plan.push(shape.step(&label, variant, context.capabilities.lanes, [rows, traits, occurrences, within, counts]));
+    case.plan.push(shape.step(&label, variant, context.capabilities.subgroup_size, [rows, traits, occurrences, within, counts]));
     case
 }

@@ -1,13 +1,14 @@
-//! Resizing and normalising batches of 8-bit images of several sizes.
+//! Cases of resizing and normalising batches of 8-bit images of several sizes.
 
 use lineament::ops::{ImageRecord, Interpolation, RESIZE_NORMALISE, ResizeNormalise};
 use lineament::plan::Variant;
 
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::bits24;
-use crate::reference::resize_normalise::{Picture, resize_normalise};
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::random::bits24;
+use lineament::ops::reference::resize_normalise::{Picture, resize_normalise};
 
-/// (output size, (rows, columns) of each image): one pixel, primes, up, down, the same, and several sizes in one batch.
+/// (output size, (rows, columns) of each image): one pixel, primes, enlarging, shrinking, the same size, and several sizes in
+/// one batch.
 const TESTS: &[(u32, &[[usize; 2]])] = &[
     (1, &[[1, 1]]),
     (7, &[[1, 1], [1, 5], [3, 1]]),
@@ -17,10 +18,10 @@ const TESTS: &[(u32, &[[usize; 2]])] = &[
     (50, &[[7, 11]]),
 ];
 
-/// Past 65,535 workgroups, so that the line of workgroups is folded, and small enough to be tested.
+/// More than 65,535 workgroups, so that the grid is folded over two dimensions, but images small enough to test.
 const FOLDED: (u32, &[[usize; 2]]) = (1, &[[1, 2]; 65_540]);
 
-/// Faces of CelebA, and a larger photograph.
+/// Eight images with the size of CelebA's, and one larger photograph.
 const BENCHMARKS: &[(u32, &[[usize; 2]])] = &[(224, &[[218, 178]; 8]), (224, &[[1200, 1600]])];
 
 pub fn cases(context: Context) -> Vec<Case> {

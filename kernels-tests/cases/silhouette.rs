@@ -1,15 +1,16 @@
-//! Silhouettes of slices of rows, under every metric.
+//! Cases of `silhouette`, which computes the silhouettes of a slice of rows, under every metric.
 
 use lineament::ops::{Metric, SILHOUETTE, SilhouetteSlice};
 use lineament::plan::Variant;
 
 use super::distance_rows::{METRICS, distance_rows, format_of};
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::{unit, values};
-use crate::reference::silhouette::silhouette;
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::random::{unit, values};
+use lineament::ops::reference::silhouette::silhouette;
 
-/// (sizes of the clusters, columns, first row, row after the last): two rows, a row alone, the tiles of every variant ± 1,
-/// more than a block of 64 tiles, more than one block of depth, and a part of the rows.
+/// (sizes of the clusters, columns, first row, row after the last one). The shapes include two rows, a row alone in its cluster,
+/// the tiles of every variant ± 1, clusters of more than 64 tiles, more columns than are loaded at a time, and slices of the
+/// rows.
 const TESTS: &[Test] = &[
     (&[1, 1], 4, 0, 2),
     (&[3, 1, 7], 12, 0, 11),
@@ -60,7 +61,7 @@ fn case(test: Test, metric: Metric, variant: &'static Variant, context: Context)
     let mut starts = vec![0u32];
     for size in sizes {
         starts.push(starts[starts.len() - 1] + size);
-        // A row alone in its cluster must occur once to be alone.
+        // The row of a cluster of one row must occur once, or it would not be alone.
         if *size == 1 {
             times[starts[starts.len() - 2] as usize] = 1.0;
         }
@@ -82,6 +83,6 @@ fn case(test: Test, metric: Metric, variant: &'static Variant, context: Context)
     let out = case.updated("silhouettes", &before, Bounds::float(1e-10, 1e-5), Box::new(expected));
     let [rows, traits, starts, occurrences] = views;
     let label = case.name.clone();
-    case.plan.push(shape.step(&label, variant, context.capabilities.lanes, [rows, traits, starts, occurrences, out]));
+    case.plan.push(shape.step(&label, variant, context.capabilities.subgroup_size, [rows, traits, starts, occurrences, out]));
     case
 }

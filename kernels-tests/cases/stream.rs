@@ -1,16 +1,16 @@
-//! The memory ceiling.
+//! Cases of the kernel that measures memory bandwidth.
 
 use lineament::ops::{STREAM, Stream};
 use lineament::plan::Variant;
 
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::values;
-use crate::reference::stream::stream;
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::random::values;
+use lineament::ops::reference::stream::stream;
 
-/// Vectors: one, a prime, and the 64 or 256 of a workgroup ± 1.
+/// Numbers of vectors: one, a prime, and the 64 or 256 vectors of a workgroup ± 1.
 const TESTS: &[u32] = &[1, 63, 65, 255, 257, 1009];
 
-/// 64 MiB each way: more than the caches hold.
+/// Number of vectors of the benchmark. It reads 64 MiB and writes 64 MiB, more than the caches hold.
 pub const LARGE: u32 = 64 << 16;
 
 pub fn cases(context: Context) -> Vec<Case> {
@@ -19,7 +19,7 @@ pub fn cases(context: Context) -> Vec<Case> {
     STREAM.variants.iter().flat_map(of_variant).collect()
 }
 
-/// A case of `shape`; the ceiling is measured on one too.
+/// Returns a case of `shape`.
 pub fn case(shape: Stream, variant: &'static Variant, purpose: Purpose) -> Case {
     let mut case = Case::new(STREAM.name, variant.name, format!("{} vectors", shape.vectors), purpose);
     let x = values(7, 0, 4 * shape.vectors as usize);

@@ -1,15 +1,15 @@
-//! Adding up the parts of a split sum.
+//! Cases of adding the sums of parts.
 
 use lineament::ops::{SUM_OF_PARTS, SumOfParts};
 
 use super::by_shape;
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::values;
-use crate::reference::{sum_of_parts::sum_of_parts, widen};
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::random::values;
+use lineament::ops::reference::{sum_of_parts::sum_of_parts, widen};
 
-/// (parts, elements): one, a run of 16 parts ± 1, a workgroup of 256 elements ± 4.
+/// (parts, elements): one part, a run of 16 parts ± 1, and a workgroup of 256 elements ± 4.
 const TESTS: &[(u32, u32)] = &[(1, 4), (15, 12), (16, 252), (17, 256), (37, 260), (2, 1028)];
-/// The gradients of the first expansion and of the last convolution, batch 64.
+/// The weight gradients of the first expansion and of the last convolution with batch 64.
 const BENCHMARKS: &[(u32, u32)] = &[(196, 16 * 96), (2, 320 * 1280)];
 
 pub fn cases(context: Context) -> Vec<Case> {

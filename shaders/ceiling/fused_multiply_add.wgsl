@@ -1,30 +1,20 @@
-// The adapter's multiply-add ceiling:  y[i] = Σ_j a_j after $UNROLL · rounds times  a_j ← a_j · factor + addend,  from a_j = x[i] + j
+// Measures how many multiply-adds per second the adapter reaches. Each a_j starts at x[i] + j and is replaced by
+// a_j · factor + addend, $UNROLL · rounds times. Then y[i] = Σ_j a_j.
 //
 // x  [vectors, 4]
 // y  [vectors, 4]
 //
-// One thread keeps $ACCUMULATORS vectors of four in registers, which do not wait for each other; a workgroup is 64 neighbouring threads.
-// Cost: $(8 * ACCUMULATORS * UNROLL) · rounds flops a thread, and next to no memory.
-#import dispatch
+// One thread keeps $ACCUMULATORS vectors of four in registers. They do not depend on each other, so that their multiply-adds can
+// overlap. A workgroup has 64 threads with consecutive vectors.
+// Cost: $(8 * ACCUMULATORS * UNROLL) · rounds flops per thread, and almost no memory traffic.
 
-struct Params {
-    vectors: u32,
-    rounds: u32,
-    factor: f32,
-    addend: f32,
-}
+#params
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
-    let index = linear_workgroup(workgroup, grid) * 64u + thread;
+#entry 64 {
+    let index = workgroup * 64u + thread;
     if (index >= params.vectors) {
         return;
     }

@@ -1,27 +1,19 @@
-// The adapter's memory ceiling:  y[i] = x[i] + 1
+// Measures the memory bandwidth of the adapter:  y[i] = x[i] + 1
 //
 // x  [vectors, 4]
 // y  [vectors, 4]
 //
-// One thread copies $VECTORS vectors of four, 64 apart, so that the 64 threads of a workgroup always touch consecutive memory.
-// Cost: one addition, four bytes read and four written an element.
-#import dispatch
+// One thread processes $VECTORS vectors of four that are 64 vectors apart, so that the 64 threads of a workgroup always access
+// consecutive memory.
+// Cost: one addition, four bytes read and four bytes written per element.
 
-struct Params {
-    vectors: u32,
-}
+#params
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
-    let first = linear_workgroup(workgroup, grid) * $(64 * VECTORS)u + thread;
+#entry 64 {
+    let first = workgroup * $(64 * VECTORS)u + thread;
     #for v in 0..VECTORS
     if (first + $(64 * v)u < params.vectors) {
         y[first + $(64 * v)u] = x[first + $(64 * v)u] + 1.0;

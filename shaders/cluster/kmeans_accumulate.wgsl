@@ -1,31 +1,22 @@
-// k-means, first half of the update: for every chunk of rows and every cluster j
-//     partial[r, chunk, j] = ( Σ w_i x_i,  [Σ w_i, Σ w_i distance_i, Σ changed_i, Σ w_i] )   over the rows of the chunk with label j
+// k-means, first half of the update of the centres: the sums of the rows of each cluster, for each chunk of consecutive rows.
+//     partials[r, chunk, j] = ( Σ w_i x_i,  [Σ w_i, Σ w_i distance_i, Σ changed_i, Σ w_i] )
+// The sums run over the rows i of the chunk with label j in restart r; changed_i is 1 if the label changed and 0 otherwise.
 //
-// rows       [rows, 4 · quads]
-// weights    [rows]
-// labels     [restarts, rows]      bit 31 says that the label changed
-// distances  [restarts, rows]      squared distance to the row's centre
-// states     [restarts]            a restart that has finished is left alone, unless finished_too is 1
+// rows       [rows, 4 · quads]     x
+// weights    [rows]                w
+// labels     [restarts, rows]      bit 31 is set if the label changed
+// distances  [restarts, rows]      squared distance of each row to the centre of its label
+// states     [restarts]            a finished restart is skipped, unless finished_too is 1
 // partials   [restarts, chunks, clusters, 4 · (quads + 1)]
-// rows and partials are read as vec4.
+// rows and partials are accessed as vec4.
 //
-// One thread owns one vec4 column of one chunk and walks its rows in order, so that the sums need no atomics and always
-// come out alike; neighbouring threads read neighbouring columns. A chunk is short enough for plain f32 sums.
+// One thread sums one vec4 column of one chunk over the rows in order, so the sums need no atomics and are reproducible.
+// Neighbouring threads read neighbouring columns. A chunk is short enough that plain f32 sums are accurate.
 // Cost: 4 (quads + 1) · rows · restarts additions, each with a load and a store of its sum.
-#import dispatch
 #import restart_state
 
-struct Params {
-    rows: u32,
-    quads: u32,
-    clusters: u32,
-    restarts: u32,
-    chunks: u32,
-    chunk_rows: u32,
-    finished_too: u32,
-}
+#params
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> rows: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> weights: array<f32>;
 @group(0) @binding(3) var<storage, read> labels: array<u32>;
@@ -33,14 +24,9 @@ struct Params {
 @group(0) @binding(5) var<storage, read> states: array<RestartState>;
 @group(0) @binding(6) var<storage, read_write> partials: array<vec4<f32>>;
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
+#entry 64 {
     let columns = params.quads + 1u;
-    let index = linear_workgroup(workgroup, grid) * 64u + thread;
+    let index = workgroup * 64u + thread;
     let column = index % columns;
     let chunk = index / columns % params.chunks;
     let restart = index / columns / params.chunks;

@@ -1,20 +1,23 @@
-// k-means, first half of the update for rows of bits, b_i, that stand for x_ic = s_c b_ic, with whole weights:
-//     partial[r, chunk, j] = ( Σ w_i x_i,  [Σ w_i, 0, Σ changed_i, Σ w_i] )   over the rows of the chunk with label j
-// as kmeans_accumulate, but exactly and without Σ w_i distance_i.
+// k-means, first half of the update of the centres, for rows packed as bits and whole weights. A bit b_ic of row i and column c
+// represents the value x_ic = s_c b_ic.
+//     partials[r, chunk, j] = ( Σ w_i x_i,  [Σ w_i, 0, Σ changed_i, Σ w_i] )
+// The sums are those of kmeans_accumulate, but bits are counted in u32, so that only the conversion to f32 and the multiplication
+// by s_c can round. Σ w_i distance_i is not computed.
 //
-// planes    [groups, 4 · quads]       bit i of a word: b of row 32 · group + i in a column; groups of 32 rows
-// counts    [planes, groups]          bit i of a word of plane p: binary digit p of the weight of row 32 · group + i
-// digits    [chunks]                  binary digits of the largest weight of a chunk; rows in the order of their weights have few
+// A group is 32 consecutive rows; a chunk is 64 consecutive groups.
+// planes    [groups, 4 · quads]       bit i of a word is the column's bit of row 32 · group + i
+// counts    [digits, groups]          bit i of a word for digit p is binary digit p of the weight of row 32 · group + i
+// digits    [chunks]                  number of binary digits of the largest weight in the chunk
 // scales    [4 · quads]               s
-// labels    [restarts, rows]          bit 31 says that the label changed
-// states    [restarts]                a restart that has finished is left alone, unless finished_too is 1
+// labels    [restarts, rows]          bit 31 is set if the label changed
+// states    [restarts]                a finished restart is skipped, unless finished_too is 1
 // partials  [restarts, chunks, clusters, 4 · (quads + 1)]
-// Planes, scales and partials are read as vec4. Where WEIGHTED is 0 every weight is 1, and counts and digits are not read.
+// planes, scales and partials are accessed as vec4. If WEIGHTED is 0, every weight is 1, and counts and digits are not read.
 //
-// One workgroup does a chunk of 64 groups for one restart, 16 clusters at a time: every thread marks in workgroup memory which rows of a
-// group are in which cluster, then owns a vec4 column of four clusters and counts the bits that they have in common.
-// Cost: 3 operations a word, cluster, column and digit of the weights; labels are read clusters / 16 times.
-#import dispatch
+// One workgroup processes a chunk for one restart, 16 clusters at a time. First each thread marks in workgroup memory which rows
+// of one group belong to which cluster. Then each thread counts, for one vec4 column and four clusters, the set bits of their
+// rows.
+// Cost: 3 operations for each word, cluster, column and weight digit; labels are read clusters / 16 times.
 #import kmeans_bits
 
 const THREADS = 64u;
@@ -23,11 +26,11 @@ const THREADS = 64u;
 @group(0) @binding(4) var<storage, read> scales: array<vec4<f32>>;
 @group(0) @binding(7) var<storage, read_write> partials: array<vec4<f32>>;
 
-// For each group and four clusters, which rows are in them; and whose label changed.
+// For each group and each of 16 clusters, a bit mask of the group's rows in the cluster; and a mask of those whose label changed.
 var<workgroup> members: array<vec4<u32>, GROUPS * 4u>;
 var<workgroup> changed: array<u32, GROUPS>;
 
-// Marks the rows of group `thread` of the chunk that are in the 16 clusters from first_cluster.
+// Stores the masks of group number `thread` of the chunk for the 16 clusters from first_cluster on.
 fn mark(thread: u32, chunk: Chunk, first_cluster: u32) {
     let first_row = 32u * (chunk.first_group + thread);
     #for m in 0..4
@@ -36,7 +39,7 @@ fn mark(thread: u32, chunk: Chunk, first_cluster: u32) {
     var changed_rows = 0u;
     for (var i = 0u; (i < 32u) & (first_row + i < params.rows); i++) {
         let label = labels[chunk.restart * params.rows + first_row + i];
-        // Clusters before the first wrap round and are far behind the last.
+        // For clusters below first_cluster the subtraction wraps around to a large number, which matches none of the 16.
         let cluster = vec4<u32>((label & ~CHANGED) - first_cluster);
         let bit = vec4<u32>(1u << i);
         #for m in 0..4
@@ -44,7 +47,7 @@ fn mark(thread: u32, chunk: Chunk, first_cluster: u32) {
         #end
         changed_rows |= (label >> 31u) << i;
     }
-    // The threads may still read those before.
+    // Wait until no thread reads the previous masks any more.
     workgroupBarrier();
     #for m in 0..4
     members[4u * thread + $(m)u] = members_$m;
@@ -53,13 +56,8 @@ fn mark(thread: u32, chunk: Chunk, first_cluster: u32) {
     workgroupBarrier();
 }
 
-@compute @workgroup_size(THREADS)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
-    let chunk = chunk_at(linear_workgroup(workgroup, grid));
+#entry THREADS {
+    let chunk = chunk_at(workgroup);
     if (chunk.restart >= params.restarts) {
         return;
     }
@@ -70,7 +68,7 @@ fn main(
     for (var first_cluster = 0u; first_cluster < params.clusters; first_cluster += 16u) {
         mark(thread, chunk, first_cluster);
         let quarters = min(4u, (params.clusters - first_cluster + 3u) / 4u);
-        // The last column comes last, so that few threads wait for those that own it.
+        // The column of totals comes last. Its code differs, so this order leaves few threads idle while it runs.
         for (var item = thread; item < quarters * columns; item += THREADS) {
             let column = item / quarters;
             let quarter = item % quarters;

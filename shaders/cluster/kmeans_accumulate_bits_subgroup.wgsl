@@ -1,20 +1,24 @@
-// k-means, first half of the update for rows of bits, subgroup family; b_i stand for x_ic = s_c b_ic, with whole weights:
-//     partial[r, chunk, j] = ( Σ w_i x_i,  [Σ w_i, 0, Σ changed_i, Σ w_i] )   over the rows of the chunk with label j
-// as kmeans_accumulate, but exactly and without Σ w_i distance_i.
+// k-means, first half of the update of the centres, for rows packed as bits and whole weights, with subgroup operations. A bit
+// b_ic of row i and column c represents the value x_ic = s_c b_ic.
+//     partials[r, chunk, j] = ( Σ w_i x_i,  [Σ w_i, 0, Σ changed_i, Σ w_i] )
+// The sums are those of kmeans_accumulate, but bits are counted in u32, so that only the conversion to f32 and the multiplication
+// by s_c can round. Σ w_i distance_i is not computed.
 //
-// planes    [groups, 4 · quads]       bit i of a word: b of row 32 · group + i in a column; groups of 32 rows
-// counts    [planes, groups]          bit i of a word of plane p: binary digit p of the weight of row 32 · group + i
-// digits    [chunks]                  binary digits of the largest weight of a chunk; rows in the order of their weights have few
+// A group is 32 consecutive rows; a chunk is 64 consecutive groups.
+// planes    [groups, 4 · quads]       bit i of a word is the column's bit of row 32 · group + i
+// counts    [digits, groups]          bit i of a word for digit p is binary digit p of the weight of row 32 · group + i
+// digits    [chunks]                  number of binary digits of the largest weight in the chunk
 // scales    [4 · quads]               s
-// labels    [restarts, rows]          bit 31 says that the label changed
-// states    [restarts]                a restart that has finished is left alone, unless finished_too is 1
+// labels    [restarts, rows]          bit 31 is set if the label changed
+// states    [restarts]                a finished restart is skipped, unless finished_too is 1
 // partials  [restarts, chunks, clusters, 4 · (quads + 1)]
-// Where WEIGHTED is 0 every weight is 1, and counts and digits are not read.
+// If WEIGHTED is 0, every weight is 1, and counts and digits are not read.
 //
-// One workgroup is one subgroup of $LANES lanes and does a chunk of 64 groups for one restart, 16 clusters at a time: a lane owns a cluster
-// while they mark which rows of a group are in which, and $VECTORS columns of all 16 while they count the bits in common.
-// Cost: 3 operations a word, cluster, column and digit of the weights; labels are read once for every 16 clusters and $(VECTORS * LANES) columns.
-#import dispatch
+// One workgroup is one subgroup of $LANES lanes. It processes a chunk for one restart, 16 clusters at a time. For each group, a
+// lane first builds the bit mask of the rows of one cluster. Then it counts, for $VECTORS columns and all 16 clusters, the set
+// bits of their rows; the masks are broadcast.
+// Cost: 3 operations for each word, cluster, column and weight digit. Labels are read once for every 16 clusters and
+// $(VECTORS * LANES) columns.
 #import kmeans_bits
 
 const THREADS = $(LANES)u;
@@ -23,13 +27,8 @@ const THREADS = $(LANES)u;
 @group(0) @binding(4) var<storage, read> scales: array<f32>;
 @group(0) @binding(7) var<storage, read_write> partials: array<f32>;
 
-@compute @workgroup_size(THREADS)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
-    let chunk = chunk_at(linear_workgroup(workgroup, grid));
+#entry THREADS {
+    let chunk = chunk_at(workgroup);
     if (chunk.restart >= params.restarts) {
         return;
     }
@@ -57,7 +56,7 @@ fn main(
                 let first_row = 32u * group;
                 #for p in 0..(32 + LANES - 1) / LANES
                 let my_row_$p = first_row + $(p * LANES)u + thread;
-                // Past the last row stands a label that no cluster has.
+                // Rows past the last one get a label that no cluster has.
                 let my_label_$p = select(~CHANGED, labels[chunk.restart * params.rows + min(my_row_$p, params.rows - 1u)], my_row_$p < params.rows);
                 #end
                 #for v in 0..(16 + LANES - 1) / LANES

@@ -1,18 +1,21 @@
-// k-means, assignment:  label[r, i] = argmin_j |x_i − centre[r, j]|²
-// Of several equally near: the lowest j, or with TIES_BY_KEY the one that a hash of row and centre ranks first
+// k-means, assignment of each row to its nearest centre:
+//     labels[r, i] = argmin_j |x_i − centers[r, j]|²
+// Of several equally near centres, the lowest j is taken, or, if TIES_BY_KEY is 1, the one that a hash of row and centre ranks
+// first.
 //
-// rows       [rows, 4 · quads]     numbers; with BITS [rows, words] of 32 columns each, where a bit of column c stands for s_c
-// scales     [4 · quads]           s; read only where SCALED is 1, else every s_c is 1
+// rows       [rows, 4 · quads]     x as f32 values; with BITS [rows, words], where a word has the bits of 32 columns and a set
+//                                  bit of column c represents s_c
+// scales     [4 · quads]           s; read only if SCALED is 1, otherwise every s_c is 1
 // centers    [restarts, clusters, 4 · quads]
-// keys       [rows]                a hash of each row, equal for equal rows; read only where TIES_BY_KEY is 1
-// states     [restarts]            a restart that has finished is left alone, unless finished_too is 1
-// labels     [restarts, rows]      the label before, read and replaced; bit 31 is set where it changed
-// distances  [restarts, rows]      |x_i − centre of its label|²
-// rows (but for BITS), scales and centers are read as vec4; the padding of rows and centers holds zeros.
+// keys       [rows]                a hash of each row, equal for equal rows; read only if TIES_BY_KEY is 1
+// states     [restarts]            a finished restart is skipped, unless finished_too is 1
+// labels     [restarts, rows]      the previous labels, which are replaced; bit 31 of a new label is set if it changed
+// distances  [restarts, rows]      |x_i − centre of the new label|²
+// rows (without BITS), scales and centers are read as vec4; the padding of rows and centers is zeros.
 //
-// One workgroup finds the centre of ROWS · threads rows for one restart, $COLUMNS centres at a time.
-// Cost: 3 · 4 quads · rows · clusters · restarts flops, with BITS 2 instead of 3; rows are read clusters / $COLUMNS times a restart.
-#import dispatch
+// One workgroup assigns ROWS rows per thread for one restart and compares them with $COLUMNS centres at a time.
+// Cost: 3 · 4 quads · rows · clusters · restarts flops, with BITS 2 instead of 3. Rows are read clusters / $COLUMNS times a
+// restart.
 #import kmeans_assign
 #if BITS
 #import tile_bits
@@ -52,7 +55,7 @@ fn other_quad(at: u32) -> vec4<f32> {
     return centers[at];
 }
 
-// Past the last centre it is repeated.
+// Columns past the last centre repeat it.
 fn other_row(column: u32) -> u32 {
     return restart * params.clusters + min(first_center + column, params.clusters - 1u);
 }
@@ -63,14 +66,9 @@ fn term(difference: vec4<f32>) -> f32 {
 }
 #end
 
-@compute @workgroup_size(THREADS)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
+#entry THREADS {
     let tiles = (params.rows + THREADS * $(ROWS)u - 1u) / (THREADS * $(ROWS)u);
-    let line = linear_workgroup(workgroup, grid);
+    let line = workgroup;
     restart = line / tiles;
     if (restart >= params.restarts) {
         return;

@@ -1,36 +1,32 @@
-// k-means, assignment of rows of bits by tables:  label[r, i] = argmin_j |x_i − centre[r, j]|²,  x_ic = s_c b_ic
-// of several equally near: the lowest j, or with TIES_BY_KEY the one that a hash of row and centre ranks first
+// k-means, assignment of each row to its nearest centre, for rows packed as bits, by lookup tables:
+//     labels[r, i] = argmin_j |x_i − centers[r, j]|²,  x_ic = s_c b_ic
+// Of several equally near centres, the lowest j is taken, or, if TIES_BY_KEY is 1, the one that a hash of row and centre ranks
+// first.
 //
-// The distance is  Σ_c o_c²  +  Σ_c b_c s_c (s_c − 2 o_c),  as in lib/tile_bits. What $LANE_BITS columns add takes one of $LANES
-// values, as many as a subgroup has lanes: each lane holds one of them, and a lane that needs another has it shuffled over. A
-// lookup and an addition stand for $LANE_BITS multiply-adds.
+// The squared distance of bits b to a centre o is  Σ_c o_c²  +  Σ_c b_c s_c (s_c − 2 o_c),  as in lib/tile_bits. $LANE_BITS
+// columns add one of $LANES possible values to it, as many as the subgroup has lanes. Each lane keeps one of them in a register,
+// which makes a lookup table, and a subgroup shuffle is a lookup. A lookup and an addition replace $LANE_BITS multiply-adds.
 //
-// rows       [rows, words]         32 columns a word
-// scales     [4 · quads]           s; read only where SCALED is 1, else every s_c is 1
+// rows       [rows, words]         a word has the bits b of 32 columns
+// scales     [4 · quads]           s; read only if SCALED is 1, otherwise every s_c is 1
 // centers    [restarts, clusters, 4 · quads]
-// keys       [rows]                a hash of each row, equal for equal rows; read only where TIES_BY_KEY is 1
-// states     [restarts]            a restart that has finished is left alone, unless finished_too is 1
-// labels     [restarts, rows]      the label before, read and replaced; bit 31 is set where it changed
-// distances  [restarts, rows]      |x_i − centre of its label|²
-// scales and centers are read as vec4. At most $COLUMNS clusters and $QUADS quads.
+// keys       [rows]                a hash of each row, equal for equal rows; read only if TIES_BY_KEY is 1
+// states     [restarts]            a finished restart is skipped, unless finished_too is 1
+// labels     [restarts, rows]      the previous labels, which are replaced; bit 31 of a new label is set if it changed
+// distances  [restarts, rows]      |x_i − centre of the new label|²
+// scales and centers are read as vec4. There must be at most $COLUMNS clusters and $QUADS quads.
 //
-// One workgroup, a subgroup, makes the tables of all centres of a restart and passes $BLOCKS · $LANES rows by them.
-// Cost: 2 · 4 quads · rows · clusters · restarts flops by the formula, of which it does one in $LANE_BITS.
-#import dispatch
+// One workgroup is one subgroup. It computes the tables of all centres of one restart and assigns $BLOCKS · $LANES rows by them.
+// Cost: 2 · 4 quads · rows · clusters · restarts flops by the formula; the kernel executes one in $LANE_BITS of them.
 #import kmeans_assign
 
 @group(0) @binding(1) var<storage, read> rows: array<u32>;
 
 const THREADS = $(LANES)u;
 
-@compute @workgroup_size(THREADS)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
+#entry THREADS {
     let tiles = (params.rows + $(LANES * BLOCKS - 1)u) / $(LANES * BLOCKS)u;
-    let line = linear_workgroup(workgroup, grid);
+    let line = workgroup;
     let restart = line / tiles;
     if (restart >= params.restarts) {
         return;
@@ -54,7 +50,8 @@ fn main(
     squares_$v += select(0.0, dot(mine_$(q)_$v, mine_$(q)_$v), $(q)u < params.quads);
     #end
     #end
-    // Which of the columns of a table stand in the sum that a lane holds.
+    // A lane holds the table entry whose index is the lane's number: bit b of it says whether the sum includes column b of the
+    // table.
     #for b in 0..LANE_BITS
     let place_$b = f32((thread >> $(b)u) & 1u);
     #end

@@ -1,37 +1,25 @@
-// k-means++, greedy: step s keeps the candidate for centre s − 1 that leaves the lowest potential (the first of equals), and draws
-// the candidates for centre s, row i with probability w_i D²_i / Σ w D², where D²_i is the squared distance to the nearest centre
-// chosen so far, or 1 before the first. Centre 0 takes its first candidate untried, as scikit-learn does.
+// Greedy k-means++ seeding, step s: chooses centre s − 1 among its candidates, and draws the candidates for centre s.
+// The chosen candidate leaves the lowest potential Σ w_i D²_i, where D²_i is the squared distance of row i to the nearest centre;
+// of equal ones the first is chosen. Centre 0 is its first candidate, without a comparison, as in scikit-learn. Row i is drawn as
+// a candidate with probability w_i D²_i / Σ w D², where D²_i is 1 as long as no centre has been chosen.
 //
 // rows        [rows, 4 · quads]
-// weights     [rows]
-// closest     [restarts, rows]                       D² without the centre chosen here
-// potentials  [restarts, trials, chunks]             of kmeans_potential at the same step
-// picks       [restarts, clusters + 1, 1 + trials]   row numbers: at centre c, the row chosen for centre c − 1, then candidates
+// weights     [rows]                                 w
+// closest     [restarts, rows]                       D² without the centre chosen in this step
+// potentials  [restarts, trials, chunks]             the output of kmeans_potential in the same step
+// picks       [restarts, clusters + 1, 1 + trials]   row indices: entry c has the row chosen for centre c − 1, then the
+//                                                    candidates for centre c
 // centers     [restarts, clusters, 4 · quads]        centre s − 1 is written
-// rows and centers are read as vec4.
+// rows and centers are accessed as vec4.
 //
-// One workgroup draws one candidate of one restart: a chunk of rows by its potential, then a row in it, each with a random
-// number of its own that depends only on (seed, restart, centre, trial). A chunk has at most 256 rows.
-// Cost: the sum of all potentials and one chunk of distances.
-#import dispatch
+// One workgroup draws one candidate of one restart: first a chunk of rows by its potential, then a row of the chunk. Each draw
+// has its own random number, which depends only on the seed, the restart, the centre and the trial. A chunk has at most 256 rows.
+// Cost: adding up all potentials, and the distances of the rows of one chunk.
 #import random
 #import tree_sum
 
-struct Params {
-    rows: u32,
-    quads: u32,
-    clusters: u32,
-    restarts: u32,
-    trials: u32,
-    step: u32,
-    chunks: u32,
-    chunk_rows: u32,
-    first_restart: u32,
-    seed_low: u32,
-    seed_high: u32,
-}
+#params
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> rows: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> weights: array<f32>;
 @group(0) @binding(3) var<storage, read> closest: array<f32>;
@@ -43,7 +31,7 @@ var<workgroup> run_sums: array<f32, 64>;
 var<workgroup> row_potentials: array<f32, 256>;
 var<workgroup> drawn_chunk: u32;
 
-// Position of the candidate of centre step − 1 that leaves the lowest potential.
+// Returns the index of the candidate for centre step − 1 that leaves the lowest potential.
 fn best_trial(thread: u32, restart: u32) -> u32 {
     var best = 0u;
     var lowest = 3.4028234e38;
@@ -63,7 +51,8 @@ fn best_trial(thread: u32, restart: u32) -> u32 {
     return best;
 }
 
-// The chunk where the running sum of potentials[base..] passes `part` of the total; rounding never leads to one that holds nothing.
+// Returns the chunk at which the running sum of potentials[base..] exceeds `part` times the total. Even with rounding, a chunk
+// with potential 0 is not returned unless all are 0. Each element of run_sums is the sum of `run` consecutive chunks.
 fn draw_chunk(base: u32, run: u32, part: f32) -> u32 {
     var total = 0.0;
     for (var i = 0u; i < 64u; i++) {
@@ -91,7 +80,7 @@ fn draw_chunk(base: u32, run: u32, part: f32) -> u32 {
     return drawn;
 }
 
-// The row of a chunk where the running sum of row_potentials passes `part` of the total.
+// Returns the row of the chunk at which the running sum of row_potentials exceeds `part` times the total.
 fn draw_row(part: f32) -> u32 {
     var total = 0.0;
     for (var i = 0u; i < params.chunk_rows; i++) {
@@ -107,13 +96,8 @@ fn draw_row(part: f32) -> u32 {
     return drawn;
 }
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
-    let line = linear_workgroup(workgroup, grid);
+#entry 64 {
+    let line = workgroup;
     let restart = line / params.trials;
     let trial = line % params.trials;
     if (restart >= params.restarts) {
@@ -146,7 +130,7 @@ fn main(
     run_sums[thread] = run_sum;
     workgroupBarrier();
     let counter = vec4<u32>(params.seed_low, params.seed_high, params.first_restart + restart, params.step * params.trials + trial);
-    // 24 bits make a number in [0, 1) that f32 holds exactly.
+    // 24 random bits give a number in [0, 1) that f32 represents exactly.
     let parts = vec4<f32>(random_bits(counter) >> vec4<u32>(8u)) / 16777216.0;
     if (thread == 0u) {
         drawn_chunk = draw_chunk(base, run, parts.x);

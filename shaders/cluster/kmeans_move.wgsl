@@ -1,36 +1,30 @@
-// k-means, end of an iteration, as scikit-learn ends it:
-//     an empty cluster takes the row farthest from its centre, which leaves its own cluster (the next farthest for the next);
-//     of equally far rows the first by their numbers, and of a row that is counted several times one copy, so that rows with
-//     counts fare as all rows do
-//     centre_j = Σ w_i x_i / Σ w_i;  a cluster that lost its only row that way falls back to the mean of all rows
-//     finished = no label changed, or Σ_j |shift of centre j|² ≤ tolerance, or the iteration limit
+// k-means, end of an iteration, as in scikit-learn:
+// 1. Each empty cluster takes the row that is farthest from its centre, which leaves its own cluster; the next empty cluster
+//    takes the next farthest row. Equally far rows are ordered by their values. Of a row with a weight above 1, one copy of
+//    weight 1 moves at a time, so that rows with counts give the same result as repeated rows.
+// 2. Each centre moves to the mean of its rows, Σ w_i x_i / Σ w_i. A cluster that lost its only row in step 1 gets the mean of
+//    all rows.
+// 3. The restart has finished if no label changed, if Σ_j |shift of centre j|² ≤ tolerance, or at the iteration limit.
 //
-// rows       [rows, 4 · quads]
-// weights    [rows]
-// mean       [4 · quads]                              the mean of all rows
-// labels     [restarts, rows]
-// distances  [restarts, rows]                         squared distance to the row's centre
-// sums       [restarts, clusters, 4 · (quads + 1)]    of kmeans_reduce; the last vec4 is Σ w, Σ w distance, Σ changed, Σ w;
-//                                                     its x is what is left, its w what the assignment gave
+// rows       [rows, 4 · quads]                        x
+// weights    [rows]                                   w
+// mean       [4 · quads]                              the weighted mean of all rows
+// labels     [restarts, rows]                         bit 31 is not part of a label
+// distances  [restarts, rows]                         squared distance of each row to the centre of its label
+// sums       [restarts, clusters, 4 · (quads + 1)]    the output of kmeans_reduce, changed by step 1. The last vec4 of a cluster
+//                                                     is (Σ w, Σ w distance, Σ changed, Σ w). Step 1 changes its x, the weight
+//                                                     that is left, but not its w, the weight after the assignment
 // centers    [restarts, clusters, 4 · quads]          replaced
-// states     [restarts]                               replaced; a restart that has finished is left alone
-// Everything but weights, labels and distances is read as vec4.
+// states     [restarts]                               replaced; a finished restart is skipped
+// Everything except weights, labels, distances and states is accessed as vec4.
 //
-// One workgroup does one restart. Cost: 4 flops an element of centers, and a pass over distances for each empty cluster.
-#import dispatch
+// One workgroup processes one restart. Cost: 4 flops for each element of centers, and a pass over distances for each empty
+// cluster.
 #import restart_state
 #import tree_sum
 
-struct Params {
-    rows: u32,
-    quads: u32,
-    clusters: u32,
-    restarts: u32,
-    iterations: u32,
-    tolerance: f32,
-}
+#params
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> rows: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> weights: array<f32>;
 @group(0) @binding(3) var<storage, read> mean: array<vec4<f32>>;
@@ -47,7 +41,7 @@ struct Farthest {
 
 var<workgroup> candidates: array<Farthest, 64>;
 
-// Whether row `a` comes before row `b`: by their numbers, or else by their place.
+// Returns whether row `a` comes before row `b` in lexicographic order of their values; equal rows are ordered by their indices.
 fn row_precedes(a: u32, b: u32) -> bool {
     for (var q = 0u; a != b && q < params.quads; q++) {
         let difference = rows[a * params.quads + q] - rows[b * params.quads + q];
@@ -60,12 +54,13 @@ fn row_precedes(a: u32, b: u32) -> bool {
     return a < b;
 }
 
-// Whether `a` comes before `b`: farther, or as far with a row that comes before.
+// Returns whether `a` comes before `b`: it is farther from its centre, or equally far and its row comes before the other's.
 fn precedes(a: Farthest, b: Farthest) -> bool {
     return a.distance > b.distance || (a.distance == b.distance && row_precedes(a.row, b.row));
 }
 
-// The row that comes next after `last`, over the whole workgroup.
+// Returns the row that comes next after `last` in this order. Every thread of the workgroup must call it and gets the same
+// result.
 fn farthest_after(thread: u32, restart: u32, last: Farthest) -> Farthest {
     var best = Farthest(-1.0, 0xffffffffu);
     for (var i = thread; i < params.rows; i += 64u) {
@@ -86,20 +81,20 @@ fn farthest_after(thread: u32, restart: u32, last: Farthest) -> Farthest {
     return candidates[0];
 }
 
-// Gives every empty cluster a row. Every thread of the workgroup must call it.
+// Moves a row to each empty cluster. Every thread of the workgroup must call it.
 fn relocate(thread: u32, restart: u32) {
     let columns = params.quads + 1u;
     let base = restart * params.clusters * columns;
     var last = Farthest(3.4028234e38, 0u);
     var copies = 0.0;
     for (var j = 0u; j < params.clusters; j++) {
-        // Only clusters that the assignment left empty, not those emptied here.
+        // This skips clusters with rows after the assignment, even those that have lost all of them here.
         if (sums[base + j * columns + params.quads].w > 0.0) {
             continue;
         }
         if (!(copies > 0.0)) {
             last = farthest_after(thread, restart, last);
-            // At distance 0 every row sits on its centre, and moving one gains nothing.
+            // If the farthest row coincides with its centre, so do all others, and moving a row cannot lower the inertia.
             if (!(last.distance > 0.0)) {
                 return;
             }
@@ -121,13 +116,8 @@ fn relocate(thread: u32, restart: u32) {
     }
 }
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
-    let restart = linear_workgroup(workgroup, grid);
+#entry 64 {
+    let restart = workgroup;
     if (restart >= params.restarts) {
         return;
     }

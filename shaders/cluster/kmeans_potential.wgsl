@@ -1,29 +1,23 @@
-// k-means++, what a candidate is worth: with D²_i = the squared distance of row i to the nearest centre chosen so far,
-//     potential[r, t, chunk] = Σ w_i min(D²_i, |x_i − candidate_t|²)   over the rows of the chunk
-// Step 0 has no candidates yet: its potential is Σ w_i. Step s judges the candidates for centre s − 1.
+// Greedy k-means++ seeding, step s: the potential that each candidate for centre s − 1 would leave, for each chunk of rows.
+//     potentials[r, t, chunk] = Σ w_i min(D²_i, |x_i − candidate_t|²)
+// The sum runs over the rows i of the chunk; D²_i is the squared distance of row i to the nearest centre chosen so far. Step 0
+// has no candidates yet, and its potential is Σ w_i.
 //
-// rows        [rows, 4 · quads]
-// weights     [rows]
-// picks       [restarts, clusters + 1, 1 + trials]   row numbers: at centre c, the row chosen for centre c − 1, then candidates
-// closest     [restarts, rows]                       D², here lowered to the centre chosen last
+// rows        [rows, 4 · quads]                      x
+// weights     [rows]                                 w
+// picks       [restarts, clusters + 1, 1 + trials]   row indices: entry c has the row chosen for centre c − 1, then the
+//                                                    candidates for centre c
+// closest     [restarts, rows]                       D²; this kernel updates it with the centre chosen last
 // potentials  [restarts, trials, chunks]             a chunk is the rows of one workgroup
-// rows is read as vec4; its padding holds zeros.
+// rows is read as vec4; its padding is zeros.
 //
-// One workgroup judges all candidates of a restart on ROWS · threads rows, with the chosen centre as one more column of the tile.
+// One workgroup evaluates all candidates of one restart on ROWS rows per thread. The centre chosen last is one more column of the
+// tile.
 // Cost: 3 · 4 quads · rows · (trials + 1) · restarts flops.
-#import dispatch
 #import tile_distances
 
-struct Params {
-    rows: u32,
-    quads: u32,
-    clusters: u32,
-    restarts: u32,
-    trials: u32,
-    step: u32,
-}
+#params
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> rows: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> weights: array<f32>;
 @group(0) @binding(3) var<storage, read> picks: array<u32>;
@@ -42,7 +36,7 @@ fn other_quad(at: u32) -> vec4<f32> {
     return rows[at];
 }
 
-// Column 0 is the centre chosen last; at step 1 there is none, and the first candidate stands in.
+// Column 0 is the centre chosen last. In step 1 there is none, and the first candidate takes its place.
 fn other_row(column: u32) -> u32 {
     let wanted = min(first_column + column, params.trials);
     return picks[picks_at + select(wanted, 1u, (wanted == 0u) & (params.step < 2u))];
@@ -52,14 +46,9 @@ fn term(difference: vec4<f32>) -> f32 {
     return dot(difference, difference);
 }
 
-@compute @workgroup_size(THREADS)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
+#entry THREADS {
     let chunks = (params.rows + THREADS * $(ROWS)u - 1u) / (THREADS * $(ROWS)u);
-    let line = linear_workgroup(workgroup, grid);
+    let line = workgroup;
     let restart = line / chunks;
     let chunk = line % chunks;
     if (restart >= params.restarts) {

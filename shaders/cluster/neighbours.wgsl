@@ -1,29 +1,20 @@
-// Which rows lie within a radius of each row of a slice, and how often they occur together:
-//     bit j of within[i] = d(row i, row j) ≤ radius or i = j,      counts[i] = Σ of the occurrences of these
-// with d of shaders/lib/row_distance.wgsl
+// The neighbours of each row of a slice: the rows within a radius of it, and the number of rows that they represent.
+//     bit j of within[i] = 1 if d(row i, row j) ≤ radius or i = j, else 0,      counts[i] = Σ occurrences[j] over the set bits j
+// for first_row ≤ i < end_row and 0 ≤ j < rows, with the distance d of shaders/lib/row_distance.wgsl.
 //
-// rows         [rows, quads]                                  a quad is four numbers, padded with zeros, or 64 bits
-// traits       [rows]                                         the trait of each row for the metric
+// rows         [rows, quads]                                  a quad is four f32 values, padded with zeros, or 64 bits
+// traits       [rows]                                         the trait of each row (see row_distance)
 // occurrences  [rows]                                         how often each row occurs
-// within       [end_row − first_row, ⌈rows / 32⌉]             bit j % 32 of word j / 32
+// within       [end_row − first_row, ⌈rows / 32⌉]             bit j is bit j % 32 of word j / 32
 // counts       [end_row − first_row]
 //
-// One workgroup holds $ROWS rows a thread and walks all rows, 32 of them a word and $COLUMNS at a time.
-// Cost: 3 · 4 quads flops a distance, or 6 quads with bits; 1 bit written.
-#import dispatch
+// One workgroup processes $ROWS rows per thread. It compares them with all rows, $COLUMNS at a time; 32 rows make a word.
+// Cost of a distance: 3 · 4 quads flops, or 6 quads operations with bits. One bit is written for each distance.
 #import row_distance
 #import tile_distances
 
-struct Params {
-    rows: u32,
-    quads: u32,
-    columns: u32,
-    first_row: u32,
-    end_row: u32,
-    radius: f32,
-}
+#params
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> rows: array<Unit>;
 @group(0) @binding(2) var<storage, read> traits: array<f32>;
 @group(0) @binding(3) var<storage, read> occurrences: array<u32>;
@@ -44,13 +35,8 @@ fn other_row(column: u32) -> u32 {
     return min(first_other + column, params.rows - 1u);
 }
 
-@compute @workgroup_size(THREADS)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
-    let workgroup_row = params.first_row + linear_workgroup(workgroup, grid) * THREADS * $(ROWS)u;
+#entry THREADS {
+    let workgroup_row = params.first_row + workgroup * THREADS * $(ROWS)u;
     if (workgroup_row >= params.end_row) {
         return;
     }

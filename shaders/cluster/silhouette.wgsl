@@ -1,18 +1,21 @@
-// Silhouette of one row:  s = (b − a) / max(a, b),  a = its mean distance to the other rows of its cluster, b = the least mean
-// distance to the rows of another cluster;  0 where the row is alone in its cluster, or a = b = 0
-// with a distance of shaders/lib/row_distance.wgsl
+// The silhouette of each row (Rousseeuw 1987):
+//     s = (b − a) / max(a, b)
+// Here a is the row's mean distance to the other rows of its cluster, and b is the smallest of its mean distances to the rows of
+// another cluster. s is 0 if the row is alone in its cluster or if a = b = 0. Distances are those of
+// shaders/lib/row_distance.wgsl.
 //
-// rows         [rows, quads]       sorted by cluster; a quad is four numbers, padded with zeros, or 64 bits
-// traits       [rows]              vec2: how often the row occurs, and its trait for the metric
-// starts       [clusters + 1]      first row of each cluster, then the number of rows
-// occurrences  [clusters]          Σ of the first trait over the cluster
-// silhouettes  [rows]              those of first_row..end_row are written
+// rows         [rows, quads]       sorted by cluster; a quad is four f32 values, padded with zeros, or 64 bits
+// traits       [rows]              vec2: how often the row occurs, and its trait (see row_distance)
+// starts       [clusters + 1]      index of the first row of each cluster, followed by the number of rows
+// occurrences  [clusters]          how often the rows of the cluster occur in total
+// silhouettes  [rows]              rows first_row ≤ i < end_row are written
 //
-// One workgroup walks all rows, cluster by cluster and $COLUMNS at a time, for $ROWS rows a thread. A distance is added to the sum
-// of its tile, that to the sum of a block of 64 tiles, that to the sum of the cluster: no run is long enough to drift.
-// Rows of bits are short, QUADS quads that the variant knows: a thread keeps its own in registers.
-// Cost: 3 · 4 quads · rows flops a row, or 6 quads · rows with bits, and a distance each.
-#import dispatch
+// One workgroup computes the silhouettes of $ROWS rows per thread. It compares them with all rows, cluster by cluster and
+// $COLUMNS at a time. Distances are summed within a tile of $COLUMNS rows, tiles within a block of 64 tiles, and blocks within
+// the cluster, so that rounding errors stay small. Rows packed as bits are short: they have QUADS quads, a constant of the
+// variant, and a thread keeps its own rows in registers.
+// Cost for each row: 3 · 4 quads · rows flops, or 6 quads · rows operations with bits, and one evaluation of distance_of for each
+// other row.
 #import row_distance
 #if BITS == 0
 #import tile_distances
@@ -26,16 +29,8 @@ var<workgroup> shared_rows: array<Unit, $(COLUMNS * QUADS)>;
 var<workgroup> shared_traits: array<vec2<f32>, $COLUMNS>;
 #end
 
-struct Params {
-    rows: u32,
-    quads: u32,
-    clusters: u32,
-    first_row: u32,
-    end_row: u32,
-    columns: u32,
-}
+#params
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> rows: array<Unit>;
 @group(0) @binding(2) var<storage, read> traits: array<vec2<f32>>;
 @group(0) @binding(3) var<storage, read> starts: array<u32>;
@@ -59,18 +54,13 @@ fn other_row(column: u32) -> u32 {
     return min(first_other + column, last_other);
 }
 
-// Past the end of the cluster the last row stands once more, and occurs not at all.
+// Columns past the end of the cluster repeat its last row with 0 occurrences.
 fn other_traits(column: u32) -> vec2<f32> {
     return select(vec2<f32>(), traits[other_row(column)], first_other + column <= last_other);
 }
 
-@compute @workgroup_size(THREADS)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
-    let workgroup_row = params.first_row + linear_workgroup(workgroup, grid) * THREADS * $(ROWS)u;
+#entry THREADS {
+    let workgroup_row = params.first_row + workgroup * THREADS * $(ROWS)u;
     if (workgroup_row >= params.end_row) {
         return;
     }
@@ -118,7 +108,7 @@ fn main(
                 #end
                 #end
                 #if BITS && BROADCAST == 0
-                // The threads may still read the tile before.
+                // Wait until no thread reads the previous tile any more.
                 workgroupBarrier();
                 for (var column = thread; column < $(COLUMNS)u; column += THREADS) {
                     shared_traits[column] = other_traits(column);
@@ -174,7 +164,7 @@ fn main(
         let count = occurrences[cluster];
         #for r in 0..ROWS
         if ((start <= row_$r) & (row_$r < end)) {
-            // The row itself is not one of the others, but its further occurrences are.
+            // The sum includes the row's distance to itself once too often: only its further occurrences are other rows.
             let to_itself = distance_of(0.0, trait_$r, trait_$r, params.columns);
             within_$r = (sum_$r - to_itself) / max(count - 1.0, 1.0);
             alone_$r = count <= 1.0;

@@ -1,29 +1,18 @@
-// Augment, resize and normalise in one pass:
+// Resizes, augments and normalises images in one pass:
 // y[b, i, j, c] = augmented[i, j, c] · scale[c] + shift[c], and 0 in the fourth channel, where
-// resized[r, k]    is the nearest source pixel of the image at height × width, as Keras' load_img has it; it is not stored
-// augmented[i, j]  is resized at (row, column) = M (i, j′, 1), between its four pixels around there, with coordinates clamped
-//                  to the image and j′ = width − 1 − j where it is mirrored, else j (keras_preprocessing 1.1, fill nearest)
+// resized[r, k]    is the image resized to height × width by nearest neighbours, as by load_img of Keras; it is never stored
+// augmented[i, j]  is resized, interpolated bilinearly at (row, column) = M (i, j′, 1). The coordinates are clamped to the
+//                  image. j′ = width − 1 − j if the image is mirrored, else j. (keras_preprocessing 1.1, fill mode nearest)
 //
-// pixels      bytes R G B R G B …, four to a word, every image starting at a word; images of any size, one after the other
-// images      [batch]                    where each image starts (in words), its width and its height
-// transforms  [batch]                    M, row by row, from output to input (row, column), and whether it is mirrored
+// pixels      bytes R G B R G B …, four per word; images of any size, one after the other, each starting at a word
+// images      [batch]                    first word, width and height of each image
+// transforms  [batch]                    M, row by row, from output to input (row, column), and whether the image is mirrored
 // y           [batch, height, width, 4]
 //
-// One thread computes one output pixel, a workgroup 64 in a row. Cost: 32 flops and 12 bytes read a pixel.
-#import dispatch
+// One thread computes one output pixel, and one workgroup 64 consecutive pixels. Cost: 32 flops and 12 bytes read per pixel.
 #import picture
 
-struct Params {
-    batch: u32,
-    height: u32,
-    width: u32,
-    scale_red: f32,
-    scale_green: f32,
-    scale_blue: f32,
-    shift_red: f32,
-    shift_green: f32,
-    shift_blue: f32,
-}
+#params
 
 struct Transform {
     row_by_row: f32,
@@ -36,13 +25,12 @@ struct Transform {
     unused: u32,
 }
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> pixels: array<u32>;
 @group(0) @binding(2) var<storage, read> images: array<Image>;
 @group(0) @binding(3) var<storage, read> transforms: array<Transform>;
 @group(0) @binding(4) var<storage, read_write> y: array<vec4<f32>>;
 
-// Pixels of the resized image at `row` and `column`, bilinear.
+// Returns the resized image at (row, column), interpolated bilinearly.
 fn resized(image: Image, row: f32, column: f32) -> vec3<f32> {
     let top = u32(row);
     let left = u32(column);
@@ -56,13 +44,8 @@ fn resized(image: Image, row: f32, column: f32) -> vec3<f32> {
     return mix(upper, lower, row - f32(top));
 }
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
-    let index = linear_workgroup(workgroup, grid) * 64u + thread;
+#entry 64 {
+    let index = workgroup * 64u + thread;
     let batch = index / (params.height * params.width);
     if (batch >= params.batch) {
         return;

@@ -1,31 +1,22 @@
-// Resize and normalise:  y[b, i, j, c] = resized[i, j, c] · scale[c] + shift[c], and 0 in the fourth channel
+// Resizes and normalises images:  y[b, i, j, c] = resized[i, j, c] · scale[c] + shift[c], and 0 in the fourth channel
 //
-// pixels  bytes R G B R G B …, four to a word, every image starting at a word; images of any size, one after the other
-// images  [batch]                 where each image starts (in words), its width and its height
-// y       [batch, size, size, 4]   f16 where $HALF is 1
+// pixels  bytes R G B R G B …, four per word; images of any size, one after the other, each starting at a word
+// images  [batch]                  first word, width and height of each image
+// y       [batch, size, size, 4]   f16 if the constant HALF (here $HALF) is 1
 //
-// BILINEAR 0 takes the nearest source pixel, floor((i + ½) · in / out), as Pillow and so Keras' load_img do; 1 interpolates between
-// the four around (i + ½) · in / out − ½, clamped to the image, as cv2.resize and PyTorch (no antialiasing) do.
+// If BILINEAR is 0, the output takes the nearest source pixel, floor((i + ½) · in / out), as Pillow and load_img of Keras do.
+// If it is 1, the output is interpolated between the four pixels around (i + ½) · in / out − ½, clamped to the image, as
+// cv2.resize and PyTorch (without antialiasing) do.
 //
-// One workgroup computes a row of the output, a thread every $(THREADS)th $(PARTS) of its pixels; size is a multiple of $PARTS. Cost: 6 flops and 3 bytes read a pixel (bilinear: 24 and 12).
+// One workgroup computes one row of the output. Each thread computes every $(THREADS)th group of $PARTS pixels, and size is a
+// multiple of $PARTS. Cost per pixel: 6 flops and 3 bytes read (bilinear: 24 flops and 12 bytes).
 #import stored
-#import dispatch
 #import picture
 
-struct Params {
-    batch: u32,
-    size: u32,
-    scale_red: f32,
-    scale_green: f32,
-    scale_blue: f32,
-    shift_red: f32,
-    shift_green: f32,
-    shift_blue: f32,
-}
+#params
 
 override BILINEAR: u32 = 0u;
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> pixels: array<u32>;
 @group(0) @binding(2) var<storage, read> images: array<Image>;
 @group(0) @binding(3) var<storage, read_write> y: array<Stored>;
@@ -42,7 +33,7 @@ fn bilinear(image: Image, i: u32, j: u32, size: u32) -> vec3<f32> {
     return mix(mix(upper.left, upper.right, across), mix(lower.left, lower.right, across), row - f32(top));
 }
 
-// The output pixel (i, j), of whose nearest source pixel the row is known.
+// Returns the output pixel (i, j). `row` is the row of the nearest source pixel.
 fn numbers(image: Image, row: u32, i: u32, j: u32) -> vec4<f32> {
     let scale = vec3<f32>(params.scale_red, params.scale_green, params.scale_blue);
     let shift = vec3<f32>(params.shift_red, params.shift_green, params.shift_blue);
@@ -55,13 +46,8 @@ fn numbers(image: Image, row: u32, i: u32, j: u32) -> vec4<f32> {
     return vec4<f32>(value * scale + shift, 0.0);
 }
 
-@compute @workgroup_size($THREADS)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
-    let line = linear_workgroup(workgroup, grid);
+#entry $THREADS {
+    let line = workgroup;
     let size = params.size;
     let batch = line / size;
     if (batch >= params.batch) {

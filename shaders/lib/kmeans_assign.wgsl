@@ -1,18 +1,12 @@
-// What the families of k-means' assignment share: parameters, bindings but for the rows, and who takes a tie.
+// Shared by the kernels that assign rows to their nearest centres: parameters, all bindings except the rows, and the rule for
+// ties.
 #import restart_state
 
-struct Params {
-    rows: u32,
-    quads: u32,
-    clusters: u32,
-    restarts: u32,
-    finished_too: u32,
-}
+#params
 
 override TIES_BY_KEY: u32 = 0u;
 override SCALED: u32 = 0u;
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(2) var<storage, read> scales: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> centers: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read> keys: array<u32>;
@@ -20,12 +14,13 @@ override SCALED: u32 = 0u;
 @group(0) @binding(6) var<storage, read_write> labels: array<u32>;
 @group(0) @binding(7) var<storage, read_write> distances: array<f32>;
 
-// Where a hash puts centre j among the equals of a row. Multiplying carries every bit of the key into the highest ones.
+// Returns the rank of a centre among those that are equally near to a row with this key; the lowest rank wins. The multiplication
+// spreads every bit of the key to the highest bits, which decide the comparison.
 fn rank(key: u32, center: u32) -> u32 {
     return (key ^ (center * 0x9e3779b9u)) * 0xc2b2ae35u;
 }
 
-// The hash of a row, where ties need it.
+// Returns the key of a row, or 0 if ties are not broken by keys.
 fn key_of(row: u32) -> u32 {
     if (TIES_BY_KEY == 0u) {
         return 0u;
@@ -33,7 +28,7 @@ fn key_of(row: u32) -> u32 {
     return keys[min(row, params.rows - 1u)];
 }
 
-// The centre that a row goes to, of those it was compared with.
+// The nearest of the centres that a row has been compared with so far: squared distance, index and rank.
 struct Nearest {
     distance: f32,
     label: u32,
@@ -44,7 +39,7 @@ fn none_yet() -> Nearest {
     return Nearest(3.4028234e38, 0u, 0xffffffffu);
 }
 
-// Which of the nearest before and another centre is nearer.
+// Returns the nearer one of the nearest centre so far and another centre at the given squared distance.
 fn nearer(before: Nearest, distance: f32, center: u32, key: u32) -> Nearest {
     let rank_of_center = select(0u, rank(key, center), TIES_BY_KEY == 1u);
     let wins_tie = (distance == before.distance) & (rank_of_center < before.rank);
@@ -56,7 +51,7 @@ fn nearer(before: Nearest, distance: f32, center: u32, key: u32) -> Nearest {
     );
 }
 
-// Replaces the label of a row, if there is such a row.
+// Stores the new label and distance of a row. Rows past the last one are ignored.
 fn assign(restart: u32, row: u32, nearest: Nearest, state: RestartState) {
     if (row < params.rows) {
         let at = restart * params.rows + row;

@@ -1,27 +1,20 @@
-// What the families of kmeans_accumulate_bits share: parameters, bindings but for planes, scales and partials, and how rows count.
+// Shared by the kernels that sum rows packed as bits: parameters, all bindings except planes, scales and partials, and access to
+// the weights.
 #import restart_state
 
-struct Params {
-    rows: u32,
-    quads: u32,
-    clusters: u32,
-    restarts: u32,
-    chunks: u32,
-    finished_too: u32,
-}
+#params
 
 override WEIGHTED: u32 = 0u;
 
-// Groups of 32 rows in a chunk.
+// Number of groups in a chunk; a group is 32 rows.
 const GROUPS = 64u;
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(2) var<storage, read> counts: array<u32>;
 @group(0) @binding(3) var<storage, read> digits: array<u32>;
 @group(0) @binding(5) var<storage, read> labels: array<u32>;
 @group(0) @binding(6) var<storage, read> states: array<RestartState>;
 
-// Which rows of a group have a digit of their weight set.
+// Returns a bit mask of the rows of a group whose weight has the given binary digit set.
 fn counted(digit: u32, group: u32) -> u32 {
     if (WEIGHTED == 0u) {
         return 0xffffffffu;
@@ -29,14 +22,14 @@ fn counted(digit: u32, group: u32) -> u32 {
     return counts[digit * ((params.rows + 31u) / 32u) + group];
 }
 
-// What a workgroup does: a chunk of one restart.
+// The work of one workgroup: one chunk for one restart.
 struct Chunk {
     restart: u32,
     number: u32,
-    // Groups first_group … first_group + groups - 1.
+    // The chunk consists of the groups from first_group to first_group + groups - 1.
     first_group: u32,
     groups: u32,
-    // The last binary digit that a weight of the chunk has set.
+    // Index of the highest binary digit of the weights of the chunk.
     last_digit: u32,
 }
 

@@ -1,5 +1,5 @@
-// Reading 8-bit RGB pictures of any size from the binding `pixels`: bytes R G B R G B …, four to a word, every picture
-// starting at a word.
+// Reads 8-bit RGB pictures of any size from the binding `pixels`: bytes R G B R G B …, four per word. Each picture starts at a
+// word.
 struct Image {
     first_word: u32,
     width: u32,
@@ -7,13 +7,15 @@ struct Image {
     unused: u32,
 }
 
-// Red, green and blue of the pixel whose bytes begin at bit `shift` of a word, 24 or less; what is of no byte of it is of the next word.
+// Returns red, green and blue of the pixel that starts at bit `shift` of `word`. `shift` is 0, 8, 16 or 24. The bytes that do not
+// fit in `word` are in `next`.
 fn colours(word: u32, next: u32, shift: u32) -> vec3<f32> {
     let bytes = (word >> shift) | select(next << (32u - shift), 0u, shift == 0u);
     return vec3<f32>(f32(bytes & 255u), f32((bytes >> 8u) & 255u), f32((bytes >> 16u) & 255u));
 }
 
-// By words, as each load costs as much as a byte's would. Past the last word of all pictures a load gives what is not used.
+// Returns one pixel. Two words are loaded instead of three bytes, because each load costs about the same. A load past the last
+// word of the last picture returns a value that is not used.
 fn pixel(image: Image, row: u32, column: u32) -> vec3<f32> {
     let at = 3u * (row * image.width + column);
     let word = image.first_word + at / 4u;
@@ -25,30 +27,30 @@ struct Neighbours {
     right: vec3<f32>,
 }
 
-// A pixel and the one to the right of it, at the edge the same once more.
+// Returns a pixel and its right neighbour. At the right edge of the picture the neighbour is the pixel itself.
 fn neighbours(image: Image, row: u32, column: u32) -> Neighbours {
     let at = 3u * (row * image.width + column);
     let word = image.first_word + at / 4u;
     let middle = pixels[word + 1u];
     let first = pixels[word];
     let left = colours(first, middle, 8u * (at % 4u));
-    // The right one begins three bytes later: in the same word, if the left one begins it.
+    // The right pixel starts three bytes later. This is in the same word only if the left pixel starts at the first byte.
     let last = pixels[word + 2u];
     let same = at % 4u == 0u;
     let right = colours(select(middle, first, same), select(last, middle, same), 8u * ((at + 3u) % 4u));
     return Neighbours(left, select(right, left, column + 1u >= image.width));
 }
 
-// n / d where that is below 2²²: by floats it is at most one off, and whole numbers tell. Processors divide whole numbers one lane after
-// the other.
+// Returns n / d, rounded down, for quotients below 2²². A division of floats gives the quotient with an error of at most one,
+// and integer products correct it. Many processors divide vectors of integers one lane at a time, which is slower.
 fn quotient(n: u32, d: u32) -> u32 {
     let near = u32(f32(n) / f32(d));
     let below = near - u32(near * d > n);
     return below + u32(n - below * d >= d);
 }
 
-// The source index of an output index, floor((i + ½) · length / size), as Pillow and so Keras' load_img have it: in whole
-// numbers, so that no rounding moves it, and in two parts, so that none overflows.
+// Returns the source index of output index i, floor((i + ½) · length / size), as in Pillow and load_img of Keras. The integer
+// arithmetic is exact. `length` is split in two parts so that no product overflows.
 fn nearest_index(i: u32, length: u32, size: u32) -> u32 {
     let places = 2u * i + 1u;
     let whole = quotient(length, 2u * size);

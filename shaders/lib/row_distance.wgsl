@@ -1,9 +1,12 @@
-// How far two rows are apart, from what shaders/lib/tile_distances.wgsl adds up over their units:
-//     METRIC 0 euclidean  √Σ (a − b)²      1 manhattan  Σ |a − b|      3 hamming  the share of columns that differ
-//     METRIC 2 cosine     1 − a·b / (|a| |b|), and 1 to and from a row of zeros
-// A unit is a vec4 of numbers, of rows scaled to length 1 under the cosine metric, for which 1 − a·b = |a − b|² / 2; or with BITS
-// 64 columns of 0 and 1. The trait of a row is of use under the cosine metric: 1/2 for a row of zeros and else 0; with BITS the
-// number of its ones, from which a·b = (|a|² + |b|² − Σ (a − b)²) / 2 follows.
+// The distance between two rows a and b under the metric that METRIC selects:
+//     0 euclidean  √Σ (a − b)²
+//     1 manhattan  Σ |a − b|
+//     2 cosine     1 − a·b / (|a| |b|), or 1 if a or b is all zeros
+//     3 hamming    the share of columns in which a and b differ
+// shaders/lib/tile_distances.wgsl sums term() over the units of the rows, and distance_of() turns the sum into the distance. A
+// unit is a vec4 of f32 values, or with BITS 64 columns of 0 and 1. The trait of a row is a quantity that only the cosine metric
+// uses. Without BITS, rows are scaled to length 1, so that 1 − a·b = |a − b|² / 2, and the trait is 1/2 for a row of zeros and 0
+// for others. With BITS, the trait is the number of ones of the row, which is |a|², and a·b = (|a|² + |b|² − Σ (a − b)²) / 2.
 override METRIC: u32 = 0u;
 
 #if BITS

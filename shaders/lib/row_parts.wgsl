@@ -1,17 +1,17 @@
-// How sums over the rows of [rows, channels] are shared out: a workgroup takes four column quads of a part of the rows, sixteen
-// threads a quad. Part p is rows p · rows_a_part up to (p + 1) · rows_a_part; workgroups of a part are neighbours.
-#import dispatch
+// Divides a sum over the rows of an array [rows, channels] between workgroups and threads. A workgroup processes four quads (of
+// four channels) of one part of the rows, with sixteen threads per quad. Part p is the rows from p · rows_a_part up to, but not
+// including, (p + 1) · rows_a_part. The workgroups of a part have consecutive indices.
 
-// What one thread adds up: every sixteenth row of the part, from first_row + lane, of one column quad.
+// The share of one thread: every sixteenth row of the part, starting at first_row + lane, of one quad.
 struct Share {
     part: u32,
     first_row: u32,
     end_row: u32,
     quad: u32,
     lane: u32,
-    // Whether the workgroup has a part at all: a folded grid overshoots.
+    // Whether the part exists. It does not for the surplus workgroups of a folded grid.
     exists: bool,
-    // Whether this thread stores the sums of its quad: there is one such thread for each quad.
+    // Whether this thread stores the sums of its quad. Exactly one thread per quad does.
     stores: bool,
 }
 

@@ -1,12 +1,14 @@
-// As tile_distances, for rows of bits: between row b, of which a bit of column c stands for s_c, and other o the distance is
-//     Σ_c (s_c b_c − o_c)²  =  Σ_c o_c²  +  Σ_c b_c s_c (s_c − 2 o_c),    at least 0
-// one multiply-add a column. Where s_c is 1 and every o_c 0 or 1 it is exact, and ties stay ties. The kernel that imports this defines
-//     fn row_word(at: u32) -> u32                32 bits of the thread's own rows, at a position counted in words
-//     fn other_quad(at: u32) -> vec4<f32>        four numbers of the others, at a position counted in vec4
-//     fn other_row(column: u32) -> u32           which row of the others stands in a column of the tile
-//     fn scale_quad(quad: u32) -> vec4<f32>      what a bit stands for in four columns
-// With BROADCAST a workgroup is one subgroup, whose lanes compute s (s − 2 o) and o² together and broadcast them. Without, they pass
-// through workgroup memory, DEPTH vec4 at a time.
+// Squared distances between $ROWS rows per thread, packed as bits, and $COLUMNS other rows of f32 values that the whole workgroup
+// shares. A set bit of column c represents s_c. The squared distance of bits b to another row o is
+//     Σ_c (s_c b_c − o_c)²  =  Σ_c o_c²  +  Σ_c b_c s_c (s_c − 2 o_c),
+// clamped to at least 0. It takes one multiply-add a column. If every s_c is 1 and every o_c is 0 or 1, it is exact, so equal
+// distances compare as equal. The kernel that imports this snippet defines
+//     fn row_word(at: u32) -> u32                32 bits of the thread's rows; `at` is an index of words
+//     fn other_quad(at: u32) -> vec4<f32>        four values of the other rows; `at` is an index of vec4
+//     fn other_row(column: u32) -> u32           the index of the other row in a column of the tile
+//     fn scale_quad(quad: u32) -> vec4<f32>      s of four columns
+// With BROADCAST, a workgroup is one subgroup, whose lanes divide the computation of s (s − 2 o) and o² among them and broadcast
+// the results. Without it, the results are shared through workgroup memory, DEPTH vec4 of each other row at a time.
 #if BROADCAST
 const THREADS = $(LANES)u;
 #end
@@ -25,13 +27,13 @@ struct TileDistances {
     #end
 }
 
-// What the bits of a quad of a row add.
+// Returns sum + Σ bits · change over four columns.
 fn changed_by(bits: vec4<f32>, change: vec4<f32>, sum: f32) -> f32 {
     return fma(bits.w, change.w, fma(bits.z, change.z, fma(bits.y, change.y, fma(bits.x, change.x, sum))));
 }
 
-// Every thread of the workgroup must call it. The thread's rows are first_row, first_row + THREADS, …; a row past last_row stands
-// for last_row.
+// Returns the squared distances between the thread's rows and the other rows. Every thread of the workgroup must call it. The
+// thread's rows are first_row, first_row + THREADS, …; rows past last_row are replaced by last_row.
 fn tile_distances(thread: u32, first_row: u32, last_row: u32, quads: u32) -> TileDistances {
     let words = (quads + 7u) / 8u;
     #for r in 0..ROWS
@@ -79,7 +81,7 @@ fn tile_distances(thread: u32, first_row: u32, last_row: u32, quads: u32) -> Til
     #end
     for (var first = 0u; first < quads; first += $(DEPTH)u) {
         let depth = min($(DEPTH)u, quads - first);
-        // The threads may still read the tile before.
+        // Wait until no thread reads the previous tile any more.
         workgroupBarrier();
         for (var i = thread; i < SHARED_QUADS; i += THREADS) {
             let quad = first + min(i % $(DEPTH)u, depth - 1u);

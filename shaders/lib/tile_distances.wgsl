@@ -1,12 +1,13 @@
-// Distances between $ROWS rows of a thread and $COLUMNS others that the whole workgroup shares, by the subtraction form, which
-// does not cancel as |a|² − 2a·b + |b|² does. A quad is four numbers, or with BITS a vec2<u32> of 64 columns of 0 and 1.
-// The kernel that imports this defines
-//     fn row_quad(at: u32) -> vec4<f32>          a quad of the thread's own rows, at a position counted in quads
-//     fn other_quad(at: u32) -> vec4<f32>        the same of the others
-//     fn other_row(column: u32) -> u32           which row of the others stands in a column of the tile
-//     fn term(difference: vec4<f32>) -> f32      what the differences of a quad add to a distance
-// With BROADCAST a workgroup is one subgroup, whose lanes load the others together and broadcast them; without, the others
-// pass through workgroup memory, DEPTH vec4 of each at a time.
+// Sums over the differences between $ROWS rows per thread and $COLUMNS other rows that the whole workgroup shares. Differences
+// are computed before they are squared: the expansion |a|² − 2a·b + |b|² would suffer from cancellation. A quad is four f32
+// values, or with BITS a vec2<u32> of 64 columns of 0 and 1. The kernel that imports this snippet defines
+//     fn row_quad(at: u32) -> vec4<f32>          a quad of the thread's rows; `at` is an index of quads
+//     fn other_quad(at: u32) -> vec4<f32>        a quad of the other rows; `at` is an index of quads
+//     fn other_row(column: u32) -> u32           the index of the other row in a column of the tile
+//     fn term(difference: vec4<f32>) -> f32      what the differences of a quad add to the sum
+// With BITS, vec4<f32> is vec2<u32> in these signatures, and a difference is the exclusive or of two quads.
+// With BROADCAST, a workgroup is one subgroup, whose lanes divide the loads of the other rows among them and broadcast the
+// values. Without it, the other rows are shared through workgroup memory, DEPTH quads of each at a time.
 #if BROADCAST
 const THREADS = $(LANES)u;
 #end
@@ -29,8 +30,9 @@ struct TileDistances {
     #end
 }
 
-// Every thread of the workgroup must call it. The thread's rows are first_row, first_row + THREADS, …, so that neighbouring threads
-// read neighbouring rows; a row past last_row stands for last_row.
+// Returns the sums of the thread's rows and the other rows. Every thread of the workgroup must call it. The thread's rows are
+// first_row, first_row + THREADS, …, so that neighbouring threads read neighbouring rows; rows past last_row are replaced by
+// last_row.
 fn tile_distances(thread: u32, first_row: u32, last_row: u32, quads: u32) -> TileDistances {
     #for r in 0..ROWS
     let row_at_$r = min(first_row + $(r)u * THREADS, last_row) * quads;
@@ -65,7 +67,7 @@ fn tile_distances(thread: u32, first_row: u32, last_row: u32, quads: u32) -> Til
     #if BROADCAST == 0
     for (var first = 0u; first < quads; first += $(DEPTH)u) {
         let depth = min($(DEPTH)u, quads - first);
-        // The threads may still read the tile before.
+        // Wait until no thread reads the previous tile any more.
         workgroupBarrier();
         for (var i = thread; i < SHARED_QUADS; i += THREADS) {
             let at = other_row(i / $(DEPTH)u) * quads + first + min(i % $(DEPTH)u, depth - 1u);

@@ -1,33 +1,22 @@
-// Right predictions of each attribute:  correct[a] += Σ_s (round(p[s, a]) = y[s, a])
-// round is half to even, so a prediction of exactly 0.5 counts as 0.
+// Counts the correct predictions of each attribute:  correct[a] += Σ_s (round(p[s, a]) = y[s, a])
+// `round` rounds half to even, so a prediction of exactly 0.5 counts as 0.
 //
 // predictions  [rows, channels]   p in [0, 1]; channels is `attributes` rounded up to a multiple of four
 // labels       [rows, channels]   y, 0 or 1
-// correct      [channels]         u32, added to; the padding is left as it is
-// Every array is read as vectors of four.
+// correct      [channels]         u32; the counts are added to it, and its padding does not change
+// All arrays are read as vec4.
 //
-// One thread counts four attributes over all rows. Cost: one comparison and two loads an element.
-#import dispatch
+// One thread counts four attributes over all rows. Cost: one comparison and two loads per element.
 
-struct Params {
-    rows: u32,
-    attributes: u32,
-    channels: u32,
-}
+#params
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> predictions: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> labels: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> correct: array<vec4<u32>>;
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
+#entry 64 {
     let quads = params.channels / 4u;
-    let quad = linear_workgroup(workgroup, grid) * 64u + thread;
+    let quad = workgroup * 64u + thread;
     if (quad >= quads) {
         return;
     }

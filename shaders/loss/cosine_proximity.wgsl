@@ -1,25 +1,20 @@
-// Cosine proximity of each sample (Keras 2.2.4), and its gradient by the predictions:
-// loss[s] = −Σ_a n(y)[s, a] n(p)[s, a],  n(v) = v / √max(Σ v², 1e-12);  the batch's loss is the mean over its samples
-// gradient[s, a] = −(n(y) − n(p) Σ n(y) n(p)) / (|p| batch) where Σ p² ≥ 1e-12,  −10⁶ n(y) / batch below that floor
-// With ANGLE the angle whose cosine that is, as the paper's text has it: loss[s] = arccos Σ n(y) n(p), and the gradient divided by
-// √max(1 − (Σ n(y) n(p))², 1e-6), because at an angle of 0 it has none.
+// Computes the cosine proximity of each sample, as in Keras 2.2.4, and its gradient with respect to the predictions:
+// loss[s] = −Σ_a n(y)[s, a] n(p)[s, a],  n(v) = v / √max(Σ v², 1e-12);  the loss of the batch is the mean over its samples
+// gradient[s, a] = −(n(y) − n(p) Σ n(y) n(p)) / (|p| batch) where Σ p² ≥ 1e-12,  −10⁶ n(y) / batch otherwise
+// If ANGLE is 1, the loss is the angle instead of its cosine, as in the text of the paper: loss[s] = arccos Σ n(y) n(p). The
+// gradient is then divided by √max(1 − (Σ n(y) n(p))², 1e-6); the lower bound is needed because arccos has no derivative at ±1.
 //
 // predictions  [batch, channels]   p; channels is `attributes` rounded up to a multiple of four
 // labels       [batch, channels]   y
 // loss         [batch]
-// gradient     [batch, channels]   of the batch's mean loss; 0 in the padding
-// What the padding of predictions and labels holds does not matter. All but loss are read as vec4.
+// gradient     [batch, channels]   gradient of the mean loss of the batch; 0 in the padding
+// The padding of predictions and labels may hold any values. All arrays except loss are read as vec4.
 //
-// One workgroup computes one sample: a pass over the row for the three sums, a pass for the gradient.
-// Cost: twelve flops, two loads and one store an element.
-#import dispatch
+// One workgroup computes one sample: one pass over the row for the three sums, and one pass for the gradient.
+// Cost: twelve flops, two loads and one store per element.
 #import tree_sum
 
-struct Params {
-    batch: u32,
-    attributes: u32,
-    channels: u32,
-}
+#params
 
 override ANGLE: u32 = 0u;
 
@@ -29,7 +24,6 @@ const COEFFICIENTS = array<f32, 7>(
     0.0066700901, -0.0170881256, 0.0308918810, -0.0501743046, 0.0889789874, -0.2145988016, 1.5707963050,
 );
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> predictions: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> labels: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> loss: array<f32>;
@@ -40,7 +34,8 @@ fn without_padding(value: vec4<f32>, quad: u32) -> vec4<f32> {
     return select(vec4<f32>(), value, position < vec4<u32>(params.attributes));
 }
 
-// arccos by the polynomial 4.4.46 of Abramowitz and Stegun, which errs by 2e-8: WGSL's own may err by more than f32 does.
+// Returns arccos by polynomial 4.4.46 of Abramowitz and Stegun, whose error is at most 2e-8. The built-in acos of WGSL may
+// have a much larger error than one rounding in f32.
 fn angle(cosine: f32) -> f32 {
     let x = min(abs(cosine), 1.0);
     var polynomial = -0.0012624911;
@@ -51,13 +46,8 @@ fn angle(cosine: f32) -> f32 {
     return select(acute, 3.14159265 - acute, cosine < 0.0);
 }
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
-    let sample = linear_workgroup(workgroup, grid);
+#entry 64 {
+    let sample = workgroup;
     if (sample >= params.batch) {
         return;
     }
@@ -81,7 +71,7 @@ fn main(
         }
     }
 
-    // Below the floor n(p) is linear in p, and nothing is projected out.
+    // Below the floor n(p) is linear in p, so the gradient has no projection term.
     let projection = select(0.0, cosine * inverse_p, total.y >= FLOOR);
     var scale = -inverse_p / f32(params.batch);
     if (ANGLE == 1u) {

@@ -1,47 +1,44 @@
-// Losses that treat every attribute alike, per sample, with the gradient of the batch's mean loss by the predictions:
-// loss[s] = Σ_a w f(p, y) / attributes,   gradient[s, a] = w ∂f/∂p / (attributes batch), by override LOSS
+// Computes a loss that is a mean over the attributes of each sample, and the gradient of the batch's mean loss with respect to
+// the predictions:
+// loss[s] = Σ_a w f(p, y) / attributes,   gradient[s, a] = w ∂f/∂p / (attributes batch)
+// The override LOSS selects f:
 // 0  mean squared error    f = (p − y)²
-// 1  mean absolute error   f = |p − y|, with gradient 0 where they are equal
-// 2  binary cross-entropy  f = −y ln(p + e) − (1 − y) ln(1 − p + e), e = 1e-7, p within 1e-7 … 1 − 1e-7  (TensorFlow 2)
-// 3  binary cross-entropy  f = −y ln p − (1 − y) ln(1 − p), p within 1e-7 … 1 − 2⁻²³  (Keras 2.2.4, which goes by the logit)
-// Outside their range 2 and 3 have gradient 0. 1 − 2⁻²³ is 1 − 1e-7 in single precision, in which Keras computes.
+// 1  mean absolute error   f = |p − y|, with gradient 0 where p = y
+// 2  binary cross-entropy  f = −y ln(p + e) − (1 − y) ln(1 − p + e), e = 1e-7, p clipped to 1e-7 … 1 − 1e-7  (TensorFlow 2)
+// 3  binary cross-entropy  f = −y ln p − (1 − y) ln(1 − p), p clipped to 1e-7 … 1 − 2⁻²³  (Keras 2.2.4, which uses the logit)
+// Where p is clipped, the gradient of 2 and 3 is 0. Keras computes in single precision, in which 1 − 1e-7 is 1 − 2⁻²³.
 //
 // predictions  [batch, channels]   p; channels is `attributes` rounded up to a multiple of four
 // labels       [batch, channels]   y
-// weights      [batch, channels]   w; read only where WEIGHTED is 1, elsewhere w = 1
+// weights      [batch, channels]   w; read only if WEIGHTED is 1, otherwise w = 1
 // loss         [batch]
 // gradient     [batch, channels]   0 in the padding
-// What the padding of predictions, labels and weights holds does not matter. All but loss are read as vec4.
+// The padding of predictions, labels and weights may hold any values. All arrays except loss are read as vec4.
 //
-// One workgroup computes one sample. Cost: up to sixty flops, two or three loads and one store an element.
-#import dispatch
+// One workgroup computes one sample. Cost: up to sixty flops, two or three loads and one store per element.
 #import tree_sum
 
-struct Params {
-    batch: u32,
-    attributes: u32,
-    channels: u32,
-}
+#params
 
 override LOSS: u32 = 0u;
 override WEIGHTED: u32 = 0u;
 const FLOOR = vec4<f32>(1e-7);
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> predictions: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> labels: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> weights: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read_write> loss: array<f32>;
 @group(0) @binding(5) var<storage, read_write> gradient: array<vec4<f32>>;
 
-// Loss and slope of four elements.
+// The loss f and its slope ∂f/∂p of four elements.
 struct Elements {
     loss: vec4<f32>,
     slope: vec4<f32>,
 }
 
-// −ln of `value`, which is 1 − `complement`. Near 1 it is 2 artanh(complement / (2 − complement)), since adapters may round
-// ln as if it were of the size of 1, and 1 − complement has lost what a confident prediction's small loss is made of.
+// Returns −ln(value), where value = 1 − complement. For values above one half this computes the series of
+// 2 artanh(complement / (2 − complement)) instead. The built-in log has an absolute error near 1 that may exceed the small loss
+// of a confident prediction, and 1 − complement has already lost the digits that make up this loss.
 fn minus_logarithm(value: vec4<f32>, complement: vec4<f32>) -> vec4<f32> {
     let t = complement / (2.0 - complement);
     let s = t * t;
@@ -56,7 +53,7 @@ fn cross_entropy(prediction: vec4<f32>, y: vec4<f32>) -> Elements {
         added = 1e-7;
         least_rest = FLOOR;
     }
-    // 1 − p keeps its digits where it is small, and is what is clipped there.
+    // Near p = 1 the small number 1 − p is exact, so it is clipped instead of p.
     let rest = 1.0 - prediction;
     let below = prediction < FLOOR;
     let above = rest < least_rest;
@@ -93,13 +90,8 @@ fn elements(quad: u32, at: u32) -> Elements {
     return elements;
 }
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
-    let sample = linear_workgroup(workgroup, grid);
+#entry 64 {
+    let sample = workgroup;
     if (sample >= params.batch) {
         return;
     }

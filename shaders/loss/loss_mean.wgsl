@@ -1,17 +1,14 @@
-// Mean loss of a batch, kept in a list:  means[position] = Σ_s loss[s] / count
+// Writes the mean loss of a batch to one element of a list:  means[position] = Σ_s loss[s] / count
 //
 // loss   [count]
 // means  [steps]   only element `position` is written
 //
-// The only workgroup adds up in a fixed tree, each thread every 64th element. Cost: one addition and one load an element.
+// A single workgroup computes the sum. Each thread adds every 64th element, and the threads' sums are added in a fixed tree.
+// Cost: one addition and one load per element.
 #import tree_sum
 
-struct Params {
-    count: u32,
-    position: u32,
-}
+#params
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> loss: array<f32>;
 @group(0) @binding(2) var<storage, read_write> means: array<f32>;
 

@@ -1,43 +1,32 @@
-// Batch norm, an activation and a shortcut:
+// Batch normalisation, followed by an activation and an optional residual connection:
 //   y[m, c] = activate(gamma[c] (x[m, c] − mean[c]) / √(variance[c] + epsilon) + beta[c]) + residual[m, c]
 //
 // x           [rows, channels]   rows = batch, or batch · height · width
-// statistics  [2, channels]      mean, then variance: of the batch in training, the running ones in inference
+// statistics  [2, channels]      mean, then variance: those of the batch in training, the running ones in inference
 // affine      [2, channels]      gamma, then beta
-// residual    [rows, channels]   read where RESIDUAL is 1
+// residual    [rows, channels]   read only if RESIDUAL is 1
 // y           [rows, channels]
-// channels is a multiple of four; every array is read as vec4.
+// channels is a multiple of four; all arrays are read as vec4.
 //
 // One thread computes four channels of $ROWS rows; neighbouring threads read neighbouring channels.
-// Cost: four flops, one load and one store an element, with a residual one more of each but the store; the vectors are loaded
-// once for $ROWS rows.
-#import dispatch
-#import activation
+// Cost: four flops, one load and one store per element. A residual adds one flop and one load. Statistics and affine are loaded
+// once per $ROWS rows.
+#import activate
 #import batch_norm
 
-struct Params {
-    rows: u32,
-    channels: u32,
-    epsilon: f32,
-}
+#params
 
 override RESIDUAL: u32 = 0u;
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> statistics: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> affine: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read> residual: array<vec4<f32>>;
 @group(0) @binding(5) var<storage, read_write> y: array<vec4<f32>>;
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
+#entry 64 {
     let quads = params.channels / 4u;
-    let index = linear_workgroup(workgroup, grid) * 64u + thread;
+    let index = workgroup * 64u + thread;
     let quad = index % quads;
     let first_row = (index / quads) * $(ROWS)u;
     if (first_row >= params.rows) {

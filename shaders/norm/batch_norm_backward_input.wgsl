@@ -1,35 +1,29 @@
-// Gradient of batch norm by its input, with σ = √(variance + epsilon), x̂ = (x − mean) / σ
-// in training, through the batch statistics:  dx = gamma / σ · (g − dbeta / all_rows − x̂ · dgamma / all_rows)
-// in training on two rows, the same without the difference that cancels:  dx = gamma / σ · (g − dbeta / 2) · epsilon / σ²
-// in inference, the statistics are constants:  dx = gamma / σ · g
-// g = gy, or where ReLU6 followed gy where 0 < gamma x̂ + beta < 6 and else 0
+// Input gradient of batch normalisation, with σ = √(variance + epsilon) and x̂ = (x − mean) / σ:
+// training (gradient flows through the batch statistics):  dx = gamma / σ · (g − dbeta / all_rows − x̂ · dgamma / all_rows)
+// training with all_rows = 2 (the same, rearranged to avoid cancellation):  dx = gamma / σ · (g − dbeta / 2) · epsilon / σ²
+// inference (the statistics are constants):  dx = gamma / σ · g
+// g = gy f′(gamma x̂ + beta) is the gradient before the activation f that follows, recomputed from x.
 //
-// gy          [rows, channels]   gradient of the loss by y; rows may be a part of all_rows, which the statistics are of
-// x           [rows, channels]   what was normalised
-// statistics  [2, channels]      the mean, then the variance it was normalised with
+// gy          [rows, channels]   gradient of the loss with respect to y; rows may be a part of all_rows
+// x           [rows, channels]   input of the forward pass
+// statistics  [2, channels]      mean, then variance, of all rows, as used in the forward pass
 // affine      [2, channels]      gamma, then beta
-// gradients   [2, channels]      dgamma, then dbeta, of all rows, from batch_norm_backward_weight; read in training
+// gradients   [2, channels]      dgamma, then dbeta, of all rows, from batch_norm_backward_weight; read only in training
 // dx          [rows, channels]
-// channels is a multiple of four; every array is read as vec4.
+// channels is a multiple of four; all arrays are read as vec4.
 //
 // One thread computes four channels of $ROWS rows; neighbouring threads read neighbouring channels.
-// Cost: five flops, two loads and one store an element in training; one flop and one load in inference; with ReLU6 four flops
-// more, and in inference the other load.
-#import dispatch
+// Cost per element: five flops, two loads and one store in training; one flop, one load and one store in inference. An activation adds
+// about four flops, and one load in inference.
 #import batch_norm
+#import activation
 
-struct Params {
-    rows: u32,
-    all_rows: u32,
-    channels: u32,
-    epsilon: f32,
-}
+#params
 
 override TRAINING: u32 = 1u;
-// 0 none, 2 ReLU6, as in shaders/lib/activation.wgsl.
+// The activation that follows batch normalisation, by its code in shaders/lib/activation.wgsl.
 override ACTIVATION: u32 = 0u;
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> gy: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> statistics: array<vec4<f32>>;
@@ -37,14 +31,9 @@ override ACTIVATION: u32 = 0u;
 @group(0) @binding(5) var<storage, read> gradients: array<vec4<f32>>;
 @group(0) @binding(6) var<storage, read_write> dx: array<vec4<f32>>;
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
+#entry 64 {
     let quads = params.channels / 4u;
-    let index = linear_workgroup(workgroup, grid) * 64u + thread;
+    let index = workgroup * 64u + thread;
     let quad = index % quads;
     let first_row = (index / quads) * $(ROWS)u;
     if (first_row >= params.rows) {
@@ -53,7 +42,8 @@ fn main(
     let deviation = sqrt(statistics[quads + quad] + params.epsilon);
     let by = Normalisation(statistics[quad], affine[quad] / deviation, affine[quads + quad]);
     let all_rows = f32(params.all_rows);
-    // Two rows lie a standard deviation from their mean, so x̂² = variance / σ², and f32 need not take it from one.
+    // Each of two rows lies one standard deviation from their mean, so x̂² = variance / σ², and 1 − x̂² = epsilon / σ² needs no
+    // subtraction of nearly equal numbers.
     let of_two = params.all_rows == 2u;
     let left_of_two = params.epsilon / (statistics[quads + quad] + params.epsilon);
     let through_mean = gradients[quads + quad] / all_rows;
@@ -62,8 +52,8 @@ fn main(
     if (first_row + $(r)u < params.rows) {
         let at_$r = (first_row + $(r)u) * quads + quad;
         var gradient_$r = gy[at_$r];
-        if (ACTIVATION == 2u) {
-            gradient_$r = through_relu6(gradient_$r, normalise(x[at_$r], by));
+        if (ACTIVATION != 0u) {
+            gradient_$r = activation_gradient(ACTIVATION, gradient_$r, gradient_basis(ACTIVATION, normalise(x[at_$r], by)));
         }
         if (TRAINING == 1u && of_two) {
             gradient_$r = (gradient_$r - through_mean) * left_of_two;

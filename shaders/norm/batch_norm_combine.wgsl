@@ -1,41 +1,29 @@
-// Batch statistics of all rows from those of parts, each weighing w[p] = rows of the part / rows, by the pairwise formula of
-// Chan, Golub and LeVeque, 1983, taken about the mean of the first part:
+// Combines the batch statistics of parts of the rows to those of all rows, and updates the running statistics.
+// Part p has the weight w[p] = rows of the part / rows. The formula is the pairwise one of Chan, Golub and LeVeque (1983), with
+// deviations from the mean of the first part:
 //   mean[c] = means[0, c] + d[c],  d[c] = Σ_p w[p] (means[p, c] − means[0, c])
 //   variance[c] = Σ_p w[p] (variances[p, c] + (means[p, c] − means[0, c])²) − d[c]²
-// Running ones:  r[c] = momentum · r[c] + (1 − momentum) · batch[c],  the variance first times `correction`
+//   running mean[c] = momentum · running mean[c] + (1 − momentum) · mean[c]
+//   running variance[c] = momentum · running variance[c] + (1 − momentum) · correction · variance[c]
 //
-// of_parts    [parts, 2, channels]  means, then biased variances, from batch_norm_statistics
+// of_parts    [parts, 2, channels]  mean, then biased variance, of each part, from batch_norm_statistics
 // statistics  [2, channels]         mean, then biased variance
-// running     [2, channels]         mean, then variance; updated
-// channels is a multiple of four; every array is read as vec4.
+// running     [2, channels]         running mean, then running variance; updated
+// channels is a multiple of four; all arrays are read as vec4.
 //
-// One workgroup takes four column quads, sixteen threads a quad; a thread adds up every sixteenth part.
-// Cost: seven flops and two loads an element of a part.
-#import dispatch
+// One workgroup processes four quads (of four channels), with sixteen threads per quad. Each thread adds every sixteenth part.
+// Cost: seven flops and two loads per channel and part.
 #import tree_sum
 
-struct Params {
-    rows: u32,
-    channels: u32,
-    rows_a_part: u32,
-    parts: u32,
-    momentum: f32,
-    correction: f32,
-}
+#params
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> of_parts: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> statistics: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> running: array<vec4<f32>>;
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
+#entry 64 {
     let quads = params.channels / 4u;
-    let first = linear_workgroup(workgroup, grid) * 4u;
+    let first = workgroup * 4u;
     if (first >= quads) {
         return;
     }

@@ -1,36 +1,27 @@
-// Batch statistics of parts of the rows:
+// Batch statistics of each part of the rows:
 //   mean[p, c] = Σ_m x[m, c] / rows of the part,  variance[p, c] = Σ_m (x[m, c] − mean[p, c])² / rows of the part
 //
 // x         [rows, channels]      rows = batch, or batch · height · width
-// of_parts  [parts, 2, channels]  mean, then biased variance of a part; batch_norm_combine makes those of all rows from them
+// of_parts  [parts, 2, channels]  mean, then biased variance, of each part; batch_norm_combine combines the parts
 // channels is a multiple of four; both arrays are read as vec4.
 //
-// One workgroup takes four column quads of a part, sixteen threads a quad; a thread adds up every sixteenth row in runs of 64.
-// One pass over x: both sums are taken about an origin o, and mean = o + Σ (x − o) / rows,
-// variance = Σ (x − o)² / rows − (Σ (x − o) / rows)². The origin is the mean of the first sixteen rows, near enough to that of
-// the part to leave little to cancel, where a single row could be an outlier.
-// Cost: one load and five flops an element.
+// One workgroup processes four quads (of four channels) of one part, with sixteen threads per quad. Each thread adds every
+// sixteenth row, in runs of 64 rows.
+// The kernel reads x once. It sums deviations from an origin o, so that mean = o + Σ (x − o) / rows and
+// variance = Σ (x − o)² / rows − (Σ (x − o) / rows)². The origin is the mean of the first sixteen rows. It lies close enough to
+// the mean of the part that little cancels in the variance; a single row could be an outlier.
+// Cost: one load and five flops per element.
 #import row_parts
 #import tree_sum
 
-struct Params {
-    rows: u32,
-    channels: u32,
-    rows_a_part: u32,
-}
+#params
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> of_parts: array<vec4<f32>>;
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
+#entry 64 {
     let quads = params.channels / 4u;
-    let share = share_of(linear_workgroup(workgroup, grid), thread, params.rows, params.channels, params.rows_a_part);
+    let share = share_of(workgroup, thread, params.rows, params.channels, params.rows_a_part);
     if (!share.exists) {
         return;
     }

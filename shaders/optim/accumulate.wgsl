@@ -1,29 +1,18 @@
-// Gradients of the parts of a batch, added up:  sum[i] = kept · sum[i] + weight · gradient[i]
+// Adds the gradient of a part of a batch to the gradient of the batch:  sum[i] = kept · sum[i] + weight · gradient[i]
 //
-// gradient  [parameters]   mean over the samples of a part
-// sum       [parameters]   updated; with kept = 0 what it held before does not matter
-// Every array is read as vectors of four, of which there are `quads`.
+// gradient  [parameters]   mean over the samples of the part
+// sum       [parameters]   updated; if kept is 0, its previous values are not used
+// Each array is read as `quads` vectors of four.
 //
-// One thread computes four elements. Cost: three flops, two loads and one store an element.
-#import dispatch
+// One thread computes four elements. Cost: three flops, two loads and one store per element.
 
-struct Params {
-    quads: u32,
-    kept: f32,
-    weight: f32,
-}
+#params
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> gradient: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> sum: array<vec4<f32>>;
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
-    let index = linear_workgroup(workgroup, grid) * 64u + thread;
+#entry 64 {
+    let index = workgroup * 64u + thread;
     if (index >= params.quads) {
         return;
     }

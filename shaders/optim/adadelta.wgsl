@@ -1,35 +1,23 @@
-// AdaDelta (Zeiler 2012, as Keras has it), with g the gradient, p the parameter, and a and d starting at 0:
+// One step of AdaDelta (Zeiler 2012) as implemented in Keras. g is the gradient, p the parameter, and a and d start at 0:
 // a = rho a + (1 − rho) g²;  u = g √(d + epsilon) / √(a + epsilon);  p −= learning_rate u;  d = rho d + (1 − rho) u²
 //
 // gradient              [count]   g
 // parameter             [count]   p, updated
 // accumulated_gradient  [count]   a, updated
 // accumulated_update    [count]   d, updated
-// count is a multiple of four; every array is read as vectors of four, of which there are `quads`.
+// count is a multiple of four; each array is read as `quads` vectors of four.
 //
-// One thread updates four parameters. Cost: thirteen flops, four loads and three stores an element.
-#import dispatch
+// One thread updates four parameters. Cost: thirteen flops, four loads and three stores per element.
 
-struct Params {
-    quads: u32,
-    learning_rate: f32,
-    rho: f32,
-    epsilon: f32,
-}
+#params
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> gradient: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> parameter: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> accumulated_gradient: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read_write> accumulated_update: array<vec4<f32>>;
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
-    let index = linear_workgroup(workgroup, grid) * 64u + thread;
+#entry 64 {
+    let index = workgroup * 64u + thread;
     if (index >= params.quads) {
         return;
     }

@@ -1,43 +1,27 @@
-// Adam (Kingma and Ba 2015, as Keras has it) with decoupled weight decay (Loshchilov and Hutter 2019), with g the gradient,
-// p the parameter, and m and v starting at 0:
+// One step of Adam (Kingma and Ba 2015) as implemented in Keras, with decoupled weight decay (Loshchilov and Hutter 2019).
+// g is the gradient, p the parameter, and m and v start at 0:
 // m = beta1 m + (1 − beta1) g;  v = beta2 v + (1 − beta2) g²;  p = kept p − step_size m / (√v + epsilon)
-// What changes from step to step comes ready from the host: step_size is the learning rate corrected for the bias of m and v,
-// kept is 1 − learning rate · weight decay, epsilon is corrected too where PyTorch's form is wanted. 1 − beta comes by itself
-// because subtracting in single precision would lose its digits.
+// The host computes the values that change from step to step. step_size is the learning rate corrected for the bias of m and v,
+// and kept is 1 − learning rate · weight decay. For PyTorch's form of Adam the host corrects epsilon too. The parameters rest1
+// and rest2 are 1 − beta1 and 1 − beta2, because the subtraction would lose digits in single precision.
 //
 // gradient       [count]   g
 // parameter      [count]   p, updated
 // first_moment   [count]   m, updated
 // second_moment  [count]   v, updated
-// count is a multiple of four; every array is read as vectors of four, of which there are `quads`.
+// count is a multiple of four; each array is read as `quads` vectors of four.
 //
-// One thread updates four parameters. Cost: thirteen flops, four loads and three stores an element.
-#import dispatch
+// One thread updates four parameters. Cost: thirteen flops, four loads and three stores per element.
 
-struct Params {
-    quads: u32,
-    step_size: f32,
-    beta1: f32,
-    rest1: f32,
-    beta2: f32,
-    rest2: f32,
-    epsilon: f32,
-    kept: f32,
-}
+#params
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> gradient: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> parameter: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> first_moment: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read_write> second_moment: array<vec4<f32>>;
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
-    let index = linear_workgroup(workgroup, grid) * 64u + thread;
+#entry 64 {
+    let index = workgroup * 64u + thread;
     if (index >= params.quads) {
         return;
     }

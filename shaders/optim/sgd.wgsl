@@ -1,35 +1,24 @@
-// Gradient descent with momentum (Polyak 1964; Nesterov 1983, as Keras has them), with g the gradient, p the parameter and
-// v, the velocity, starting at 0:
-// v = momentum v − learning_rate g;  p += v, or where NESTEROV is 1  p += momentum v − learning_rate g
+// One step of gradient descent with momentum (Polyak 1964; Nesterov 1983) as implemented in Keras. g is the gradient, p the
+// parameter, and v the velocity, which starts at 0:
+// v = momentum v − learning_rate g;  p += v, or if NESTEROV is 1:  p += momentum v − learning_rate g
 //
 // gradient   [count]   g
 // parameter  [count]   p, updated
 // velocity   [count]   v, updated
-// count is a multiple of four; every array is read as vectors of four, of which there are `quads`.
+// count is a multiple of four; each array is read as `quads` vectors of four.
 //
-// One thread updates four parameters. Cost: four to six flops, three loads and two stores an element.
-#import dispatch
+// One thread updates four parameters. Cost: four to six flops, three loads and two stores per element.
 
-struct Params {
-    quads: u32,
-    learning_rate: f32,
-    momentum: f32,
-}
+#params
 
 override NESTEROV: u32 = 0u;
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> gradient: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> parameter: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> velocity: array<vec4<f32>>;
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
-    let index = linear_workgroup(workgroup, grid) * 64u + thread;
+#entry 64 {
+    let index = workgroup * 64u + thread;
     if (index >= params.quads) {
         return;
     }

@@ -61,7 +61,7 @@ fn use_winners(device: &mut Device, context: &Context) {
         Err(StoreError::NoFolder) => {}
         Err(error) => context.note(format!("choices as shipped: {error}")),
         Ok(store) => {
-            let (winners, stale) = store.tuning(device.profile());
+            let (winners, stale) = store.winners(device.profile());
             if stale > 0 {
                 context.note(format!("{stale} tuned choices are of other shaders; `lineament tune` renews them"));
             }

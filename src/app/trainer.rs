@@ -18,7 +18,7 @@ use super::train::{
 use crate::data::prefetch::decoding_threads;
 use crate::data::{Dataset, Partition, Unreadable, decode_ahead};
 use crate::evaluation::Metrics;
-use crate::nn::mobilenet_v2::Layer;
+use crate::nn::Convolution;
 use crate::nn::random;
 use crate::nn::training::{FrozenNorm, HeadShape, NetworkShape, NetworkState, RunningStatistics, first_of_last_blocks};
 use crate::nn::weights::{StoredPrecision, WeightsFile};
@@ -57,7 +57,7 @@ pub enum Trainable {
 
 impl Trainable {
     /// Returns the position of the first layer that is trained.
-    fn first_trained(self, layers: &[Layer]) -> usize {
+    fn first_trained(self, layers: &[Convolution]) -> usize {
         match self {
             Trainable::Head => layers.len(),
             Trainable::Blocks(blocks) => first_of_last_blocks(layers, blocks),
@@ -229,24 +229,22 @@ impl<'a> Trainer<'a> {
     /// Returns the network that is trained.
     pub(super) fn shape(&self) -> NetworkShape {
         let Trainer { model, data, ref options, .. } = *self;
-        let layers = if options.takes_features() { Vec::new() } else { model.backbone.layers().to_vec() };
-        NetworkShape {
-            first_trained: options.trainable.first_trained(&layers),
-            layers,
+        let shape = NetworkShape {
+            network: model.network(),
+            first_trained: options.trainable.first_trained(model.backbone.layers()),
             frozen_norm: options.frozen_norm,
-            padding: model.convention.padding,
-            epsilon: model.convention.epsilon,
             momentum: options.momentum,
             running_statistics: options.running_statistics,
             size: model.size,
-            head: HeadShape {
-                features: model.backbone.features(),
-                hidden: Some(options.hidden),
-                attributes: data.attributes.len() as u32,
-                dropout: options.dropout,
-                momentum: 0.99,
-            },
-        }
+        };
+        let shape = shape.with_head(HeadShape {
+            features: model.backbone.features(),
+            hidden: Some(options.hidden),
+            attributes: data.attributes.len() as u32,
+            dropout: options.dropout,
+            momentum: 0.99,
+        });
+        if options.takes_features() { shape.without_backbone() } else { shape }
     }
 
     /// Finds out which images can be read. That is done beforehand only where unreadable ones are to be left out, so that every
@@ -283,12 +281,12 @@ impl<'a> Trainer<'a> {
     pub(super) fn initial(&self, shape: &NetworkShape) -> Result<NetworkState, Error> {
         let Trainer { model, data, ref options, .. } = *self;
         let (seed, random_start) = (options.settings.seed, options.random_start);
-        let hidden = shape.head.hidden.unwrap_or(0);
+        let hidden = shape.head().hidden.unwrap_or(0);
         let head = match &model.top {
             Top::Attributes(head) if !random_start && model.attributes == data.attributes && head.hidden == hidden => {
                 head.clone()
             }
-            _ => random::initial_head(seed, shape.head.features, hidden, shape.head.attributes),
+            _ => random::initial_head(seed, shape.head().features, hidden, shape.head().attributes),
         };
         let (first, _) = model.files.first().ok_or(Error::NoFile)?;
         let backbone = WeightsFile::open(first)?;
@@ -393,7 +391,7 @@ fn metadata(model: &Model, data: &Dataset, shape: &NetworkShape) -> BTreeMap<Str
         (keys::ATTRIBUTES.to_string(), data.attributes.join(",")),
         (keys::SIZE.to_string(), model.size.to_string()),
     ]);
-    if shape.first_trained < shape.layers.len() {
+    if shape.first_trained < shape.convolutions() {
         metadata.extend(model.convention.to_metadata());
         return metadata;
     }

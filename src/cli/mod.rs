@@ -10,6 +10,7 @@ mod compare;
 mod devices;
 mod display;
 mod eval;
+mod optimizer_options;
 mod output;
 mod plan;
 mod predict;

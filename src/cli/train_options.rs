@@ -3,10 +3,10 @@
 use clap::Args;
 use lineament::app::train::{AugmentationRanges, ClassWeights, TrainingSettings};
 use lineament::app::{Error, PAPER_DROPOUT, PAPER_HIDDEN, Trainable, TrainerOptions};
-use lineament::nn::training::{FrozenNorm, Loss, Optimizer, RunningStatistics, Schedule};
-use lineament::ops::AdamForm;
+use lineament::nn::training::{FrozenNorm, Loss, RunningStatistics, Schedule};
 
 use super::arguments::{Choices, one_of};
+use super::optimizer_options::OptimizerArguments;
 
 /// Options of a training run beside its data and its folder.
 #[derive(Args)]
@@ -50,27 +50,14 @@ pub struct TrainingArguments {
     /// Labels become y (1 − S) + S / 2
     #[arg(long, value_name = "S", default_value_t = 0.0)]
     label_smoothing: f32,
-    /// How it is minimised
-    #[arg(long, value_parser = one_of(OPTIMIZERS), default_value = "adadelta")]
-    optimizer: OptimizerName,
-    /// The largest learning rate [default: 1 for adadelta, 0.001 for adam and adamw, 0.01 for sgd]
-    #[arg(long)]
-    learning_rate: Option<f64>,
+    #[command(flatten)]
+    optimizer: OptimizerArguments,
     /// The course of the learning rate
     #[arg(long, value_parser = one_of(SCHEDULES), default_value = "constant")]
     schedule: ScheduleName,
     /// The part of all steps in which a cosine schedule rises
     #[arg(long, default_value_t = 0.3)]
     warm_up: f64,
-    /// AdamW's weight decay, of kernels only
-    #[arg(long, default_value_t = 0.01)]
-    weight_decay: f64,
-    /// Momentum of sgd
-    #[arg(long, default_value_t = 0.9)]
-    momentum: f32,
-    /// Nesterov's form of it
-    #[arg(long)]
-    nesterov: bool,
     /// Share of hidden values that is dropped
     #[arg(long, default_value_t = PAPER_DROPOUT)]
     dropout: f32,
@@ -101,22 +88,6 @@ const LOSSES: &Choices<Loss> = &[
 ];
 
 const CLASS_WEIGHTS: &Choices<ClassWeights> = &[("none", "", ClassWeights::None), ("balanced", "", ClassWeights::Balanced)];
-
-/// An optimizer, without its settings.
-#[derive(Clone, Copy)]
-enum OptimizerName {
-    Adadelta,
-    Adam,
-    Adamw,
-    Sgd,
-}
-
-const OPTIMIZERS: &Choices<OptimizerName> = &[
-    ("adadelta", "", OptimizerName::Adadelta),
-    ("adam", "", OptimizerName::Adam),
-    ("adamw", "", OptimizerName::Adamw),
-    ("sgd", "", OptimizerName::Sgd),
-];
 
 /// A schedule, without its settings.
 #[derive(Clone, Copy)]
@@ -150,19 +121,10 @@ impl TrainingArguments {
                            --loss mse, mae or bce";
             return Err(Error::Misuse(problem.to_string()));
         }
-        Ok(())
+        self.optimizer.check()
     }
 
     fn settings(&self) -> TrainingSettings {
-        let (optimizer, usual_rate) = match self.optimizer {
-            OptimizerName::Adadelta => (Optimizer::KERAS_ADADELTA, 1.0),
-            OptimizerName::Adam => (Optimizer::Adam { form: AdamForm::Keras, epsilon: 1e-7, weight_decay: 0.0 }, 1e-3),
-            OptimizerName::Adamw => {
-                let weight_decay = self.weight_decay;
-                (Optimizer::Adam { form: AdamForm::Pytorch, epsilon: 1e-8, weight_decay }, 1e-3)
-            }
-            OptimizerName::Sgd => (Optimizer::Sgd { momentum: self.momentum, nesterov: self.nesterov }, 0.01),
-        };
         TrainingSettings {
             batch: self.batch,
             micro_batch: self.micro_batch.unwrap_or(self.batch).min(self.batch),
@@ -170,8 +132,8 @@ impl TrainingArguments {
             seed: self.seed,
             loss: self.loss,
             class_weights: self.class_weights,
-            optimizer,
-            learning_rate: self.learning_rate.unwrap_or(usual_rate),
+            optimizer: self.optimizer.optimizer(),
+            learning_rate: self.optimizer.learning_rate(),
             schedule: match self.schedule {
                 ScheduleName::Constant => Schedule::Constant,
                 ScheduleName::Cosine => Schedule::Cosine { warm_up: self.warm_up },

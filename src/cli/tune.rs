@@ -13,7 +13,7 @@ use super::{Outcome, Verdict};
 
 /// Measure which variant of each kernel is fastest on this adapter for the shapes of the model, and keep the winners
 ///
-/// A variant must first agree with its f64 reference on this adapter, or it is barred. Winners are kept in the user's cache
+/// A candidate must first agree with its f64 reference on this adapter, or it is rejected. Winners are kept in the user's cache
 /// folder (or LINEAMENT_CACHE) by adapter, driver, shape and the content of the expanded shader; every verb takes them from there,
 /// unless LINEAMENT_TUNING is `off`. Ctrl-C keeps what is measured so far, and the same command goes on.
 #[derive(Args)]

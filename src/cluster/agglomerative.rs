@@ -1,38 +1,40 @@
-//! Agglomerative clustering: rows merge, two nearest clusters at a time, into one tree that is cut at any number of clusters.
+//! Agglomerative clustering: the two nearest clusters merge repeatedly, which gives a tree that is cut at any number of clusters.
 
 use super::{ClusterError, CondensedDistances, CountedRows, Metric};
 
-/// How far apart two clusters are.
+/// The distance between two clusters A and B.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Linkage {
-    /// √(2 |A| |B| / (|A| + |B|)) times the euclidean distance of the means, as scikit-learn has it.
+    /// √(2 |A| |B| / (|A| + |B|)) times the euclidean distance between the means of A and B, as in scikit-learn.
     Ward,
-    /// The largest distance between their rows.
+    /// The largest distance between a row of A and a row of B.
     Complete,
-    /// The mean distance between their rows.
+    /// The mean distance between the rows of A and the rows of B.
     Average,
-    /// The smallest distance between their rows.
+    /// The smallest distance between a row of A and a row of B.
     Single,
 }
 
 impl Linkage {
-    /// Checks that the linkage, the metric and the rows go together.
+    /// Checks that the linkage and the rows can be used with the metric.
     ///
     /// # Errors
-    /// [`ClusterError::WardMetric`] for Ward with another metric than the euclidean, [`ClusterError::ZeroRow`] for cosine
-    /// distances with a row of zeros, as scikit-learn refuses them; the row is the first such of all that `rows` stand for.
+    /// [`ClusterError::WardMetric`] for Ward's linkage with another metric than the euclidean one. [`ClusterError::ZeroRow`] for
+    /// the cosine metric with a row of zeros, which scikit-learn refuses too; the error names the first such original row.
     pub fn check(self, metric: Metric, rows: &CountedRows) -> Result<(), ClusterError> {
         if self == Linkage::Ward && metric != Metric::Euclidean {
             return Err(ClusterError::WardMetric);
         }
-        let is_zero = |held: &u32| rows.row(*held as usize).iter().all(|value| *value == 0.0);
+        let is_zero = |stored: &u32| rows.row(*stored as usize).iter().all(|value| *value == 0.0);
         match rows.of_row.iter().position(is_zero) {
             Some(row) if metric == Metric::Cosine => Err(ClusterError::ZeroRow { row }),
             _ => Ok(()),
         }
     }
 
-    /// Lance and Williams' distance from a cluster of `size` rows to the union of two clusters.
+    /// Returns the distance from a cluster of `size` rows to the union of two other clusters by the formulas of Lance and
+    /// Williams (1967). `first` and `second` are the cluster's distances to the two, and `between` is the distance between the
+    /// two.
     fn update(self, [first, second]: [f64; 2], between: f64, [first_size, second_size, size]: [f64; 3]) -> f64 {
         match self {
             Linkage::Ward => {
@@ -46,52 +48,59 @@ impl Linkage {
     }
 }
 
-/// Two clusters that become one.
+/// A merge of two clusters of the tree.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Merge {
-    /// The two nodes, the lower first: below m a row, m + i the cluster of merge i.
+    /// The two merged nodes, the lower number first. For `m` stored rows, numbers below `m` are rows, and `m + i` is the cluster
+    /// that merge `i` made.
     pub children: [usize; 2],
-    /// Their distance.
+    /// Distance between the two, by the linkage.
     pub distance: f64,
 }
 
-/// All merges of m held rows.
+/// The tree of all merges of `m` stored rows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tree {
-    /// m − 1 merges, nearest first.
+    /// The m − 1 merges in ascending order of their distances.
     pub merges: Vec<Merge>,
-    held: usize,
+    /// Number of stored rows, `m`.
+    stored: usize,
+    /// Number of original rows.
     total: usize,
 }
 
-/// The tree of `counts.len()` rows, of which each stands for as many as its count says.
+/// Builds the tree of `m` stored rows, where row i counts as `counts[i]` rows; `counts` has shape `[m]`.
 ///
-/// `distances` are the metric's own, for Ward the euclidean ones; they are overwritten in place with those of the growing
-/// clusters, so that memory is n (n − 1) / 2 f32 and some vectors of n. The arithmetic is in f64. Ward, complete and average
-/// linkage follow chains of nearest neighbours, single linkage grows a minimum spanning tree: O(n²) time either way.
+/// `distances` are those of the metric, which must be euclidean for Ward's linkage. They are overwritten with the distances
+/// between the growing clusters, so that memory is m (m − 1) / 2 f32 values and a few vectors of length m. The arithmetic is in
+/// f64. Ward, complete and average linkage follow chains of nearest neighbours; single linkage grows a minimum spanning tree.
+/// Both take O(m²) time.
 ///
-/// Ties, as SciPy has them: a cluster goes by its last row, and of clusters equally near the one with the lowest such is
-/// nearest, but for the previous of the chain, which goes first; chains start at the lowest, the spanning tree at the first
-/// row; merges of one distance stay in the order they were found. `last_rows` says which row is the last that each held row
-/// stands for ([`CountedRows::last_rows`]), so that rows alike settle ties as they would one by one. On rows full of ties
-/// (0/1 attributes) other rules give other trees, and so do other orders of the rows; where distances are not whole numbers,
-/// so does their rounding to f32.
+/// Ties are broken as in SciPy. A cluster is identified by its last original row. Of several equally near clusters, the one with
+/// the lowest identifier is taken, but the previous cluster of the chain takes precedence. A chain starts at the cluster with the
+/// lowest identifier, and the spanning tree at row 0. Merges at equal distances stay in the order in which they were found.
+/// `last_rows`, shape `[m]`, gives the last original row of each stored row ([`CountedRows::last_rows`]), so that counted rows
+/// break ties as all original rows would.
+///
+/// Rows of 0/1 attributes have many ties. On such rows, another way to break them gives another tree, and so does another order
+/// of the rows. If distances are not whole numbers, their rounding to f32 also affects which of them tie.
 pub fn agglomerate(linkage: Linkage, mut distances: CondensedDistances, counts: &[u32], last_rows: &[u32]) -> Tree {
     let pairs = match linkage {
         Linkage::Single => spanning_tree(&distances),
         _ => {
             if linkage == Linkage::Ward {
-                weigh(&mut distances, counts);
+                scale_for_ward(&mut distances, counts);
             }
             chains(linkage, &mut distances, counts, last_rows)
         }
     };
     let total = counts.iter().map(|count| *count as usize).sum();
-    Tree { merges: number_nodes(pairs, counts.len()), held: counts.len(), total }
+    Tree { merges: number_nodes(pairs, counts.len()), stored: counts.len(), total }
 }
 
-/// Ward's distances of clusters that are counted rows: √(2 a b / (a + b)) times that of the rows.
-fn weigh(distances: &mut CondensedDistances, counts: &[u32]) {
+/// Turns euclidean distances between rows into Ward's distances between clusters of `counts[i]` equal rows: two rows with counts
+/// a and b get √(2 a b / (a + b)) times their distance.
+fn scale_for_ward(distances: &mut CondensedDistances, counts: &[u32]) {
     let pairs = (0..counts.len()).flat_map(|i| (i + 1..counts.len()).map(move |j| (i, j)));
     for (value, (i, j)) in distances.values.iter_mut().zip(pairs) {
         let (a, b) = (f64::from(counts[i]), f64::from(counts[j]));
@@ -99,13 +108,14 @@ fn weigh(distances: &mut CondensedDistances, counts: &[u32]) {
     }
 }
 
-/// Two rows, one of each cluster that merges, and the distance.
+/// A merge before the nodes are numbered: a row of each of the two clusters, and the distance between the clusters.
 type Pair = (usize, usize, f64);
 
+/// Finds all merges by chains of nearest neighbours, for Ward, complete and average linkage.
 fn chains(linkage: Linkage, distances: &mut CondensedDistances, counts: &[u32], last_rows: &[u32]) -> Vec<Pair> {
     let n = counts.len();
     let mut sizes: Vec<f64> = counts.iter().map(|count| f64::from(*count)).collect();
-    // A cluster goes by its last row; ascending.
+    // Each cluster is represented by the stored row that contains its last original row; ascending by that.
     let mut active: Vec<usize> = (0..n).collect();
     active.sort_by_key(|row| last_rows[*row]);
     let mut chain: Vec<usize> = Vec::new();
@@ -135,7 +145,8 @@ fn chains(linkage: Linkage, distances: &mut CondensedDistances, counts: &[u32], 
         for &row in active.iter().filter(|row| **row != kept) {
             let apart = [distances.get(kept, row), distances.get(gone, row)].map(f64::from);
             let updated = linkage.update(apart, between, [sizes[kept], sizes[gone], sizes[row]]);
-            // Neither is nearer than the two are to each other; rounding must not undo that, or a parent would sort first.
+            // The merged clusters were nearest to each other, so no distance to their union is smaller than that between them.
+            // Rounding must not make it smaller, or a later merge would sort before an earlier one.
             distances.values[CondensedDistances::position(n, kept, row)] = updated.max(between) as f32;
         }
         sizes[kept] += sizes[gone];
@@ -144,7 +155,7 @@ fn chains(linkage: Linkage, distances: &mut CondensedDistances, counts: &[u32], 
     pairs
 }
 
-/// Prim's minimum spanning tree from row 0.
+/// Finds all merges of single linkage: the edges of the minimum spanning tree, grown from row 0 by Prim's algorithm.
 fn spanning_tree(distances: &CondensedDistances) -> Vec<Pair> {
     let n = distances.n;
     let mut outside: Vec<usize> = (1..n).collect();
@@ -168,58 +179,58 @@ fn spanning_tree(distances: &CondensedDistances) -> Vec<Pair> {
     pairs
 }
 
-/// Sorts merges by distance and names the nodes as scikit-learn does.
+/// Sorts merges by distance and numbers the nodes as scikit-learn does (see [`Merge::children`]).
 fn number_nodes(mut pairs: Vec<Pair>, n: usize) -> Vec<Merge> {
     pairs.sort_by(|one, other| one.2.total_cmp(&other.2));
-    let mut above: Vec<usize> = (0..n + pairs.len()).collect();
+    let mut parent: Vec<usize> = (0..n + pairs.len()).collect();
     let mut merges = Vec::with_capacity(pairs.len());
     for (at, (first, second, distance)) in pairs.into_iter().enumerate() {
-        let (first, second) = (root(&mut above, first), root(&mut above, second));
-        (above[first], above[second]) = (n + at, n + at);
+        let (first, second) = (root(&mut parent, first), root(&mut parent, second));
+        (parent[first], parent[second]) = (n + at, n + at);
         merges.push(Merge { children: [first.min(second), first.max(second)], distance });
     }
     merges
 }
 
-/// The topmost node above one, shortening the way to it.
-fn root(above: &mut [usize], mut node: usize) -> usize {
-    while above[node] != node {
-        above[node] = above[above[node]];
-        node = above[node];
+/// Returns the root of the tree that contains `node`. It shortens the path to the root on the way (path halving).
+fn root(parent: &mut [usize], mut node: usize) -> usize {
+    while parent[node] != node {
+        parent[node] = parent[parent[node]];
+        node = parent[node];
     }
     node
 }
 
 impl Tree {
-    /// Labels of the m held rows in `k` clusters, those that stand before the last k − 1 merges; clusters are numbered in
-    /// the order in which they first occur among the rows.
+    /// Returns the labels of the `m` stored rows, shape `[m]`, in `k` clusters: those that exist before the last k − 1 merges.
+    /// Clusters are numbered in the order in which they first occur among the stored rows.
     ///
     /// # Errors
-    /// [`ClusterError::Setting`] if `k` is 0, [`ClusterError::TooManyClusters`] if it is above the number of held rows.
+    /// [`ClusterError::Setting`] if `k` is 0, and [`ClusterError::TooManyClusters`] if it is above the number of stored rows.
     pub fn cut(&self, k: usize) -> Result<Vec<i64>, ClusterError> {
         if k == 0 {
             return Err(ClusterError::Setting { name: "k", value: k.to_string(), expected: "at least 1" });
         }
-        if k > self.held {
-            return Err(ClusterError::TooManyClusters { k, distinct: self.held, rows: self.total });
+        if k > self.stored {
+            return Err(ClusterError::TooManyClusters { k, distinct: self.stored, rows: self.total });
         }
-        let mut above: Vec<usize> = (0..self.held + self.merges.len()).collect();
-        for (at, merge) in self.merges[..self.held - k].iter().enumerate() {
+        let mut parent: Vec<usize> = (0..self.stored + self.merges.len()).collect();
+        for (at, merge) in self.merges[..self.stored - k].iter().enumerate() {
             for child in merge.children {
-                above[child] = self.held + at;
+                parent[child] = self.stored + at;
             }
         }
-        let mut number_of = vec![-1; above.len()];
+        let mut number_of = vec![-1; parent.len()];
         let mut next = 0;
         let label = |row| {
-            let number = &mut number_of[root(&mut above, row)];
+            let number = &mut number_of[root(&mut parent, row)];
             if *number < 0 {
                 *number = next;
                 next += 1;
             }
             *number
         };
-        Ok((0..self.held).map(label).collect())
+        Ok((0..self.stored).map(label).collect())
     }
 }
 
@@ -229,13 +240,14 @@ mod tests {
 
     const LINKAGES: [Linkage; 4] = [Linkage::Ward, Linkage::Complete, Linkage::Average, Linkage::Single];
 
+    /// Returns the distances between points on a line.
     fn line(places: &[f32]) -> CondensedDistances {
         let values = places.iter().enumerate().flat_map(|(i, a)| places[i + 1..].iter().map(move |b| (a - b).abs()));
         CondensedDistances { n: places.len(), values: values.collect() }
     }
 
     #[test]
-    fn linkages_measure_clusters_as_defined() {
+    fn every_linkage_computes_the_distance_of_its_definition() {
         let places = [0.0, 2.0, 7.0, 0.0];
         for (linkage, expected) in LINKAGES.into_iter().zip([7.0 - 2.0 / 3.0, 7.0, 19.0 / 3.0, 5.0]) {
             let tree = agglomerate(linkage, line(&places), &[1; 4], &[0, 1, 2, 3]);
@@ -246,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn counted_rows_merge_as_all_rows_do() {
+    fn counted_rows_give_the_same_clusters_as_all_rows() {
         let (places, counts) = ([0.0, 1.0, 2.5, 4.75, 9.0, 14.5], [3u32, 1, 2, 5, 1, 2]);
         let every: Vec<f32> = places.iter().zip(counts).flat_map(|(place, count)| vec![*place; count as usize]).collect();
         for linkage in LINKAGES {
@@ -268,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn the_lowest_of_rows_equally_near_merges_first() {
+    fn of_equally_near_rows_the_lowest_merge_first() {
         for linkage in LINKAGES {
             let tree = agglomerate(linkage, line(&[0.0, 1.0, 2.0, 3.0]), &[1; 4], &[0, 1, 2, 3]);
             assert_eq!(tree.merges[0].children, [0, 1], "{linkage:?}");
@@ -277,31 +289,31 @@ mod tests {
     }
 
     #[test]
-    fn rows_alike_settle_ties_as_they_would_one_by_one() {
-        // Rows of 0 and 1 that repeat, full of ties.
+    fn counted_rows_break_ties_as_all_rows_do() {
+        // Rows of 0 and 1 with repetitions and many ties.
         let bit =
             |row: usize, column: usize| f32::from(u8::from((row * row * 7 + row * 3 + column * column * 5) % (11 + column) < 5));
         let values: Vec<f32> = (0..60).flat_map(|row| (0..4).map(move |column| bit(row, column))).collect();
-        let held = CountedRows::distinct(&values, 60, 4).expect("sixty rows");
-        let every = held.every_row();
+        let distinct = CountedRows::distinct(&values, 60, 4).expect("sixty rows");
+        let every = distinct.every_row();
         let apart = |rows: &CountedRows| {
             let pairs = (0..rows.len()).flat_map(|i| (i + 1..rows.len()).map(move |j| (i, j)));
             let distance = |(i, j)| rows.row(i).iter().zip(rows.row(j)).map(|(a, b): (&f32, &f32)| (a - b).abs()).sum();
             CondensedDistances { n: rows.len(), values: pairs.map(distance).collect() }
         };
-        assert!(held.len() > 8 && held.len() < 17, "{}", held.len());
+        assert!(distinct.len() > 8 && distinct.len() < 17, "{}", distinct.len());
         for linkage in [Linkage::Complete, Linkage::Single] {
-            let [of_held, of_every] =
-                [&held, &every].map(|rows| agglomerate(linkage, apart(rows), &rows.counts, &rows.last_rows()));
-            for k in 1..=held.len() {
-                let labels = held.expand(&of_held.cut(k).expect("enough rows"));
+            let [of_distinct, of_every] =
+                [&distinct, &every].map(|rows| agglomerate(linkage, apart(rows), &rows.counts, &rows.last_rows()));
+            for k in 1..=distinct.len() {
+                let labels = distinct.expand(&of_distinct.cut(k).expect("enough rows"));
                 assert_eq!(labels, of_every.cut(k).expect("enough rows"), "{linkage:?} {k}");
             }
         }
     }
 
     #[test]
-    fn settings_that_do_not_go_together_are_refused() {
+    fn a_metric_that_the_linkage_or_the_rows_do_not_allow_is_refused() {
         let rows = CountedRows::distinct(&[1.0, 0.0, 1.0, 0.0, 0.0, 0.0], 3, 2).expect("three rows");
         assert!(matches!(Linkage::Ward.check(Metric::Manhattan, &rows), Err(ClusterError::WardMetric)));
         assert!(matches!(Linkage::Average.check(Metric::Cosine, &rows), Err(ClusterError::ZeroRow { row: 2 })));

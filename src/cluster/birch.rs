@@ -1,35 +1,40 @@
-//! Birch (Zhang et al. 1996) as scikit-learn 1.5 has it: rows flow one by one into a tree of subclusters, whose centres are then clustered.
+//! Birch (Zhang et al. 1996), as implemented by scikit-learn 1.5: rows are inserted one by one into a tree of subclusters, and
+//! the centres of the subclusters are then clustered.
 
 use super::{ClusterError, CountedRows};
 
 /// Settings of Birch.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BirchSettings {
-    /// The largest radius of a subcluster, the root of its mean squared distance to its centre. The paper's is 0.36.
+    /// Maximum radius of a subcluster: the square root of the mean squared distance of its rows to its centre. The paper on
+    /// facial attributes uses 0.36.
     pub threshold: f64,
-    /// Subclusters of a node of the tree, at most. scikit-learn's default is 50.
+    /// Maximum number of subclusters in a node of the tree. scikit-learn's default is 50.
     pub branching_factor: usize,
 }
 
-/// The subclusters of `n` rows. They serve any number of clusters: what groups the centres groups the rows.
+/// The `s` subclusters of `n` rows. They do not depend on the number of clusters: a label for each subcluster gives a label for
+/// each row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Birch {
-    /// Numbers in a row.
+    /// Number of columns.
     pub columns: usize,
-    /// `[s, columns]` row-major, in the order of the tree's leaves.
+    /// Centres of the subclusters in the order of the tree's leaves, row-major with shape `[s, columns]`.
     pub centers: Vec<f64>,
-    /// The subcluster whose centre is nearest to each row, `[n]`; of equally near ones the lowest.
+    /// Index of the subcluster whose centre is nearest to each original row, shape `[n]`; of equally near ones the lowest.
     pub nearest: Vec<u32>,
     threshold: f64,
 }
 
 impl Birch {
-    /// Builds the tree. Every row enters it in its turn, rows alike too, since what it becomes depends on their order; holding
-    /// rows alike once only saves looking for the centre nearest to each.
+    /// Builds the tree of subclusters.
+    ///
+    /// Every original row is inserted in its order, even if it repeats, because the tree depends on the order of the rows. Rows
+    /// that are stored once only save time in the search for the nearest centres.
     ///
     /// # Errors
-    /// [`ClusterError::Empty`] without rows, [`ClusterError::Setting`] if the threshold is not above 0 or the branching factor
-    /// not above 1.
+    /// [`ClusterError::Empty`] without rows, [`ClusterError::Setting`] if the threshold is not above 0 or the branching factor is
+    /// less than 2.
     pub fn fit(rows: &CountedRows, settings: BirchSettings) -> Result<Birch, ClusterError> {
         let BirchSettings { threshold, branching_factor } = settings;
         let setting = |name, value: String, expected| Err(ClusterError::Setting { name, value, expected });
@@ -42,10 +47,10 @@ impl Birch {
         if rows.is_empty() {
             return Err(ClusterError::Empty { rows: 0, columns: rows.columns });
         }
-        let widened: Vec<Vec<f64>> = (0..rows.len()).map(|held| rows.row(held).iter().map(|v| f64::from(*v)).collect()).collect();
+        let widened: Vec<Vec<f64>> = (0..rows.len()).map(|row| rows.row(row).iter().map(|v| f64::from(*v)).collect()).collect();
         let mut tree = CfTree::new(threshold * threshold, branching_factor);
-        for held in &rows.of_row {
-            tree.insert(&widened[*held as usize]);
+        for stored in &rows.of_row {
+            tree.insert(&widened[*stored as usize]);
         }
         let centers: Vec<&Subcluster> = tree.leaves().collect();
         let nearest: Vec<u32> = widened.iter().map(|row| nearest(centers.iter().copied(), row) as u32).collect();
@@ -53,25 +58,26 @@ impl Birch {
         Ok(Birch { columns: rows.columns, centers, nearest: rows.expand(&nearest), threshold })
     }
 
-    /// Number of subclusters, s.
+    /// Returns the number of subclusters, `s`.
     pub fn subclusters(&self) -> usize {
         self.centers.len() / self.columns
     }
 
-    /// The centres as rows, each counted once as scikit-learn counts them however many rows it stands for: Ward's linkage of
-    /// these, cut at k, is the last step.
+    /// Returns the centres as rows for the last step of Birch, which clusters them by Ward's linkage. As in scikit-learn, each
+    /// centre counts once, no matter how many rows its subcluster has.
     ///
     /// # Errors
-    /// [`ClusterError::NotFinite`] if a centre is too large a number.
+    /// [`ClusterError::NotFinite`] if a value of a centre is not finite or its magnitude is above 1e15.
     pub fn center_rows(&self) -> Result<CountedRows, ClusterError> {
         let values: Vec<f32> = self.centers.iter().map(|value| *value as f32).collect();
         CountedRows::every(&values, self.subclusters(), self.columns)
     }
 
-    /// Checks that there are enough subclusters for `k` clusters, where scikit-learn warns and gives fewer.
+    /// Checks that there are enough subclusters for `k` clusters. In that case scikit-learn only warns and returns fewer
+    /// clusters.
     ///
     /// # Errors
-    /// [`ClusterError::TooFewSubclusters`].
+    /// [`ClusterError::TooFewSubclusters`] if `k` is above the number of subclusters.
     pub fn check(&self, k: usize) -> Result<(), ClusterError> {
         let subclusters = self.subclusters();
         if k > subclusters {
@@ -80,39 +86,44 @@ impl Birch {
         Ok(())
     }
 
-    /// Labels of the rows, `[n]`, from those of the subclusters, `[s]`.
+    /// Converts labels of the subclusters, `[s]`, into labels of the original rows, `[n]`.
     pub fn labels(&self, of_subcluster: &[i64]) -> Vec<i64> {
         self.nearest.iter().map(|subcluster| of_subcluster[*subcluster as usize]).collect()
     }
 }
 
-/// A clustering feature: what is known of the rows of a subcluster.
+/// A clustering feature: the statistics of the rows of a subcluster from which its centre and radius follow.
 #[derive(Debug, Clone)]
 struct Subcluster {
+    /// Number of rows.
     rows: f64,
+    /// Sum of the rows, `[columns]`.
     sum: Vec<f64>,
     /// Sum of the rows' squared norms.
     squares: f64,
+    /// Mean of the rows, `[columns]`.
     center: Vec<f64>,
     /// Squared norm of the centre.
     center_square: f64,
-    /// The node that divides it further; none in a leaf.
+    /// Index of the node that divides the subcluster further; `None` in a leaf.
     child: Option<usize>,
 }
 
 impl Subcluster {
+    /// Returns the subcluster of a single row.
     fn of_row(row: &[f64]) -> Subcluster {
         let square = dot(row, row);
         Subcluster { rows: 1.0, sum: row.to_vec(), squares: square, center: row.to_vec(), center_square: square, child: None }
     }
 
-    /// All rows of a node's subclusters.
+    /// Returns the subcluster of all rows of the subclusters `parts` of node `child`.
     fn of_node(parts: &[Subcluster], child: usize) -> Subcluster {
         let mut whole = Subcluster { child: Some(child), ..parts[0].clone() };
         parts[1..].iter().for_each(|part| whole.update(part));
         whole
     }
 
+    /// Adds the rows of another subcluster.
     fn update(&mut self, other: &Subcluster) {
         self.rows += other.rows;
         self.squares += other.squares;
@@ -121,11 +132,12 @@ impl Subcluster {
         self.center_square = dot(&self.center, &self.center);
     }
 
-    /// Takes in another one if the radius r of both together allows: r² = Σ‖x‖² / n − ‖centre‖².
+    /// Adds the rows of another subcluster if the radius r of the union does not exceed the threshold, where
+    /// r² = Σ‖x‖² / n − ‖centre‖². Returns whether it did.
     fn merge(&mut self, other: &Subcluster, squared_threshold: f64) -> bool {
         let (rows, squares) = (self.rows + other.rows, self.squares + other.squares);
         let sum: Vec<f64> = self.sum.iter().zip(&other.sum).map(|(a, b)| a + b).collect();
-        // Not the quotient as in `update`: scikit-learn rounds these two differently, and ties hang on it.
+        // `update` divides instead. scikit-learn rounds the two differently as well, and ties depend on the rounding.
         let share = 1.0 / rows;
         let center: Vec<f64> = sum.iter().map(|sum| share * sum).collect();
         let center_square = dot(&center, &center);
@@ -137,11 +149,13 @@ impl Subcluster {
     }
 }
 
+/// Returns the dot product of two vectors.
 fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
-/// Which of the subclusters has the centre c nearest to a row x, by ‖c‖² − 2 c·x; the first of equally near ones.
+/// Returns the index of the subcluster whose centre c is nearest to a row x, which minimises ‖c‖² − 2 c·x; of equally near ones
+/// the first.
 fn nearest<'a>(subclusters: impl IntoIterator<Item = &'a Subcluster>, row: &[f64]) -> usize {
     let mut best = (0, f64::INFINITY);
     for (index, subcluster) in subclusters.into_iter().enumerate() {
@@ -153,13 +167,14 @@ fn nearest<'a>(subclusters: impl IntoIterator<Item = &'a Subcluster>, row: &[f64
     best.0
 }
 
+/// A node of the tree.
 struct Node {
     subclusters: Vec<Subcluster>,
-    /// The leaf behind this one; none behind the last, nor of a node that is no leaf.
+    /// Index of the leaf after this one; `None` for the last leaf and for inner nodes.
     next_leaf: Option<usize>,
 }
 
-/// A tree of clustering features. Node 0 is the first leaf always, since the first half of a split node keeps its place.
+/// A tree of clustering features. Node 0 is always the first leaf, because the first half of a split node keeps the node's index.
 struct CfTree {
     nodes: Vec<Node>,
     root: usize,
@@ -168,10 +183,12 @@ struct CfTree {
 }
 
 impl CfTree {
+    /// Returns a tree with a single, empty leaf.
     fn new(squared_threshold: f64, branching_factor: usize) -> CfTree {
         CfTree { nodes: vec![Node { subclusters: Vec::new(), next_leaf: None }], root: 0, squared_threshold, branching_factor }
     }
 
+    /// Inserts a row, `[columns]`.
     fn insert(&mut self, row: &[f64]) {
         let row = Subcluster::of_row(row);
         if self.insert_into(self.root, &row) {
@@ -181,7 +198,7 @@ impl CfTree {
         }
     }
 
-    /// Whether the node, which took the row in, holds too many subclusters now.
+    /// Inserts a row below a node, and returns whether the node now has more subclusters than the branching factor allows.
     fn insert_into(&mut self, node: usize, row: &Subcluster) -> bool {
         let subclusters = &mut self.nodes[node].subclusters;
         if subclusters.is_empty() {
@@ -207,12 +224,13 @@ impl CfTree {
         subclusters.len() > self.branching_factor
     }
 
-    /// Divides a node in two: around the two subclusters farthest apart, each takes those nearer to it than to the other one.
+    /// Splits a node in two around its two subclusters that are farthest apart; each half takes the subclusters nearer to its
+    /// one. Returns the subclusters that represent the halves.
     fn split(&mut self, node: usize) -> [Subcluster; 2] {
         let subclusters = std::mem::take(&mut self.nodes[node].subclusters);
         let distance = |i: usize, j: usize| {
             let (a, b): (&Subcluster, &Subcluster) = (&subclusters[i], &subclusters[j]);
-            // In scikit-learn's order of rounding, which is not the same both ways: ties hang on it.
+            // The operations follow scikit-learn's order, because ties depend on the rounding; i and j are not interchangeable.
             let squared = -2.0 * dot(&a.center, &b.center) + a.center_square + b.center_square;
             if i == j { 0.0 } else { squared.max(0.0) }
         };
@@ -239,7 +257,7 @@ impl CfTree {
         halves
     }
 
-    /// The subclusters of all leaves.
+    /// Iterates over the subclusters of all leaves, in the order of the leaves.
     fn leaves(&self) -> impl Iterator<Item = &Subcluster> {
         let leaves = std::iter::successors(Some(0), |leaf: &usize| self.nodes[*leaf].next_leaf);
         leaves.flat_map(|leaf| &self.nodes[leaf].subclusters)
@@ -250,6 +268,7 @@ impl CfTree {
 mod tests {
     use super::*;
 
+    /// Builds the subclusters of rows of one column.
     fn fit(values: &[f32], threshold: f64, branching_factor: usize) -> Birch {
         let rows = CountedRows::every(values, values.len(), 1).unwrap();
         Birch::fit(&rows, BirchSettings { threshold, branching_factor }).unwrap()
@@ -266,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tree_of_many_levels_keeps_every_row_nearest_to_a_centre_of_its_own() {
+    fn in_a_deep_tree_every_distinct_row_has_its_own_subcluster() {
         let values: Vec<f32> = (0..200).map(|i| ((i * 77) % 200) as f32).collect();
         let found = fit(&values, 0.1, 2);
         let mut centers = found.centers.clone();
@@ -278,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_held_once_enter_as_often_as_they_occur() {
+    fn counted_rows_give_the_same_tree_as_all_rows() {
         let values = [0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 1.0];
         let every = CountedRows::every(&values, values.len(), 1).unwrap();
         let distinct = CountedRows::distinct(&values, values.len(), 1).unwrap();

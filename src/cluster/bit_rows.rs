@@ -1,36 +1,39 @@
-//! Rows of which every column takes two values, 0 and another, as bits.
+//! Rows packed as bits, for data in which every column takes at most two values, one of them 0.
 
 use rayon::prelude::*;
 
 use super::rows::Rows;
 use crate::ops::KmeansAccumulateBits;
 
-/// Weights above this are added as numbers: every binary digit is a pass over the rows.
-const LARGEST_COUNT: f32 = 16_777_216.0;
+/// The largest weight (2²⁴) with which rows are packed. Each binary digit of the largest weight costs a pass over the rows, so
+/// rows with larger weights are summed as f32 values.
+const MAX_WEIGHT: f32 = 16_777_216.0;
 
-/// Rows of bits and what a bit stands for in each column, as the kernels take them.
+/// Rows packed as bits in the layouts that the kernels bind. A set bit in column c stands for the value `scales[c]`, a clear bit
+/// for 0. A group is 32 consecutive rows; a chunk is [`KmeansAccumulateBits::CHUNK_ROWS`] consecutive rows.
 #[derive(Debug, PartialEq)]
 pub(super) struct BitRows {
-    /// `[rows, words]`: bit c % 32 of word c / 32 of a row is its column c.
+    /// Row by row, shape `[rows, words]`: bit c % 32 of word c / 32 is column c.
     pub bits: Vec<u32>,
-    /// `[groups, padded]`: bit i of a word is a column of row 32 · group + i; groups of 32 rows.
+    /// Column by column, shape `[groups, padded]`: bit i of a word is the column's bit of row 32 · group + i.
     pub planes: Vec<u32>,
-    /// `[planes, groups]`: bit i of a word of plane p is binary digit p of the weight of row 32 · group + i; none where every
-    /// weight is 1.
+    /// Weights digit by digit, shape `[digits, groups]`: bit i of a word for digit p is binary digit p of the weight of row
+    /// 32 · group + i. Empty if every weight is 1.
     pub counts: Vec<u32>,
-    /// `[chunks]`, binary digits of the largest weight of each chunk; none where every weight is 1.
+    /// Number of binary digits of the largest weight in each chunk, shape `[chunks]`. Empty if every weight is 1.
     pub digits: Vec<u32>,
-    /// `[padded]`, the value that is not 0.
+    /// The value that a set bit of each column stands for, shape `[padded]`.
     pub scales: Vec<f32>,
 }
 
 impl BitRows {
-    /// Whether rows can be bits: every column takes two values at most, one of them 0, and every weight is whole.
+    /// Returns whether rows can be packed: every column takes at most one value besides 0, and every weight is a whole number up
+    /// to 2²⁴.
     pub fn fit(rows: &Rows, weights: &[f32]) -> bool {
         are_counts(weights) && scales(rows).is_some()
     }
 
-    /// The rows as bits; nothing where a column takes other values or a weight is not whole.
+    /// Packs rows and their weights, `[rows]`. Returns `None` if they do not [`fit`](BitRows::fit).
     pub fn new(rows: &Rows, weights: &[f32]) -> Option<BitRows> {
         let scales = scales(rows)?;
         if !are_counts(weights) {
@@ -65,21 +68,23 @@ impl BitRows {
         Some(BitRows { bits, planes, counts, digits, scales })
     }
 
-    /// Whether a bit stands for 1 in every column.
+    /// Returns whether a set bit stands for 1 in every column.
     pub fn plain(&self) -> bool {
         self.scales.iter().all(|scale| *scale == 1.0)
     }
 }
 
-/// Whether weights are whole numbers of few enough digits.
+/// Returns whether all weights are whole numbers up to [`MAX_WEIGHT`].
 fn are_counts(weights: &[f32]) -> bool {
-    weights.iter().all(|weight| weight.fract() == 0.0 && *weight <= LARGEST_COUNT)
+    weights.iter().all(|weight| weight.fract() == 0.0 && *weight <= MAX_WEIGHT)
 }
 
-/// The value beside 0 of each column, 1 where there is none; nothing where a column has several.
+/// Returns the nonzero value of each column, `[padded]`, or 1 for a column of zeros. Returns `None` if a column has several
+/// nonzero values.
 fn scales(rows: &Rows) -> Option<Vec<f32>> {
     let mut scales = vec![0.0f32; rows.padded];
-    // The first value of each column is soon found; whether all others are like it is a question for whole registers.
+    // The loop usually ends after a few rows. The check of all rows that follows has no branches, so that it compiles to vector
+    // code.
     for row in rows.values.chunks_exact(rows.padded) {
         scales.iter_mut().zip(row).filter(|(scale, _)| **scale == 0.0).for_each(|(scale, value)| *scale = *value);
         if scales[..rows.columns].iter().all(|scale| *scale != 0.0) {
@@ -100,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn two_values_a_column_are_bits() {
+    fn columns_of_two_values_are_packed_as_bits() {
         let mut values = vec![0.0; 34 * 33];
         values[32] = 0.5;
         values[33 * 33] = 1.0;

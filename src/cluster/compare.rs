@@ -1,4 +1,5 @@
-//! Figure 5 of the paper: the silhouette of every method over the number of clusters, as the original script runs them.
+//! Compares clustering methods by their silhouettes as a function of the number of clusters (figure 5 of the paper), with the
+//! settings of the paper's script.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -12,28 +13,30 @@ use super::{
 use crate::cluster::ClusterError;
 use crate::profiles::Device;
 
-/// Lloyd iterations of a restart at most, in the original script.
+/// Maximum number of Lloyd iterations of a restart in the paper's script.
 const ITERATIONS: u32 = 500;
 
-/// A method, with the settings of the original script.
+/// A clustering method with the settings of the paper's script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ComparedMethod {
-    /// k-means++ and Lloyd's iterations, the best of some restarts.
+    /// k-means with k-means++ seeding and several restarts.
     Kmeans,
-    /// Complete linkage, manhattan.
+    /// Agglomerative clustering with complete linkage and the manhattan metric.
     Agglomerative,
-    /// Affinity exp(−d²).
+    /// Spectral clustering with the affinity exp(−d²) of rows at euclidean distance d.
     Spectral,
-    /// Threshold 0.36.
+    /// Birch with threshold 0.36.
     Birch,
-    /// Three rows within 0.5, euclidean; finds its own number of clusters.
+    /// DBSCAN under the euclidean metric, where a core row has at least three rows, itself included, within 0.5. It finds its own
+    /// number of clusters.
     Dbscan,
-    /// Five rows, hamming; finds its own number of clusters.
+    /// OPTICS under the hamming metric, where a core distance is that of five rows, the row itself included. It finds its own
+    /// number of clusters.
     Optics,
 }
 
 impl ComparedMethod {
-    /// Every method, in the order of the figure.
+    /// All methods in the order in which the figure shows them.
     pub const ALL: [ComparedMethod; 6] = [
         ComparedMethod::Kmeans,
         ComparedMethod::Agglomerative,
@@ -43,7 +46,7 @@ impl ComparedMethod {
         ComparedMethod::Optics,
     ];
 
-    /// Its name, as `lineament cluster --method` takes it.
+    /// Returns the name of the method, as `lineament cluster --method` takes it.
     pub fn name(self) -> &'static str {
         match self {
             ComparedMethod::Kmeans => "kmeans",
@@ -55,12 +58,12 @@ impl ComparedMethod {
         }
     }
 
-    /// Whether it finds its own number of clusters.
+    /// Returns whether the method finds its own number of clusters.
     pub fn finds_clusters(self) -> bool {
         matches!(self, ComparedMethod::Dbscan | ComparedMethod::Optics)
     }
 
-    /// The method with its settings, and these in words.
+    /// Returns the method with its settings, and a description of the settings.
     fn method(self, n_init: u32, seed: u64) -> (Method, String) {
         let kmeans = KMeans { k: 0, n_init, seed, tolerance: 1e-4, iterations: ITERATIONS, initial: None };
         match self {
@@ -70,7 +73,7 @@ impl ComparedMethod {
                 (Method::Agglomerative { linkage, metric }, "complete linkage, manhattan".into())
             }
             ComparedMethod::Spectral => {
-                // The original leaves scikit-learn's ten restarts.
+                // The paper's script uses scikit-learn's default of ten restarts here.
                 (Method::Spectral { gamma: 1.0, n_init: 10, seed }, "affinity exp(−d²), best of 10 restarts".into())
             }
             ComparedMethod::Birch => {
@@ -88,50 +91,55 @@ impl ComparedMethod {
     }
 }
 
-/// How methods are compared.
+/// Settings of a comparison.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ComparisonSettings {
-    /// Methods, in the order in which they run.
+    /// The methods to compare, in the order in which they run.
     pub methods: Vec<ComparedMethod>,
-    /// Numbers of clusters, for the methods that take one; from 2.
+    /// The numbers of clusters for the methods that take one; at least 2.
     pub k: RangeInclusive<usize>,
-    /// Restarts of k-means for each k; the original has 20.
+    /// Number of restarts of k-means for each k; the paper's script uses 20.
     pub n_init: u32,
-    /// Seed of the restarts.
+    /// Seed of the random numbers of all restarts.
     pub seed: u64,
-    /// Whether rows that are alike are clustered once and counted, where a method takes counts; the result is the same.
+    /// Whether equal rows are stored once with a count, which saves time with methods that use counts and does not change the
+    /// result.
     pub compress: bool,
 }
 
-/// What is compared on.
+/// The rows that a comparison clusters.
 #[derive(Debug, Clone, Copy)]
 pub struct ComparedRows<'a> {
-    /// `[n, columns.len()]` row-major.
+    /// The unweighted values, row-major with shape `[n, columns.len()]`.
     pub values: &'a [f32],
     /// Names of the columns.
     pub columns: &'a [String],
-    /// What the columns are multiplied by before clustering, `[columns]`, and where that comes from. The silhouette is of the
-    /// columns as they are, as in the original, with that of the weighted ones beside it.
+    /// The source of the weights, such as `rare`, and the weight that each column is multiplied by before clustering, shape
+    /// `[columns.len()]`. As in the paper's script, silhouettes are computed on the unweighted columns; those on the weighted
+    /// columns are reported in addition.
     pub weights: Option<(&'a str, &'a [f32])>,
 }
 
-/// What has been reached: a method, and the number of clusters it is at, of how many.
+/// The progress of a comparison.
 #[derive(Debug, Clone, Copy)]
 pub struct ComparisonProgress {
-    /// The method.
+    /// The method that is running.
     pub method: ComparedMethod,
-    /// Clusterings of it that are done.
+    /// Number of finished clusterings by this method.
     pub done: usize,
-    /// Clusterings of it in all.
+    /// Number of all clusterings by this method.
     pub of: usize,
 }
 
-/// Compares methods on rows, on the GPU; `stop` is looked at before each clustering.
+/// Clusters rows on the GPU by every method and for every k of the settings, and scores the clusterings by their silhouettes.
 ///
-/// A k above the number of distinct rows, or with as many clusters as rows, gets a point without a silhouette.
+/// `progress` is called before each clustering, and the comparison ends early if `stop` is set by then. A point of a curve has no
+/// silhouette if k is above the number of distinct rows or equal to the number of rows, or if Birch finds fewer than k
+/// subclusters.
 ///
 /// # Errors
-/// Rows, weights or settings that make no sense, [`ClusterError::Stopped`], or whatever the device reports.
+/// [`ClusterError::Stopped`] if `stop` was set. Fails as well if a setting or a value is out of range, if the rows exceed a limit
+/// of a method or of the adapter, or if the device fails.
 pub fn compare(
     device: &Device,
     rows: ComparedRows,
@@ -139,7 +147,7 @@ pub fn compare(
     stop: &AtomicBool,
     progress: &mut dyn FnMut(ComparisonProgress),
 ) -> Result<Comparison, ClusterError> {
-    let at = Comparer::new(rows, settings)?;
+    let at = StoredRows::new(rows, settings)?;
     let scorer = |rows| SilhouetteScorer::new(device, rows, Metric::Euclidean);
     let mut scorers = [Some(scorer(&at.plain)), at.weighted.as_ref().map(scorer)];
     let mut scores = |labels: &[i64]| -> Result<[Option<f64>; 2], ClusterError> {
@@ -181,7 +189,7 @@ pub fn compare(
                 progress(ComparisonProgress { method, done, of });
                 let found = match prepared.cluster(device, k) {
                     Ok(found) => Some(found.labels),
-                    // The methods say so themselves where there are too few rows to tell apart.
+                    // The point stays without a silhouette if the method cannot form k clusters.
                     Err(ClusterError::TooManyClusters { .. } | ClusterError::TooFewSubclusters { .. }) => None,
                     Err(error) => return Err(error),
                 };
@@ -206,41 +214,42 @@ pub fn compare(
     })
 }
 
-/// The rows in every form that methods and silhouettes want.
-struct Comparer {
-    /// The rows as they are.
+/// The rows of a comparison; equal rows are stored once if the settings ask for it.
+struct StoredRows {
+    /// The unweighted rows.
     plain: CountedRows,
-    /// Distinct ones among them.
+    /// Number of distinct unweighted rows.
     plain_distinct: usize,
-    /// The weighted rows, where there are weights.
+    /// The weighted rows, if there are weights.
     weighted: Option<CountedRows>,
-    /// Distinct ones among those that are clustered: one weight of 0 makes rows alike.
+    /// Number of distinct rows among those that are clustered. A weight of 0 can make different rows equal.
     distinct: usize,
 }
 
-impl Comparer {
-    fn new(rows: ComparedRows, settings: &ComparisonSettings) -> Result<Comparer, ClusterError> {
+impl StoredRows {
+    /// Checks the rows and the range of k, and stores the rows.
+    fn new(rows: ComparedRows, settings: &ComparisonSettings) -> Result<StoredRows, ClusterError> {
         let columns = rows.columns.len();
         let n = rows.values.len() / columns.max(1);
         if settings.k.is_empty() || *settings.k.start() < 2 {
             return Err(ClusterError::Setting {
                 name: "the range of k",
                 value: format!("{} to {}", settings.k.start(), settings.k.end()),
-                expected: "from 2 upwards, as one cluster has no silhouette",
+                expected: "an ascending range from 2 upwards, because a single cluster has no silhouette",
             });
         }
         let count = |values: &[f32]| -> Result<(CountedRows, usize), ClusterError> {
             let distinct = CountedRows::distinct(values, n, columns)?;
-            let held = distinct.len();
-            Ok((if settings.compress { distinct } else { CountedRows::every(values, n, columns)? }, held))
+            let number = distinct.len();
+            Ok((if settings.compress { distinct } else { CountedRows::every(values, n, columns)? }, number))
         };
         let (plain, plain_distinct) = count(rows.values)?;
         let weighted = rows.weights.map(|(_, weights)| count(&weighted(rows.values, weights))).transpose()?;
         let distinct = weighted.as_ref().map_or(plain_distinct, |(_, distinct)| *distinct);
-        Ok(Comparer { plain, plain_distinct, weighted: weighted.map(|(rows, _)| rows), distinct })
+        Ok(StoredRows { plain, plain_distinct, weighted: weighted.map(|(rows, _)| rows), distinct })
     }
 
-    /// What is clustered.
+    /// Returns the rows that are clustered: the weighted ones if there are weights.
     fn clustered(&self) -> &CountedRows {
         self.weighted.as_ref().unwrap_or(&self.plain)
     }
@@ -250,7 +259,7 @@ impl Comparer {
 mod tests {
     use super::*;
 
-    /// 60 rows of 4 columns of 0 and 1: 16 distinct ones at most.
+    /// Returns 60 rows of 4 columns of 0 and 1, of which at most 16 are distinct.
     fn values() -> Vec<f32> {
         let bit = |index: usize| (index.wrapping_mul(index).wrapping_mul(2_654_435_761) >> 13) & 1;
         (0..240).map(|index| bit(index + 1) as f32).collect()
@@ -260,6 +269,7 @@ mod tests {
         ComparisonSettings { methods: ComparedMethod::ALL.to_vec(), k: 2..=20, n_init: 3, seed: 0, compress }
     }
 
+    /// Compares the methods on [`values`] with or without weights of the columns, shape `[4]`.
     fn compared(weights: Option<&[f32]>, settings: &ComparisonSettings) -> Result<Comparison, ClusterError> {
         let device = Device::open(&Default::default()).unwrap();
         let columns: Vec<String> = (0..4).map(|column| column.to_string()).collect();
@@ -269,37 +279,37 @@ mod tests {
     }
 
     #[test]
-    fn curves_end_where_rows_do_and_score_doubles_there() {
+    fn curves_end_at_the_number_of_distinct_rows_with_the_share_of_repeated_rows() {
         let found = compared(None, &settings(true)).unwrap();
         let distinct = found.distinct_rows;
         let counted = CountedRows::distinct(&values(), 60, 4).unwrap();
-        let doubles: u32 = counted.counts.iter().filter(|count| **count > 1).sum();
+        let repeated: u32 = counted.counts.iter().filter(|count| **count > 1).sum();
         assert!((10..=16).contains(&distinct), "{distinct}");
         for curve in &found.curves {
             let points = &curve.points;
             assert_eq!((points.len(), points[0].k), (19, 2));
             assert!(points.iter().all(|one| one.silhouette.is_some() == (one.k <= distinct)), "{}: {points:?}", curve.method);
             let last = points[distinct - 2].silhouette.unwrap();
-            assert!((last - f64::from(doubles) / 60.0).abs() < 1e-6, "{}: {last}, {doubles} doubles", curve.method);
+            assert!((last - f64::from(repeated) / 60.0).abs() < 1e-6, "{}: {last}, {repeated} repeated rows", curve.method);
         }
         assert_eq!(found.gaps().len(), found.curves.len());
         found.check().unwrap();
     }
 
     #[test]
-    fn weights_give_a_second_silhouette_and_may_make_rows_alike() {
+    fn weights_give_a_second_silhouette_and_may_make_rows_equal() {
         let plain = compared(None, &settings(true)).unwrap();
         let found = compared(Some(&[0.0, 1.0, 0.5, 2.0]), &settings(true)).unwrap();
         assert_eq!((found.distinct_rows, found.weights.as_str()), (plain.distinct_rows, "rare"));
         for point in &found.curves[0].points {
-            assert_eq!(point.silhouette.is_some(), point.k <= 8, "without a column there are 8 distinct rows at most");
+            assert_eq!(point.silhouette.is_some(), point.k <= 8, "without one of the columns there are at most 8 distinct rows");
             assert_eq!(point.silhouette_weighted.is_some(), point.k <= 8);
             assert!(point.silhouette_weighted > point.silhouette || point.k > 8, "{point:?}");
         }
     }
 
     #[test]
-    fn what_makes_no_sense_is_refused_and_a_stop_is_heard() {
+    fn settings_out_of_range_are_refused_and_a_request_to_stop_is_obeyed() {
         let refused = |change: &dyn Fn(&mut ComparisonSettings)| {
             let mut changed = settings(true);
             change(&mut changed);

@@ -1,4 +1,4 @@
-//! `comparison.json`: the silhouette of every method over the number of clusters, which the paper draws as figure 5.
+//! `comparison.json`: the silhouette of each clustering method as a function of the number of clusters (figure 5 of the paper).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -8,76 +8,76 @@ use serde::{Deserialize, Serialize};
 
 use super::ClusterResultError;
 
-/// The command that makes the file.
+/// The command that writes the file.
 const COMMAND: &str = "lineament compare";
 
-/// What `lineament compare` found for `n` faces.
+/// The result of `lineament compare`: how several methods cluster the same faces.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
-    /// Faces.
+    /// Number of faces.
     pub rows: usize,
-    /// Distinct rows among them: with a cluster for each, every row that has a double scores 1, whatever the method, so that on
-    /// 0/1 rows curves rise towards this k.
+    /// Number of distinct rows among them. With one cluster for each distinct row, every row that occurs more than once has a
+    /// silhouette of 1 under any method, so the curves of 0/1 rows rise towards this k.
     pub distinct_rows: usize,
-    /// Names of the attributes that the distance was computed on.
+    /// Names of the attributes by which the faces were clustered.
     pub select: Vec<String>,
-    /// `none`, `rare`, `common` or the file of weights that the features were multiplied by; the silhouettes are of unweighted ones.
+    /// The weights that the attributes were multiplied by for clustering: `none`, `rare`, `common` or the path of a file.
     pub weights: String,
-    /// The methods that take a number of clusters, one curve each.
+    /// The results of the methods that take a number of clusters.
     pub curves: Vec<Curve>,
-    /// The methods that find their own number of clusters.
+    /// The results of the methods that find their own number of clusters.
     pub marks: Vec<Mark>,
-    /// Wall-clock seconds by method.
+    /// Wall-clock time in seconds that each method took, by the method's name.
     pub seconds: BTreeMap<String, f64>,
-    /// Adapter that computed it.
+    /// Name of the adapter that computed the result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adapter: Option<String>,
-    /// Command line that made it.
+    /// Command line that computed the result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
 }
 
-/// One method over the number of clusters.
+/// The silhouettes of one method for several numbers of clusters.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Curve {
     /// Name of the method, as `lineament cluster --method` takes it.
     pub method: String,
-    /// Its settings in words, such as `complete linkage, manhattan`.
+    /// Settings of the method in words, such as `complete linkage, manhattan`.
     pub settings: String,
-    /// Ascending by k.
+    /// One point for each number of clusters, in ascending order of k.
     pub points: Vec<CurvePoint>,
 }
 
-/// The silhouette of one clustering of a [`Curve`].
+/// The silhouettes of one clustering of a [`Curve`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct CurvePoint {
-    /// Clusters asked for.
+    /// Number of clusters requested.
     pub k: usize,
-    /// Mean silhouette, euclidean, of the unweighted rows; `null` where it is undefined.
+    /// Mean silhouette of the unweighted rows under the euclidean metric; `null` in the file if it is undefined.
     pub silhouette: Option<f64>,
-    /// The same on the weighted rows that were clustered; absent without weights.
+    /// Mean silhouette of the weighted rows; absent from the file if there are no weights or it is undefined.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub silhouette_weighted: Option<f64>,
 }
 
-/// One method that finds its own number of clusters.
+/// The result of one method that finds its own number of clusters.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Mark {
     /// Name of the method, as `lineament cluster --method` takes it.
     pub method: String,
-    /// Its settings in words, such as `eps 0.5, 3 neighbours`.
+    /// Settings of the method in words, such as `3 rows within 0.5, euclidean`.
     pub settings: String,
-    /// Clusters found, without noise.
+    /// Number of clusters found; noise is not counted.
     pub k: usize,
-    /// Faces in no cluster.
+    /// Number of faces that belong to no cluster.
     pub noise: usize,
-    /// Mean silhouette with noise as one more cluster, as scikit-learn and the original script take it.
+    /// Mean silhouette of all faces. Noise counts as one more cluster, as in scikit-learn and the paper's script.
     pub silhouette: Option<f64>,
-    /// Mean silhouette of the faces in clusters.
+    /// Mean silhouette of the faces that are not noise.
     pub silhouette_without_noise: Option<f64>,
 }
 
-/// Columns of [`Comparison::to_csv`].
+/// Names of the columns of [`Comparison::to_csv`].
 const CSV_HEADER: [&str; 7] =
     ["method", "settings", "k", "silhouette", "silhouette_weighted", "noise", "silhouette_without_noise"];
 
@@ -85,7 +85,7 @@ impl Comparison {
     /// Reads and checks `comparison.json`.
     ///
     /// # Errors
-    /// [`ClusterResultError`] if the file is missing, is not JSON of this form, or contradicts itself.
+    /// [`ClusterResultError`] if the file cannot be read, is not JSON of this form, or contradicts itself.
     pub fn read(path: &Path) -> Result<Comparison, ClusterResultError> {
         let path = || path.to_path_buf();
         let bytes = std::fs::read(path()).map_err(|source| ClusterResultError::Read { path: path(), source })?;
@@ -99,15 +99,15 @@ impl Comparison {
     /// Checks that the fields agree with each other.
     ///
     /// # Errors
-    /// A sentence that names the field, what was expected and what was found.
+    /// Returns a message that names the field, what was expected and what was found.
     pub fn check(&self) -> Result<(), String> {
         let Comparison { rows, distinct_rows, .. } = self;
         if *distinct_rows == 0 || distinct_rows > rows {
-            return Err(format!("`distinct_rows`: expected 1 to the {rows} rows, found {distinct_rows}"));
+            return Err(format!("`distinct_rows`: expected 1 to {rows}, the number of rows, found {distinct_rows}"));
         }
         for Curve { method, points, .. } in &self.curves {
             if !points.is_sorted_by(|a, b| a.k < b.k) {
-                return Err(format!("`curves`, {method}: its points are not ascending by k"));
+                return Err(format!("`curves`, {method}: the points are not in ascending order of k"));
             }
         }
         let of_curves =
@@ -119,20 +119,20 @@ impl Comparison {
         }
     }
 
-    /// What the number of distinct rows has to do with the curves, in sentences.
+    /// Explains in words how the number of distinct rows affects the curves.
     pub fn remark(&self) -> String {
         let Comparison { rows, distinct_rows, .. } = self;
         if distinct_rows == rows {
             return format!("All {rows} rows are distinct.");
         }
         format!(
-            "Only {distinct_rows} of the {rows} rows are distinct. With a cluster for each of them every row that has a double \
-             scores 1, whatever the method: a curve that rises towards k = {distinct_rows} tells of rows that repeat, not of \
-             groups of faces."
+            "Only {distinct_rows} of the {rows} rows are distinct. With one cluster for each of them, every row that occurs more \
+             than once has a silhouette of 1 under any method: a curve that rises towards k = {distinct_rows} shows that rows \
+             repeat, not that faces form groups."
         )
     }
 
-    /// The points that a curve lacks, in a sentence for each curve that lacks any.
+    /// Returns a sentence for each curve that lacks points; it says which points are missing and why.
     pub fn gaps(&self) -> Vec<String> {
         let gap = |curve: &Curve| {
             let missing: Vec<usize> = curve.points.iter().filter(|one| one.silhouette.is_none()).map(|one| one.k).collect();
@@ -141,14 +141,14 @@ impl Comparison {
             let distinct = self.distinct_rows;
             let why = match *first > distinct {
                 true => format!("there are {distinct} distinct rows"),
-                false => format!("it tells fewer groups apart, or as many as the {} rows", self.rows),
+                false => format!("the method finds fewer clusters, or one for each of the {} rows", self.rows),
             };
             Some(format!("{}: no point at {which}: {why}", curve.method))
         };
         self.curves.iter().filter_map(gap).collect()
     }
 
-    /// A table for a terminal, a row for each k; `-` where there is no figure.
+    /// Returns a table for a terminal with a line for each k and for each mark. `-` stands for a missing value.
     pub fn to_text(&self) -> String {
         let weighted = |curve: &Curve| curve.points.iter().any(|one| one.silhouette_weighted.is_some());
         let figure = |value: Option<f64>| value.map_or("-".to_string(), |value| format!("{value:.4}"));
@@ -182,7 +182,7 @@ impl Comparison {
         for mark in &self.marks {
             let without = match mark.noise {
                 0 => String::new(),
-                noise => format!(", {noise} rows in none; silhouette without these {}", figure(mark.silhouette_without_noise)),
+                noise => format!(", {noise} rows are noise; silhouette without them {}", figure(mark.silhouette_without_noise)),
             };
             let Mark { method, settings, k, silhouette, .. } = mark;
             let _ = writeln!(text, "{method} ({settings}): {k} clusters, silhouette {}{without}", figure(*silhouette));
@@ -190,10 +190,10 @@ impl Comparison {
         text
     }
 
-    /// A line for each point of a curve and for each mark, as CSV, with empty fields where there is no figure.
+    /// Returns a CSV table with a line for each point of a curve and for each mark. A missing value is an empty field.
     ///
     /// # Errors
-    /// Memory for it cannot be had.
+    /// Fails if the CSV writer does.
     pub fn to_csv(&self) -> std::io::Result<Vec<u8>> {
         let figure = |value: Option<f64>| value.map_or(String::new(), |value| format!("{value:.6}"));
         let mut csv = csv::Writer::from_writer(Vec::new());
@@ -243,13 +243,13 @@ mod tests {
     }
 
     #[test]
-    fn tables_have_a_row_for_each_k_and_say_what_is_missing() {
+    fn tables_have_a_row_for_each_k_and_explain_missing_points() {
         let expected = concat!(
             "    k  kmeans   birch  birch, weighted\n",
             "    2  0.2500  0.1250           0.7500\n",
             "    3  0.5000       -                -\n",
             "    4       -       -                -\n",
-            "dbscan (eps 0.5): 3 clusters, silhouette 0.5000, 2 rows in none; silhouette without these 0.8750\n",
+            "dbscan (eps 0.5): 3 clusters, silhouette 0.5000, 2 rows are noise; silhouette without them 0.8750\n",
         );
         assert_eq!(comparison().to_text(), expected);
         let csv = String::from_utf8(comparison().to_csv().unwrap()).unwrap();
@@ -266,13 +266,13 @@ mod tests {
     }
 
     #[test]
-    fn a_file_reads_back_as_it_was_and_contradictions_are_refused() {
+    fn a_file_reads_back_as_written_and_contradictions_are_refused() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), serde_json::to_vec(&comparison()).unwrap()).unwrap();
         assert_eq!(Comparison::read(file.path()).unwrap(), comparison());
         type Change = fn(&mut Comparison);
         let cases: [(Change, &str); 3] = [
-            (|one| one.distinct_rows = 11, "`distinct_rows`: expected 1 to the 10 rows, found 11"),
+            (|one| one.distinct_rows = 11, "`distinct_rows`: expected 1 to 10, the number of rows, found 11"),
             (|one| one.curves[0].points.reverse(), "`curves`, kmeans"),
             (|one| one.curves[1].points[0].silhouette_weighted = Some(1.5), "found 1.5"),
         ];

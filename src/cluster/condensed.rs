@@ -1,28 +1,28 @@
-//! All distances between pairs of rows, each held once.
+//! The distances between all pairs of rows, each stored once.
 
-/// Distances between `n` rows: of every pair (i, j) with i < j, ordered by i and then by j, as SciPy's `pdist` has them.
+/// The distances between all pairs (i, j) of `n` rows with i < j, ordered by i and then by j as in SciPy's `pdist`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CondensedDistances {
-    /// Rows.
+    /// Number of rows.
     pub n: usize,
-    /// n (n − 1) / 2 distances.
+    /// The distances, shape `[n (n − 1) / 2]`.
     pub values: Vec<f32>,
 }
 
 impl CondensedDistances {
-    /// Bytes that the distances of `n` rows take.
+    /// Returns the number of bytes of the distances between `n` rows.
     pub fn bytes(n: usize) -> u64 {
         let n = n as u64;
         4 * (n * n.saturating_sub(1) / 2)
     }
 
-    /// Where the distance between rows `i` and `j`, which differ, is held among those of `n` rows.
+    /// Returns the index in `values` of the distance between two different rows `i` and `j` of `n` rows.
     pub fn position(n: usize, i: usize, j: usize) -> usize {
         let (i, j) = if i < j { (i, j) } else { (j, i) };
         i * (2 * n - i - 1) / 2 + j - i - 1
     }
 
-    /// The distance between two rows; 0 from a row to itself.
+    /// Returns the distance between two rows; it is 0 from a row to itself.
     pub fn get(&self, i: usize, j: usize) -> f32 {
         if i == j { 0.0 } else { self.values[Self::position(self.n, i, j)] }
     }
@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_pair_has_a_place_of_its_own() {
+    fn positions_enumerate_the_pairs_in_order() {
         let n = 7;
         let pairs = (0..n).flat_map(|i| (i + 1..n).map(move |j| (i, j)));
         for (expected, (i, j)) in pairs.enumerate() {

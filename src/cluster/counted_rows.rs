@@ -1,4 +1,4 @@
-//! Rows that are alike, taken together: distinct rows and how often each occurs.
+//! Rows stored once with a count of how often each occurs.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -6,28 +6,29 @@ use std::collections::hash_map::Entry;
 use super::ClusterError;
 use super::rows::Rows;
 
-/// `m` rows of `columns` numbers that stand for `n` rows, each as often as it occurs.
+/// `m` stored rows that represent `n` original rows. Each stored row has a count of the original rows that equal it.
 ///
-/// Rows of 0/1 attributes repeat: the 202,599 faces of CelebA have 271 distinct rows of the paper's ten attributes. What a
-/// method finds for a distinct row holds for all rows alike, and counts make sums and neighbourhoods come out as if every
-/// row were there, so clustering counted rows is exact wherever a method takes counts.
+/// Rows of 0/1 attributes repeat often: the 202,599 faces of CelebA have only 271 distinct rows of the paper's ten attributes.
+/// Equal rows get equal labels, and a count scales a row's share of a sum or a neighbourhood, so methods that use the counts give
+/// the same result for the stored rows as for all original rows, in less time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CountedRows {
-    /// `[m, columns]` row-major, in the order in which the rows first occur.
+    /// The stored rows, shape `[m, columns]`, row-major, in the order in which they first occur among the original rows.
     pub values: Vec<f32>,
-    /// Numbers in a row.
+    /// Number of columns.
     pub columns: usize,
-    /// How often each row occurs, `[m]`, at least 1; their sum is `n`.
+    /// Number of original rows that each stored row represents, shape `[m]`; at least 1 each, with sum `n`.
     pub counts: Vec<u32>,
-    /// Which of the `m` rows stands for each of the `n`, `[n]`.
+    /// Index of the stored row that represents each original row, shape `[n]`.
     pub of_row: Vec<u32>,
 }
 
 impl CountedRows {
-    /// The distinct rows of `[n, columns]` values; −0 equals 0.
+    /// Stores each distinct row of row-major `values` of shape `[n, columns]` once. −0 counts as equal to 0.
     ///
     /// # Errors
-    /// [`ClusterError::Empty`], [`ClusterError::Shape`] or [`ClusterError::NotFinite`] if the values are no such rows.
+    /// [`ClusterError::Empty`] without rows or columns, [`ClusterError::Shape`] if the number of values differs from the shape,
+    /// [`ClusterError::NotFinite`] for NaN and magnitudes above 1e15, and [`ClusterError::TooLarge`] above 4 GiB of values.
     pub fn distinct(values: &[f32], n: usize, columns: usize) -> Result<CountedRows, ClusterError> {
         let rows = Rows::new("row", values, n, columns)?;
         let mut counted = CountedRows { values: Vec::new(), columns, counts: Vec::new(), of_row: Vec::with_capacity(n) };
@@ -47,53 +48,53 @@ impl CountedRows {
         Ok(counted)
     }
 
-    /// Every row by itself, counted once, whether or not it repeats.
+    /// Stores every row of row-major `values` of shape `[n, columns]` with a count of 1, even if it repeats.
     ///
     /// # Errors
-    /// As [`CountedRows::distinct`].
+    /// Fails as [`CountedRows::distinct`] does.
     pub fn every(values: &[f32], n: usize, columns: usize) -> Result<CountedRows, ClusterError> {
         Rows::check("row", values, n, columns)?;
         let of_row = (0..n as u32).collect();
         Ok(CountedRows { values: values.to_vec(), columns, counts: vec![1; n], of_row })
     }
 
-    /// The rows that these stand for, every one by itself.
+    /// Returns all original rows, each stored with a count of 1.
     pub fn every_row(&self) -> CountedRows {
         let n = self.total();
         let values = self.of_row.iter().flat_map(|&at| self.row(at as usize)).copied().collect();
         CountedRows { values, columns: self.columns, counts: vec![1; n], of_row: (0..n as u32).collect() }
     }
 
-    /// Number of rows held, `m`.
+    /// Returns the number of stored rows, `m`.
     pub fn len(&self) -> usize {
         self.counts.len()
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.counts.is_empty()
     }
 
-    /// Number of rows that they stand for, `n`.
+    /// Returns the number of original rows, `n`.
     pub fn total(&self) -> usize {
         self.of_row.len()
     }
 
-    /// Row `index` of those held.
+    /// Returns stored row `index`, shape `[columns]`.
     pub fn row(&self, index: usize) -> &[f32] {
         &self.values[index * self.columns..(index + 1) * self.columns]
     }
 
-    /// The last row that each held row stands for, `[m]`.
+    /// Returns the index of the last original row that each stored row represents, shape `[m]`.
     pub fn last_rows(&self) -> Vec<u32> {
         let mut last = vec![0; self.len()];
         self.of_row.iter().zip(0..).for_each(|(&at, row)| last[at as usize] = row);
         last
     }
 
-    /// Something of each row held, `[m]`, for every row that they stand for, `[n]`.
-    pub fn expand<T: Copy>(&self, of_held: &[T]) -> Vec<T> {
-        self.of_row.iter().map(|&at| of_held[at as usize]).collect()
+    /// Converts values of the stored rows, `[m]`, into values of the original rows, `[n]`.
+    pub fn expand<T: Copy>(&self, of_stored: &[T]) -> Vec<T> {
+        self.of_row.iter().map(|&at| of_stored[at as usize]).collect()
     }
 }
 
@@ -102,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_alike_are_held_once_and_stand_for_all() {
+    fn equal_rows_are_stored_once_and_expand_to_all() {
         let values = [1.0, 0.0, 0.0, 1.0, 1.0, -0.0, 0.5, 1.0, 1.0, 0.0];
         let counted = CountedRows::distinct(&values, 5, 2).expect("five rows");
         assert_eq!(counted.values, [1.0, 0.0, 0.0, 1.0, 0.5, 1.0]);

@@ -1,18 +1,20 @@
-//! DBSCAN: clusters are what dense rows reach, and the rest is noise.
+//! DBSCAN (Ester et al. 1996): rows with enough neighbours are core rows, neighbouring core rows form clusters, and rows without
+//! a neighbouring core row are noise.
 
-/// What DBSCAN finds.
+/// The result of DBSCAN for `m` stored rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dbscan {
-    /// Cluster of each held row, numbered by the first core row in row order; −1 is noise.
+    /// Cluster of each stored row, shape `[m]`; −1 marks noise. Clusters are numbered in the order of their first core rows.
     pub labels: Vec<i64>,
-    /// Whether each held row is a core row.
+    /// Whether each stored row is a core row, shape `[m]`.
     pub core: Vec<bool>,
 }
 
-/// scikit-learn's DBSCAN of held rows.
+/// Clusters stored rows as scikit-learn's DBSCAN does.
 ///
-/// `neighbours[i]` are the rows within the radius of row i, ascending and with i itself, and `near[i]` is how many rows these stand
-/// for: a row is core if that is at least `min_samples`. A row that is not core joins the first cluster that reaches it.
+/// `neighbours[i]` lists the stored rows within the radius of row i in ascending order, i included, and `near[i]` is the number
+/// of original rows that they represent. A row is a core row if that number is at least `min_samples`. A row that is not a core
+/// row joins the first cluster that reaches it.
 pub fn dbscan(near: &[u32], min_samples: u32, neighbours: &[Vec<u32>]) -> Dbscan {
     let core: Vec<bool> = near.iter().map(|count| *count >= min_samples).collect();
     let mut labels = vec![-1; core.len()];
@@ -41,6 +43,7 @@ pub fn dbscan(near: &[u32], min_samples: u32, neighbours: &[Vec<u32>]) -> Dbscan
 mod tests {
     use super::*;
 
+    /// Clusters points on a line by DBSCAN.
     fn of(places: &[f32], counts: &[u32], radius: f32, min_samples: u32) -> Dbscan {
         let near = |a: &f32| (0..places.len() as u32).filter(|b| (a - places[*b as usize]).abs() <= radius).collect();
         let lists: Vec<Vec<u32>> = places.iter().map(near).collect();
@@ -56,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn counted_rows_expand_to_what_all_rows_give() {
+    fn counted_rows_get_the_same_labels_as_all_rows() {
         let (places, counts) = ([0.0, 1.0, 2.0, 5.0, 6.0, 9.0, 12.0], [1u32, 2, 1, 1, 1, 3, 2]);
         let every: Vec<f32> = places.iter().zip(counts).flat_map(|(place, count)| vec![*place; count as usize]).collect();
         for min_samples in 1..6 {

@@ -1,4 +1,4 @@
-//! Rows as the kernels of distances take them: numbers four to a quad, or columns of 0 and 1 as bits.
+//! Rows in the layout of the distance kernels: f32 values, four to a quad, or columns of 0 and 1 packed as bits.
 
 use super::ClusterError;
 use crate::ops::{Metric, RowFormat};
@@ -7,23 +7,28 @@ use crate::profiles::Device;
 /// Rows for the kernels that import `shaders/lib/row_distance.wgsl`.
 #[derive(Debug)]
 pub(super) struct DistanceRows {
-    /// `[rows, quads]` as the kernels bind it.
+    /// The 32-bit words of the rows, shape `[rows, quads]`: a quad is four f32 values or 64 bits.
     pub words: Vec<u32>,
-    /// What the metric needs of each row beside it, `[rows]`.
+    /// A quantity of each row that the cosine metric needs, shape `[rows]`: the number of ones of a row of bits; for a row of f32
+    /// values, 0.5 if all values are 0 and the metric is cosine, and 0 otherwise.
     pub traits: Vec<f32>,
+    /// Layout of `words`.
     pub format: RowFormat,
+    /// Number of columns without padding.
     pub columns: u32,
 }
 
 impl DistanceRows {
-    /// The rows that `row` gives for `0..count`, each of `columns` numbers: as bits where all are 0 or 1.
+    /// Lays out the rows that `row` returns for `0..count`, each of `columns` values. They are packed as bits if all values are 0
+    /// or 1.
     pub fn new<'a>(count: usize, columns: usize, metric: Metric, row: impl Fn(usize) -> &'a [f32]) -> DistanceRows {
         let binary = (0..count).all(|index| row(index).iter().all(|value| *value == 0.0 || *value == 1.0));
         let format = if binary { RowFormat::Bits } else { RowFormat::Numbers };
         DistanceRows::in_format(format, count, columns, metric, row)
     }
 
-    /// The same in a format that is given; bits hold 1 for whatever is not 0.
+    /// Lays out the same rows in the given format. Packed as bits, every nonzero value becomes 1. Under the cosine metric, rows
+    /// of f32 values are scaled to length 1.
     pub fn in_format<'a>(
         format: RowFormat,
         count: usize,
@@ -31,10 +36,10 @@ impl DistanceRows {
         metric: Metric,
         row: impl Fn(usize) -> &'a [f32],
     ) -> DistanceRows {
-        let words_a_row = (DistanceRows::row_bytes(format, columns) / 4) as usize;
-        let mut words = vec![0u32; count * words_a_row];
+        let words_per_row = (DistanceRows::row_bytes(format, columns) / 4) as usize;
+        let mut words = vec![0u32; count * words_per_row];
         let mut traits = vec![0.0; count];
-        for (index, (words, of_row)) in words.chunks_exact_mut(words_a_row).zip(&mut traits).enumerate() {
+        for (index, (words, of_row)) in words.chunks_exact_mut(words_per_row).zip(&mut traits).enumerate() {
             let values = row(index);
             match format {
                 RowFormat::Bits => {
@@ -45,29 +50,32 @@ impl DistanceRows {
                 }
                 RowFormat::Numbers => {
                     let length = values.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt();
-                    let of_zeros = metric == Metric::Cosine && length == 0.0;
-                    let scale = if metric == Metric::Cosine && !of_zeros { length } else { 1.0 };
+                    let is_zero_row = metric == Metric::Cosine && length == 0.0;
+                    let scale = if metric == Metric::Cosine && !is_zero_row { length } else { 1.0 };
                     for (word, value) in words.iter_mut().zip(values) {
                         *word = ((f64::from(*value) / scale) as f32).to_bits();
                     }
-                    *of_row = if of_zeros { 0.5 } else { 0.0 };
+                    *of_row = if is_zero_row { 0.5 } else { 0.0 };
                 }
             }
         }
         DistanceRows { words, traits, format, columns: columns as u32 }
     }
 
-    /// Bytes of the rows.
+    /// Returns the number of bytes of all rows.
     pub fn bytes(&self) -> u64 {
         4 * self.words.len() as u64
     }
 
-    /// Bytes of a row of so many columns.
+    /// Returns the number of bytes of a row of `columns` columns in a format.
     pub fn row_bytes(format: RowFormat, columns: usize) -> u64 {
         u64::from(format.quads(columns as u32) * format.quad_bytes())
     }
 
-    /// Checks that so many bytes of rows can be bound at once.
+    /// Checks that `bytes` bytes of rows fit in one buffer and one binding of the device.
+    ///
+    /// # Errors
+    /// [`ClusterError::TooLarge`] if they do not.
     pub fn check(device: &Device, bytes: u64) -> Result<(), ClusterError> {
         let limit = device.capabilities().binding_bytes.min(device.capabilities().buffer_bytes);
         if bytes > limit {
@@ -82,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn zeros_and_ones_are_packed_and_their_ones_counted() {
+    fn zeros_and_ones_are_packed_and_the_ones_counted() {
         let mut values = vec![0.0f32; 2 * 70];
         [0, 31, 32, 69].into_iter().for_each(|column| values[column] = 1.0);
         let rows = DistanceRows::new(2, 70, Metric::Cosine, |index| &values[70 * index..70 * (index + 1)]);

@@ -1,218 +1,225 @@
-//! What can go wrong in clustering.
+//! Errors of clustering and of scoring a clustering.
 
 use std::path::PathBuf;
 
 use crate::data::DataError;
 use crate::device::DeviceError;
 
-/// Why rows could not be clustered or judged.
+/// Why rows could not be clustered, or a clustering could not be scored.
 #[derive(Debug, thiserror::Error)]
 pub enum ClusterError {
-    /// There is nothing to cluster.
-    #[error("there is nothing to cluster: {rows} rows of {columns} columns; give at least one of each")]
+    /// There are no rows or no columns to cluster.
+    #[error("there is nothing to cluster: {rows} rows of {columns} columns; give at least one row and one column")]
     Empty {
-        /// Rows given.
+        /// Number of rows given.
         rows: usize,
-        /// Columns given.
+        /// Number of columns given.
         columns: usize,
     },
-    /// The values do not make up the rows.
-    #[error("{found} values for {rows} rows of {columns} columns; expected {rows} × {columns}")]
+    /// The number of values is not the number of rows times the number of columns.
+    #[error("found {found} values for {rows} rows of {columns} columns; expected {rows} × {columns} values")]
     Shape {
-        /// Values given.
+        /// Number of values given.
         found: usize,
-        /// Rows announced.
+        /// Number of rows that the caller stated.
         rows: usize,
-        /// Columns announced.
+        /// Number of columns that the caller stated.
         columns: usize,
     },
-    /// A value is NaN, infinite, or so large that its square is not finite.
+    /// A value is NaN, infinite, or so large that a sum of its squares could leave the range of f32.
     #[error("{what} {row}, column {column}: the value is {value}; it must be a number between −1e15 and 1e15")]
     NotFinite {
-        /// `row` or `initial centre`.
+        /// The kind of row that holds the value: `row` or `initial centre`.
         what: &'static str,
-        /// Which, from 0.
+        /// Index of the row or centre, from 0.
         row: usize,
-        /// Column, from 0.
+        /// Index of the column, from 0.
         column: usize,
         /// The value.
         value: f32,
     },
-    /// There must be a weight for each row, and one that counts.
-    #[error("the weights do not fit {rows} rows: {problem}; give each row a weight of at least 0, and not 0 to all")]
+    /// The row weights differ in number from the rows, are out of range, or are all 0.
+    #[error("the weights do not fit the {rows} rows: {problem}; give each row a weight from 0 to 1e15, and at least one above 0")]
     Weights {
-        /// Rows given.
+        /// Number of rows given.
         rows: usize,
-        /// What is wrong.
+        /// What is wrong, in words.
         problem: String,
     },
-    /// A setting of k-means that must be at least one is zero, or the tolerance is not a number of at least zero.
+    /// A setting is out of its range.
     #[error("{name} is {value}; it must be {expected}")]
     Setting {
-        /// The setting.
+        /// Name of the setting, as it appears in the message.
         name: &'static str,
         /// Its value.
         value: String,
-        /// What it may be.
+        /// The values that it may have, in words.
         expected: &'static str,
     },
-    /// More clusters than the data can fill.
+    /// More clusters were requested than there are distinct rows.
     #[error("k is {k}, but among the {rows} rows only {distinct} are distinct; ask for at most {distinct} clusters")]
     TooManyClusters {
-        /// Clusters asked for.
+        /// Number of clusters requested.
         k: usize,
-        /// Distinct rows.
+        /// Number of distinct rows.
         distinct: usize,
-        /// Rows.
+        /// Number of rows.
         rows: usize,
     },
-    /// There is nothing to tell clusters apart by.
-    #[error("k is {k}, but all {rows} rows are alike; select attributes that differ")]
+    /// More than one cluster was requested, but all rows are equal.
+    #[error("k is {k}, but all {rows} rows are identical; select attributes that differ between rows")]
     AllAlike {
-        /// Clusters asked for.
+        /// Number of clusters requested.
         k: usize,
-        /// Rows.
+        /// Number of rows.
         rows: usize,
     },
-    /// The paper's script gives frequencies for 37 attributes only.
+    /// An attribute has no known frequency, from which its weight would be computed. The paper's script gives frequencies for 37
+    /// attributes.
     #[error(
-        "'{name}' has no weight under '{rule}': frequencies are published for the paper's 37 attributes; \
-         leave it out with --select (paper-37 selects those), or give weights in a file"
+        "'{name}' has no weight under '{rule}', because frequencies are published for the paper's 37 attributes only; \
+         leave it out with --select (paper-37 selects those 37), or give the weights in a file"
     )]
     NoFrequency {
-        /// The attribute.
+        /// Name of the attribute.
         name: String,
-        /// `rare` or `common`.
+        /// The weighting rule: `rare` or `common`.
         rule: &'static str,
     },
-    /// Birch found fewer subclusters than there are to be clusters.
+    /// More clusters were requested than Birch found subclusters.
     #[error(
         "k is {k}, but Birch finds only {subclusters} subclusters at threshold {threshold}; lower the threshold, or ask for at \
          most {subclusters} clusters"
     )]
     TooFewSubclusters {
-        /// Clusters asked for.
+        /// Number of clusters requested.
         k: usize,
-        /// Subclusters found.
+        /// Number of subclusters found.
         subclusters: usize,
-        /// Their largest radius.
+        /// The largest radius that a subcluster may have.
         threshold: f64,
     },
-    /// The initial centres have another shape.
+    /// The initial centres do not have the shape `[k, columns]`.
     #[error("the initial centres hold {found} numbers; expected {k} centres × {columns} columns")]
     InitialShape {
-        /// Numbers given.
+        /// Number of values given.
         found: usize,
-        /// Clusters.
+        /// Number of clusters.
         k: usize,
-        /// Columns.
+        /// Number of columns of the data.
         columns: usize,
     },
     /// A file of initial centres is malformed.
     #[error("{}, line {line}: {problem}; expected {k} lines of {columns} numbers separated by commas", path.display())]
     InitialFile {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Line, from 1.
+        /// Number of the line, from 1.
         line: u64,
-        /// What is wrong.
+        /// What is wrong, in words.
         problem: String,
-        /// Centres wanted.
+        /// Number of centres expected.
         k: usize,
-        /// Numbers wanted in a line.
+        /// Number of values expected in a line.
         columns: usize,
     },
-    /// A column was selected twice.
+    /// An attribute was selected twice.
     #[error("attribute '{name}' is selected twice; name it once")]
     SelectedTwice {
-        /// Its name.
+        /// Name of the attribute.
         name: String,
     },
-    /// There must be a label for each row.
-    #[error("{found} labels for {rows} rows; expected one for each")]
+    /// The number of labels is not the number of rows.
+    #[error("found {found} labels for {rows} rows; give exactly one label for each row")]
     Labels {
-        /// Labels given.
+        /// Number of labels given.
         found: usize,
-        /// Rows.
+        /// Number of rows.
         rows: usize,
     },
-    /// scikit-learn's rule: valid numbers of labels are 2 to n_samples − 1.
+    /// The silhouette is undefined for this number of distinct labels. As in scikit-learn, it is defined for 2 to n − 1 distinct
+    /// labels of n rows.
     #[error(
-        "the number of labels is {labels}; the silhouette of {rows} rows is defined for 2 to {} (one fewer than there are rows)",
+        "the number of distinct labels is {labels}; the silhouette of {rows} rows is defined for 2 to {} distinct labels",
         rows.saturating_sub(1)
     )]
     SilhouetteLabels {
-        /// Distinct labels.
+        /// Number of distinct labels.
         labels: usize,
-        /// Rows.
+        /// Number of rows.
         rows: usize,
     },
-    /// Ward's linkage is defined by means and squared euclidean distances.
-    #[error("Ward's linkage takes euclidean distances only; choose them, or complete, average or single linkage")]
+    /// Ward's linkage was combined with another metric than the euclidean one, which its definition requires.
+    #[error(
+        "Ward's linkage is defined for euclidean distances only; choose the euclidean metric, or complete, average or single \
+         linkage"
+    )]
     WardMetric,
-    /// A row of zeros has no direction, and so no cosine distance.
-    #[error("row {row} is all zeros and has no cosine distance; leave such rows out, or choose euclidean or manhattan")]
+    /// The cosine metric was chosen, but a row of zeros has no direction and so no cosine distance.
+    #[error(
+        "row {row} is all zeros and has no cosine distance; leave such rows out, or choose the euclidean or manhattan metric"
+    )]
     ZeroRow {
-        /// Which, from 0.
+        /// Index of the row, from 0.
         row: usize,
     },
-    /// More rows than a method whose cost grows faster than theirs can take.
+    /// There are more rows than a method is limited to, because its cost grows faster than the number of rows.
     #[error(
-        "{method} of {rows} rows would need {bytes} bytes and about {operations:.0e} operations; it takes at most {limit} rows; \
-         cluster fewer, or use k-means, which scales"
+        "{method} of {rows} rows would need {bytes} bytes and about {operations:.0e} operations; it is limited to {limit} rows; \
+         cluster fewer rows, or use k-means, which handles many"
     )]
     TooManyRows {
-        /// The method.
+        /// Name of the method.
         method: &'static str,
-        /// Rows given.
+        /// Number of rows given.
         rows: usize,
-        /// Memory that they would take.
+        /// Number of bytes of memory that they would take.
         bytes: u64,
-        /// Floating-point operations that they would take.
+        /// Number of floating-point operations that they would take.
         operations: f64,
-        /// Rows that are taken.
+        /// The largest number of rows allowed.
         limit: usize,
     },
-    /// The data do not fit the adapter.
-    #[error("{what} needs {bytes} bytes in one buffer, the adapter takes {limit}; use fewer rows, columns or clusters")]
+    /// A buffer would exceed the adapter's limit, or the data would exceed what 32-bit sizes can address.
+    #[error("{what} would take {bytes} bytes in one buffer, but the limit is {limit} bytes; use fewer rows, columns or clusters")]
     TooLarge {
-        /// What is too large.
+        /// The content of the buffer, such as `the data`.
         what: &'static str,
-        /// What it needs.
+        /// Number of bytes that the buffer would take.
         bytes: u64,
-        /// What the adapter takes.
+        /// The largest number of bytes allowed.
         limit: u64,
     },
-    /// A method that looks at all pairs of rows at once was given too many rows.
+    /// A method that needs the distances between all pairs of rows was given too many rows.
     #[error(
-        "the distances between all pairs of {rows} rows take {bytes} bytes, more than the {limit} that are held at once; use \
-         kmeans, or agglomerative or dbscan on few 0/1 attributes with rows alike taken together"
+        "the distances between all pairs of {rows} rows would take {bytes} bytes, but the limit is {limit} bytes; use kmeans or \
+         dbscan, which do not store them, or few 0/1 attributes with agglomerative clustering, which merges equal rows"
     )]
     TooManyPairs {
-        /// Rows held.
+        /// Number of stored rows.
         rows: usize,
-        /// What their distances take.
+        /// Number of bytes that their distances would take.
         bytes: u64,
-        /// What is held at once.
+        /// The largest number of bytes allowed.
         limit: u64,
     },
-    /// The radius takes in so much that nearly all rows are neighbours of each other.
-    #[error("within {radius} of each other the {rows} rows have more than {limit} neighbours; use a smaller radius")]
+    /// The radius is so large that the lists of neighbours would take too much memory.
+    #[error("the neighbour lists of {rows} rows at radius {radius} hold more than {limit} entries; use a smaller radius")]
     TooManyNeighbours {
-        /// Rows held.
+        /// Number of stored rows.
         rows: usize,
         /// The radius.
         radius: f32,
-        /// Neighbours that are held at once.
+        /// The largest number of entries allowed in all lists together.
         limit: usize,
     },
-    /// The user stopped the work.
+    /// The caller asked for the work to stop.
     #[error("stopped; nothing was written")]
     Stopped,
-    /// An unknown attribute, or a file that cannot be read.
+    /// An attribute is unknown, or a file cannot be read.
     #[error(transparent)]
     Data(#[from] DataError),
-    /// Whatever the device reports.
+    /// The device failed.
     #[error(transparent)]
     Gpu(#[from] DeviceError),
 }

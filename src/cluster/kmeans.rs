@@ -1,4 +1,5 @@
-//! k-means on the GPU, as scikit-learn defines it: greedy k-means++, Lloyd's iterations, restarts that run together.
+//! k-means on the GPU, as scikit-learn defines it: greedy k-means++ seeding and Lloyd's iterations. Several restarts run in
+//! parallel.
 
 use super::kmeans_plan::{Form, Tensors, finish, inertia, lloyd, restart_bytes, seeding};
 use super::kmeans_rows::KmeansRows;
@@ -10,76 +11,86 @@ use crate::plan::View;
 use crate::profiles::Device;
 use crate::scheduler::Program;
 
-/// Iterations between two looks at whether every restart has finished: looking waits for the GPU.
-const ITERATIONS_A_LOOK: u32 = 4;
+/// Number of iterations between two checks of whether every restart has finished. A check waits for the GPU, so it is not made
+/// after every iteration.
+const ITERATIONS_PER_CHECK: u32 = 4;
 
-/// Bytes that the restarts of one batch may take together.
+/// Maximum number of bytes of the buffers that grow with the number of restarts in a batch.
 const BATCH_BYTES: u64 = 256 << 20;
 
-/// Predicted seconds of one dispatch over the restarts of a batch, at most: a driver gives up on one that takes too long.
+/// Maximum predicted duration in seconds of one dispatch over the restarts of a batch. Drivers abort dispatches that run too
+/// long.
 const DISPATCH_SECONDS: f64 = 0.5;
 
 /// Settings of k-means.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KMeans {
-    /// Clusters.
+    /// Number of clusters.
     pub k: usize,
-    /// Restarts, of which the one with the lowest inertia is kept; 1 where `initial` is given.
+    /// Number of restarts; the one with the lowest inertia is kept. Ignored if `initial` is given: there is a single run then.
     pub n_init: u32,
-    /// Seed of the restarts.
+    /// Seed of the random numbers of all restarts.
     pub seed: u64,
-    /// A restart ends when the squared shifts of its centres add up to no more than this times the mean of the columns'
-    /// variances (scikit-learn's `tol`; its default is 1e-4).
+    /// A restart ends when the sum of the squared shifts of its centres is at most this times the mean of the columns' variances
+    /// (scikit-learn's `tol`, which defaults to 1e-4).
     pub tolerance: f64,
-    /// The most Lloyd iterations of a restart (scikit-learn's `max_iter`; its default is 300).
+    /// Maximum number of Lloyd iterations of a restart (scikit-learn's `max_iter`, which defaults to 300).
     pub iterations: u32,
-    /// Centres to start from, `[k, columns]` row-major, instead of k-means++.
+    /// Initial centres, row-major with shape `[k, columns]`, to use instead of k-means++ seeding.
     pub initial: Option<Vec<f32>>,
 }
 
-/// The best restart.
+/// The result of the best restart.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KMeansFit {
-    /// Cluster of each row, `[rows]`, in `0..k`.
+    /// Cluster of each row, shape `[rows]`, in `0..k`.
     pub labels: Vec<u32>,
-    /// `[k, columns]` row-major.
+    /// The final centres, row-major with shape `[k, columns]`.
     pub centers: Vec<f32>,
-    /// Σ of the squared distances of all rows to their centres.
+    /// Sum of the squared distances of all rows to the centres of their clusters, each multiplied by the row's weight.
     pub inertia: f64,
-    /// Lloyd iterations it took.
+    /// Number of Lloyd iterations that the restart took.
     pub iterations: u32,
-    /// Which restart it is, from 0.
+    /// Index of the restart, from 0.
     pub restart: u32,
 }
 
 impl KMeans {
-    /// Clusters `[n, d]` row-major values.
+    /// Clusters row-major values of shape `[n, d]`.
     ///
-    /// An iteration assigns every row to its nearest centre (of equals the lowest, as scikit-learn does, but
-    /// after k-means++ by a hash: see [`Ties`]), gives an empty cluster the row
-    /// farthest from its centre, and moves the centres to the means. It ends when no label changes, or by `tolerance`,
-    /// or by `iterations`; the labels returned are those of the final centres. Of equal inertias the first restart is
-    /// kept. The same call on the same adapter gives the same bytes, however many restarts fit in memory at once.
-    /// k-means++ draws among the distinct rows, each as likely as all rows like it, so that it starts from the same centres
-    /// whether or not rows that are alike are taken together.
+    /// An iteration assigns every row to its nearest centre, gives each empty cluster the row that is farthest from its centre,
+    /// and moves the centres to the means of their rows. A restart ends when no label changes, when the centres move less than
+    /// `tolerance` allows, or after `iterations`. The returned labels belong to the final centres. Of restarts with equal inertia
+    /// the first is kept.
+    ///
+    /// If several centres are equally near to a row, the row goes to the one with the lowest index, as in scikit-learn, if
+    /// `initial` is given, and otherwise to one chosen by a hash (see [`Ties`]).
+    ///
+    /// k-means++ draws among the distinct rows with probabilities that account for their repetitions. It therefore starts from
+    /// the same centres whether equal rows are passed separately or as one row with a count.
+    ///
+    /// The same call on the same adapter gives the same bytes, no matter how many restarts fit in memory at once.
     ///
     /// # Errors
-    /// Settings or values that make no sense, `k` above the number of distinct rows, data that do not fit the adapter,
-    /// or whatever the device reports.
+    /// Fails if a setting or a value is out of range, if `k` is above the number of distinct rows, if the data exceed a limit of
+    /// the adapter, or if the device fails.
     pub fn fit(&self, device: &Device, rows: &[f32], n: usize, d: usize) -> Result<KMeansFit, ClusterError> {
         let rows = Rows::new("row", rows, n, d)?;
         self.fit_rows(device, rows, &vec![1.0; n])
     }
 
-    /// As [`KMeans::fit`], for rows that are counted as often as they occur; the labels are of the rows held. Distinct rows
-    /// cluster as all rows do: on rows of 0 and 1, whose sums f32 holds exactly, to the same labels and centres.
+    /// Clusters counted rows as [`KMeans::fit`] does, with each stored row weighted by its count. The labels are those of the
+    /// stored rows, shape `[rows.len()]`.
+    ///
+    /// The result is that of clustering all original rows, up to rounding. On rows of 0 and 1, whose sums f32 represents exactly,
+    /// the labels and centres are exactly the same.
     ///
     /// # Errors
-    /// As [`KMeans::fit`].
+    /// Fails as [`KMeans::fit`] does.
     pub fn fit_counted(&self, device: &Device, rows: &CountedRows) -> Result<KMeansFit, ClusterError> {
         let counts: Vec<f32> = rows.counts.iter().map(|count| *count as f32).collect();
         let fit = self.fit_weighted(device, &rows.values, &counts, rows.len(), rows.columns);
-        // Whoever asked knows all rows, not those held.
+        // The errors must state the number of original rows, which the caller knows, and not that of stored rows.
         let total = rows.total();
         fit.map_err(|error| match error {
             ClusterError::AllAlike { k, .. } => ClusterError::AllAlike { k, rows: total },
@@ -88,10 +99,11 @@ impl KMeans {
         })
     }
 
-    /// As [`KMeans::fit`], with row i counted `weights[i]` times.
+    /// Clusters rows as [`KMeans::fit`] does, with row i counted `weights[i]` times; `weights` has shape `[n]`.
     ///
     /// # Errors
-    /// As [`KMeans::fit`], and weights that do not fit the rows.
+    /// Fails as [`KMeans::fit`] does, and with [`ClusterError::Weights`] if the weights differ in number from the rows, are not
+    /// between 0 and 1e15, or are all 0.
     pub fn fit_weighted(
         &self,
         device: &Device,
@@ -105,6 +117,7 @@ impl KMeans {
         self.fit_rows(device, rows, weights)
     }
 
+    /// Clusters checked rows with checked weights, in batches of as many restarts as the device allows.
     fn fit_rows(&self, device: &Device, rows: Rows, weights: &[f32]) -> Result<KMeansFit, ClusterError> {
         let initial = self.check(&rows, weights)?;
         let whole = self.shape(&rows);
@@ -112,6 +125,7 @@ impl KMeans {
         self.fit_in_batches(device, (whole, together), &KmeansRows::new(rows, weights, initial.is_none()), initial.as_ref())
     }
 
+    /// Returns the sizes of the data and of the work for all restarts.
     fn shape(&self, rows: &Rows) -> KmeansShape {
         KmeansShape {
             rows: rows.count as u32,
@@ -121,7 +135,7 @@ impl KMeans {
         }
     }
 
-    /// Runs the restarts of `whole`, `together` at a time.
+    /// Runs the restarts of `whole` in batches of `together`, and returns the best restart.
     fn fit_in_batches(
         &self,
         device: &Device,
@@ -163,7 +177,7 @@ impl KMeans {
         best.ok_or(ClusterError::Setting { name: "n_init", value: "0".into(), expected: "at least 1" })
     }
 
-    /// Checks the settings against the rows; returns the initial centres, padded.
+    /// Checks the settings against the rows, and returns the padded initial centres if there are any.
     fn check(&self, rows: &Rows, weights: &[f32]) -> Result<Option<Rows>, ClusterError> {
         let setting = |name, value: String, expected| Err(ClusterError::Setting { name, value, expected });
         if self.k == 0 {
@@ -193,12 +207,13 @@ impl KMeans {
     }
 }
 
+/// Checks that there are `rows` weights, each from 0 to 1e15, and not all 0.
 fn check_weights(weights: &[f32], rows: usize) -> Result<(), ClusterError> {
     let wrong = |problem| Err(ClusterError::Weights { rows, problem });
     if weights.len() != rows {
-        return wrong(format!("there are {}", weights.len()));
+        return wrong(format!("there are {} weights", weights.len()));
     }
-    // NaN is not within any range.
+    // A range never contains NaN, so this finds NaN too.
     if let Some(at) = weights.iter().position(|weight| !(0.0..=1e15).contains(weight)) {
         return wrong(format!("weight {at} is {}", weights[at]));
     }
@@ -208,7 +223,10 @@ fn check_weights(weights: &[f32], rows: usize) -> Result<(), ClusterError> {
     Ok(())
 }
 
-/// How many restarts fit on the adapter at once.
+/// Returns how many restarts can run in one batch within the limits on binding size, memory and duration; at least 1.
+///
+/// # Errors
+/// [`ClusterError::TooLarge`] if the data or a single restart exceed the adapter's buffer size.
 fn restarts_together(device: &Device, shape: KmeansShape) -> Result<u32, ClusterError> {
     let limit = device.capabilities().binding_bytes.min(device.capabilities().buffer_bytes);
     let each = restart_bytes(shape, device.profile());
@@ -224,7 +242,7 @@ fn restarts_together(device: &Device, shape: KmeansShape) -> Result<u32, Cluster
     Ok(together as u32)
 }
 
-/// Restarts that run together, with their centres in place.
+/// A batch of restarts that run in parallel, with their initial centres already on the device.
 struct Batch<'a> {
     device: &'a Device,
     shape: KmeansShape,
@@ -235,10 +253,10 @@ struct Batch<'a> {
 }
 
 impl Batch<'_> {
-    /// Iterates until every restart has finished.
+    /// Runs Lloyd iterations until every restart has finished.
     fn iterate(&self) -> Result<(), ClusterError> {
         loop {
-            for _ in 0..ITERATIONS_A_LOOK {
+            for _ in 0..ITERATIONS_PER_CHECK {
                 self.program.run(self.device)?;
             }
             if self.states()?.iter().all(|state| state.finished != 0) {
@@ -247,11 +265,12 @@ impl Batch<'_> {
         }
     }
 
+    /// Reads the states of all restarts.
     fn states(&self) -> Result<Vec<RestartState>, DeviceError> {
         self.read(self.tensors.states, 0, self.shape.restarts as usize)
     }
 
-    /// Elements `first..first + count` of a tensor.
+    /// Reads elements `first..first + count` of a tensor.
     fn read<T: bytemuck::Pod>(&self, view: View, first: usize, count: usize) -> Result<Vec<T>, DeviceError> {
         let size = size_of::<T>();
         match self.program.buffer(view.tensor) {
@@ -260,7 +279,8 @@ impl Batch<'_> {
         }
     }
 
-    /// Labels every row by the final centres, and puts the restart with the lowest inertia in the place of a worse `best`.
+    /// Labels every row by the final centres, and replaces `best` if the batch has a restart with a lower inertia. `first` is the
+    /// index of the batch's first restart.
     fn keep_best(&self, best: &mut Option<KMeansFit>, first: u32, rows: &KmeansRows) -> Result<(), ClusterError> {
         let shape = self.shape;
         let plan = finish((shape, self.form), self.device.profile(), self.ties);
@@ -295,9 +315,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn restarts_run_together_as_they_run_apart() {
+    fn the_result_does_not_depend_on_how_restarts_are_batched() {
         let device = Device::open(&Default::default()).unwrap();
-        // A whirl of numbers without two rows alike.
+        // Pseudorandom values; no two rows are equal.
         let values: Vec<f32> = (0..300 * 5).map(|index| ((index * index) % 1009) as f32 / 1009.0).collect();
         let rows = Rows::new("row", &values, 300, 5).unwrap();
         let weights = vec![1.0; 300];
@@ -306,7 +326,7 @@ mod tests {
         let rows = KmeansRows::new(rows, &weights, true);
         let fit = |together| settings.fit_in_batches(&device, (shape, together), &rows, None).unwrap();
         let all = fit(6);
-        assert!(all.restart > 0, "the first restart is best, so this shows little");
+        assert!(all.restart > 0, "the first restart is the best one, so batching is hardly tested");
         for together in [1, 4] {
             assert_eq!(fit(together), all, "{together} at a time");
         }

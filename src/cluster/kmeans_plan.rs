@@ -1,4 +1,4 @@
-//! The plans of k-means: seeding, one Lloyd iteration, and the labels and inertia of the final centres.
+//! The plans of k-means: k-means++ seeding, one Lloyd iteration, and the labels and inertia of the final centres.
 
 use super::bit_rows::BitRows;
 use crate::device::DeviceError;
@@ -10,62 +10,66 @@ use crate::plan::{Plan, View};
 use crate::profiles::{Device, DeviceProfile};
 use crate::scheduler::Program;
 
-/// With more clusters adding numbers, whose time does not grow with the clusters, is faster than counting bits.
-const MOST_COUNTED_CLUSTERS: u32 = 64;
+/// Maximum number of clusters for which the update counts bits. Counting bits takes time proportional to the number of clusters;
+/// summing f32 values does not, and is faster for more clusters.
+const MAX_CLUSTERS_FOR_BITS: u32 = 64;
 
-/// As what the rows are on the device, beside numbers.
+/// The formats in which the rows lie on the device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
-    /// Nothing else.
+    /// f32 values only.
     Numbers,
-    /// Bits, see [`BitRows`], with so many planes of weights.
+    /// f32 values and, in addition, bits ([`BitRows`]). `planes` is the number of binary digits of the largest weight, or 0 if
+    /// all weights are 1. `scaled` says whether a set bit stands for another value than 1 in some column.
     Bits { planes: u32, scaled: bool },
 }
 
 impl Form {
+    /// Returns the form of rows whose bits are `bits`, if they have any.
     pub fn of(bits: Option<&BitRows>) -> Form {
         let planes = |bits: &BitRows| bits.digits.iter().max().copied().unwrap_or(0);
         bits.map_or(Form::Numbers, |bits| Form::Bits { planes: planes(bits), scaled: !bits.plain() })
     }
 }
 
-/// The tensors that all plans share.
+/// The tensors that all plans share. `bits`, `planes`, `counts`, `digits` and `scales` are used only if the form of the rows is
+/// [`Form::Bits`]; see [`BitRows`] for their content.
 #[derive(Clone, Copy)]
 pub(super) struct Tensors {
-    /// `[rows, columns]`
+    /// The rows as f32 values, `[rows, columns]`.
     pub rows: View,
-    /// `[rows, words]`, as are the next four only where the rows are bits
+    /// `[rows, words]`
     pub bits: View,
     /// `[groups, columns]`
     pub planes: View,
-    /// `[planes of weights, groups]`
+    /// `[planes, groups]`
     pub counts: View,
     /// `[chunks]`
     pub digits: View,
     /// `[columns]`
     pub scales: View,
-    /// `[rows]`
+    /// Weight of each row, `[rows]`.
     pub weights: View,
-    /// `[rows]`, a hash of each row
+    /// Hash of each row, `[rows]`.
     pub keys: View,
-    /// `[columns]`, the mean of all rows
+    /// Weighted mean of all rows, `[columns]`.
     pub mean: View,
     /// `[restarts, clusters, columns]`
     pub centers: View,
-    /// `[restarts]` of [`RestartState`]
+    /// A [`RestartState`] for each restart, `[restarts]`.
     pub states: View,
-    /// `[restarts, rows]`
+    /// Label of each row, with bit 31 set if it changed, `[restarts, rows]`.
     pub labels: View,
-    /// `[restarts, clusters, columns + 4]`
+    /// Weighted sum of the rows of each cluster, followed by four totals, `[restarts, clusters, columns + 4]`.
     pub sums: View,
 }
 
 impl Tensors {
-    /// The tensors at the head of a plan: their numbers are the same in every plan that begins so.
+    /// Declares the tensors at the beginning of a plan. They get the same tensor indices in every plan, so plans can share them.
     fn new(plan: &mut Plan, shape: KmeansShape, form: Form) -> Tensors {
         let [n, d, k, r] = [shape.rows, shape.columns, shape.clusters, shape.restarts].map(u64::from);
         let groups = n.div_ceil(32);
-        // A binding cannot be empty.
+        // A binding cannot be empty, so unused tensors have four elements.
         let least = 4;
         let [words, planes, counts, digits, scales] = match form {
             Form::Numbers => [least; 5],
@@ -91,12 +95,13 @@ impl Tensors {
         }
     }
 
+    /// Returns all tensors.
     fn all(self) -> [View; 13] {
         let Tensors { rows, bits, planes, counts, digits, scales, weights, keys, mean, centers, states, labels, sums } = self;
         [rows, bits, planes, counts, digits, scales, weights, keys, mean, centers, states, labels, sums]
     }
 
-    /// Puts bits in place.
+    /// Uploads rows packed as bits.
     pub fn write_bits(self, device: &Device, program: &Program, rows: &BitRows) {
         let views = [self.bits, self.planes, self.counts, self.digits];
         for (view, values) in views.into_iter().zip([&rows.bits, &rows.planes, &rows.counts, &rows.digits]) {
@@ -107,25 +112,25 @@ impl Tensors {
         program.write(device, self.scales, bytemuck::cast_slice(&rows.scales));
     }
 
-    /// A program of a plan for other rows that puts the centres of `owner` in place.
+    /// Creates a program that writes its centres into the centres of `owner`. It shares nothing else, since its rows are others.
     pub fn share_centers(self, device: &Device, plan: &Plan, owner: &Program) -> Result<Program, DeviceError> {
         let centers = owner.buffer(self.centers.tensor).map(|buffer| (self.centers, buffer));
         Program::new(device, plan, centers.as_slice())
     }
 
-    /// A program of another plan on the tensors of `owner`.
+    /// Creates a program that shares all these tensors with `owner`.
     pub fn share(self, device: &Device, plan: &Plan, owner: &Program) -> Result<Program, DeviceError> {
         let shared: Vec<_> = self.all().into_iter().filter_map(|view| Some((view, owner.buffer(view.tensor)?))).collect();
         Program::new(device, plan, &shared)
     }
 }
 
-/// How rows are cut into chunks, for every kernel.
+/// Returns the step that sums f32 rows chunk by chunk. All plans use the same chunk size.
 fn accumulate(shape: KmeansShape, finished_too: bool) -> KmeansAccumulate {
     KmeansAccumulate { shape, chunk_rows: KmeansAccumulate::chunk_rows(shape.clusters), finished_too }
 }
 
-/// Bytes of the largest tensors that grow with the restarts, for one restart: what it is, and how much it takes.
+/// Returns the names of the largest tensors that grow with the number of restarts, and their bytes for one restart.
 pub(super) fn restart_bytes(shape: KmeansShape, profile: &DeviceProfile) -> Vec<(&'static str, u64)> {
     let trials = KmeansPotential::trials(shape.clusters);
     let variant = distance_variant(profile, &KMEANS_POTENTIAL, RowFormat::Numbers, trials + 1);
@@ -140,7 +145,10 @@ pub(super) fn restart_bytes(shape: KmeansShape, profile: &DeviceProfile) -> Vec<
     ]
 }
 
-/// One Lloyd iteration of every restart that has not finished.
+/// Returns the plan of one Lloyd iteration of every restart that has not finished.
+///
+/// `iterations` is the maximum number of iterations of a restart, and `tolerance` the largest sum of squared shifts of the
+/// centres at which a restart ends.
 pub(super) fn lloyd(
     (shape, form): (KmeansShape, Form),
     profile: &DeviceProfile,
@@ -152,7 +160,7 @@ pub(super) fn lloyd(
     let tensors = Tensors::new(&mut plan, shape, form);
     let distances = assign(&mut plan, tensors, profile, (shape, form), ties, false);
     let chunks = match form {
-        Form::Bits { planes, .. } if shape.clusters <= MOST_COUNTED_CLUSTERS => {
+        Form::Bits { planes, .. } if shape.clusters <= MAX_CLUSTERS_FOR_BITS => {
             let accumulate = KmeansAccumulateBits { shape, weighted: planes > 0, finished_too: false };
             let Tensors { planes, counts, digits, scales, labels, states, .. } = tensors;
             let partials = plan.transient("partials", tensors.sums.bytes * u64::from(accumulate.chunks()));
@@ -170,7 +178,7 @@ pub(super) fn lloyd(
     (plan, tensors)
 }
 
-/// Labels and inertia of the final centres of every restart.
+/// Returns the plan that computes the labels and the inertia of every restart from its final centres.
 pub(super) fn finish((shape, form): (KmeansShape, Form), profile: &DeviceProfile, ties: Ties) -> Plan {
     let mut plan = Plan::new("k-means finish");
     let tensors = Tensors::new(&mut plan, shape, form);
@@ -180,7 +188,7 @@ pub(super) fn finish((shape, form): (KmeansShape, Form), profile: &DeviceProfile
     plan
 }
 
-/// Labels every row; the squared distances to the centres.
+/// Adds the step that labels every row, and returns the tensor of squared distances to the nearest centres, `[restarts, rows]`.
 fn assign(
     plan: &mut Plan,
     tensors: Tensors,
@@ -206,7 +214,7 @@ fn assign(
     distances
 }
 
-/// The sums of each chunk, and how many chunks there are.
+/// Adds the step that sums the rows of each cluster in each chunk. Returns the tensor of partial sums and the number of chunks.
 fn add_up(plan: &mut Plan, tensors: Tensors, distances: View, accumulate: KmeansAccumulate) -> (View, u32) {
     let Tensors { rows, weights, labels, states, sums, .. } = tensors;
     let partials = plan.transient("partials", sums.bytes * u64::from(accumulate.chunks()));
@@ -214,12 +222,14 @@ fn add_up(plan: &mut Plan, tensors: Tensors, distances: View, accumulate: Kmeans
     (partials, accumulate.chunks())
 }
 
+/// Adds the step that adds up the partial sums of all chunks.
 fn reduce(plan: &mut Plan, tensors: Tensors, shape: KmeansShape, (partials, chunks): (View, u32), finished_too: bool) {
     let reduce = KmeansReduce { shape, chunks, finished_too };
     plan.push(reduce.step("reduce", [partials, tensors.states, tensors.sums]));
 }
 
-/// k-means++ for every restart; `first_restart` is the number of the first one.
+/// Returns the plan of k-means++ seeding for every restart, and its tensors. `first_restart` is the index of the first restart;
+/// it selects the random numbers.
 pub(super) fn seeding(
     (shape, form): (KmeansShape, Form),
     profile: &DeviceProfile,
@@ -230,7 +240,7 @@ pub(super) fn seeding(
     let tensors = Tensors::new(&mut plan, shape, form);
     let Tensors { rows, weights, centers, labels, .. } = tensors;
     let trials = KmeansPotential::trials(shape.clusters);
-    // The centre chosen last is judged beside the candidates.
+    // A tile holds the centre chosen last in addition to the candidates.
     let variant = distance_variant(profile, &KMEANS_POTENTIAL, RowFormat::Numbers, trials + 1);
     let chunk_rows = KmeansPotential::chunk_rows(variant, profile.capabilities.subgroup_size);
     let restarts = u64::from(shape.restarts);
@@ -253,7 +263,8 @@ pub(super) fn seeding(
     (plan, tensors)
 }
 
-/// The inertia of one restart from its sums, `[clusters, columns + 4]`: behind a cluster's columns stand Σ w and then Σ w · distance.
+/// Returns the inertia of one restart from its sums, shape `[clusters, columns + 4]`. The first two of the four totals that
+/// follow a cluster's columns are Σ w and Σ w · distance over its rows.
 pub(super) fn inertia(sums: &[f32], columns: usize) -> f64 {
     sums.chunks_exact(columns + 4).map(|cluster| f64::from(cluster[columns + 1])).sum()
 }

@@ -1,4 +1,4 @@
-//! The rows of a k-means as its kernels take them, and in which order.
+//! The rows of k-means in the formats and in the order in which they are uploaded.
 
 use super::bit_rows::BitRows;
 use super::kmeans_plan::{Form, Tensors};
@@ -7,26 +7,29 @@ use crate::ops::KmeansAccumulateBits;
 use crate::profiles::Device;
 use crate::scheduler::Program;
 
-/// Rows, their weights and all that follows from them alone.
+/// Rows, their weights, and everything that is computed from these alone. "Device order" is the order of the rows on the device.
 pub(super) struct KmeansRows {
-    /// In the order of the device.
+    /// The rows in device order.
     rows: Rows,
+    /// Their weights in device order.
     weights: Vec<f32>,
-    /// Hashes of the rows, to settle ties after k-means++; empty without it.
+    /// Hashes of the rows in device order, which break ties after k-means++; empty if the initial centres are given.
     keys: Vec<u32>,
+    /// Weighted mean of the rows, `[padded]`.
     mean: Vec<f32>,
+    /// The rows packed as bits in device order, if they can be.
     bits: Option<BitRows>,
-    /// Where each row given is on the device; nothing where the order is the same.
+    /// Index in device order of each row that was passed in; `None` if the order is the same.
     places: Option<Vec<u32>>,
-    /// The distinct rows with their weights in the order in which they first occur, for k-means++ to draw from; nothing where
-    /// they are what is on the device.
+    /// The rows from which k-means++ draws, with their weights: the distinct rows in order of their first occurrence. `None` if
+    /// these are the rows on the device, in the same order, or if there is no k-means++.
     pub seeds: Option<(Rows, Vec<f32>)>,
-    /// Mean of the columns' variances.
+    /// Weighted variance of a column, averaged over the columns.
     pub variance: f64,
 }
 
 impl KmeansRows {
-    /// `seeded` says whether k-means++ is needed.
+    /// Prepares rows and their weights. `seeded` says whether k-means++ seeding will be needed.
     pub fn new(rows: Rows, weights: &[f32], seeded: bool) -> KmeansRows {
         let (mean, variance) = rows.mean_and_variance(weights);
         let mut seeds = if seeded { rows.merged(weights) } else { None };
@@ -35,7 +38,7 @@ impl KmeansRows {
             let (keys, bits) = (if seeded { rows.keys() } else { Vec::new() }, BitRows::new(&rows, weights));
             return KmeansRows { rows, weights: weights.to_vec(), keys, mean, bits, places: None, seeds, variance };
         }
-        // In the order of their weights few chunks have heavy rows, and counting the others takes few digits.
+        // Sorted by weight, most chunks contain small weights only, whose few binary digits take few passes to count.
         let mut order: Vec<u32> = (0..rows.count as u32).collect();
         order.sort_by(|a, b| weights[*b as usize].total_cmp(&weights[*a as usize]));
         let sorted = rows.in_order(&order);
@@ -50,17 +53,17 @@ impl KmeansRows {
         KmeansRows { rows: sorted, weights: sorted_weights, keys, mean, bits, places: Some(places), seeds, variance }
     }
 
-    /// What the rows are on the device.
+    /// Returns the formats in which the rows are uploaded.
     pub fn form(&self) -> Form {
         Form::of(self.bits.as_ref())
     }
 
-    /// Numbers in a row, without padding.
+    /// Returns the number of columns without padding.
     pub fn columns(&self) -> usize {
         self.rows.columns
     }
 
-    /// Puts all in place.
+    /// Uploads the rows, their weights and what was computed from them.
     pub fn write(&self, device: &Device, program: &Program, tensors: Tensors) {
         program.write(device, tensors.rows, bytemuck::cast_slice(&self.rows.values));
         program.write(device, tensors.weights, bytemuck::cast_slice(&self.weights));
@@ -71,9 +74,9 @@ impl KmeansRows {
         }
     }
 
-    /// Labels as the device has them, for the rows as they were given.
+    /// Converts labels read from the device into labels of the rows in the order in which they were passed in.
     pub fn labels(&self, on_device: &[u32]) -> Vec<u32> {
-        // Bit 31 says that the label changed.
+        // Bit 31 is not part of the label; it says that the label changed.
         let plain = |label: &u32| label & 0x7fff_ffff;
         match &self.places {
             None => on_device.iter().map(plain).collect(),

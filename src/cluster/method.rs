@@ -1,4 +1,4 @@
-//! One way to call every method: settings and rows in, a label for each row out.
+//! A common interface to all clustering methods: it takes settings and rows, and returns a label for each row.
 
 use super::pairwise::{condensed, neighbours};
 use super::{
@@ -7,79 +7,79 @@ use super::{
 };
 use crate::profiles::Device;
 
-/// A method of clustering with its settings, but for the number of clusters.
+/// A clustering method with all its settings except the number of clusters k, which [`Prepared::cluster`] takes.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Method {
-    /// k-means++ and Lloyd's iterations; the settings' own k is that of [`Prepared::cluster`].
+    /// k-means with k-means++ seeding. [`Prepared::cluster`] replaces the `k` of these settings.
     Kmeans(KMeans),
-    /// A tree of joins, cut where k clusters are left.
+    /// Agglomerative clustering: it builds a tree of merges and cuts it where k clusters are left.
     Agglomerative {
-        /// How far clusters are apart.
+        /// Distance between two clusters.
         linkage: Linkage,
-        /// How far rows are apart.
+        /// Distance between two rows.
         metric: Metric,
     },
-    /// What dense rows reach; finds its own k.
+    /// DBSCAN: regions of densely packed rows become clusters. The method finds its own number of clusters.
     Dbscan {
-        /// How far a neighbour may be.
+        /// Largest distance between two neighbours (scikit-learn's `eps`).
         radius: f32,
-        /// Rows within the radius of a dense row, itself among them.
+        /// Number of rows within the radius, the row itself included, that make a row a core row.
         min_samples: u32,
-        /// How far rows are apart.
+        /// Distance between two rows.
         metric: Metric,
     },
-    /// Subclusters in a tree, whose centres Ward's linkage joins.
+    /// Birch: it builds a tree of subclusters and merges their centres by Ward's linkage.
     Birch(BirchSettings),
-    /// Steep falls of reachability; finds its own k.
+    /// OPTICS: clusters lie between steep changes of reachability. The method finds its own number of clusters.
     Optics {
-        /// Neighbours and steepness.
+        /// Number of neighbours and steepness of a change.
         settings: OpticsSettings,
-        /// How far rows are apart.
+        /// Distance between two rows.
         metric: Metric,
     },
-    /// k-means among the smoothest functions of the graph of neighbours.
+    /// Spectral clustering: k-means on the eigenvectors of the affinity graph's Laplacian that have the smallest eigenvalues.
     Spectral {
-        /// Affinity is exp(−gamma d²).
+        /// The factor γ in exp(−γ d²), the affinity of two rows at euclidean distance d.
         gamma: f64,
-        /// Restarts of k-means.
+        /// Number of restarts of k-means.
         n_init: u32,
-        /// Seed of the restarts.
+        /// Seed of the random numbers of all restarts.
         seed: u64,
     },
 }
 
-/// What a method found.
+/// The clusters that a method found among `n` rows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Clustering {
-    /// Cluster of each of the rows, `[n]`, in `0..k`; −1 is noise.
+    /// Cluster of each row, shape `[n]`, in `0..k`; −1 marks noise.
     pub labels: Vec<i64>,
-    /// Number of clusters.
+    /// Number of clusters; noise is not counted.
     pub k: usize,
-    /// Σ of the squared distances of all rows to their centres, for methods that have centres.
+    /// Sum of the squared distances of all rows to the centres of their clusters; only k-means sets it.
     pub inertia: Option<f64>,
 }
 
-/// A method that has seen its rows and gives any number of clusters of them.
+/// A method that has done, for some rows, the work that does not depend on the number of clusters.
 pub struct Prepared<'a> {
     rows: &'a CountedRows,
-    /// Distinct rows among these, where the method does not count them itself.
+    /// Number of distinct rows, for methods that do not check k against it themselves.
     distinct: Option<usize>,
     state: State<'a>,
 }
 
 enum State<'a> {
     Kmeans(&'a KMeans),
-    /// Of the rows held.
+    /// The merge tree of the stored rows.
     Tree(Tree),
-    /// The tree joins the centres.
+    /// The subclusters, and the merge tree of their centres.
     Birch(Birch, Tree),
     Spectral(Spectral, KMeans),
-    /// A method that finds its own number of clusters has found it.
+    /// The result of a method that finds its own number of clusters.
     Found(Clustering),
 }
 
 impl Method {
-    /// The method as `lineament cluster --method` names it.
+    /// Returns the name of the method, as `lineament cluster --method` takes it.
     pub fn name(&self) -> &'static str {
         match self {
             Method::Kmeans(_) => "kmeans",
@@ -91,11 +91,13 @@ impl Method {
         }
     }
 
-    /// Does what all numbers of clusters have in common. Rows that are alike are taken together where that is exact; Birch, OPTICS
-    /// and spectral clustering see every row.
+    /// Does the work that does not depend on the number of clusters, such as computing distances or building a tree.
+    ///
+    /// k-means, agglomerative clustering and DBSCAN process each stored row once and weight it by its count. Birch, OPTICS and
+    /// spectral clustering process every original row, because their result depends on each of them.
     ///
     /// # Errors
-    /// Rows that do not fit the method or the adapter, or whatever the device reports.
+    /// Fails if a setting is out of range, if the rows exceed a limit of the method or of the adapter, or if the device fails.
     pub fn prepare<'a>(&'a self, device: &Device, rows: &'a CountedRows) -> Result<Prepared<'a>, ClusterError> {
         let state = match self {
             Method::Kmeans(settings) => State::Kmeans(settings),
@@ -136,16 +138,17 @@ impl Method {
         Ok(Prepared { rows, distinct, state })
     }
 
-    /// Clusters rows into `k` clusters, or as many as the method finds.
+    /// Clusters `rows` into `k` clusters. DBSCAN and OPTICS ignore `k`.
     ///
     /// # Errors
-    /// As [`Method::prepare`] and [`Prepared::cluster`].
+    /// Fails as [`Method::prepare`] and [`Prepared::cluster`] do.
     pub fn cluster(&self, device: &Device, rows: &CountedRows, k: usize) -> Result<Clustering, ClusterError> {
         self.prepare(device, rows)?.cluster(device, k)
     }
 }
 
 impl Clustering {
+    /// Returns the clustering with these labels; k is one more than the largest of them.
     fn of(labels: Vec<i64>) -> Clustering {
         let k = labels.iter().max().map_or(0, |label| (label + 1).max(0) as usize);
         Clustering { labels, k, inertia: None }
@@ -153,10 +156,11 @@ impl Clustering {
 }
 
 impl Prepared<'_> {
-    /// The rows in `k` clusters; a method that finds its own number takes no notice of it.
+    /// Clusters the rows into `k` clusters. DBSCAN and OPTICS ignore `k`.
     ///
     /// # Errors
-    /// More clusters than rows are distinct, or whatever the device reports.
+    /// Fails if `k` is 0 or above the number of distinct rows (for Birch, above the number of subclusters), or if the device
+    /// fails.
     pub fn cluster(&self, device: &Device, k: usize) -> Result<Clustering, ClusterError> {
         if let Some(distinct) = self.distinct.filter(|distinct| k > *distinct) {
             return Err(ClusterError::TooManyClusters { k, distinct, rows: self.rows.total() });
@@ -186,19 +190,20 @@ impl Prepared<'_> {
 mod tests {
     use super::*;
 
-    /// Four heaps of nine rows of 0 and 1 that differ in four of eight columns, with some rows alike.
-    fn heaps() -> CountedRows {
+    /// Returns 36 rows of eight columns in four groups of nine. Row i belongs to group i % 4 and has ones in the two columns of
+    /// its group; a third of the rows lack one of the two, and many rows repeat.
+    fn four_groups() -> CountedRows {
         let row = |index: usize| {
-            let (heap, member) = (index % 4, index / 4);
-            (0..8).map(move |column| f32::from(u8::from((column / 2 == heap) != (member % 3 == 1 && column == 2 * heap))))
+            let (group, member) = (index % 4, index / 4);
+            (0..8).map(move |column| f32::from(u8::from((column / 2 == group) != (member % 3 == 1 && column == 2 * group))))
         };
         CountedRows::distinct(&(0..36).flat_map(row).collect::<Vec<f32>>(), 36, 8).unwrap()
     }
 
     #[test]
-    fn every_method_finds_heaps_that_lie_apart() {
+    fn every_method_separates_four_distant_groups() {
         let device = Device::open(&Default::default()).unwrap();
-        let rows = heaps();
+        let rows = four_groups();
         assert!(rows.len() < 36);
         let kmeans = KMeans { k: 0, n_init: 5, seed: 0, tolerance: 1e-4, iterations: 300, initial: None };
         let (metric, settings) = (Metric::Hamming, OpticsSettings { min_samples: 5, xi: 0.05 });

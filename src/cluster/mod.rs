@@ -1,4 +1,5 @@
-//! Grouping faces by their attributes on the GPU: the methods, the silhouette that judges a grouping, and the result as a file.
+//! Clusters faces by their attributes on the GPU: the clustering methods, the silhouette that scores a clustering, and the files
+//! that hold the results.
 
 mod agglomerative;
 mod birch;

@@ -1,36 +1,42 @@
-//! OPTICS (Ankerst et al. 1999) as scikit-learn 1.5 has it: an ordering of rows by reachability, and clusters where it dips steeply.
+//! OPTICS (Ankerst et al. 1999), as implemented by scikit-learn 1.5: it orders the rows by reachability and extracts clusters
+//! where the reachability falls steeply and rises again.
 
 use super::{ClusterError, CondensedDistances};
 
 /// Settings of OPTICS.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct OpticsSettings {
-    /// Rows within a row's core distance, itself among them; also the fewest rows of a cluster. scikit-learn's default is 5.
+    /// Number of rows, the row itself included, within the core distance of a row. It is also the minimum number of rows in a
+    /// cluster. scikit-learn's default is 5.
     pub min_samples: usize,
-    /// The relative drop of reachability that is steep. scikit-learn's default is 0.05.
+    /// The parameter ξ: a change of reachability between consecutive rows is steep if it is at least this share of the larger
+    /// value. scikit-learn's default is 0.05.
     pub xi: f64,
 }
 
-/// What OPTICS found of `n` rows. Every row counts by itself, since the ordering takes in each.
+/// The result of OPTICS for `n` rows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Optics {
-    /// Rows in the order in which they were reached.
+    /// Indices of the rows in the order in which they were reached, shape `[n]`.
     pub ordering: Vec<u32>,
-    /// How far each row, in the order of the rows, lay from those before it; infinite for the first.
+    /// Reachability distance of each row, shape `[n]`, in the order of the input; infinite for the row that was reached first.
     pub reachability: Vec<f64>,
-    /// Distance of each row to the last of its `min_samples` nearest rows.
+    /// Core distance of each row, shape `[n]`: the distance to the farthest of its `min_samples` nearest rows, itself included.
     pub core_distances: Vec<f64>,
-    /// Cluster of each row, in the order in which they end; −1 is noise.
+    /// Cluster of each row, shape `[n]`; −1 marks noise. Clusters are numbered in the order in which they end in the ordering.
     pub labels: Vec<i64>,
-    /// Clusters.
+    /// Number of clusters.
     pub k: usize,
 }
 
-/// Orders rows by reachability without a largest distance, and extracts clusters by ξ with the predecessor correction (Schubert and
-/// Gertz 2018). Of equally reachable rows the lowest comes first.
+/// Orders rows by reachability with no limit on the distance, and extracts clusters by ξ with the predecessor correction of
+/// Schubert and Gertz (2018). Of equally reachable rows, the one with the lowest index comes first.
+///
+/// Every original row must be present by itself: counts are not supported, because the ordering contains each row.
 ///
 /// # Errors
-/// [`ClusterError::Setting`] if `min_samples` is less than 2 or more than there are rows, or ξ is not between 0 and 1.
+/// [`ClusterError::Setting`] if `min_samples` is less than 2 or more than the number of rows, or if ξ is not between 0 and 1
+/// (exclusive).
 pub fn optics(distances: &CondensedDistances, settings: OpticsSettings) -> Result<Optics, ClusterError> {
     let OpticsSettings { min_samples, xi } = settings;
     let n = distances.n;
@@ -68,7 +74,7 @@ pub fn optics(distances: &CondensedDistances, settings: OpticsSettings) -> Resul
     let clusters = Plot { reachability: &plot, predecessor: &before, ordering: &ordering, min_samples, xi }.clusters();
     let (mut placed, mut k) = (vec![-1i64; n], 0);
     for (start, end) in clusters {
-        // Of nested clusters the innermost, which end first, are kept.
+        // Of nested clusters, the innermost are kept; they come first.
         if placed[start..=end].iter().all(|label| *label == -1) {
             placed[start..=end].fill(k);
             k += 1;
@@ -79,33 +85,39 @@ pub fn optics(distances: &CondensedDistances, settings: OpticsSettings) -> Resul
     Ok(Optics { ordering, reachability, core_distances, labels, k: k as usize })
 }
 
-/// The distance from a row to the last of its `min_samples` nearest rows, of which it is one.
+/// Returns the distance from a row to the farthest of its `min_samples` nearest rows, itself included.
 fn core_distance(distances: &CondensedDistances, row: usize, min_samples: usize) -> f64 {
     let mut all: Vec<f32> = (0..distances.n).map(|other| distances.get(row, other)).collect();
     let (_, found, _) = all.select_nth_unstable_by(min_samples - 1, f32::total_cmp);
     f64::from(*found)
 }
 
-/// Reachability in the order of the ordering, with an infinite one behind the last.
+/// The reachability plot. A place is an index into the ordering.
 struct Plot<'a> {
+    /// Reachability at each place, followed by infinity, shape `[n + 1]`.
     reachability: &'a [f64],
+    /// The row from which the row at each place was reached, shape `[n]`.
     predecessor: &'a [Option<u32>],
+    /// The row at each place, shape `[n]`.
     ordering: &'a [u32],
     min_samples: usize,
     xi: f64,
 }
 
-/// A steep fall that a cluster may begin with.
+/// A region in which reachability falls steeply, where a cluster may begin.
 #[derive(Clone, Copy)]
 struct SteepDown {
+    /// First place of the region.
     start: usize,
+    /// Last place of the region.
     end: usize,
-    /// The largest reachability since.
+    /// The largest reachability between the end of the region and the current place (`mib`, maximum in between, in the paper).
     since: f64,
 }
 
 impl Plot<'_> {
-    /// First and last place of every cluster, in the order in which they end, nested ones from the inside.
+    /// Returns the first and last place of every cluster, in the order in which they end. Of clusters that end at the same rise,
+    /// the inner ones come first.
     fn clusters(&self) -> Vec<(usize, usize)> {
         let plot = self.reachability;
         let keep = 1.0 - self.xi;
@@ -140,7 +152,9 @@ impl Plot<'_> {
         clusters
     }
 
-    /// The cluster between a steep fall and a steep rise, if they make one.
+    /// Returns the first and last place of the cluster between a steep fall and a steep rise, if these bound one. `keep` is 1 −
+    /// ξ. The conditions are those of definition 11 of the OPTICS paper: the reachability in between must be low enough, the
+    /// cluster is cut so that it begins and ends at about the same reachability, and it must have at least `min_samples` rows.
     fn between(&self, fall: SteepDown, (rise, rise_end): (usize, usize), keep: f64) -> Option<(usize, usize)> {
         let plot = self.reachability;
         let (mut start, mut end) = (fall.start, rise_end);
@@ -161,7 +175,7 @@ impl Plot<'_> {
         (end + 1 - start >= self.min_samples && start <= fall.end && end >= rise).then_some((start, end))
     }
 
-    /// A cluster without the rows at its end that were not reached from within it.
+    /// Returns a cluster without the rows at its end that were not reached from within it (the predecessor correction).
     fn corrected(&self, start: usize, mut end: usize) -> Option<(usize, usize)> {
         while start < end {
             let from_within = self.predecessor[end].is_some_and(|row| self.ordering[start..end].contains(&row));
@@ -173,7 +187,8 @@ impl Plot<'_> {
         None
     }
 
-    /// Where a steep region that begins at `start` ends: it takes in what goes on in its direction, and a few places that stand still.
+    /// Returns the last place of the steep region that begins at `start`. The region may contain places that are not steep, up to
+    /// `min_samples` of them in a row, but no change in the opposite direction.
     fn extended(&self, steep: &[bool], against: &[bool], start: usize) -> usize {
         let (mut still, mut end) = (0, start);
         for index in start..steep.len() {
@@ -197,12 +212,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn two_heaps_and_a_row_far_behind_them() {
+    fn two_groups_and_a_distant_row_are_labelled_as_scikit_learn_does() {
         let points = [0.0, 0.1, 0.2, 0.3, 10.0, 10.1, 10.2, 10.3, 100.0f64];
         let pairs = (0..9).flat_map(|i| (i + 1..9).map(move |j| (i, j)));
         let distances = CondensedDistances { n: 9, values: pairs.map(|(i, j)| (points[i] - points[j]).abs() as f32).collect() };
         let found = optics(&distances, OpticsSettings { min_samples: 3, xi: 0.05 }).unwrap();
-        // As scikit-learn labels them: the last row counts to the heap before it, since no rise of reachability follows it.
+        // The last row is labelled as part of the second group, because the rise of reachability that ends that group includes
+        // it.
         assert_eq!((found.labels.as_slice(), found.k), (&[0, 0, 0, 0, 1, 1, 1, 1, 1][..], 2));
         assert_eq!(found.ordering, [0, 1, 2, 3, 4, 5, 6, 7, 8]);
         assert!(found.reachability[0].is_infinite() && (found.core_distances[0] - 0.2).abs() < 1e-6);

@@ -1,4 +1,4 @@
-//! Distances between all pairs of rows, and which rows lie near each other, from the GPU, slice by slice.
+//! Distances between all pairs of rows, and neighbours within a radius, computed on the GPU one slice of rows at a time.
 
 use super::distance_rows::DistanceRows;
 use super::{ClusterError, CondensedDistances, CountedRows};
@@ -7,33 +7,35 @@ use crate::plan::{Plan, View};
 use crate::profiles::Device;
 use crate::scheduler::Program;
 
-/// Predicted seconds of one dispatch, at most: a driver gives up on a command that takes longer than about two.
+/// Maximum predicted duration in seconds of the dispatch for a slice. Drivers abort commands that take longer than about two
+/// seconds.
 const SLICE_SECONDS: f64 = 0.25;
-/// Bytes of the result of a slice, at most.
+/// Maximum number of bytes of the result of a slice.
 const SLICE_BYTES: u64 = 32 << 20;
-/// Distances of all pairs that are held at once, at most, in bytes.
-const CONDENSED_BYTES: u64 = 4 << 30;
-/// Neighbours that are held at once, at most.
-const NEIGHBOURS_HELD: usize = 1 << 28;
+/// Maximum number of bytes of the distances between all pairs.
+const MAX_CONDENSED_BYTES: u64 = 4 << 30;
+/// Maximum number of entries of all neighbour lists together.
+const MAX_NEIGHBOURS: usize = 1 << 28;
 
-/// The rows near each row.
+/// The neighbours of each of `m` stored rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Neighbours {
-    /// The held rows within the radius of each, itself included, ascending.
+    /// For each stored row, the indices of the stored rows within the radius in ascending order, its own included, shape `[m]`.
     pub lists: Vec<Vec<u32>>,
-    /// How many rows these stand for.
+    /// For each stored row, the number of original rows that its neighbours represent, shape `[m]`.
     pub counts: Vec<u32>,
 }
 
-/// The distances between all pairs of the held rows.
+/// Computes the distances between all pairs of stored rows.
 ///
 /// # Errors
-/// More rows than 4 GiB hold the distances of, rows that do not fit the adapter, or whatever the device reports.
+/// [`ClusterError::TooManyPairs`] if the distances would take more than 4 GiB, [`ClusterError::TooLarge`] if the rows exceed a
+/// limit of the adapter, or an error of the device.
 pub fn condensed(device: &Device, rows: &CountedRows, metric: Metric) -> Result<CondensedDistances, ClusterError> {
     let n = rows.len();
     let bytes = CondensedDistances::bytes(n);
-    if bytes > CONDENSED_BYTES {
-        return Err(ClusterError::TooManyPairs { rows: n, bytes, limit: CONDENSED_BYTES });
+    if bytes > MAX_CONDENSED_BYTES {
+        return Err(ClusterError::TooManyPairs { rows: n, bytes, limit: MAX_CONDENSED_BYTES });
     }
     let packed = DistanceRows::new(n, rows.columns, metric, |index| rows.row(index));
     DistanceRows::check(device, packed.bytes())?;
@@ -62,10 +64,12 @@ pub fn condensed(device: &Device, rows: &CountedRows, metric: Metric) -> Result<
     Ok(condensed)
 }
 
-/// The held rows within `radius` of each held row. Of a radius of 0 these are the rows that are equal.
+/// Finds the stored rows within `radius` of each stored row. A row at distance exactly `radius` is a neighbour, so at radius 0
+/// equal rows are neighbours.
 ///
 /// # Errors
-/// So many neighbours that they should not be held, rows that do not fit the adapter, or whatever the device reports.
+/// [`ClusterError::TooManyNeighbours`] if the lists have more than 2²⁸ entries, [`ClusterError::TooLarge`] if the rows exceed a
+/// limit of the adapter, or an error of the device.
 pub fn neighbours(device: &Device, rows: &CountedRows, metric: Metric, radius: f32) -> Result<Neighbours, ClusterError> {
     let n = rows.len();
     let packed = DistanceRows::new(n, rows.columns, metric, |index| rows.row(index));
@@ -86,7 +90,7 @@ pub fn neighbours(device: &Device, rows: &CountedRows, metric: Metric, radius: f
     let occurrences = plan.persistent("occurrences", 4 * n as u64);
     let within = plan.persistent("within", 4 * (length * words) as u64);
     let counts = plan.persistent("counts", 4 * length as u64);
-    // Words are whole whatever the number of rows.
+    // The kernel always computes whole words of 32 rows, whatever the number of rows.
     let variant = distance_variant(device.profile(), &NEIGHBOURS, packed.format, 32);
     let slice = NeighbourSlice { end_row: length as u32, ..whole };
     plan.push(slice.step(
@@ -100,7 +104,7 @@ pub fn neighbours(device: &Device, rows: &CountedRows, metric: Metric, radius: f
     program.write(device, occurrences, bytemuck::cast_slice(&rows.counts));
 
     let mut found = Neighbours { lists: Vec::with_capacity(n), counts: Vec::with_capacity(n) };
-    let mut held = 0;
+    let mut entries = 0;
     for first in (0..n).step_by(length) {
         let end = n.min(first + length);
         program.set_params(device, 0, &NeighbourSlice { first_row: first as u32, end_row: end as u32, ..whole }.params());
@@ -109,17 +113,17 @@ pub fn neighbours(device: &Device, rows: &CountedRows, metric: Metric, radius: f
         found.counts.extend(integers(&program, device, counts, end - first)?);
         for line in bits.chunks_exact(words) {
             let list = ones(line);
-            held += list.len();
+            entries += list.len();
             found.lists.push(list);
         }
-        if held > NEIGHBOURS_HELD {
-            return Err(ClusterError::TooManyNeighbours { rows: n, radius, limit: NEIGHBOURS_HELD });
+        if entries > MAX_NEIGHBOURS {
+            return Err(ClusterError::TooManyNeighbours { rows: n, radius, limit: MAX_NEIGHBOURS });
         }
     }
     Ok(found)
 }
 
-/// Positions of the bits that are set, ascending.
+/// Returns the positions of the set bits in ascending order; bit i of word w has position 32 · w + i.
 fn ones(words: &[u32]) -> Vec<u32> {
     let mut positions = Vec::new();
     for (index, word) in words.iter().enumerate() {
@@ -132,13 +136,14 @@ fn ones(words: &[u32]) -> Vec<u32> {
     positions
 }
 
-/// Whole numbers that a kernel wrote; they are read back as the numbers whose bits they are.
+/// Reads `count` u32 values that a kernel wrote. `Program::read` returns them as the f32 values with the same bits.
 fn integers(program: &Program, device: &Device, view: View, count: usize) -> Result<Vec<u32>, ClusterError> {
     let values = program.read(device, View { bytes: 4 * count as u64, ..view })?;
     Ok(values.into_iter().map(f32::to_bits).collect())
 }
 
-/// Rows of a slice: as many as [`SLICE_SECONDS`] and [`SLICE_BYTES`] allow, `row_bytes` each in the result.
+/// Returns the number of rows in a slice, at least 1: as many as [`SLICE_SECONDS`] and [`SLICE_BYTES`] allow, where a row takes
+/// `row_bytes` bytes of the result and `cost` returns the work for the first so many of all `rows` rows.
 fn slice_rows(device: &Device, rows: usize, row_bytes: u64, cost: impl Fn(u32) -> crate::plan::Cost) -> usize {
     let limit = device.capabilities().binding_bytes.min(SLICE_BYTES);
     let by_bytes = limit / row_bytes.max(1);
@@ -147,10 +152,12 @@ fn slice_rows(device: &Device, rows: usize, row_bytes: u64, cost: impl Fn(u32) -
     by_bytes.min(by_seconds).clamp(1, rows.max(1) as u64) as usize
 }
 
+/// Declares the tensors of the rows and of their traits.
 fn row_views(plan: &mut Plan, rows: &DistanceRows) -> [View; 2] {
     [plan.persistent("rows", rows.bytes()), plan.persistent("traits", 4 * rows.traits.len() as u64)]
 }
 
+/// Uploads the rows and their traits.
 fn write_rows(device: &Device, program: &Program, [values, traits]: [View; 2], rows: &DistanceRows) {
     program.write(device, values, bytemuck::cast_slice(&rows.words));
     program.write(device, traits, bytemuck::cast_slice(&rows.traits));
@@ -160,6 +167,7 @@ fn write_rows(device: &Device, program: &Program, [values, traits]: [View; 2], r
 mod tests {
     use super::*;
 
+    /// Returns the distance between two rows by its definition, in f64.
     fn naive(a: &[f32], b: &[f32], metric: Metric) -> f64 {
         let pairs = || a.iter().zip(b).map(|(a, b)| (f64::from(*a), f64::from(*b)));
         let sum = |of: &dyn Fn(f64, f64) -> f64| pairs().map(|(a, b)| of(a, b)).sum::<f64>();
@@ -176,7 +184,7 @@ mod tests {
 
     const METRICS: [Metric; 4] = [Metric::Euclidean, Metric::Manhattan, Metric::Cosine, Metric::Hamming];
 
-    /// 67 rows of 70 columns: zeros and ones, the first row of zeros alone, or thirds.
+    /// Returns 67 rows of 70 columns whose values are 0 and 1 or multiples of 1/3. The first row is all zeros.
     fn rows(binary: bool) -> CountedRows {
         let value = |index: usize| {
             let noise = (index * index * 31 + index * 7) % 1009;
@@ -192,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn distances_of_numbers_and_bits_are_what_loops_give() {
+    fn distances_of_numbers_and_bits_match_the_definition() {
         let device = Device::open(&Default::default()).expect("an adapter");
         for (binary, metric) in [true, false].into_iter().flat_map(|binary| METRICS.map(|metric| (binary, metric))) {
             let rows = rows(binary);
@@ -221,19 +229,19 @@ mod tests {
                 let doubtful = (0..67).filter(|j| (distance(*j) - f64::from(radius)).abs() < 1e-5).count();
                 let expected: Vec<u32> = (0..67).filter(|j| distance(*j) <= f64::from(radius)).map(|j| j as u32).collect();
                 assert_eq!(found.counts[i], found.lists[i].iter().map(|j| rows.counts[*j as usize]).sum::<u32>());
-                // Whole numbers are exact, and so are their ties with the radius.
+                // These distances are computed exactly, so a distance close to the radius cannot fall on the wrong side.
                 if doubtful == 0 || matches!(metric, Metric::Manhattan | Metric::Hamming) && binary {
                     assert_eq!(found.lists[i], expected, "{metric:?} {binary} row {i}");
                 } else {
                     near_misses += 1;
                 }
             }
-            assert!(near_misses < 20, "{metric:?}: {near_misses} rows tell nothing");
+            assert!(near_misses < 20, "{metric:?}: {near_misses} rows could not be checked");
         }
     }
 
     #[test]
-    fn a_matrix_that_should_not_be_held_is_refused_before_anything_is_allocated() {
+    fn a_distance_matrix_above_the_limit_is_refused_before_anything_is_allocated() {
         let device = Device::open(&Default::default()).expect("an adapter");
         let rows = CountedRows { values: Vec::new(), columns: 1, counts: vec![1; 100_000], of_row: Vec::new() };
         let message = condensed(&device, &rows, Metric::Euclidean).expect_err("too many pairs").to_string();

@@ -1,8 +1,10 @@
-//! Principal components of few rows with many columns, as the eigenfaces of a cluster are: n faces of p pixels, n far below p.
+//! Principal components of few rows with many columns, such as the eigenfaces of a cluster: n faces of p pixels, with n much
+//! smaller than p.
 //!
-//! The p × p covariance would not fit any memory, but it has the eigenvalues of the n × n Gram matrix G = X·Xᵀ of the centred
-//! rows: with G·v = λ·v the component is Xᵀ·v / √λ. Both products run on the GPU, in the kernels of a dense layer: G is the
-//! gradient of a layer's weights with X for its input and its gradient alike, with its long sums in parts.
+//! The p × p covariance matrix would not fit in memory. Up to a factor, its nonzero eigenvalues are those of the n × n Gram
+//! matrix G = X·Xᵀ of the centred rows X: if G·v = λ·v, the component is Xᵀ·v / √λ. Both products run on the GPU in the kernels
+//! of a dense layer. G is computed as the weight gradient of a dense layer whose input and output gradient are both Xᵀ; its long
+//! sums are split into parts.
 
 use nalgebra::DMatrix;
 
@@ -13,31 +15,34 @@ use crate::plan::{Plan, View, WeightLayout};
 use crate::profiles::Device;
 use crate::scheduler::Program;
 
-/// Share of the greatest eigenvalue, and of the sum of all squares before the mean was taken away, below which an eigenvalue is
-/// rounding: the rows do not spread that way.
-const NOTHING: (f64, f64) = (1e-6, 1e-14);
+/// An eigenvalue counts as rounding error, and its component is dropped, if it is at most the first share of the largest
+/// eigenvalue or at most the second share of the sum of the squares of all values before centring.
+const NEGLIGIBLE: (f64, f64) = (1e-6, 1e-14);
 
-/// The mean of some rows, and the directions in which they spread most.
+/// The mean of `n` rows of `p` values, and the directions in which their variance is largest.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PrincipalComponents {
-    /// The mean row, `[p]`: what OpenCV's PCA calls the mean, and the original software an eigenface.
+    /// The mean row, shape `[p]`. The paper's software calls it an eigenface.
     pub mean: Vec<f32>,
-    /// `[k, p]`, each of length 1, by falling variance; its entry farthest from zero is positive, as scikit-learn's
-    /// `svd_flip` has it. There are fewer than asked for where the rows spread in fewer directions: n rows in n − 1 at most.
+    /// The components in descending order of variance, row-major with shape `[k, p]`. Each has length 1, and its entry of largest
+    /// magnitude is positive, as scikit-learn's `svd_flip` chooses the sign. There are fewer than requested if the rows vary in
+    /// fewer directions; n rows vary in at most n − 1.
     pub components: Vec<f32>,
-    /// Variance of the rows along each component, `[k]`, over n − 1 as scikit-learn's `explained_variance_`. OpenCV's
-    /// eigenvalues are over n: these times (n − 1) / n.
+    /// Variance of the rows along each component, shape `[k]`, with divisor n − 1 as in scikit-learn's `explained_variance_`.
+    /// OpenCV's eigenvalues have divisor n: they are (n − 1) / n times these.
     pub explained_variance: Vec<f64>,
-    /// Share of each in the variance along all of them, `[k]`, as scikit-learn's `explained_variance_ratio_`.
+    /// Share of each component in the total variance of the rows, shape `[k]`, as in scikit-learn's `explained_variance_ratio_`.
     pub explained_variance_ratio: Vec<f64>,
-    /// √((n − 1) · variance), `[k]`, the singular values of the centred rows.
+    /// Singular values of the centred rows, √((n − 1) · variance), shape `[k]`.
     pub singular_values: Vec<f64>,
 }
 
-/// The first `count` principal components of `[n, p]` row-major values.
+/// Computes the first `count` principal components of row-major `values` of shape `[n, p]`.
 ///
 /// # Errors
-/// Values that do not fit or are no numbers, data that do not fit the adapter, or whatever the device reports.
+/// [`ClusterError::Empty`] without rows or columns, [`ClusterError::Shape`] if the number of values differs from the shape,
+/// [`ClusterError::NotFinite`] for NaN and magnitudes above 1e15, [`ClusterError::TooLarge`] if the data exceed a limit of the
+/// adapter, or an error of the device.
 pub fn principal_components(
     device: &Device,
     values: &[f32],
@@ -68,10 +73,10 @@ pub fn principal_components(
     let mut order: Vec<usize> = (0..n).collect();
     order.sort_by(|a, b| eigen.eigenvalues[*b].total_cmp(&eigen.eigenvalues[*a]));
     let squares: f64 = values.iter().map(|value| f64::from(*value).powi(2)).sum();
-    let nothing = (NOTHING.0 * eigen.eigenvalues[order[0]]).max(NOTHING.1 * squares);
-    // The rows' mean is taken away, so that one of the n directions is always lost.
+    let negligible = (NEGLIGIBLE.0 * eigen.eigenvalues[order[0]]).max(NEGLIGIBLE.1 * squares);
+    // Centred rows sum to zero, so at most n − 1 eigenvalues differ from 0.
     order.truncate(count.min(n - 1));
-    order.retain(|&at| eigen.eigenvalues[at] > nothing);
+    order.retain(|&at| eigen.eigenvalues[at] > negligible);
     let vectors: Vec<Vec<f64>> = order.iter().map(|&at| eigen.eigenvectors.column(at).iter().copied().collect()).collect();
     for component in centred.project(device, &vectors)? {
         let length = component.iter().map(|value| value * value).sum::<f64>().sqrt();
@@ -88,15 +93,18 @@ pub fn principal_components(
     Ok(found)
 }
 
-/// Rows less their mean, turned: `[p, columns]` with a column a row, padded with zeros to a multiple of four.
+/// The transposed centred rows, Xᵀ.
 struct Centred {
-    turned: Vec<f32>,
+    /// Row-major with shape `[p, columns]`: column i is row i minus the mean; the padding columns are zeros.
+    transposed: Vec<f32>,
     p: u32,
     n: usize,
+    /// `n` rounded up to a multiple of four.
     columns: u32,
 }
 
 impl Centred {
+    /// Subtracts `mean`, `[p]`, from each of `n` rows and transposes the result.
     fn new(device: &Device, values: &[f32], mean: &[f64], n: usize) -> Result<Centred, ClusterError> {
         let (p, columns) = (mean.len(), padded_channels(n as u32));
         let bytes = 4 * p as u64 * u64::from(columns);
@@ -104,20 +112,20 @@ impl Centred {
         if bytes > limit {
             return Err(ClusterError::TooLarge { what: "the centred rows", bytes, limit });
         }
-        let mut turned = vec![0.0f32; p * columns as usize];
+        let mut transposed = vec![0.0f32; p * columns as usize];
         for (column, row) in values.chunks_exact(p).enumerate() {
             for ((at, value), mean) in row.iter().enumerate().zip(mean) {
-                turned[at * columns as usize + column] = (f64::from(*value) - mean) as f32;
+                transposed[at * columns as usize + column] = (f64::from(*value) - mean) as f32;
             }
         }
-        Ok(Centred { turned, p: p as u32, n, columns })
+        Ok(Centred { transposed, p: p as u32, n, columns })
     }
 
-    /// X·Xᵀ, `[n, n]`.
+    /// Returns the Gram matrix X·Xᵀ, shape `[n, n]`.
     fn gram(&self, device: &Device) -> Result<Vec<f64>, ClusterError> {
         let (profile, columns) = (device.profile(), self.columns);
         let mut plan = Plan::new("Gram matrix");
-        let x = plan.persistent("centred rows", 4 * self.turned.len() as u64);
+        let x = plan.persistent("centred rows", 4 * self.transposed.len() as u64);
         let elements = columns * columns;
         let workgroups = u64::from(columns).div_ceil(32).pow(2) as u32;
         let rows = profile.row_parts(self.p, workgroups);
@@ -126,13 +134,13 @@ impl Centred {
         let product = DenseBackwardWeight { rows, inputs: columns, outputs: columns };
         plan.push(product.step("product", product.choice(profile), profile.capabilities.subgroup_size, x, x, parts));
         plan.push(SumOfParts { count: rows.count(), elements }.step("sum of parts", parts, gram));
-        let found = run(device, &plan, &[(x, &self.turned)], gram)?;
-        // Both triangles are sums of the same products; their mean is symmetric to the bit.
+        let found = run(device, &plan, &[(x, &self.transposed)], gram)?;
+        // Both triangles hold sums of the same products, which may round differently. Their mean is exactly symmetric.
         let at = |i: usize, j: usize| f64::from(found[i * columns as usize + j]);
         Ok((0..self.n).flat_map(|i| (0..self.n).map(move |j| (at(i, j) + at(j, i)) / 2.0)).collect())
     }
 
-    /// Xᵀ·v for each of some vectors.
+    /// Returns Xᵀ·v, `[p]`, for each vector v, `[n]`.
     fn project(&self, device: &Device, vectors: &[Vec<f64>]) -> Result<Vec<Vec<f64>>, ClusterError> {
         let (profile, inputs, outputs) = (device.profile(), self.columns, padded_channels(vectors.len() as u32));
         if vectors.is_empty() {
@@ -145,19 +153,20 @@ impl Centred {
             }
         }
         let mut plan = Plan::new("principal components");
-        let x = plan.persistent("centred rows", 4 * self.turned.len() as u64);
+        let x = plan.persistent("centred rows", 4 * self.transposed.len() as u64);
         let w = plan.persistent("vectors", 4 * weights.len() as u64);
         let bias = plan.persistent("bias", 4 * u64::from(outputs));
         let y = plan.persistent("components", 4 * u64::from(self.p) * u64::from(outputs));
         let layer = Pointwise { rows: self.p, inputs, outputs, layout: WeightLayout::Rows, activation: Activation::None };
         plan.push(layer.step("components", layer.choice(profile), profile.capabilities.subgroup_size, [x, w, bias], None, y));
         let zeros = vec![0.0f32; outputs as usize];
-        let found = run(device, &plan, &[(x, &self.turned), (w, &weights), (bias, &zeros)], y)?;
+        let found = run(device, &plan, &[(x, &self.transposed), (w, &weights), (bias, &zeros)], y)?;
         let component = |at: usize| found.iter().skip(at).step_by(outputs as usize).map(|value| f64::from(*value)).collect();
         Ok((0..vectors.len()).map(component).collect())
     }
 }
 
+/// Runs a plan once on the given inputs, and returns the tensor `out`.
 fn run(device: &Device, plan: &Plan, inputs: &[(View, &Vec<f32>)], out: View) -> Result<Vec<f32>, ClusterError> {
     let program = Program::new(device, plan, &[])?;
     for (view, values) in inputs {
@@ -177,8 +186,8 @@ mod tests {
     }
 
     #[test]
-    fn rows_along_known_directions_have_these_for_components() {
-        // Centred, they are ±3 along (0.6, 0.8, 0, …) and ±1 along (0, 0, −1, …).
+    fn components_of_rows_along_known_directions_are_these_directions() {
+        // The centred rows are ±3 · (0.6, 0.8, 0, …, 0) and ±1 · (0, …, 0, −1).
         let p = 4099;
         let row = |a: f32, b: f32| {
             let mut row = vec![0.5f32; p];
@@ -189,7 +198,7 @@ mod tests {
         };
         let rows = [row(3.0, 0.0), row(-3.0, 0.0), row(0.0, 1.0), row(0.0, -1.0)].concat();
         let found = principal_components(&device(), &rows, 4, p, 9).expect("components");
-        // Variances 2·9/3 and 2·1/3; the rows spread in two directions, so there are no others.
+        // The variances are 2·9/3 and 2·1/3. The rows vary in two directions, so there are no other components.
         assert_eq!(found.explained_variance.len(), 2, "{:?}", found.explained_variance);
         let close = |found: f64, expected: f64| assert!((found - expected).abs() < 1e-5, "{found} for {expected}");
         close(found.explained_variance[0], 6.0);
@@ -203,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn one_row_and_equal_rows_have_a_mean_alone() {
+    fn a_single_row_and_equal_rows_have_a_mean_but_no_components() {
         let device = device();
         for rows in [1, 3] {
             let found = principal_components(&device, &[0.25, 0.5, 1.0].repeat(rows), rows, 3, 4).expect("components");

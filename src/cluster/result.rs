@@ -1,4 +1,4 @@
-//! `clusters.json`: what a clustering found, as a file that other programs can read.
+//! `clusters.json`: the result of a clustering as a file that other programs can read.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ pub struct ClusterResult {
     pub labels: Vec<i64>,
     /// Number of faces in each cluster, shape `[k]`.
     pub sizes: Vec<usize>,
-    /// Names of the attributes that the distance was computed on; empty means all.
+    /// Names of the attributes by which the faces were clustered; empty means all.
     #[serde(default)]
     pub select: Vec<String>,
     /// Name of each face as in `attributes.csv`, shape `[n]`, or empty.
@@ -34,61 +34,62 @@ pub struct ClusterResult {
     /// Silhouette of each face, shape `[n]`, or empty.
     #[serde(default)]
     pub silhouette_samples: Vec<f32>,
-    /// Mean silhouette of the faces in clusters alone, where there is noise; `silhouette` takes noise as one more cluster.
+    /// Mean silhouette of the faces that are not noise, if there is noise; `silhouette` counts noise as one more cluster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub silhouette_without_noise: Option<f64>,
-    /// `rare`, `common` or the file of the weights that the columns were multiplied by; `silhouette` is of unweighted columns.
+    /// The weights that the attributes were multiplied by for clustering: `rare`, `common` or the path of a file. `silhouette` is
+    /// computed on the unweighted attributes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights: Option<String>,
-    /// Mean silhouette on the weighted columns, where there are weights.
+    /// Mean silhouette on the weighted attributes, if there are weights.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub silhouette_weighted: Option<f64>,
-    /// Distinct rows among the `n`.
+    /// Number of distinct rows among the `n`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub distinct_rows: Option<usize>,
-    /// Wall-clock seconds by phase, such as `read`, `start`, `cluster`, `silhouette`.
+    /// Wall-clock time in seconds that each phase took, such as `read`, `start`, `cluster` or `silhouette`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub seconds: BTreeMap<String, f64>,
-    /// Adapter that computed the result.
+    /// Name of the adapter that computed the result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adapter: Option<String>,
-    /// Command line that made the result.
+    /// Command line that computed the result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
 }
 
-/// The command that makes the file.
+/// The command that writes the file.
 const COMMAND: &str = "lineament cluster";
 
-/// Why a clustering result, or a comparison, was refused.
+/// Why the file of a clustering result or of a comparison was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ClusterResultError {
     /// The file is missing or unreadable.
     #[error("{}: cannot be read: {source}", path.display())]
     Read {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: std::io::Error,
     },
     /// The file is not JSON of the expected form.
-    #[error("{}: not a clustering result: {source}; make it again with `{command}`", path.display())]
+    #[error("{}: not a clustering result: {source}; create it again with `{command}`", path.display())]
     Parse {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// The command that makes it.
+        /// The command that writes such a file.
         command: &'static str,
-        /// What is wrong, with line and column.
+        /// What is wrong, with the line and the column.
         source: serde_json::Error,
     },
     /// The fields contradict each other.
-    #[error("{}: {problem}; make it again with `{command}`", path.display())]
+    #[error("{}: {problem}; create it again with `{command}`", path.display())]
     Inconsistent {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// The command that makes it.
+        /// The command that writes such a file.
         command: &'static str,
-        /// The field, what was expected and what was found.
+        /// The field, what was expected and what was found, in words.
         problem: String,
     },
 }
@@ -97,7 +98,7 @@ impl ClusterResult {
     /// Reads and checks `clusters.json`.
     ///
     /// # Errors
-    /// [`ClusterResultError`] if the file is missing, is not JSON of this form, or contradicts itself.
+    /// [`ClusterResultError`] if the file cannot be read, is not JSON of this form, or contradicts itself.
     pub fn read(path: &Path) -> Result<Self, ClusterResultError> {
         let bytes = std::fs::read(path).map_err(|source| ClusterResultError::Read { path: path.to_path_buf(), source })?;
         let parse = |source| ClusterResultError::Parse { path: path.to_path_buf(), command: COMMAND, source };
@@ -110,10 +111,10 @@ impl ClusterResult {
     /// Checks that the fields agree with each other.
     ///
     /// # Errors
-    /// A sentence that names the field, what was expected and what was found.
+    /// Returns a message that names the field, what was expected and what was found.
     pub fn check(&self) -> Result<(), String> {
         if self.labels.is_empty() {
-            return Err("`labels` is empty, expected one label a face".into());
+            return Err("`labels` is empty, expected one label for each face".into());
         }
         if self.sizes.len() != self.k {
             return Err(format!("`sizes` has {} entries, expected k = {}", self.sizes.len(), self.k));
@@ -177,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn six_fields_suffice_and_round_trip() {
+    fn a_file_with_the_six_required_fields_is_read_and_written_unchanged() {
         let result = read(GOOD).expect("a good file");
         assert_eq!(result.sizes, [2, 0, 2]);
         assert_eq!((result.select.len(), result.images.len(), result.adapter.as_deref()), (0, 0, None));
@@ -186,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn noise_and_undefined_figures_are_accepted() {
+    fn noise_and_undefined_values_are_accepted() {
         let text = r#"{"method":"dbscan","k":1,"silhouette":null,"inertia":null,"labels":[0,-1],"sizes":[1]}"#;
         let result = read(text).expect("a good file");
         assert_eq!((result.silhouette, result.inertia), (None, None));

@@ -1,4 +1,4 @@
-//! Rows as kernels take them: checked, padded to a multiple of four columns, and which of them are alike.
+//! The rows to cluster, checked and padded to a multiple of four columns as the kernels require, with ways to find equal rows.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
@@ -8,35 +8,47 @@ use rayon::prelude::*;
 use super::ClusterError;
 use crate::ops::padded_channels;
 
-/// Beyond this the square of a difference, added up over columns, could leave the range of f32.
-const LARGEST: f32 = 1e15;
+/// The largest magnitude of a value. With larger ones, a sum of squared differences over the columns could overflow f32.
+const MAX_MAGNITUDE: f32 = 1e15;
 
-/// Rows of which a mean is added up by one thread.
-const ROWS_A_PART: usize = 4096;
+/// Number of rows that one task of a parallel sum adds up.
+const ROWS_PER_PART: usize = 4096;
 
-/// `[count, padded]` row-major numbers; the padding holds zeros, and no zero has a sign.
+/// Rows of f32 values, each padded with zeros to a multiple of four columns. Negative zeros are stored as 0.
 #[derive(Debug)]
 pub(super) struct Rows {
+    /// Shape `[count, padded]`, row-major.
     pub values: Vec<f32>,
+    /// Number of rows.
     pub count: usize,
+    /// Number of columns without padding.
     pub columns: usize,
+    /// Number of columns with padding, a multiple of four.
     pub padded: usize,
 }
 
 impl Rows {
-    /// Checks `[count, columns]` values and pads them; `what` names a row in errors.
+    /// Checks row-major `values` of shape `[count, columns]` and pads them. Errors call a row `what`.
+    ///
+    /// # Errors
+    /// Fails as [`Rows::check`] does.
     pub fn new(what: &'static str, values: &[f32], count: usize, columns: usize) -> Result<Rows, ClusterError> {
         Rows::check(what, values, count, columns)?;
         let padded = padded_channels(columns as u32) as usize;
         let mut rows = Rows { values: vec![0.0; count * padded], count, columns, padded };
         rows.values.par_chunks_exact_mut(padded).zip(values.par_chunks_exact(columns)).for_each(|(row, source)| {
-            // Adding zero turns −0 into 0, so that equal rows have equal bits.
+            // Adding zero turns −0 into 0, so that equal rows have equal bit patterns.
             row.iter_mut().zip(source).for_each(|(to, from)| *to = from + 0.0);
         });
         Ok(rows)
     }
 
-    /// Checks that `[count, columns]` values are rows to cluster.
+    /// Checks that row-major `values` of shape `[count, columns]` can be clustered. Errors call a row `what`.
+    ///
+    /// # Errors
+    /// [`ClusterError::Empty`] without rows or columns, [`ClusterError::Shape`] if the number of values differs from the shape,
+    /// [`ClusterError::NotFinite`] for NaN and magnitudes above 1e15, and [`ClusterError::TooLarge`] above 4 GiB of padded
+    /// values.
     pub fn check(what: &'static str, values: &[f32], count: usize, columns: usize) -> Result<(), ClusterError> {
         if count == 0 || columns == 0 {
             return Err(ClusterError::Empty { rows: count, columns });
@@ -44,8 +56,8 @@ impl Rows {
         if count.checked_mul(columns) != Some(values.len()) {
             return Err(ClusterError::Shape { found: values.len(), rows: count, columns });
         }
-        // NaN is not within any range.
-        if let Some(at) = values.iter().position(|value| !(-LARGEST..=LARGEST).contains(value)) {
+        // A range never contains NaN, so this finds NaN too.
+        if let Some(at) = values.iter().position(|value| !(-MAX_MAGNITUDE..=MAX_MAGNITUDE).contains(value)) {
             return Err(ClusterError::NotFinite { what, row: at / columns, column: at % columns, value: values[at] });
         }
         let limit = u64::from(u32::MAX);
@@ -56,23 +68,23 @@ impl Rows {
         Ok(())
     }
 
-    /// The padded row `index`.
+    /// Returns row `index` with its padding, `[padded]`.
     pub fn row(&self, index: usize) -> &[f32] {
         &self.values[index * self.padded..(index + 1) * self.padded]
     }
 
-    /// The rows `order`, in that order.
+    /// Returns the rows whose indices `order` lists, in that order.
     pub fn in_order(&self, order: &[u32]) -> Rows {
         let values = order.iter().flat_map(|index| self.row(*index as usize)).copied().collect();
         Rows { values, count: order.len(), columns: self.columns, padded: self.padded }
     }
 
-    /// The bits of row `index`: equal for equal rows.
+    /// Returns the bit patterns of row `index`, `[padded]`; they are equal exactly if the rows are equal.
     pub fn bits(&self, index: usize) -> &[u32] {
         bytemuck::cast_slice(self.row(index))
     }
 
-    /// How many distinct rows with a weight there are, counted up to `enough`.
+    /// Counts the distinct rows with a weight above 0, and stops when the count reaches `enough`.
     pub fn distinct(&self, weights: &[f32], enough: usize) -> usize {
         let mut seen = HashSet::new();
         for index in (0..self.count).filter(|index| weights[*index] > 0.0) {
@@ -84,8 +96,8 @@ impl Rows {
         seen.len()
     }
 
-    /// The distinct rows in the order in which they first occur, and the sum of the weights of each; nothing where all are
-    /// distinct.
+    /// Returns the distinct rows in order of their first occurrence and the sum of the weights of each, or `None` if no row
+    /// repeats.
     pub fn merged(&self, weights: &[f32]) -> Option<(Rows, Vec<f32>)> {
         let mut seen: HashMap<&[u32], usize> = HashMap::with_capacity(self.count);
         let (mut values, mut sums) = (Vec::new(), Vec::<f64>::new());
@@ -103,7 +115,8 @@ impl Rows {
         (rows.count < self.count).then(|| (rows, sums.iter().map(|sum| *sum as f32).collect()))
     }
 
-    /// A hash of each row, equal for equal rows: FNV-1a over 32-bit words, with the finaliser of MurmurHash3.
+    /// Returns a hash of each row, `[count]`; equal rows have equal hashes. It is FNV-1a over the 32-bit words of the row,
+    /// followed by the finaliser of MurmurHash3.
     pub fn keys(&self) -> Vec<u32> {
         let hash = |index| {
             let hash = self.bits(index).iter().fold(0x811c_9dc5u32, |hash, word| (hash ^ word).wrapping_mul(0x0100_0193));
@@ -114,10 +127,11 @@ impl Rows {
         (0..self.count).map(hash).collect()
     }
 
-    /// Mean of each column, padding included, and the mean of the columns' variances, every row counted `weight` times.
+    /// Returns the weighted mean of each column, `[padded]`, and the weighted variance of a column (with divisor Σ w) averaged
+    /// over the columns without padding.
     pub fn mean_and_variance(&self, weights: &[f32]) -> (Vec<f32>, f64) {
         let total: f64 = weights.iter().map(|weight| f64::from(*weight)).sum();
-        // Parts of a fixed length, added up in their order: the same sums on any number of threads.
+        // The parts have a fixed length and are added in order, so that the sums do not depend on the number of threads.
         let of_part = |(rows, weights): (&[f32], &[f32]), value: &(dyn Fn(usize, f64) -> f64 + Sync)| {
             let mut sums = vec![0.0; self.padded];
             for (row, weight) in rows.chunks_exact(self.padded).zip(weights) {
@@ -128,7 +142,7 @@ impl Rows {
             sums
         };
         let average = |value: &(dyn Fn(usize, f64) -> f64 + Sync)| {
-            let parts = self.values.par_chunks(ROWS_A_PART * self.padded).zip(weights.par_chunks(ROWS_A_PART));
+            let parts = self.values.par_chunks(ROWS_PER_PART * self.padded).zip(weights.par_chunks(ROWS_PER_PART));
             let parts: Vec<Vec<f64>> = parts.map(|part| of_part(part, value)).collect();
             let mut sums = vec![0.0; self.padded];
             parts.iter().for_each(|part| sums.iter_mut().zip(part).for_each(|(sum, of_part)| *sum += of_part));

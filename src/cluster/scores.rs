@@ -1,26 +1,28 @@
-//! How good a clustering is, by the silhouettes that the paper and an honest reader want.
+//! The silhouettes that are reported for a clustering: with noise, without noise, and on weighted columns.
 
 use super::{ClusterError, CountedRows, Metric, silhouette, silhouette_without_noise};
 use crate::profiles::Device;
 
-/// Euclidean silhouettes of one clustering; `None` where one is undefined: below two labels, or with as many as rows.
+/// Silhouettes of one clustering of `n` rows under the euclidean metric. A silhouette is `None` if it is undefined: with fewer
+/// than two distinct labels, or with as many as rows.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Scores {
-    /// Mean on the rows as they are; noise is one more cluster, as the paper's script has it.
+    /// Mean silhouette on the unweighted columns. Noise counts as one more cluster, as in the paper's script.
     pub silhouette: Option<f64>,
-    /// The same of each row, `[n]`, or empty.
+    /// Silhouette of each row on the unweighted columns, shape `[n]`; empty if it is undefined.
     pub samples: Vec<f32>,
-    /// Mean of the rows in clusters alone, where there is noise.
+    /// Mean silhouette of the rows that are not noise, on the unweighted columns; `None` if there is no noise.
     pub without_noise: Option<f64>,
-    /// Mean on the weighted rows, where there are weights.
+    /// Mean silhouette on the weighted columns; `None` if there are no weights.
     pub weighted: Option<f64>,
 }
 
 impl Scores {
-    /// Judges `labels`, `[n]`, on the `n` rows that `rows` stand for and, where the columns were weighted, on the weighted ones.
+    /// Computes the silhouettes of the labels of all original rows, shape `[n]`. `rows` are the unweighted rows; `weighted` are
+    /// the same rows with weighted columns, if there are weights.
     ///
     /// # Errors
-    /// As [`silhouette()`], except that an undefined one is none.
+    /// Fails as [`silhouette()`] does, except that an undefined silhouette is `None`.
     pub fn of(
         device: &Device,
         rows: &CountedRows,

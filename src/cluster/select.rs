@@ -1,4 +1,4 @@
-//! What goes into a clustering: columns of a table by name, and centres to start from.
+//! The inputs of a clustering: columns of an attribute table selected by name, and initial centres read from a file.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -6,11 +6,12 @@ use std::path::Path;
 use super::ClusterError;
 use crate::data::{AttributeTable, DataError, attributes};
 
-/// The columns `names` of a table, in that order, or all of them where `names` is empty: `[images, columns]` values
-/// row-major, and the columns' names. A name may stand for a set of attributes ([`attributes::NAMED_SETS`]).
+/// Returns the columns `names` of a table in that order, or all columns if `names` is empty: their values, row-major with shape
+/// `[images, columns]`, and their names. A name may stand for a set of attributes ([`attributes::NAMED_SETS`]).
 ///
 /// # Errors
-/// An attribute that the table does not have, with the nearest that it has, or one named twice.
+/// [`ClusterError::Data`] for an attribute that is not in the table, with the most similar name as a suggestion, and
+/// [`ClusterError::SelectedTwice`] for an attribute that is named twice.
 pub fn select_columns(table: &AttributeTable, names: &[String]) -> Result<(Vec<f32>, Vec<String>), ClusterError> {
     if names.is_empty() {
         return Ok((table.values.clone(), table.attributes.clone()));
@@ -25,7 +26,7 @@ pub fn select_columns(table: &AttributeTable, names: &[String]) -> Result<(Vec<f
     Ok((values, columns.iter().map(|column| table.attributes[*column].clone()).collect()))
 }
 
-/// The positions of the columns that have the same value in every one of `[n, columns]` rows.
+/// Returns the indices of the columns that have the same value in all rows of `values`, row-major with shape `[n, columns]`.
 pub fn constant_columns(values: &[f32], columns: usize) -> Vec<usize> {
     let Some(first) = values.get(..columns) else { return Vec::new() };
     let mut constant = vec![true; columns];
@@ -37,11 +38,12 @@ pub fn constant_columns(values: &[f32], columns: usize) -> Vec<usize> {
     (0..columns).filter(|column| constant[*column]).collect()
 }
 
-/// Centres from a CSV file: `k` lines of `columns` numbers, after a header line without any number or without a header;
-/// `[k, columns]` row-major.
+/// Reads initial centres from a CSV file of `k` lines of `columns` numbers each, and returns them row-major with shape
+/// `[k, columns]`. The first line is skipped as a header if none of its fields is a number.
 ///
 /// # Errors
-/// The file cannot be read, or names the line that is not as it should be.
+/// [`ClusterError::Data`] if the file cannot be read, and [`ClusterError::InitialFile`], which names the line, if its content is
+/// not as expected.
 pub fn read_centers(path: &Path, k: usize, columns: usize) -> Result<Vec<f32>, ClusterError> {
     let unreadable = |source| ClusterError::from(DataError::Read { path: path.to_path_buf(), source });
     let wrong = |line, problem| ClusterError::InitialFile { path: path.to_path_buf(), line, problem, k, columns };
@@ -89,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_come_in_the_order_asked_for() {
+    fn columns_come_in_the_requested_order() {
         let table = AttributeTable {
             images: ["a", "b"].map(String::from).to_vec(),
             attributes: ["Male", "Smiling", "Young"].map(String::from).to_vec(),
@@ -112,7 +114,7 @@ mod tests {
 
     #[test]
     fn centres_are_read_with_or_without_a_header() {
-        // (contents, what the error must say; empty where it must be read)
+        // (file contents, text that the error must contain; empty if the file must be read without an error)
         for (text, message) in [
             ("1,2\n3,4\n", ""),
             ("Male, Young\n 1, 2\n3,4", ""),

@@ -1,4 +1,4 @@
-//! The silhouette of a clustering (Rousseeuw 1987), on the GPU, with scikit-learn's conventions.
+//! The silhouette of a clustering (Rousseeuw 1987), computed on the GPU with scikit-learn's conventions.
 
 use super::distance_rows::DistanceRows;
 use super::{ClusterError, CountedRows};
@@ -8,38 +8,41 @@ use crate::plan::{Plan, View};
 use crate::profiles::Device;
 use crate::scheduler::Program;
 
-/// Predicted seconds of one dispatch, at most: a driver gives up on a command that takes longer than about two.
+/// Maximum predicted duration in seconds of one dispatch. Drivers abort commands that take longer than about two seconds.
 const STEP_SECONDS: f64 = 0.25;
 
-/// Rows that are laid out and written at once.
-const ROWS_A_WRITE: usize = 1 << 14;
+/// Number of rows that are packed and uploaded at a time.
+const ROWS_PER_WRITE: usize = 1 << 14;
 
-/// How well each row sits in its cluster.
+/// The silhouettes of `n` rows under a clustering: how much nearer each row is to its own cluster than to the nearest other one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Silhouette {
-    /// One for each row, in [−1, 1]; 0 where a row is alone in its cluster.
+    /// Silhouette of each row, shape `[n]`, in [−1, 1]; 0 if the row is alone in its cluster.
     pub samples: Vec<f32>,
-    /// Their mean.
+    /// Mean of the samples.
     pub mean: f64,
 }
 
-/// The silhouette of the rows that `rows` stand for under `labels`, one for each of them. −1 is a label like any other, as in
-/// scikit-learn.
+/// Computes the silhouettes of the `n` original rows of `rows` under `labels`, shape `[n]`.
 ///
-/// Rows held once that are in one cluster are computed once and counted as often as they occur, which is exact.
+/// The silhouette of a row is (b − a) / max(a, b), where a is its mean distance to the other rows of its cluster, and b the
+/// smallest of its mean distances to the rows of another cluster. As in scikit-learn, the label −1 is a cluster like any other.
+///
+/// Original rows that share a stored row and a label are computed once and weighted by their number, which does not change the
+/// result.
 ///
 /// # Errors
-/// Labels that do not fit, fewer than two of them or as many as rows, data that do not fit the adapter, or whatever the
-/// device reports.
+/// [`ClusterError::Labels`] if the number of labels is not `n`, [`ClusterError::SilhouetteLabels`] if fewer than 2 or more than n
+/// − 1 labels are distinct, [`ClusterError::TooLarge`] if the data exceed a limit of the adapter, or an error of the device.
 pub fn silhouette(device: &Device, rows: &CountedRows, labels: &[i64], metric: Metric) -> Result<Silhouette, ClusterError> {
     SilhouetteScorer::new(device, rows, metric).score(labels)
 }
 
-/// The silhouette without the rows whose label is −1: DBSCAN's noise. `None` where it is not defined, with fewer than two
-/// clusters or none of two rows.
+/// Returns the mean silhouette of the rows whose label is not −1, which marks noise. Returns `None` if it is undefined: with
+/// fewer than two clusters, or if every cluster has a single row.
 ///
 /// # Errors
-/// As [`silhouette()`], but for what is not defined.
+/// Fails as [`silhouette()`] does, except with [`ClusterError::SilhouetteLabels`].
 pub fn silhouette_without_noise(
     device: &Device,
     rows: &CountedRows,
@@ -61,7 +64,7 @@ pub fn silhouette_without_noise(
     }
 }
 
-/// Scores clusterings of the same rows one after the other, with what the GPU needs made once.
+/// Computes silhouettes of several clusterings of the same rows, and keeps the compiled program and its buffers between them.
 pub struct SilhouetteScorer<'a> {
     device: &'a Device,
     rows: &'a CountedRows,
@@ -70,28 +73,31 @@ pub struct SilhouetteScorer<'a> {
     ready: Option<Ready>,
 }
 
-/// A program for so many groups and clusters at most.
+/// A compiled program with buffers for up to `groups` groups and `clusters` clusters.
 struct Ready {
     groups: usize,
     clusters: usize,
+    /// Number of groups that one dispatch processes.
     slice: usize,
+    /// Rows, traits, starts and occurrences.
     views: [View; 4],
+    /// The silhouettes.
     out: View,
     program: Program,
 }
 
 impl<'a> SilhouetteScorer<'a> {
-    /// A scorer of clusterings of `rows`.
+    /// Creates a scorer for clusterings of `rows`. The device is not used before [`SilhouetteScorer::score`].
     pub fn new(device: &'a Device, rows: &'a CountedRows, metric: Metric) -> SilhouetteScorer<'a> {
         let binary = rows.values.iter().all(|value| *value == 0.0 || *value == 1.0);
         let format = SilhouetteSlice::format(binary, rows.columns as u32);
         SilhouetteScorer { device, rows, metric, format, ready: None }
     }
 
-    /// The silhouette under `labels`, as [`silhouette()`].
+    /// Computes the silhouettes under `labels`, as [`silhouette()`] does.
     ///
     /// # Errors
-    /// As [`silhouette()`].
+    /// Fails as [`silhouette()`] does.
     pub fn score(&mut self, labels: &[i64]) -> Result<Silhouette, ClusterError> {
         let (device, total) = (self.device, self.rows.total());
         if labels.len() != total {
@@ -102,14 +108,14 @@ impl<'a> SilhouetteScorer<'a> {
         if clusters < 2 || clusters >= total {
             return Err(ClusterError::SilhouetteLabels { labels: clusters, rows: total });
         }
-        let row = |index: usize| self.rows.row(groups.held[index] as usize);
+        let row = |index: usize| self.rows.row(groups.stored[index] as usize);
         let whole = SilhouetteSlice {
-            rows: groups.held.len() as u32,
+            rows: groups.stored.len() as u32,
             columns: self.rows.columns as u32,
             format: self.format,
             clusters: clusters as u32,
             first_row: 0,
-            end_row: groups.held.len() as u32,
+            end_row: groups.stored.len() as u32,
             metric: self.metric,
         };
         let row_bytes = DistanceRows::row_bytes(self.format, self.rows.columns);
@@ -118,29 +124,30 @@ impl<'a> SilhouetteScorer<'a> {
         let Ready { slice, views: [rows, traits, starts, occurrences], out, program, .. } = self.ready(whole)?;
         program.write(device, *starts, bytemuck::cast_slice(&groups.starts));
         program.write(device, *occurrences, bytemuck::cast_slice(&groups.occurrences));
-        for first in (0..groups.held.len()).step_by(ROWS_A_WRITE) {
-            let counts = &groups.counts[first..groups.held.len().min(first + ROWS_A_WRITE)];
+        for first in (0..groups.stored.len()).step_by(ROWS_PER_WRITE) {
+            let counts = &groups.counts[first..groups.stored.len().min(first + ROWS_PER_WRITE)];
             let packed = DistanceRows::in_format(format, counts.len(), columns, metric, |index| row(first + index));
             let of_rows: Vec<[f32; 2]> = counts.iter().zip(&packed.traits).map(|(count, of_row)| [*count, *of_row]).collect();
             program.write(device, View { offset: row_bytes * first as u64, ..*rows }, bytemuck::cast_slice(&packed.words));
             program.write(device, View { offset: 8 * first as u64, ..*traits }, bytemuck::cast_slice(&of_rows));
-            // What was written waits in memory of its own until it is submitted; the last part goes with the first run.
-            if first + ROWS_A_WRITE < groups.held.len() {
+            // Written data occupy staging memory until they are submitted, so each part is flushed. The last part is submitted
+            // with the first run.
+            if first + ROWS_PER_WRITE < groups.stored.len() {
                 device.flush()?;
             }
         }
-        for first in (0..groups.held.len()).step_by(*slice) {
+        for first in (0..groups.stored.len()).step_by(*slice) {
             let end_row = whole.rows.min((first + slice) as u32);
             program.set_params(device, 0, &SilhouetteSlice { first_row: first as u32, end_row, ..whole }.params());
             program.run(device)?;
         }
-        let of_groups = program.read(device, View { bytes: 4 * groups.held.len() as u64, ..*out })?;
+        let of_groups = program.read(device, View { bytes: 4 * groups.stored.len() as u64, ..*out })?;
         let samples: Vec<f32> = groups.group_of.iter().map(|group| of_groups[*group as usize]).collect();
         let mean = samples.iter().map(|sample| f64::from(*sample)).sum::<f64>() / total as f64;
         Ok(Silhouette { samples, mean })
     }
 
-    /// The program, made anew where the groups or clusters outgrow it.
+    /// Returns the program, and creates a larger one first if the groups or clusters of `shape` exceed its buffers.
     fn ready(&mut self, shape: SilhouetteSlice) -> Result<&Ready, DeviceError> {
         let (groups, clusters) = (shape.rows as usize, shape.clusters as usize);
         let fits = self.ready.as_ref().filter(|ready| ready.groups >= groups && ready.clusters >= clusters);
@@ -151,7 +158,7 @@ impl<'a> SilhouetteScorer<'a> {
         let ready = match ready {
             Some(ready) => ready,
             None => {
-                // Labelings of the same rows differ in their groups by little; none has more than there are rows.
+                // The next clusterings will have similar numbers of groups, and none can have more groups than there are rows.
                 let groups = groups.next_power_of_two().min(self.rows.total().max(groups));
                 let clusters = clusters.next_power_of_two();
                 Ready::new(self.device, SilhouetteSlice { rows: groups as u32, clusters: clusters as u32, ..shape })?
@@ -162,6 +169,7 @@ impl<'a> SilhouetteScorer<'a> {
 }
 
 impl Ready {
+    /// Compiles a program for `shape`, whose rows are the groups.
     fn new(device: &Device, shape: SilhouetteSlice) -> Result<Ready, DeviceError> {
         let (groups, clusters) = (u64::from(shape.rows), u64::from(shape.clusters));
         let mut plan = Plan::new("silhouette");
@@ -184,28 +192,29 @@ impl Ready {
     }
 }
 
-/// Rows sorted by cluster, with those that are held once and in one cluster taken together.
+/// Groups of original rows that share a stored row and a cluster, sorted by cluster.
 struct Groups {
-    /// The held row of each group.
-    held: Vec<u32>,
-    /// How many rows each group has.
+    /// Index of the stored row of each group, shape `[groups]`.
+    stored: Vec<u32>,
+    /// Number of original rows in each group, shape `[groups]`.
     counts: Vec<f32>,
-    /// The group of each row.
+    /// Index of the group of each original row, shape `[n]`.
     group_of: Vec<u32>,
-    /// First group of each cluster, then the number of groups.
+    /// Index of the first group of each cluster, followed by the number of groups, shape `[clusters + 1]`.
     starts: Vec<u32>,
-    /// Rows of each cluster.
+    /// Number of original rows in each cluster, shape `[clusters]`.
     occurrences: Vec<f32>,
 }
 
 impl Groups {
+    /// Groups rows by their labels, shape `[n]`.
     fn new(rows: &CountedRows, labels: &[i64]) -> Groups {
         let key = |index: u32| (labels[index as usize], rows.of_row[index as usize]);
         let mut order: Vec<u32> = (0..labels.len() as u32).collect();
-        // Ties are broken by position, so the order, and with it every sum, is always the same.
+        // Equal keys are ordered by index, so the order, and with it the rounding of every sum, is always the same.
         order.sort_unstable_by_key(|index| (key(*index), *index));
         let mut groups = Groups {
-            held: Vec::new(),
+            stored: Vec::new(),
             counts: Vec::new(),
             group_of: vec![0; labels.len()],
             starts: Vec::new(),
@@ -213,24 +222,24 @@ impl Groups {
         };
         let mut before: Option<(i64, u32)> = None;
         for index in order {
-            let (label, held) = key(index);
+            let (label, stored) = key(index);
             let new_cluster = before.is_none_or(|(before, _)| before != label);
             if new_cluster {
-                groups.starts.push(groups.held.len() as u32);
+                groups.starts.push(groups.stored.len() as u32);
                 groups.occurrences.push(0.0);
             }
-            if new_cluster || before.is_none_or(|(_, before)| before != held) {
-                groups.held.push(held);
+            if new_cluster || before.is_none_or(|(_, before)| before != stored) {
+                groups.stored.push(stored);
                 groups.counts.push(0.0);
             }
-            groups.group_of[index as usize] = groups.held.len() as u32 - 1;
+            groups.group_of[index as usize] = groups.stored.len() as u32 - 1;
             if let (Some(count), Some(occurrences)) = (groups.counts.last_mut(), groups.occurrences.last_mut()) {
                 *count += 1.0;
                 *occurrences += 1.0;
             }
-            before = Some((label, held));
+            before = Some((label, stored));
         }
-        groups.starts.push(groups.held.len() as u32);
+        groups.starts.push(groups.stored.len() as u32);
         groups
     }
 }

@@ -1,28 +1,30 @@
-//! Spectral clustering: rows in the coordinates of a neighbourhood graph's smoothest functions, then k-means there.
+//! Spectral clustering: it embeds the rows by eigenvectors of an affinity graph, and clusters the embedded rows by k-means.
 
 use nalgebra::{DMatrix, SymmetricEigen};
 
 use super::{ClusterError, CondensedDistances};
 
-/// One decomposition of a graph's normalised Laplacian, which serves every number of clusters.
+/// The eigendecomposition of the normalised Laplacian of an affinity graph. It does not depend on the number of clusters.
 ///
-/// The graph joins every two rows by exp(−γ d²) and none to itself. With the degrees D, the sums of its rows, the Laplacian
-/// is I − D^−½ W D^−½; what scikit-learn's `SpectralClustering` with the RBF affinity decomposes.
+/// The graph connects every two different rows at euclidean distance d with the affinity exp(−γ d²). With the affinity matrix W,
+/// whose diagonal is 0, and the diagonal matrix D of its row sums (the degrees), the Laplacian is I − D^−½ W D^−½. This is the
+/// matrix that scikit-learn's `SpectralClustering` with the RBF affinity decomposes.
 #[derive(Debug, Clone)]
 pub struct Spectral {
-    /// All eigenvalues, ascending, `[n]`.
+    /// All eigenvalues in ascending order, shape `[n]`.
     pub eigenvalues: Vec<f64>,
-    /// Sum of each row's affinities, `[n]`.
+    /// Sum of the affinities of each row, shape `[n]`.
     pub degrees: Vec<f64>,
-    /// Eigenvectors divided by the root of the degrees, one after the other, `[n, n]`.
+    /// The eigenvectors in the order of the eigenvalues, each entry divided by the square root of its row's degree. Shape `[n,
+    /// n]` with one eigenvector after the other.
     vectors: Vec<f64>,
 }
 
 impl Spectral {
-    /// The most rows that are taken: the decomposition costs about 9 n³ operations and holds three n × n matrices of f64.
+    /// Maximum number of rows. The decomposition takes about 9 n³ operations and memory for three n × n matrices of f64.
     pub const LIMIT: usize = 2000;
 
-    /// Checks that `n` rows are not too many, before their distances are computed.
+    /// Checks the number of rows, so that too many are refused before their distances are computed.
     ///
     /// # Errors
     /// [`ClusterError::TooManyRows`] above [`Spectral::LIMIT`].
@@ -40,13 +42,14 @@ impl Spectral {
         Ok(())
     }
 
-    /// Decomposes the graph of rows with the given euclidean distances.
+    /// Decomposes the Laplacian of the graph of rows with the given euclidean distances. `gamma` is the factor γ of the affinity.
     ///
-    /// Every row must be there by itself (`CountedRows::every`): rows that are alike are joined by 1 and count in degrees.
+    /// Every original row must be present by itself, as [`CountedRows::every`](super::CountedRows::every) stores them: equal rows
+    /// are connected with affinity 1 and contribute to each other's degrees.
     ///
     /// # Errors
-    /// [`ClusterError::Empty`] without rows, [`ClusterError::TooManyRows`] above [`Spectral::LIMIT`],
-    /// [`ClusterError::Setting`] if `gamma` is no number above 0.
+    /// [`ClusterError::Empty`] without rows, [`ClusterError::TooManyRows`] above [`Spectral::LIMIT`] rows, and
+    /// [`ClusterError::Setting`] if `gamma` is not a finite number above 0.
     pub fn new(distances: &CondensedDistances, gamma: f64) -> Result<Spectral, ClusterError> {
         let n = distances.n;
         if n == 0 {
@@ -59,7 +62,7 @@ impl Spectral {
         let affinity = |i: usize, j: usize| if i == j { 0.0 } else { (-gamma * f64::from(distances.get(i, j)).powi(2)).exp() };
         let mut laplacian = DMatrix::from_fn(n, n, affinity);
         let degrees: Vec<f64> = laplacian.column_iter().map(|column| column.sum()).collect();
-        // A row that nothing joins has 0 on the diagonal and is divided by 1, as in SciPy's Laplacian.
+        // A row of degree 0 has 0 on the diagonal of the Laplacian and is divided by 1, as in SciPy's Laplacian.
         let roots: Vec<f64> = degrees.iter().map(|degree| if *degree > 0.0 { degree.sqrt() } else { 1.0 }).collect();
         for (j, mut column) in laplacian.column_iter_mut().enumerate() {
             for (i, value) in column.iter_mut().enumerate() {
@@ -80,11 +83,12 @@ impl Spectral {
         Ok(Spectral { eigenvalues: order.iter().map(|at| eigen.eigenvalues[*at]).collect(), degrees, vectors })
     }
 
-    /// The rows in the `k` smoothest coordinates, `[n, k]` row-major, to be clustered by k-means. Of each coordinate the
-    /// largest number, the first of those alike, is positive.
+    /// Returns the rows embedded by the eigenvectors of the `k` smallest eigenvalues, row-major with shape `[n, k]`, for k-means
+    /// to cluster. The sign of an eigenvector is chosen so that its entry of largest magnitude is positive; of several such
+    /// entries the first decides.
     ///
     /// # Errors
-    /// [`ClusterError::TooManyClusters`] if `k` is above the number of rows, [`ClusterError::Setting`] if it is 0.
+    /// [`ClusterError::TooManyClusters`] if `k` is above the number of rows, and [`ClusterError::Setting`] if it is 0.
     pub fn embedding(&self, k: usize) -> Result<Vec<f32>, ClusterError> {
         let n = self.degrees.len();
         if k == 0 {
@@ -102,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn two_far_groups_part_by_the_sign_of_the_second_coordinate() {
+    fn the_sign_of_the_second_coordinate_separates_two_distant_groups() {
         let places = [0.0f32, 0.5, 3.0, 3.5, 1.0];
         let values = places.iter().enumerate().flat_map(|(i, a)| places[i + 1..].iter().map(move |b| (a - b).abs()));
         let spectral = Spectral::new(&CondensedDistances { n: 5, values: values.collect() }, 1.0).expect("five rows");
@@ -115,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_decomposed_is_refused() {
+    fn settings_and_numbers_of_rows_out_of_range_are_refused() {
         let too_many = CondensedDistances { n: Spectral::LIMIT + 1, values: Vec::new() };
         let message = Spectral::new(&too_many, 1.0).expect_err("too many").to_string();
         assert!(message.contains("96096024 bytes") && message.contains("k-means"), "{message}");

@@ -1,4 +1,4 @@
-//! Clustering as a whole: scikit-learn's conventions, equal bytes, and what must be refused.
+//! Tests of whole clusterings: agreement with scikit-learn's conventions, reproducibility, and inputs that must be refused.
 
 use super::*;
 use crate::profiles::Device;
@@ -13,7 +13,7 @@ fn settings(k: usize) -> KMeans {
     KMeans { k, n_init: 4, seed: 0, tolerance: 1e-4, iterations: 300, initial: None }
 }
 
-/// `rows` rows of `columns` zeros and ones.
+/// Returns pseudorandom zeros and ones, row-major with shape `[rows, columns]`.
 fn binary(rows: usize, columns: usize) -> Vec<f32> {
     let mut state = 12345u32;
     let next = |_| {
@@ -27,7 +27,7 @@ fn binary(rows: usize, columns: usize) -> Vec<f32> {
 fn empty_clusters_are_relocated_as_scikit_learn_does() {
     let rows = [0., 0., 1., 0., 0., 1., 1., 1., 10., 10., 11., 10., 10., 12., 30., 0., 31., 2., 29., 1.];
     let initial = Some(vec![0.5, 0.25, 100.0, 100.0, 200.0, 200.0, 9.0, 9.0]);
-    // What KMeans(4, init=…, n_init=1, max_iter=…, tol=0) of scikit-learn gives: centres, inertia, n_iter_.
+    // max_iter, and the centres, inertia and n_iter_ of scikit-learn's KMeans(4, init=…, n_init=1, max_iter=…, tol=0).
     let limits: [(u32, [f32; 8], f64, u32); 2] = [
         (1, [0.5, 0.5, 31.0, 2.0, 30.0, 0.0, 15.0, 8.25], 90.1875, 1),
         (300, [0.5, 0.5, 31.0, 2.0, 29.5, 0.5, 31.0 / 3.0, 32.0 / 3.0], 6.333_333_333, 3),
@@ -43,7 +43,7 @@ fn empty_clusters_are_relocated_as_scikit_learn_does() {
 }
 
 #[test]
-fn as_many_clusters_as_distinct_rows_fit_exactly() {
+fn one_cluster_for_each_distinct_row_has_inertia_0() {
     let rows: Vec<f32> = (0..60).map(|index| (index % 20 / 2 * 2 + index % 2) as f32).collect();
     let device = device();
     let fit = KMeans { n_init: 1, ..settings(10) }.fit(&device, &rows, 30, 2).unwrap();
@@ -56,7 +56,7 @@ fn as_many_clusters_as_distinct_rows_fit_exactly() {
 }
 
 #[test]
-fn two_runs_give_the_same_bytes_and_another_seed_other_ones() {
+fn two_runs_give_the_same_bytes_and_another_seed_gives_others() {
     let rows = binary(700, 11);
     let device = device();
     let fit = |seed| KMeans { seed, ..settings(9) }.fit(&device, &rows, 700, 11).unwrap();
@@ -67,8 +67,8 @@ fn two_runs_give_the_same_bytes_and_another_seed_other_ones() {
     assert_ne!(bits(&first), bits(&fit(8)));
     let labels: Vec<i64> = first.labels.iter().map(|label| i64::from(*label)).collect();
     let counted = CountedRows::distinct(&rows, 700, 11).unwrap();
-    let judge = || silhouette(&device, &counted, &labels, Metric::Euclidean).unwrap();
-    assert_eq!(judge(), judge());
+    let score = || silhouette(&device, &counted, &labels, Metric::Euclidean).unwrap();
+    assert_eq!(score(), score());
 }
 
 #[test]
@@ -92,10 +92,11 @@ fn distinct_rows_with_counts_cluster_as_all_rows_do() {
 }
 
 #[test]
-fn compression_changes_nothing() {
+fn storing_equal_rows_once_does_not_change_the_result() {
     let device = device();
-    // 0/1 rows of which many repeat, more distinct ones than a chunk has, weighted columns, rows that are all distinct, and
-    // centres that leave clusters empty.
+    // (values, columns, k, initial centres, whether the results must be exactly equal). The inputs are 0/1 rows with many
+    // repetitions, more distinct rows than a chunk has, centres that leave clusters empty, weighted columns, and rows that are
+    // all distinct.
     let rows = binary(1500, 7);
     let many = binary(9000, 12);
     let scales = weighted(&rows, &[1.0, 0.9, 0.25, 0.5, 1.0, 0.7, 0.3]);
@@ -131,7 +132,7 @@ fn compression_changes_nothing() {
 }
 
 #[test]
-fn scores_tell_noise_and_weights_apart() {
+fn scores_report_silhouettes_without_noise_and_with_weights() {
     let device = device();
     let values = [0.0, 0.0, 0.1, 0.0, 4.0, 0.0, 4.1, 0.0, 0.0, 9.0, 9.0, 9.0];
     let scaled = weighted(&values, &[1.0, 0.0]);
@@ -154,7 +155,7 @@ fn scores_tell_noise_and_weights_apart() {
     assert!(noise.silhouette.is_some() && noise.without_noise.is_none());
 }
 
-/// The definition, in f64.
+/// Computes the silhouette of each row by its definition, in f64. `rows` is row-major with `d` columns.
 fn naive_silhouette(rows: &[f32], d: usize, labels: &[i64], metric: Metric) -> Vec<f64> {
     let row = |i: usize| rows[i * d..(i + 1) * d].iter().map(|value| f64::from(*value));
     let length = |i: usize| row(i).map(|x| x * x).sum::<f64>().sqrt();
@@ -181,11 +182,12 @@ fn naive_silhouette(rows: &[f32], d: usize, labels: &[i64], metric: Metric) -> V
 
 #[test]
 fn the_silhouette_follows_its_definition() {
-    // Few distinct rows, zero rows among them, and a row alone; the label -1 is a cluster like any other.
+    // There are few distinct rows, some of them all zeros, and a row alone in its cluster. The label −1 is a cluster like any
+    // other.
     let rows = binary(90, 3);
     let labels: Vec<i64> = (0..90).map(|index| if index == 40 { 7 } else { index % 4 - 1 }).collect();
     assert!(rows.chunks(3).any(|row| row == [0.0; 3]));
-    // As bits, and as numbers that are no bits; every row held once, and rows alike taken together.
+    // The rows are packed as bits, or multiplied by 3 and stored as f32 values. Equal rows are stored once, or each by itself.
     let tripled: Vec<f32> = rows.iter().map(|value| 3.0 * value).collect();
     let device = device();
     for (rows, metric) in [&rows, &tripled].into_iter().flat_map(|rows| METRICS.map(|metric| (rows, metric))) {
@@ -201,7 +203,7 @@ fn the_silhouette_follows_its_definition() {
 }
 
 #[test]
-fn noise_is_left_out_where_that_is_asked_for() {
+fn silhouette_without_noise_leaves_out_the_label_minus_one() {
     let rows = binary(90, 3);
     let counted = CountedRows::distinct(&rows, 90, 3).unwrap();
     let labels: Vec<i64> = (0..90).map(|index| index % 4 - 1).collect();
@@ -218,23 +220,23 @@ fn noise_is_left_out_where_that_is_asked_for() {
 }
 
 #[test]
-fn one_scorer_judges_many_clusterings() {
+fn one_scorer_scores_many_clusterings() {
     let rows = binary(300, 4);
     let counted = CountedRows::distinct(&rows, 300, 4).unwrap();
     let device = device();
     let mut scorer = SilhouetteScorer::new(&device, &counted, Metric::Euclidean);
-    // Few clusters, then more than there was room for, then few again.
+    // First few clusters, then more than the scorer's buffers hold, then few again.
     for k in [2, 40, 3] {
         let labels: Vec<i64> = (0..300).map(|index| index * index % k).collect();
         let made = device.buffers_made();
         let found = scorer.score(&labels).unwrap();
-        assert!(k != 3 || device.buffers_made() == made, "a scorer that has room allocates nothing");
+        assert!(k != 3 || device.buffers_made() == made, "a scorer with large enough buffers allocates nothing");
         assert_eq!(found, silhouette(&device, &counted, &labels, Metric::Euclidean).unwrap(), "{k} clusters");
     }
 }
 
 #[test]
-fn k_means_refuses_what_it_cannot_do() {
+fn k_means_refuses_invalid_settings_and_values() {
     let device = device();
     let rows = [0.0, -0.0, 0.0, 0.0, 1.0, 2.0, 1.0, 2.0];
     let with = |change: &dyn Fn(&mut KMeans)| {
@@ -254,7 +256,7 @@ fn k_means_refuses_what_it_cannot_do() {
         (with(&|settings| settings.k = 0), rows.to_vec(), [4, 2], "k is 0"),
         (with(&|settings| settings.k = 3), rows.to_vec(), [4, 2], "only 2 are distinct"),
         (with(&|settings| settings.k = usize::MAX), rows.to_vec(), [4, 2], "only 2 are distinct"),
-        (unchanged.clone(), vec![0.5; 8], [4, 2], "k is 2, but all 4 rows are alike"),
+        (unchanged.clone(), vec![0.5; 8], [4, 2], "k is 2, but all 4 rows are identical"),
         (with(&|settings| settings.n_init = 0), rows.to_vec(), [4, 2], "n_init is 0"),
         (with(&|settings| settings.iterations = 0), rows.to_vec(), [4, 2], "iterations is 0"),
         (with(&|settings| settings.tolerance = f64::NAN), rows.to_vec(), [4, 2], "tolerance is NaN"),
@@ -281,7 +283,7 @@ fn k_means_refuses_what_it_cannot_do() {
 }
 
 #[test]
-fn the_silhouette_refuses_what_it_cannot_do() {
+fn the_silhouette_refuses_invalid_labels_and_values() {
     let device = device();
     let rows = [0.0, 1.0, 2.0, 3.0];
     let cases: [(&[f32], &[i64], &str); 5] = [
@@ -292,9 +294,9 @@ fn the_silhouette_refuses_what_it_cannot_do() {
         (&[], &[], "nothing to cluster"),
     ];
     for (rows, labels, message) in cases {
-        let judged =
+        let scored =
             CountedRows::distinct(rows, rows.len(), 1).and_then(|rows| silhouette(&device, &rows, labels, Metric::Euclidean));
-        let error = judged.unwrap_err().to_string();
+        let error = scored.unwrap_err().to_string();
         assert!(error.contains(message), "`{error}` does not say `{message}`");
     }
 }

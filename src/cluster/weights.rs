@@ -1,4 +1,5 @@
-//! Weights of attributes: by how rare or how common CelebA has them, as the paper's script does, or from a file.
+//! Weights of attributes, either computed from how often each attribute occurs in CelebA, as the paper's script does, or read
+//! from a file.
 
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,8 @@ use crate::data::attributes::{self, paper_attributes};
 use crate::data::text::{CsvRows, read_text};
 use crate::data::{AttributeTable, DataError};
 
-/// How often each of [`paper_attributes`] occurs in CelebA, as the paper's script (`ul19_clustering.py`) gives it.
+/// The share of CelebA's images that have each of [`paper_attributes`], in that order, copied from the paper's script
+/// (`ul19_clustering.py`).
 const FREQUENCIES: [f64; 37] = [
     0.11113579040370387,
     0.26698058726844653,
@@ -50,14 +52,15 @@ const FREQUENCIES: [f64; 37] = [
     0.773616849046639,
 ];
 
-/// Where the weights of attributes come from.
+/// The source of the attributes' weights.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WeightRule {
-    /// 1 − f + min f, with the frequencies f of the paper's 37 attributes in CelebA.
+    /// Rare attributes weigh most: w = 1 − f + min f, where f is the share of CelebA's images that have the attribute. The
+    /// minimum is taken over the paper's 37 attributes.
     Rare,
-    /// f + (1 − max f)
+    /// Common attributes weigh most: w = f + (1 − max f), with f as for [`WeightRule::Rare`].
     Common,
-    /// A CSV file with a line `attribute,weight` for each attribute.
+    /// A CSV file with the header `attribute,weight` and a line for each attribute.
     File(PathBuf),
 }
 
@@ -84,11 +87,12 @@ impl std::fmt::Display for WeightRule {
 }
 
 impl WeightRule {
-    /// The weight of each of `columns`, attributes of `table`.
+    /// Returns the weights of the attributes `columns` of `table`, shape `[columns]`.
     ///
     /// # Errors
-    /// An attribute without a published frequency under `rare` and `common`; a file that cannot be read, names an attribute
-    /// that the table does not have or one twice, lacks one of `columns`, or gives a weight that is not a number of at least 0.
+    /// [`WeightRule::Rare`] and [`WeightRule::Common`] fail for an attribute that is not among the paper's 37. A file fails if it
+    /// cannot be read, names an attribute that is not in the table, names one twice, lacks one of `columns`, gives a weight that
+    /// is not a finite number of at least 0, or gives 0 to all of `columns`.
     pub fn weights(&self, columns: &[String], table: &AttributeTable) -> Result<Vec<f32>, ClusterError> {
         let lowest = FREQUENCIES.into_iter().fold(f64::INFINITY, f64::min);
         let highest = FREQUENCIES.into_iter().fold(0.0, f64::max);
@@ -100,6 +104,7 @@ impl WeightRule {
     }
 }
 
+/// Returns `weight(f)` for each attribute of `columns`, where f is its frequency. `rule` is the name that an error gives.
 fn by_frequency(columns: &[String], rule: &'static str, weight: impl Fn(f64) -> f64) -> Result<Vec<f32>, ClusterError> {
     let known = paper_attributes();
     let of_column = |name: &String| {
@@ -110,6 +115,7 @@ fn by_frequency(columns: &[String], rule: &'static str, weight: impl Fn(f64) -> 
     columns.iter().map(of_column).collect()
 }
 
+/// Reads the weights of `columns` from a CSV file. `known` lists all attributes that the file may name.
 fn from_file(path: &Path, columns: &[String], known: &[String]) -> Result<Vec<f32>, ClusterError> {
     let text = read_text(path)?;
     let mut rows = CsvRows::new(path, &text)?;
@@ -133,17 +139,17 @@ fn from_file(path: &Path, columns: &[String], known: &[String]) -> Result<Vec<f3
     let of_column = |name: &String| {
         let at = known.iter().position(|known| known == name);
         at.and_then(|at| given[at]).ok_or_else(|| {
-            DataError::file(path, format!("{name} has no weight"), "give one to every attribute that is clustered by")
+            DataError::file(path, format!("{name} has no weight"), "give a weight to every attribute that is selected")
         })
     };
     let weights: Vec<f32> = columns.iter().map(of_column).collect::<Result<_, _>>()?;
     if weights.iter().all(|weight| *weight == 0.0) {
-        return Err(DataError::file(path, "every weight is 0", "give one to something to cluster by").into());
+        return Err(DataError::file(path, "every weight is 0", "give a weight above 0 to at least one selected attribute").into());
     }
     Ok(weights)
 }
 
-/// `[n, weights]` row-major values, every column multiplied by its weight.
+/// Returns row-major `values` of shape `[n, columns]` with each column multiplied by its weight; `weights` has shape `[columns]`.
 pub fn weighted(values: &[f32], weights: &[f32]) -> Vec<f32> {
     values.chunks_exact(weights.len()).flat_map(|row| row.iter().zip(weights).map(|(value, weight)| value * weight)).collect()
 }
@@ -167,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn rare_and_common_are_those_of_the_fixtures() {
+    fn rare_and_common_weights_match_the_fixtures() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/kernels-tests/golden/cluster/data.safetensors");
         let bytes = std::fs::read(path).unwrap();
         let file = SafeTensors::deserialize(&bytes).unwrap();
@@ -187,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_gives_weights_or_is_refused_with_its_line() {
+    fn a_file_of_weights_is_read_or_refused_with_the_line_at_fault() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("weights.csv");
         let read = |text: &str| {
@@ -215,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_are_multiplied() {
+    fn columns_are_multiplied_by_their_weights() {
         assert_eq!(weighted(&[1.0, 1.0, 0.0, 2.0], &[0.5, 3.0]), [0.5, 3.0, 0.0, 6.0]);
     }
 }

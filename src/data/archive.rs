@@ -1,4 +1,4 @@
-//! Zip archives whose members are read where they lie, by several threads at once.
+//! Reads members of zip archives without unpacking the archives. Several threads can read at once.
 
 use std::fmt;
 use std::fs::File;
@@ -12,7 +12,7 @@ use zip::{CompressionMethod, ZipArchive, ZipReadOptions};
 
 use super::error::DataError;
 
-/// An open zip archive: its file and its directory. Nothing is unpacked; a member is inflated each time it is read.
+/// An open zip archive: its file and its directory of members. A member is decompressed into memory each time it is read.
 pub struct Archive {
     path: PathBuf,
     contents: Positioned,
@@ -26,14 +26,14 @@ impl fmt::Debug for Archive {
 }
 
 impl Archive {
-    /// Opens an archive and reads its directory.
+    /// Opens a zip archive and reads its directory.
     ///
     /// # Errors
-    /// When the file cannot be read, or is no zip archive or only a part of one.
+    /// When the file cannot be read, is not a zip archive, or is a truncated one.
     pub fn open(path: &Path) -> Result<Arc<Archive>, DataError> {
-        let refused = |source| DataError::read(path, source);
-        let file = File::open(path).map_err(refused)?;
-        let length = file.metadata().map_err(refused)?.len();
+        let failed = |source| DataError::read(path, source);
+        let file = File::open(path).map_err(failed)?;
+        let length = file.metadata().map_err(failed)?.len();
         let contents = Positioned { file: Arc::new(file), length, at: 0 };
         let directory = ZipArchive::new(contents.clone()).map_err(|refused| {
             let problem = format!("not a whole zip archive ({refused})");
@@ -42,17 +42,17 @@ impl Archive {
         Ok(Arc::new(Archive { path: path.to_path_buf(), contents, directory }))
     }
 
-    /// The archive's own path.
+    /// Returns the path of the archive.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Whether a member lies in `folder`, a name that ends in `/`.
+    /// Returns whether the archive has a member in `folder`, whose name must end in `/`.
     pub fn has_folder(&self, folder: &str) -> bool {
         self.directory.file_names_raw().any(|name| name.len() > folder.len() && name.starts_with(folder.as_bytes()))
     }
 
-    /// The member of this name, with `/` between its folders.
+    /// Returns the member with this name, or `None`. The folders in the name are separated by `/`.
     pub fn member(self: &Arc<Self>, name: &str) -> Option<ArchiveMember> {
         let index = self.directory.index_for_name(name)?;
         Some(ArchiveMember { archive: Arc::clone(self), index })
@@ -66,7 +66,7 @@ pub struct ArchiveMember {
     index: usize,
 }
 
-/// Members are equal that have the same place in archives opened by the same path.
+/// Two members are equal if their archives were opened with the same path and they have the same position in the directory.
 impl PartialEq for ArchiveMember {
     fn eq(&self, other: &ArchiveMember) -> bool {
         self.index == other.index && self.archive.path == other.archive.path
@@ -74,34 +74,36 @@ impl PartialEq for ArchiveMember {
 }
 
 impl ArchiveMember {
-    /// What messages call it: the archive's path, and after it the member's name.
+    /// Returns the path by which messages name this member: the archive's path followed by the member's name.
     pub fn label(&self) -> PathBuf {
         let name = self.entry().map_or_else(|_| String::new(), |entry| String::from_utf8_lossy(entry.name_raw()).into_owned());
         self.archive.path.join(name)
     }
 
-    /// Its length in bytes and its CRC-32 as the archive's directory has them: nothing is read.
+    /// Returns the length in bytes of the decompressed content and its CRC-32. Both come from the archive's directory; the
+    /// content is not read.
     pub fn length_and_checksum(&self) -> (u64, u32) {
         self.entry().map_or((0, 0), |entry| (entry.size(), entry.crc32()))
     }
 
-    /// Refuses a member that could not be read whatever its content is. Nothing is read.
+    /// Checks that the member is stored in a form that can be read. The content itself is not read.
     ///
     /// # Errors
-    /// When it is encrypted, or compressed by another method than deflate.
+    /// When the member is encrypted, or compressed with a method other than deflate.
     pub fn check(&self) -> Result<(), DataError> {
         let problem = match self.entry() {
             Ok(entry) if entry.encrypted() => "is encrypted".to_owned(),
             Ok(entry) => match entry.compression() {
                 CompressionMethod::Stored | CompressionMethod::Deflated => return Ok(()),
-                other => format!("is compressed by {other}, and only stored and deflated members can be read"),
+                other => format!("is compressed with {other}, but only stored and deflated members can be read"),
             },
             Err(refused) => refused.to_string(),
         };
-        Err(DataError::file(&self.label(), problem, "unpack the archive and name the folder"))
+        Err(DataError::file(&self.label(), problem, "unpack the archive and give the path of the folder"))
     }
 
-    /// Its bytes, at most `longest` of them. Any number of threads may read members of an archive at once.
+    /// Reads and decompresses the content, but at most `longest` bytes of it. Any number of threads may read members of the same
+    /// archive at once.
     ///
     /// # Errors
     /// When the archive cannot be read, or the member is damaged or fails its checksum.
@@ -117,7 +119,7 @@ impl ArchiveMember {
     }
 }
 
-/// A reader with a place of its own in a file that others read as well.
+/// A reader with a position of its own in a file that other readers use at the same time.
 #[derive(Clone)]
 struct Positioned {
     file: Arc<File>,
@@ -138,17 +140,18 @@ impl Read for Positioned {
 
 impl Seek for Positioned {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let place = match to {
-            SeekFrom::Start(place) => Some(place),
+        let position = match to {
+            SeekFrom::Start(position) => Some(position),
             SeekFrom::End(distance) => self.length.checked_add_signed(distance),
             SeekFrom::Current(distance) => self.at.checked_add_signed(distance),
         };
-        self.at = place.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "a place before the file's beginning"))?;
+        self.at =
+            position.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "a position before the start of the file"))?;
         Ok(self.at)
     }
 }
 
-/// Archives for the tests of this folder.
+/// Builds zip archives for the tests of `data`.
 #[cfg(test)]
 pub(super) mod samples {
     use std::io::{Cursor, Write};
@@ -156,7 +159,8 @@ pub(super) mod samples {
     use zip::write::SimpleFileOptions;
     use zip::{CompressionMethod, ZipWriter};
 
-    /// An archive of these members, every second one deflated.
+    /// Returns a zip archive of these members, given as names and contents. Every second member is deflated, the others are
+    /// stored.
     pub fn archive(members: &[(&str, &[u8])]) -> Vec<u8> {
         let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
         for (index, (name, content)) in members.iter().enumerate() {
@@ -167,7 +171,8 @@ pub(super) mod samples {
         writer.finish().unwrap().into_inner()
     }
 
-    /// Sets a 16-bit field of the last member's entry in the directory, counted in bytes from the entry's beginning.
+    /// Sets a 16-bit field of the last member's entry in the directory. `offset` is the field's position in bytes from the start
+    /// of the entry.
     pub fn set_last_entry(archive: &mut [u8], offset: usize, value: u16) {
         let entry = archive.windows(4).rposition(|bytes| bytes == b"PK\x01\x02").unwrap();
         archive[entry + offset..entry + offset + 2].copy_from_slice(&value.to_le_bytes());
@@ -225,8 +230,9 @@ mod tests {
             let message = opened(bytes).1.unwrap_err().to_string();
             assert!(message.contains("faces.zip: not a whole zip archive") && message.contains("download it again"), "{message}");
         }
-        // Offsets of the directory's fields, APPNOTE 4.3.12: 8 is the flags, of which bit 0 is encryption, 10 the method.
-        for (offset, value, expected) in [(8, 1, "b.jpg: is encrypted"), (10, 12, "b.jpg: is compressed by")] {
+        // Offsets of the fields of a directory entry (APPNOTE 4.3.12): the flags, whose bit 0 means encryption, are at 8 and the
+        // compression method is at 10.
+        for (offset, value, expected) in [(8, 1, "b.jpg: is encrypted"), (10, 12, "b.jpg: is compressed with")] {
             let mut bytes = whole.clone();
             set_last_entry(&mut bytes, offset, value);
             let (_folder, archive) = opened(&bytes);

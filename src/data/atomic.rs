@@ -1,4 +1,4 @@
-//! Writing a file so that it is either whole or absent.
+//! Writes files atomically: a file is either complete, or it is not there.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 
 use super::error::DataError;
 
-/// Writes `path` by way of a temporary file beside it: fill, flush, fsync, rename.
+/// Writes the file `path` atomically. The content is written to a temporary file in the same folder, which is flushed, synced
+/// to the disk and then renamed to `path`.
 ///
-/// A reader of `path` sees the old bytes or all of the new ones. When `write` or the operating system fails, the old file
-/// is untouched and the temporary one is removed. A symbolic link is followed, so that the file it names is replaced.
+/// `write` writes the content, and its value is returned. A reader of `path` sees either the old content or all of the new
+/// content. When `write` or the operating system fails, the old file is left as it was and the temporary file is removed. If
+/// `path` is a symbolic link, the file it points to is replaced, not the link.
 ///
 /// # Errors
 /// [`DataError::Write`] when the folder is missing or not writable, when `path` is a folder or a device, or when `write` fails.
@@ -32,7 +34,8 @@ pub fn write_atomically<T>(path: &Path, write: impl FnOnce(&mut BufWriter<&mut F
     Ok(value)
 }
 
-/// The file to replace: `path`, or what it links to. Renaming over a device or a pipe would destroy it.
+/// Returns the file to replace: `path` itself, or the file it links to. A device or a pipe is refused, because renaming a file
+/// to its path would destroy it.
 fn target_of(path: &Path) -> io::Result<PathBuf> {
     match fs::metadata(path) {
         Ok(found) if found.is_dir() => Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder")),
@@ -43,14 +46,15 @@ fn target_of(path: &Path) -> io::Result<PathBuf> {
     }
 }
 
+/// Returns what the user can do about an error.
 fn remedy(source: &io::Error) -> &'static str {
     match source.kind() {
         io::ErrorKind::NotFound => "create its folder first",
-        io::ErrorKind::NotADirectory => "a part of its path is a file; name another folder",
+        io::ErrorKind::NotADirectory => "a part of the path is a file, not a folder; name another folder",
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => "choose a folder you may write to",
         io::ErrorKind::IsADirectory | io::ErrorKind::InvalidInput => "name a file to create or replace",
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some space",
-        io::ErrorKind::FileTooLarge => "free some space, or lift the limit on the size of a file",
+        io::ErrorKind::FileTooLarge => "free some space, or raise the limit on the size of a file",
         _ => "nothing was written",
     }
 }
@@ -58,13 +62,14 @@ fn remedy(source: &io::Error) -> &'static str {
 fn temporary_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".lineament-").suffix(".partial");
-    // The temporary file becomes the result, so it gets the permissions any new file would, less the umask.
+    // `tempfile` makes files that only their owner can read. This one becomes the result, so it gets the permissions of an
+    // ordinary new file: the operating system applies the umask to them.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     builder.tempfile_in(folder)
 }
 
-/// Makes the rename itself survive a power cut. Windows has no such call and needs none.
+/// Syncs the folder to the disk, so that the renaming survives a power failure. Windows has no such call and needs none.
 fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) {
         File::open(folder)?.sync_all()?;
@@ -92,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_half_way_keeps_the_old_file_and_no_other() {
+    fn a_failure_half_way_keeps_the_old_file_and_leaves_no_other() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("table.csv");
         fs::write(&path, "old").unwrap();

@@ -1,8 +1,8 @@
-//! The names of facial attributes: CelebA's forty, the paper's thirty-seven and the ten it clusters by.
+//! Names of facial attributes: CelebA's 40, the 37 of the paper's model, and the 10 that the paper clusters by.
 
 use super::error::DataError;
 
-/// CelebA's 40 attributes in the order of its `list_attr_celeba.txt`.
+/// CelebA's 40 attributes, in the order of `list_attr_celeba.txt`.
 pub const CELEBA_ATTRIBUTES: [&str; 40] = [
     "5_o_Clock_Shadow",
     "Arched_Eyebrows",
@@ -46,10 +46,10 @@ pub const CELEBA_ATTRIBUTES: [&str; 40] = [
     "Young",
 ];
 
-/// The three of [`CELEBA_ATTRIBUTES`] that the paper leaves out as subjective or about the photograph.
+/// The three of [`CELEBA_ATTRIBUTES`] that the paper leaves out because they are subjective or describe the photograph.
 pub const DROPPED_ATTRIBUTES: [&str; 3] = ["Attractive", "Blurry", "Pale_Skin"];
 
-/// The ten attributes the paper's script clusters by, in its order.
+/// The ten attributes by which the paper's script clusters, in the script's order.
 pub const CHOSEN_ATTRIBUTES: [&str; 10] = [
     "Wearing_Lipstick",
     "Smiling",
@@ -63,15 +63,16 @@ pub const CHOSEN_ATTRIBUTES: [&str; 10] = [
     "Wearing_Hat",
 ];
 
-/// The 37 attributes of the paper's model: CelebA's, in its order, without [`DROPPED_ATTRIBUTES`].
+/// Returns the 37 attributes of the paper's model: [`CELEBA_ATTRIBUTES`] without [`DROPPED_ATTRIBUTES`], in CelebA's order.
 pub fn paper_attributes() -> Vec<&'static str> {
     CELEBA_ATTRIBUTES.into_iter().filter(|name| !DROPPED_ATTRIBUTES.contains(name)).collect()
 }
 
-/// Sets of attributes that can be selected by one name, beside the attributes themselves.
+/// The names of sets of attributes. Such a name can be used in place of the names of the attributes in the set.
 pub const NAMED_SETS: [&str; 2] = ["paper-ten", "paper-37"];
 
-/// The attributes of one of [`NAMED_SETS`]: [`CHOSEN_ATTRIBUTES`] or [`paper_attributes`].
+/// Returns the attributes of one of the [`NAMED_SETS`]: [`CHOSEN_ATTRIBUTES`] for `paper-ten`, [`paper_attributes`] for
+/// `paper-37`, and `None` for any other name.
 pub fn named_set(name: &str) -> Option<Vec<&'static str>> {
     match name {
         "paper-ten" => Some(CHOSEN_ATTRIBUTES.to_vec()),
@@ -80,16 +81,17 @@ pub fn named_set(name: &str) -> Option<Vec<&'static str>> {
     }
 }
 
-/// The position in `known` of each of `names`, among which may be [`NAMED_SETS`].
+/// Returns the positions in `known` of the attributes in `names`. A name may also be one of the [`NAMED_SETS`], which stands
+/// for all attributes of the set.
 ///
 /// # Errors
-/// [`DataError::UnknownAttribute`] for the first name that is neither known nor a set, with the nearest of both suggested, and
-/// for the first attribute of a set that is not known.
+/// [`DataError::UnknownAttribute`] for the first name that is neither in `known` nor a set; it suggests the most similar
+/// attribute or set. The same error for the first attribute of a set that is not in `known`.
 pub fn select(names: &[impl AsRef<str>], known: &[impl AsRef<str>]) -> Result<Vec<usize>, DataError> {
-    let both: Vec<&str> = known.iter().map(AsRef::as_ref).chain(NAMED_SETS).collect();
+    let attributes_and_sets: Vec<&str> = known.iter().map(AsRef::as_ref).chain(NAMED_SETS).collect();
     let mut selected = Vec::new();
     for name in names.iter().map(AsRef::as_ref) {
-        let at = position(name, &both)?;
+        let at = position(name, &attributes_and_sets)?;
         match named_set(name).filter(|_| at >= known.len()) {
             None => selected.push(at),
             Some(set) => selected.extend(resolve(&set, known).map_err(|error| match error {
@@ -104,10 +106,10 @@ pub fn select(names: &[impl AsRef<str>], known: &[impl AsRef<str>]) -> Result<Ve
     Ok(selected)
 }
 
-/// The position in `known` of each of `names`.
+/// Returns the positions in `known` of the attributes in `names`.
 ///
 /// # Errors
-/// [`DataError::UnknownAttribute`] for the first name that is not known, with the nearest known one suggested.
+/// [`DataError::UnknownAttribute`] for the first name that is not in `known`; it suggests the most similar attribute.
 pub fn resolve(names: &[impl AsRef<str>], known: &[impl AsRef<str>]) -> Result<Vec<usize>, DataError> {
     names.iter().map(|name| position(name.as_ref(), known)).collect()
 }
@@ -117,21 +119,22 @@ fn position(name: &str, known: &[impl AsRef<str>]) -> Result<usize, DataError> {
         name: name.to_owned(),
         suggestion: match nearest(name, known) {
             Some(candidate) => format!("did you mean '{candidate}'?"),
-            None => format!("the known ones are {}", joined(known)),
+            None => format!("the known attributes are {}", joined(known)),
         },
     })
 }
 
-/// The known name most like `name`, if any is like it at all, letter case and `-`, `_`, space being equal.
+/// Returns the name in `known` that is most similar to `name`, or `None` if no name is similar. The similarity is that of Jaro
+/// and Winkler. It ignores letter case, and `-`, `_` and the space count as the same character.
 pub fn nearest<'a>(name: &str, known: &'a [impl AsRef<str>]) -> Option<&'a str> {
-    const LIKE: f64 = 0.7;
+    const LEAST_SIMILARITY: f64 = 0.7;
     let plain = |text: &str| text.to_lowercase().replace(['-', ' '], "_");
     let wanted = plain(name);
     known
         .iter()
         .map(|candidate| (strsim::jaro_winkler(&wanted, &plain(candidate.as_ref())), candidate.as_ref()))
         .max_by(|left, right| left.0.total_cmp(&right.0))
-        .filter(|(likeness, _)| *likeness >= LIKE)
+        .filter(|(similarity, _)| *similarity >= LEAST_SIMILARITY)
         .map(|(_, candidate)| candidate)
 }
 
@@ -144,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_paper_uses_37_of_40_and_clusters_by_ten_of_those() {
+    fn the_paper_predicts_37_of_40_attributes_and_clusters_by_ten_of_those() {
         let paper = paper_attributes();
         assert_eq!(paper.len(), 37);
         assert!(CELEBA_ATTRIBUTES.is_sorted());
@@ -152,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn sets_are_selected_by_name_in_their_own_order() {
+    fn a_set_is_selected_by_its_name_and_keeps_its_order() {
         let ten = select(&["paper-ten"], &CELEBA_ATTRIBUTES).unwrap();
         assert_eq!(ten, resolve(&CHOSEN_ATTRIBUTES, &CELEBA_ATTRIBUTES).unwrap());
         assert_eq!(select(&["Pale_Skin", "paper-37"], &CELEBA_ATTRIBUTES).unwrap()[..2], [26, 0]);
@@ -170,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ten_are_those_of_the_fixtures_in_their_order() {
+    fn the_ten_attributes_agree_with_the_fixtures() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/kernels-tests/golden/cluster/manifest.json");
         let manifest: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
         let params = &manifest["files"]["data.safetensors"]["params"];
@@ -179,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn the_order_agrees_with_the_list_in_the_fixtures() {
+    fn the_order_of_the_attributes_agrees_with_the_fixtures() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/kernels-tests/golden/io/celeba_values.json");
         let values: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
         assert_eq!(values["attributes"], serde_json::json!(CELEBA_ATTRIBUTES.as_slice()));
@@ -190,14 +193,14 @@ mod tests {
     }
 
     #[test]
-    fn resolves_in_the_order_asked_and_suggests_the_nearest() {
+    fn resolves_names_in_the_order_given_and_suggests_the_most_similar() {
         assert_eq!(resolve(&["Young", "Bald"], &CELEBA_ATTRIBUTES).unwrap(), [39, 4]);
         let cases = [
             ("Yuong", "did you mean 'Young'?"),
             ("smiling", "did you mean 'Smiling'?"),
             ("wearing-hat", "did you mean 'Wearing_Hat'?"),
             ("Moustache", "did you mean 'Mustache'?"),
-            ("zzzz", "the known ones are 5_o_Clock_Shadow, "),
+            ("zzzz", "the known attributes are 5_o_Clock_Shadow, "),
         ];
         for (name, advice) in cases {
             let message = resolve(&["Bald", name], &CELEBA_ATTRIBUTES).unwrap_err().to_string();

@@ -1,24 +1,28 @@
-//! Cutting a picture to the part that shows the face.
+//! Crops a picture to the part that shows the face.
 
 use super::decode::Rgb8Image;
 
-/// A part of a picture, in percent of its width and height from the top left corner.
+/// A rectangle within a picture. All numbers are percentages of the picture's width or height, measured from the top left
+/// corner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Crop {
-    /// Where it begins from the left.
+    /// Left edge, in percent of the picture's width.
     pub left: u32,
-    /// Where it begins from the top.
+    /// Top edge, in percent of the picture's height.
     pub top: u32,
-    /// Its width, at least 1.
+    /// Width, in percent of the picture's width; at least 1.
     pub width: u32,
-    /// Its height, at least 1.
+    /// Height, in percent of the picture's height; at least 1.
     pub height: u32,
 }
 
 impl std::str::FromStr for Crop {
     type Err = String;
 
-    /// Four whole numbers, `LEFT,TOP,WIDTH,HEIGHT`.
+    /// Reads four integers in percent, written as `LEFT,TOP,WIDTH,HEIGHT`.
+    ///
+    /// # Errors
+    /// A sentence that shows the expected form, when the text has another form or the rectangle is empty or leaves the picture.
     fn from_str(text: &str) -> Result<Crop, String> {
         let numbers: Option<Vec<u32>> = text.split(',').map(|part| part.trim().parse().ok()).collect();
         match numbers.as_deref() {
@@ -27,7 +31,7 @@ impl std::str::FromStr for Crop {
             {
                 Ok(Crop { left, top, width, height })
             }
-            _ => Err("expected LEFT,TOP,WIDTH,HEIGHT in percent, inside the picture, such as 10,0,80,80".to_string()),
+            _ => Err("expected LEFT,TOP,WIDTH,HEIGHT in percent, within the picture, such as 10,0,80,80".to_string()),
         }
     }
 }
@@ -39,7 +43,7 @@ impl std::fmt::Display for Crop {
 }
 
 impl Crop {
-    /// The part of `image`, of at least one pixel.
+    /// Returns the pixels of `image` that lie in this rectangle. The result has at least one pixel.
     pub fn of(self, image: &Rgb8Image) -> Rgb8Image {
         let span = |start: u32, length: u32, size: u32| {
             let part = |percent: u32| (u64::from(size) * u64::from(percent) / 100) as u32;
@@ -62,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_part_is_cut_out() {
+    fn cuts_out_the_rectangle() {
         let image = Rgb8Image { width: 4, height: 2, pixels: (0..24).collect() };
         let part: Crop = "25,50,50,50".parse().unwrap();
         assert_eq!(part.to_string(), "25,50,50,50");
@@ -73,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_outside_is_refused() {
+    fn refuses_a_rectangle_that_leaves_the_picture() {
         for text in ["", "1,2,3", "0,0,0,10", "50,0,51,10", "0,50,10,51", "a,b,c,d", "-1,0,10,10", "4294967295,0,1,1"] {
             assert!(text.parse::<Crop>().is_err(), "{text}");
         }

@@ -1,4 +1,4 @@
-//! Labelled images, wherever their labels came from.
+//! A data set of labelled images, independent of the files that the labels came from.
 
 use std::collections::HashSet;
 use std::fs;
@@ -8,22 +8,22 @@ use super::error::DataError;
 use super::folder::has_image_extension;
 use super::source::ImageSource;
 
-/// Which part of the work an image serves. The numbers are CelebA's.
+/// The part of a data set that an image belongs to. The numbers are those of CelebA's lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Partition {
-    /// 0: the weights are fitted to it.
+    /// 0: images to train the weights on.
     Train,
-    /// 1: the best epoch is chosen by it.
+    /// 1: images to choose the best epoch by.
     Validation,
-    /// 2: the published figures are measured on it.
+    /// 2: images to measure the final metrics on.
     Test,
 }
 
 impl Partition {
-    /// All of them, in CelebA's order.
+    /// All partitions, in CelebA's order.
     pub const ALL: [Self; 3] = [Self::Train, Self::Validation, Self::Test];
 
-    /// Its name in lists, messages and on the command line.
+    /// Returns the name used in lists, in messages and on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Train => "train",
@@ -32,9 +32,10 @@ impl Partition {
         }
     }
 
-    /// Every spelling accepted, for messages.
+    /// The texts that [`parse`](Self::parse) accepts, for messages.
     pub(crate) const SPELLINGS: &'static str = "0, 1, 2 or train, validation, test";
 
+    /// Reads a partition's number or name. Returns `None` for any other text.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         match text {
             "0" | "train" => Some(Self::Train),
@@ -45,33 +46,34 @@ impl Partition {
     }
 }
 
-/// Images with a 0/1 label for every attribute. All vectors but `attributes` have one entry an image, in the list's order.
+/// Images, each with a label for every attribute. `images`, `names`, `partition` and the rows of `labels` are in the same order,
+/// that of the list of labels.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dataset {
     /// Where to read each image.
     pub images: Vec<ImageSource>,
-    /// Each image's name as its list spells it.
+    /// The name of each image as written in the list.
     pub names: Vec<String>,
-    /// Labels, 0 or 1, `[images × attributes]` row-major.
+    /// 1 where the image has the attribute, otherwise 0; shape `[images, attributes]`, row-major.
     pub labels: Vec<u8>,
-    /// The attributes' names, in the order of the columns of `labels`.
+    /// The names of the attributes, in the order of the columns of `labels`.
     pub attributes: Vec<String>,
-    /// Which part of the work each image serves.
+    /// The partition of each image.
     pub partition: Vec<Partition>,
 }
 
 impl Dataset {
-    /// The number of images.
+    /// Returns the number of images.
     pub fn len(&self) -> usize {
         self.images.len()
     }
 
-    /// Whether there is no image at all.
+    /// Returns whether the data set has no images.
     pub fn is_empty(&self) -> bool {
         self.images.is_empty()
     }
 
-    /// The labels of image `index`, one for each of `attributes`.
+    /// Returns the labels of the image at `index`, one for each of `attributes`.
     ///
     /// # Panics
     /// If `index` is not below [`len`](Self::len).
@@ -80,20 +82,20 @@ impl Dataset {
         &self.labels[index * width..(index + 1) * width]
     }
 
-    /// The share of all images that has each of `attributes`.
+    /// Returns for each attribute the share of the images that have it, from 0 to 1.
     pub fn occurrences(&self) -> Vec<f64> {
         let width = self.attributes.len().max(1);
         let having = |column: usize| self.labels.iter().skip(column).step_by(width).filter(|label| **label == 1).count();
         (0..self.attributes.len()).map(|column| having(column) as f64 / self.len().max(1) as f64).collect()
     }
 
-    /// The positions of the images of one partition, in the list's order.
+    /// Returns the positions of the images of one partition, in ascending order.
     pub fn indices_of(&self, partition: Partition) -> Vec<usize> {
         (0..self.len()).filter(|&index| self.partition[index] == partition).collect()
     }
 
-    /// Removes the images that have none of the attributes, and returns how many they were. The cosine of a row of zeros with
-    /// whatever is predicted is 0: such images teach a head nothing.
+    /// Removes the images that have none of the attributes, and returns their number. With the cosine loss a network cannot
+    /// learn from them: the cosine of a row of zeros with any prediction is 0.
     pub fn drop_zero(&mut self) -> usize {
         let width = self.attributes.len();
         let keep: Vec<bool> = (0..self.len()).map(|index| self.labels_of(index).contains(&1)).collect();
@@ -104,7 +106,7 @@ impl Dataset {
         keep.len() - self.len()
     }
 
-    /// The attributes that every image of a partition has, or none: nothing can be learnt of them there.
+    /// Returns the attributes that have the same label on all images of a partition. A network cannot learn them from it.
     pub fn constant_attributes(&self, partition: Partition) -> Vec<&str> {
         let rows = self.indices_of(partition);
         let constant = |column: &usize| {
@@ -115,41 +117,42 @@ impl Dataset {
         (0..self.attributes.len()).filter(constant).map(|column| self.attributes[column].as_str()).collect()
     }
 
-    /// Refuses a data set in which one of these partitions has no image; the message calls it `data`.
+    /// Checks that each of `partitions` has at least one image. `data` is the path of the data set for the message.
     ///
     /// # Errors
-    /// When one is empty.
+    /// When one of the partitions has no images. The error names the first such partition.
     pub fn require(&self, data: &Path, partitions: &[Partition]) -> Result<(), DataError> {
         match partitions.iter().find(|partition| !self.partition.contains(partition)) {
             None => Ok(()),
             Some(partition) => {
                 let problem = format!("none of the {} images is for {}", self.len(), partition.name());
-                let remedy = format!("say in the lists which are, by a partition of {}", *partition as u8);
+                let remedy = format!("mark some images with the partition {} in the list", *partition as u8);
                 Err(DataError::file(data, problem, remedy))
             }
         }
     }
 }
 
-/// Whether `name` names something below the folder it will be joined to, on any operating system.
+/// Returns whether the path `name`, joined to a folder, stays within that folder on every operating system.
 pub(crate) fn stays_inside(name: &str) -> bool {
     !name.is_empty() && !name.contains(':') && name.split(['/', '\\']).all(|part| !part.is_empty() && part != "." && part != "..")
 }
 
-/// Keeps the rows of a row-major table, `width` values each, that are to be kept.
+/// Removes rows from a row-major table whose rows have `width` values. A row stays if its entry in `keep` is true.
 fn retain<T>(values: &mut Vec<T>, keep: &[bool], width: usize) {
     let mut place = 0..;
     values.retain(|_| place.next().is_some_and(|at: usize| keep[at / width]));
 }
 
-/// Refuses a list that names images its folder does not hold.
+/// Refuses a list at the path `list` that names images which are not in `folder`.
 pub(crate) fn require_images(list: &Path, folder: &Path, names: &[String]) -> Result<(), DataError> {
     let present = listing(folder, names);
     let missing: Vec<&str> = names.iter().map(String::as_str).filter(|name| !present.contains(Path::new(name))).collect();
     missing_images(list, folder, names.len(), &missing)
 }
 
-/// Refuses a list of `total` images of which some are `missing` from where it has them.
+/// Returns an error if `missing` is not empty. It names the images of the list at the path `list` that are not in the folder or
+/// archive `place`. `total` is the number of images in the list.
 pub(crate) fn missing_images(list: &Path, place: &Path, total: usize, missing: &[&str]) -> Result<(), DataError> {
     if missing.is_empty() {
         return Ok(());
@@ -159,7 +162,8 @@ pub(crate) fn missing_images(list: &Path, place: &Path, total: usize, missing: &
     Err(DataError::file(list, problem, "add the images or remove their rows"))
 }
 
-/// How many images lie where those of a list do, and are not in it.
+/// Returns the number of images that are not in a list, but lie in a folder that holds an image of the list. `names` are the
+/// images of the list, as paths relative to `folder`.
 pub(crate) fn unlisted_images(folder: &Path, names: &[String]) -> usize {
     let listed: HashSet<&Path> = names.iter().map(Path::new).collect();
     let present = listing(folder, names);
@@ -167,12 +171,13 @@ pub(crate) fn unlisted_images(folder: &Path, names: &[String]) -> usize {
     present.iter().filter(unlisted).count()
 }
 
-/// What lies in the folders that images of these names are in. Each folder is read once: a list may have 200,000 rows.
+/// Returns the paths, relative to `folder`, of everything in the folders that hold the images `names`. Each folder is read only
+/// once, because a list may have 200,000 rows.
 fn listing(folder: &Path, names: &[String]) -> HashSet<PathBuf> {
     let parents: HashSet<&Path> = names.iter().filter_map(|name| Path::new(name).parent()).collect();
     let mut present = HashSet::new();
     for parent in parents {
-        // A folder that is not there shows as its images missing, with their names.
+        // No error here: the images of a missing folder will be reported as missing, by name.
         let Ok(entries) = fs::read_dir(folder.join(parent)) else { continue };
         present.extend(entries.flatten().map(|entry| parent.join(entry.file_name())));
     }
@@ -184,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_must_stay_inside_its_folder() {
+    fn a_name_must_stay_within_its_folder() {
         for good in ["000001.jpg", "a/b.jpg", "it's \"here\" & <there>.jpg", "..hidden", "a..b"] {
             assert!(stays_inside(good), "{good}");
         }
@@ -206,7 +211,7 @@ mod tests {
         assert!(message.contains("2 of its 3 images") && message.contains("b.jpg, none/c.jpg"), "{message}");
     }
 
-    /// Four images, two attributes.
+    /// Returns a data set of four images and two attributes.
     fn dataset(labels: [u8; 8], partition: [Partition; 4]) -> Dataset {
         let names = ["a", "b", "c", "d"].map(|name| format!("{name}.jpg")).to_vec();
         Dataset {
@@ -219,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn images_without_any_attribute_are_dropped_whole() {
+    fn images_without_any_attribute_are_dropped() {
         use Partition::{Test, Train, Validation};
         let mut data = dataset([0, 1, 0, 0, 1, 1, 0, 0], [Train, Test, Validation, Train]);
         assert_eq!(data.drop_zero(), 2);
@@ -237,7 +242,10 @@ mod tests {
         assert_eq!(data.constant_attributes(Validation), ["Bald", "Male"]);
         data.require(Path::new("faces"), &[Train, Validation]).unwrap();
         let message = data.require(Path::new("faces"), &[Train, Test]).unwrap_err().to_string();
-        assert!(message.contains("faces: none of the 4 images is for test") && message.contains("partition of 2"), "{message}");
+        assert!(
+            message.contains("faces: none of the 4 images is for test") && message.contains("with the partition 2"),
+            "{message}"
+        );
     }
 
     #[test]

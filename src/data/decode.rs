@@ -1,7 +1,8 @@
-//! Image files to 8-bit RGB, as Keras' `load_img` reads them, but strict about damaged files.
+//! Decodes image files to 8-bit RGB. The pixels are those of Keras' `load_img`, but damaged files are refused.
 //!
-//! The kind of file is told by its content. EXIF orientation is ignored and alpha dropped, not blended. Gray becomes
-//! R = G = B; of 16-bit samples the high byte is taken (Pillow clips 16-bit gray to white, a defect not copied).
+//! The content of a file decides its format, not its name. EXIF orientation is ignored. Alpha is dropped, not blended. Gray
+//! becomes R = G = B. A 16-bit sample becomes its high byte; Pillow instead clips 16-bit gray to white, which is a defect
+//! that is not copied here.
 
 use std::io::{self, Cursor};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,18 +14,20 @@ use libjpeg_turbo_rs::{Decoder as JpegDecoder, JpegError, PixelFormat};
 use super::source::ImageSource;
 use super::whole_png;
 
-/// The most pixels decoded: 100 megapixels, 300 MB of RGB. Told from the header, before anything is allocated.
+/// The largest number of pixels that an image may have: 100 megapixels, which are 300 MB of RGB. It is compared with the size
+/// in the file's header before any memory is allocated.
 pub const LARGEST_IMAGE: u64 = 100_000_000;
 
-/// The longest file read: an uncompressed picture of [`LARGEST_IMAGE`] pixels in 16-bit RGBA, and its headers.
+/// The largest number of bytes that a file may have: [`LARGEST_IMAGE`] uncompressed pixels of 16-bit RGBA, and the headers.
 const LONGEST_FILE: u64 = 8 * LARGEST_IMAGE + (1 << 20);
 
-/// A picture: rows from the top, in each row pixels from the left, in each pixel red, green, blue.
+/// A decoded picture. Its rows are stored from top to bottom, the pixels of a row from left to right, and the bytes of a pixel
+/// as red, green, blue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rgb8Image {
-    /// Pixels a row.
+    /// Number of pixels in a row.
     pub width: u32,
-    /// Rows.
+    /// Number of rows.
     pub height: u32,
     /// `height × width × 3` bytes.
     pub pixels: Vec<u8>,
@@ -33,43 +36,44 @@ pub struct Rgb8Image {
 /// Why a file could not be decoded.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
-    /// The operating system refused to open or read it.
+    /// The operating system refused to open or read the file.
     #[error("{path}: cannot be read: {source}; check the path and its permissions", path = path.display())]
     Read { path: PathBuf, source: io::Error },
-    /// It is a member of an archive that cannot be read or is damaged there.
-    #[error("{path}: cannot be taken out of its zip archive: {source}; download the archive again", path = path.display())]
+    /// The image is a member of a zip archive, and the archive cannot be read or is damaged at that place.
+    #[error("{path}: cannot be extracted from its zip archive: {source}; download the archive again", path = path.display())]
     ReadMember { path: PathBuf, source: io::Error },
-    /// It has no bytes.
-    #[error("{path}: the file is empty; fetch it again", path = path.display())]
+    /// The file has no bytes.
+    #[error("{path}: the file is empty; replace it by an intact copy", path = path.display())]
     Empty { path: PathBuf },
-    /// Its content is that of no picture known here.
+    /// The content is not that of a supported image format.
     #[error("{path}: not a JPEG, PNG, WebP or BMP picture by its content; convert it to one of these", path = path.display())]
     NotAnImage { path: PathBuf },
-    /// It holds more pixels, or bytes, than are decoded.
-    #[error("{path}: {found}, more than the {limit} megapixels that are decoded; make it smaller", path = path.display(),
+    /// The image has more than [`LARGEST_IMAGE`] pixels, or the file is too long.
+    #[error("{path}: {found}, more than the {limit} megapixels that are supported; scale it down", path = path.display(),
         limit = LARGEST_IMAGE / 1_000_000)]
     TooLarge { path: PathBuf, found: String },
-    /// It ends before the picture does, or its content contradicts itself.
-    #[error("{path}: damaged {format} picture: {problem}; fetch it again", path = path.display())]
+    /// The file is truncated, fails a checksum or contradicts itself.
+    #[error("{path}: damaged {format} picture: {problem}; replace it by an intact copy", path = path.display())]
     Damaged { path: PathBuf, format: &'static str, problem: String },
 }
 
 /// Decodes a JPEG, PNG, WebP or BMP file.
 ///
 /// # Errors
-/// [`DecodeError`] when the file cannot be read, is no such picture, has no pixel or more than [`LARGEST_IMAGE`], is
-/// truncated, or fails its checksums.
+/// [`DecodeError`] when the file cannot be read, is in another format, has no pixels or more than [`LARGEST_IMAGE`], is
+/// truncated, or fails a checksum.
 pub fn decode(path: &Path) -> Result<Rgb8Image, DecodeError> {
     ImageSource::File(path.to_path_buf()).decode()
 }
 
 impl ImageSource {
-    /// Decodes the JPEG, PNG, WebP or BMP picture that lies there.
+    /// Reads this source and decodes it as a JPEG, PNG, WebP or BMP picture.
     ///
     /// # Errors
-    /// As [`decode`]; also when an archive is damaged.
+    /// The same as those of [`decode`], and an error when the archive is damaged.
     pub fn decode(&self) -> Result<Rgb8Image, DecodeError> {
-        // The decoders are other people's; a panic of one over a damaged picture must not end a run over thousands of good ones.
+        // The decoders are third-party code. If one of them panics on a damaged picture, a run over thousands of intact
+        // pictures must go on.
         catch_unwind(AssertUnwindSafe(|| {
             let (path, bytes) = (self.label(), self.read(LONGEST_FILE + 1)?);
             if bytes.len() as u64 > LONGEST_FILE {
@@ -78,7 +82,7 @@ impl ImageSource {
             decode_bytes(&path, &bytes)
         }))
         .unwrap_or_else(|_| {
-            let problem = "its decoder gave up".into();
+            let problem = "the decoder failed on it".into();
             Err(DecodeError::Damaged { path: self.label(), format: "or unusual", problem })
         })
     }
@@ -112,7 +116,7 @@ fn format_name(format: ImageFormat) -> Option<&'static str> {
     }
 }
 
-/// Why a picture's bytes were refused.
+/// The reason for refusing an image. The caller adds the path to it.
 enum Refused {
     TooLarge(String),
     Damaged(String),
@@ -144,8 +148,9 @@ fn check_size(width: u64, height: u64) -> Result<(), Refused> {
     }
 }
 
-/// JPEG has its own decoder, bit-exact with the libjpeg-turbo that Pillow and so Keras use. The `image` crate's differs by up
-/// to four grey levels (rounding of its inverse transform and chroma upsampling) and paints what is missing of a cut-off file.
+/// Decodes a JPEG with the libjpeg-turbo crate, which gives the same bytes as the libjpeg-turbo library that Pillow, and
+/// therefore Keras, uses. The `image` crate's own JPEG decoder differs by up to four levels, because it rounds its inverse
+/// transform and upsamples chroma differently, and it fills in the missing part of a truncated file.
 fn decode_jpeg(bytes: &[u8]) -> Result<Rgb8Image, Refused> {
     let mut decoder = JpegDecoder::new(bytes)?;
     let (width, height) = (decoder.header().width, decoder.header().height);
@@ -155,6 +160,7 @@ fn decode_jpeg(bytes: &[u8]) -> Result<Rgb8Image, Refused> {
     Ok(Rgb8Image { width: u32::from(width), height: u32::from(height), pixels })
 }
 
+/// Decodes a PNG, WebP or BMP picture.
 fn decode_other(format: ImageFormat, bytes: &[u8]) -> Result<Rgb8Image, Refused> {
     let decoder = ImageReader::with_format(Cursor::new(bytes), format).into_decoder()?;
     let (width, height) = decoder.dimensions();
@@ -163,13 +169,14 @@ fn decode_other(format: ImageFormat, bytes: &[u8]) -> Result<Rgb8Image, Refused>
         whole_png::check(bytes).map_err(|problem| Refused::Damaged(problem.to_owned()))?;
     }
     let colour = decoder.color_type();
-    let no_memory = || Refused::TooLarge(format!("{width}×{height} pixels for which there is no memory"));
+    let no_memory = || Refused::TooLarge(format!("{width}×{height} pixels, which do not fit into memory"));
     let mut samples = zeroed(decoder.total_bytes()).ok_or_else(no_memory)?;
     decoder.read_image(&mut samples)?;
-    let pixels = rgb8(samples, colour).ok_or_else(|| Refused::Damaged(format!("colours of the kind {colour:?}")))?;
+    let pixels = rgb8(samples, colour).ok_or_else(|| Refused::Damaged(format!("the colour type {colour:?} is not supported")))?;
     Ok(Rgb8Image { width, height, pixels })
 }
 
+/// Returns `length` zeros, or `None` if there is not enough memory.
 fn zeroed(length: u64) -> Option<Vec<u8>> {
     let length = usize::try_from(length).ok()?;
     let mut bytes = Vec::new();
@@ -178,7 +185,8 @@ fn zeroed(length: u64) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// Samples as the decoder gives them (16-bit ones in this machine's byte order) to 8-bit RGB.
+/// Converts a decoder's samples to 8-bit RGB. 16-bit samples are in the byte order of this machine. Returns `None` for a colour
+/// type that is not supported.
 fn rgb8(samples: Vec<u8>, colour: ColorType) -> Option<Vec<u8>> {
     let high = |at: usize, pixel: &[u8]| (u16::from_ne_bytes([pixel[2 * at], pixel[2 * at + 1]]) >> 8) as u8;
     let each = |width: usize, rgb: fn(&[u8]) -> [u8; 3]| samples.chunks_exact(width).flat_map(rgb).collect();
@@ -214,7 +222,7 @@ mod tests {
         let cases = [
             ("truncated.jpg", "damaged JPEG picture: unexpected end of data"),
             ("truncated_header.jpg", "damaged JPEG picture"),
-            ("truncated.png", "damaged PNG picture: a chunk goes on past the end"),
+            ("truncated.png", "damaged PNG picture: a chunk extends past the end"),
             ("zero_byte.jpg", "the file is empty"),
             ("text.jpg", "not a JPEG, PNG, WebP or BMP picture"),
             ("huge_dimensions.png", "more than the 100 megapixels"),
@@ -230,7 +238,7 @@ mod tests {
         }
     }
 
-    /// Whole pictures of every kind, the WebP and BMP ones made here.
+    /// Intact pictures in every format. The WebP and BMP pictures are encoded here.
     fn pictures() -> Vec<Vec<u8>> {
         let names = ["face_420.jpg", "face_progressive.jpg", "cmyk.jpg", "one_pixel.jpg", "rgb.png", "rgb16.png", "one_bit.png"];
         let mut pictures: Vec<Vec<u8>> = names.iter().map(|name| fs::read(fixture(name)).unwrap()).collect();
@@ -252,9 +260,9 @@ mod tests {
         pictures
     }
 
-    /// The end marker of a JPEG, two bytes after its last pixel, is the one thing a picture may lack; Pillow agrees.
+    /// A JPEG may lack its end marker, the two bytes after the last pixel: Pillow accepts that, too. No picture may lack more.
     #[test]
-    fn every_truncation_of_every_kind_is_an_error() {
+    fn every_truncation_of_every_format_is_an_error() {
         for content in pictures() {
             let (whole, last) = (decode_content(&content).unwrap(), content.len() - 2);
             for end in (0..last).step_by((content.len() / 150).max(1)).chain([last - 1, last, last + 1]) {

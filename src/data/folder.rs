@@ -1,4 +1,4 @@
-//! The images that command-line arguments name.
+//! Finds the images that command-line arguments name.
 
 use std::collections::HashSet;
 use std::fs;
@@ -6,17 +6,18 @@ use std::path::{Path, PathBuf};
 
 use super::error::DataError;
 
-/// The file name extensions, in any letter case, by which a folder's images are told from its other files.
+/// The file name extensions that mark a file in a folder as an image. Letter case does not matter.
 pub const IMAGE_EXTENSIONS: [&str; 5] = ["jpg", "jpeg", "png", "webp", "bmp"];
 
-/// The images named by `arguments`: a file stands for itself whatever its extension, a folder for the images directly in it,
-/// sorted by the bytes of their names. A path named twice is taken once, at its first place.
+/// Returns the paths of the images that `arguments` name. A file is taken whatever its extension is. A folder stands for the
+/// images directly in it, sorted by the bytes of their names. A path that is named several times appears once, where it is
+/// named first.
 ///
 /// # Errors
-/// When no argument is given, a path does not exist, or a folder cannot be read or holds no image.
+/// When no argument is given, a path does not exist, or a folder cannot be read or has no images in it.
 pub fn expand(arguments: &[PathBuf]) -> Result<Vec<PathBuf>, DataError> {
     if arguments.is_empty() {
-        let remedy = "name images or folders of images";
+        let remedy = "give the paths of images or of folders with images";
         return Err(DataError::file(Path::new("IMAGES"), "no path is given", remedy));
     }
     let mut images = Vec::new();
@@ -33,11 +34,11 @@ pub fn expand(arguments: &[PathBuf]) -> Result<Vec<PathBuf>, DataError> {
     Ok(images)
 }
 
-/// The first `count` images in `folder` and the folders below it (as LFW has one for each person), sorted by the bytes of their
-/// paths.
+/// Returns the paths of the first `count` images in `folder` and all folders below it, sorted by the bytes of their paths. The
+/// LFW data set, for example, has a folder for each person.
 ///
 /// # Errors
-/// When a folder cannot be read, or there is no image.
+/// When a folder cannot be read, or there is no image in any of them.
 pub fn first_images_below(folder: &Path, count: usize) -> Result<Vec<PathBuf>, DataError> {
     let mut images = Vec::new();
     let mut folders = vec![folder.to_path_buf()];
@@ -45,7 +46,7 @@ pub fn first_images_below(folder: &Path, count: usize) -> Result<Vec<PathBuf>, D
         let read = |source| DataError::read(&folder, source);
         for entry in fs::read_dir(&folder).map_err(read)? {
             let entry = entry.map_err(read)?;
-            // A link to a folder is not followed: it may lead back here.
+            // A symbolic link to a folder is not followed, because it could lead back to a folder above it.
             if entry.file_type().map_err(read)?.is_dir() {
                 folders.push(entry.path());
             } else if has_image_extension(&entry.path()) {
@@ -63,13 +64,14 @@ pub fn first_images_below(folder: &Path, count: usize) -> Result<Vec<PathBuf>, D
 
 fn no_image(folder: &Path) -> DataError {
     let known = IMAGE_EXTENSIONS.join(", ");
-    DataError::file(folder, "the folder holds no image", format!("an image's name ends in one of {known}"))
+    DataError::file(folder, "the folder holds no image", format!("the name of an image must end in one of {known}"))
 }
 
 fn sort_by_bytes(paths: &mut [PathBuf]) {
     paths.sort_by(|left, right| left.as_os_str().as_encoded_bytes().cmp(right.as_os_str().as_encoded_bytes()));
 }
 
+/// Returns the paths of the images directly in `folder`, sorted by the bytes of their names.
 fn images_in(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
     let read = |source| DataError::read(folder, source);
     let mut images = Vec::new();
@@ -86,6 +88,7 @@ fn images_in(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
     Ok(images)
 }
 
+/// Returns whether the path ends in one of [`IMAGE_EXTENSIONS`].
 pub(super) fn has_image_extension(path: &Path) -> bool {
     let extension = path.extension().and_then(|extension| extension.to_str());
     extension.is_some_and(|extension| IMAGE_EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known)))

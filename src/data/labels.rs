@@ -1,7 +1,7 @@
-//! Any folder of images with a label file of the user's own.
+//! Reads a folder of images with a label file that the user has made.
 //!
-//! The label file is CSV. Its first column, `image` or `file`, names an image below the folder; a column `partition` or
-//! `split`, if there is one, says what each image serves; every other column is an attribute.
+//! The label file is CSV. Its first column, `image` or `file`, has the path of an image relative to the folder. An optional
+//! column `partition` or `split` has the partition of the image. Every other column is an attribute.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -12,37 +12,38 @@ use super::error::DataError;
 use super::source::ImageSource;
 use super::text::{CsvRows, read_text};
 
-/// What to do with a row in which a label of a chosen attribute is -1 in a file that also has 0: "unsure".
+/// What to do with a row in which the label of a chosen attribute is "unsure". A label of -1 means unsure in a file that also has
+/// labels of 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum UnknownLabels {
-    /// Refuse the file, naming the row.
+    /// Refuse the file with an error that names the row.
     #[default]
     Refuse,
-    /// Leave the row out.
+    /// Leave out the row.
     DropRow,
 }
 
-/// What to take from a labelled folder.
+/// Options for reading a labelled folder.
 #[derive(Debug, Clone, Default)]
 pub struct LabelOptions {
-    /// The attributes to take, in this order; `None` takes all, in the file's order.
+    /// The attributes to read, in this order. `None` reads all attributes in the order of the file.
     pub attributes: Option<Vec<String>>,
-    /// What to do with rows that leave a chosen attribute open.
+    /// What to do with a row that is unsure about a chosen attribute.
     pub unknown: UnknownLabels,
-    /// Decides which images are for validation when the file does not say.
+    /// The seed of the hash that chooses the validation images when the file has no partitions.
     pub seed: u64,
 }
 
-/// A dataset and what was found in its label file.
+/// The data set of a labelled folder, and facts about its label file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LabelledFolder {
     /// The images with their labels.
     pub dataset: Dataset,
-    /// Rows left out under [`UnknownLabels::DropRow`].
+    /// The number of rows that [`UnknownLabels::DropRow`] left out.
     pub dropped: usize,
-    /// Images that lie beside those of the label file without being in it.
+    /// The number of images that are not in the label file, but lie in the same folder as an image that is.
     pub unlisted: usize,
-    /// Whether the file says what each image serves; without that, the partition was drawn.
+    /// Whether the label file has a column of partitions. If not, the partitions were chosen by a hash.
     pub partitioned: bool,
 }
 
@@ -54,19 +55,21 @@ struct Row {
     partition: Option<Partition>,
 }
 
-/// The share of the images set aside for validation when the label file has no partition.
+/// The share of the images that become validation images when the label file has no partitions.
 const VALIDATION_SHARE: f64 = 0.1;
 
-/// Opens the images of `folder` with the labels of `label_file`, or of `labels.csv` in the folder when that is `None`.
+/// Opens the images of `folder` with the labels of `label_file`. If `label_file` is `None`, the labels are in the file
+/// `labels.csv` of the folder.
 ///
-/// What the values mean is decided for the file as a whole: 0 and 1, or -1 and 1, are no and yes; where -1, 0 and 1 all
-/// occur, or -1 and 0, -1 is "unsure" and [`UnknownLabels`] says what becomes of the row. Without a partition column a
-/// tenth of the images, chosen by a hash of the seed and the image's name alone, are for validation and the rest for
-/// training: adding an image moves no other.
+/// The meaning of the labels is decided for the file as a whole. If the file has no 0, then -1 means no and 1 means yes. If
+/// it has a 0, then 0 means no, 1 means yes and -1 means unsure; [`LabelOptions::unknown`] decides what happens to an unsure
+/// row. If the file has no column of partitions, a tenth of the images become validation images and the others training
+/// images. The choice is made by a hash of the seed and the name of the image, so that a new image does not change the
+/// partition of any other.
 ///
 /// # Errors
-/// Names the line of whatever is wrong with the file; also when an attribute asked for is not in it, an image is missing,
-/// or nothing is left.
+/// When the label file has a fault, which the error names with its line. Also when a chosen attribute is not in the file, an
+/// image is missing, or no row is left.
 pub fn open_labelled(folder: &Path, label_file: Option<&Path>, options: &LabelOptions) -> Result<LabelledFolder, DataError> {
     let beside = folder.join("labels.csv");
     let path = label_file.unwrap_or(&beside);
@@ -84,8 +87,7 @@ pub fn open_labelled(folder: &Path, label_file: Option<&Path>, options: &LabelOp
     while let Some((line, row)) = rows.next_row()? {
         let row = columns.row(path, line, row, &names)?;
         if let Some(before) = seen.insert(row.image.clone(), line) {
-            let problem = format!("{} appears twice, first in line {before}", row.image);
-            return Err(DataError::line(path, line, problem, "keep one of the two rows"));
+            return Err(DataError::repeated_image(path, line, &row.image, before));
         }
         read.push(row);
     }
@@ -101,7 +103,11 @@ pub fn open_labelled(folder: &Path, label_file: Option<&Path>, options: &LabelOp
     }
     read.retain(|row| unsure(row).is_none());
     if read.is_empty() {
-        return Err(DataError::file(path, "every row has a label of -1, unsure", "label the images or choose fewer attributes"));
+        return Err(DataError::file(
+            path,
+            "every row has a label of -1, which means unsure",
+            "label the images or choose fewer attributes",
+        ));
     }
 
     let images: Vec<String> = read.iter().map(|row| row.image.clone()).collect();
@@ -121,13 +127,14 @@ pub fn open_labelled(folder: &Path, label_file: Option<&Path>, options: &LabelOp
     })
 }
 
+/// Refuses the file if it has an unsure row. `unsure` returns the first chosen attribute that a row is unsure about.
 fn refuse_unsure(path: &Path, rows: &[Row], names: &[String], unsure: impl Fn(&Row) -> Option<usize>) -> Result<(), DataError> {
     let count = rows.iter().filter(|row| unsure(row).is_some()).count();
     match rows.iter().find_map(|row| unsure(row).map(|column| (row, column))) {
         None => Ok(()),
         Some((row, column)) => {
             let problem = format!(
-                "{} of {} is -1 in a file that also has 0, so it means unsure ({count} of {} rows have such a label)",
+                "{} of {} is -1 in a file that also has 0, so -1 means unsure ({count} of {} rows have such a label)",
                 names[column],
                 row.image,
                 rows.len()
@@ -137,13 +144,14 @@ fn refuse_unsure(path: &Path, rows: &[Row], names: &[String], unsure: impl Fn(&R
     }
 }
 
-/// Which column of the label file is what.
+/// The positions of the columns of a label file, counted from 0.
 struct Columns {
     partition: Option<usize>,
     attributes: Vec<usize>,
 }
 
 impl Columns {
+    /// Finds the columns by the names in the header, and refuses a header without the columns that are needed.
     fn find(path: &Path, header: &[String]) -> Result<Self, DataError> {
         if !matches!(header[0].as_str(), "image" | "file") {
             let problem = format!("the first column is '{}'", header[0]);
@@ -152,19 +160,19 @@ impl Columns {
         let is_partition = |column: &usize| matches!(header[*column].as_str(), "partition" | "split");
         let (partitions, attributes): (Vec<_>, Vec<_>) = (1..header.len()).partition(is_partition);
         if partitions.len() > 1 {
-            return Err(DataError::line(path, 1, "both 'partition' and 'split' are there", "keep one of the two"));
+            return Err(DataError::line(path, 1, "the header has both 'partition' and 'split'", "keep one of the two columns"));
         }
         if attributes.is_empty() {
-            return Err(DataError::line(path, 1, "no column names an attribute", "add a column for each attribute"));
+            return Err(DataError::no_attribute(path));
         }
         Ok(Self { partition: partitions.first().copied(), attributes })
     }
 
+    /// Reads one row. `names` are the names of the attributes.
     fn row(&self, path: &Path, line: usize, row: &csv::StringRecord, names: &[String]) -> Result<Row, DataError> {
         let image = row[0].to_owned();
         if !stays_inside(&image) {
-            let problem = format!("the image name '{image}' leaves the image folder");
-            return Err(DataError::line(path, line, problem, "a name must be that of a file in the folder"));
+            return Err(DataError::outside_folder(path, line, &image));
         }
         let values = self.attributes.iter().zip(names).map(|(&column, name)| match row[column].trim() {
             "1" => Ok(1),
@@ -187,7 +195,8 @@ impl Columns {
     }
 }
 
-/// Validation for a tenth of all names, training for the rest: FNV-1a of the name, then the splitmix64 finaliser with the seed.
+/// Returns the validation partition for a share [`VALIDATION_SHARE`] of all names, and the training partition for the others. The
+/// choice is the FNV-1a hash of the name, mixed with the seed by the finaliser of splitmix64.
 fn partition_by_name(seed: u64, name: &str) -> Partition {
     let hash =
         name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
@@ -219,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_both_conventions_and_a_partition() {
+    fn reads_both_label_conventions_and_partitions() {
         let texts = [
             "image,Bald,split,Young\na.jpg,1,train,0\nb.jpg,0,test,1\n",
             "file,Bald,Young,partition\r\na.jpg,1,-1,0\r\nb.jpg,-1,1,2\r\n",
@@ -237,15 +246,15 @@ mod tests {
     }
 
     #[test]
-    fn names_the_line_of_what_is_wrong() {
+    fn errors_name_the_line_and_the_fault() {
         let cases = [
             ("picture,Bald\na.jpg,1\n", "line 1: the first column is 'picture'"),
             ("image,split\na.jpg,0\n", "line 1: no column names an attribute"),
-            ("image,Bald,split,partition\na.jpg,1,0,0\n", "line 1: both 'partition' and 'split'"),
+            ("image,Bald,split,partition\na.jpg,1,0,0\n", "line 1: the header has both 'partition' and 'split'"),
             ("image,Bald\na.jpg,1\nb.jpg,2\n", "line 3: Bald of b.jpg is '2'"),
             ("image,Bald\na.jpg,yes\n", "line 2: Bald of a.jpg is 'yes'"),
             ("image,Bald\na.jpg,1\na.jpg,1\n", "line 3: a.jpg appears twice, first in line 2"),
-            ("image,Bald\n../a.jpg,1\n", "line 2: the image name '../a.jpg' leaves"),
+            ("image,Bald\n../a.jpg,1\n", "line 2: the image name '../a.jpg' leads out"),
             ("image,Bald,split\na.jpg,1,dev\n", "line 2: the partition of a.jpg is 'dev'"),
             ("image,Bald\n", "no rows"),
             ("image,Bald\nc.jpg,1\n", "1 of its 1 images are not in"),
@@ -260,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn unsure_rows_of_the_portraits_are_refused_or_dropped_by_choice() {
+    fn unsure_rows_of_the_portraits_are_refused_or_dropped() {
         let faces = Path::new(env!("CARGO_MANIFEST_DIR")).join("tools/faces");
         let refused = open_labelled(&faces, None, &LabelOptions::default()).unwrap_err().to_string();
         assert!(refused.contains("line 4: Gray_Hair of B001281.jpg is -1") && refused.contains("drop such rows"), "{refused}");
@@ -270,7 +279,7 @@ mod tests {
         assert_eq!(sure.dataset.labels.iter().filter(|&&label| label == 1).count(), 72);
 
         let bald = open_labelled(&faces, None, &options(&["Bald", "Male"], UnknownLabels::DropRow)).unwrap();
-        assert_eq!((bald.dataset.len(), bald.dropped, bald.unlisted), (87, 9, 0), "a row left out is still one");
+        assert_eq!((bald.dataset.len(), bald.dropped, bald.unlisted), (87, 9, 0), "an image of a dropped row is still listed");
         assert_eq!(bald.dataset.labels.iter().step_by(2).filter(|&&label| label == 1).count(), 5);
 
         let unknown = open_labelled(&faces, None, &options(&["male"], UnknownLabels::Refuse)).unwrap_err().to_string();
@@ -278,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn the_split_is_a_tenth_and_depends_on_seed_and_name_alone() {
+    fn the_validation_share_is_a_tenth_and_depends_only_on_seed_and_name() {
         let chosen = |seed| -> Vec<usize> {
             (0..10_000).filter(|n| partition_by_name(seed, &format!("{n:06}.jpg")) == Partition::Validation).collect()
         };

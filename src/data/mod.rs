@@ -1,4 +1,4 @@
-//! Reading what users bring: images, label lists and attribute tables.
+//! Reads and writes the user's data: images, label lists, attribute tables and zip archives.
 
 pub mod archive;
 pub mod atomic;

@@ -1,99 +1,102 @@
-//! Decoding a list of images on several threads, ahead of whoever consumes them and in the list's order.
+//! Decodes a list of images on several threads, ahead of the consumer and in the order of the list.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::collections::VecDeque;
+use std::iter::Enumerate;
+use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::vec;
 
 use super::decode::{DecodeError, Rgb8Image};
 use super::source::ImageSource;
 
-/// One image's place in the list, and its pixels or why there are none.
+/// The position of an image in the list, and its pixels or the reason why it could not be decoded.
 pub type Decoded = (usize, Result<Rgb8Image, DecodeError>);
 
-/// Decodes `images` on `threads` threads, at most `ahead` images ahead of the consumer (both at least 1). Memory is bounded
-/// by `ahead` pictures whatever the length of the list.
+/// Decodes `images` on `threads` threads. At most `ahead` images are decoded or being decoded before the consumer takes them,
+/// so that memory use does not grow with the length of the list. Both numbers are raised to 1 if they are 0.
 pub fn decode_ahead<S: Into<ImageSource>>(images: Vec<S>, threads: usize, ahead: usize) -> Prefetch {
     Prefetch::new(images.into_iter().map(Into::into).collect(), threads, ahead, ImageSource::decode)
 }
 
-/// The threads to decode with: one fewer than the machine has, the last one feeding the GPU, and at least one.
+/// Returns the number of threads to decode with: one less than this machine offers, because one feeds the GPU, but at least 1.
 pub fn decoding_threads() -> usize {
     thread::available_parallelism().map_or(1, |count| count.get().saturating_sub(1).max(1))
 }
 
-/// An iterator over [`Decoded`] images in the order of the list. Dropping it stops the threads and waits for them, each of
-/// which finishes at most the image it is at.
+/// An iterator over [`Decoded`] images in the order of the list. Dropping it stops the threads and waits until each has
+/// finished the image that it is decoding.
+///
+/// The iterator requests images from the threads through one channel and gets each result through a channel of its own. The
+/// order of the results follows from the order of these channels, and the limit on images ahead from their number.
 pub struct Prefetch {
-    shared: Arc<Shared>,
+    /// The images that have not been requested yet, with their positions in the list.
+    images: Enumerate<vec::IntoIter<ImageSource>>,
+    /// The requested images in the order of the list: their positions, and where their results arrive.
+    requested: VecDeque<(usize, Receiver<DecodeResult>)>,
+    /// `None` only while the iterator is being dropped.
+    requests: Option<Sender<Request>>,
+    queue: Arc<Queue>,
     threads: Vec<JoinHandle<()>>,
 }
 
-struct Shared {
-    images: Vec<ImageSource>,
-    ahead: usize,
-    state: Mutex<State>,
-    /// Signalled when an image becomes ready.
-    ready: Condvar,
-    /// Signalled when an image is consumed or the work is to stop.
-    consumed: Condvar,
+type DecodeResult = Result<Rgb8Image, DecodeError>;
+
+type Decoder = fn(&ImageSource) -> DecodeResult;
+
+/// An image to decode, and where to send the result.
+struct Request {
+    image: ImageSource,
+    result: SyncSender<DecodeResult>,
 }
 
-#[derive(Default)]
-struct State {
-    next_to_decode: usize,
-    next_to_yield: usize,
-    waiting: HashMap<usize, Result<Rgb8Image, DecodeError>>,
-    stopped: bool,
-}
+/// The receiving end of the requests, which all threads share.
+struct Queue(Mutex<Receiver<Request>>);
 
-type Decoder = fn(&ImageSource) -> Result<Rgb8Image, DecodeError>;
+impl Queue {
+    /// Waits for the next request. Returns `None` when there will be no more.
+    fn next(&self) -> Option<Request> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
+    }
+
+    /// Throws away the requests that no thread has taken.
+    fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).try_iter().for_each(drop);
+    }
+}
 
 impl Prefetch {
     fn new(images: Vec<ImageSource>, threads: usize, ahead: usize, decoder: Decoder) -> Self {
         let threads = threads.clamp(1, images.len().max(1));
-        let shared = Arc::new(Shared {
-            images,
-            ahead: ahead.max(1),
-            state: Mutex::default(),
-            ready: Condvar::new(),
-            consumed: Condvar::new(),
-        });
+        let (requests, queue) = mpsc::channel();
+        let queue = Arc::new(Queue(Mutex::new(queue)));
         let start = |_| {
-            let shared = Arc::clone(&shared);
-            thread::spawn(move || shared.work(decoder))
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || {
+                while let Some(Request { image, result }) = queue.next() {
+                    // This fails if the iterator was dropped, and then nobody needs the result.
+                    let _ = result.send(decoder(&image));
+                }
+            })
         };
         let threads = (0..threads).map(start).collect();
-        Self { shared, threads }
-    }
-}
-
-impl Shared {
-    /// A decoder never panics while it holds the lock, so a poisoned state is a whole one.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn work(&self, decoder: Decoder) {
-        while let Some(index) = self.claim() {
-            let decoded = decoder(&self.images[index]);
-            self.lock().waiting.insert(index, decoded);
-            self.ready.notify_one();
-        }
-    }
-
-    /// The next image to decode, as soon as it is near enough to the consumer; `None` when there is no more to do.
-    fn claim(&self) -> Option<usize> {
-        let mut state = self.lock();
-        loop {
-            if state.stopped || state.next_to_decode == self.images.len() {
-                return None;
+        let images = images.into_iter().enumerate();
+        let mut prefetch = Self { images, requested: VecDeque::new(), requests: Some(requests), queue, threads };
+        for _ in 0..ahead.max(1) {
+            if !prefetch.request_next() {
+                break;
             }
-            if state.next_to_decode < state.next_to_yield + self.ahead {
-                state.next_to_decode += 1;
-                return Some(state.next_to_decode - 1);
-            }
-            state = self.consumed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+        prefetch
+    }
+
+    /// Requests the next image from the threads. Returns `false` if there is none left.
+    fn request_next(&mut self) -> bool {
+        let (Some(requests), Some((index, image))) = (&self.requests, self.images.next()) else { return false };
+        // With room for its one result a channel never makes a thread wait.
+        let (result, received) = mpsc::sync_channel(1);
+        self.requested.push_back((index, received));
+        requests.send(Request { image, result }).is_ok()
     }
 }
 
@@ -101,23 +104,14 @@ impl Iterator for Prefetch {
     type Item = Decoded;
 
     fn next(&mut self) -> Option<Decoded> {
-        let mut state = self.shared.lock();
-        let index = state.next_to_yield;
-        if index == self.shared.images.len() {
-            return None;
-        }
-        loop {
-            if let Some(decoded) = state.waiting.remove(&index) {
-                state.next_to_yield += 1;
-                self.shared.consumed.notify_one();
-                return Some((index, decoded));
-            }
-            state = self.shared.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
+        let (index, received) = self.requested.pop_front()?;
+        let decoded = received.recv().expect("a decoding thread answers every request");
+        self.request_next();
+        Some((index, decoded))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = self.shared.images.len() - self.shared.lock().next_to_yield;
+        let left = self.requested.len() + self.images.len();
         (left, Some(left))
     }
 }
@@ -126,10 +120,10 @@ impl ExactSizeIterator for Prefetch {}
 
 impl Drop for Prefetch {
     fn drop(&mut self) {
-        self.shared.lock().stopped = true;
-        self.shared.consumed.notify_all();
+        self.requests = None;
+        self.queue.clear();
         for thread in self.threads.drain(..) {
-            // A thread that panicked has said so already, and a destructor must not panic again.
+            // A thread that panicked has printed its message already, and a destructor must not panic as well.
             let _ = thread.join();
         }
     }
@@ -146,7 +140,8 @@ mod tests {
         (0..count).map(|index| ImageSource::File(index.to_string().into())).collect()
     }
 
-    /// Takes longer for some images than for others, so that threads finish out of order, and refuses every seventh.
+    /// Stands in for decoding a file. It takes longer for some images than for others, so that threads finish out of order, and
+    /// fails for one image in seven.
     fn uneven(source: &ImageSource) -> Result<Rgb8Image, DecodeError> {
         let path = source.label();
         let index: u32 = path.to_str().unwrap().parse().unwrap();
@@ -158,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn yields_every_image_in_order_with_the_bad_ones_in_their_places() {
+    fn yields_every_image_and_every_error_in_the_order_of_the_list() {
         for (count, threads, ahead) in [(0, 3, 2), (1, 4, 8), (100, 1, 1), (100, 5, 1), (100, 5, 16), (10, 0, 0)] {
             let decoded: Vec<Decoded> = Prefetch::new(names(count), threads, ahead, uneven).collect();
             assert_eq!(decoded.len(), count);
@@ -197,15 +192,15 @@ mod tests {
             uneven(source)
         }
         let mut images = Prefetch::new(names(10_000), 3, 4, counting);
-        let shared = Arc::downgrade(&images.shared);
+        let queue = Arc::downgrade(&images.queue);
         assert_eq!(images.next().map(|(index, _)| index), Some(0));
         drop(images);
-        assert!(shared.upgrade().is_none(), "a thread still holds the list");
+        assert!(queue.upgrade().is_none(), "a thread is still running");
         assert!(STARTED.load(Ordering::SeqCst) <= 5);
     }
 
     #[test]
-    fn decodes_files_and_reports_the_unreadable_one_in_its_place() {
+    fn decodes_files_and_yields_an_error_for_each_unreadable_one() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("kernels-tests/golden/io/images");
         let images = ["rgb.png", "truncated.jpg", "missing.png", "face_420.jpg"].map(|name| folder.join(name)).to_vec();
         let widths: Vec<Option<u32>> =

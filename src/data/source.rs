@@ -1,4 +1,4 @@
-//! Where an image's bytes come from.
+//! The source of an image's bytes: a file, or a member of a zip archive.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -7,12 +7,12 @@ use std::path::PathBuf;
 use super::archive::ArchiveMember;
 use super::decode::DecodeError;
 
-/// A file, or a member of a zip archive. Cheap to clone: members share their archive.
+/// A file, or a member of a zip archive. Cloning is cheap, because members share their archive.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ImageSource {
-    /// A file of its own.
+    /// A file.
     File(PathBuf),
-    /// A member of an archive, read where it lies.
+    /// A member of a zip archive, which is read without unpacking the archive.
     Member(ArchiveMember),
 }
 
@@ -23,7 +23,8 @@ impl From<PathBuf> for ImageSource {
 }
 
 impl ImageSource {
-    /// What messages call it: its path, or its archive's path with its name after that.
+    /// Returns the path by which messages name this source. For a member this is the archive's path followed by the member's
+    /// name.
     pub fn label(&self) -> PathBuf {
         match self {
             ImageSource::File(path) => path.clone(),
@@ -31,8 +32,9 @@ impl ImageSource {
         }
     }
 
-    /// A text that differs where the image was replaced under its name, so far as can be told without reading it: the length
-    /// of a file (0 if there is none), the length and CRC-32 of a member.
+    /// Returns a text that changes when the image is replaced by another one of the same name, as far as this can be told
+    /// without reading the image. For a file it is the length in bytes (0 if the file does not exist), for a member the
+    /// length and the CRC-32.
     pub fn version(&self) -> String {
         match self {
             ImageSource::File(path) => std::fs::metadata(path).map_or(0, |file| file.len()).to_string(),
@@ -43,13 +45,13 @@ impl ImageSource {
         }
     }
 
-    /// Its bytes, at most `longest` of them.
+    /// Reads the content, but at most `longest` bytes of it.
     pub(super) fn read(&self, longest: u64) -> Result<Vec<u8>, DecodeError> {
         match self {
             ImageSource::File(path) => {
-                let refused = |source: io::Error| DecodeError::Read { path: path.clone(), source };
+                let failed = |source: io::Error| DecodeError::Read { path: path.clone(), source };
                 let mut bytes = Vec::new();
-                File::open(path).map_err(refused)?.take(longest).read_to_end(&mut bytes).map_err(refused)?;
+                File::open(path).map_err(failed)?.take(longest).read_to_end(&mut bytes).map_err(failed)?;
                 Ok(bytes)
             }
             ImageSource::Member(member) => {

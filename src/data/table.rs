@@ -1,4 +1,4 @@
-//! Attributes by image, as CSV: column `image`, then one column an attribute.
+//! Attribute tables: a CSV file with a column `image` and a column for each attribute.
 
 use std::collections::HashSet;
 use std::io::{self, Write};
@@ -10,19 +10,19 @@ use super::celeba::{AttributeList, attributes_of};
 use super::error::DataError;
 use super::text::{CsvRows, read_text};
 
-/// A value for every attribute of every image: probabilities, or 0 and 1.
+/// A table with a value for every attribute of every image. The values are probabilities, or 0 and 1.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AttributeTable {
-    /// The images' names, each once.
+    /// The names of the images. No name occurs twice.
     pub images: Vec<String>,
-    /// The attributes' names, each once.
+    /// The names of the attributes. No name occurs twice.
     pub attributes: Vec<String>,
-    /// Finite values, `[images × attributes]` row-major.
+    /// The values, all of them finite; shape `[images, attributes]`, row-major.
     pub values: Vec<f32>,
 }
 
 impl AttributeTable {
-    /// The values of image `index`, one for each of `attributes`.
+    /// Returns the values of the image at `index`, one for each of `attributes`.
     ///
     /// # Panics
     /// If `index` is not below the number of images.
@@ -31,41 +31,44 @@ impl AttributeTable {
         &self.values[index * width..(index + 1) * width]
     }
 
-    /// The same table with every value rounded to an integer, half to even, as the paper's script does: 0.5 becomes 0.
+    /// Returns this table with every value rounded to an integer. A half is rounded to the even neighbour, so that 0.5 becomes 0,
+    /// as in the paper's script.
     pub fn rounded(&self) -> Self {
-        // Adding zero turns -0 into 0, which prints without a sign.
+        // Adding zero turns -0 into 0, which is written without a sign.
         Self { values: self.values.iter().map(|value| value.round_ties_even() + 0.0).collect(), ..self.clone() }
     }
 
-    /// Writes the table as CSV, quoted as RFC 4180 asks; every number with the digits it takes to read the same `f32` back.
+    /// Writes the table as CSV, quoted as in RFC 4180. Every number has enough digits to be read back as the same `f32`.
+    /// `path` is the name of the output for messages.
     ///
     /// # Errors
-    /// [`DataError::Table`] if [`read`](Self::read) would refuse the result; [`DataError::Write`], naming `path`, if
-    /// `writer` fails.
+    /// [`DataError::Table`] if [`read`](Self::read) would refuse the result. [`DataError::Write`] if `writer` fails.
     pub fn write_to(&self, writer: impl Write, path: &Path) -> Result<(), DataError> {
         self.check().map_err(DataError::Table)?;
         self.write_rows(writer).map_err(|source| DataError::Write {
             path: path.to_path_buf(),
             source,
-            remedy: "the table is not complete",
+            remedy: "the table is incomplete",
         })
     }
 
-    /// Writes the table to a file that is either whole or absent, as [`write_to`](Self::write_to).
+    /// Writes the table to the file `path` in the form that [`write_to`](Self::write_to) gives it. If this fails, the old file is
+    /// left as it was.
     ///
     /// # Errors
-    /// [`DataError::Table`] or [`DataError::Write`].
+    /// [`DataError::Table`] if [`read`](Self::read) would refuse the result. [`DataError::Write`] if the file cannot be written.
     pub fn write(&self, path: &Path) -> Result<(), DataError> {
         self.check().map_err(DataError::Table)?;
         write_atomically(path, |writer| self.write_rows(writer))
     }
 
-    /// Reads a table back, or takes CelebA's own `list_attr_celeba` for one, as [`read_attributes`](super::celeba::read_attributes) reads it: a file
-    /// that begins with a number, or whose first column is `image_id`.
+    /// Reads a table that was written by [`write`](Self::write), or CelebA's list of labels. A file is taken for such a list
+    /// if it begins with a number or if its first column is `image_id`, and it is read by
+    /// [`read_attributes`](super::celeba::read_attributes).
     ///
     /// # Errors
-    /// Names the line of whatever is wrong: a column or an image twice, a row as wide as no other, a value that is not a
-    /// finite number; and refuses a table without rows or attributes.
+    /// When the file cannot be read or has no rows or no attributes. Otherwise the error names the line with the fault: a column
+    /// or an image that occurs twice, a row of the wrong width, or a value that is not a finite number.
     pub fn read(path: &Path) -> Result<Self, DataError> {
         let text = read_text(path)?;
         if is_celeba(&text) {
@@ -80,17 +83,17 @@ impl AttributeTable {
             }
         };
         if attributes.is_empty() {
-            return Err(DataError::line(path, 1, "no column names an attribute", "add a column for each attribute"));
+            return Err(DataError::no_attribute(path));
         }
         let mut table = Self { images: Vec::new(), attributes, values: Vec::new() };
-        let mut seen = HashSet::new();
+        let mut seen = std::collections::HashMap::new();
         while let Some((line, row)) = rows.next_row()? {
             let image = row[0].to_owned();
             if image.is_empty() {
                 return Err(DataError::line(path, line, "the image has no name", "name it or remove the row"));
             }
-            if !seen.insert(image.clone()) {
-                return Err(DataError::line(path, line, format!("{image} appears twice"), "keep one of the two rows"));
+            if let Some(before) = seen.insert(image.clone(), line) {
+                return Err(DataError::repeated_image(path, line, &image, before));
             }
             for (attribute, text) in table.attributes.iter().zip(row.iter().skip(1)) {
                 let value = text.trim().parse().ok().filter(|value: &f32| value.is_finite());
@@ -106,7 +109,10 @@ impl AttributeTable {
         Ok(table)
     }
 
-    /// What would keep the table from being read back.
+    /// Checks that the table could be read back.
+    ///
+    /// # Errors
+    /// A sentence that says why it could not be.
     fn check(&self) -> Result<(), String> {
         let (rows, columns, values) = (self.images.len(), self.attributes.len(), self.values.len());
         if rows == 0 || columns == 0 {
@@ -126,6 +132,7 @@ impl AttributeTable {
         }
     }
 
+    /// Writes the header and the rows without checking them.
     fn write_rows(&self, writer: impl Write) -> io::Result<()> {
         let mut csv = csv::Writer::from_writer(writer);
         csv.write_field("image")?;
@@ -145,13 +152,15 @@ impl From<AttributeList> for AttributeTable {
     }
 }
 
-/// Whether a text is one of CelebA's lists: the official one begins with the number of images, Kaggle's with `image_id`.
+/// Returns whether a text is one of CelebA's lists of labels. The official list begins with the number of images, Kaggle's with
+/// `image_id`.
 fn is_celeba(text: &str) -> bool {
     let first = text.lines().next().unwrap_or_default().trim();
     let number = !first.is_empty() && first.bytes().all(|byte| byte.is_ascii_digit());
     number || first.split(',').next().is_some_and(|name| name.trim_matches('"') == "image_id")
 }
 
+/// Checks that the names of images or attributes differ, are not empty and have no NUL character.
 fn unique<'a>(names: impl IntoIterator<Item = &'a String>) -> Result<(), String> {
     let mut seen = HashSet::new();
     for name in names {
@@ -165,7 +174,7 @@ fn unique<'a>(names: impl IntoIterator<Item = &'a String>) -> Result<(), String>
     Ok(())
 }
 
-/// The shortest text that reads back as the same `f32`; very small numbers by their exponent.
+/// Returns the shortest text that is read back as the same `f32`. Very small numbers are written with an exponent.
 fn number(value: f32) -> String {
     if value != 0.0 && value.abs() < 1e-4 { format!("{value:e}") } else { value.to_string() }
 }
@@ -182,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn prints_plain_numbers_and_quotes_what_needs_it() {
+    fn writes_plain_numbers_and_quotes_names_where_necessary() {
         let table = table(&["a.jpg", "b, \"c\"\n<d>.jpg"], &["Bald", "Young"], &[0.5, 1.0, 1e-7, 0.1]);
         let mut bytes = Vec::new();
         table.write_to(&mut bytes, Path::new("stdout")).unwrap();
@@ -198,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_celebas_own_lists_for_tables() {
+    fn reads_celebas_lists_as_tables() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("kernels-tests/golden/io/celeba");
         let official = AttributeTable::read(&folder.join("list_attr_celeba.txt")).unwrap();
         let list = crate::data::celeba::read_attributes(&folder.join("list_attr_celeba.txt")).unwrap();
@@ -220,7 +229,7 @@ mod tests {
             ("image\na.jpg\n", "line 1: no column names an attribute"),
             ("file,Bald\na.jpg,1\n", "line 1: the first column is 'file'"),
             ("image,Bald,Bald\na.jpg,1,1\n", "line 1: the column 'Bald' appears twice"),
-            ("image,Bald\na.jpg,1\na.jpg,0\n", "line 3: a.jpg appears twice"),
+            ("image,Bald\na.jpg,1\na.jpg,0\n", "line 3: a.jpg appears twice, first in line 2"),
             ("image,Bald\n,1\n", "line 2: the image has no name"),
             ("image,Bald\na.jpg,1\nb.jpg\n", "line 3: 1 columns where the header has 2"),
             ("image,Bald\na.jpg,yes\n", "line 2: Bald of a.jpg is 'yes'"),
@@ -239,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn writes_nothing_that_could_not_be_read_back() {
+    fn refuses_to_write_a_table_that_could_not_be_read_back() {
         let cases = [
             (table(&[], &["p"], &[]), "0 images"),
             (table(&["a"], &[], &[]), "0 attributes"),

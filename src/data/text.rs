@@ -1,4 +1,4 @@
-//! Reading the text of a list, and its lines as comma-separated values, so that every complaint can name a line.
+//! Reads the text of a list and its rows of comma-separated values. Every error about a row names its line.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -9,13 +9,14 @@ use csv::StringRecord;
 use super::archive::ArchiveMember;
 use super::error::DataError;
 
-/// More than ten times CelebA's longest list; a larger file is no list.
+/// The largest size of a list in bytes, more than ten times that of CelebA's longest list.
 const LARGEST_LIST: u64 = 1 << 30;
 
-/// The text of a list, without its byte order mark.
+/// Reads the text of a list. A byte order mark is removed.
 ///
 /// # Errors
-/// When it cannot be read, is empty, holds NUL bytes or is not UTF-8; the last two name the line.
+/// When the file cannot be read, is empty or longer than 1 GiB, contains a NUL byte or is not UTF-8. The last two errors name
+/// the line.
 pub(crate) fn read_text(path: &Path) -> Result<String, DataError> {
     let read = |source: io::Error| DataError::read(path, source);
     let mut bytes = Vec::new();
@@ -24,23 +25,27 @@ pub(crate) fn read_text(path: &Path) -> Result<String, DataError> {
     text_of(path, bytes)
 }
 
-/// The text of a list that is a member of an archive; errors as [`read_text`], and when the member is damaged.
+/// Reads the text of a list that is a member of a zip archive.
+///
+/// # Errors
+/// The same as those of [`read_text`], and an error when the member is damaged.
 pub(super) fn read_member_text(member: &ArchiveMember) -> Result<String, DataError> {
     member.check()?;
     let path = member.label();
     let bytes = member.read(LARGEST_LIST + 1).map_err(|damaged| {
-        DataError::file(&path, format!("cannot be taken out of its zip archive: {damaged}"), "download the archive again")
+        DataError::file(&path, format!("cannot be extracted from its zip archive: {damaged}"), "download the archive again")
     })?;
     text_of(&path, bytes)
 }
 
+/// Checks the bytes of a list and returns them as text. `path` is the name for messages.
 fn text_of(path: &Path, bytes: Vec<u8>) -> Result<String, DataError> {
     if bytes.len() as u64 > LARGEST_LIST {
-        return Err(DataError::file(path, "larger than 1 GiB", "this is not a list of images"));
+        return Err(DataError::file(path, "the file is larger than 1 GiB", "name the list of images instead"));
     }
     if let Some(at) = bytes.iter().position(|&byte| byte == 0) {
         let problem = format!("a NUL byte at byte {at}");
-        return Err(DataError::line(path, line_of(&bytes, at), problem, "the file is damaged: fetch it again"));
+        return Err(DataError::line(path, line_of(&bytes, at), problem, "the file is damaged: download or export it again"));
     }
     let text = String::from_utf8(bytes).map_err(|invalid| {
         let at = invalid.utf8_error().valid_up_to();
@@ -49,12 +54,12 @@ fn text_of(path: &Path, bytes: Vec<u8>) -> Result<String, DataError> {
     })?;
     let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
     if text.trim().is_empty() {
-        return Err(DataError::file(path, "the file is empty", "fetch or export it again"));
+        return Err(DataError::file(path, "the file is empty", "download or export it again"));
     }
     Ok(text)
 }
 
-/// The number, from 1, of the line that holds byte `at`.
+/// Returns the number, counted from 1, of the line that contains byte `at`.
 fn line_of(bytes: &[u8], at: usize) -> usize {
     1 + newlines(&bytes[..at])
 }
@@ -63,22 +68,25 @@ fn newlines(bytes: &[u8]) -> usize {
     bytes.iter().filter(|&&byte| byte == b'\n').count()
 }
 
-/// The rows of a CSV text with a header, each as wide as the header. Quoting as in RFC 4180; LF and CRLF end a line.
+/// The rows of a CSV text that begins with a header. Every row must have as many columns as the header. Fields are quoted as in
+/// RFC 4180, and lines end in LF or CRLF.
 pub(crate) struct CsvRows<'a> {
     path: &'a Path,
     text: &'a str,
     reader: csv::Reader<&'a [u8]>,
     record: StringRecord,
     header: Vec<String>,
+    /// The byte up to which the lines have been counted.
     counted_to: usize,
+    /// The line that contains this byte, counted from 1.
     line: usize,
 }
 
 impl<'a> CsvRows<'a> {
-    /// Reads the header.
+    /// Reads the header of `text`. `path` is the name for messages.
     ///
     /// # Errors
-    /// When a column has no name or a name appears twice.
+    /// When a column has no name, or two columns have the same name.
     pub(crate) fn new(path: &'a Path, text: &'a str) -> Result<Self, DataError> {
         let reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
         let mut rows = Self { path, text, reader, record: StringRecord::new(), header: Vec::new(), counted_to: 0, line: 1 };
@@ -98,14 +106,15 @@ impl<'a> CsvRows<'a> {
         Ok(rows)
     }
 
+    /// Returns the names of the columns.
     pub(crate) fn header(&self) -> &[String] {
         &self.header
     }
 
-    /// The next row with the number of its first line, or `None` after the last.
+    /// Returns the next row and the number of its first line, or `None` after the last row.
     ///
     /// # Errors
-    /// When the row is not as wide as the header.
+    /// When the row has more or fewer columns than the header.
     pub(crate) fn next_row(&mut self) -> Result<Option<(usize, &StringRecord)>, DataError> {
         if !self.advance()? {
             return Ok(None);
@@ -118,12 +127,14 @@ impl<'a> CsvRows<'a> {
         Ok(Some((self.line, &self.record)))
     }
 
+    /// Reads the next record and finds its line. Returns `false` if there is none.
     fn advance(&mut self) -> Result<bool, DataError> {
         let more = self
             .reader
             .read_record(&mut self.record)
             .map_err(|refused| DataError::line(self.path, self.line, refused.to_string(), "correct the line"))?;
-        // The reader's own line number is that of the end of the row before; blank lines and the LF of a CRLF come between.
+        // The reader reports the position where the row before ended. Blank lines, and the LF of a CRLF, may lie between that
+        // position and the row.
         if let Some(start) = self.record.position().filter(|_| more) {
             let bytes = self.text.as_bytes();
             let blank = bytes[start.byte() as usize..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
@@ -147,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_no_text_and_names_the_line() {
+    fn refuses_files_that_are_not_text_and_names_the_line() {
         let cases: [(&[u8], &str); 5] = [
             (b"", "empty"),
             (b" \n\r\n", "empty"),
@@ -163,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_lines_through_blank_lines_quotes_and_both_line_ends() {
+    fn counts_lines_across_blank_lines_quotes_and_both_line_ends() {
         let path = Path::new("list.csv");
         for end in ["\n", "\r\n"] {
             let text = ["image,a", "x,1", "", "\"two", "lines\",2", "z,3"].join(end);

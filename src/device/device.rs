@@ -30,7 +30,34 @@ pub struct Gpu {
     limits: wgpu::Limits,
     report: AdapterReport,
     capabilities: Capabilities,
+    throughput: Throughput,
     failure: Arc<Mutex<Option<DeviceError>>>,
+}
+
+/// How much work a device is expected to do in a second. A guess that is too low makes submissions shorter than they need be;
+/// one that is too high may make a driver believe that the device hangs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Throughput {
+    /// Floating-point operations a second.
+    pub flops_a_second: u64,
+    /// Bytes read and written a second.
+    pub bytes_a_second: u64,
+}
+
+impl Throughput {
+    /// What every device does.
+    pub const CAUTIOUS: Throughput = Throughput { flops_a_second: 5_000_000_000, bytes_a_second: 2_000_000_000 };
+}
+
+/// What a device allows one workgroup of a kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WorkgroupLimits {
+    /// Largest number of threads.
+    pub threads: u32,
+    /// Largest number of bytes of workgroup memory.
+    pub memory_bytes: u32,
+    /// Largest number of storage bindings.
+    pub storage_bindings: u32,
 }
 
 /// A limit's name, how to read it, and the least that will do.
@@ -116,6 +143,7 @@ impl Gpu {
             limits,
             report,
             capabilities,
+            throughput: Throughput::CAUTIOUS,
             failure,
         })
     }
@@ -135,6 +163,15 @@ impl Gpu {
         u64::from(self.limits.min_uniform_buffer_offset_alignment)
     }
 
+    /// Returns what the device allows one workgroup. Not every driver refuses a shader that needs more.
+    pub fn workgroup_limits(&self) -> WorkgroupLimits {
+        WorkgroupLimits {
+            threads: self.limits.max_compute_invocations_per_workgroup,
+            memory_bytes: self.limits.max_compute_workgroup_storage_size,
+            storage_bindings: self.limits.max_storage_buffers_per_shader_stage,
+        }
+    }
+
     /// The limits the device was opened with.
     pub(super) fn limits(&self) -> &wgpu::Limits {
         &self.limits
@@ -145,10 +182,15 @@ impl Gpu {
         &self.capabilities
     }
 
-    /// A cautious guess of how long a dispatch takes, in seconds, to keep submissions short.
+    /// Sets how much work the device is expected to do in a second.
+    pub fn expect_throughput(&mut self, throughput: Throughput) {
+        self.throughput = throughput;
+    }
+
+    /// Returns a cautious guess of how long a dispatch takes, in seconds. It keeps submissions short.
     pub fn predicted_seconds(&self, cost: Cost) -> f64 {
-        let (flops_a_second, bytes_a_second) = if self.is_software() { (5e9, 2e9) } else { (2e11, 2e10) };
-        (cost.flops as f64 / flops_a_second).max(cost.bytes as f64 / bytes_a_second)
+        let Throughput { flops_a_second, bytes_a_second } = self.throughput;
+        (cost.flops as f64 / flops_a_second as f64).max(cost.bytes as f64 / bytes_a_second as f64)
     }
 
     pub(super) fn encoder(&self, label: &str) -> wgpu::CommandEncoder {
@@ -217,6 +259,8 @@ fn capabilities(report: &AdapterReport, limits: &wgpu::Limits) -> Capabilities {
         shader_int64: report.shader_int64,
         binding_bytes: limits.max_storage_buffer_binding_size,
         buffer_bytes: limits.max_buffer_size,
+        workgroup_memory_bytes: limits.max_compute_workgroup_storage_size,
+        workgroup_threads: limits.max_compute_invocations_per_workgroup,
         workgroups: limits.max_compute_workgroups_per_dimension,
     }
 }

@@ -1,51 +1,46 @@
-//! What can go wrong with labels, predictions and their metrics.
+//! Errors of evaluating predictions, and of reading the files that hold an evaluation.
 
 use std::path::PathBuf;
 
-/// Why predictions were not evaluated, or a result was refused.
+/// The reason why predictions could not be evaluated, or why a result file was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum EvaluationError {
-    /// Attributes have labels, but the model does not predict them.
+    /// Some attributes have labels, but the model does not predict them.
     #[error(
-        "{missing} of the {labelled} labelled attributes are not predicted by the model: {names}; it predicts {predicted}; choose \
-         among these with --attributes"
+        "{missing} of the {labelled} labelled attributes are not predicted by the model: {names}; it predicts {predicted}; \
+         choose some of these with --attributes"
     )]
     NotPredicted {
-        /// How many.
+        /// The number of labelled attributes that the model does not predict.
         missing: usize,
-        /// Of how many.
+        /// The number of labelled attributes.
         labelled: usize,
-        /// Their names.
+        /// The names of the attributes that the model does not predict.
         names: String,
-        /// What the model predicts.
+        /// The names of the attributes that the model predicts.
         predicted: String,
     },
-    /// `metrics.json` or `loss_issue.json` is missing or unreadable.
-    #[error("{}: cannot be read: {source}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What the operating system said.
-        source: std::io::Error,
-    },
-    /// It is not JSON of the expected form.
-    #[error("{}: not an evaluation: {source}; make it again with `{command}`", path.display())]
+    /// A result file is missing or cannot be read.
+    #[error(transparent)]
+    Read(#[from] crate::data::DataError),
+    /// A result file is not JSON, or not JSON of the expected form.
+    #[error("{}: not an evaluation: {source}; create it again with `{command}`", path.display())]
     Parse {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// The command that makes it.
+        /// The command that creates such a file.
         command: &'static str,
-        /// What is wrong, with line and column.
+        /// The fault, with its line and column.
         source: serde_json::Error,
     },
-    /// Its fields contradict each other.
-    #[error("{}: {problem}; make it again with `{command}`", path.display())]
+    /// The fields of a result file contradict each other.
+    #[error("{}: {problem}; create it again with `{command}`", path.display())]
     Inconsistent {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// The command that makes it.
+        /// The command that creates such a file.
         command: &'static str,
-        /// The field, what was expected and what was found.
+        /// The field, the value expected and the value found.
         problem: String,
     },
 }

@@ -1,39 +1,41 @@
-//! The claims of the paper beside what a run found.
+//! Compares the claims of the paper with the results of a run.
 
 use super::published::{PAPER_ACCURACY, PAPER_DBSCAN_SILHOUETTES, PAPER_FIGURE_FIVE, PAPER_HAMMING_DISTANCE, PAPER_LOSS};
 use super::{Evaluation, Finding, LossIssue};
 use crate::cluster::{ClusterResult, Comparison, Curve, CurvePoint, Mark};
 use crate::data::attributes::paper_attributes;
 
-/// What a run found, as far as it went.
+/// The results of a run. A result is missing if its step was not part of the run or has not finished.
 #[derive(Debug, Clone, Copy)]
 pub struct Found<'a> {
-    /// What was predicted and clustered, in words: how these faces differ from the paper's.
+    /// A description of the faces that were predicted and clustered, and of how they differ from those of the paper.
     pub faces: &'a str,
-    /// How the model differs from the paper's, in words.
+    /// A description of how the model differs from that of the paper.
     pub model: &'a str,
-    /// Share of the labelled images that have each attribute.
+    /// For each attribute, the share of the labelled images that have it, from 0 to 1.
     pub occurrences: &'a [f64],
-    /// Table I.
+    /// The evaluation on labelled images, for Table I.
     pub evaluation: Option<&'a Evaluation>,
-    /// The loss issue.
+    /// The comparison of losses, for the loss issue.
     pub loss_issue: Option<&'a LossIssue>,
-    /// Figure 5.
+    /// The comparison of clustering methods, for figure 5.
     pub comparison: Option<&'a Comparison>,
-    /// Figure 6.
+    /// The clusters, for figure 6.
     pub clusters: Option<&'a ClusterResult>,
-    /// Attributes that are partially present in clusters, without and with weights, and how many could be.
+    /// The number of pairs of a cluster and an attribute in which the attribute is only partially present, and the number of all
+    /// such pairs; first without weights, then with weights for rare attributes. For figure 7.
     pub partially_present: Option<[(usize, usize); 2]>,
 }
 
 impl Found<'_> {
-    /// Every claim of the paper, in its order.
+    /// Returns a comparison for every claim of the paper, in the order of the paper.
     pub fn findings(&self) -> Vec<Finding> {
         let mut findings = vec![self.imbalance()];
         findings.extend(self.accuracy());
         findings.extend(self.losses());
-        findings.extend([self.at_dbscan(), self.order(), self.rise(), self.noise_free()]);
-        findings.extend([self.sixteen(), self.weights()]);
+        findings.extend([self.silhouettes_at_dbscan(), self.kmeans_above_agglomerative()]);
+        findings.extend([self.silhouette_rises(), self.methods_without_k()]);
+        findings.extend([self.summaries(), self.weights()]);
         findings
     }
 
@@ -46,24 +48,25 @@ impl Found<'_> {
             "section III, figure 1",
             "more than a third occur in less than 10 % of the images, only a couple in more than 70 %",
             (all > 0).then(|| format!("{rare} of {all} below 10 %, {common} above 70 %")),
-            format!("counted over all labelled images of the data; {}", self.faces),
+            format!("counted over all labelled images of the data set; {}", self.faces),
         )
     }
 
-    /// The figures of Table I.
+    /// Compares the metrics of the model with those of the paper.
     fn accuracy(&self) -> Vec<Finding> {
         let metrics = self.evaluation.map(|one| &one.metrics);
         let percent = |share: f64| format!("{:.2} %", 100.0 * share);
         let comparable =
             metrics.is_some_and(|one| one.attributes.iter().map(|one| one.attribute.as_str()).eq(paper_attributes()));
-        let of = metrics.map_or(String::new(), |one| {
+        let basis = metrics.map_or(String::new(), |one| {
             let guess = percent(one.means.majority_accuracy);
-            let which = if comparable { "the paper's 37" } else { "the labelled" };
-            let count = one.attributes.len();
-            let attributes = if comparable { which.to_string() } else { format!("{which} {count}") };
-            format!("of {attributes} attributes on {} images; always guessing the majority has {guess}; ", one.images)
+            let attributes = match comparable {
+                true => "the paper's 37 attributes".to_string(),
+                false => format!("the {} labelled attributes", one.attributes.len()),
+            };
+            format!("mean over {attributes} on {} images; always guessing the majority reaches {guess}; ", one.images)
         });
-        let why = format!("{of}{}; {}", self.model, self.faces);
+        let why = format!("{basis}{}; {}", self.model, self.faces);
         vec![
             finding(
                 "Accuracy",
@@ -81,19 +84,21 @@ impl Found<'_> {
                 "notebook",
                 &format!("{PAPER_HAMMING_DISTANCE:.3} of 37"),
                 metrics.map(|one| format!("{:.3} of {}", one.average_hamming_distance, one.attributes.len())),
-                "the number of attributes times the share that is wrong, so it says what the accuracy says".into(),
+                "the number of attributes times the share of wrong predictions, so it tells the same as the accuracy".into(),
             ),
             finding(
                 "Test loss, the cosine proximity",
                 "notebook",
                 &format!("{PAPER_LOSS:.4}"),
                 metrics.map(|one| format!("{:.4}", one.cosine_proximity)),
-                "−1 is best. It depends on how sure a model is: one trained with another loss is not comparable".into(),
+                "−1 is best. The value depends on how certain the predictions are: a model trained with another loss is not \
+                 comparable"
+                    .into(),
             ),
         ]
     }
 
-    /// The loss issue, for each loss that the paper names.
+    /// Compares the results of each loss that the paper names for the loss issue.
     fn losses(&self) -> Vec<Finding> {
         let outcome = |name: &str| {
             let one = self.loss_issue?.losses.iter().find(|one| one.loss == name)?;
@@ -108,8 +113,8 @@ impl Found<'_> {
                 "section III, loss issue",
                 says,
                 outcome(name),
-                "the paper's head on frozen ImageNet features, one start and one set of batches for all losses; the paper does not \
-                 say how it found its claim, and accuracy alone hides it"
+                "the paper's head on frozen ImageNet features, with the same initial weights and the same batches for all \
+                 losses; the paper does not say how it found this, and the accuracy alone does not show it"
                     .into(),
             )
         };
@@ -117,7 +122,7 @@ impl Found<'_> {
         [("mse", zeros), ("mae", zeros), ("cosine", "effective: learns the attributes")].map(claim).into()
     }
 
-    fn at_dbscan(&self) -> Finding {
+    fn silhouettes_at_dbscan(&self) -> Finding {
         let [agglomerative, kmeans, dbscan] = PAPER_DBSCAN_SILHOUETTES;
         let ours = self.comparison.and_then(|comparison| {
             let mark = mark(comparison, "dbscan")?;
@@ -136,11 +141,14 @@ impl Found<'_> {
             "section III, figure 5",
             &format!("agglomerative {agglomerative:.2}, k-means {kmeans:.2}, DBSCAN {dbscan:.2}"),
             ours,
-            format!("other faces with other distinct rows; the script's 400 + 100 images cannot be recovered; {}", self.faces),
+            format!(
+                "the faces are others, with other distinct rows; the script does not tell which 400 + 100 images it used; {}",
+                self.faces
+            ),
         )
     }
 
-    fn order(&self) -> Finding {
+    fn kmeans_above_agglomerative(&self) -> Finding {
         let ours = self.comparison.and_then(|comparison| {
             let (kmeans, other) = (curve(comparison, "kmeans")?, curve(comparison, "agglomerative")?);
             let pairs: Vec<(f64, f64)> =
@@ -151,15 +159,15 @@ impl Found<'_> {
         finding(
             "k-means against agglomerative clustering",
             "figure 5",
-            "k-means performs always better",
+            "k-means always performs better",
             ours,
-            "complete linkage with the manhattan distance, which the paper found best; on 0/1 rows ties decide which rows are \
-             joined first, so its curve depends on the order of the rows"
+            "agglomerative clustering uses complete linkage with the Manhattan distance, which the paper found best; rows of 0 \
+             and 1 have many equal distances, so its curve depends on the order of the rows"
                 .into(),
         )
     }
 
-    fn rise(&self) -> Finding {
+    fn silhouette_rises(&self) -> Finding {
         let [(first_k, first), (last_k, last)] = PAPER_FIGURE_FIVE;
         let ours = self.comparison.and_then(|comparison| {
             let points: Vec<&CurvePoint> =
@@ -167,8 +175,9 @@ impl Found<'_> {
             let figure = |one: &CurvePoint| Some(format!("{:.3} at k = {}", one.silhouette?, one.k));
             Some(format!("{}, {}", figure(points.first()?)?, figure(points.last()?)?))
         });
-        let why =
-            self.comparison.map_or("the silhouette of 0/1 rows rises with k because rows repeat".into(), Comparison::remark);
+        let why = self
+            .comparison
+            .map_or("the silhouette rises with k because many rows of 0 and 1 are identical".into(), Comparison::remark);
         finding(
             "The silhouette of k-means rises with k",
             "figure 5, as drawn",
@@ -178,7 +187,7 @@ impl Found<'_> {
         )
     }
 
-    fn noise_free(&self) -> Finding {
+    fn methods_without_k(&self) -> Finding {
         let ours = self.comparison.map(|comparison| {
             let words = |one: &Mark| {
                 let figure = one.silhouette.map_or("none".into(), |value| format!("{value:.2}"));
@@ -191,13 +200,14 @@ impl Found<'_> {
             "figure 5, as drawn",
             "DBSCAN: k = 32, about 0.89; OPTICS: k = 17, about 0.75",
             ours.filter(|words| !words.is_empty()),
-            "with these settings both take groups of identical rows, so their k counts the rows that repeat often enough. The \
-             published legend has Spectral's and Birch's names exchanged: they are drawn in another order than they are named"
+            "with these settings a cluster of either method is a group of identical rows, so k is the number of rows that occur \
+             often enough. The legend of the published figure exchanges the names Spectral and Birch, because the points are \
+             drawn in another order than they are named"
                 .into(),
         )
     }
 
-    fn sixteen(&self) -> Finding {
+    fn summaries(&self) -> Finding {
         let ours = self.clusters.map(|clusters| {
             let figure = clusters.silhouette.map_or("undefined".into(), |value| format!("{value:.3}"));
             let [least, most] = [clusters.sizes.iter().min(), clusters.sizes.iter().max()].map(|size| size.copied().unwrap_or(0));
@@ -206,9 +216,9 @@ impl Found<'_> {
         finding(
             "Clusters and their summaries",
             "figure 6",
-            "16 clusters (script); the paper shows one and gives no figure; about 0.69 in figure 5 as drawn",
+            "16 clusters (script); the paper shows one of them and gives no silhouette; about 0.69 in figure 5 as drawn",
             ours,
-            "contact sheet, chart of attributes and eigenface of every cluster are in the report".into(),
+            "the report shows a contact sheet, a chart of attributes and an eigenface for every cluster".into(),
         )
     }
 
@@ -218,10 +228,10 @@ impl Found<'_> {
             "figure 7",
             "drastically fewer attributes that are only partially present within a cluster",
             self.partially_present.map(|[(before, of), (after, of_after)]| {
-                format!("{before} of {of} without weights, {after} of {of_after} with those for rare attributes")
+                format!("{before} of {of} without weights, {after} of {of_after} with weights for rare attributes")
             }),
-            "counted as in the report: an attribute that 40 % to 60 % of a cluster's faces have; the paper shows charts of some \
-             clusters and gives no count"
+            "counted as in the report: an attribute is partially present in a cluster if 40 % to 60 % of its faces have it; \
+             the paper shows charts of some clusters and gives no count"
                 .into(),
         )
     }
@@ -249,7 +259,7 @@ mod tests {
     use crate::evaluation::Metrics;
 
     #[test]
-    fn every_claim_is_there_with_and_without_a_run() {
+    fn every_claim_has_a_finding_with_and_without_results() {
         let nothing = Found {
             faces: "other faces",
             model: "another model",

@@ -1,26 +1,28 @@
-//! What 16-bit floats cost: predictions of a backbone that stores them beside those of one that stores 32-bit floats.
+//! The effect of 16-bit floats: compares the predictions of a backbone that stores its activations as 16-bit floats with those of
+//! one that stores them as 32-bit floats.
 
 use serde::{Deserialize, Serialize};
 
 use super::Metrics;
 
-/// Predictions in 16-bit floats beside those in 32-bit ones, on the same images.
+/// Differences between predictions with 16-bit floats and with 32-bit floats, on the same images.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HalfPrecision {
-    /// Largest difference of a probability.
+    /// The largest absolute difference between two probabilities.
     pub largest_difference: f64,
-    /// Mean difference of a probability, without sign.
+    /// The mean absolute difference between two probabilities.
     pub mean_difference: f64,
-    /// Share of the decisions, above one half or not, that are others.
+    /// The share of predictions in which only one of the two probabilities is above one half.
     pub decisions_changed: f64,
-    /// Mean accuracy in 32-bit floats.
+    /// The mean accuracy with 32-bit floats.
     pub accuracy_in_f32: f64,
-    /// Mean cosine proximity in 32-bit floats.
+    /// The mean cosine proximity with 32-bit floats.
     pub cosine_proximity_in_f32: f64,
 }
 
 impl HalfPrecision {
-    /// Compares probabilities, image by image and attribute by attribute, in either precision; `metrics` are those in 32-bit floats.
+    /// Compares the probabilities `half` of 16-bit floats with the probabilities `single` of 32-bit floats. Both have the
+    /// same images and attributes in the same order. `metrics` are the metrics with 32-bit floats.
     pub fn new(half: &[f32], single: &[f32], metrics: &Metrics) -> HalfPrecision {
         let pairs = || half.iter().zip(single);
         let differences = || pairs().map(|(half, single)| f64::from(half - single).abs());

@@ -1,4 +1,4 @@
-//! The paper's loss issue: whether a network that minimises a loss ever predicts the attributes that few faces have.
+//! The paper's loss issue: does a network that was trained with a given loss ever predict attributes that few faces have?
 
 use std::path::Path;
 
@@ -7,90 +7,93 @@ use serde::{Deserialize, Serialize};
 use super::result::read_checked;
 use super::{EvaluationError, Metrics};
 
-/// An attribute is rare where fewer than this share of the training images have it, by two measures; one that none of them
-/// has is not, since no loss could teach it.
+/// The two limits below which an attribute is rare, as shares of the training images. An attribute that no training image
+/// has does not count as rare, because no loss could teach it.
 pub const RARE: [f64; 2] = [0.05, 0.10];
 
-/// The same network trained from the same start with several losses, and what each predicts on the validation images.
+/// The comparison of several losses. The same network was trained with each of them from the same initial weights, and each
+/// trained network predicted the validation images.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LossIssue {
-    /// Images that were trained on.
+    /// The number of training images.
     pub training_images: usize,
-    /// Images that were predicted.
+    /// The number of validation images.
     pub validation_images: usize,
-    /// Passes over the training images, of which the best by validation accuracy counts.
+    /// The number of epochs. The results are those of the epoch with the best validation accuracy.
     pub epochs: u32,
-    /// Accuracy of always guessing what is more frequent among the validation images.
+    /// The accuracy on the validation images of always predicting the more frequent class of each attribute.
     pub majority_accuracy: f64,
-    /// Every attribute.
+    /// The attributes, in the order of the network's outputs.
     pub attributes: Vec<AttributeOccurrence>,
-    /// Every loss.
+    /// The result of each loss.
     pub losses: Vec<LossOutcome>,
 }
 
-/// How often an attribute occurs.
+/// The frequency of an attribute.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AttributeOccurrence {
-    /// Its name.
+    /// The name of the attribute.
     pub attribute: String,
-    /// Share of the training images that have it.
+    /// The share of the training images that have the attribute, from 0 to 1.
     pub occurrence: f64,
-    /// Number of validation images that have it.
+    /// The number of validation images that have the attribute.
     pub validation_images: usize,
 }
 
-/// What came of one loss.
+/// The result of training with one loss.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LossOutcome {
-    /// Its name.
+    /// The name of the loss.
     pub loss: String,
-    /// The epoch with the best validation accuracy, from 1.
+    /// The epoch with the best validation accuracy, counted from 1.
     pub epoch: u32,
-    /// Mean accuracy of the attributes on the validation images.
+    /// The mean accuracy over the attributes on the validation images.
     pub accuracy: f64,
-    /// Mean balanced accuracy of those that have both classes there; missing where none has.
+    /// The mean balanced accuracy over the attributes that have both classes in the validation images. `None` if there is no such
+    /// attribute.
     pub balanced_accuracy: Option<f64>,
-    /// The rare attributes, by each measure of [`RARE`].
+    /// The results for the rare attributes, one for each limit of [`RARE`].
     pub rare: Vec<RareOutcome>,
-    /// Every attribute, in the order of [`LossIssue::attributes`].
+    /// The result for each attribute, in the order of [`LossIssue::attributes`].
     pub attributes: Vec<AttributeOutcome>,
 }
 
-/// What a loss makes of the attributes that occur in less than some share of the training images.
+/// The result of a loss for the attributes that less than a given share of the training images have.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RareOutcome {
-    /// That share.
+    /// The limit: an attribute is rare if its share of the training images is below this.
     pub below: f64,
-    /// How many attributes these are.
+    /// The number of rare attributes.
     pub attributes: usize,
-    /// How many of them are predicted of one validation image or more.
+    /// The number of rare attributes that are predicted for at least one validation image.
     pub predicted: usize,
-    /// Their share; missing where no attribute is rare.
+    /// `predicted` divided by `attributes`. `None` if no attribute is rare.
     pub share: Option<f64>,
-    /// Mean recall of those that validation images have; missing where they have none.
+    /// The mean recall of the rare attributes that some validation image has. `None` if there is no such attribute.
     pub recall: Option<f64>,
 }
 
-/// What a loss makes of one attribute.
+/// The result of a loss for one attribute.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AttributeOutcome {
-    /// Its name.
+    /// The name of the attribute.
     pub attribute: String,
-    /// Validation images of which it is predicted, rightly or not.
+    /// The number of validation images for which the attribute is predicted, correctly or not.
     pub predicted: usize,
-    /// Share of the validation images with it of which it is predicted; missing where none has it.
+    /// Among the validation images that have the attribute, the share for which it is predicted. `None` if no image has it.
     pub recall: Option<f64>,
 }
 
 impl AttributeOccurrence {
-    /// Whether it occurs in less than a share of the training images, but in some.
+    /// Returns whether at least one training image, but less than the given share of them, has the attribute.
     pub fn is_below(&self, share: f64) -> bool {
         self.occurrence > 0.0 && self.occurrence < share
     }
 }
 
 impl LossIssue {
-    /// Nothing trained yet. `training_labels` are \[images, names\] of 0 and 1, `validation_labels` too.
+    /// Returns a comparison without any losses yet. `names` are the attributes. Both kinds of labels are 0 or 1 and have the
+    /// shape `[images, names]`, row-major.
     pub fn new(names: &[String], training_labels: &[u8], validation_labels: &[u8], epochs: u32) -> LossIssue {
         let width = names.len().max(1);
         let having = |labels: &[u8], column: usize| labels.chunks_exact(width).filter(|row| row[column] == 1).count();
@@ -107,7 +110,7 @@ impl LossIssue {
         LossIssue { training_images, validation_images, epochs, majority_accuracy, attributes, losses: Vec::new() }
     }
 
-    /// Adds a loss by the metrics of its model on the validation images.
+    /// Adds the result of a loss. `epoch` is the best epoch, and `metrics` are those of this epoch on the validation images.
     pub fn add(&mut self, loss: &str, epoch: u32, metrics: &Metrics) {
         let attributes: Vec<AttributeOutcome> = metrics
             .attributes
@@ -128,6 +131,7 @@ impl LossIssue {
         });
     }
 
+    /// Returns the result for the attributes that less than the share `below` of the training images have.
     fn rare_outcome(&self, below: f64, outcomes: &[AttributeOutcome]) -> RareOutcome {
         let pairs = self.attributes.iter().zip(outcomes);
         let rare: Vec<&AttributeOutcome> = pairs.filter(|(one, _)| one.is_below(below)).map(|(_, outcome)| outcome).collect();
@@ -143,7 +147,8 @@ impl LossIssue {
         }
     }
 
-    /// Positions of the attributes that are rare by the wider measure, or of all of them: the rarest first.
+    /// Returns the positions of the attributes from the rarest to the most frequent: all of them if `all` is true, otherwise
+    /// those that are rare by the larger limit of [`RARE`].
     pub fn rarest_first(&self, all: bool) -> Vec<usize> {
         let wanted = |at: &usize| all || self.attributes[*at].is_below(RARE[1]);
         let mut order: Vec<usize> = (0..self.attributes.len()).filter(wanted).collect();
@@ -154,20 +159,20 @@ impl LossIssue {
     /// Reads and checks `loss_issue.json`.
     ///
     /// # Errors
-    /// [`EvaluationError`] if the file is missing, is not JSON of this form, or contradicts itself.
+    /// [`EvaluationError`] if the file is missing, is not JSON of this form, or has fields that contradict each other.
     pub fn read(path: &Path) -> Result<LossIssue, EvaluationError> {
         read_checked(path, "lineament reproduce --only loss-issue", Self::check)
     }
 
-    /// Checks that the losses speak of the same attributes.
+    /// Checks that all losses have the same attributes, and that shares are from 0 to 1.
     ///
     /// # Errors
-    /// A sentence that names the field, what was expected and what was found.
+    /// A sentence that names the field, the value expected and the value found.
     pub fn check(&self) -> Result<(), String> {
         let names = || self.attributes.iter().map(|one| one.attribute.as_str());
         for LossOutcome { loss, attributes, rare, .. } in &self.losses {
             if !names().eq(attributes.iter().map(|one| one.attribute.as_str())) {
-                return Err(format!("`losses`, {loss}: its attributes are not those of `attributes`"));
+                return Err(format!("`losses`, {loss}: the attributes differ from those of `attributes`"));
             }
             if rare.len() != RARE.len() {
                 return Err(format!("`losses`, {loss}: expected {} entries of `rare`, found {}", RARE.len(), rare.len()));
@@ -181,7 +186,8 @@ impl LossIssue {
         }
     }
 
-    /// The figures of every loss as words, a heading first; `missing` where there is none. Shares are in percent.
+    /// Returns a table of the losses as text, with the headings in the first row. Shares are in percent. `missing` stands
+    /// for a number that is not there.
     pub fn summary(&self, missing: &str) -> Vec<Vec<String>> {
         let percent = |share: Option<f64>| share.map_or(missing.to_string(), |share| format!("{:.2}", 100.0 * share));
         let mut heading = ["Loss", "Best epoch", "Accuracy", "Balanced accuracy"].map(String::from).to_vec();
@@ -205,8 +211,9 @@ impl LossIssue {
         rows
     }
 
-    /// The recall of each rare attribute with every loss, as words, a heading first and the rarest attribute next: `never`
-    /// where it is predicted of no image, `missing` where no validation image has it. Shares are in percent.
+    /// Returns a table of the recall of each rare attribute with each loss as text, with the headings in the first row and
+    /// the rarest attribute next. Shares are in percent. A recall is `never` if the attribute is not predicted for any
+    /// image, and `missing` if no validation image has the attribute.
     pub fn recalls(&self, missing: &str) -> Vec<Vec<String>> {
         let heading = ["Attribute", "Occurrence", "Validation images"].map(String::from).into_iter();
         let mut rows = vec![heading.chain(self.losses.iter().map(|one| one.loss.clone())).collect::<Vec<_>>()];
@@ -223,7 +230,7 @@ impl LossIssue {
         rows
     }
 
-    /// Both tables for a terminal, in columns; `-` where there is no figure.
+    /// Returns both tables as text in aligned columns, for a terminal. A missing number is written as `-`.
     pub fn to_text(&self) -> String {
         let (epochs, images) = (self.epochs, self.validation_images);
         let rare = format!("Recall of the attributes that less than {:.0} % of the training images have", 100.0 * RARE[1]);
@@ -234,10 +241,11 @@ impl LossIssue {
         )
     }
 
-    /// As CSV: a row for each loss, its figures, then the recall of each rare attribute; empty where there is no figure.
+    /// Returns a CSV table with a row for each loss: its numbers, and then the recall of each rare attribute. A missing
+    /// number is an empty field.
     ///
     /// # Errors
-    /// Memory for it cannot be had.
+    /// When there is not enough memory.
     pub fn to_csv(&self) -> std::io::Result<Vec<u8>> {
         let mut csv = csv::Writer::from_writer(Vec::new());
         let text = |number: Option<f64>| number.map_or(String::new(), |number| format!("{number:.6}"));
@@ -261,7 +269,7 @@ impl LossIssue {
     }
 }
 
-/// Rows of words in columns: the first to the left, the others to the right.
+/// Returns rows of words as aligned columns. The first column is aligned to the left, the others to the right.
 fn columns(rows: &[Vec<String>]) -> String {
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..rows.first().map_or(0, Vec::len)).map(width).collect();
@@ -275,8 +283,8 @@ fn columns(rows: &[Vec<String>]) -> String {
 mod tests {
     use super::*;
 
-    /// Of 25 training images one has `Rare` (4 %), two have `Scarce` (8 %), none `Absent`, and all but one `Common`; 4
-    /// validation images, of which the first two have `Rare` and `Common`.
+    /// Of 25 training images one has `Rare` (4 %), two have `Scarce` (8 %), none has `Absent`, and all but one have
+    /// `Common`. Of 4 validation images the first two have `Rare` and `Common`, and none has another attribute.
     fn issue() -> LossIssue {
         let names = ["Common", "Scarce", "Rare", "Absent"].map(String::from);
         let training: Vec<u8> = (0..25).flat_map(|row| [u8::from(row > 0), u8::from(row < 2), u8::from(row == 9), 0]).collect();
@@ -292,17 +300,17 @@ mod tests {
     }
 
     #[test]
-    fn shares_count_the_rare_attributes_that_are_ever_predicted() {
+    fn rare_attributes_that_are_predicted_at_least_once_are_counted() {
         let issue = issue();
         assert_eq!((issue.training_images, issue.validation_images), (25, 4));
         let occurrences: Vec<f64> = issue.attributes.iter().map(|one| one.occurrence).collect();
         assert_eq!(occurrences, [0.96, 0.08, 0.04, 0.0]);
-        // Guessing is right of two, four, two and four of the four images.
+        // Always predicting the majority is correct for two, four, two and four of the four images.
         assert_eq!(issue.majority_accuracy, 0.75);
-        // An attribute without training images is not counted, one at the limit itself neither.
+        // An attribute that no training image has is not counted, and an attribute exactly at the limit is not either.
         let outcome = |below, attributes, predicted, share, recall| RareOutcome { below, attributes, predicted, share, recall };
         assert_eq!(issue.losses[0].rare, [outcome(0.05, 1, 0, Some(0.0), Some(0.0)), outcome(0.1, 2, 0, Some(0.0), Some(0.0))]);
-        // Scarce is predicted wrongly of an image, and no image has it.
+        // Scarce is predicted for one image, although no image has it.
         assert_eq!(issue.losses[1].rare, [outcome(0.05, 1, 1, Some(1.0), Some(0.5)), outcome(0.1, 2, 2, Some(1.0), Some(0.5))]);
         assert!(!AttributeOccurrence { attribute: String::new(), occurrence: 0.05, validation_images: 0 }.is_below(0.05));
         assert_eq!(issue.rarest_first(true), [3, 2, 1, 0]);

@@ -1,104 +1,107 @@
-//! What predictions are worth, attribute by attribute, beside what guessing the majority would reach.
+//! Metrics of predictions for each attribute and over all attributes, and the accuracy of always guessing the majority.
 
 use serde::{Deserialize, Serialize};
 
 use super::ranking::{average_precision, roc_auc};
 
-/// Figures of one attribute, each a share in [0, 1] where nothing else is said.
+/// The metrics of one attribute. They are from 0 to 1 unless stated otherwise.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AttributeMetrics {
-    /// Its name.
+    /// The name of the attribute.
     pub attribute: String,
-    /// Images with the attribute, predicted to have it.
+    /// Number of images that have the attribute and are predicted to have it.
     pub true_positives: usize,
-    /// Images without it, predicted to have it.
+    /// Number of images that do not have the attribute but are predicted to have it.
     pub false_positives: usize,
-    /// Images with it, predicted not to have it.
+    /// Number of images that have the attribute but are predicted not to have it.
     pub false_negatives: usize,
-    /// Images without it, predicted not to have it.
+    /// Number of images that do not have the attribute and are predicted not to have it.
     pub true_negatives: usize,
-    /// Share of images that have it.
+    /// Share of the images that have the attribute.
     pub frequency: f64,
-    /// Share of right predictions.
+    /// Share of correct predictions.
     pub accuracy: f64,
-    /// Accuracy of always predicting what is more frequent.
+    /// Accuracy of always predicting the more frequent class.
     pub majority_accuracy: f64,
-    /// Mean of sensitivity and specificity; one half for any constant guess. Missing where only one class occurs.
+    /// Mean of sensitivity and specificity. It is one half for any constant prediction. `None` if only one class occurs.
     pub balanced_accuracy: Option<f64>,
-    /// Share of images with the attribute among those predicted to have it; 0 where none is.
+    /// Among the images predicted to have the attribute, the share that have it; 0 if there are no such images.
     pub precision: f64,
-    /// Share of images predicted to have the attribute among those that have it; 0 where none has.
+    /// Among the images that have the attribute, the share that are predicted to have it; 0 if there are no such images.
     pub recall: f64,
-    /// Harmonic mean of precision and recall; 0 where both are.
+    /// Harmonic mean of precision and recall; 0 if both are 0.
     pub f1: f64,
-    /// Matthews' correlation coefficient in [-1, 1]; 0 where labels or predictions are all the same.
+    /// Matthews' correlation coefficient, from −1 to 1; 0 if all labels or all predictions are the same.
     pub matthews: f64,
-    /// Area under the ROC curve. Missing where only one class occurs.
+    /// Area under the ROC curve. `None` if only one class occurs.
     pub roc_auc: Option<f64>,
-    /// Average precision. Missing where no image has the attribute.
+    /// Average precision. `None` if no image has the attribute.
     pub average_precision: Option<f64>,
-    /// Brier's score, the mean squared error of the probability. Missing where only one class occurs.
+    /// Brier score: the mean squared difference between probability and label. `None` if only one class occurs.
     pub brier: Option<f64>,
-    /// Mistakes by images: the first "mis-prediction ratio" of the paper's script.
+    /// Number of mistakes divided by the number of images. This is the first "mis-prediction ratio" of the paper's script.
     pub mis_prediction_ratio: f64,
-    /// Mistakes by images predicted to have the attribute, which may be above 1: the script's second ratio. Missing where
-    /// none is predicted to have it; the script divides by zero there.
+    /// Number of mistakes divided by the number of images predicted to have the attribute. It may be above 1. This is the second
+    /// ratio of the paper's script. `None` if no image is predicted to have the attribute; the script divides by zero in this
+    /// case.
     pub mistakes_a_positive_prediction: Option<f64>,
 }
 
-/// Means over the attributes, each over those that have the figure; missing where none has.
+/// Means of the metrics over the attributes. Each mean is over the attributes that have the metric, and is `None` if no attribute
+/// has it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Means {
-    /// Of [`AttributeMetrics::frequency`].
+    /// Mean of [`AttributeMetrics::frequency`].
     pub frequency: f64,
-    /// Of [`AttributeMetrics::accuracy`]: Keras' `binary_accuracy`, and 1 less the Hamming loss.
+    /// Mean of [`AttributeMetrics::accuracy`]. It equals Keras' `binary_accuracy`, and 1 minus the Hamming loss.
     pub accuracy: f64,
-    /// Of [`AttributeMetrics::majority_accuracy`].
+    /// Mean of [`AttributeMetrics::majority_accuracy`].
     pub majority_accuracy: f64,
-    /// Of [`AttributeMetrics::balanced_accuracy`].
+    /// Mean of [`AttributeMetrics::balanced_accuracy`].
     pub balanced_accuracy: Option<f64>,
-    /// Of [`AttributeMetrics::precision`].
+    /// Mean of [`AttributeMetrics::precision`].
     pub precision: f64,
-    /// Of [`AttributeMetrics::recall`].
+    /// Mean of [`AttributeMetrics::recall`].
     pub recall: f64,
-    /// Of [`AttributeMetrics::f1`]: the macro F1.
+    /// Mean of [`AttributeMetrics::f1`], which is the macro F1.
     pub f1: f64,
-    /// Of [`AttributeMetrics::matthews`].
+    /// Mean of [`AttributeMetrics::matthews`].
     pub matthews: f64,
-    /// Of [`AttributeMetrics::roc_auc`].
+    /// Mean of [`AttributeMetrics::roc_auc`].
     pub roc_auc: Option<f64>,
-    /// Of [`AttributeMetrics::average_precision`].
+    /// Mean of [`AttributeMetrics::average_precision`].
     pub average_precision: Option<f64>,
-    /// Of [`AttributeMetrics::brier`].
+    /// Mean of [`AttributeMetrics::brier`].
     pub brier: Option<f64>,
-    /// Of [`AttributeMetrics::mis_prediction_ratio`].
+    /// Mean of [`AttributeMetrics::mis_prediction_ratio`].
     pub mis_prediction_ratio: f64,
-    /// Of [`AttributeMetrics::mistakes_a_positive_prediction`].
+    /// Mean of [`AttributeMetrics::mistakes_a_positive_prediction`].
     pub mistakes_a_positive_prediction: Option<f64>,
 }
 
-/// Figures of all attributes.
+/// The metrics of predictions of all attributes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Metrics {
     /// Number of images.
     pub images: usize,
-    /// In the order of the outputs.
+    /// The metrics of each attribute, in the order of the model's outputs.
     pub attributes: Vec<AttributeMetrics>,
-    /// Their means.
+    /// The means over the attributes.
     pub means: Means,
-    /// F1 of all predictions of all attributes together.
+    /// F1 over the predictions of all attributes taken together.
     pub micro_f1: f64,
-    /// Wrong predictions an image: attributes · (1 − accuracy).
+    /// Mean number of wrong predictions for an image: attributes · (1 − accuracy).
     pub average_hamming_distance: f64,
-    /// Number of images with so many wrong predictions, shape `[attributes + 1]`.
+    /// Entry i is the number of images with exactly i wrong predictions; shape `[attributes + 1]`.
     pub hamming_distances: Vec<usize>,
-    /// Share of images with every attribute right.
+    /// Share of images for which all predictions are correct.
     pub exact_match: f64,
-    /// Mean over the images of −Σ n(y) n(p), n(v) = v / √max(Σ v², 1e-12): the paper's loss, −1 at best.
+    /// The paper's loss: the mean over the images of −Σ n(y) n(p) with n(v) = v / √max(Σ v², 1e-12), where y are the labels
+    /// and p the probabilities of an image. −1 is best.
     pub cosine_proximity: f64,
 }
 
-/// A figure of an attribute, where it has one.
+/// A metric of an attribute, or `None` if the attribute does not have it.
 type Figure = fn(&AttributeMetrics) -> Option<f64>;
 
 /// The columns of the CSV table after the name of the attribute.
@@ -123,11 +126,11 @@ const COLUMNS: [(&str, Figure); 17] = [
 ];
 
 impl Metrics {
-    /// Compares probabilities with labels, both \[images, names\] row-major. A prediction is 1 where the probability is more
-    /// than one half: Python's `round`, as the paper's script has it.
+    /// Compares probabilities with labels. Both have the shape `[images, names]`, row-major, and the labels are 0 or 1. A
+    /// prediction is 1 if the probability is more than one half, as with Python's `round`, which the paper's script uses.
     ///
     /// # Panics
-    /// If there are no names, or not as many labels as probabilities.
+    /// If there are no names, or if the numbers of labels and probabilities differ.
     pub fn new(names: &[String], probabilities: &[f32], labels: &[u8]) -> Metrics {
         assert!(!names.is_empty() && probabilities.len() == labels.len(), "there must be a label for every probability");
         let width = names.len();
@@ -156,10 +159,10 @@ impl Metrics {
         }
     }
 
-    /// A CSV table, one row an attribute and a last one for their means; a figure that an attribute lacks is empty.
+    /// Returns a CSV table with a row for each attribute and a last row for the means. A missing metric is an empty field.
     ///
     /// # Errors
-    /// Memory for it cannot be had.
+    /// When there is not enough memory.
     pub fn to_csv(&self) -> std::io::Result<Vec<u8>> {
         let mut csv = csv::Writer::from_writer(Vec::new());
         csv.write_record(std::iter::once("attribute").chain(COLUMNS.map(|(name, _)| name)))?;
@@ -196,6 +199,7 @@ impl Means {
 }
 
 impl AttributeMetrics {
+    /// Calculates the metrics of the attribute at position `column`.
     fn of_column(names: &[String], column: usize, probabilities: &[f32], labels: &[u8]) -> AttributeMetrics {
         let of_column = |index: &usize| index % names.len() == column;
         let scored: Vec<(f32, bool)> =
@@ -232,27 +236,29 @@ impl AttributeMetrics {
     }
 }
 
-/// Whether a probability predicts the attribute: `round(p)` is 1, half to even, so that one half does not.
+/// Returns whether a probability predicts the attribute, that is, whether it rounds to 1. One half is rounded to the even
+/// neighbour 0.
 fn predicts(probability: f32) -> bool {
     probability.round_ties_even() == 1.0
 }
 
-/// Whether the prediction of a probability differs from the label.
+/// Returns whether the prediction of a probability differs from the label.
 pub(super) fn is_wrong(probability: f32, label: u8) -> bool {
     predicts(probability) != (label == 1)
 }
 
-/// A share; 0 of nothing.
+/// Returns `part / whole`, or 0 if `whole` is 0.
 fn ratio(part: usize, whole: usize) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
+/// Returns the mean of a metric over the attributes that have it.
 fn mean(attributes: &[AttributeMetrics], figure: Figure) -> Option<f64> {
     let values: Vec<f64> = attributes.iter().filter_map(figure).collect();
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
-/// −Σ n(y) n(p) of one image.
+/// Returns −Σ n(y) n(p) for one image (see [`Metrics::cosine_proximity`]).
 fn cosine_proximity(probabilities: &[f32], labels: &[u8]) -> f64 {
     let (mut product, mut squares) = (0.0, [0.0; 2]);
     for (probability, label) in probabilities.iter().zip(labels) {
@@ -275,8 +281,8 @@ mod tests {
     }
 
     #[test]
-    fn figures_follow_their_definitions() {
-        // a: labels 1 1 0 0, predictions 1 0 0 0 (one half rounds to 0); b: only one class.
+    fn metrics_follow_their_definitions() {
+        // Attribute a has the labels 1 1 0 0 and the predictions 1 0 0 0 (one half rounds to 0). Attribute b has only one class.
         let probabilities = [0.9, 0.2, 0.5, 0.7, 0.1, 0.1, 0.3, 0.0];
         let metrics = metrics(&probabilities, &[1, 0, 1, 0, 0, 0, 0, 0], 2);
         let a = &metrics.attributes[0];
@@ -299,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_never_predicted_or_always_the_same_has_no_ratio() {
+    fn constant_predictions_and_constant_labels_have_no_ratios() {
         let never = &metrics(&[0.2, 0.3, 0.5], &[1, 0, 1], 1).attributes[0];
         assert_eq!((never.precision, never.recall, never.f1, never.matthews), (0.0, 0.0, 0.0, 0.0));
         assert_eq!((never.mis_prediction_ratio, never.mistakes_a_positive_prediction), (2.0 / 3.0, None));
@@ -314,7 +320,7 @@ mod tests {
 
     #[test]
     fn the_loss_is_minus_the_cosine() {
-        // Aligned, orthogonal, and a right angle's half; labels of all zeros have no direction.
+        // The images are aligned, orthogonal and at 45 degrees. The labels of the last one are all 0, so its loss is 0.
         let metrics = metrics(&[0.5, 0.0, 0.0, 0.5, 0.25, 0.25, 0.5, 0.5], &[1, 0, 1, 0, 1, 0, 0, 0], 2);
         assert!((metrics.cosine_proximity + (1.0 + 0.5f64.sqrt()) / 4.0).abs() < 1e-15, "{}", metrics.cosine_proximity);
     }

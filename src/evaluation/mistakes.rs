@@ -1,26 +1,27 @@
-//! The most confident mistakes: where a look at the picture tells most about model and labels.
+//! Finds the most confident mistakes. Looking at these pictures tells most about the model and the labels.
 
 use serde::{Deserialize, Serialize};
 
 use super::metrics::is_wrong;
 
-/// A wrong prediction.
+/// A wrong prediction of one attribute of one image.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Mistake {
-    /// Name of the image as in `attributes.csv`.
+    /// The name of the image, as in `attributes.csv`.
     pub image: String,
-    /// The attribute.
+    /// The name of the attribute.
     pub attribute: String,
-    /// Its label, 0 or 1.
+    /// The label, 0 or 1.
     pub label: u8,
-    /// The probability predicted.
+    /// The predicted probability that the image has the attribute.
     pub probability: f32,
 }
 
-/// The images with the largest |p − label| of a wrong prediction, largest first, each once with its worst attribute; at most
-/// `limit` of them. Of equals the first in order of images, then of attributes, comes first.
+/// Returns the `limit` most confident mistakes: the wrong predictions with the largest |p − label|, in descending order.
+/// Each image occurs at most once, with its worst attribute. Equal mistakes are in the order of the images, and for one
+/// image the first of its equally wrong attributes is taken.
 ///
-/// Probabilities and labels are \[images, attributes\] row-major.
+/// `probabilities` and `labels` have the shape `[images, attributes]`, row-major.
 pub fn confident_mistakes(
     images: &[String],
     attributes: &[String],
@@ -51,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_image_counts_once_by_its_worst_mistake() {
+    fn each_image_occurs_once_with_its_worst_mistake() {
         let names = |list: &[&str]| list.iter().map(|name| name.to_string()).collect::<Vec<_>>();
         let images = names(&["x", "y", "z", "right", "tie"]);
         let probabilities = [0.8, 0.9, 0.95, 0.3, 0.5, 0.6, 0.1, 0.9, 0.9, 0.1];

@@ -1,7 +1,7 @@
-//! What predictions are worth: their metrics, beside the published figures and beside what guessing would reach.
+//! Metrics of predictions, compared with the published results and with guessing.
 //!
-//! Everything here is plain arithmetic in f64 on probabilities and labels that lie in memory; definitions and their edge
-//! cases (one class only, nothing predicted) are scikit-learn's.
+//! Everything in this module is plain f64 arithmetic on probabilities and labels in memory. The definitions are those of
+//! scikit-learn, including the edge cases in which only one class occurs or nothing is predicted.
 
 mod aligned;
 mod error;

@@ -1,34 +1,36 @@
-//! What others have published on CelebA's test images, for comparison.
+//! Published results on CelebA's test images, for comparison.
 
-/// Accuracies of one attribute, in whole percent as printed.
+/// Published accuracies of one attribute, in percent and rounded to integers as in the publications.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PublishedAccuracy {
-    /// The attribute.
+    /// The name of the attribute.
     pub attribute: &'static str,
-    /// The network of the paper that this program reproduces; it leaves three attributes out.
+    /// The accuracy of the paper that this program reproduces. `None` for the three attributes that the paper leaves out.
     pub paper: Option<u8>,
-    /// LNets+ANet.
+    /// The accuracy of LNets+ANet (Liu et al., 2015).
     pub lnets_anet: u8,
 }
 
-/// The paper's accuracy on the test images over its 37 attributes.
+/// The paper's mean accuracy over its 37 attributes on the test images, from 0 to 1.
 pub const PAPER_ACCURACY: f64 = 0.90959;
-/// The paper's average Hamming distance on the test images.
+/// The paper's average Hamming distance on the test images: the mean number of wrong attributes of an image.
 pub const PAPER_HAMMING_DISTANCE: f64 = 3.34516;
-/// The paper's loss on the test images, the cosine proximity.
+/// The paper's loss on the test images, which is the cosine proximity.
 pub const PAPER_LOSS: f64 = -0.84417;
-/// Silhouettes at DBSCAN's number of clusters, in the paper's text: agglomerative, k-means, DBSCAN.
+/// The silhouettes of agglomerative clustering, k-means and DBSCAN, each with as many clusters as DBSCAN finds, as stated in the
+/// paper's text.
 pub const PAPER_DBSCAN_SILHOUETTES: [f64; 3] = [0.73, 0.83, 0.87];
-/// The ends of k-means' curve as figure 5 is drawn in the repository (`images/clustering_comparison.png`): k and silhouette,
-/// read off the chart.
+/// The first and the last point of the curve of k-means in figure 5: the number of clusters k and the silhouette. The values are
+/// read off the chart in the paper's repository (`images/clustering_comparison.png`).
 pub const PAPER_FIGURE_FIVE: [(usize, f64); 2] = [(2, 0.39), (50, 0.97)];
 
-/// CelebA's attributes in its order.
+/// The published accuracies of CelebA's attributes, in CelebA's order.
 ///
-/// `paper`: Anzalone et al., "Transfer Learning for Facial Attributes Prediction and Clustering", Table I as in the paper
-/// published with its code (GitHub `Luca96/face-clustering`, `whitepaper.pdf`); the three figures above are printed in that
-/// repository's `UL19_Training.ipynb`. `lnets_anet`: Liu et al., "Deep Learning Face Attributes in the Wild" (ICCV 2015,
-/// arXiv 1411.7766), Table 1, row CelebA; the paper's Table I quotes the same number for each of its 37 attributes.
+/// - `paper` is from Table I of Anzalone et al., "Transfer Learning for Facial Attributes Prediction and Clustering", in the
+///   version published with the code (GitHub `Luca96/face-clustering`, `whitepaper.pdf`). [`PAPER_ACCURACY`],
+///   [`PAPER_HAMMING_DISTANCE`] and [`PAPER_LOSS`] are printed in `UL19_Training.ipynb` of the same repository.
+/// - `lnets_anet` is from Table 1, row CelebA, of Liu et al., "Deep Learning Face Attributes in the Wild" (ICCV 2015,
+///   arXiv 1411.7766). Table I of the paper quotes the same number for each of its 37 attributes.
 pub const ACCURACIES: [PublishedAccuracy; 40] = [
     row("5_o_Clock_Shadow", Some(95), 91),
     row("Arched_Eyebrows", Some(81), 79),
@@ -76,7 +78,7 @@ const fn row(attribute: &'static str, paper: Option<u8>, lnets_anet: u8) -> Publ
     PublishedAccuracy { attribute, paper, lnets_anet }
 }
 
-/// The published accuracies of an attribute, if it is one of CelebA's.
+/// Returns the published accuracies of an attribute, or `None` if it is not one of CelebA's attributes.
 pub fn published(attribute: &str) -> Option<&'static PublishedAccuracy> {
     ACCURACIES.iter().find(|row| row.attribute == attribute)
 }
@@ -87,12 +89,12 @@ mod tests {
     use crate::data::attributes::{CELEBA_ATTRIBUTES, paper_attributes};
 
     #[test]
-    fn rows_and_averages_are_those_printed() {
+    fn rows_and_averages_agree_with_the_publications() {
         assert_eq!(ACCURACIES.map(|row| row.attribute), CELEBA_ATTRIBUTES);
         let with_figure: Vec<&str> = ACCURACIES.iter().filter(|row| row.paper.is_some()).map(|row| row.attribute).collect();
         assert_eq!(with_figure, paper_attributes());
         let mean = |values: Vec<u8>| values.iter().map(|value| f64::from(*value)).sum::<f64>() / values.len() as f64;
-        // The tables print 91 and 87 as averages, of 37 and of 40 attributes.
+        // The published tables give the averages 91 (of 37 attributes) and 87 (of 40 attributes).
         let paper = mean(ACCURACIES.iter().filter_map(|row| row.paper).collect());
         let lnets_anet = mean(ACCURACIES.iter().map(|row| row.lnets_anet).collect());
         assert_eq!((paper.round(), lnets_anet.round()), (91.0, 87.0));

@@ -1,4 +1,4 @@
-//! `reproduction.json`: what the paper says, what a run found, and why the two differ.
+//! The file `reproduction.json`: the claims of the paper, the results of a run, and why the two differ.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -8,78 +8,78 @@ use serde::{Deserialize, Serialize};
 use super::EvaluationError;
 use super::result::read_checked;
 
-/// The paper beside a run.
+/// A comparison of the paper with a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Reproduction {
-    /// Whose settings the run took where they differ: `paper` or `script`.
+    /// The source of the settings in which the paper's text and its script differ: `paper` or `script`.
     pub settings: String,
-    /// Whether it took the short way, on bundled portraits with the shipped model.
+    /// Whether the run was a quick one, which uses the bundled portraits and the shipped model.
     pub quick: bool,
-    /// Every claim of the paper, in its order.
+    /// Every claim of the paper, in the order of the paper.
     pub findings: Vec<Finding>,
     /// Every setting in which the paper's text and its published code differ.
     pub choices: Vec<Choice>,
 }
 
-/// One claim of the paper.
+/// A claim of the paper, and the result of the run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
-    /// What it is about.
+    /// The subject of the claim.
     pub what: String,
-    /// Where the paper says it.
+    /// The place of the claim in the paper.
     pub place: String,
     /// What the paper says.
     pub paper: String,
-    /// What the run found; missing where the step that finds it has not run.
+    /// The result of the run. `None` if the step that produces it has not run.
     pub ours: Option<String>,
-    /// Why they differ, or how they compare.
+    /// Why the two differ, or how they can be compared.
     pub why: String,
 }
 
-/// One setting that the paper's text and its published code disagree on.
+/// A setting in which the paper's text and its published code differ.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Choice {
-    /// The setting.
+    /// The name of the setting.
     pub what: String,
-    /// By the paper's text.
+    /// The value in the paper's text.
     pub paper: String,
-    /// By its script or notebook.
+    /// The value in the paper's script or notebook.
     pub script: String,
-    /// What the run took.
+    /// The value that the run used.
     pub used: String,
 }
 
-/// What stands where a step has not run.
+/// The text in place of a result whose step has not run.
 const NOT_RUN: &str = "not run";
-/// Characters of a line in a terminal.
-const LINE: usize = 100;
+/// The largest number of characters in a line on a terminal.
+const LINE_WIDTH: usize = 100;
 
 impl Reproduction {
     /// Reads and checks `reproduction.json`.
     ///
     /// # Errors
-    /// [`EvaluationError`] if the file is missing, is not JSON of this form, or tells nothing.
+    /// [`EvaluationError`] if the file is missing, is not JSON of this form, or has no findings.
     pub fn read(path: &Path) -> Result<Reproduction, EvaluationError> {
         read_checked(path, "lineament reproduce", |one: &Reproduction| match one.findings.is_empty() {
-            true => Err("`findings` is empty, expected one entry a claim".to_string()),
+            true => Err("`findings` is empty, expected one entry for each claim".to_string()),
             false => Ok(()),
         })
     }
 
-    /// The rows of the table that compares: what, where, paper, run, why.
+    /// Returns the rows of the table of claims: subject, place, the paper's statement, the run's result, and the explanation.
     pub fn rows(&self) -> Vec<[&str; 5]> {
         let rows = self.findings.iter();
         rows.map(|one| [&one.what, &one.place, &one.paper, one.ours.as_deref().unwrap_or(NOT_RUN), &one.why]).collect()
     }
 
-    /// Both tables for a terminal.
+    /// Returns both tables, claims and settings, as text for a terminal.
     pub fn to_text(&self) -> String {
         let mut text = String::from("What the paper says, and what we got\n");
         for [what, place, paper, ours, why] in self.rows() {
             let _ = writeln!(text, "\n{what} ({place})");
             for (name, value) in [("paper says", paper), ("we got", ours), ("why", why)] {
                 let indent = format!("  {name:<12}");
-                for (index, line) in wrapped(value, LINE - indent.len()).iter().enumerate() {
+                for (index, line) in wrapped(value, LINE_WIDTH - indent.len()).iter().enumerate() {
                     let lead = if index == 0 { indent.as_str() } else { "              " };
                     let _ = writeln!(text, "{lead}{line}");
                 }
@@ -98,10 +98,10 @@ impl Reproduction {
         text
     }
 
-    /// The table of claims as CSV.
+    /// Returns the table of claims as CSV.
     ///
     /// # Errors
-    /// Memory for it cannot be had.
+    /// When there is not enough memory.
     pub fn to_csv(&self) -> std::io::Result<Vec<u8>> {
         let mut csv = csv::Writer::from_writer(Vec::new());
         csv.write_record(["what", "place", "paper_says", "we_got", "why"])?;
@@ -112,7 +112,7 @@ impl Reproduction {
     }
 }
 
-/// Words in lines of at most `width` characters, if no word is longer.
+/// Breaks a text into lines of at most `width` characters. A longer word has a line of its own.
 fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tables_name_both_sides_and_what_was_not_run() {
+    fn the_tables_show_paper_and_run_and_the_steps_that_were_not_run() {
         let text = reproduction().to_text();
         for part in [
             "Accuracy (Table I)\n  paper says  90.96 %\n  we got      89.68 %\n  why         few words",
@@ -162,7 +162,7 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part}: {text}");
         }
-        assert!(text.lines().all(|line| line.chars().count() <= LINE), "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= LINE_WIDTH), "{text}");
         let csv = String::from_utf8(reproduction().to_csv().unwrap()).unwrap();
         assert_eq!(csv.lines().count(), 3);
         assert!(csv.lines().nth(2).unwrap().starts_with("Weights,Table I,90.96 %,not run,"), "{csv}");

@@ -1,4 +1,4 @@
-//! `metrics.json`: an evaluation as a file that other programs, and the report, can read.
+//! The file `metrics.json`: an evaluation that other programs and the report can read.
 
 use std::path::Path;
 
@@ -7,17 +7,17 @@ use serde::{Deserialize, Serialize};
 
 use super::{EvaluationError, HalfPrecision, Metrics, Mistake};
 
-/// Metrics of predictions on labelled images, and the mistakes worth looking at.
+/// The metrics of predictions on labelled images, and the most confident mistakes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
-    /// The partition that was evaluated; missing where the labels have none and all images were.
+    /// The partition that was evaluated. `None` if the labels have no partitions, and all images were evaluated.
     pub partition: Option<String>,
-    /// The figures.
+    /// The metrics. In the file their fields are at the top level.
     #[serde(flatten)]
     pub metrics: Metrics,
-    /// The most confident mistakes, the worst first.
+    /// The most confident mistakes, in descending order of |p − label|.
     pub confident_mistakes: Vec<Mistake>,
-    /// What 16-bit floats changed; absent where there were none.
+    /// The effect of 16-bit floats on the predictions. `None` if the model was run in 32-bit floats.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub half_precision: Option<HalfPrecision>,
 }
@@ -26,26 +26,28 @@ impl Evaluation {
     /// Reads and checks `metrics.json`.
     ///
     /// # Errors
-    /// [`EvaluationError`] if the file is missing, is not JSON of this form, or contradicts itself.
+    /// [`EvaluationError`] if the file is missing, is not JSON of this form, or has fields that contradict each other.
     pub fn read(path: &Path) -> Result<Self, EvaluationError> {
         read_checked(path, "lineament eval", Self::check)
     }
 
-    /// Checks that the fields agree with each other.
+    /// Checks that the fields do not contradict each other.
     ///
     /// # Errors
-    /// A sentence that names the field, what was expected and what was found.
+    /// A sentence that names the field, the value expected and the value found.
     pub fn check(&self) -> Result<(), String> {
         let Metrics { images, attributes, .. } = &self.metrics;
         if attributes.is_empty() {
-            return Err("`attributes` is empty, expected one entry an attribute".into());
+            return Err("`attributes` is empty, expected one entry for each attribute".into());
         }
         for one in attributes {
             let name = &one.attribute;
             let counted = [one.true_positives, one.false_positives, one.false_negatives, one.true_negatives];
             let counted = counted.into_iter().try_fold(0usize, usize::checked_add);
             if counted != Some(*images) {
-                return Err(format!("`attributes`, {name}: the confusion does not count the {images} images"));
+                return Err(format!(
+                    "`attributes`, {name}: the confusion matrix is wrong, it does not count the {images} images"
+                ));
             }
             let shares = [Some(one.accuracy), Some(one.majority_accuracy), one.balanced_accuracy, one.roc_auc];
             if let Some(share) = shares.into_iter().flatten().find(|share| !(0.0..=1.0).contains(share)) {
@@ -65,14 +67,17 @@ impl Evaluation {
     }
 }
 
-/// Reads a file of JSON that `command` makes, and checks it.
+/// Reads a JSON file and checks its content with `check`. `command` is the command that creates such a file, for messages.
+///
+/// # Errors
+/// [`EvaluationError`] if the file is missing, is not JSON of the form of `T`, or fails the check.
 pub(super) fn read_checked<T: DeserializeOwned>(
     path: &Path,
     command: &'static str,
     check: fn(&T) -> Result<(), String>,
 ) -> Result<T, EvaluationError> {
     let path = || path.to_path_buf();
-    let bytes = std::fs::read(path()).map_err(|source| EvaluationError::Read { path: path(), source })?;
+    let bytes = std::fs::read(path()).map_err(|source| crate::data::DataError::read(&path(), source))?;
     let parse = |source| EvaluationError::Parse { path: path(), command, source };
     let result: T = serde_json::from_slice(&bytes).map_err(parse)?;
     check(&result).map_err(|problem| EvaluationError::Inconsistent { path: path(), command, problem })?;
@@ -98,11 +103,14 @@ mod tests {
     }
 
     #[test]
-    fn contradictions_are_refused_with_file_and_field() {
+    fn the_error_for_a_contradiction_names_file_and_field() {
         type Change = fn(&mut Evaluation);
         let cases: [(Change, &str); 5] = [
             (|one| one.metrics.attributes.clear(), "`attributes` is empty"),
-            (|one| one.metrics.attributes[1].true_positives += 1, "`attributes`, b: the confusion does not count the 2 images"),
+            (
+                |one| one.metrics.attributes[1].true_positives += 1,
+                "`attributes`, b: the confusion matrix is wrong, it does not count the 2 images",
+            ),
             (|one| one.metrics.attributes[0].accuracy = 1.5, "`attributes`, a: expected shares in [0, 1], found 1.5"),
             (|one| one.confident_mistakes[0].label = 2, "`confident_mistakes`, x.png"),
             (|one| one.confident_mistakes[0].attribute = "c".into(), "found c, 1"),

@@ -1,41 +1,43 @@
-//! Table I of the paper: accuracies beside those published, and beside what accuracy alone hides.
+//! Table I of the paper: compares accuracies with published accuracies, with the accuracy of guessing, and with balanced
+//! accuracy.
 
 use std::fmt::Write;
 
 use super::Metrics;
 use super::published::published;
 
-/// One row, every figure in percent.
+/// A row of the table. All numbers are in percent.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TableOneRow {
-    /// The attribute, or `mean`.
+    /// The name of the attribute, or `mean`.
     pub attribute: String,
-    /// Share of right predictions.
+    /// Share of correct predictions.
     pub accuracy: f64,
-    /// The paper's accuracy, where it has one.
+    /// The paper's accuracy, if there is one.
     pub paper: Option<f64>,
-    /// LNets+ANet's accuracy, where it has one.
+    /// The accuracy of LNets+ANet, if there is one.
     pub lnets_anet: Option<f64>,
-    /// Accuracy of always predicting what is more frequent.
+    /// Accuracy of always predicting the more frequent class.
     pub majority: f64,
-    /// Balanced accuracy, where both classes occur.
+    /// Balanced accuracy. `None` if only one class occurs.
     pub balanced: Option<f64>,
 }
 
-/// The table: a row an attribute, and their means. Of a published column there is a mean only if it has every attribute, so
-/// that all means of the table are of the same attributes.
+/// Table I: a row for each attribute, and their means. A published column has a mean only if it has a value for every
+/// attribute, so that all means in the table are over the same attributes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TableOne {
-    /// In the order of the attributes evaluated.
+    /// A row for each attribute, in the order of the metrics.
     pub rows: Vec<TableOneRow>,
-    /// The last row.
+    /// The row of the means, which is the last row of the table.
     pub mean: TableOneRow,
 }
 
+/// The headings of the columns.
 const HEADER: [&str; 6] = ["attribute", "accuracy", "paper", "LNets+ANet", "majority guess", "balanced accuracy"];
 
 impl TableOne {
-    /// The table of some metrics.
+    /// Returns the table for `metrics`.
     pub fn new(metrics: &Metrics) -> TableOne {
         let rows: Vec<TableOneRow> = metrics
             .attributes
@@ -64,7 +66,7 @@ impl TableOne {
         TableOne { rows, mean }
     }
 
-    /// For a terminal, in columns; `-` where there is no figure.
+    /// Returns the table as text in aligned columns, for a terminal. A missing number is written as `-`.
     pub fn to_text(&self) -> String {
         let names = self.rows.iter().map(|row| row.attribute.chars().count());
         let width = names.max().unwrap_or(0).max(HEADER[0].len());
@@ -83,10 +85,10 @@ impl TableOne {
         text
     }
 
-    /// As CSV, with empty fields where there is no figure.
+    /// Returns the table as CSV. A missing number is an empty field.
     ///
     /// # Errors
-    /// Memory for it cannot be had.
+    /// When there is not enough memory.
     pub fn to_csv(&self) -> std::io::Result<Vec<u8>> {
         let mut csv = csv::Writer::from_writer(Vec::new());
         csv.write_record(HEADER)?;
@@ -99,7 +101,8 @@ impl TableOne {
 }
 
 impl TableOneRow {
-    /// The figures as one prints them, `missing` where there is none. What is published of an attribute is in whole percent.
+    /// Returns the five numbers as text, or `missing` in place of a number that is not there. Measured values have two decimals.
+    /// Published values are integers, and their means have one decimal.
     pub fn figures(&self, missing: &str) -> [String; 5] {
         let measured = |figure: f64| format!("{figure:.2}");
         let published = |figure: f64| if figure.fract() == 0.0 { figure.to_string() } else { format!("{figure:.1}") };
@@ -119,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn published_figures_stand_beside_ours_and_means_are_of_the_same_attributes() {
+    fn published_columns_are_filled_and_all_means_are_over_the_same_attributes() {
         let names = ["Bald", "Young", "Freckles"].map(String::from);
         let all = Metrics::new(&names, &[0.9, 0.2, 0.1, 0.1, 0.9, 0.1], &[1, 1, 0, 0, 1, 0]);
         let table = TableOne::new(&all);

@@ -12,7 +12,7 @@ params! {
     }
 }
 
-/// A thread computes four elements.
+/// The kernel of [`Accumulate`]. One thread updates four elements.
 pub static ACCUMULATE: Kernel = Kernel {
     name: "accumulate",
     group: "optim",
@@ -23,20 +23,21 @@ pub static ACCUMULATE: Kernel = Kernel {
     overrides: &[],
 };
 
-/// sum = kept · sum + weight · gradient: the gradient of a batch from the mean gradients of its parts, of which each weighs
-/// its share of the samples, and the first keeps nothing.
+/// Adds the gradient of a part of a batch to the gradient of the batch: sum = kept · sum + weight · gradient.
+///
+/// `gradient` is the mean over the samples of the part. The first part of a batch overwrites the sum.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Accumulate {
-    /// Parameters, a multiple of four.
+    /// Number of parameters, a multiple of four.
     pub count: u32,
     /// 0 for the first part of a batch, 1 for the others.
     pub kept: f32,
-    /// The part's share of the batch.
+    /// Share of the batch's samples that are in this part.
     pub weight: f32,
 }
 
 impl Accumulate {
-    /// The dispatch.
+    /// Returns the step that adds `gradient` \[count\] to `sum` \[count\].
     pub fn step(self, label: &str, gradient: View, sum: View) -> Step {
         let count = u64::from(self.count);
         Encoding {
@@ -52,7 +53,7 @@ impl Accumulate {
         .step(label)
     }
 
-    /// The bytes of `Params`, to move a recorded step on to another part.
+    /// Returns the bytes of the kernel's `Params`. They replace those of a recorded step to run it for another part.
     pub fn params(self) -> Vec<u8> {
         bytemuck::bytes_of(&self.encode()).to_vec()
     }

@@ -1,4 +1,4 @@
-//! From 8-bit RGB images of any size to the network's input, each turned, shifted, sheared, zoomed and mirrored on the way.
+//! Converts 8-bit RGB images of any size to the input of a network, and rotates, shifts, shears, zooms and mirrors each of them.
 
 use super::{Encoding, params};
 use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_write};
@@ -18,7 +18,7 @@ params! {
     }
 }
 
-/// A thread computes one output pixel.
+/// The kernel of [`Augment`]. One thread computes one output pixel.
 pub static AUGMENT: Kernel = Kernel {
     name: "augment",
     group: "image",
@@ -29,38 +29,41 @@ pub static AUGMENT: Kernel = Kernel {
     overrides: &[],
 };
 
-/// How one image of a batch is augmented, as the shader reads it.
+/// The transformation of one image of a batch, in the layout that the shader reads.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
 pub struct TransformRecord {
-    /// The upper two rows of M, which maps (row, column, 1) of the output to (row, column) of the resized image.
+    /// The first two rows of the matrix M, which maps (row, column, 1) of the output to (row, column) of the resized image.
     pub matrix: [[f32; 3]; 2],
-    /// 1 where the result is mirrored left to right, else 0.
+    /// 1 if the result is mirrored left to right, else 0.
     pub mirrored: u32,
-    /// Fills the record to 32 bytes.
+    /// Pads the record to 32 bytes.
     pub unused: u32,
 }
 
-/// 8-bit RGB images to \[batch, height, width, 4\]: resized by nearest pixel, mapped bilinearly with clamped coordinates,
-/// mirrored, then value · scale + shift, channel by channel. This is `load_img(target_size=(height, width))`,
-/// `apply_transform` with `fill_mode="nearest"` and a rescaling of keras_preprocessing 1.1.
+/// Converts 8-bit RGB images to a tensor \[batch, height, width, 4\].
+///
+/// Each image is resized by nearest neighbours, transformed with bilinear interpolation and clamped coordinates, and mirrored if
+/// its record says so. Then value · scale + shift is computed for each channel; the fourth channel is 0. This corresponds to
+/// `load_img(target_size=(height, width))`, `apply_transform` with `fill_mode="nearest"`, and rescaling, in keras_preprocessing
+/// 1.1.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Augment {
-    /// Images.
+    /// Number of images.
     pub batch: u32,
-    /// Rows of the result.
+    /// Number of rows of the result.
     pub height: u32,
-    /// Columns of the result.
+    /// Number of columns of the result.
     pub width: u32,
-    /// Factor for red, green and blue, on values 0 to 255.
+    /// Factors of red, green and blue, applied to values from 0 to 255.
     pub scale: [f32; 3],
-    /// Added to red, green and blue after scaling.
+    /// Values added to red, green and blue after scaling.
     pub shift: [f32; 3],
 }
 
 impl Augment {
-    /// The dispatch: `pixels` are packed bytes, `images` one [`super::ImageRecord`] an image and `transforms` one
-    /// [`TransformRecord`] an image.
+    /// Returns the step that computes `y` \[batch, height, width, 4\]. `pixels` holds packed bytes, `images` one
+    /// [`super::ImageRecord`] per image, and `transforms` one [`TransformRecord`] per image.
     pub fn step(self, label: &str, pixels: View, images: View, transforms: View, y: View) -> Step {
         let ([scale_red, scale_green, scale_blue], [shift_red, shift_green, shift_blue]) = (self.scale, self.shift);
         let Augment { batch, height, width, .. } = self;

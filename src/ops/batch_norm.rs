@@ -1,6 +1,7 @@
-//! Batch norm with given statistics: those of the batch in training, the running ones in inference.
+//! Batch normalisation with given statistics: those of the batch in training, or the running ones in inference.
 
-use super::{ACTIVATIONS, Activation, Encoding, params};
+use super::activation::ACTIVATION;
+use super::{Activation, Encoding, params};
 use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_write};
 
 params! {
@@ -12,7 +13,7 @@ params! {
     }
 }
 
-/// A thread normalises four channels of a few rows.
+/// The kernel of [`BatchNorm`]. One thread normalises four channels of `ROWS` rows.
 pub static BATCH_NORM: Kernel = Kernel {
     name: "batch_norm",
     group: "norm",
@@ -20,24 +21,27 @@ pub static BATCH_NORM: Kernel = Kernel {
     params: BatchNormParams::FIELDS,
     bindings: &[read("x"), read("statistics"), read("affine"), read("residual"), read_write("y")],
     variants: &[Variant { name: "default", constants: &[("ROWS", 8)], subgroup: false }],
-    overrides: &[ACTIVATIONS, ("RESIDUAL", &[0, 1])],
+    overrides: &[ACTIVATION, ("RESIDUAL", &[0, 1])],
 };
 
-/// y = activation(gamma (x − mean) / √(variance + epsilon) + beta) + residual over \[rows, channels\].
+/// Normalises x: y = activation(gamma (x − mean) / √(variance + epsilon) + beta) + residual, on tensors \[rows, channels\].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BatchNorm {
-    /// Rows: the batch, or batch × height × width.
+    /// Number of rows: batch, or batch × height × width.
     pub rows: u32,
-    /// Channels, a multiple of four.
+    /// Number of channels, a multiple of four.
     pub channels: u32,
-    /// Added to the variance: 1e-3 in Keras, 1e-5 in PyTorch.
+    /// Added to the variance. The default is 1e-3 in Keras and 1e-5 in PyTorch.
     pub epsilon: f32,
-    /// Applied before the residual is added.
+    /// The activation that is applied before the residual is added.
     pub activation: Activation,
 }
 
 impl BatchNorm {
-    /// The dispatch. `statistics` \[2, channels\] is mean, then variance; `affine` \[2, channels\] gamma, then beta.
+    /// Returns the step that computes `y` \[rows, channels\] from `x` \[rows, channels\].
+    ///
+    /// `statistics` \[2, channels\] holds mean, then variance, and `affine` \[2, channels\] gamma, then beta. `residual`
+    /// \[rows, channels\] is optional.
     pub fn step(self, label: &str, x: View, statistics: View, affine: View, residual: Option<View>, y: View) -> Step {
         let (rows, channels) = (u64::from(self.rows), u64::from(self.channels));
         let variant = &BATCH_NORM.variants[0];
@@ -46,9 +50,9 @@ impl BatchNorm {
             kernel: &BATCH_NORM,
             variant,
             lanes: None,
-            overrides: vec![("ACTIVATION", self.activation as u32 as f64), ("RESIDUAL", extra as f64)],
+            overrides: vec![self.activation.as_override(), ("RESIDUAL", extra as f64)],
             params: BatchNormParams { rows: self.rows, channels: self.channels, epsilon: self.epsilon },
-            // A layer without a shortcut binds gamma and beta there: a binding cannot be empty, and it is not read.
+            // A binding cannot be empty, so a layer without a residual binds gamma and beta, which the kernel does not read.
             bindings: &[x, statistics, affine, residual.unwrap_or(affine), y],
             workgroups: (rows.div_ceil(u64::from(variant.constant("ROWS"))) * channels / 4).div_ceil(64),
             cost: Cost { flops: (4 + extra) * rows * channels, bytes: 4 * ((2 + extra) * rows + 4) * channels },

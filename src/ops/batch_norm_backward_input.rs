@@ -1,6 +1,6 @@
-//! Gradient of batch norm by its input.
+//! Input gradient of batch normalisation.
 
-use super::batch_norm_backward_weight::BACKWARD_ACTIVATIONS;
+use super::activation::ACTIVATION;
 use super::{Activation, Encoding, params};
 use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_write};
 
@@ -14,7 +14,7 @@ params! {
     }
 }
 
-/// A thread computes four channels of a few rows.
+/// The kernel of [`BatchNormBackwardInput`]. One thread computes four channels of `ROWS` rows.
 pub static BATCH_NORM_BACKWARD_INPUT: Kernel = Kernel {
     name: "batch_norm_backward_input",
     group: "norm",
@@ -22,47 +22,50 @@ pub static BATCH_NORM_BACKWARD_INPUT: Kernel = Kernel {
     params: BatchNormBackwardInputParams::FIELDS,
     bindings: &[read("gy"), read("x"), read("statistics"), read("affine"), read("gradients"), read_write("dx")],
     variants: &[Variant { name: "default", constants: &[("ROWS", 8)], subgroup: false }],
-    overrides: &[("TRAINING", &[0, 1]), BACKWARD_ACTIVATIONS],
+    overrides: &[("TRAINING", &[0, 1]), ACTIVATION],
 };
 
-/// In training dx = gamma / √(variance + epsilon) · (g − mean(g) − x̂ mean(g x̂)), since the statistics depend on x; in
-/// inference only the first factor times g. x̂ is the normalised x and g the gradient before the activation. In
-/// training on two rows that difference would leave little but rounding, so an equal product takes its place.
+/// Computes the input gradient of batch normalisation, where x̂ is the normalised x and g the gradient before the activation.
+///
+/// In training dx = gamma / √(variance + epsilon) · (g − mean(g) − x̂ mean(g x̂)), because the statistics depend on x. In
+/// inference dx = gamma / √(variance + epsilon) · g. In training on two rows the difference cancels almost completely, so the
+/// kernel computes an equal product instead, which has no rounding problem.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BatchNormBackwardInput {
-    /// Rows of this dispatch.
+    /// Number of rows that this step computes.
     pub rows: u32,
-    /// Rows that the statistics and the gradients by gamma and beta are of: the batch, or batch × height × width. More than
-    /// `rows` for a tensor that no single binding holds.
+    /// Number of rows of the whole tensor, from which the statistics, dgamma and dbeta were computed: batch, or
+    /// batch × height × width. It is larger than `rows` if the tensor is too large for one binding.
     pub all_rows: u32,
-    /// Channels, a multiple of four.
+    /// Number of channels, a multiple of four.
     pub channels: u32,
-    /// Added to the variance: 1e-3 in Keras, 1e-5 in PyTorch.
+    /// Added to the variance. The default is 1e-3 in Keras and 1e-5 in PyTorch.
     pub epsilon: f32,
-    /// Whether the statistics are those of this batch.
+    /// Whether the statistics are those of this batch, so that the gradient flows through them.
     pub training: bool,
-    /// What followed batch norm: none, or ReLU6, through which the gradient passes only where 0 < gamma x̂ + beta < 6.
+    /// The activation that follows batch normalisation. The kernel recomputes its input, gamma x̂ + beta.
     pub activation: Activation,
 }
 
 impl BatchNormBackwardInput {
-    /// The dispatch. `gy` is the gradient by the activation's result; `statistics` \[2, channels\] is mean, then variance,
-    /// `affine` \[2, channels\] gamma, then beta, and `gradients` \[2, channels\] dgamma, then dbeta of all rows, which
-    /// inference does not use.
+    /// Returns the step that computes `dx` \[rows, channels\].
+    ///
+    /// `gy` \[rows, channels\] is the gradient with respect to the output of the activation, and `x` \[rows, channels\] the input
+    /// of the forward pass. `statistics` \[2, channels\] holds mean, then variance, and `affine` \[2, channels\] gamma, then
+    /// beta. `gradients` \[2, channels\] holds dgamma, then dbeta, of all rows; inference does not use it.
     #[allow(clippy::too_many_arguments)]
     pub fn step(self, label: &str, gy: View, x: View, statistics: View, affine: View, gradients: View, dx: View) -> Step {
-        debug_assert!(matches!(self.activation, Activation::None | Activation::Relu6), "{:?}", self.activation);
         let (rows, channels) = (u64::from(self.rows), u64::from(self.channels));
         let variant = &BATCH_NORM_BACKWARD_INPUT.variants[0];
-        let masked = self.activation != Activation::None;
-        let flops = if self.training { 5 } else { 1 } + if masked { 4 } else { 0 };
-        // In inference x is read for the mask alone.
-        let (tensors, vectors) = (2 + u64::from(self.training || masked), if self.training { 6 } else { 4 });
+        let recomputed = self.activation != Activation::None;
+        let flops = if self.training { 5 } else { 1 } + self.activation.recomputed_gradient_flops();
+        // In inference x is read only to recompute the activation's input.
+        let (tensors, vectors) = (2 + u64::from(self.training || recomputed), if self.training { 6 } else { 4 });
         Encoding {
             kernel: &BATCH_NORM_BACKWARD_INPUT,
             variant,
             lanes: None,
-            overrides: vec![("TRAINING", f64::from(u8::from(self.training))), ("ACTIVATION", self.activation as u32 as f64)],
+            overrides: vec![("TRAINING", f64::from(u8::from(self.training))), self.activation.as_override()],
             params: BatchNormBackwardInputParams {
                 rows: self.rows,
                 all_rows: self.all_rows,

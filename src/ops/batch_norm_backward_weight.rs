@@ -1,5 +1,6 @@
-//! Gradients of batch norm by gamma and beta.
+//! Weight gradients of batch normalisation: the gradients with respect to gamma and beta.
 
+use super::activation::ACTIVATION;
 use super::{Activation, Encoding, params};
 use crate::plan::{Cost, Kernel, RowParts, Step, Variant, View, read, read_write};
 
@@ -13,10 +14,7 @@ params! {
     }
 }
 
-/// Every value of `ACTIVATION` in the backward pass, which recomputes what went into the activation.
-pub(super) const BACKWARD_ACTIVATIONS: (&str, &[u32]) = ("ACTIVATION", &[0, 2]);
-
-/// Sixteen threads add up four channels of the rows of a part.
+/// The kernel of [`BatchNormBackwardWeight`]. Sixteen threads sum four channels over the rows of a part.
 pub static BATCH_NORM_BACKWARD_WEIGHT: Kernel = Kernel {
     name: "batch_norm_backward_weight",
     group: "norm",
@@ -24,36 +22,39 @@ pub static BATCH_NORM_BACKWARD_WEIGHT: Kernel = Kernel {
     params: BatchNormBackwardWeightParams::FIELDS,
     bindings: &[read("gy"), read("x"), read("statistics"), read("affine"), read_write("gradients")],
     variants: &[Variant { name: "default", constants: &[], subgroup: false }],
-    overrides: &[BACKWARD_ACTIVATIONS],
+    overrides: &[ACTIVATION],
 };
 
-/// dgamma = Σ g x̂ and dbeta = Σ g over each part of the rows of \[rows, channels\], where x̂ is the normalised x and g the
-/// gradient before the activation; [`SumOfParts`](super::SumOfParts) of 2 · channels elements adds the parts up.
+/// Computes dgamma = Σ g x̂ and dbeta = Σ g over each part of the rows, where x̂ is the normalised x and g the gradient before
+/// the activation. [`SumOfParts`](super::SumOfParts) with 2 · channels elements adds the parts.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BatchNormBackwardWeight {
-    /// Rows: the batch, or batch × height × width; or some whole parts of these, for a tensor that no single binding holds.
+    /// Rows of the tensor: batch, or batch × height × width. If the tensor is too large for one binding, this step covers some
+    /// of its parts.
     pub rows: RowParts,
-    /// Channels, a multiple of four.
+    /// Number of channels, a multiple of four.
     pub channels: u32,
-    /// Added to the variance: 1e-3 in Keras, 1e-5 in PyTorch.
+    /// Added to the variance. The default is 1e-3 in Keras and 1e-5 in PyTorch.
     pub epsilon: f32,
-    /// What followed batch norm: none, or ReLU6, through which the gradient passes only where 0 < gamma x̂ + beta < 6.
+    /// The activation that follows batch normalisation. The kernel recomputes its input, gamma x̂ + beta.
     pub activation: Activation,
 }
 
 impl BatchNormBackwardWeight {
-    /// The dispatch. `gy` is the gradient by the activation's result; `statistics` \[2, channels\] is mean, then variance,
-    /// `affine` \[2, channels\] gamma, then beta, and `gradients` \[parts, 2, channels\] dgamma, then dbeta of each part.
+    /// Returns the step that computes `gradients` \[parts, 2, channels\], which holds dgamma, then dbeta, of each part.
+    ///
+    /// `gy` \[rows, channels\] is the gradient with respect to the output of the activation, and `x` \[rows, channels\] the input
+    /// of the forward pass. `statistics` \[2, channels\] holds mean, then variance, and `affine` \[2, channels\] gamma, then
+    /// beta.
     pub fn step(self, label: &str, gy: View, x: View, statistics: View, affine: View, gradients: View) -> Step {
-        debug_assert!(matches!(self.activation, Activation::None | Activation::Relu6), "{:?}", self.activation);
         let (rows, channels) = (u64::from(self.rows.rows), u64::from(self.channels));
         let parts = u64::from(self.rows.count());
-        let flops = if self.activation == Activation::None { 5 } else { 9 };
+        let flops = 5 + self.activation.recomputed_gradient_flops();
         Encoding {
             kernel: &BATCH_NORM_BACKWARD_WEIGHT,
             variant: &BATCH_NORM_BACKWARD_WEIGHT.variants[0],
             lanes: None,
-            overrides: vec![("ACTIVATION", self.activation as u32 as f64)],
+            overrides: vec![self.activation.as_override()],
             params: BatchNormBackwardWeightParams {
                 rows: self.rows.rows,
                 channels: self.channels,

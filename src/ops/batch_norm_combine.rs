@@ -1,4 +1,4 @@
-//! Batch norm in training mode: the statistics of a batch from those of its parts, and the running ones.
+//! Batch normalisation in training: combines the statistics of parts of a batch, and updates the running statistics.
 
 use super::{Encoding, params};
 use crate::plan::{Cost, Kernel, RowParts, Step, Variant, View, read, read_write};
@@ -15,7 +15,7 @@ params! {
     }
 }
 
-/// Sixteen threads add up four channels of all parts.
+/// The kernel of [`BatchNormCombine`]. Sixteen threads sum four channels over all parts.
 pub static BATCH_NORM_COMBINE: Kernel = Kernel {
     name: "batch_norm_combine",
     group: "norm",
@@ -26,25 +26,29 @@ pub static BATCH_NORM_COMBINE: Kernel = Kernel {
     overrides: &[],
 };
 
-/// Mean and biased variance of every channel over all rows, from those of their parts, by the formula of Chan, Golub and
-/// LeVeque (1983); the running ones become momentum · running + (1 − momentum) · batch, the variance first times
-/// `correction`.
+/// Combines the means and biased variances of parts of the rows to those of all rows, by the formula of Chan, Golub and LeVeque
+/// (1983), and updates the running statistics.
+///
+/// running mean = momentum · running mean + (1 − momentum) · mean, and
+/// running variance = momentum · running variance + (1 − momentum) · correction · variance.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BatchNormCombine {
-    /// Rows: the batch, or batch × height × width, in the parts that [`BatchNormStatistics`](super::BatchNormStatistics) had.
+    /// Rows of the tensor: batch, or batch × height × width, in the same parts as for
+    /// [`BatchNormStatistics`](super::BatchNormStatistics).
     pub rows: RowParts,
-    /// Channels, a multiple of four.
+    /// Number of channels, a multiple of four.
     pub channels: u32,
-    /// What the running statistics keep, in Keras' sense: 0.99.
+    /// Share of the old running statistics that an update keeps. This is the convention of Keras, whose default is 0.99.
     pub momentum: f32,
-    /// 1 keeps the biased variance, as Keras does for rows of features; rows / (rows − 1) is what PyTorch does, and
-    /// Keras for images. Keras 2.2.4 has one of its own.
+    /// Factor of the variance before it enters the running variance. 1 keeps the biased variance, as Keras does for tensors
+    /// \[rows, channels\]. rows / (rows − 1) gives the unbiased variance, as in PyTorch, and in Keras for images. Keras 2.2.4
+    /// uses yet another factor.
     pub correction: f32,
 }
 
 impl BatchNormCombine {
-    /// The dispatch. Each is means, then variances: `of_parts` \[parts, 2, channels\], `statistics` \[2, channels\], and
-    /// `running` \[2, channels\], which is updated.
+    /// Returns the step that computes `statistics` \[2, channels\] from `of_parts` \[parts, 2, channels\], and updates `running`
+    /// \[2, channels\]. Each tensor holds means, then variances.
     pub fn step(self, label: &str, of_parts: View, statistics: View, running: View) -> Step {
         let (parts, channels) = (u64::from(self.rows.count()), u64::from(self.channels));
         Encoding {
@@ -60,7 +64,7 @@ impl BatchNormCombine {
         .step(label)
     }
 
-    /// The bytes of `Params`, to move a recorded step on to another update.
+    /// Returns the bytes of the kernel's `Params`. They replace those of a recorded step to run it for another update.
     pub fn params(self) -> Vec<u8> {
         bytemuck::bytes_of(&self.encode()).to_vec()
     }

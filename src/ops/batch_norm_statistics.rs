@@ -1,4 +1,4 @@
-//! Batch norm in training mode: the statistics of parts of a batch.
+//! Batch normalisation in training: computes the statistics of parts of a batch.
 
 use super::{Encoding, params};
 use crate::plan::{Cost, Kernel, RowParts, Step, Variant, View, read, read_write};
@@ -12,7 +12,7 @@ params! {
     }
 }
 
-/// Sixteen threads add up four channels of the rows of a part.
+/// The kernel of [`BatchNormStatistics`]. Sixteen threads sum four channels over the rows of a part.
 pub static BATCH_NORM_STATISTICS: Kernel = Kernel {
     name: "batch_norm_statistics",
     group: "norm",
@@ -23,18 +23,19 @@ pub static BATCH_NORM_STATISTICS: Kernel = Kernel {
     overrides: &[],
 };
 
-/// Mean and biased variance of each part of the rows of x\[rows, channels\];
-/// [`BatchNormCombine`](super::BatchNormCombine) makes those of all rows from them.
+/// Computes the mean and the biased variance of each part of the rows of x \[rows, channels\].
+/// [`BatchNormCombine`](super::BatchNormCombine) combines the parts.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BatchNormStatistics {
-    /// Rows: the batch, or batch × height × width; or some whole parts of these, for a tensor that no single binding holds.
+    /// Rows of the tensor: batch, or batch × height × width. If the tensor is too large for one binding, this step covers some
+    /// of its parts.
     pub rows: RowParts,
-    /// Channels, a multiple of four.
+    /// Number of channels, a multiple of four.
     pub channels: u32,
 }
 
 impl BatchNormStatistics {
-    /// The dispatch; `of_parts` \[parts, 2, channels\] is mean, then variance of each part.
+    /// Returns the step that computes `of_parts` \[parts, 2, channels\], which holds mean, then variance, of each part.
     pub fn step(self, label: &str, x: View, of_parts: View) -> Step {
         let (rows, channels) = (u64::from(self.rows.rows), u64::from(self.channels));
         let parts = u64::from(self.rows.count());

@@ -1,4 +1,4 @@
-//! How many predictions of each attribute are right.
+//! Counts the correct predictions of each attribute.
 
 use super::{Encoding, padded_channels, params};
 use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_write};
@@ -12,7 +12,7 @@ params! {
     }
 }
 
-/// A thread counts four attributes over all rows.
+/// The kernel of [`BinaryAccuracy`]. One thread counts four attributes over all rows.
 pub static BINARY_ACCURACY: Kernel = Kernel {
     name: "binary_accuracy",
     group: "loss",
@@ -23,17 +23,19 @@ pub static BINARY_ACCURACY: Kernel = Kernel {
     overrides: &[],
 };
 
-/// correct\[a\] += Σ over rows of (round(p) = y), rounding half to even, as Keras does.
+/// Counts the correct predictions of each attribute: correct\[a\] += Σ over the rows of (round(p) = y). As in Keras, `round`
+/// rounds half to even.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BinaryAccuracy {
-    /// Samples.
+    /// Number of samples.
     pub rows: u32,
-    /// Predictions of a sample; their rows are padded to a multiple of four.
+    /// Number of predictions per sample. Rows of tensors are padded to a multiple of four.
     pub attributes: u32,
 }
 
 impl BinaryAccuracy {
-    /// The dispatch. `correct` holds `u32`, one for each padded attribute, and is added to.
+    /// Returns the step that compares `predictions` and `labels`, both \[rows, padded attributes\], and adds the counts to
+    /// `correct` \[padded attributes\], which holds `u32`.
     pub fn step(self, label: &str, predictions: View, labels: View, correct: View) -> Step {
         let channels = padded_channels(self.attributes);
         let elements = u64::from(self.rows) * u64::from(channels);

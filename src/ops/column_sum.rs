@@ -1,4 +1,4 @@
-//! Sums of columns: the gradient of a bias.
+//! Sums of columns, which are the weight gradient of a bias.
 
 use super::{Encoding, params};
 use crate::plan::{Cost, Kernel, RowParts, Step, Variant, View, read, read_write};
@@ -12,7 +12,7 @@ params! {
     }
 }
 
-/// Sixteen threads add up four channels of the rows of a part.
+/// The kernel of [`ColumnSum`]. Sixteen threads sum four channels over the rows of a part.
 pub static COLUMN_SUM: Kernel = Kernel {
     name: "column_sum",
     group: "head",
@@ -23,17 +23,17 @@ pub static COLUMN_SUM: Kernel = Kernel {
     overrides: &[],
 };
 
-/// y\[parts, channels\] = Σ over the rows of each part of x\[rows, channels\]; [`SumOfParts`](super::SumOfParts) adds the parts up.
+/// Sums x \[rows, channels\] over the rows of each part. [`SumOfParts`](super::SumOfParts) adds the parts.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ColumnSum {
-    /// Rows.
+    /// Rows of x, and the parts in which they are summed.
     pub rows: RowParts,
-    /// Channels, a multiple of four.
+    /// Number of channels, a multiple of four.
     pub channels: u32,
 }
 
 impl ColumnSum {
-    /// The dispatch.
+    /// Returns the step that computes `y` \[parts, channels\] from `x` \[rows, channels\].
     pub fn step(self, label: &str, x: View, y: View) -> Step {
         let (rows, channels) = (u64::from(self.rows.rows), u64::from(self.channels));
         let parts = u64::from(self.rows.count());

@@ -1,4 +1,4 @@
-//! Cosine proximity, the paper's loss, with its gradient.
+//! Cosine proximity, the loss of the paper, and its gradient.
 
 use super::{Encoding, padded_channels, params};
 use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_write};
@@ -12,7 +12,7 @@ params! {
     }
 }
 
-/// A workgroup computes one sample.
+/// The kernel of [`CosineProximity`]. One workgroup computes one sample.
 pub static COSINE_PROXIMITY: Kernel = Kernel {
     name: "cosine_proximity",
     group: "loss",
@@ -23,28 +23,31 @@ pub static COSINE_PROXIMITY: Kernel = Kernel {
     overrides: &[("ANGLE", &[0, 1])],
 };
 
-/// What of the cosine is minimised.
+/// The function of the cosine that is minimised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CosineForm {
-    /// Minus the cosine itself, as the paper's code has it.
+    /// The negative cosine, as in the code of the paper.
     Proximity = 0,
-    /// The angle, its arccos, as the paper's text has it.
+    /// The angle, which is the arccos of the cosine, as in the text of the paper.
     Angle = 1,
 }
 
-/// loss\[s\] = −Σ n(y) n(p), or the arccos of the sum, with n(v) = v / √max(Σ v², 1e-12) (Keras 2.2.4), and the gradient of the mean over the batch by p.
+/// Computes the loss of each sample and the gradient of the batch's mean loss with respect to the predictions p.
+///
+/// loss\[s\] = −Σ n(y) n(p), or arccos Σ n(y) n(p), with n(v) = v / √max(Σ v², 1e-12), as in Keras 2.2.4.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CosineProximity {
-    /// Samples.
+    /// Number of samples.
     pub batch: u32,
-    /// Predictions of a sample; their rows are padded to a multiple of four.
+    /// Number of predictions per sample. Rows of tensors are padded to a multiple of four.
     pub attributes: u32,
-    /// The cosine or its angle.
+    /// Whether the loss is the negative cosine or the angle.
     pub form: CosineForm,
 }
 
 impl CosineProximity {
-    /// The dispatch: predictions and labels \[batch, padded attributes\] to loss \[batch\] and gradient \[batch, padded attributes\].
+    /// Returns the step that computes `loss` \[batch\] and `gradient` \[batch, padded attributes\] from `predictions` and
+    /// `labels`, both \[batch, padded attributes\].
     pub fn step(self, label: &str, predictions: View, labels: View, loss: View, gradient: View) -> Step {
         let channels = padded_channels(self.attributes);
         let elements = u64::from(self.batch) * u64::from(channels);

@@ -1,20 +1,27 @@
-//! The variants of kernels that are built on `shaders/lib/tile_distances.wgsl` or, for bits against numbers, `tile_bits.wgsl`.
+//! Layouts, variants and the choice of variants for the kernels that compare tiles of rows. They import
+//! `shaders/lib/tile_distances.wgsl`, or `shaders/lib/tile_bits.wgsl` to compare rows packed as bits with rows of f32 values.
+//!
+//! In these kernels each thread processes `ROWS` rows, and the workgroup compares them with a tile of `COLUMNS` other rows at a
+//! time.
 
 use super::{SILHOUETTE, SilhouetteSlice};
 use crate::plan::{Kernel, Variant};
 use crate::profiles::DeviceProfile;
 
-/// Threads of a workgroup in the variants that pass the others through workgroup memory.
+/// Number of threads of a workgroup in variants without subgroup operations.
 const THREADS: u32 = 64;
 
-/// Rows that one workgroup holds; `lanes` is the subgroup size, which variants of the subgroup family need.
+/// Returns the number of rows that one workgroup processes. `lanes` is the subgroup size, which variants with subgroup operations
+/// need.
 pub(super) fn workgroup_rows(variant: &Variant, lanes: Option<u32>) -> u32 {
     let threads = if variant.subgroup { lanes.unwrap_or(1) } else { THREADS };
     threads * variant.constant("ROWS")
 }
 
-/// Returns the variant of a distance kernel for rows of a format and `columns` rows on the other side. The profile chooses the
-/// family; of the family, the variant that computes least past the last column, and the widest of those.
+/// Returns the variant of a distance kernel for rows in the given layout that are compared with `columns` other rows.
+///
+/// The device profile says whether the variant uses subgroup operations. Among these, it is the variant whose tiles waste the
+/// least work past the last of the other rows, and of several the one with the widest tile.
 pub fn distance_variant(profile: &DeviceProfile, kernel: &'static Kernel, format: RowFormat, columns: u32) -> &'static Variant {
     let subgroup = profile.settings().subgroup_distances;
     let bits = u32::from(format == RowFormat::Bits);
@@ -22,14 +29,15 @@ pub fn distance_variant(profile: &DeviceProfile, kernel: &'static Kernel, format
     least_padded(family, columns).unwrap_or_else(|| panic!("kernel {} has no variant for {format:?}", kernel.name))
 }
 
-/// Returns the variant that computes silhouettes of such rows. The family is chosen as by [`distance_variant`].
+/// Returns the variant that computes silhouettes of rows of this shape, by the rules of [`distance_variant`].
 pub fn silhouette_variant(profile: &DeviceProfile, shape: SilhouetteSlice) -> &'static Variant {
     let subgroup = profile.settings().subgroup_distances;
     let family = SILHOUETTE.variants.iter().filter(|variant| variant.subgroup == subgroup && shape.suits(variant));
     least_padded(family, shape.rows).unwrap_or_else(|| panic!("silhouette has no variant for {shape:?}"))
 }
 
-/// Of some variants, the one with the least work past the last of `columns` others, and the widest of such.
+/// Returns the variant whose tiles waste the least work past the last of `columns` other rows; of several, the one with the
+/// widest tile.
 fn least_padded(family: impl Iterator<Item = &'static Variant>, columns: u32) -> Option<&'static Variant> {
     family.min_by_key(|variant| {
         let width = variant.constant("COLUMNS");
@@ -37,17 +45,17 @@ fn least_padded(family: impl Iterator<Item = &'static Variant>, columns: u32) ->
     })
 }
 
-/// How rows are laid out for a kernel of distances.
+/// The layout of rows for the distance kernels. A quad is the unit of storage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RowFormat {
-    /// Four numbers a quad.
+    /// f32 values, four in a quad; the last quad is padded with zeros.
     Numbers,
-    /// Columns of 0 and 1, 64 a quad.
+    /// Columns of 0 and 1 packed as bits, 64 in a quad; the last quad is padded with zeros.
     Bits,
 }
 
 impl RowFormat {
-    /// Quads of a row of `columns` columns.
+    /// Returns the number of quads in a row of `columns` columns.
     pub fn quads(self, columns: u32) -> u32 {
         match self {
             RowFormat::Numbers => columns.div_ceil(4),
@@ -55,7 +63,7 @@ impl RowFormat {
         }
     }
 
-    /// Bytes of a quad.
+    /// Returns the number of bytes in a quad.
     pub fn quad_bytes(self) -> u32 {
         match self {
             RowFormat::Numbers => 16,
@@ -63,14 +71,16 @@ impl RowFormat {
         }
     }
 
-    /// What a distance between rows of `quads` quads takes: two operations a number and its sum, or for 64 columns two
-    /// exclusive ors, two counts and two sums.
+    /// Returns the number of operations for a distance between rows of `quads` quads. Each f32 value takes two operations and an
+    /// addition. Each quad of bits takes two exclusive ors, two bit counts and two additions.
     pub(super) fn operations(self, quads: u32) -> u64 {
         u64::from(quads) * if self == RowFormat::Bits { 6 } else { 12 }
     }
 }
 
-/// Declares a variant: rows a thread × others a tile.
+/// Declares the variants of a distance kernel. An entry is the variant's name, the number of rows per thread × the number of
+/// other rows in a tile, and the family: whether other rows are shared by subgroup broadcasts or through workgroup memory,
+/// whether rows are bits, and for silhouettes of bits (`held`) the number of quads in a row, which a thread keeps in registers.
 macro_rules! distance_variants {
     ($(($name:literal, $rows:literal x $columns:literal, $family:ident $($quads:literal)?)),* $(,)?) => {
         &[$($crate::ops::distance_tile::distance_variants!(@one $name, $rows, $columns, $family $($quads)?)),*]
@@ -126,7 +136,7 @@ mod tests {
     use crate::plan::Capabilities;
 
     #[test]
-    fn the_variant_wastes_as_little_as_it_can() {
+    fn the_variant_with_the_least_wasted_work_is_chosen() {
         for (columns, width) in [(1, 4), (4, 4), (5, 8), (8, 8), (9, 4), (16, 16), (24, 8), (32, 16)] {
             for (software, lanes, subgroup) in [(true, Some(8), true), (true, None, false), (false, Some(32), false)] {
                 let variant = distance_variant(

@@ -1,4 +1,4 @@
-//! Inverted dropout with a given mask; the gradient is the same formula.
+//! Inverted dropout with a given mask. The input gradient is computed by the same formula.
 
 use super::{Encoding, params};
 use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_write};
@@ -11,7 +11,7 @@ params! {
     }
 }
 
-/// A thread computes four elements.
+/// The kernel of [`Dropout`]. One thread computes four elements.
 pub static DROPOUT: Kernel = Kernel {
     name: "dropout",
     group: "head",
@@ -22,19 +22,20 @@ pub static DROPOUT: Kernel = Kernel {
     overrides: &[],
 };
 
-/// y = x · mask / (1 − rate) over \[rows, channels\]; dx is the same on gy.
+/// Computes y = x · mask / (1 − rate) on tensors \[rows, channels\]. Applied to gy instead of x, it computes the input gradient.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Dropout {
-    /// Rows.
+    /// Number of rows.
     pub rows: u32,
-    /// Channels, a multiple of four.
+    /// Number of channels, a multiple of four.
     pub channels: u32,
-    /// The share of values that is dropped, in \[0, 1).
+    /// Share of the values that are dropped, in \[0, 1).
     pub rate: f32,
 }
 
 impl Dropout {
-    /// The dispatch. `mask` holds `u32`.
+    /// Returns the step that computes `y` from `x` and `mask`, each \[rows, channels\]. `mask` holds `u32`: 1 keeps a value, and
+    /// 0 drops it.
     pub fn step(self, label: &str, x: View, mask: View, y: View) -> Step {
         let elements = u64::from(self.rows) * u64::from(self.channels);
         Encoding {

@@ -1,4 +1,4 @@
-//! Dropout's mask, drawn by counter.
+//! The mask of dropout, drawn by a counter-based random number generator.
 
 use super::{Encoding, params};
 use crate::plan::{Cost, Kernel, Step, Variant, View, read_write};
@@ -15,7 +15,7 @@ params! {
     }
 }
 
-/// A thread draws four channels of a row.
+/// The kernel of [`DropoutMask`]. One thread draws four channels of a row.
 pub static DROPOUT_MASK: Kernel = Kernel {
     name: "dropout_mask",
     group: "head",
@@ -26,25 +26,26 @@ pub static DROPOUT_MASK: Kernel = Kernel {
     overrides: &[],
 };
 
-/// mask\[rows, channels\] of `u32`, 1 where a value is kept: a function of seed, epoch, sample and channel alone.
+/// Draws a mask \[rows, channels\] of `u32` that is 1 where a value is kept and 0 where it is dropped. The mask depends only on
+/// rate, seed, epoch, sample and channel.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct DropoutMask {
-    /// Rows: the batch, or batch × height × width.
+    /// Number of rows: batch, or batch × height × width.
     pub rows: u32,
-    /// Channels, a multiple of four.
+    /// Number of channels, a multiple of four.
     pub channels: u32,
-    /// The share of values that is dropped, in \[0, 1).
+    /// Share of the values that are dropped, in \[0, 1).
     pub rate: f32,
-    /// What the whole run is keyed by.
+    /// Seed of the training run.
     pub seed: u32,
-    /// Which epoch.
+    /// Number of the epoch.
     pub epoch: u32,
-    /// Position in the epoch of the first row's sample.
+    /// Position in the epoch of the sample in the first row.
     pub first_sample: u32,
 }
 
 impl DropoutMask {
-    /// The dispatch.
+    /// Returns the step that writes `mask` \[rows, channels\].
     pub fn step(self, label: &str, mask: View) -> Step {
         let (rows, channels) = (u64::from(self.rows), u64::from(self.channels));
         Encoding {
@@ -60,12 +61,12 @@ impl DropoutMask {
         .step(label)
     }
 
-    /// The bytes of `Params`, to move a recorded step on to other samples.
+    /// Returns the bytes of the kernel's `Params`. They replace those of a recorded step to run it for other samples.
     pub fn params(self) -> Vec<u8> {
         bytemuck::bytes_of(&self.encode()).to_vec()
     }
 
-    /// A value is kept if 24 random bits reach this.
+    /// Returns the threshold of the random numbers: a value is kept if its 24 random bits are at least this number.
     pub fn threshold(self) -> u32 {
         (f64::from(self.rate) * 16_777_216.0).round() as u32
     }

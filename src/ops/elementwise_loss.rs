@@ -1,4 +1,4 @@
-//! Mean squared error, mean absolute error and binary cross-entropy, weighted or not, with their gradients.
+//! Mean squared error, mean absolute error and binary cross-entropy, with or without weights, and their gradients.
 
 use super::{Encoding, padded_channels, params};
 use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_write};
@@ -12,7 +12,7 @@ params! {
     }
 }
 
-/// A workgroup computes one sample.
+/// The kernel of [`ElementwiseLoss`]. One workgroup computes one sample.
 pub static ELEMENTWISE_LOSS: Kernel = Kernel {
     name: "elementwise_loss",
     group: "loss",
@@ -23,22 +23,23 @@ pub static ELEMENTWISE_LOSS: Kernel = Kernel {
     overrides: &[("LOSS", &[0, 1, 2, 3]), ("WEIGHTED", &[0, 1])],
 };
 
-/// f(p, y), of which a sample's loss is the weighted sum over its attributes, over their number; the numbers are the shader's.
+/// The function f(p, y) of a prediction and a label. The loss of a sample is the weighted sum of f over its attributes, divided
+/// by their number. The discriminants are the values of the shader's override `LOSS`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ElementwiseFormula {
     /// (p − y)².
     MeanSquaredError = 0,
     /// |p − y|, with gradient 0 where p = y.
     MeanAbsoluteError = 1,
-    /// −y ln(p + 1e-7) − (1 − y) ln(1 − p + 1e-7), p clipped to \[1e-7, 1 − 1e-7\] (tf.keras 2.15, in double precision).
+    /// −y ln(p + 1e-7) − (1 − y) ln(1 − p + 1e-7), with p clipped to \[1e-7, 1 − 1e-7\], as in tf.keras 2.15 in double precision.
     BinaryCrossEntropyTensorflow2 = 2,
-    /// max(z, 0) − z y + ln(1 + e^−|z|) of the logit z = ln(p / (1 − p)), p clipped to \[1e-7, 1 − 2⁻²³\] (Keras 2.2.4, whose
-    /// single precision rounds 1 − 1e-7 so).
+    /// max(z, 0) − z y + ln(1 + e^−|z|) of the logit z = ln(p / (1 − p)), with p clipped to \[1e-7, 1 − 2⁻²³\], as in Keras
+    /// 2.2.4. Keras computes in single precision, in which 1 − 1e-7 rounds to 1 − 2⁻²³.
     BinaryCrossEntropyKeras2 = 3,
 }
 
 impl ElementwiseFormula {
-    /// All of them.
+    /// All formulas, in the order of their discriminants.
     pub const ALL: [ElementwiseFormula; 4] = [
         ElementwiseFormula::MeanSquaredError,
         ElementwiseFormula::MeanAbsoluteError,
@@ -47,20 +48,21 @@ impl ElementwiseFormula {
     ];
 }
 
-/// loss\[s\] = Σ w f(p, y) / attributes, and the gradient of the mean over the batch by p.
+/// Computes loss\[s\] = Σ w f(p, y) / attributes for each sample, and the gradient of the batch's mean loss with respect to the
+/// predictions p.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ElementwiseLoss {
-    /// Samples.
+    /// Number of samples.
     pub batch: u32,
-    /// Predictions of a sample; their rows are padded to a multiple of four.
+    /// Number of predictions per sample. Rows of tensors are padded to a multiple of four.
     pub attributes: u32,
-    /// f.
+    /// The function f.
     pub formula: ElementwiseFormula,
 }
 
 impl ElementwiseLoss {
-    /// The dispatch: predictions, labels and weights \[batch, padded attributes\] to loss \[batch\] and gradient \[batch, padded
-    /// attributes\]. Without weights all are 1.
+    /// Returns the step that computes `loss` \[batch\] and `gradient` \[batch, padded attributes\] from predictions, labels and
+    /// weights, each \[batch, padded attributes\]. If `weights` is `None`, all weights are 1.
     pub fn step(self, label: &str, [predictions, labels]: [View; 2], weights: Option<View>, loss: View, gradient: View) -> Step {
         let channels = padded_channels(self.attributes);
         let elements = u64::from(self.batch) * u64::from(channels);
@@ -75,7 +77,7 @@ impl ElementwiseLoss {
             lanes: None,
             overrides: vec![("LOSS", f64::from(self.formula as u8)), ("WEIGHTED", f64::from(u8::from(weights.is_some())))],
             params: ElementwiseLossParams { batch: self.batch, attributes: self.attributes, channels },
-            // Without weights the labels are bound there: a binding cannot be empty, and it is not read.
+            // A binding cannot be empty, so a loss without weights binds the labels, which the kernel does not read as weights.
             bindings: &[predictions, labels, weights.unwrap_or(labels), loss, gradient],
             workgroups: u64::from(self.batch),
             cost: Cost {

@@ -1,4 +1,4 @@
-//! The multiply-add ceiling of an adapter: what `kernels perf` measures every kernel's arithmetic against.
+//! Measures how many multiply-adds per second an adapter reaches. `kernels perf` compares the arithmetic of every kernel with it.
 
 use super::{Encoding, params};
 use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_write};
@@ -13,7 +13,8 @@ params! {
     }
 }
 
-/// Independent chains of multiply-adds in registers; variants differ in their number.
+/// The kernel of [`FusedMultiplyAdd`]. It runs independent chains of multiply-adds in registers. The variants differ in the
+/// number of chains.
 pub static FUSED_MULTIPLY_ADD: Kernel = Kernel {
     name: "fused_multiply_add",
     group: "ceiling",
@@ -27,21 +28,24 @@ pub static FUSED_MULTIPLY_ADD: Kernel = Kernel {
     overrides: &[],
 };
 
-/// y = Σ_j a_j after so many a_j ← a_j · factor + addend, elementwise on \[vectors, 4\].
+/// Runs chains of multiply-adds for each element of a tensor \[vectors, 4\].
+///
+/// Chain j starts with a_j = x + j, and a_j ← a_j · factor + addend is repeated `rounds` times the constant `UNROLL` of the
+/// variant. Then y = Σ_j a_j.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct FusedMultiplyAdd {
-    /// Vectors of four; one a thread.
+    /// Number of vectors of four elements. Each thread computes one vector.
     pub vectors: u32,
-    /// Times the unrolled body is run.
+    /// Number of times that the unrolled loop body runs.
     pub rounds: u32,
-    /// The factor; between −1 and 1, nothing overflows.
+    /// The factor. A factor between −1 and 1 prevents overflow.
     pub factor: f32,
     /// The addend.
     pub addend: f32,
 }
 
 impl FusedMultiplyAdd {
-    /// The dispatch.
+    /// Returns the step that computes `y` from `x`, both \[vectors, 4\].
     pub fn step(self, label: &str, variant: &'static Variant, x: View, y: View) -> Step {
         let FusedMultiplyAdd { vectors, rounds, factor, addend } = self;
         let chains = u64::from(variant.constant("ACCUMULATORS"));

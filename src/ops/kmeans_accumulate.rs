@@ -1,4 +1,4 @@
-//! k-means: sums of the rows of each cluster, chunk by chunk.
+//! k-means, first half of the update of the centres: the weighted sums of the rows of each cluster, for each chunk of rows.
 
 use super::{Encoding, KmeansShape, params};
 use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_write};
@@ -16,7 +16,7 @@ params! {
     }
 }
 
-/// A thread owns one vec4 column of one chunk of rows.
+/// The kernel: one thread sums one vec4 column of one chunk of rows.
 pub static KMEANS_ACCUMULATE: Kernel = Kernel {
     name: "kmeans_accumulate",
     group: "cluster",
@@ -27,30 +27,32 @@ pub static KMEANS_ACCUMULATE: Kernel = Kernel {
     overrides: &[],
 };
 
-/// Per chunk and cluster: Σ w x, Σ w, Σ w · distance and the number of changed labels.
+/// Computes, for each chunk of rows and each cluster, Σ w x, Σ w, Σ w · distance and the number of changed labels, where w is the
+/// weight of a row x.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct KmeansAccumulate {
-    /// Sizes.
+    /// Sizes of the data.
     pub shape: KmeansShape,
-    /// Rows of a chunk.
+    /// Number of rows in a chunk.
     pub chunk_rows: u32,
-    /// Whether restarts that have finished take part.
+    /// Whether finished restarts are processed as well.
     pub finished_too: bool,
 }
 
 impl KmeansAccumulate {
-    /// Rows of a chunk that suit `clusters`: enough that clearing and reducing the sums costs little beside adding the rows,
-    /// few enough that a plain f32 sum over a chunk is good.
+    /// Returns a number of rows in a chunk that suits `clusters` clusters: large enough that clearing and reducing the sums costs
+    /// little compared with adding the rows, and small enough that a plain f32 sum over a chunk is accurate.
     pub fn chunk_rows(clusters: u32) -> u32 {
         clusters.saturating_mul(4).next_power_of_two().clamp(256, 4096)
     }
 
-    /// Number of chunks.
+    /// Returns the number of chunks.
     pub fn chunks(self) -> u32 {
         self.shape.rows.div_ceil(self.chunk_rows)
     }
 
-    /// The dispatch over rows, weights, labels, distances and states; writes partials.
+    /// Returns the dispatch. It reads `views[0..5]`, the rows, weights, labels, distances and states, and writes `views[5]`, the
+    /// partial sums, `[restarts, chunks, clusters, columns + 4]`.
     pub fn step(self, label: &str, views: [View; 6]) -> Step {
         let KmeansShape { rows, clusters, restarts, .. } = self.shape;
         let (quads, chunks) = (self.shape.quads(), self.chunks());

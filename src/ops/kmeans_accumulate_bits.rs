@@ -1,11 +1,12 @@
-//! k-means: sums of the rows of each cluster, chunk by chunk, by counting bits, in two families of kernel.
+//! k-means, first half of the update of the centres, for rows packed as bits: the weighted sums of the rows of each cluster,
+//! computed by counting bits. There are two kernels, one of which uses subgroup operations.
 
 use super::{Choice, Encoding, KmeansShape, params, variants_of};
 use crate::plan::{Binding, Cost, Kernel, Precision, Step, Variant, View, read, read_write};
 use crate::profiles::DeviceProfile;
 
 params! {
-    /// `Params` of both `kmeans_accumulate_bits` shaders.
+    /// `Params` of `kmeans_accumulate_bits.wgsl` and `kmeans_accumulate_bits_subgroup.wgsl` in `shaders/cluster`.
     struct KmeansAccumulateBitsParams {
         rows: u32,
         quads: u32,
@@ -20,7 +21,8 @@ const BINDINGS: &[Binding] =
     &[read("planes"), read("counts"), read("digits"), read("scales"), read("labels"), read("states"), read_write("partials")];
 const OVERRIDES: &[(&str, &[u32])] = &[("WEIGHTED", &[0, 1])];
 
-/// A workgroup marks in its memory who is in which cluster, then counts common bits.
+/// The kernel without subgroup operations: a workgroup marks in workgroup memory which rows belong to which cluster, and counts
+/// the set bits of these rows.
 pub static KMEANS_ACCUMULATE_BITS: Kernel = Kernel {
     name: "kmeans_accumulate_bits",
     group: "cluster",
@@ -31,7 +33,7 @@ pub static KMEANS_ACCUMULATE_BITS: Kernel = Kernel {
     overrides: OVERRIDES,
 };
 
-/// The lanes of a subgroup tell each other who is in which cluster.
+/// The kernel with subgroup operations: the lanes of a subgroup broadcast to each other which rows belong to which cluster.
 pub static KMEANS_ACCUMULATE_BITS_SUBGROUP: Kernel = Kernel {
     name: "kmeans_accumulate_bits_subgroup",
     group: "cluster",
@@ -42,39 +44,42 @@ pub static KMEANS_ACCUMULATE_BITS_SUBGROUP: Kernel = Kernel {
     overrides: OVERRIDES,
 };
 
-/// Every variant of both families.
+/// Iterates over all variants of both kernels.
 pub fn kmeans_accumulate_bits_variants() -> impl Iterator<Item = Choice> {
     variants_of([&KMEANS_ACCUMULATE_BITS, &KMEANS_ACCUMULATE_BITS_SUBGROUP], Precision::F32)
 }
 
-/// Per chunk and cluster: Σ w x, Σ w and the number of changed labels, for rows of bits and whole weights.
+/// Computes, for each chunk of rows and each cluster, Σ w x, Σ w and the number of changed labels, where w is the weight of a row
+/// x. The rows are packed as bits, and the weights are whole numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct KmeansAccumulateBits {
-    /// Sizes.
+    /// Sizes of the data.
     pub shape: KmeansShape,
-    /// Whether there are other weights than 1.
+    /// Whether any weight differs from 1.
     pub weighted: bool,
-    /// Whether restarts that have finished take part.
+    /// Whether finished restarts are processed as well.
     pub finished_too: bool,
 }
 
 impl KmeansAccumulateBits {
-    /// Rows of a chunk.
+    /// Number of rows in a chunk.
     pub const CHUNK_ROWS: u32 = 2048;
 
-    /// The kernel for an adapter: a software adapter takes the subgroup family, if it has subgroups of one size.
+    /// Returns the kernel for a device. The device profile says whether it is the one with subgroup operations.
     pub fn choice(profile: &DeviceProfile) -> Choice {
         let kernel =
             if profile.settings().subgroup_distances { &KMEANS_ACCUMULATE_BITS_SUBGROUP } else { &KMEANS_ACCUMULATE_BITS };
         (kernel, &kernel.variants[0])
     }
 
-    /// Number of chunks.
+    /// Returns the number of chunks.
     pub fn chunks(self) -> u32 {
         self.shape.rows.div_ceil(Self::CHUNK_ROWS)
     }
 
-    /// The dispatch over planes, counts, digits, scales, labels and states; writes partials. Its cost is that of weights of one digit.
+    /// Returns the dispatch. It reads `views[0..6]`, the planes, counts, digits, scales, labels and states, and writes
+    /// `views[6]`, the partial sums, `[restarts, chunks, clusters, columns + 4]`. Its cost is stated for weights of one binary
+    /// digit.
     pub fn step(self, label: &str, (kernel, variant): Choice, lanes: Option<u32>, views: [View; 7]) -> Step {
         let KmeansShape { rows, clusters, restarts, .. } = self.shape;
         let (quads, chunks) = (self.shape.quads(), self.chunks());

@@ -1,4 +1,5 @@
-//! k-means: the nearest centre of every row, in two families of kernel.
+//! k-means, assignment of each row to its nearest centre. There are two kernels; one of them uses lookup tables for rows packed
+//! as bits.
 
 use super::distance_tile::{RowFormat, distance_variant, distance_variants, workgroup_rows};
 use super::{Choice, Encoding, params};
@@ -6,7 +7,7 @@ use crate::plan::{Binding, Cost, Kernel, Step, Variant, View, read, read_write};
 use crate::profiles::DeviceProfile;
 
 params! {
-    /// `Params` of the two `kmeans_assign` shaders.
+    /// `Params` of `kmeans_assign.wgsl` and `kmeans_assign_tables.wgsl` in `shaders/cluster`.
     struct KmeansAssignParams {
         rows: u32,
         quads: u32,
@@ -20,7 +21,7 @@ const BINDINGS: &[Binding] =
     &[read("rows"), read("scales"), read("centers"), read("keys"), read("states"), read_write("labels"), read_write("distances")];
 const OVERRIDES: &[(&str, &[u32])] = &[("TIES_BY_KEY", &[0, 1]), ("SCALED", &[0, 1])];
 
-/// A workgroup holds some rows and passes the centres by them.
+/// The general kernel: a workgroup compares some of the rows with all centres.
 pub static KMEANS_ASSIGN: Kernel = Kernel {
     name: "kmeans_assign",
     group: "cluster",
@@ -44,7 +45,8 @@ pub static KMEANS_ASSIGN: Kernel = Kernel {
     overrides: OVERRIDES,
 };
 
-/// A subgroup holds all that some columns can add to the distance to a centre, and passes rows of bits by it.
+/// The kernel with lookup tables: the lanes of a subgroup hold every value that a few columns of bits can add to the distance to
+/// a centre, and look up these values for each row.
 pub static KMEANS_ASSIGN_TABLES: Kernel = Kernel {
     name: "kmeans_assign_tables",
     group: "cluster",
@@ -66,70 +68,74 @@ pub static KMEANS_ASSIGN_TABLES: Kernel = Kernel {
     overrides: OVERRIDES,
 };
 
-/// Both families, variant by variant.
+/// Iterates over all variants of both kernels.
 pub fn kmeans_assign_variants() -> impl Iterator<Item = Choice> {
     [&KMEANS_ASSIGN, &KMEANS_ASSIGN_TABLES]
         .into_iter()
         .flat_map(|kernel| kernel.variants.iter().map(move |variant| (kernel, variant)))
 }
 
-/// Sizes that every kernel of k-means shares.
+/// Sizes of the data that all k-means kernels share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct KmeansShape {
-    /// Rows of the data.
+    /// Number of rows.
     pub rows: u32,
-    /// Columns, a multiple of four.
+    /// Number of columns with padding, a multiple of four.
     pub columns: u32,
-    /// Clusters, k.
+    /// Number of clusters, k.
     pub clusters: u32,
-    /// Restarts that run together.
+    /// Number of restarts that run in parallel.
     pub restarts: u32,
 }
 
 impl KmeansShape {
-    /// vec4 in a row.
+    /// Returns the number of vec4 in a row.
     pub(super) fn quads(self) -> u32 {
         self.columns / 4
     }
 
-    /// vec4 in what `kmeans_accumulate` sums for a restart: a row and its tail for each cluster.
+    /// Returns the number of vec4 in the sums of one restart: for each cluster, the sum of its rows and a vec4 of totals.
     pub fn sum_entries(self) -> u32 {
         self.clusters * (self.quads() + 1)
     }
 }
 
-/// Which of several equally near centres takes a row.
+/// The rule that assigns a row if several centres are equally near to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Ties {
-    /// The lowest, as scikit-learn's argmin has it.
+    /// The row goes to the centre with the lowest index, as scikit-learn's argmin chooses it.
     First,
-    /// The one that a hash of row and centre ranks first, so that rows share out among equals. Rows of 0 and 1 tie often, and
-    /// k-means++ chooses the centres of large clusters first: with [`Ties::First`] these take every tie, and Lloyd's
-    /// iterations end in inertias 4 % higher (500 rows of ten attributes, k = 32). scikit-learn's ties fall by rounding.
+    /// The row goes to the centre that a hash of row and centre ranks first, which spreads such rows over the centres.
+    ///
+    /// Rows of 0 and 1 tie often, and k-means++ tends to choose the centres of large clusters first. Under [`Ties::First`] these
+    /// clusters win every tie, and Lloyd's iterations end with an inertia that is 4 % higher (500 rows of ten attributes, k =
+    /// 32). In scikit-learn, rounding errors decide such ties.
     ByKey,
 }
 
-/// The nearest centre of every row, for every restart.
+/// Finds the nearest centre of every row, for every restart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct KmeansAssign {
-    /// Sizes.
+    /// Sizes of the data.
     pub shape: KmeansShape,
-    /// Who takes a tie.
+    /// The rule for equally near centres.
     pub ties: Ties,
-    /// Whether a bit of the rows, in variants for bits, stands for a number of its column and not for 1.
+    /// Whether a set bit represents the scale of its column instead of 1. Only variants for rows packed as bits use it.
     pub scaled: bool,
-    /// Whether restarts that have finished take part: for the labels of the final centres.
+    /// Whether finished restarts are processed as well, as is needed for the labels of the final centres.
     pub finished_too: bool,
 }
 
 impl KmeansAssign {
-    /// Whether a variant can do such a shape; those of the tables hold no more centres and columns than they are made for.
+    /// Returns whether a variant supports a shape. A variant with lookup tables has a maximum number of centres and columns.
     pub fn suits((kernel, variant): Choice, shape: KmeansShape) -> bool {
         kernel.name != KMEANS_ASSIGN_TABLES.name
             || (shape.clusters <= variant.constant("COLUMNS") && shape.quads() <= variant.constant("QUADS"))
     }
 
-    /// The variant for an adapter. Tables pay where a shuffle is one instruction: on a software adapter with subgroups of eight.
+    /// Returns the variant for a device. For rows packed as bits, it is the smallest variant with lookup tables that supports the
+    /// shape, if there is one and the device profile asks for lookup tables. They are faster where a subgroup shuffle is a single
+    /// instruction.
     pub fn choice(profile: &DeviceProfile, shape: KmeansShape, format: RowFormat) -> Choice {
         let tables = KMEANS_ASSIGN_TABLES.variants.iter().filter(|variant| Self::suits((&KMEANS_ASSIGN_TABLES, variant), shape));
         let smallest = tables.min_by_key(|variant| variant.constant("QUADS"));
@@ -139,7 +145,8 @@ impl KmeansAssign {
         }
     }
 
-    /// Work of the dispatch: of a number a difference and a multiply-add, of a bit the multiply-add alone.
+    /// Returns the work of the dispatch. For each row, centre and column, f32 values take a subtraction and a multiply-add; bits
+    /// take the multiply-add only.
     pub fn cost(shape: KmeansShape, format: RowFormat) -> Cost {
         let [n, d, k, r] = [shape.rows, shape.columns, shape.clusters, shape.restarts].map(u64::from);
         let (operations, row_bytes) = match format {
@@ -149,7 +156,8 @@ impl KmeansAssign {
         Cost { flops: operations * d * n * k * r, bytes: r * (row_bytes * n + 4 * d * k + 16 * n) }
     }
 
-    /// The dispatch over rows, scales, centers, keys and states; writes labels and distances.
+    /// Returns the dispatch. It reads `views[0..5]`, the rows, scales, centers, keys and states, and writes `views[5]`, the
+    /// labels, and `views[6]`, the squared distances, both `[restarts, rows]`.
     pub fn step(self, label: &str, (kernel, variant): Choice, lanes: Option<u32>, views: [View; 7]) -> Step {
         let KmeansShape { rows, clusters, restarts, .. } = self.shape;
         let quads = self.shape.quads();

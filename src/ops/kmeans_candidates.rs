@@ -1,4 +1,4 @@
-//! k-means++: the best candidate for one centre, and the candidates for the next.
+//! Greedy k-means++ seeding: chooses one centre among its candidates, and draws the candidates for the next centre.
 
 use super::{Encoding, KmeansPotential, KmeansShape, params};
 use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_write};
@@ -20,7 +20,7 @@ params! {
     }
 }
 
-/// A workgroup draws one candidate of one restart.
+/// The kernel: one workgroup draws one candidate of one restart.
 pub static KMEANS_CANDIDATES: Kernel = Kernel {
     name: "kmeans_candidates",
     group: "cluster",
@@ -31,21 +31,22 @@ pub static KMEANS_CANDIDATES: Kernel = Kernel {
     overrides: &[],
 };
 
-/// One step of k-means++: keeps the best candidate for centre `step` − 1 and draws those for centre `step`.
+/// The second half of step s of k-means++: chooses the best candidate for centre s − 1 and draws the candidates for centre s.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct KmeansCandidates {
-    /// The step that gave the potentials.
+    /// The first half of the step, which computed the potentials.
     pub potential: KmeansPotential,
-    /// Rows of a chunk in the potentials, at most 256.
+    /// Number of rows in a chunk of the potentials; at most 256.
     pub chunk_rows: u32,
-    /// Number of the first restart, for the random numbers.
+    /// Index of the first restart, which selects the random numbers.
     pub first_restart: u32,
     /// Seed of the random numbers.
     pub seed: u64,
 }
 
 impl KmeansCandidates {
-    /// The dispatch over rows, weights, closest and potentials; changes picks and centers.
+    /// Returns the dispatch. It reads `views[0..4]`, the rows, weights, closest and potentials, and updates `views[4]`, the
+    /// picks, and `views[5]`, the centers.
     pub fn step(self, label: &str, views: [View; 6]) -> Step {
         let KmeansPotential { shape, trials, step } = self.potential;
         let KmeansShape { rows, clusters, restarts, .. } = shape;

@@ -1,4 +1,4 @@
-//! k-means: new centres, and whether a restart has finished.
+//! k-means, end of an iteration: moves the centres and decides whether a restart has finished.
 
 use super::{Encoding, KmeansShape, params};
 use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_write};
@@ -15,7 +15,7 @@ params! {
     }
 }
 
-/// A workgroup ends the iteration of one restart.
+/// The kernel: one workgroup ends the iteration of one restart.
 pub static KMEANS_MOVE: Kernel = Kernel {
     name: "kmeans_move",
     group: "cluster",
@@ -35,29 +35,31 @@ pub static KMEANS_MOVE: Kernel = Kernel {
     overrides: &[],
 };
 
-/// Where one restart stands; as `shaders/lib/restart_state.wgsl` has it.
+/// The progress of one restart, in the layout of `shaders/lib/restart_state.wgsl`.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Default, bytemuck::Pod, bytemuck::Zeroable)]
 pub struct RestartState {
-    /// 0 while it goes on; 1 when no label changed, 2 when the centres moved less than the tolerance, 3 at the iteration limit.
+    /// 0 while the restart is running. Otherwise the reason why it ended: 1 if no label changed, 2 if the centres moved no more
+    /// than the tolerance, 3 at the iteration limit.
     pub finished: u32,
-    /// Lloyd iterations so far.
+    /// Number of Lloyd iterations so far.
     pub iterations: u32,
 }
 
-/// Empty clusters get a row, centres become means, finished restarts are marked.
+/// Moves a row to each empty cluster, moves each centre to the mean of its rows, and marks the restarts that have finished.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct KmeansMove {
-    /// Sizes.
+    /// Sizes of the data.
     pub shape: KmeansShape,
-    /// The most Lloyd iterations.
+    /// Maximum number of Lloyd iterations.
     pub iterations: u32,
-    /// A restart has finished when the squared shifts of its centres add up to no more.
+    /// Largest sum of the squared shifts of the centres at which a restart has finished.
     pub tolerance: f32,
 }
 
 impl KmeansMove {
-    /// The dispatch over rows, weights, mean, labels and distances; changes sums, centers and states.
+    /// Returns the dispatch. It reads `views[0..5]`, the rows, weights, mean, labels and distances, and updates `views[5]`, the
+    /// sums, `views[6]`, the centers, and `views[7]`, the states.
     pub fn step(self, label: &str, views: [View; 8]) -> Step {
         let KmeansShape { rows, clusters, restarts, .. } = self.shape;
         let quads = self.shape.quads();

@@ -1,4 +1,4 @@
-//! k-means++: what the candidates for a centre are worth.
+//! Greedy k-means++ seeding: computes the potential that each candidate for a centre would leave.
 
 use super::distance_tile::{distance_variants, workgroup_rows};
 use super::{Encoding, KmeansShape, params};
@@ -16,7 +16,7 @@ params! {
     }
 }
 
-/// A workgroup judges all candidates of one restart on one chunk of rows.
+/// The kernel: one workgroup evaluates all candidates of one restart on one chunk of rows.
 pub static KMEANS_POTENTIAL: Kernel = Kernel {
     name: "kmeans_potential",
     group: "cluster",
@@ -34,29 +34,32 @@ pub static KMEANS_POTENTIAL: Kernel = Kernel {
     overrides: &[],
 };
 
-/// One step of k-means++: the potential that each candidate would leave, chunk by chunk.
+/// The first half of a step of k-means++: computes the potential that each candidate would leave, for each chunk of rows. The
+/// potential is the weighted sum of the squared distances of the rows to their nearest centres.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct KmeansPotential {
-    /// Sizes.
+    /// Sizes of the data.
     pub shape: KmeansShape,
-    /// Candidates for a centre.
+    /// Number of candidates for each centre.
     pub trials: u32,
-    /// 0 sums the weights; s judges the candidates for centre s − 1.
+    /// Index of the step: step 0 sums the weights; step s > 0 evaluates the candidates for centre s − 1.
     pub step: u32,
 }
 
 impl KmeansPotential {
-    /// Candidates for each of `clusters` centres: 2 + ⌊ln k⌋ (Arthur and Vassilvitskii 2007, as scikit-learn has it).
+    /// Returns the number of candidates for each of k = `clusters` centres: 2 + ⌊ln k⌋ (Arthur and Vassilvitskii 2007, as in
+    /// scikit-learn).
     pub fn trials(clusters: u32) -> u32 {
         2 + f64::from(clusters.max(1)).ln() as u32
     }
 
-    /// Rows of a chunk with a variant.
+    /// Returns the number of rows in a chunk, which depends on the variant and its subgroup size `lanes`.
     pub fn chunk_rows(variant: &Variant, lanes: Option<u32>) -> u32 {
         workgroup_rows(variant, lanes)
     }
 
-    /// The dispatch over rows, weights and picks; changes closest, writes potentials.
+    /// Returns the dispatch. It reads `views[0..3]`, the rows, weights and picks, updates `views[3]`, the closest distances, and
+    /// writes `views[4]`, the potentials, `[restarts, trials, chunks]`.
     pub fn step(self, label: &str, variant: &'static Variant, lanes: Option<u32>, views: [View; 5]) -> Step {
         let KmeansShape { rows, clusters, restarts, .. } = self.shape;
         let (quads, trials) = (self.shape.quads(), self.trials);

@@ -1,4 +1,4 @@
-//! k-means: the sums of all chunks.
+//! k-means, second half of the update of the centres: adds up the sums of all chunks.
 
 use super::{Encoding, KmeansShape, params};
 use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_write};
@@ -13,7 +13,7 @@ params! {
     }
 }
 
-/// A thread adds one vec4 of one cluster over all chunks.
+/// The kernel: one thread adds up one vec4 of one cluster over all chunks.
 pub static KMEANS_REDUCE: Kernel = Kernel {
     name: "kmeans_reduce",
     group: "cluster",
@@ -24,19 +24,21 @@ pub static KMEANS_REDUCE: Kernel = Kernel {
     overrides: &[],
 };
 
-/// Adds what [`KmeansAccumulate`](super::KmeansAccumulate) or its sister for bits left for each chunk.
+/// Adds up the partial sums of [`KmeansAccumulate`](super::KmeansAccumulate) or
+/// [`KmeansAccumulateBits`](super::KmeansAccumulateBits) over all chunks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct KmeansReduce {
-    /// Sizes.
+    /// Sizes of the data.
     pub shape: KmeansShape,
     /// Number of chunks.
     pub chunks: u32,
-    /// Whether restarts that have finished take part.
+    /// Whether finished restarts are processed as well.
     pub finished_too: bool,
 }
 
 impl KmeansReduce {
-    /// The dispatch over partials and states; writes sums.
+    /// Returns the dispatch. It reads `views[0]`, the partial sums, and `views[1]`, the states, and writes `views[2]`, the sums,
+    /// `[restarts, clusters, columns + 4]`.
     pub fn step(self, label: &str, views: [View; 3]) -> Step {
         let (restarts, chunks, entries) = (self.shape.restarts, self.chunks, self.shape.sum_entries());
         let (r, c, e) = (u64::from(restarts), u64::from(chunks), u64::from(entries));

@@ -1,4 +1,4 @@
-//! Mean loss of a batch, kept in a list.
+//! Mean loss of a batch, written to one element of a list.
 
 use super::{Encoding, params};
 use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_write};
@@ -11,7 +11,7 @@ params! {
     }
 }
 
-/// One workgroup adds up the batch.
+/// The kernel of [`LossMean`]. A single workgroup sums the losses of the batch.
 pub static LOSS_MEAN: Kernel = Kernel {
     name: "loss_mean",
     group: "loss",
@@ -22,17 +22,17 @@ pub static LOSS_MEAN: Kernel = Kernel {
     overrides: &[],
 };
 
-/// means\[position\] = Σ loss / count.
+/// Computes the mean loss of a batch: means\[position\] = Σ loss / count.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LossMean {
-    /// Samples.
+    /// Number of samples.
     pub count: u32,
-    /// Which element of the list is written.
+    /// Index of the element of the list that is written.
     pub position: u32,
 }
 
 impl LossMean {
-    /// The dispatch.
+    /// Returns the step that writes the mean of `loss` \[count\] to one element of `means`.
     pub fn step(self, label: &str, loss: View, means: View) -> Step {
         Encoding {
             kernel: &LOSS_MEAN,
@@ -47,7 +47,7 @@ impl LossMean {
         .step(label)
     }
 
-    /// The bytes of `Params`, to move a recorded step on to another position.
+    /// Returns the bytes of the kernel's `Params`. They replace those of a recorded step to run it for another position.
     pub fn params(self) -> Vec<u8> {
         bytemuck::bytes_of(&LossMeanParams { count: self.count, position: self.position }).to_vec()
     }

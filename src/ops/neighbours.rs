@@ -1,4 +1,4 @@
-//! Which rows lie within a radius of each.
+//! The neighbours of each row: the rows within a radius of it.
 
 use super::distance_tile::{RowFormat, distance_variants, workgroup_rows};
 use super::{Encoding, Metric, params};
@@ -16,7 +16,7 @@ params! {
     }
 }
 
-/// A workgroup holds some rows and passes all rows by them.
+/// The kernel: a workgroup compares some of the rows with all rows.
 pub static NEIGHBOURS: Kernel = Kernel {
     name: "neighbours",
     group: "cluster",
@@ -32,32 +32,32 @@ pub static NEIGHBOURS: Kernel = Kernel {
     overrides: &[("METRIC", &[0, 1, 2, 3])],
 };
 
-/// The neighbours of `first_row..end_row` among all rows.
+/// Finds the neighbours of the rows `first_row..end_row` among all rows.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct NeighbourSlice {
-    /// Rows.
+    /// Number of rows.
     pub rows: u32,
-    /// Columns.
+    /// Number of columns without padding.
     pub columns: u32,
-    /// How rows are laid out.
+    /// Layout of the rows.
     pub format: RowFormat,
-    /// First row of the slice.
+    /// Index of the first row of the slice.
     pub first_row: u32,
-    /// The row after its last.
+    /// Index of the row after the last one of the slice.
     pub end_row: u32,
-    /// Distance.
+    /// Distance between two rows.
     pub metric: Metric,
-    /// How far a neighbour may be.
+    /// Largest distance between two neighbours.
     pub radius: f32,
 }
 
 impl NeighbourSlice {
-    /// Words of a row of bits.
+    /// Returns the number of 32-bit words that hold one bit for each of `rows` rows.
     pub fn words(rows: u32) -> u32 {
         rows.div_ceil(32)
     }
 
-    /// Work of the slice.
+    /// Returns the work of the slice.
     pub fn cost(self) -> Cost {
         let NeighbourSlice { rows, columns, format, first_row, end_row, .. } = self;
         let (n, m, quads) = (u64::from(rows), u64::from(end_row - first_row), format.quads(columns));
@@ -65,7 +65,7 @@ impl NeighbourSlice {
         Cost { flops: (format.operations(quads) + 2) * n * m, bytes }
     }
 
-    /// The bytes of `Params`, to change the slice of a step that was planned: for as many rows at most.
+    /// Returns the bytes of `Params`, with which a planned step can be run on another slice of at most as many rows.
     pub fn params(self) -> Vec<u8> {
         bytemuck::bytes_of(&self.encoded()).to_vec()
     }
@@ -75,7 +75,9 @@ impl NeighbourSlice {
         NeighboursParams { rows, quads: format.quads(columns), columns, first_row, end_row, radius }
     }
 
-    /// The dispatch over rows, traits and occurrences; writes bits and counts.
+    /// Returns the dispatch. It reads `views[0..3]`, the rows, traits and occurrences. It writes `views[3]`, one bit for each row
+    /// that says whether it is a neighbour, `[end_row − first_row, ⌈rows / 32⌉]`, and `views[4]`, the counts, `[end_row −
+    /// first_row]`.
     pub fn step(self, label: &str, variant: &'static Variant, lanes: Option<u32>, views: [View; 5]) -> Step {
         Encoding {
             kernel: &NEIGHBOURS,

@@ -1,4 +1,4 @@
-//! All distances between pairs of rows.
+//! The distances between all pairs of rows, one slice of rows at a time.
 
 use super::distance_tile::{RowFormat, distance_variants, workgroup_rows};
 use super::{Encoding, Metric, params};
@@ -15,7 +15,7 @@ params! {
     }
 }
 
-/// A workgroup writes the distances of some rows to some of a slice.
+/// The kernel: a workgroup computes the distances from some of the rows to some of the rows of a slice.
 pub static PAIRWISE: Kernel = Kernel {
     name: "pairwise",
     group: "cluster",
@@ -33,25 +33,25 @@ pub static PAIRWISE: Kernel = Kernel {
     overrides: &[("METRIC", &[0, 1, 2, 3])],
 };
 
-/// Distances of all rows from `first_row` on to the rows `first_row..end_row`.
+/// Computes the distances between the rows `first_row..end_row` and all rows from `first_row` on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PairwiseSlice {
-    /// Rows.
+    /// Number of rows.
     pub rows: u32,
-    /// Columns.
+    /// Number of columns without padding.
     pub columns: u32,
-    /// How rows are laid out.
+    /// Layout of the rows.
     pub format: RowFormat,
-    /// First row of the slice.
+    /// Index of the first row of the slice.
     pub first_row: u32,
-    /// The row after its last.
+    /// Index of the row after the last one of the slice.
     pub end_row: u32,
-    /// Distance.
+    /// Distance between two rows.
     pub metric: Metric,
 }
 
 impl PairwiseSlice {
-    /// Work of the slice.
+    /// Returns the work of the slice.
     pub fn cost(self) -> Cost {
         let PairwiseSlice { rows, columns, format, first_row, end_row, .. } = self;
         let (n, m, quads) = (u64::from(rows - first_row), u64::from(end_row - first_row), format.quads(columns));
@@ -59,7 +59,8 @@ impl PairwiseSlice {
         Cost { flops: (format.operations(quads) + 1) * n * m, bytes }
     }
 
-    /// The bytes of `Params`, to change the slice of a step that was planned: for as many rows at most.
+    /// Returns the bytes of `Params`, with which a planned step can be run on another slice. That slice must not have more rows
+    /// than the planned one, nor begin before it.
     pub fn params(self) -> Vec<u8> {
         bytemuck::bytes_of(&self.encoded()).to_vec()
     }
@@ -69,7 +70,8 @@ impl PairwiseSlice {
         PairwiseParams { rows, quads: format.quads(columns), columns, first_row, end_row }
     }
 
-    /// The dispatch over rows and traits; writes distances.
+    /// Returns the dispatch. It reads `views[0]`, the rows, and `views[1]`, the traits, and writes `views[2]`, the distances,
+    /// `[end_row − first_row, rows]`.
     pub fn step(self, label: &str, variant: &'static Variant, lanes: Option<u32>, views: [View; 3]) -> Step {
         let tiles = (self.rows - self.first_row).div_ceil(workgroup_rows(variant, lanes));
         let others = (self.end_row - self.first_row).div_ceil(variant.constant("COLUMNS"));

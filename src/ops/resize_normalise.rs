@@ -1,4 +1,4 @@
-//! From 8-bit RGB images of any size to the network's input.
+//! Converts 8-bit RGB images of any size to the input of a network.
 
 use super::{Encoding, params};
 use crate::plan::{Cost, HALF, Kernel, Precision, Step, Variant, View, WIDE, read, write_stored};
@@ -18,7 +18,8 @@ params! {
     }
 }
 
-/// A thread computes an output pixel at a time, or two where it stores eight numbers at once.
+/// The kernel of [`ResizeNormalise`]. One thread computes one output pixel at a time; variants that store eight values at once
+/// compute two.
 pub static RESIZE_NORMALISE: Kernel = Kernel {
     name: "resize_normalise",
     group: "image",
@@ -27,54 +28,57 @@ pub static RESIZE_NORMALISE: Kernel = Kernel {
     bindings: &[read("pixels"), read("images"), write_stored("y")],
     variants: &[
         Variant { name: "default", constants: &[("THREADS", 32)], subgroup: false },
-        // A software adapter switches between the threads of a larger workgroup.
+        // A software adapter must switch between the threads of a larger workgroup.
         Variant { name: "wide", constants: &[WIDE, ("THREADS", 8)], subgroup: false },
         Variant { name: "to f16", constants: &[HALF, ("THREADS", 32)], subgroup: false },
     ],
     overrides: &[("BILINEAR", &[0, 1])],
 };
 
-/// How a source pixel is found for an output pixel.
+/// The method that finds the value of an output pixel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Interpolation {
-    /// floor((i + ½) · in / out), as Pillow's `NEAREST` and Keras' `load_img`.
+    /// The source pixel floor((i + ½) · in / out), as in Pillow's `NEAREST` and `load_img` of Keras.
     Nearest,
-    /// Between the four pixels around (i + ½) · in / out − ½, clamped, without antialiasing, as `cv2.resize`.
+    /// Linear interpolation between the four pixels around (i + ½) · in / out − ½, clamped to the image and without
+    /// antialiasing, as in `cv2.resize`.
     Bilinear,
 }
 
-/// Where an image lies among the pixels of its batch, as the shader reads it.
+/// The position and size of one image in the pixels of its batch, in the layout that the shader reads.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, bytemuck::Pod, bytemuck::Zeroable)]
 pub struct ImageRecord {
-    /// Index of its first 32-bit word.
+    /// Index of the first 32-bit word of the image.
     pub first_word: u32,
-    /// Pixels in a row.
+    /// Width of the image in pixels.
     pub width: u32,
-    /// Rows.
+    /// Height of the image in pixels.
     pub height: u32,
-    /// Fills the record to 16 bytes.
+    /// Pads the record to 16 bytes.
     pub unused: u32,
 }
 
-/// 8-bit RGB images to \[batch, size, size, 4\]: resized · scale + shift, channel by channel.
+/// Converts 8-bit RGB images to a tensor \[batch, size, size, 4\]: resized · scale + shift for each channel, and 0 in the fourth
+/// channel.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ResizeNormalise {
-    /// Images.
+    /// Number of images.
     pub batch: u32,
-    /// Output height and width.
+    /// Height and width of the output in pixels.
     pub size: u32,
-    /// Factor for red, green and blue, on values 0 to 255.
+    /// Factors of red, green and blue, applied to values from 0 to 255.
     pub scale: [f32; 3],
-    /// Added to red, green and blue after scaling.
+    /// Values added to red, green and blue after scaling.
     pub shift: [f32; 3],
-    /// Nearest or bilinear.
+    /// The method of interpolation.
     pub interpolation: Interpolation,
 }
 
 impl ResizeNormalise {
-    /// Whether a variant can compute it: two pixels at once are of one row.
+    /// Returns whether a variant can compute this shape. Variants that compute two pixels at once need an even size, because
+    /// both pixels must be in the same row.
     pub fn suits(self, variant: &Variant) -> bool {
         !variant.is_wide() || self.size.is_multiple_of(2)
     }
@@ -90,7 +94,8 @@ impl ResizeNormalise {
         }
     }
 
-    /// The dispatch: `pixels` are packed bytes, `images` one [`ImageRecord`] an image; `y` is stored as the variant says.
+    /// Returns the step that computes `y` \[batch, size, size, 4\]. `pixels` holds packed bytes and `images` one [`ImageRecord`]
+    /// per image. The variant determines the precision in which `y` is stored.
     pub fn step(self, label: &str, variant: &'static Variant, [pixels, images]: [View; 2], y: View) -> Step {
         let precision = variant.precision();
         let ([scale_red, scale_green, scale_blue], [shift_red, shift_green, shift_blue]) = (self.scale, self.shift);

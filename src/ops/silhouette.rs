@@ -1,4 +1,4 @@
-//! Silhouette of every row.
+//! The silhouette of every row under a clustering, and the metrics by which rows are compared.
 
 use super::distance_tile::{RowFormat, distance_variants, workgroup_rows};
 use super::{Encoding, params};
@@ -16,7 +16,7 @@ params! {
     }
 }
 
-/// A workgroup holds some rows and passes all rows by them, cluster by cluster.
+/// The kernel: a workgroup compares some of the rows with all rows, cluster by cluster.
 pub static SILHOUETTE: Kernel = Kernel {
     name: "silhouette",
     group: "cluster",
@@ -36,7 +36,7 @@ pub static SILHOUETTE: Kernel = Kernel {
     overrides: &[("METRIC", &[0, 1, 2, 3])],
 };
 
-/// How far two rows are apart.
+/// The distance between two rows a and b.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Metric {
@@ -45,40 +45,41 @@ pub enum Metric {
     Euclidean = 0,
     /// Σ |a − b|
     Manhattan = 1,
-    /// 1 − a·b / (|a| |b|); 1 to and from a row of zeros
+    /// 1 − a·b / (|a| |b|), or 1 if a or b is all zeros
     Cosine = 2,
-    /// The share of columns that differ
+    /// The share of columns in which a and b differ
     Hamming = 3,
 }
 
-/// The silhouettes of `first_row..end_row` among all rows, which are sorted by cluster.
+/// Computes the silhouettes of the rows `first_row..end_row` among all rows, which are sorted by cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SilhouetteSlice {
-    /// Distinct rows.
+    /// Number of rows. A row can represent several equal ones.
     pub rows: u32,
-    /// Columns.
+    /// Number of columns without padding.
     pub columns: u32,
-    /// How rows are laid out.
+    /// Layout of the rows.
     pub format: RowFormat,
-    /// Clusters.
+    /// Number of clusters.
     pub clusters: u32,
-    /// First row of the slice.
+    /// Index of the first row of the slice.
     pub first_row: u32,
-    /// The row after its last.
+    /// Index of the row after the last one of the slice.
     pub end_row: u32,
-    /// Distance.
+    /// Distance between two rows.
     pub metric: Metric,
 }
 
 impl SilhouetteSlice {
-    /// The format of rows of so many columns, which are all 0 or 1 if they are `binary`: as bits where a variant can hold them.
+    /// Returns the layout to use for rows of `columns` columns: bits if all values are 0 or 1 (`binary`) and a variant supports
+    /// that many columns, f32 values otherwise.
     pub fn format(binary: bool, columns: u32) -> RowFormat {
         let widest =
             SILHOUETTE.variants.iter().filter(|variant| variant.constant("BITS") == 1).map(|variant| variant.constant("QUADS"));
         if binary && widest.max() >= Some(RowFormat::Bits.quads(columns)) { RowFormat::Bits } else { RowFormat::Numbers }
     }
 
-    /// Whether `variant` is made for rows of this format and width.
+    /// Returns whether `variant` supports rows of this layout and number of columns.
     pub fn suits(self, variant: &Variant) -> bool {
         match self.format {
             RowFormat::Numbers => variant.constant("BITS") == 0,
@@ -86,7 +87,7 @@ impl SilhouetteSlice {
         }
     }
 
-    /// Work of the slice.
+    /// Returns the work of the slice.
     pub fn cost(self) -> Cost {
         let SilhouetteSlice { rows, columns, format, first_row, end_row, .. } = self;
         let (n, m, quads) = (u64::from(rows), u64::from(end_row - first_row), format.quads(columns));
@@ -94,7 +95,7 @@ impl SilhouetteSlice {
         Cost { flops: (format.operations(quads) + 2) * n * m, bytes }
     }
 
-    /// The bytes of `Params`, to change the slice of a step that was planned.
+    /// Returns the bytes of `Params`, with which a planned step can be run on another slice.
     pub fn params(self) -> Vec<u8> {
         bytemuck::bytes_of(&self.encoded()).to_vec()
     }
@@ -104,7 +105,8 @@ impl SilhouetteSlice {
         SilhouetteParams { rows, quads: format.quads(columns), clusters, first_row, end_row, columns }
     }
 
-    /// The dispatch over rows, traits, starts and occurrences; writes silhouettes.
+    /// Returns the dispatch. It reads `views[0..4]`, the rows, traits, starts and occurrences, and writes `views[4]`, the
+    /// silhouettes, `[rows]`.
     pub fn step(self, label: &str, variant: &'static Variant, lanes: Option<u32>, views: [View; 5]) -> Step {
         let SilhouetteSlice { first_row, end_row, metric, .. } = self;
         Encoding {

@@ -1,4 +1,4 @@
-//! The memory ceiling of an adapter: what `kernels perf` measures every kernel's traffic against.
+//! Measures the memory bandwidth of an adapter. `kernels perf` compares the memory traffic of every kernel with it.
 
 use super::{Encoding, params};
 use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_write};
@@ -10,7 +10,7 @@ params! {
     }
 }
 
-/// Copies with one addition; variants differ in vectors a thread.
+/// The kernel of [`Stream`]. It copies a tensor and adds one. The variants differ in the number of vectors per thread.
 pub static STREAM: Kernel = Kernel {
     name: "stream",
     group: "ceiling",
@@ -24,15 +24,15 @@ pub static STREAM: Kernel = Kernel {
     overrides: &[],
 };
 
-/// y = x + 1, elementwise on \[vectors, 4\].
+/// Computes y = x + 1 for each element of a tensor \[vectors, 4\].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Stream {
-    /// Vectors of four.
+    /// Number of vectors of four elements.
     pub vectors: u32,
 }
 
 impl Stream {
-    /// The dispatch.
+    /// Returns the step that computes `y` from `x`, both \[vectors, 4\].
     pub fn step(self, label: &str, variant: &'static Variant, x: View, y: View) -> Step {
         let vectors = u64::from(self.vectors);
         Encoding {

@@ -1,4 +1,4 @@
-//! Sums over many rows, split into parts: how they are split, and adding the parts up.
+//! Splits sums over many rows into parts, and adds the sums of the parts.
 
 use super::{Encoding, params};
 use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_write};
@@ -11,7 +11,7 @@ params! {
     }
 }
 
-/// A thread adds up four elements of all parts.
+/// The kernel of [`SumOfParts`]. One thread sums four elements over all parts.
 pub static SUM_OF_PARTS: Kernel = Kernel {
     name: "sum_of_parts",
     group: "head",
@@ -22,17 +22,17 @@ pub static SUM_OF_PARTS: Kernel = Kernel {
     overrides: &[],
 };
 
-/// y\[elements\] = Σ over the parts of parts\[count, elements\].
+/// Adds the sums of parts: y\[i\] = Σ_p parts\[p, i\].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SumOfParts {
-    /// How many parts.
+    /// Number of parts.
     pub count: u32,
-    /// Elements of a part, a multiple of four.
+    /// Number of elements per part, a multiple of four.
     pub elements: u32,
 }
 
 impl SumOfParts {
-    /// The dispatch.
+    /// Returns the step that computes `y` \[elements\] from `parts` \[count, elements\].
     pub fn step(self, label: &str, parts: View, y: View) -> Step {
         let (count, elements) = (u64::from(self.count), u64::from(self.elements));
         Encoding {
@@ -51,7 +51,7 @@ impl SumOfParts {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::plan::RowParts;
 
     #[test]
     fn parts_cover_all_rows() {

@@ -11,7 +11,7 @@ params! {
     }
 }
 
-/// A thread turns a block of 4 × 4.
+/// The kernel of [`Transpose`]. One thread transposes a block of 4 × 4 elements.
 pub static TRANSPOSE: Kernel = Kernel {
     name: "transpose",
     group: "head",
@@ -22,17 +22,17 @@ pub static TRANSPOSE: Kernel = Kernel {
     overrides: &[],
 };
 
-/// x\[rows, columns\] to y\[columns, rows\].
+/// Transposes x \[rows, columns\] to y \[columns, rows\].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Transpose {
-    /// Rows of x, a multiple of four.
+    /// Number of rows of x, a multiple of four.
     pub rows: u32,
-    /// Columns of x, a multiple of four.
+    /// Number of columns of x, a multiple of four.
     pub columns: u32,
 }
 
 impl Transpose {
-    /// The dispatch.
+    /// Returns the step that computes `y` \[columns, rows\] from `x` \[rows, columns\].
     pub fn step(self, label: &str, x: View, y: View) -> Step {
         let (rows, columns) = (u64::from(self.rows), u64::from(self.columns));
         Encoding {

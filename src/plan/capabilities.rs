@@ -17,6 +17,10 @@ pub struct Capabilities {
     pub binding_bytes: u64,
     /// The largest number of bytes in one buffer.
     pub buffer_bytes: u64,
+    /// Bytes of workgroup memory.
+    pub workgroup_memory_bytes: u32,
+    /// The largest number of threads in a workgroup.
+    pub workgroup_threads: u32,
     /// The largest number of workgroups in one dimension of a dispatch.
     pub workgroups: u32,
 }
@@ -31,6 +35,8 @@ impl Capabilities {
             shader_int64: false,
             binding_bytes: 128 << 20,
             buffer_bytes: 256 << 20,
+            workgroup_memory_bytes: 16_384,
+            workgroup_threads: 256,
             workgroups: 65_535,
         }
     }

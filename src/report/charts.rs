@@ -1,33 +1,38 @@
-//! Charts of one figure by attribute or by cluster, several of them beside each other.
+//! Bar charts that show one quantity for each attribute or cluster.
 
 use serde::Serialize;
 
 use super::wording::{readable_name, width};
 
-/// A chart of one figure, with a line to compare each bar with.
+/// A bar chart of one quantity. Each row also has an upright line at a value to compare the bar with.
 #[derive(Serialize)]
 pub(super) struct Chart {
     pub title: String,
-    /// What there is a bar for each of.
+    /// Noun for one row of the chart: "attribute" or "cluster".
     pub by: &'static str,
-    /// What the bars show.
+    /// Legend of the bars.
     pub bar: &'static str,
-    /// What the lines show.
+    /// Legend of the lines.
     pub line: &'static str,
     pub bars: Vec<Bar>,
 }
 
+/// One row of a [`Chart`].
 #[derive(Serialize)]
 pub(super) struct Bar {
+    /// Label of the row: the name of an attribute or a cluster.
     attribute: String,
+    /// The value in words.
     value: String,
-    /// Empty where the attribute has no such figure.
+    /// Length of the bar as a CSS width; empty if the value is undefined.
     width: String,
+    /// Position of the line as a CSS width.
     line: String,
 }
 
 impl Bar {
-    /// The bar of an attribute: a share, if it has one, the words for it, and the share to compare it with.
+    /// Returns a row with the given label. `share` in [0, 1] is the length of the bar, or `None` if it is undefined; `value` is
+    /// the text beside it, and `compared` in [0, 1] is the position of the line.
     pub(super) fn new(attribute: &str, share: Option<f64>, value: String, compared: f64) -> Bar {
         let attribute = readable_name(attribute);
         Bar { attribute, value, width: share.map_or(String::new(), width), line: width(compared) }

@@ -1,4 +1,5 @@
-//! What the page shows of a comparison of methods: the paper's figure 5, and its numbers for readers without sight of it.
+//! Prepares a comparison of clustering methods for the page: the paper's figure 5, and tables of its values for readers who
+//! cannot see the chart.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,31 +9,36 @@ use super::figure_five::{for_page, name, remark};
 use super::wording::{count, decimals, readable_name, thousands};
 use crate::cluster::Comparison;
 
-/// A row of a table.
+/// One row of a table.
 #[derive(Serialize)]
 pub(super) struct Row {
+    /// Heading of the row.
     pub name: String,
     pub cells: Vec<String>,
 }
 
-/// What the page shows of a comparison.
+/// The section of the page that shows a comparison.
 #[derive(Serialize)]
 pub(super) struct Summary {
+    /// One or two sentences that say what was compared.
     what: String,
+    /// The chart for wide windows, as SVG.
     wide: String,
+    /// The chart for narrow windows, as SVG.
     narrow: String,
+    /// Caption of the chart.
     remark: String,
-    /// Methods that find their own number of clusters.
+    /// Table of the methods that find the number of clusters themselves.
     marks: Vec<Row>,
-    /// Methods with a curve.
+    /// Names of the methods that have a curve: the column headings of `rows`.
     heading: Vec<String>,
-    /// Silhouettes by number of clusters.
+    /// Table of silhouettes, one row per number of clusters.
     rows: Vec<Row>,
-    /// How each method was set, how long it took, and how the comparison was made.
+    /// Names and values to list: the settings and time of each method, the attributes, the adapter and the command.
     settings: Vec<(String, String)>,
 }
 
-/// What the page shows of `comparison`.
+/// Returns the section for `comparison`.
 pub(super) fn summarise(comparison: &Comparison) -> Summary {
     let [wide, narrow] = for_page(comparison);
     let figure = |value: Option<f64>| value.map_or("–".to_string(), |value| decimals(value, 3));
@@ -67,13 +73,13 @@ fn what(comparison: &Comparison) -> String {
     };
     let weighed = match weights.as_str() {
         "none" => String::new(),
-        weights => format!(", weighted ({weights}) to cluster"),
+        weights => format!(", weighted ({weights})"),
     };
     format!(
-        "Every method on {} of {}{weighed}; the mean silhouette (euclidean, of unweighted rows) tells how well the clusters are \
-         apart, from −1 to 1.",
-        attributes,
-        count(*rows, "face")
+        "Each method clusters {} by {}{weighed}. The mean silhouette, from −1 to 1, measures how well the clusters are \
+         separated. It uses euclidean distances between unweighted rows.",
+        count(*rows, "face"),
+        attributes
     )
 }
 
@@ -110,7 +116,7 @@ mod tests {
         assert!(page.contains("<th scope=\"col\">Birch &amp; &lt;co&gt;</th>"), "{page}");
         assert!(page.contains("<th scope=\"row\">9</th><td>–</td><td>–</td>"));
         assert!(page.contains("<th scope=\"row\">DBSCAN</th><td>41</td><td>0.600</td><td>3</td><td>0.700</td>"));
-        assert!(page.contains("as &lt;usual&gt;") && page.contains("it lies beyond the chart, at k = 90"));
+        assert!(page.contains("as &lt;usual&gt;") && page.contains("the number lies beyond the chart, at k = 90"));
 
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("attributes.csv"), "image,Male\na.png,1\n").unwrap();

@@ -1,4 +1,4 @@
-//! Contact sheets: small pictures of a cluster's faces, embedded in the page.
+//! Encodes the thumbnails of contact sheets, the grids of small pictures that show the faces of a cluster.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -7,54 +7,55 @@ use image::{RgbImage, imageops};
 
 use super::ReportError;
 
-/// Box that the thumbnails of a full page fit in, in pixels: half as much again as they are shown, for dense screens.
+/// Largest width and height of a thumbnail on a page with [`PAGE_LIMIT`] thumbnails, in pixels. The page shows thumbnails at
+/// two thirds of this size; the extra pixels are for high-density screens.
 const THUMBNAIL: (u32, u32) = (96, 117);
-/// Size of the largest thumbnails, in that of a full page: CelebA's faces, which are not worth enlarging further.
+/// Largest factor by which [`THUMBNAIL`] grows on pages with fewer thumbnails. It gives the size of CelebA's faces.
 const LARGEST: f64 = 178.0 / 96.0;
 const JPEG_QUALITY: u8 = 74;
-/// Thumbnails that all contact sheets together may hold, so that the page stays a few megabytes.
+/// Target for the number of thumbnails in all contact sheets together, so that the page stays a few megabytes.
 const PAGE_LIMIT: usize = 512;
-/// Thumbnails that one contact sheet holds at least and at most.
+/// Smallest and largest number of thumbnails in one contact sheet.
 const SHEET_LIMITS: (usize, usize) = (5, 64);
 
-/// Number of faces that one contact sheet shows when a page holds `sheets` of them.
+/// Returns the number of faces that one contact sheet shows on a page with `sheets` contact sheets.
 pub(super) fn capacity(sheets: usize) -> usize {
     (PAGE_LIMIT / sheets.max(1)).clamp(SHEET_LIMITS.0, SHEET_LIMITS.1)
 }
 
-/// The box that each thumbnail of a page fits in, width and height in pixels.
+/// Largest width and height of each thumbnail of a page, in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Box(u32, u32);
 
 impl Box {
-    /// The box of a page of `thumbnails`: all of them together have as many pixels as those of a full page at most, so that
-    /// the faces of a small run can be enlarged and a large run stays small enough to send.
+    /// Returns the box for a page with `thumbnails` thumbnails. With fewer than [`PAGE_LIMIT`] thumbnails each one may be larger,
+    /// while the total number of pixels does not grow. The faces of a small run can then be enlarged with more detail.
     pub(super) fn of_page(thumbnails: usize) -> Box {
         let scale = (PAGE_LIMIT as f64 / thumbnails.max(1) as f64).sqrt().clamp(1.0, LARGEST);
         Box((f64::from(THUMBNAIL.0) * scale) as u32, (f64::from(THUMBNAIL.1) * scale) as u32)
     }
 }
 
-/// A face made small enough to embed, as a JPEG data URI. Its proportions are kept and nothing is enlarged.
+/// Shrinks a face to fit in `within` and returns it as a JPEG data URI. Keeps the aspect ratio and never enlarges a face.
 ///
 /// # Errors
-/// [`ReportError::Encode`] if the encoder fails.
+/// Returns [`ReportError::Encode`] if the encoder fails.
 pub(super) fn thumbnail(face: &RgbImage, within: Box) -> Result<String, ReportError> {
     let (width, height) = thumbnail_size(face.dimensions(), within);
     jpeg_data_uri(&imageops::thumbnail(face, width, height), JPEG_QUALITY)
 }
 
-/// The largest size of the same proportions within a box, and not above the original.
+/// Returns the largest size with the same aspect ratio that fits in `within` and does not exceed the original size.
 fn thumbnail_size((width, height): (u32, u32), within: Box) -> (u32, u32) {
     let scale = (f64::from(within.0) / f64::from(width)).min(f64::from(within.1) / f64::from(height)).min(1.0);
     let scaled = |length: u32| ((f64::from(length) * scale).round() as u32).max(1);
     (scaled(width), scaled(height))
 }
 
-/// A picture as a JPEG data URI.
+/// Encodes a picture as a JPEG data URI.
 ///
 /// # Errors
-/// [`ReportError::Encode`] if the encoder fails.
+/// Returns [`ReportError::Encode`] if the encoder fails.
 pub(super) fn jpeg_data_uri(picture: &RgbImage, quality: u8) -> Result<String, ReportError> {
     let mut bytes = Vec::new();
     JpegEncoder::new_with_quality(&mut bytes, quality).encode_image(picture).map_err(|source| ReportError::Encode {
@@ -83,7 +84,7 @@ mod tests {
         ];
         for (size, expected) in cases {
             let found = thumbnail_size(size, Box::of_page(PAGE_LIMIT));
-            // The paper's faces are a hair narrower than the box.
+            // CelebA's faces are slightly narrower than the box.
             assert!(found.0.abs_diff(expected.0) <= 1 && found.1 == expected.1, "{size:?}: {found:?}");
         }
     }
@@ -109,7 +110,7 @@ mod tests {
 
     #[test]
     fn the_noisiest_thumbnails_of_a_full_page_stay_a_few_megabytes() {
-        // Noise is what JPEG compresses worst, so this bounds any photographs; faces take a fifth of it.
+        // JPEG compresses noise worst, so the size is an upper bound for any photographs. Faces need about a fifth of it.
         let mut state = 1u32;
         let noise = RgbImage::from_fn(178, 218, |_, _| {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -117,7 +118,7 @@ mod tests {
         });
         for sheets in [1, 2, 8, 16, 50, 100] {
             let thumbnails = capacity(sheets) * sheets;
-            // Pictures no larger than the thumbnail are not averaged, which would take some of the noise away.
+            // Crop the noise to the thumbnail's size, because shrinking would average some of the noise away.
             let within = Box::of_page(thumbnails);
             let noise = imageops::crop_imm(&noise, 0, 0, within.0, within.1).to_image();
             let bytes = thumbnail(&noise, within).expect("an encodable picture").len() * thumbnails;

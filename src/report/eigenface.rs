@@ -1,4 +1,6 @@
-//! The principal components of a cluster's faces, which the paper means by eigenfaces; the original shows their mean alone.
+//! Computes pictures of the principal components of a cluster's faces, known as eigenfaces.
+//!
+//! The paper speaks of eigenfaces too, but its software shows only the mean face (see [`super::mean_face`]).
 
 use image::{Rgb, RgbImage};
 
@@ -7,45 +9,46 @@ use super::{ReportError, resize};
 use crate::cluster::principal_components;
 use crate::profiles::Device;
 
-/// Width and height in pixels of the faces that components are computed of: half of CelebA's.
+/// Width and height in pixels to which faces are resized before the components are computed: half the size of CelebA's faces.
 const SIZE: (u32, u32) = (89, 109);
-/// Faces of a cluster that they are computed of, at most, so that memory does not grow with the cluster.
+/// Largest number of faces of a cluster from which components are computed. It bounds the memory that a large cluster needs.
 pub(super) const FACES: usize = 512;
-/// Components that a page shows of a cluster.
+/// Number of components that the page shows for each cluster.
 const COMPONENTS: usize = 3;
 const JPEG_QUALITY: u8 = 80;
 
-/// The first components of some faces.
+/// The first principal components of a set of faces.
 pub(super) struct Eigenfaces {
-    /// Number of faces that they were computed of.
+    /// Number of faces from which the components were computed.
     pub faces: usize,
-    /// By falling variance; fewer where there are too few faces.
+    /// At most [`COMPONENTS`] components by decreasing variance; fewer if there are too few faces.
     pub components: Vec<Component>,
 }
 
-/// One component.
+/// One principal component.
 pub(super) struct Component {
-    /// Its picture as a data URI: grey where it is zero.
+    /// Picture of the component as a data URI. Entries that are zero are grey.
     pub picture: String,
-    /// Share of the variance of the faces that lies along it.
+    /// Share of the variance of the faces that the component explains, in [0, 1].
     pub share: f64,
 }
 
-/// Positions of the faces of a cluster of `faces` that are taken, ascending: all, or [`FACES`] of them evenly spread.
+/// Returns the positions, in ascending order, of the faces to compute components from in a cluster of `faces` faces: all
+/// positions, or [`FACES`] evenly spread ones.
 pub(super) fn chosen(faces: usize) -> Vec<usize> {
     let taken = faces.min(FACES);
     (0..taken).map(|index| index * faces / taken).collect()
 }
 
-/// The pixels of a face at the size of the components, `[109, 89, 3]`.
+/// Returns the pixels of a face resized to [`SIZE`], shape `[109, 89, 3]`.
 pub(super) fn pixels(face: &RgbImage) -> Vec<u8> {
     resize::fit(face, SIZE.0, SIZE.1).into_owned().into_raw()
 }
 
-/// The first components of faces, each given by its [`pixels`], one after the other.
+/// Computes the first principal components of `faces`, which holds the [`pixels`] of one face after the other.
 ///
 /// # Errors
-/// [`ReportError::Components`] if the adapter fails, [`ReportError::Encode`] if the encoder does.
+/// Returns [`ReportError::Components`] if the GPU cannot compute them, and [`ReportError::Encode`] if the encoder fails.
 pub(super) fn eigenfaces(device: &Device, faces: &[u8]) -> Result<Eigenfaces, ReportError> {
     let length = SIZE.0 as usize * SIZE.1 as usize * 3;
     let count = faces.len() / length;
@@ -61,7 +64,7 @@ pub(super) fn eigenfaces(device: &Device, faces: &[u8]) -> Result<Eigenfaces, Re
     Ok(Eigenfaces { faces: count, components: components.collect::<Result<_, _>>()? })
 }
 
-/// A component as a picture: its entry farthest from zero becomes black or full, zero the grey between.
+/// Draws a component as a picture. Zero becomes the middle grey, and the entry farthest from zero becomes 0 or 255.
 fn picture(component: &[f32]) -> RgbImage {
     let farthest = component.iter().fold(f32::MIN_POSITIVE, |most, value| most.max(value.abs()));
     RgbImage::from_fn(SIZE.0, SIZE.1, |x, y| {

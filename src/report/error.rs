@@ -1,4 +1,4 @@
-//! What can go wrong between a run folder and its report.
+//! The errors of reading a run folder and writing its report.
 
 use std::path::PathBuf;
 
@@ -6,67 +6,69 @@ use crate::cluster::{ClusterError, ClusterResultError};
 use crate::data::DataError;
 use crate::evaluation::EvaluationError;
 
-/// Why no report was written. An image that cannot be read is not an error: the report shows and lists it.
+/// The reason why a run folder could not be read or a report could not be written.
+///
+/// An image that cannot be read is not an error: the report shows a box in its place and lists it at the end.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
     /// The run folder does not exist or is not a folder.
-    #[error("{}: no such run folder; `lineament reproduce --out RUN` or `lineament train --out RUN` makes one", path.display())]
+    #[error("{}: no such run folder; `lineament reproduce --out RUN` or `lineament train --out RUN` creates one", path.display())]
     NoRun {
-        /// The folder asked for.
+        /// Path of the folder.
         path: PathBuf,
     },
-    /// A file that the report is made from is missing.
-    #[error("{}: missing; make it with `{command}`", path.display())]
+    /// A file that the report needs is missing.
+    #[error("{}: missing; create it with `{command}`", path.display())]
     Missing {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// The command that makes it.
+        /// The command that creates the file.
         command: &'static str,
     },
-    /// A file is there but the operating system does not give it out.
+    /// The operating system could not read a file that exists.
     #[error("{}: cannot be read: {source}", path.display())]
     Read {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What the operating system said.
+        /// Error of the operating system.
         source: std::io::Error,
     },
-    /// `history.csv` has a bad row.
+    /// `history.csv` has a malformed row.
     #[error("{}, line {line}: {problem}", path.display())]
     Table {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
         /// Line in the file, counted from 1.
         line: u64,
-        /// What was expected, what was found and what to do.
+        /// Description of the problem.
         problem: String,
     },
-    /// `config.json` is not a JSON object.
-    #[error("{}: expected a JSON object: {problem}; correct it or remove it", path.display())]
+    /// `config.json` is not a JSON object, or one of its entries is malformed.
+    #[error("{}: expected a JSON object with valid entries: {problem}; correct the file or remove it", path.display())]
     Configuration {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What was found.
+        /// Description of the problem.
         problem: String,
     },
-    /// `comparison.json` is not a comparison.
-    #[error("{}: not a comparison: {problem}; make it again with `lineament compare`", path.display())]
+    /// `comparison.json` does not hold a valid comparison of clustering methods.
+    #[error("{}: not a valid comparison: {problem}; create it again with `lineament compare`", path.display())]
     Comparison {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What is wrong, with line and column.
+        /// Description of the problem, with line and column if the JSON is malformed.
         problem: String,
     },
     /// `clusters.json` is unreadable or contradicts itself.
     #[error(transparent)]
     Clusters(#[from] ClusterResultError),
-    /// `metrics.json` is unreadable or contradicts itself.
+    /// `metrics.json`, `loss_issue.json` or `reproduction.json` is unreadable or contradicts itself.
     #[error(transparent)]
     Evaluation(#[from] EvaluationError),
-    /// The parts of the input do not belong together.
+    /// The parts of the input do not come from the same run.
     #[error("{problem}")]
     Mismatch {
-        /// What was expected, what was found and what to do.
+        /// Names the part, the expected value, the value found, and the remedy.
         problem: String,
     },
     /// `attributes.csv` cannot be read, or the report cannot be written.
@@ -79,13 +81,13 @@ pub enum ReportError {
         width: u32,
         /// Height in pixels.
         height: u32,
-        /// What the encoder said.
+        /// Error of the encoder.
         source: image::ImageError,
     },
-    /// The adapter could not compute the principal components of a cluster's faces.
-    #[error("the components of a cluster's faces: {0}")]
+    /// The GPU could not compute the principal components of a cluster's faces.
+    #[error("the principal components of a cluster's faces cannot be computed: {0}")]
     Components(#[from] ClusterError),
-    /// The page's template failed: a defect of this program.
-    #[error("the report's template failed: {0}; please report this as a defect of Lineament")]
+    /// The template of the page could not be rendered. This is a defect of Lineament.
+    #[error("the template of the report cannot be rendered: {0}; please report this as a defect of Lineament")]
     Template(#[from] minijinja::Error),
 }

@@ -1,4 +1,5 @@
-//! Predictions against labels: Table I, charts by attribute, and the most confident mistakes.
+//! Prepares the evaluation of predictions against labels for the page: Table I, charts by attribute, and the most confident
+//! mistakes.
 
 use rayon::prelude::*;
 use serde::Serialize;
@@ -12,7 +13,7 @@ use crate::data::attributes::paper_attributes;
 use crate::evaluation::published::{PAPER_ACCURACY, PAPER_HAMMING_DISTANCE};
 use crate::evaluation::{AttributeMetrics, Evaluation, Mistake, TableOne, TableOneRow};
 
-/// A figure at the top of the section.
+/// A number at the top of the section.
 #[derive(Serialize)]
 struct Headline {
     name: &'static str,
@@ -20,18 +21,20 @@ struct Headline {
     note: String,
 }
 
-/// A row of Table I.
+/// One row of Table I.
 #[derive(Serialize)]
 struct Row {
     attribute: String,
-    /// Accuracy, paper, LNets+ANet, majority guess, balanced accuracy.
+    /// In percent: accuracy, the paper's accuracy, the accuracy of LNets+ANet, the majority guess, and balanced accuracy.
     figures: [String; 5],
 }
 
-/// A picture of the contact sheet of mistakes.
+/// One of the most confident mistakes, with its picture.
 #[derive(Serialize)]
 struct Shown<'a> {
+    /// Name of the image in `attributes.csv`.
     name: &'a str,
+    /// The file name without its folders.
     file: &'a str,
     attribute: String,
     label: &'static str,
@@ -40,9 +43,10 @@ struct Shown<'a> {
     reason: Option<&'a str>,
 }
 
-/// What the page shows of an evaluation.
+/// The section of the page that shows an evaluation.
 #[derive(Serialize)]
 pub(super) struct Summary<'a> {
+    /// Names the evaluated images and the number of attributes.
     what: String,
     headlines: Vec<Headline>,
     rows: Vec<Row>,
@@ -51,10 +55,11 @@ pub(super) struct Summary<'a> {
     mistakes: Vec<Shown<'a>>,
 }
 
-/// The pictures of the most confident mistakes, in their order.
+/// Reads the pictures of the most confident mistakes, in the order of the evaluation. If a picture cannot be read, its entry
+/// holds the reason.
 ///
 /// # Errors
-/// [`ReportError::Encode`] if a picture cannot be encoded; one that cannot be decoded says why in its place.
+/// Returns [`ReportError::Encode`] if a picture cannot be encoded.
 pub(super) fn portraits(input: &ReportInput) -> Result<Vec<Portrait>, ReportError> {
     let mistakes = input.evaluation.as_ref().map_or(&[][..], |evaluation| &evaluation.confident_mistakes);
     let within = Box::of_page(usize::MAX);
@@ -66,14 +71,14 @@ pub(super) fn portraits(input: &ReportInput) -> Result<Vec<Portrait>, ReportErro
     mistakes.par_iter().map(portrait).collect()
 }
 
-/// The mistakes without a picture, as images to list.
+/// Returns the images of mistakes that could not be read.
 pub(super) fn unreadable(portraits: &[Portrait]) -> impl Iterator<Item = UnreadableImage> {
     portraits.iter().filter_map(|Portrait { name, picture }| {
         picture.as_ref().err().map(|reason| UnreadableImage { name: name.clone(), reason: reason.clone() })
     })
 }
 
-/// What the page shows of `evaluation`, with the pictures of its mistakes.
+/// Returns the section for `evaluation`. `portraits` holds the pictures of its most confident mistakes, in the same order.
 pub(super) fn summarise<'a>(evaluation: &'a Evaluation, portraits: &'a [Portrait]) -> Summary<'a> {
     let metrics = &evaluation.metrics;
     let table = TableOne::new(metrics);
@@ -97,7 +102,7 @@ pub(super) fn summarise<'a>(evaluation: &'a Evaluation, portraits: &'a [Portrait
     let kind = evaluation.partition.as_ref().map_or(String::new(), |partition| format!("{partition} "));
     Summary {
         what: format!(
-            "{} with labels of {}",
+            "{} with labels for {}",
             count(metrics.images, &format!("{kind}image")),
             count(table.rows.len(), "attribute")
         ),
@@ -106,8 +111,8 @@ pub(super) fn summarise<'a>(evaluation: &'a Evaluation, portraits: &'a [Portrait
         mean: row(&table.mean),
         charts: vec![
             chart("Accuracy", "majority guess", |one| Some(one.accuracy), |one| one.majority_accuracy),
-            chart("Balanced accuracy", "any guess", |one| one.balanced_accuracy, |_| 0.5),
-            chart("Area under the ROC curve", "any guess", |one| one.roc_auc, |_| 0.5),
+            chart("Balanced accuracy", "guessing", |one| one.balanced_accuracy, |_| 0.5),
+            chart("Area under the ROC curve", "guessing", |one| one.roc_auc, |_| 0.5),
         ],
         mistakes: evaluation.confident_mistakes.iter().zip(portraits).map(shown).collect(),
     }
@@ -127,25 +132,25 @@ fn headlines(evaluation: &Evaluation) -> Vec<Headline> {
     let optional = |figure: Option<f64>, words: fn(f64) -> String| figure.map_or("undefined".into(), words);
     [
         ("Accuracy", share(means.accuracy), paper(share(PAPER_ACCURACY))),
-        ("Majority guess", share(means.majority_accuracy), "accuracy of guessing what is more frequent".into()),
+        ("Majority guess", share(means.majority_accuracy), "accuracy of always guessing the more frequent answer".into()),
         (
             "Balanced accuracy",
             optional(means.balanced_accuracy, |figure| format!("{:.2}%", 100.0 * figure)),
-            "50% for any guess".into(),
+            "50% for guessing".into(),
         ),
-        ("ROC-AUC", optional(means.roc_auc, |figure| format!("{figure:.3}")), "0.5 for any guess".into()),
+        ("ROC-AUC", optional(means.roc_auc, |figure| format!("{figure:.3}")), "0.5 for guessing".into()),
         ("Hamming distance", format!("{:.3}", metrics.average_hamming_distance), {
-            let wrong = "wrong predictions an image";
+            let wrong = "wrong predictions per image";
             if is_papers { format!("{wrong}; {}", paper(format!("{PAPER_HAMMING_DISTANCE:.3}"))) } else { wrong.into() }
         }),
-        ("All right", percent(metrics.exact_match), "images with no mistake".into()),
+        ("Exact match", percent(metrics.exact_match), "images with no wrong prediction".into()),
     ]
     .into_iter()
     .map(|(name, value, note)| Headline { name, value, note })
     .collect()
 }
 
-/// Faces, attributes and values that an evaluation is of: its own, or those of the report.
+/// Returns the faces, attribute names and values that the evaluation covers: its own if it has any, else those of the report.
 fn evaluated(input: &ReportInput) -> (&[FaceSource], &[String], &[f32]) {
     match &input.evaluated {
         Some(EvaluatedFaces { images, attributes, values }) => (images, attributes, values),
@@ -153,28 +158,28 @@ fn evaluated(input: &ReportInput) -> (&[FaceSource], &[String], &[f32]) {
     }
 }
 
-/// Checks that an evaluation is of its faces and values.
+/// Checks that an evaluation is valid and matches the faces and values that it evaluates.
 ///
 /// # Errors
-/// A sentence that says what differs.
+/// Returns a description of the first difference.
 pub(super) fn check(input: &ReportInput, evaluation: &Evaluation) -> Result<(), String> {
     evaluation.check()?;
     let (images, attributes, values) = evaluated(input);
     let (faces, evaluated) = (images.len(), evaluation.metrics.images);
     if faces != evaluated {
-        return Err(format!("is of {evaluated} images, but attributes.csv has {faces}"));
+        return Err(format!("it evaluates {evaluated} images, but attributes.csv has {faces}"));
     }
     let column = |name: &str| attributes.iter().position(|attribute| attribute == name);
     if let Some(unknown) = evaluation.metrics.attributes.iter().find(|one| column(&one.attribute).is_none()) {
-        return Err(format!("evaluates {:?}, which attributes.csv does not have", unknown.attribute));
+        return Err(format!("it evaluates the attribute {:?}, which attributes.csv does not have", unknown.attribute));
     }
     for Mistake { image, attribute, probability, .. } in &evaluation.confident_mistakes {
         let row = images.iter().position(|face| face.name == *image);
-        let row = row.ok_or_else(|| format!("names {image:?}, which attributes.csv does not have"))?;
+        let row = row.ok_or_else(|| format!("it names the image {image:?}, which attributes.csv does not have"))?;
         let value = column(attribute).map(|column| values[row * attributes.len() + column]);
-        // The number passed through decimal text.
+        // Both numbers were written and read as decimal text, so they may differ by rounding.
         if value.is_none_or(|value| (value - probability).abs() > 1e-6) {
-            return Err(format!("says {attribute} of {image:?} is {probability}, attributes.csv says otherwise"));
+            return Err(format!("it says that {attribute} of {image:?} is {probability}, but attributes.csv differs"));
         }
     }
     Ok(())
@@ -188,11 +193,11 @@ mod tests {
     fn the_page_shows_table_charts_and_mistakes() {
         let input = evaluated(input_of(&[&[0.9, 0.2], &[0.8, 0.1], &[0.25, 0.1]], &[0, 0, 0]), &[1, 0, 0, 0, 0, 0]);
         let (page, summary) = written(&input);
-        assert!(page.contains("3 test images with labels of 2 attributes"));
+        assert!(page.contains("3 test images with labels for 2 attributes"));
         assert!(page.contains("<td>66.67</td><td>–</td><td>–</td><td>66.67</td><td>75.00</td>"));
         assert!(page.contains("Attribute 0: labelled no, predicted 0.800"));
         assert_eq!(page.matches("class=\"mistake\"").count(), 1);
-        // The picture of the mistake is missing, like those of the cluster, and is listed once.
+        // The mistake's picture cannot be read either, but the list of unreadable images names it only once.
         assert_eq!(summary.unreadable.len(), 3);
     }
 
@@ -212,9 +217,9 @@ mod tests {
         assert!(input.check().is_ok());
         type Change = fn(&mut super::ReportInput);
         let cases: [(Change, &str); 4] = [
-            (|input| input.values[1] = 0.7, "says Attribute_0 of \"face 1.png\" is 0.8"),
-            (|input| input.images[1].name = "other.png".into(), "names \"face 1.png\""),
-            (|input| input.attributes[0] = "Bald".into(), "evaluates \"Attribute_0\""),
+            (|input| input.values[1] = 0.7, "says that Attribute_0 of \"face 1.png\" is 0.8"),
+            (|input| input.images[1].name = "other.png".into(), "names the image \"face 1.png\""),
+            (|input| input.attributes[0] = "Bald".into(), "evaluates the attribute \"Attribute_0\""),
             (|input| input.evaluation.as_mut().unwrap().metrics.attributes[0].true_positives = 9, "does not count the 2 images"),
         ];
         for (change, expected) in cases {

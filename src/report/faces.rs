@@ -1,4 +1,4 @@
-//! Reading the faces of each cluster: every picture is decoded once, for its thumbnail, the mean face and the components.
+//! Reads the faces of each cluster. Every picture is decoded once, for its thumbnail, the mean face and the principal components.
 
 use std::path::Path;
 
@@ -13,52 +13,55 @@ use super::eigenface::{self, Eigenfaces};
 use super::mean_face::{self, MeanFace};
 use super::{FaceSource, ReportError, ReportInput, UnreadableImage, contact_sheet};
 
-/// Clusters that a page shows in full; more would make it unreadable and too large to send.
+/// Largest number of clusters that a page shows in full. More would make the page unreadable and too large to send.
 const GROUP_LIMIT: usize = 100;
-/// Faces whose pictures one thread sums before the sums of threads are merged.
-const FACES_A_THREAD: usize = 8;
-/// Faces that a page shows as typical of a cluster, and as many as untypical, at most; one where there are many clusters.
+/// Smallest number of faces that one task sums before the sums of tasks are merged.
+const FACES_PER_TASK: usize = 8;
+/// Largest number of typical faces, and of untypical faces, that a page shows per cluster. Pages with [`MANY`] clusters or
+/// more show one of each.
 const EXTREMES: usize = 3;
-/// Clusters from which there are many.
+/// Number of clusters from which a page shows fewer typical and untypical faces.
 const MANY: usize = 32;
 
-/// The faces of one cluster, or those without a cluster.
+/// The faces of one cluster, or the faces that belong to no cluster.
 pub(super) struct Group {
-    /// Number of the cluster in `clusters.json`, or nothing for noise.
+    /// Number of the cluster in `clusters.json`, or `None` for the faces in no cluster.
     pub label: Option<usize>,
-    /// Rows of its faces in `attributes.csv`, ascending.
+    /// Rows of the group's faces in `attributes.csv`, in ascending order.
     pub rows: Vec<usize>,
-    /// Its contact sheet: the first faces of `rows`, as many as fit; empty beyond the clusters shown in full.
+    /// The contact sheet: the first faces of `rows`, as many as fit. Empty if the page does not show the group in full.
     pub sheet: Vec<Portrait>,
-    /// Its faces that sit best in it by silhouette, the best first, with their rows; empty without silhouettes.
+    /// The faces with the largest silhouettes, in decreasing order, with their rows. Empty if there are no silhouettes.
     pub typical: Vec<(usize, Portrait)>,
-    /// Those that sit worst in it, the worst first.
+    /// The faces with the smallest silhouettes, in increasing order, with their rows. Empty if there are no silhouettes.
     pub untypical: Vec<(usize, Portrait)>,
-    /// The mean of its readable faces as a data URI, if there are any.
+    /// The mean of the readable faces as a data URI, or `None` if no face is readable.
     pub mean_face: Option<String>,
-    /// Its principal components, if there was an adapter to compute them.
+    /// The principal components of the faces, if a GPU was available to compute them.
     pub eigenfaces: Option<Eigenfaces>,
-    /// Its faces whose picture cannot be read: row, name and reason.
+    /// The faces whose pictures cannot be read, each with its row.
     pub unreadable: Vec<(usize, UnreadableImage)>,
-    /// Whether the page shows it in full.
+    /// Whether the page shows the group in full.
     pub in_full: bool,
 }
 
-/// One picture of a contact sheet.
+/// The thumbnail of one face.
 #[derive(Clone)]
 pub(super) struct Portrait {
-    /// Name as in `attributes.csv`.
+    /// Name of the face in `attributes.csv`.
     pub name: String,
-    /// The thumbnail as a data URI, or why there is none.
+    /// The thumbnail as a data URI, or the reason why the picture cannot be read.
     pub picture: Result<String, String>,
 }
 
-/// Reads the faces of all clusters, sorted by falling size, then by number; faces without a cluster come last. Without a
-/// clustering there are none, without an adapter no components.
+/// Reads the faces of all clusters. The groups are sorted by decreasing size, then by number; the faces in no cluster come last.
+///
+/// Returns no groups if the input has no clusters, and groups without principal components if `device` is `None`. A picture that
+/// cannot be decoded is listed in its group.
 ///
 /// # Errors
-/// [`ReportError::Encode`] if a picture cannot be encoded, [`ReportError::Components`] if the adapter fails; a picture that
-/// cannot be decoded is noted in its group.
+/// Returns [`ReportError::Encode`] if a thumbnail cannot be encoded, and [`ReportError::Components`] if the GPU cannot compute
+/// the principal components.
 pub(super) fn read(input: &ReportInput, device: Option<&Device>) -> Result<Vec<Group>, ReportError> {
     let Some(clusters) = &input.clusters else { return Ok(Vec::new()) };
     let mut members: Vec<(Option<usize>, Vec<usize>)> = (0..clusters.k).map(|label| (Some(label), Vec::new())).collect();
@@ -82,7 +85,8 @@ pub(super) fn read(input: &ReportInput, device: Option<&Device>) -> Result<Vec<G
     let extremes = if clusters.silhouette_samples.is_empty() { 0 } else { extremes(shown.len()) };
     let thumbnails = shown.iter().map(|faces| faces.min(&capacity) + (faces / 2).min(extremes) * 2).sum();
     let sheet = Sheet { capacity, extremes, within: Box::of_page(thumbnails) };
-    // One cluster after the other, so that memory holds the faces of one; those of a cluster are read in parallel.
+    // Reads one cluster after the other, so that memory holds the faces of one cluster only. The faces within a cluster are
+    // read in parallel.
     selected
         .into_iter()
         .map(|(in_full, label, rows)| match in_full {
@@ -92,19 +96,19 @@ pub(super) fn read(input: &ReportInput, device: Option<&Device>) -> Result<Vec<G
         .collect()
 }
 
-/// Faces shown as typical of each of some clusters.
+/// Returns the number of typical faces to show per cluster on a page with `clusters` clusters.
 fn extremes(clusters: usize) -> usize {
     if clusters < MANY { EXTREMES } else { 1 }
 }
 
-/// What a page shows of each cluster.
+/// How many faces a page shows of each cluster, and how large.
 #[derive(Clone, Copy)]
 struct Sheet {
-    /// Faces of the contact sheet, at most.
+    /// Largest number of faces in the contact sheet.
     capacity: usize,
-    /// Typical faces, and untypical ones, at most.
+    /// Largest number of typical faces, and of untypical faces.
     extremes: usize,
-    /// How large the pictures are.
+    /// Largest size of a thumbnail.
     within: Box,
 }
 
@@ -115,8 +119,10 @@ impl Group {
     }
 }
 
-/// The rows of a cluster's most and least typical faces by their silhouettes, the most and the least typical first. No face is
-/// both; of equals the first is the more typical.
+/// Returns the rows of a cluster's most typical faces, which have the largest silhouettes, and of its least typical faces.
+///
+/// Both lists hold at most `count` rows and start with the most extreme face. No face is in both. Among equal silhouettes, the
+/// face with the smaller row counts as more typical.
 fn typical_rows(rows: &[usize], silhouettes: &[f32], count: usize) -> (Vec<usize>, Vec<usize>) {
     let count = count.min(rows.len() / 2);
     if silhouettes.is_empty() || count == 0 {
@@ -127,28 +133,28 @@ fn typical_rows(rows: &[usize], silhouettes: &[f32], count: usize) -> (Vec<usize
     (sorted[..count].to_vec(), sorted.iter().rev().take(count).copied().collect())
 }
 
-/// All images that could not be read, in the order of `attributes.csv`.
+/// Returns all images that could not be read, in the order of `attributes.csv`.
 pub(super) fn unreadable(groups: &[Group]) -> Vec<UnreadableImage> {
     let mut found: Vec<_> = groups.iter().flat_map(|group| &group.unreadable).collect();
     found.sort_by_key(|(row, _)| *row);
     found.into_iter().map(|(_, image)| image.clone()).collect()
 }
 
-/// What one thread gathers from some faces of a group, in their order.
+/// The data that one task gathers from a range of a group's faces, in the order of the faces.
 struct Gathered {
     sum: MeanFace,
     sheet: Vec<Portrait>,
-    /// The typical and the untypical ones.
+    /// The typical and the untypical faces, with their rows.
     extremes: Vec<(usize, Portrait)>,
-    /// Pixels of those of which the components are computed.
+    /// Pixels of the faces from which principal components are computed.
     pixels: Vec<u8>,
     unreadable: Vec<(usize, UnreadableImage)>,
 }
 
-/// The thumbnail of one face, or why there is none.
+/// Reads one face and returns its thumbnail, or the reason why the picture cannot be read.
 ///
 /// # Errors
-/// [`ReportError::Encode`] if the picture cannot be encoded.
+/// Returns [`ReportError::Encode`] if the thumbnail cannot be encoded.
 pub(super) fn portrait(FaceSource { name, file }: &FaceSource, crop: Option<Crop>, within: Box) -> Result<Portrait, ReportError> {
     let picture = match file.as_ref().map_err(String::clone).and_then(|path| decode_face(path, crop)) {
         Ok(face) => Ok(contact_sheet::thumbnail(&face, within)?),
@@ -157,11 +163,12 @@ pub(super) fn portrait(FaceSource { name, file }: &FaceSource, crop: Option<Crop
     Ok(Portrait { name: name.clone(), picture })
 }
 
-/// The part of a face's picture that the network looked at, or why it cannot be shown.
+/// Decodes the part of a picture that the network received as input. The error says why the picture cannot be shown.
 fn decode_face(path: &Path, crop: Option<Crop>) -> Result<RgbImage, String> {
     let whole = decode(path).map_err(|error| error.to_string())?;
     let Rgb8Image { width, height, pixels } = if let Some(crop) = crop { crop.of(&whole) } else { whole };
-    RgbImage::from_raw(width, height, pixels).ok_or_else(|| format!("{}: fewer pixels than its size says", path.display()))
+    RgbImage::from_raw(width, height, pixels)
+        .ok_or_else(|| format!("{}: the picture has fewer pixels than its size requires", path.display()))
 }
 
 fn read_group(
@@ -184,7 +191,7 @@ fn read_group(
     let gathered = rows
         .par_iter()
         .enumerate()
-        .with_min_len(FACES_A_THREAD)
+        .with_min_len(FACES_PER_TASK)
         .try_fold(empty, |mut gathered, (position, &row)| {
             let FaceSource { name, file } = &input.images[row];
             let decoded = file.as_ref().map_err(String::clone).and_then(|path| decode_face(path, input.crop));

@@ -1,23 +1,24 @@
-//! The paper's figure 5: the silhouette of every method over the number of clusters, as a line chart in SVG.
+//! Draws the paper's figure 5 as an SVG line chart: the silhouette of each clustering method over the number of clusters.
 //!
-//! Text of an SVG shrinks with it, so a chart that fits a desk is unreadable on a phone: the chart is drawn for either, and a
-//! page shows the one that fits. Curves differ by colour, dashes and markers, so that no reader needs the colour.
+//! The text of an SVG shrinks with the picture, so a chart for a desktop window is unreadable on a phone. The page therefore
+//! holds two charts, a wide and a narrow one, and shows the one that fits the window. Curves differ by colour, dashes and
+//! markers, so that readers can tell them apart without seeing colour.
 
 use std::fmt::Write;
 
 use super::wording::{count, decimals, method, thousands};
 use crate::cluster::{Comparison, Curve, Mark};
 
-/// How the parts of the chart look, in a page and alone. It takes the page's colours, `--paper`, `--ink`, `--quiet` and `--rule`.
+/// The styles of the chart. They use the colours of the page: `--paper`, `--ink`, `--quiet` and `--rule`.
 pub(super) const STYLESHEET: &str = include_str!("figure_five.css");
-/// The colours of a chart that is alone.
+/// Definitions of the page's colours for a chart in a file of its own.
 const COLOURS: &str = "\
 :root { color-scheme: light dark; --paper: #faf9f6; --ink: #23272b; --quiet: #5d6468; --rule: #dfdcd4; }
 @media (prefers-color-scheme: dark) { :root { --paper: #16191b; --ink: #e7e5df; --quiet: #a3aaad; --rule: #343a3d; } }
 ";
-/// Dashes of the curves, one after the other, in units of the picture; empty is an unbroken line.
+/// Dash patterns of the curves, as values of `stroke-dasharray`. Further curves repeat them. An empty pattern is a solid line.
 const DASHES: [&str; 8] = ["", "7 3", "2 3", "9 3 2 3", "5 2 1 2 1 2", "12 4", "1 4", "6 2 2 2 2 2"];
-/// Markers of the curves and marks, as paths around their middle, of about nine units.
+/// Markers of the curves and marks, as SVG paths that are centred at the origin and about nine units wide.
 const MARKERS: [&str; 8] = [
     "M-3.5 0a3.5 3.5 0 1 0 7 0a3.5 3.5 0 1 0 -7 0Z",
     "M-3.2 -3.2H3.2V3.2H-3.2Z",
@@ -28,80 +29,82 @@ const MARKERS: [&str; 8] = [
     "M0 -4.6L4.4 -1.2L2.7 3.8H-2.7L-4.4 -1.2Z",
     "M-4.4 0L-2.2 -3.8H2.2L4.4 0L2.2 3.8H-2.2Z",
 ];
-/// Markers along a curve, at most.
+/// Largest number of markers along a curve.
 const MARKERS_A_CURVE: usize = 7;
 
-/// Where the parts of a chart lie, in units of the picture; its text is twelve units high.
+/// Positions of the parts of a chart, in SVG user units. The text is twelve units high.
 struct Layout {
+    /// CSS class of the chart.
     class: &'static str,
     width: f64,
-    /// Left, top, right and bottom of the box of the curves.
+    /// Left, top, right and bottom of the plot area.
     plot: [f64; 4],
-    /// Columns of the legend.
+    /// Number of columns of the legend.
     columns: usize,
-    /// Largest distance of the ticks of k, in units.
+    /// Preferred distance between the ticks of the horizontal axis. The distance is at least 0.6 of this value.
     tick: f64,
 }
 
-/// As wide as a desk shows it.
+/// Layout for a desktop window.
 const WIDE: Layout = Layout { class: "wide", width: 760.0, plot: [46.0, 22.0, 740.0, 380.0], columns: 3, tick: 45.0 };
-/// As wide as a phone.
+/// Layout for a phone.
 const NARROW: Layout = Layout { class: "narrow", width: 328.0, plot: [38.0, 22.0, 318.0, 300.0], columns: 1, tick: 40.0 };
-/// Height of a line of the legend.
+/// Height of one line of the legend, in SVG user units.
 const LINE: f64 = 19.0;
 
-/// The chart as a file of its own, for any viewer of SVG.
+/// Returns the paper's figure 5 for `comparison`, as a complete SVG file that contains its own styles.
 pub fn figure_five_svg(comparison: &Comparison) -> String {
     Drawing::new(comparison, &WIDE).svg(&format!("<style>\n{COLOURS}{STYLESHEET}</style>\n"))
 }
 
-/// The chart for a page that holds [`STYLESHEET`], as wide as a desk and as a phone shows it.
+/// Returns the wide and the narrow chart for a page that contains [`STYLESHEET`].
 pub(super) fn for_page(comparison: &Comparison) -> [String; 2] {
     [&WIDE, &NARROW].map(|layout| Drawing::new(comparison, layout).svg(""))
 }
 
-/// What the line at the number of distinct rows means, or where it would be.
+/// Returns the caption of the chart, which explains the line at the number of distinct rows.
 pub(super) fn remark(comparison: &Comparison) -> String {
     let Comparison { rows, distinct_rows, .. } = comparison;
     if distinct_rows == rows {
-        return format!("All {} have rows of their own.", count(*rows, "face"));
+        return format!("No two of the {} have the same row of attributes.", count(*rows, "face"));
     }
     let distinct = thousands(*distinct_rows);
     let line = match Drawing::new(comparison, &WIDE).line_at() {
-        Some(_) => "the upright line shows it".to_string(),
-        None => format!("it lies beyond the chart, at k = {distinct}"),
+        Some(_) => "the upright line marks the number".to_string(),
+        None => format!("the number lies beyond the chart, at k = {distinct}"),
     };
     format!(
-        "The {} have {} of attributes; {line}. With a cluster for each of these every face that \
-         has a double scores 1, and one that has none scores 0: curves that rise towards it tell of rows that repeat, not of \
-         groups of faces.",
+        "The {} have {} of attributes; {line}. If each distinct row were a cluster, every face that shares its row with \
+         another face would have a silhouette of 1, and every other face 0. A curve that rises towards this number therefore \
+         reflects repeated rows rather than groups of similar faces.",
         count(*rows, "face"),
         count(*distinct_rows, "distinct row")
     )
 }
 
-/// What to call a curve or a mark.
+/// Returns the display name of a clustering method, with a capital first letter.
 pub(super) fn name(method_name: &str) -> String {
     let name = method(method_name);
     let mut letters = name.chars();
     letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }
 
-/// The scales of a chart, and what it shows.
+/// A chart: its data, its layout and its scales.
 struct Drawing<'a> {
     comparison: &'a Comparison,
     layout: &'a Layout,
-    /// Least and greatest k.
+    /// Range of the horizontal axis, in numbers of clusters.
     k: (f64, f64),
-    /// Least and greatest silhouette, multiples of `step`.
+    /// Range of the vertical axis. Both ends are multiples of `step`.
     silhouette: (f64, f64),
+    /// Distance between the horizontal grid lines, in silhouette.
     step: f64,
 }
 
 impl<'a> Drawing<'a> {
     fn new(comparison: &'a Comparison, layout: &'a Layout) -> Self {
         let ks = || comparison.curves.iter().flat_map(|curve| &curve.points).map(|point| point.k);
-        // Without curves the marks make the chart.
+        // A comparison without curves takes its range from the marks.
         let of_marks = || comparison.marks.iter().map(|mark| mark.k);
         let least = ks().min().or(of_marks().min()).unwrap_or(2) as f64;
         let greatest = ks().max().or(of_marks().max()).unwrap_or(2) as f64;
@@ -113,26 +116,30 @@ impl<'a> Drawing<'a> {
         let lowest = values.iter().copied().fold(0.0, f64::min);
         let highest = values.iter().copied().fold(lowest + 0.05, f64::max);
         let step = [0.01, 0.02, 0.05, 0.1].into_iter().find(|step| (highest - lowest) / step <= 6.0).unwrap_or(0.2);
-        // A hair less, so that a value on a line of the grid does not need another.
+        // The small tolerance keeps a value that lies on a grid line from requiring another grid line.
         let (first, last) = ((lowest / step + 1e-9).floor(), (highest / step - 1e-9).ceil());
         Self { silhouette: (first * step, last * step), step, ..drawing }
     }
 
+    /// Returns the horizontal position of `k` clusters.
     fn x(&self, k: f64) -> f64 {
         let [left, _, right, _] = self.layout.plot;
         left + (k - self.k.0) / (self.k.1 - self.k.0) * (right - left)
     }
 
+    /// Returns the vertical position of a silhouette.
     fn y(&self, silhouette: f64) -> f64 {
         let [_, top, _, bottom] = self.layout.plot;
         bottom - (silhouette - self.silhouette.0) / (self.silhouette.1 - self.silhouette.0) * (bottom - top)
     }
 
+    /// Returns whether the number of clusters of `mark` lies within the horizontal axis.
     fn is_inside(&self, mark: &Mark) -> bool {
         (self.k.0..=self.k.1).contains(&(mark.k as f64))
     }
 
-    /// Where the number of distinct rows is, if the chart reaches it and rows repeat.
+    /// Returns the horizontal position of the number of distinct rows, or `None` if it lies beyond the chart or all rows are
+    /// distinct.
     fn line_at(&self) -> Option<f64> {
         let Comparison { rows, distinct_rows, .. } = self.comparison;
         let at = *distinct_rows as f64;
@@ -143,7 +150,7 @@ impl<'a> Drawing<'a> {
         let Layout { class, width, plot: [.., bottom], columns, .. } = *self.layout;
         let entries = self.comparison.curves.len() + self.comparison.marks.len();
         let height = bottom + 48.0 + LINE * entries.div_ceil(columns) as f64;
-        // A page of HTML knows the namespace.
+        // Inside an HTML page the namespace is implied.
         let namespace = if style.is_empty() { "" } else { r#" xmlns="http://www.w3.org/2000/svg""# };
         let mut svg = String::new();
         // Writing to a string cannot fail.
@@ -167,12 +174,12 @@ impl<'a> Drawing<'a> {
         svg
     }
 
-    /// The chart in a sentence or two.
+    /// Returns a description of the chart for screen readers.
     fn in_words(&self) -> String {
         let names: Vec<String> = self.comparison.curves.iter().map(|curve| name(&curve.method)).collect();
         let mut words = format!("Silhouette over the number of clusters k from {} to {}", self.k.0, self.k.1);
         if !names.is_empty() {
-            let _ = write!(words, ", a curve each for {}", names.join(", "));
+            let _ = write!(words, ", with one curve each for {}", names.join(", "));
         }
         for Mark { method, k, .. } in &self.comparison.marks {
             let _ = write!(words, "; {} finds {}", name(method), count(*k, "cluster"));
@@ -232,7 +239,7 @@ impl<'a> Drawing<'a> {
         }
         let (colour, dashes) = (at % DASHES.len(), DASHES[at % DASHES.len()]);
         let _ = writeln!(svg, r#"<path class="curve colour-{colour}" stroke-dasharray="{dashes}" d="{path}"/>"#);
-        // Curves mark other places each, so that their markers do not hide one another.
+        // Each curve has its markers at other values of k, so that the markers of different curves do not hide one another.
         let drawn: Vec<(f64, f64)> = points.into_iter().flatten().collect();
         let stride = drawn.len().div_ceil(MARKERS_A_CURVE).max(1);
         let first = at * 2 % stride;
@@ -241,7 +248,7 @@ impl<'a> Drawing<'a> {
         }
     }
 
-    /// A marker of the curve or mark `at`.
+    /// Draws the marker of the curve or mark with index `at`.
     fn draw_marker(&self, svg: &mut String, at: usize, kind: &str, x: f64, y: f64) {
         let (colour, path) = (at % MARKERS.len(), MARKERS[at % MARKERS.len()]);
         let _ = writeln!(svg, r#"<path class="{kind} colour-{colour}" transform="translate({x:.1} {y:.1})" d="{path}"/>"#);
@@ -252,7 +259,7 @@ impl<'a> Drawing<'a> {
         let (x, y) = (self.x(mark.k as f64), self.y(silhouette));
         let [left, top, right, bottom] = self.layout.plot;
         let side = if x > (left + right) / 2.0 { ("end", -10.0) } else { ("start", 10.0) };
-        // Marks at about the same place are named above and below it, within the box.
+        // Labels alternate above and below their marks, so that the labels of two close marks do not overlap.
         let above = if at.is_multiple_of(2) { -8.0 } else { 16.0 };
         let words = format!("{}: {}", name(&mark.method), mark.k);
         let _ = writeln!(svg, r#"<path class="own" d="M{x:.1} {bottom:.1}V{y:.1}"/>"#);
@@ -284,7 +291,7 @@ impl<'a> Drawing<'a> {
     }
 }
 
-/// Text as XML and HTML take it, between quotes too.
+/// Escapes text for XML and HTML, also inside quoted attribute values.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for letter in text.chars() {
@@ -293,7 +300,7 @@ fn escape(text: &str) -> String {
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
-            // XML has no place for these, escaped or not.
+            // XML does not allow most control characters, not even escaped.
             control if control.is_control() => escaped.push(' '),
             other => escaped.push(other),
         }
@@ -308,7 +315,7 @@ pub(super) mod tests {
     use super::*;
     use crate::cluster::CurvePoint;
 
-    /// Curves of two methods over k = 2..=50 and one mark, of 500 faces with `distinct_rows` distinct rows.
+    /// Returns a comparison with two curves over k = 2..=50 and two marks, for 500 faces with `distinct_rows` distinct rows.
     pub(in super::super) fn comparison(distinct_rows: usize) -> Comparison {
         let curve = |method: &str, slope: f64| Curve {
             method: method.into(),
@@ -352,7 +359,7 @@ pub(super) mod tests {
         }
         assert!(svg.contains(">DBSCAN: 41<") && svg.contains(">OPTICS: 77 clusters, beyond the chart<"), "{svg}");
         assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
-        // Every element that opens closes.
+        // Every start tag has an end tag.
         for name in ["svg", "text", "style"] {
             assert_eq!(svg.matches(&format!("<{name}")).count(), svg.matches(&format!("</{name}>")).count(), "{name}");
         }
@@ -371,9 +378,9 @@ pub(super) mod tests {
 
     #[test]
     fn the_remark_says_where_the_distinct_rows_are() {
-        assert!(remark(&comparison(90)).contains("90 distinct rows of attributes; it lies beyond the chart, at k = 90"));
-        assert!(remark(&comparison(45)).contains("45 distinct rows of attributes; the upright line shows it"));
-        assert_eq!(remark(&comparison(500)), "All 500 faces have rows of their own.");
+        assert!(remark(&comparison(90)).contains("90 distinct rows of attributes; the number lies beyond the chart, at k = 90"));
+        assert!(remark(&comparison(45)).contains("45 distinct rows of attributes; the upright line marks the number"));
+        assert_eq!(remark(&comparison(500)), "No two of the 500 faces have the same row of attributes.");
     }
 
     #[test]

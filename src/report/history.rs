@@ -1,4 +1,4 @@
-//! The training history: `history.csv`, and its curves for the page.
+//! Reads the training history from `history.csv` and prepares its curves and table for the page.
 
 use std::path::Path;
 
@@ -8,13 +8,13 @@ use super::ReportError;
 use super::run_folder::table_error;
 use super::wording::decimals;
 
-/// Rows that the page's table of epochs shows at most, the best and the last aside.
+/// Largest number of rows in the table of epochs. The table shows the best and the last epoch in addition.
 const ROW_LIMIT: usize = 16;
 
-/// One epoch of training. Losses are the cosine proximity (-1 is best) unless the run chose another.
+/// The results of one epoch of training. The loss is cosine proximity (-1 is best) unless the run chose another loss.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Epoch {
-    /// Number of the epoch.
+    /// Number of the epoch, counted from 1.
     pub epoch: u64,
     /// Mean training loss.
     pub loss: f64,
@@ -26,10 +26,10 @@ pub struct Epoch {
     pub validation_accuracy: f64,
 }
 
-/// Reads `history.csv`, with the columns of [`Epoch`] in any order; other columns are ignored.
+/// Reads `history.csv`. Its columns are the fields of [`Epoch`], in any order; other columns are ignored.
 ///
 /// # Errors
-/// [`ReportError::Table`] names the line that is not an epoch.
+/// Returns [`ReportError::Table`] with the line number if the file cannot be read or a line does not hold an epoch.
 pub(super) fn read(path: &Path) -> Result<Vec<Epoch>, ReportError> {
     let mut reader = csv::Reader::from_path(path).map_err(|error| table_error(path, &error))?;
     let mut epochs = Vec::new();
@@ -40,17 +40,17 @@ pub(super) fn read(path: &Path) -> Result<Vec<Epoch>, ReportError> {
     Ok(epochs)
 }
 
-/// A chart of two curves over the epochs, in a box of 100 × 100 units with y downwards.
+/// A chart of a training curve and a validation curve over the epochs. The plot area is 100 × 100 units, with y downwards.
 #[derive(Debug, Serialize)]
 pub(super) struct Chart {
     title: &'static str,
-    /// Points of the training curve for SVG's `polyline`.
+    /// Points of the training curve, as the `points` of an SVG `polyline`.
     training: String,
-    /// Points of the validation curve.
+    /// Points of the validation curve, as the `points` of an SVG `polyline`.
     validation: String,
-    /// Value at the top of the box.
+    /// Value at the top of the plot area.
     highest: String,
-    /// Value at the bottom of the box.
+    /// Value at the bottom of the plot area.
     lowest: String,
 }
 
@@ -59,25 +59,29 @@ pub(super) struct Chart {
 struct Row {
     epoch: u64,
     is_best: bool,
-    /// Loss and accuracy of training, then of validation.
+    /// Training loss, training accuracy, validation loss and validation accuracy.
     figures: [String; 4],
 }
 
-/// What the page shows of a training run.
+/// The section of the page that shows a training history.
 #[derive(Debug, Serialize)]
 pub(super) struct History {
     charts: Vec<Chart>,
     rows: Vec<Row>,
+    /// Number of the epoch with the best validation accuracy.
     best: u64,
+    /// How many epochs there are.
     epochs: usize,
+    /// Number of the first epoch.
     first: u64,
+    /// Number of the last epoch.
     last: u64,
 }
 
-/// The curves and the table of a history, or nothing if it is empty.
+/// Returns the section for a training history, or `None` if the history is empty.
 pub(super) fn summarise(epochs: &[Epoch]) -> Option<History> {
     let (first, last) = (epochs.first()?, epochs.last()?);
-    // The first of equals is the best, as it is kept while training.
+    // Among equal accuracies the earliest epoch is the best one, because training keeps the weights of that epoch.
     let best =
         epochs.iter().fold(first, |best, epoch| if epoch.validation_accuracy > best.validation_accuracy { epoch } else { best });
     let stride = epochs.len().div_ceil(ROW_LIMIT);

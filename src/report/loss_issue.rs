@@ -1,4 +1,6 @@
-//! The paper's loss issue: the figures of each loss, and how many of the faces with an attribute it finds.
+//! Prepares the comparison of losses for the page: the metrics of each loss, and its recall for each attribute.
+//!
+//! The paper calls it the loss issue: some losses train a network that never predicts rare attributes.
 
 use serde::Serialize;
 
@@ -6,20 +8,23 @@ use super::charts::{Bar, Chart};
 use super::wording::{count, loss_name, percent, thousands};
 use crate::evaluation::{LossIssue, LossOutcome, RARE};
 
-/// What the page shows of the comparison.
+/// The section of the page that shows a comparison of losses.
 #[derive(Serialize)]
 pub(super) struct Summary {
+    /// A sentence that says what was compared.
     what: String,
+    /// The two shares below which an attribute counts as rare.
     rare: [String; 2],
     heading: Vec<String>,
     rows: Vec<Vec<String>>,
     charts: Vec<Chart>,
 }
 
-/// What was compared, in a sentence.
+/// Returns a sentence that says what was compared, without its full stop.
 fn what(issue: &LossIssue) -> String {
     format!(
-        "The same network, trained from the same start on {} with each of {} losses, and the best of {} on {}",
+        "The same network was trained from the same initial weights on {} with each of {} losses. The table shows the best of {} \
+         on {}",
         count(issue.training_images, "image"),
         thousands(issue.losses.len()),
         count(issue.epochs as usize, "epoch"),
@@ -27,7 +32,7 @@ fn what(issue: &LossIssue) -> String {
     )
 }
 
-/// What the page shows of a comparison.
+/// Returns the section for a comparison of losses.
 pub(super) fn summarise(issue: &LossIssue) -> Summary {
     let mut rows = issue.summary("–");
     let heading = rows.remove(0);
@@ -83,7 +88,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("loss_issue.json"), serde_json::to_vec(&issue()).unwrap()).unwrap();
         let (page, summary) = written(&load_run(folder.path(), None, None).unwrap());
-        assert!(page.contains("on 20 images with each of 2 losses, and the best of 4 epochs on 3 validation images"), "{page}");
+        assert!(page.contains("on 20 images with each of 2 losses. The table shows the best of 4 epochs on 3 validation images"));
         for part in [
             "Recall with mean absolute error",
             "<th scope=\"row\">binary cross-entropy</th>",
@@ -93,7 +98,7 @@ mod tests {
         ] {
             assert!(page.contains(part), "{part}: {page}");
         }
-        // One of the two attributes is rare: MAE never predicts it, BCE does.
+        // One of the two attributes is rare. The network trained with MAE never predicts it; the one trained with BCE does.
         assert!(page.contains("<td>0 of 1 (0 %)</td>") && page.contains("<td>1 of 1 (100 %)</td>"), "{page}");
         assert!(!page.contains("id=\"frequency\"") && !page.contains("0 faces"), "{page}");
         assert_eq!(summary.faces, 0);

@@ -1,18 +1,19 @@
-//! The mean face of a cluster, which the paper's software calls its "eigenface".
+//! Computes the mean face of a cluster, which the paper's software calls an "eigenface".
 
 use image::{Rgb, RgbImage};
 
 use super::contact_sheet::jpeg_data_uri;
 use super::{ReportError, resize};
 
-/// Width and height of a mean face in pixels: CelebA's aligned faces have this size and enter unchanged.
+/// Width and height of a mean face in pixels. CelebA's aligned faces have this size, so they are not resized.
 pub(super) const SIZE: (u32, u32) = (178, 218);
 const JPEG_QUALITY: u8 = 86;
 
-/// Sums of the pixels of many faces, brought to one size.
+/// The sum of the pixels of many faces that were resized to one size.
 ///
-/// The original software calls the result an eigenface, but what it shows is the mean that the PCA subtracts, which is the
-/// mean of the pixels. The sums are of whole numbers: their order does not matter, so faces may be added by any thread.
+/// The paper's software calls the mean of these faces an eigenface, but the picture it shows is the mean that a principal
+/// component analysis subtracts, not a component. The sums are integers, so their order does not change the result and
+/// several threads can add faces to sums of their own.
 pub(super) struct MeanFace {
     width: u32,
     height: u32,
@@ -21,12 +22,12 @@ pub(super) struct MeanFace {
 }
 
 impl MeanFace {
-    /// The sum of no faces, for faces brought to `size`, width and height in pixels.
+    /// Returns a sum of no faces. Faces are resized to the given width and height in pixels when they are added.
     pub(super) fn new((width, height): (u32, u32)) -> Self {
         Self { width, height, sums: vec![0; width as usize * height as usize * 3], faces: 0 }
     }
 
-    /// Adds a face, stretched to the common size as the original software does.
+    /// Adds a face, stretched to the common size as in the paper's software.
     pub(super) fn add(&mut self, face: &RgbImage) {
         let resized = resize::fit(face, self.width, self.height);
         for (sum, &value) in self.sums.iter_mut().zip(resized.as_raw()) {
@@ -35,7 +36,7 @@ impl MeanFace {
         self.faces += 1;
     }
 
-    /// Adds all the faces of another sum of the same size.
+    /// Adds all faces of another sum of the same size.
     pub(super) fn merge(mut self, other: &Self) -> Self {
         for (sum, value) in self.sums.iter_mut().zip(&other.sums) {
             *sum += value;
@@ -44,16 +45,16 @@ impl MeanFace {
         self
     }
 
-    /// The mean of each pixel in [0, 1], shape `[height, width, 3]`, or nothing for no faces.
+    /// Returns the mean of each pixel in [0, 1], shape `[height, width, 3]`, or `None` if there are no faces.
     pub(super) fn mean(&self) -> Option<Vec<f64>> {
         let scale = 1.0 / (255.0 * self.faces as f64);
         (self.faces > 0).then(|| self.sums.iter().map(|&sum| sum as f64 * scale).collect())
     }
 
-    /// The mean face as a JPEG data URI, or nothing for no faces.
+    /// Returns the mean face as a JPEG data URI, or `None` if there are no faces.
     ///
     /// # Errors
-    /// [`ReportError::Encode`] if the encoder fails.
+    /// Returns [`ReportError::Encode`] if the encoder fails.
     pub(super) fn data_uri(&self) -> Result<Option<String>, ReportError> {
         let Some(mean) = self.mean() else {
             return Ok(None);
@@ -71,7 +72,7 @@ impl MeanFace {
 mod tests {
     use super::*;
 
-    /// A face of one colour, of a size that needs resizing.
+    /// Returns a picture of one colour. Its size differs from that of a mean face, so it must be resized.
     fn plain(value: u8) -> RgbImage {
         RgbImage::from_pixel(31, 7, Rgb([value, value / 2, 255 - value]))
     }
@@ -103,7 +104,7 @@ mod tests {
         assert_eq!(left.merge(&right).sums, together.sums);
     }
 
-    /// Against the means that scikit-learn's and OpenCV's PCA subtract.
+    /// Compares the mean with the means that the PCA of scikit-learn and of OpenCV subtract.
     #[test]
     fn means_agree_with_golden_data() {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("kernels-tests/golden/pca");

@@ -1,8 +1,8 @@
-//! The HTML report of a run: contact sheets, charts and mean faces in one self-contained file.
+//! Writes the HTML report of a run: contact sheets, charts and mean faces in one self-contained file.
 //!
-//! [`load_run`] reads a run folder into a [`ReportInput`]; [`write_report`] turns that into one page with its styles and
-//! pictures inside, which opens anywhere, shows everything without its script and asks nothing of any network. The same input gives the same
-//! bytes.
+//! [`load_run`] reads a run folder into a [`ReportInput`]. [`write_report`] turns this into one page that contains its own
+//! styles and pictures. The page makes no network requests, and it shows everything even where scripts are disabled. The same
+//! input always gives the same bytes.
 
 mod charts;
 mod comparison;
@@ -43,88 +43,89 @@ pub use resize::resize_bilinear;
 pub use run_folder::load_run;
 pub use weighting::{PartiallyPresent, partially_present};
 
-/// Everything a report is made of, for `n` faces and `a` attributes.
+/// The data that a report shows, for `n` faces and `a` attributes.
 #[derive(Debug, Clone)]
 pub struct ReportInput {
-    /// Title of the page, usually the run folder's name.
+    /// Title of the page, usually the name of the run folder.
     pub title: String,
-    /// The faces, in the order of `attributes.csv`, shape `[n]`.
+    /// The faces in the order of `attributes.csv`, shape `[n]`.
     pub images: Vec<FaceSource>,
     /// Names of the attributes, shape `[a]`.
     pub attributes: Vec<String>,
-    /// Probabilities or 0/1, shape `[n, a]`, row-major, each in [0, 1].
+    /// Predicted probabilities, or labels that are 0 or 1. Shape `[n, a]`, row-major, each value in [0, 1].
     pub values: Vec<f32>,
-    /// The part of each picture that the network looked at; the report shows that part.
+    /// The part of each picture that the network received as input. The report shows this part only; `None` shows whole pictures.
     pub crop: Option<Crop>,
-    /// What the clustering found for these faces, if there was one.
+    /// The clusters of these faces, if the run clustered them.
     pub clusters: Option<ClusterResult>,
-    /// What a clustering on weighted attributes found for the same faces, if there was one.
+    /// The clusters of the same faces by weighted attributes, if the run made such a clustering too.
     pub weighted: Option<ClusterResult>,
-    /// How the methods compare over the number of clusters, if they were compared.
+    /// The comparison of clustering methods by silhouette over the number of clusters, if the run made one.
     pub comparison: Option<Comparison>,
-    /// How the values compare with labels, if they were compared.
+    /// The metrics of the values against labels, if the run evaluated them.
     pub evaluation: Option<Evaluation>,
-    /// The faces that were evaluated, where they are not those of the report.
+    /// The faces that were evaluated. `None` means that they are the faces of the report.
     pub evaluated: Option<EvaluatedFaces>,
-    /// What the paper says beside what the run found, if it went through all of the paper.
+    /// The claims of the paper beside the results of the run, if the run reproduced the whole paper.
     pub reproduction: Option<Reproduction>,
-    /// What the same network makes of rare attributes with several losses, if they were compared.
+    /// The comparison of losses on rare attributes, if the run made one.
     pub loss_issue: Option<LossIssue>,
-    /// How the run was made: any JSON object, shown as it is.
+    /// The settings of the run. Any JSON object is valid, and the page lists its entries.
     pub configuration: serde_json::Map<String, serde_json::Value>,
-    /// The training history, one entry an epoch; empty if the run did not train.
+    /// The training history, one entry per epoch; empty if the run did not train.
     pub history: Vec<Epoch>,
 }
 
-/// Faces and what was predicted of them, for an evaluation.
+/// The faces of an evaluation, and the attributes predicted for them.
 #[derive(Debug, Clone)]
 pub struct EvaluatedFaces {
     /// The faces, shape `[n]`.
     pub images: Vec<FaceSource>,
     /// Names of the attributes, shape `[a]`.
     pub attributes: Vec<String>,
-    /// Probabilities, shape `[n, a]`, row-major.
+    /// Predicted probabilities, shape `[n, a]`, row-major.
     pub values: Vec<f32>,
 }
 
-/// Where the picture of one face is.
+/// The name of a face and the file that holds its picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FaceSource {
-    /// Name as in `attributes.csv`, shown to readers.
+    /// Name of the face in `attributes.csv`; the report shows it.
     pub name: String,
-    /// The file, or the reason why there is none.
+    /// Path of the picture, or the reason why no picture was found.
     pub file: Result<PathBuf, String>,
 }
 
-/// An image that the report shows as a named box, because it could not be read.
+/// An image that could not be read. The report shows a box with its name in its place.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct UnreadableImage {
-    /// Name as in `attributes.csv`.
+    /// Name of the image in `attributes.csv`.
     pub name: String,
-    /// Why it could not be read.
+    /// Why the image could not be read.
     pub reason: String,
 }
 
-/// What was written.
+/// A summary of the report that was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReportSummary {
-    /// The report.
+    /// Path of the report.
     pub path: PathBuf,
-    /// Its size in bytes.
+    /// Size of the report in bytes.
     pub bytes: u64,
-    /// Number of faces it tells of.
+    /// Number of faces in the report.
     pub faces: usize,
-    /// Number of clusters it tells of; 0 without a clustering.
+    /// Number of clusters in the report; 0 if the run did not cluster its faces.
     pub clusters: usize,
     /// The images that could not be read, in the order of `attributes.csv`.
     pub unreadable: Vec<UnreadableImage>,
 }
 
 impl ReportInput {
-    /// Checks that the parts belong together.
+    /// Checks that the parts of the input come from the same run.
     ///
     /// # Errors
-    /// [`ReportError::Mismatch`] names the part, what was expected and what was found.
+    /// Returns [`ReportError::Mismatch`] if two parts contradict each other. The error names the part, the expected value and
+    /// the value found.
     pub fn check(&self) -> Result<(), ReportError> {
         let mismatch = |problem| Err(ReportError::Mismatch { problem });
         let (faces, attributes) = (self.images.len(), self.attributes.len());
@@ -140,14 +141,14 @@ impl ReportInput {
             ));
         }
         if let Some(Err(problem)) = self.loss_issue.as_ref().map(LossIssue::check) {
-            return mismatch(format!("loss_issue.json {problem}; run `lineament reproduce --only loss-issue` again"));
+            return mismatch(format!("loss_issue.json: {problem}; run `lineament reproduce --only loss-issue` again"));
         }
         for (file, clusters) in [("clusters.json", &self.clusters), ("clusters_weighted.json", &self.weighted)] {
             clusters.as_ref().map_or(Ok(()), |clusters| self.check_clusters(file, clusters))?;
         }
         if let Some(Err(problem)) = self.evaluation.as_ref().map(|evaluation| evaluation::check(self, evaluation)) {
             return mismatch(format!(
-                "metrics.json {problem}: they are of different runs; run `lineament eval` again or remove metrics.json"
+                "metrics.json: {problem}; it may come from a different run: run `lineament eval` again or remove metrics.json"
             ));
         }
         Ok(())
@@ -161,7 +162,7 @@ impl ReportInput {
         }
         if clusters.labels.len() != faces {
             return mismatch(format!(
-                "{file} has labels for {} faces, but attributes.csv has {faces}: they are of different runs; run \
+                "{file} has labels for {} faces, but attributes.csv has {faces}: the files come from different runs; run \
                  `lineament cluster` again on this attributes.csv",
                 clusters.labels.len()
             ));
@@ -169,42 +170,42 @@ impl ReportInput {
         let differing = self.images.iter().zip(&clusters.images).position(|(face, name)| face.name != *name);
         if let Some(row) = differing {
             return mismatch(format!(
-                "{file} names face {row} {:?}, but attributes.csv names it {:?}: they are of different runs; run \
+                "{file} names face {row} {:?}, but attributes.csv names it {:?}: the files come from different runs; run \
                  `lineament cluster` again on this attributes.csv",
                 clusters.images[row], self.images[row].name
             ));
         }
         if let Some(unknown) = clusters.select.iter().find(|name| !self.attributes.contains(name)) {
             return mismatch(format!(
-                "{file} was made with the attribute {unknown:?}, which attributes.csv does not have: they are of \
+                "{file} was made with the attribute {unknown:?}, which attributes.csv does not have: the files come from \
                  different runs; run `lineament cluster` again on this attributes.csv"
             ));
         }
         Ok(())
     }
 
-    /// The attributes that the clustering was made on, if it was on a choice of them.
+    /// Returns the attributes that the clustering used, or an empty slice if it used all attributes.
     fn selected(&self) -> &[String] {
         self.clusters.as_ref().map_or(&[], |clusters| &clusters.select)
     }
 }
 
-/// Writes the report of `input` to the file `out`, all of it or nothing, without the principal components of the clusters'
-/// faces, which [`write_report_on`] computes on an adapter.
+/// Writes the report of `input` to the file `out`, without the principal components of each cluster's faces.
+/// [`write_report_on`] computes these on a GPU.
 ///
-/// Images that cannot be read do not fail the report: it shows a named box in their place and lists them at its end, and
-/// so does the summary.
+/// The file is written completely or not at all. Images that cannot be read are not an error: the report shows a box with the
+/// name of the image in its place and lists all such images at its end. The returned summary lists them too.
 ///
 /// # Errors
-/// [`ReportError`] if the parts of the input do not belong together or the file cannot be written.
+/// Returns [`ReportError`] if the parts of the input do not come from the same run, or if the file cannot be written.
 pub fn write_report(input: &ReportInput, out: &Path) -> Result<ReportSummary, ReportError> {
     write(input, None, out)
 }
 
-/// Writes the report as [`write_report`] does, with the principal components of each cluster's faces.
+/// Writes the report as [`write_report`] does and adds the principal components of each cluster's faces, computed on `device`.
 ///
 /// # Errors
-/// As [`write_report`], and [`ReportError::Components`] if the adapter fails.
+/// Returns the errors of [`write_report`], and [`ReportError::Components`] if the GPU cannot compute the components.
 pub fn write_report_on(device: &Device, input: &ReportInput, out: &Path) -> Result<ReportSummary, ReportError> {
     write(input, Some(device), out)
 }

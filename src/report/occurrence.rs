@@ -1,43 +1,44 @@
-//! How often each attribute occurs: in all faces (the paper's figure 1) and in each cluster.
+//! Counts how often each attribute occurs among all faces (the paper's figure 1) and in each cluster.
 
 use super::ReportInput;
 
-/// Share from which an attribute counts as prominent in a cluster.
+/// Smallest share of a cluster's faces at which an attribute counts as prominent in the cluster.
 pub(super) const PROMINENT: f64 = 0.8;
-/// Shares between which an attribute is noise in a cluster: present or absent by the toss of a coin.
+/// Shares of a cluster's faces at which an attribute counts as noise: about half of the faces have it.
 pub(super) const NOISY: std::ops::RangeInclusive<f64> = 0.4..=0.6;
-/// Difference of shares from which an attribute is named as setting a cluster apart.
+/// Smallest difference between an attribute's share in a cluster and its share among all faces at which the attribute sets the
+/// cluster apart.
 const REMARKABLE: f64 = 0.1;
-/// Attributes named as setting a cluster apart, in each direction.
+/// Largest number of attributes that the page names as more frequent in a cluster, and as less frequent.
 const NAMED: usize = 3;
 
-/// What an attribute's share in a cluster says about the cluster.
+/// How well an attribute describes a cluster, judged by the share of the cluster's faces that have it.
 ///
-/// After the paper: occurrences near 1 describe the cluster, those near one half are noise in it.
+/// This follows the paper: an attribute with a share near 1 describes the cluster, and one with a share near one half is noise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Standing {
-    /// Almost every face has it.
+    /// Almost all faces have the attribute.
     Prominent,
-    /// About half of the faces have it: it says nothing about the cluster.
+    /// About half of the faces have the attribute, so it says little about the cluster.
     Noisy,
-    /// Neither.
+    /// The attribute is neither prominent nor noisy.
     Ordinary,
 }
 
 /// How often one attribute occurs in a group of faces.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Occurrence {
-    /// Which attribute.
+    /// Index of the attribute.
     pub attribute: usize,
-    /// Share of the group's faces that have it, in [0, 1].
+    /// Share of the group's faces that have the attribute, in [0, 1].
     pub share: f64,
-    /// Share of all faces that have it, in [0, 1].
+    /// Share of all faces that have the attribute, in [0, 1].
     pub overall: f64,
 }
 
 impl Occurrence {
-    /// What the share says about the group.
+    /// Returns how well the attribute describes the group.
     pub(super) fn standing(&self) -> Standing {
         match self.share {
             share if share >= PROMINENT => Standing::Prominent,
@@ -47,9 +48,10 @@ impl Occurrence {
     }
 }
 
-/// Share of the faces `rows` that have each attribute, shape `[a]`; zero everywhere for no faces.
+/// Returns the share of the faces in `rows` that have each attribute, shape `[a]`. All shares are 0 if `rows` is empty.
 ///
-/// A face has an attribute when `round(p)` is 1, half to even as in the paper's Python: p = 0.5 has it not.
+/// A face has an attribute if its probability is above 0.5. This is `round(p) == 1` in the paper's Python code, which rounds
+/// 0.5 to 0.
 pub(super) fn shares(input: &ReportInput, rows: impl ExactSizeIterator<Item = usize>) -> Vec<f64> {
     let faces = rows.len().max(1) as f64;
     let mut counts = vec![0u64; input.attributes.len()];
@@ -61,7 +63,7 @@ pub(super) fn shares(input: &ReportInput, rows: impl ExactSizeIterator<Item = us
     counts.into_iter().map(|count| count as f64 / faces).collect()
 }
 
-/// Numbers of the attributes that the face of a row has, ascending.
+/// Returns the indices of the attributes that the face in `row` has, in ascending order.
 pub(super) fn of_face(input: &ReportInput, row: usize) -> Vec<usize> {
     values_of(input, row).iter().enumerate().filter(|(_, value)| has(**value)).map(|(attribute, _)| attribute).collect()
 }
@@ -75,8 +77,8 @@ fn has(value: f32) -> bool {
     value > 0.5
 }
 
-/// Pairs the shares of a group with those of all faces, most frequent in the group first, then by overall share, then in
-/// the order of the attributes.
+/// Pairs the shares of a group, shape `[a]`, with the shares of all faces, shape `[a]`. The result is sorted by decreasing share
+/// in the group, then by decreasing share among all faces, then by index.
 pub(super) fn rank(group: &[f64], overall: &[f64]) -> Vec<Occurrence> {
     let mut ranked: Vec<Occurrence> = group
         .iter()
@@ -88,8 +90,8 @@ pub(super) fn rank(group: &[f64], overall: &[f64]) -> Vec<Occurrence> {
     ranked
 }
 
-/// The attributes that set a group apart: those that occur more often than in all faces, then those less often, each with
-/// the largest difference first.
+/// Returns the attributes that set a group apart: those that are more frequent in the group than among all faces, and those
+/// that are less frequent. Each list is sorted by decreasing difference.
 pub(super) fn distinguishing(ranked: &[Occurrence]) -> (Vec<&Occurrence>, Vec<&Occurrence>) {
     let largest = |sign: f64| {
         let excess = |occurrence: &Occurrence| sign * (occurrence.share - occurrence.overall);

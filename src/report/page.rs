@@ -1,4 +1,4 @@
-//! The page: what the template shows, as words and numbers ready to print.
+//! Renders the page: turns the input into the words and numbers that the templates show, and fills the templates.
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
@@ -11,7 +11,7 @@ use super::wording::{count, decimals, method, percent, readable_name, significan
 use super::{ReportError, ReportInput, UnreadableImage, history, loss_issue, occurrence, provenance, reproduction, script};
 use super::{comparison, evaluation, figure_five, weighting};
 
-/// The page and its parts.
+/// File names and texts of the templates. `report.html` is the page; it includes the others.
 const TEMPLATES: [(&str, &str); 10] = [
     ("report.html", include_str!("report.html")),
     ("macros.html", include_str!("macros.html")),
@@ -25,10 +25,10 @@ const TEMPLATES: [(&str, &str); 10] = [
     ("charts.html", include_str!("charts.html")),
 ];
 const STYLESHEET: &str = include_str!("report.css");
-/// Unreadable images that the page lists by name.
+/// Largest number of unreadable images that the page lists by name.
 const UNREADABLE_LIMIT: usize = 200;
 
-/// One of the figures at the top of the page.
+/// A number at the top of the page.
 #[derive(Serialize)]
 struct Figure {
     name: &'static str,
@@ -36,7 +36,7 @@ struct Figure {
     note: String,
 }
 
-/// A step from faces to clusters.
+/// A step of the pipeline from faces to clusters.
 #[derive(Serialize)]
 struct Step {
     name: &'static str,
@@ -44,56 +44,64 @@ struct Step {
     note: String,
 }
 
-/// Everything the template shows.
+/// The data that the templates show.
 #[derive(Serialize)]
 struct Page<'a> {
     title: &'a str,
     stylesheet: [&'a str; 2],
-    /// Present where there is something to sort and to enlarge.
+    /// The script, if the page has clusters to sort and faces to enlarge.
     script: Option<&'a str>,
+    /// SHA-256 of the script in base64, for the content security policy.
     script_hash: String,
     pipeline: Vec<Step>,
-    /// Names of the attributes, to choose from.
+    /// Names of the attributes that a reader can filter by.
     attributes: Vec<String>,
     has_silhouettes: bool,
-    /// Whether there was an adapter to compute the principal components of the clusters' faces.
+    /// Whether a GPU was available to compute the principal components of each cluster's faces.
     has_adapter: bool,
     comparison: Option<comparison::Summary>,
     weighting: Option<weighting::Summary>,
     summary: String,
     figures: Vec<Figure>,
+    /// Number of faces, in words.
     all_faces: String,
-    /// Whether there are faces to show.
+    /// Whether the page shows faces and the frequencies of their attributes.
     has_faces: bool,
-    /// Whether there is a clustering to show.
+    /// Whether the page shows a clustering.
     clustered: bool,
-    /// Whether the clustering saw only some of the attributes.
+    /// Whether the clustering used only some of the attributes.
     selected: bool,
     frequencies: Vec<Bar>,
     sections: Vec<Section<'a>>,
-    /// Clusters that are not shown in full.
+    /// Number of clusters that the page does not show in full, in words.
     further: String,
     further_count: usize,
+    /// Number of faces in these clusters, in words.
     further_faces: String,
     evaluation: Option<evaluation::Summary<'a>>,
     loss_issue: Option<loss_issue::Summary>,
     reproduction: Option<reproduction::Summary>,
     history: Option<history::History>,
+    /// Names and values that say how the run was made.
     made: Vec<(String, String)>,
+    /// The unreadable images that the page lists.
     unreadable: &'a [UnreadableImage],
+    /// Number of all unreadable images, in words.
     unreadable_total: String,
+    /// Number of unreadable images that the page does not list.
     unreadable_more: usize,
-    /// Share from which an attribute is prominent.
+    /// Smallest share at which an attribute is prominent, in percent.
     prominent: String,
-    /// Shares between which an attribute is noisy.
+    /// Smallest and largest share at which an attribute is noisy, in percent.
     noisy: [String; 2],
     version: &'a str,
 }
 
-/// Renders the page.
+/// Renders the page. `groups` holds the faces of each cluster, `mistakes` the pictures of the most confident mistakes, and
+/// `unreadable` the images that could not be read.
 ///
 /// # Errors
-/// [`ReportError::Template`] if the template is defective.
+/// Returns [`ReportError::Template`] if a template is defective.
 pub(super) fn render(
     input: &ReportInput,
     has_adapter: bool,
@@ -147,14 +155,14 @@ pub(super) fn render(
     Ok(template.render(Serde(&page))?)
 }
 
-/// The steps from faces to clusters, with the run's own numbers; none without clusters.
+/// Returns the steps from faces to clusters with the numbers of this run. Returns no steps if there are no clusters.
 fn pipeline(input: &ReportInput) -> Vec<Step> {
     let Some(clusters) = &input.clusters else { return Vec::new() };
     let step = |name, value, note| Step { name, value, note };
     let predicted = input.configuration.get("predict").or_else(|| input.configuration.get("eval"));
     let model = predicted.and_then(|verb| verb.get("weights")?.as_array()?.last()?.get("file")?.as_str());
     let model = model.map(|path| path.rsplit(['/', '\\']).next().unwrap_or(path).to_string());
-    let crop = input.crop.map_or(String::new(), |crop| format!("the part {crop} of each picture"));
+    let crop = input.crop.map_or(String::new(), |crop| format!("part {crop} of each picture"));
     let mut steps = vec![
         step("Faces", thousands(input.images.len()), crop),
         step("Attributes", thousands(input.attributes.len()), model.map_or(String::new(), |model| format!("by {model}"))),
@@ -162,17 +170,18 @@ fn pipeline(input: &ReportInput) -> Vec<Step> {
     if !clusters.select.is_empty() || clusters.weights.is_some() {
         let chosen = if clusters.select.is_empty() { input.attributes.len() } else { clusters.select.len() };
         let weighed = clusters.weights.as_ref().map_or("unweighted".into(), |weights| format!("weighted: {weights}"));
-        steps.push(step("Chosen", thousands(chosen), weighed));
+        steps.push(step("Selected", thousands(chosen), weighed));
     }
     let noise = clusters.labels.iter().filter(|label| **label < 0).count();
-    let outside = if noise > 0 { format!(", {} in none", thousands(noise)) } else { String::new() };
+    let outside = if noise > 0 { format!(", {} in no cluster", thousands(noise)) } else { String::new() };
     steps.push(step("Clusters", thousands(clusters.k), format!("by {}{outside}", method(&clusters.method))));
     steps
 }
 
+/// Returns the sentence under the title of the page.
 fn summary(input: &ReportInput) -> String {
     if let (Some(issue), true) = (&input.loss_issue, input.images.is_empty()) {
-        return format!("{} losses, and what a network makes of rare attributes with each.", thousands(issue.losses.len()));
+        return format!("A comparison of {} losses on rare attributes.", thousands(issue.losses.len()));
     }
     let Some(clusters) = &input.clusters else {
         let attributes = count(input.attributes.len(), "predicted attribute");
@@ -190,6 +199,7 @@ fn summary(input: &ReportInput) -> String {
     )
 }
 
+/// Returns the numbers at the top of the page. `unreadable` is the number of unreadable images.
 fn figures(input: &ReportInput, groups: &[Group], unreadable: usize) -> Vec<Figure> {
     let figure = |name, value, note| Figure { name, value, note };
     let noted = |number: usize, words: &str| {
@@ -202,7 +212,7 @@ fn figures(input: &ReportInput, groups: &[Group], unreadable: usize) -> Vec<Figu
         let empty = clusters.sizes.iter().filter(|&&size| size == 0).count();
         figures.push(figure("Clusters", thousands(clusters.k), noted(empty, "empty")));
     }
-    figures.push(figure("Attributes", thousands(input.attributes.len()), noted(input.selected().len(), "used to cluster")));
+    figures.push(figure("Attributes", thousands(input.attributes.len()), noted(input.selected().len(), "used for clustering")));
     if let Some(largest) = groups.iter().filter(|group| group.label.is_some()).map(|group| group.rows.len()).max() {
         let share = largest as f64 / input.images.len().max(1) as f64;
         figures.push(figure("Largest cluster", percent(share), count(largest, "face")));
@@ -216,13 +226,13 @@ fn figures(input: &ReportInput, groups: &[Group], unreadable: usize) -> Vec<Figu
         figures.push(figure("Silhouette", decimals(silhouette, 3), note));
     }
     if let Some(distinct) = clusters.and_then(|clusters| clusters.distinct_rows) {
-        figures.push(figure("Distinct rows", thousands(distinct), "of attributes, among all faces".into()));
+        figures.push(figure("Distinct rows", thousands(distinct), "different rows of attributes".into()));
     }
     if let Some(inertia) = clusters.and_then(|clusters| clusters.inertia) {
-        figures.push(figure("Inertia", significant(inertia), "squared distances to the centres".into()));
+        figures.push(figure("Inertia", significant(inertia), "sum of squared distances to the centres".into()));
     }
     if unreadable > 0 {
-        figures.push(figure("Not readable", thousands(unreadable), "listed at the end".into()));
+        figures.push(figure("Unreadable images", thousands(unreadable), "listed at the end".into()));
     }
     figures
 }

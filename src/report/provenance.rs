@@ -1,14 +1,14 @@
-//! How a run was made: its configuration and the clustering's own account, as lines to read.
+//! Lists how a run was made: its configuration, and the command, adapter and times of its clusterings.
 
 use serde_json::{Map, Value};
 
 use super::ReportInput;
 use super::wording::readable_name;
 
-/// Lines that the page shows of how a run was made, and characters of each.
+/// Largest number of lines that the page lists, and largest number of characters of a value.
 const CONFIGURATION_LIMITS: (usize, usize) = (200, 2000);
 
-/// How the run was made, as lines of a path into the configuration and a value.
+/// Returns how the run was made, as pairs of a name and a value. The name of a nested entry is its path in the configuration.
 pub(super) fn lines(input: &ReportInput) -> Vec<(String, String)> {
     let mut lines = Vec::new();
     flatten("", &input.configuration, &mut lines);
@@ -29,6 +29,7 @@ pub(super) fn lines(input: &ReportInput) -> Vec<(String, String)> {
     lines
 }
 
+/// Appends the entries of `object`, and those of the objects nested in it, to `lines`.
 fn flatten(prefix: &str, object: &Map<String, Value>, lines: &mut Vec<(String, String)>) {
     for (key, value) in object {
         let key = if prefix.is_empty() { readable_name(key) } else { format!("{prefix} › {}", readable_name(key)) };

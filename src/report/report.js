@@ -1,5 +1,5 @@
 "use strict";
-// Sorts and filters the clusters and enlarges faces. The page shows everything without it.
+// Sorts and filters the clusters, and enlarges faces. The page shows all its content without this script.
 (() => {
   const all = (selector, within = document) => [...within.querySelectorAll(selector)];
   const named = (id) => document.getElementById(id);
@@ -10,7 +10,7 @@
   const has = (element, key, value) => (element.dataset[key] || "").split(" ").includes(value);
   const count = (number, noun) => `${number} ${noun}${number === 1 ? "" : "s"}`;
 
-  // Falling size or silhouette, rising number; what has no such figure, and noise, comes last.
+  // Sorts by decreasing size or silhouette, or by increasing number. Clusters without the value, and noise, come last.
   const sort = () => {
     const figure = (element) => {
       const text = element.dataset[order.value];
@@ -49,14 +49,14 @@
   const [previous, next, close] = ["enlarged-previous", "enlarged-next", "enlarged-close"].map(named);
   let current = null;
 
-  // The visible faces beside the enlarged one.
+  // Returns the visible faces of the list that holds the enlarged face.
   const beside = () => all("li:not([hidden]) .face", current.closest("ul"));
   const enlarge = (button) => {
     current = button;
     const face = button.closest("li");
     const image = button.querySelector("img").cloneNode();
     image.removeAttribute("title");
-    // Twice the pixels it has, where there is room: more shows nothing more.
+    // Two CSS pixels per pixel of the picture, if the window has room. A larger size would not show more detail.
     image.width = 2 * image.naturalWidth || 192;
     image.removeAttribute("height");
     picture.replaceChildren(image);
@@ -102,7 +102,7 @@
   order.addEventListener("change", sort);
   attribute.addEventListener("change", filter);
   which.addEventListener("change", filter);
-  // A browser that comes back to the page may have kept what was chosen.
+  // A browser may restore earlier choices when it returns to the page, so apply them now.
   sort();
   filter();
   named("controls").hidden = false;

@@ -1,25 +1,30 @@
-//! The paper beside the run: its claims, and the settings on which its text and its code disagree.
+//! Prepares the reproduction of the paper for the page: its claims beside the results of the run, and the settings on which
+//! the paper's text and its code disagree.
 
 use serde::Serialize;
 
 use crate::evaluation::{Choice, Reproduction};
 
-/// What the page shows of a reproduction.
+/// The section of the page that shows a reproduction.
 #[derive(Serialize)]
 pub(super) struct Summary {
+    /// Introduction of the section.
     what: String,
+    /// Rows of the table of claims: the claim, its place in the paper, the paper's result, the run's result, and why they
+    /// differ.
     findings: Vec<[String; 5]>,
+    /// Rows of the table of settings: the setting, its value in the paper's text, in its code, and in the run.
     choices: Vec<[String; 4]>,
 }
 
-/// What the page shows of a reproduction.
+/// Returns the section for a reproduction.
 pub(super) fn summarise(reproduction: &Reproduction) -> Summary {
-    let short = if reproduction.quick { " This is the short way: bundled portraits and the shipped model." } else { "" };
+    let short = if reproduction.quick { " This is a quick run with the bundled portraits and the bundled model." } else { "" };
     let choice = |one: &Choice| [&one.what, &one.paper, &one.script, &one.used].map(String::clone);
     Summary {
         what: format!(
-            "Every claim of the paper that a figure can be put on, in its order. Where its text and its code differ, this run took \
-             the settings of the {}.{short}",
+            "The table lists every claim of the paper that can be measured, in the order of the paper. Where the paper’s text and \
+             its code differ, this run used the settings of the {}.{short}",
             reproduction.settings
         ),
         findings: reproduction.rows().into_iter().map(|row| row.map(str::to_string)).collect(),
@@ -49,7 +54,7 @@ mod tests {
         for part in [
             "<th scope=\"row\">Accuracy</th><td>Table I</td><td>90.96 %</td><td>not run</td><td>a &lt;short&gt; while</td>",
             "<th scope=\"row\">batch</th><td>64</td><td>80</td><td>80</td>",
-            "the settings of the script. This is the short way",
+            "the settings of the script. This is a quick run",
         ] {
             assert!(page.contains(part), "{part}: {page}");
         }

@@ -1,11 +1,13 @@
-//! Bringing faces to one size, as the original software does before it takes their mean: `cv2.resize`.
+//! Resizes faces to one size, as the paper's software does with `cv2.resize` before it computes the mean face.
 
 use std::borrow::Cow;
 
 use image::{Rgb, RgbImage, imageops};
 
-/// A picture stretched to `width` × `height` by bilinear interpolation at (i + ½) · in / out − ½, clamped to the picture and
-/// without antialiasing: what `cv2.resize` does where nothing else is asked for, within one grey level.
+/// Stretches a picture to `width` × `height` pixels by bilinear interpolation without antialiasing.
+///
+/// Pixel i of the result is sampled at (i + ½) · in / out − ½, clamped to the picture, where `in` and `out` are the sizes along
+/// the axis. The result equals that of `cv2.resize` with its default settings within one grey level.
 pub fn resize_bilinear(picture: &RgbImage, width: u32, height: u32) -> RgbImage {
     let (columns, rows) = (Taps::along(picture.width(), width), Taps::along(picture.height(), height));
     RgbImage::from_fn(width, height, |x, y| {
@@ -25,8 +27,10 @@ pub fn resize_bilinear(picture: &RgbImage, width: u32, height: u32) -> RgbImage 
     })
 }
 
-/// A face brought to `width` × `height`: as [`resize_bilinear`], but where that would leave pixels out, because the face is more
-/// than twice as large, it is averaged to twice the size first.
+/// Resizes a face to `width` × `height` pixels with [`resize_bilinear`].
+///
+/// A face that is more than twice as large is averaged down to twice the size first, because bilinear interpolation alone would
+/// skip pixels.
 pub(super) fn fit(face: &RgbImage, width: u32, height: u32) -> Cow<'_, RgbImage> {
     if face.dimensions() == (width, height) {
         return Cow::Borrowed(face);
@@ -38,7 +42,7 @@ pub(super) fn fit(face: &RgbImage, width: u32, height: u32) -> Cow<'_, RgbImage>
     Cow::Owned(resize_bilinear(&imageops::thumbnail(face, larger.0, larger.1), width, height))
 }
 
-/// The two pixels along an axis that one is made of, and the share of the second.
+/// The two pixels along an axis that are mixed to one pixel of the result, and the share of the second pixel in [0, 1].
 #[derive(Clone, Copy)]
 struct Taps {
     first: u32,
@@ -47,6 +51,7 @@ struct Taps {
 }
 
 impl Taps {
+    /// Returns the taps of all `to` pixels along an axis of `from` pixels.
     fn along(from: u32, to: u32) -> Vec<Taps> {
         let last = from.saturating_sub(1);
         let taps = |i: u32| {
@@ -68,13 +73,13 @@ mod tests {
         let half = resize_bilinear(&picture, 2, 1);
         assert_eq!((half.get_pixel(0, 0).0, half.get_pixel(1, 0).0), ([55, 7, 255], [75, 7, 255]));
         let double = resize_bilinear(&picture, 8, 2);
-        // −¼ is clamped to 0; then ¼, ¾ and so on.
+        // The sampling positions are −¼, which is clamped to 0, then ¼, ¾ and so on.
         assert_eq!([0, 1, 2, 7].map(|x| double.get_pixel(x, 0).0[0]), [0, 3, 8, 30]);
     }
 
     #[test]
     fn large_faces_are_averaged_and_none_is_too_small() {
-        // Every eighth column is white: interpolation alone would take or leave them.
+        // Every eighth column is white. Interpolation alone would use all white columns or none.
         let stripes = RgbImage::from_fn(160, 160, |x, _| Rgb([if x % 8 == 0 { 255 } else { 0 }; 3]));
         let small = fit(&stripes, 20, 20);
         assert!(small.pixels().all(|pixel| pixel.0[0].abs_diff(32) <= 1), "{:?}", small.get_pixel(3, 3));

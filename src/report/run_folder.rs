@@ -1,6 +1,9 @@
-//! Reading a run folder: `attributes.csv` with `clusters.json`, `comparison.json` or `metrics.json`, or `loss_issue.json`, and
-//! where there are any `clusters_weighted.json`, `config.json` and `history.csv`; and of a reproduction `reproduction.json`,
-//! with its evaluation and its training in folders `evaluation` and `train`.
+//! Reads a run folder.
+//!
+//! A run folder holds `attributes.csv` together with `clusters.json`, `comparison.json` or `metrics.json`, or it holds
+//! `loss_issue.json`. The files `clusters_weighted.json`, `config.json` and `history.csv` are optional. The folder of a
+//! reproduction of the paper also holds `reproduction.json`, and its evaluation and its training lie in the folders
+//! `evaluation` and `train`.
 
 use std::fs::File;
 use std::io::BufReader;
@@ -13,22 +16,25 @@ use crate::cluster::{ClusterResult, Comparison};
 use crate::data::{AttributeTable, Crop};
 use crate::evaluation::{Evaluation, LossIssue, Reproduction};
 
-/// Where a reproduction keeps its evaluation.
+/// Folder of a run in which a reproduction keeps its evaluation.
 const EVALUATION_FOLDER: &str = "evaluation";
-/// Where CelebA's images lie beside its lists.
+/// Name of the folder that holds CelebA's images.
 const CELEBA_FOLDER: &str = "img_align_celeba";
 
-/// Reads what a run folder holds. `attributes` takes the place of its `attributes.csv`: a table as `predict` writes one, or CelebA's
-/// own list.
+/// Reads a run folder. If `attributes` names a file, this file replaces the `attributes.csv` of the folder. It may be a table
+/// that `lineament predict` wrote, or CelebA's list of labels.
 ///
-/// The images that `attributes.csv` names by relative paths are looked for from the current directory, then in `run`, then
-/// in `images`, there also by their file name alone, and as CelebA lays them out in a folder `img_align_celeba` of these. One that is in none of these is no error here: the report shows a box
-/// in its place.
+/// Relative image paths are resolved against the current directory, then against `run`, then against `images`. In `run` and
+/// `images` an image may also lie in a folder `img_align_celeba`, and in `images` it is also searched by its file name alone.
+/// An image that is not found is not an error: the report shows a box in its place.
 ///
 /// # Errors
-/// [`ReportError`] if `run` is no folder, if `attributes.csv` is missing, or all of `clusters.json`, `comparison.json` and
-/// `metrics.json` are (naming the command that makes it) and there is no `loss_issue.json` either, or if a file is malformed
-/// or they are of different runs.
+/// Returns [`ReportError`] in these cases:
+/// - `run` is not a folder,
+/// - there is no `loss_issue.json`, and either `attributes.csv` is missing or all of `clusters.json`, `comparison.json` and
+///   `metrics.json` are; the error names the command that creates the missing file,
+/// - a file is malformed,
+/// - two files come from different runs.
 pub fn load_run(run: &Path, attributes: Option<&Path>, images: Option<&Path>) -> Result<ReportInput, ReportError> {
     if !run.is_dir() {
         return Err(ReportError::NoRun { path: run.to_path_buf() });
@@ -41,11 +47,11 @@ pub fn load_run(run: &Path, attributes: Option<&Path>, images: Option<&Path>) ->
     let loss_issue = optional("loss_issue.json").map(|path| LossIssue::read(&path)).transpose()?;
     let attributes = match attributes.map(Path::to_path_buf).or_else(|| optional("attributes.csv")) {
         None if loss_issue.is_none() => {
-            Some(require("attributes.csv", "lineament predict IMAGES… --run RUN`, or name one with `--attributes FILE")?)
+            Some(require("attributes.csv", "lineament predict IMAGES… --run RUN`, or pass a table with `--attributes FILE")?)
         }
         found => found,
     };
-    // A reproduction evaluates more faces than it clusters, and keeps those in a folder of their own, as it does its training.
+    // A reproduction evaluates more faces than it clusters, so it keeps its evaluation in a folder of its own.
     let evaluated = Some(run.join(EVALUATION_FOLDER)).filter(|folder| folder.join("metrics.json").is_file());
     let metrics = optional("metrics.json");
     let evaluated = if metrics.is_none() { evaluated } else { None };
@@ -88,13 +94,13 @@ pub fn load_run(run: &Path, attributes: Option<&Path>, images: Option<&Path>) ->
     Ok(input)
 }
 
-/// What an evaluation in a folder of its own was made of.
+/// Reads the faces of an evaluation that lies in a folder of its own.
 fn evaluated_faces(folder: &Path, run: &Path, images: Option<&Path>) -> Result<EvaluatedFaces, ReportError> {
     let AttributeTable { images: names, attributes, values } = AttributeTable::read(&folder.join("attributes.csv"))?;
     Ok(EvaluatedFaces { images: names.into_iter().map(|name| find(name, run, images)).collect(), attributes, values })
 }
 
-/// What the verb that wrote `attributes.csv` recorded as the part of each picture that it looked at.
+/// Returns the part of each picture that the network received as input, as recorded by the command that wrote `attributes.csv`.
 fn crop(run: &Path, configuration: &Map<String, Value>) -> Result<Option<Crop>, ReportError> {
     let of_verb = |verb: &'static str| Some((verb, configuration.get(verb)?.get("crop")?));
     let Some((verb, recorded)) = of_verb("predict").or_else(|| of_verb("eval")) else { return Ok(None) };
@@ -106,13 +112,13 @@ fn crop(run: &Path, configuration: &Map<String, Value>) -> Result<Option<Crop>, 
     crop.map(Some).map_err(problem)
 }
 
-/// The run folder's own name, also when it is given as `.` or `..`.
+/// Returns the name of the run folder, also if its path is `.` or `..`.
 fn title(run: &Path) -> String {
     let named = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
     named(run).or_else(|| run.canonicalize().ok().as_deref().and_then(named)).unwrap_or_else(|| "Faces".into())
 }
 
-/// Looks for an image in the places that [`load_run`] promises.
+/// Searches for an image in the places that [`load_run`] documents.
 fn find(name: String, run: &Path, images: Option<&Path>) -> FaceSource {
     let path = Path::new(&name);
     let mut candidates = vec![path.to_path_buf(), run.join(path), run.join(CELEBA_FOLDER).join(path)];
@@ -123,9 +129,9 @@ fn find(name: String, run: &Path, images: Option<&Path>) -> FaceSource {
     let found = candidates.into_iter().find(|candidate| candidate.is_file());
     let file = found.ok_or_else(|| match images {
         Some(folder) => {
-            format!("not found from the current directory, in {} or in {}", run.display(), folder.display())
+            format!("not found in the current directory, in {} or in {}", run.display(), folder.display())
         }
-        None => format!("not found from the current directory or in {}; name its folder with --images", run.display()),
+        None => format!("not found in the current directory or in {}; name its folder with --images", run.display()),
     });
     FaceSource { name, file }
 }
@@ -144,7 +150,7 @@ fn read_configuration(path: &Path) -> Result<Map<String, Value>, ReportError> {
     serde_json::from_reader(BufReader::new(file)).map_err(|error| problem(error.to_string()))
 }
 
-/// An error of the `csv` crate with the file and, where it knows it, the line.
+/// Converts an error of the `csv` crate to a [`ReportError::Table`] with the file and the line, or line 1 if it is not known.
 pub(super) fn table_error(path: &Path, error: &csv::Error) -> ReportError {
     let path: PathBuf = path.to_path_buf();
     let position = error.position().map_or(1, csv::Position::line);
@@ -170,7 +176,7 @@ mod tests {
     const CLUSTERS: &str =
         r#"{"method":"kmeans","k":2,"silhouette":0.5,"inertia":0.1,"labels":[0,1],"sizes":[1,1],"select":["Bald"]}"#;
 
-    /// Writes the files of a run folder.
+    /// Creates a run folder with the given files, as pairs of a name and a text.
     fn run_folder(files: &[(&str, &str)]) -> tempfile::TempDir {
         let folder = tempfile::tempdir().expect("a temporary folder");
         for (name, text) in files {

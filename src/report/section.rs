@@ -1,4 +1,4 @@
-//! One cluster, as the page shows it.
+//! Prepares one cluster for the page.
 
 use serde::Serialize;
 
@@ -8,11 +8,11 @@ use super::faces::{Group, Portrait};
 use super::occurrence::{self, Occurrence, Standing};
 use super::wording::{count, decimals, percent, readable_name, thousands, width};
 
-/// One row of an occurrence chart. Shares are in percent.
+/// One row of a chart of attributes. Shares are in percent, and widths are CSS widths.
 #[derive(Serialize)]
 pub(super) struct Bar {
     attribute: String,
-    /// Whether the clustering saw this attribute.
+    /// Whether the clustering used this attribute, if it used only some of the attributes.
     clustered_on: bool,
     share: String,
     width: String,
@@ -21,63 +21,77 @@ pub(super) struct Bar {
     standing: Standing,
 }
 
-/// An attribute that sets a cluster apart, with the difference of its shares in percentage points.
+/// An attribute that sets a cluster apart, and the difference between its share in the cluster and its share among all faces
+/// in percentage points.
 #[derive(Serialize)]
 struct Difference {
     attribute: String,
     points: String,
 }
 
+/// One face of a contact sheet.
 #[derive(Serialize)]
 struct Thumbnail<'a> {
     name: &'a str,
+    /// The picture as a data URI, if it could be read.
     picture: Option<&'a str>,
+    /// The reason why the picture could not be read.
     reason: Option<&'a str>,
-    /// Numbers of the attributes that the face has.
+    /// Indices of the attributes that the face has, separated by spaces.
     has: String,
-    /// Its silhouette.
+    /// Silhouette of the face; empty if it is not known.
     silhouette: String,
 }
 
+/// One principal component of a cluster's faces.
 #[derive(Serialize)]
 struct Component<'a> {
+    /// The picture as a data URI.
     picture: &'a str,
+    /// Share of the variance that the component explains, in percent.
     share: String,
 }
 
-/// One cluster, or the faces without one.
+/// One cluster, or the faces in no cluster.
 #[derive(Serialize)]
 pub(super) struct Section<'a> {
+    /// Value of the `id` attribute of the element.
     id: String,
     name: String,
-    /// Number of the cluster; empty for the faces without one.
+    /// Number of the cluster; empty for the faces in no cluster.
     number: String,
     is_noise: bool,
     faces: String,
     count: usize,
     share: String,
     width: String,
-    /// Mean silhouette of its faces, for the script and in words; empty without silhouettes.
+    /// Mean silhouette of the faces, for the script; empty if silhouettes are not known.
     silhouette: String,
+    /// Mean silhouette of the faces, for readers; empty if silhouettes are not known.
     silhouette_words: String,
-    /// Numbers of its prominent attributes.
+    /// Indices of the prominent attributes, separated by spaces.
     prominent: String,
+    /// The mean face as a data URI.
     mean_face: Option<&'a str>,
     components: Vec<Component<'a>>,
+    /// The faces from which the components were computed, in words.
     components_of: String,
+    /// Number of readable faces, in words.
     readable: String,
+    /// Number of unreadable faces, in words.
     unreadable: String,
     unreadable_count: usize,
     typical: Vec<Thumbnail<'a>>,
     untypical: Vec<Thumbnail<'a>>,
     sheet: Vec<Thumbnail<'a>>,
+    /// Number of faces that the contact sheet does not show.
     more: String,
     bars: Vec<Bar>,
     more_often: Vec<Difference>,
     less_often: Vec<Difference>,
 }
 
-/// What the page shows of a group of faces, beside the shares of all faces.
+/// Returns the section for a group of faces. `overall` holds the share of all faces that have each attribute, shape `[a]`.
 pub(super) fn section<'a>(input: &ReportInput, group: &'a Group, overall: &[f64]) -> Section<'a> {
     let faces = group.rows.len();
     let share = faces as f64 / input.images.len().max(1) as f64;
@@ -128,7 +142,7 @@ pub(super) fn section<'a>(input: &ReportInput, group: &'a Group, overall: &[f64]
             shown.map(|one| Component { picture: &one.picture, share: percent(one.share) }).collect()
         }),
         components_of: eigenfaces.map_or(String::new(), |found| match faces > FACES {
-            true => format!("{} faces, evenly spread over its {}", thousands(found.faces), thousands(faces)),
+            true => format!("{} of its {} faces, taken at even intervals", thousands(found.faces), thousands(faces)),
             false => format!("its {}", count(found.faces, "readable face")),
         }),
         readable: count(faces - group.unreadable.len(), "face"),
@@ -144,12 +158,12 @@ pub(super) fn section<'a>(input: &ReportInput, group: &'a Group, overall: &[f64]
     }
 }
 
-/// Whole numbers with blanks between, as the script reads them.
+/// Joins numbers with spaces, the format that the script reads.
 fn numbers(numbers: &[usize]) -> String {
     numbers.iter().map(usize::to_string).collect::<Vec<_>>().join(" ")
 }
 
-/// The rows of a chart.
+/// Returns the rows of a chart of attributes, in the order of `ranked`.
 pub(super) fn bars(input: &ReportInput, ranked: &[Occurrence]) -> Vec<Bar> {
     let bar = |occurrence: &Occurrence| {
         let name = &input.attributes[occurrence.attribute];

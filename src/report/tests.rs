@@ -1,9 +1,9 @@
-//! Tests of whole reports.
+//! Tests that write whole reports.
 
 use super::*;
 use crate::evaluation::{Metrics, confident_mistakes};
 
-/// An input with the given values, one slice a face, and labels; no face has a picture.
+/// Returns an input with the given attribute values, one slice per face, and cluster labels. No face has a picture.
 pub(super) fn input_of(values: &[&[f32]], labels: &[i64]) -> ReportInput {
     let k = labels.iter().max().map_or(0, |&label| (label + 1).max(0) as usize);
     let sizes = (0..k).map(|cluster| labels.iter().filter(|&&label| label == cluster as i64).count()).collect();
@@ -35,7 +35,7 @@ pub(super) fn input_of(values: &[&[f32]], labels: &[i64]) -> ReportInput {
     }
 }
 
-/// The same input with its values compared with `labels`, `[faces, attributes]`.
+/// Adds an evaluation of the input's values against `labels`, shape `[faces, attributes]`.
 pub(super) fn evaluated(mut input: ReportInput, labels: &[u8]) -> ReportInput {
     let names: Vec<String> = input.images.iter().map(|face| face.name.clone()).collect();
     input.evaluation = Some(Evaluation {
@@ -47,7 +47,7 @@ pub(super) fn evaluated(mut input: ReportInput, labels: &[u8]) -> ReportInput {
     input
 }
 
-/// A folder with `count` pictures of different colours and an input that names them, spread over `k` clusters.
+/// Returns a folder with `count` pictures of different colours, and an input that spreads them over `k` clusters.
 fn run_of(count: usize, attributes: usize, k: usize) -> (tempfile::TempDir, ReportInput) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let values: Vec<Vec<f32>> = (0..count)
@@ -67,6 +67,7 @@ fn run_of(count: usize, attributes: usize, k: usize) -> (tempfile::TempDir, Repo
     (folder, input)
 }
 
+/// Writes the report of `input` and returns the page and the summary.
 pub(super) fn written(input: &ReportInput) -> (String, ReportSummary) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let out = folder.path().join("report.html");
@@ -101,7 +102,7 @@ fn what_users_name_is_escaped_everywhere() {
     clusters.command = Some(nasty.into());
     clusters.adapter = Some(nasty.into());
     input.configuration.insert(nasty.into(), nasty.into());
-    // The first face has the one mistake; the second bears its name.
+    // Only the first face has a mistake. The second face has the same name.
     let input = evaluated(input, &[1, 0, 1, 1, 0, 1, 1, 0]);
     let (page, _) = written(&input);
     for forbidden in ["<img src=x", "onerror=y>", r#"a "b""#, "'c'"] {
@@ -156,7 +157,8 @@ fn clusters_show_typical_faces_and_what_the_script_sorts_by() {
     (clusters.silhouette_without_noise, clusters.silhouette_weighted) = (Some(0.5), Some(-0.125));
     clusters.distinct_rows = Some(7);
     let (page, _) = written(&input);
-    // Cluster 0 holds faces 0, 2, 4, 6, 8, cluster 1 the others; two or three of four or five would be both.
+    // Cluster 0 holds faces 0, 2, 4, 6, 8, and cluster 1 the others. Each shows two typical and two untypical faces: with three
+    // of each, a face would be both.
     let parts: Vec<&str> = page.split("<article ").skip(1).collect();
     let names = |part: &str, list: &str| -> Vec<String> {
         let list = part.split(list).nth(1).and_then(|rest| rest.split("</ul>").next()).expect("a list");
@@ -180,7 +182,7 @@ fn clusters_show_typical_faces_and_what_the_script_sorts_by() {
     assert!(others.contains("<li data-has=\"0 1\" data-silhouette=\"−0.25\"><img"), "{others}");
 }
 
-/// The same of every adapter: what it computes is tested with the components themselves.
+/// Holds for every adapter. The values of the components are tested in `cluster::principal_components`.
 #[test]
 fn an_adapter_adds_the_components_of_each_cluster() {
     let device = Device::open(&crate::device::AdapterRequest::default()).expect("an adapter; run tools/setup");
@@ -188,11 +190,11 @@ fn an_adapter_adds_the_components_of_each_cluster() {
     let out = folder.path().join("report.html");
     write_report_on(&device, &input, &out).expect("a report");
     let page = std::fs::read_to_string(&out).expect("the report");
-    // Three faces spread in two directions.
+    // Three faces vary along two directions.
     assert_eq!((page.matches("class=\"components\"").count(), page.matches("alt=\"Component ").count()), (3, 6));
     assert!(page.contains("of its 3 readable faces") && !page.contains("No graphics adapter"));
     let (page, _) = written(&input);
-    assert!(!page.contains("class=\"components\"") && page.contains("No graphics adapter was open"));
+    assert!(!page.contains("class=\"components\"") && page.contains("No graphics adapter was available"));
 }
 
 #[test]
@@ -208,7 +210,7 @@ fn the_pipeline_tells_the_runs_own_numbers() {
     for (name, value, note) in [
         ("Faces", "6", ""),
         ("Attributes", "3", "by a model.safetensors"),
-        ("Chosen", "1", "weighted: rare"),
+        ("Selected", "1", "weighted: rare"),
         ("Clusters", "2", "by k-means"),
     ] {
         let step = format!("{name}</span><span class=\"value\">{value}</span><span class=\"note\">{note}<");
@@ -240,7 +242,7 @@ fn an_unreadable_image_is_shown_counted_and_listed() {
     let names: Vec<&str> = summary.unreadable.iter().map(|image| image.name.as_str()).collect();
     assert_eq!(names, ["face 1.png", "face 4.png"]);
     assert_eq!(page.matches("<li class=\"missing\"").count(), 2);
-    assert_eq!(page.matches("1 image not readable").count(), 2);
+    assert_eq!(page.matches("1 image unreadable").count(), 2);
     assert_eq!(page.matches("Mean of 2 faces").count(), 2);
     let list = page.split("Images that could not be read").nth(1).expect("the list");
     assert!(names.iter().all(|name| list.contains(name)));
@@ -262,7 +264,7 @@ fn clusters_come_by_falling_size_with_empty_ones_and_noise_last() {
 #[test]
 fn a_large_run_stays_small_enough_to_send() {
     let (_folder, mut input) = run_of(8, 37, 8);
-    // The same eight files stand for all faces: what counts is the number of thumbnails and rows.
+    // The same eight files serve all faces, since only the number of thumbnails and rows matters here.
     let faces = 2_000;
     input.images = (0..faces).map(|face| input.images[face % 8].clone()).collect();
     input.values = input.values.iter().copied().cycle().take(faces * 37).collect();
@@ -281,7 +283,7 @@ fn many_clusters_are_cut_and_counted() {
     let input = input_of(&vec![&[0.0f32][..]; 130], &labels);
     let (page, _) = written(&input);
     assert_eq!(page.matches("<article").count(), 100);
-    assert!(page.contains("21 further clusters, smaller than these, with 21 faces in all"));
+    assert!(page.contains("21 further clusters with 21 faces in all"));
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! The paper's figure 7: a clustering on weighted attributes beside one on unweighted, by how many attributes are partially
-//! present in their clusters.
+//! Compares a clustering by weighted attributes with one by unweighted attributes (the paper's figure 7), by the number of
+//! attributes that are partially present in their clusters.
 
 use serde::Serialize;
 
@@ -10,26 +10,28 @@ use super::occurrence::{self, Occurrence, Standing};
 use super::wording::{count, decimals, thousands};
 use crate::cluster::ClusterResult;
 
-/// What the page shows of two clusterings.
+/// The section of the page that compares the two clusterings.
 #[derive(Serialize)]
 pub(super) struct Summary {
+    /// Introduction of the section.
     what: String,
     heading: [&'static str; 4],
     rows: Vec<Row>,
     charts: Vec<Chart>,
 }
 
-/// Partially present attributes of a clustering.
+/// The numbers of partially present attributes of a clustering.
 struct Partial {
-    /// Cluster, its faces and how many attributes are partially present in it; largest first, without empty ones.
+    /// For each cluster that is not empty: its number, its number of faces, and the number of attributes that are partially
+    /// present in it. Sorted by decreasing number of faces.
     clusters: Vec<(usize, usize, usize)>,
-    /// Attributes that are counted.
+    /// Number of attributes that the clustering used.
     attributes: usize,
 }
 
 impl Partial {
-    /// Counts the attributes that the clustering was made on: those that about half of a cluster's faces have, by the same
-    /// bounds as everywhere on the page.
+    /// Counts the partially present attributes among those that the clustering used. An attribute is partially present in a
+    /// cluster if its share there lies in [`occurrence::NOISY`].
     fn of(input: &ReportInput, result: &ClusterResult) -> Partial {
         let is_counted: Vec<bool> =
             input.attributes.iter().map(|name| result.select.is_empty() || result.select.contains(name)).collect();
@@ -48,10 +50,12 @@ impl Partial {
         Partial { clusters, attributes: is_counted.into_iter().filter(|counted| *counted).count() }
     }
 
+    /// Returns the number of partially present attributes, summed over the clusters.
     fn total(&self) -> usize {
         self.clusters.iter().map(|(_, _, partial)| partial).sum()
     }
 
+    /// Returns the mean number of partially present attributes per cluster.
     fn mean(&self) -> f64 {
         self.total() as f64 / self.clusters.len().max(1) as f64
     }
@@ -66,28 +70,28 @@ impl Partial {
             title: title.to_string(),
             by: "cluster",
             bar: "partially present attributes",
-            line: "their mean",
+            line: "mean of the clusters",
             bars: self.clusters.iter().map(bar).collect(),
         }
     }
 }
 
-/// How many attributes are partially present in the clusters of a run, over all of them, and how many could be.
+/// The number of partially present attributes in the clusters of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PartiallyPresent {
-    /// Pairs of a cluster and an attribute that about half of its faces have.
+    /// Number of pairs of a cluster and an attribute that about half of the cluster's faces have.
     pub pairs: usize,
-    /// All pairs.
+    /// Number of all pairs of a non-empty cluster and an attribute that the clustering used.
     pub of: usize,
 }
 
-/// The attributes that are partially present in the clusters that `result` found for the faces of a run.
+/// Counts the attributes that are partially present in the clusters of `result`, a clustering of the faces of `input`.
 pub fn partially_present(input: &ReportInput, result: &ClusterResult) -> PartiallyPresent {
     let partial = Partial::of(input, result);
     PartiallyPresent { pairs: partial.total(), of: partial.attributes * partial.clusters.len() }
 }
 
-/// What the page shows of the run's clustering beside its clustering on weighted attributes, if there are both.
+/// Returns the section that compares the two clusterings of the run, or `None` if the run does not have both.
 pub(super) fn summarise(input: &ReportInput) -> Option<Summary> {
     let (before, after) = (input.clusters.as_ref()?, input.weighted.as_ref()?);
     let weights = after.weights.as_deref().unwrap_or("unnamed");
@@ -95,7 +99,7 @@ pub(super) fn summarise(input: &ReportInput) -> Option<Summary> {
     let [(.., unweighted), (.., weighted)] = &sides;
     let change = match weighted.total().cmp(&unweighted.total()) {
         std::cmp::Ordering::Less => "fewer",
-        std::cmp::Ordering::Equal => "as many",
+        std::cmp::Ordering::Equal => "equally many",
         std::cmp::Ordering::Greater => "more",
     };
     let row = |(title, result, partial): &(&str, &ClusterResult, Partial)| Row {
@@ -109,12 +113,13 @@ pub(super) fn summarise(input: &ReportInput) -> Option<Summary> {
     };
     Some(Summary {
         what: format!(
-            "The same faces clustered once as they are and once with each attribute multiplied by a weight ({weights}). Weighted, \
-             there are {change} partially present attributes: {} before, {} after, over all clusters.",
+            "The same faces were clustered twice: by unweighted attributes, and with each attribute multiplied by a weight \
+             ({weights}). With weights there are {change} partially present attributes in total: {} without weights, {} with \
+             weights.",
             thousands(unweighted.total()),
             thousands(weighted.total())
         ),
-        heading: ["Clusters", "Silhouette, unweighted", "Partially present", "In a cluster, on average"],
+        heading: ["Clusters", "Silhouette of unweighted rows", "Partially present attributes", "Mean per cluster"],
         rows: sides.iter().map(row).collect(),
         charts: vec![unweighted.chart("Unweighted"), weighted.chart("Weighted")],
     })
@@ -126,7 +131,8 @@ mod tests {
 
     #[test]
     fn weighted_and_unweighted_clusterings_stand_side_by_side() {
-        // Clustered as they are, one attribute is at one half in both clusters; weighted, in neither.
+        // Without weights, one attribute has a share of one half in both clusters. With weights, the selected attribute has a
+        // share of one half in neither.
         let mut input = input_of(&[&[1.0, 0.0], &[1.0, 1.0], &[0.0, 0.0], &[0.0, 1.0]], &[0, 0, 1, 1]);
         assert!(!written(&input).0.contains("id=\"weighting\""));
         let mut weighted = input.clusters.clone().expect("clusters");
@@ -136,7 +142,9 @@ mod tests {
         input.weighted = Some(weighted);
         let (page, _) = written(&input);
         assert!(
-            page.contains("a weight (rare). Weighted, there are fewer partially present attributes: 2 before, 0 after"),
+            page.contains(
+                "(rare). With weights there are fewer partially present attributes in total: 2 without weights, 0 with"
+            ),
             "{page}"
         );
         assert!(page.contains("<th scope=\"row\">Unweighted</th><td>2</td><td>0.250</td><td>2 of 4</td><td>1.00</td>"));

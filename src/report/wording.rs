@@ -1,6 +1,6 @@
-//! Names and numbers as one writes them.
+//! Formats names and numbers for readers.
 
-/// The name of a clustering method as one writes it.
+/// Returns the display name of a clustering method. A name that is not known is returned unchanged.
 pub(super) fn method(name: &str) -> &str {
     match name {
         "kmeans" => "k-means",
@@ -13,7 +13,7 @@ pub(super) fn method(name: &str) -> &str {
     }
 }
 
-/// The name of a loss as one writes it.
+/// Returns the display name of a loss. A name that is not known is returned unchanged.
 pub(super) fn loss_name(name: &str) -> &str {
     match name {
         "cosine" => "cosine proximity",
@@ -24,12 +24,13 @@ pub(super) fn loss_name(name: &str) -> &str {
     }
 }
 
-/// CelebA joins words by underscores.
+/// Replaces the underscores that CelebA writes between words by spaces.
 pub(super) fn readable_name(name: &str) -> String {
     name.replace('_', " ")
 }
 
-/// A share as whole per cent, telling a few from none and almost all from all.
+/// Formats a share in [0, 1] as whole per cent. A small share that is not zero becomes "<1%", and a large share that is not one
+/// becomes ">99%".
 pub(super) fn percent(share: f64) -> String {
     let rounded = (share * 100.0).round();
     match rounded {
@@ -39,17 +40,17 @@ pub(super) fn percent(share: f64) -> String {
     }
 }
 
-/// A share as the width of a bar in CSS.
+/// Formats a share in [0, 1] as a CSS width.
 pub(super) fn width(share: f64) -> String {
     format!("{:.2}%", share * 100.0)
 }
 
-/// A number with its noun in singular or plural.
+/// Formats a number with its noun, in the singular or the plural.
 pub(super) fn count(number: usize, noun: &str) -> String {
     format!("{} {noun}{}", thousands(number), if number == 1 { "" } else { "s" })
 }
 
-/// A whole number with its thousands set apart.
+/// Formats a whole number with commas between groups of three digits.
 pub(super) fn thousands(number: usize) -> String {
     let digits = number.to_string();
     let mut text = String::new();
@@ -62,7 +63,7 @@ pub(super) fn thousands(number: usize) -> String {
     text
 }
 
-/// A number with so many decimals and a proper minus sign; a rounded −0 is 0.
+/// Formats a number with the given number of decimals and a typographic minus sign. A number that rounds to −0 becomes 0.
 pub(super) fn decimals(number: f64, decimals: usize) -> String {
     let text = format!("{number:.decimals$}");
     match text.strip_prefix('-') {
@@ -72,7 +73,8 @@ pub(super) fn decimals(number: f64, decimals: usize) -> String {
     }
 }
 
-/// A number of at least zero with four significant digits.
+/// Formats a number of at least zero: with three decimals below 10, two below 100, one below 1000, and as a whole number from
+/// there on.
 pub(super) fn significant(number: f64) -> String {
     if number >= 1000.0 && number < usize::MAX as f64 {
         return thousands(number.round() as usize);

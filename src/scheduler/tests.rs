@@ -2,30 +2,23 @@
 
 use proptest::prelude::*;
 
-use super::arena::ALIGNMENT;
 use super::*;
-use crate::plan::{Access, Cost, Kernel, Variant, read, read_write};
-
-/// Reads two tensors and writes one; it is never compiled.
-static LAYER: Kernel = Kernel {
-    name: "layer",
-    group: "test",
-    source: "",
-    params: &[],
-    bindings: &[read("x"), read("shortcut"), read_write("y")],
-    variants: &[Variant { name: "default", constants: &[], subgroup: false }],
-    overrides: &[],
-};
+use crate::plan::{ALIGNMENT, Access, Cost, Dispatch, Name, Plan, PlanDocument, Precision, Residence, Step, View};
 
 fn step(label: &str, bindings: [View; 3], workgroups: u64) -> Step {
     Step {
         label: label.to_string(),
-        kernel: &LAYER,
-        variant: &LAYER.variants[0],
+        kernel: Name::Borrowed("layer"),
+        variant: Name::Borrowed("default"),
+        precision: Precision::F32,
+        source: Name::Borrowed(""),
         constants: Vec::new(),
         overrides: Vec::new(),
+        fields: Vec::new().into(),
         params: Vec::new(),
         bindings: bindings.to_vec(),
+        // It reads two tensors and writes one.
+        access: vec![Access::Read, Access::Read, Access::ReadWrite],
         dispatch: Dispatch::line(workgroups),
         cost: Cost { flops: 2_000_000, bytes: 30_000 },
     }
@@ -173,20 +166,30 @@ fn a_plan_that_does_not_fit_names_step_tensor_and_size() {
 }
 
 #[test]
-fn a_replaced_kernel_runs_in_its_place_only() {
-    static OTHER: Kernel = Kernel { name: "other", ..COPY };
-    const COPY: Kernel = Kernel {
-        name: "copy",
-        group: "test",
-        source: "",
-        params: &[],
-        bindings: &[read("x"), read("shortcut"), read_write("y")],
-        variants: &[],
-        overrides: &[],
-    };
+fn a_replaced_source_runs_in_its_kernels_place_only() {
     let mut plan = plan_of(&[(256, [0, 0]), (256, [0, 0])]);
-    plan.replace_kernel(&COPY, &OTHER);
-    assert!(plan.steps().iter().all(|step| step.kernel.name == "layer"));
-    plan.replace_kernel(&LAYER, &OTHER);
-    assert!(plan.steps().iter().all(|step| step.kernel.name == "other"));
+    plan.replace_source("copy", Name::Borrowed("other"));
+    assert!(plan.steps().iter().all(|step| step.source.is_empty()));
+    plan.replace_source("layer", Name::Borrowed("other"));
+    assert!(plan.steps().iter().all(|step| step.source == "other"));
+}
+
+#[test]
+fn a_plan_comes_back_from_its_document() {
+    let plan = plan_of(&[(256, [0, 0]), (512, [1, 0]), (256, [0, 2])]);
+    let document = document(&plan).unwrap();
+    assert_eq!((document.shaders.len(), document.steps.len(), document.tensors.len()), (1, 3, 4));
+    let text = serde_json::to_string(&document).unwrap();
+    let read: PlanDocument = serde_json::from_str(&text).unwrap();
+    assert_eq!(read, document);
+    assert_eq!(read.plan().unwrap(), plan);
+
+    let other = PlanDocument { format: "another".into(), ..read.clone() };
+    assert!(other.plan().unwrap_err().to_string().contains("another"));
+    let mut other = read.clone();
+    other.steps[1].shader = 7;
+    assert!(other.plan().unwrap_err().to_string().contains("step 1"));
+    let mut other = read;
+    other.steps[2].bindings[0].tensor.0 = 9;
+    assert!(other.plan().unwrap_err().to_string().contains("step 2"));
 }

@@ -135,8 +135,8 @@ impl Task {
                 schedule.time(|| Ok(backbone.run(device)?))
             }
             Task::TrainAll => of_step(&paper),
-            Task::TrainHeadBackbone => of_step(&NetworkShape { first_trained: paper.layers.len(), ..paper }),
-            Task::TrainHead => of_step(&NetworkShape { layers: Vec::new(), ..paper }),
+            Task::TrainHeadBackbone => of_step(&NetworkShape { first_trained: paper.convolutions(), ..paper }),
+            Task::TrainHead => of_step(&paper.without_backbone()),
             Task::KMeans(kind) => {
                 // k-means must not converge before its iterations are done.
                 let (rows, _) = made_up(size as usize, 0.25, kind);

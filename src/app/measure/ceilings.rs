@@ -40,8 +40,8 @@ impl Ceilings {
     /// The device fails.
     pub fn measure(device: &Device) -> Result<Ceilings, DeviceError> {
         let mut ceilings = Ceilings { flops_a_second: 0.0, bytes_a_second: 0.0 };
-        // Enough threads to fill a GPU; a processor needs fewer.
-        let vectors = if device.is_software() { 16_384 } else { 1 << 19 };
+        // Enough threads to hide latencies.
+        let vectors = 8 * device.profile().settings().threads_of_a_sum;
         for variant in FUSED_MULTIPLY_ADD.variants {
             let mut rounds = 64;
             loop {

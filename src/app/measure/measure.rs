@@ -205,10 +205,10 @@ pub(super) mod tests {
 
     /// A profile of three steps of two kernels on an adapter of 100 flops and 10 bytes a second.
     pub fn small() -> Profile {
-        let step = |label: &str, kernel, flops, bytes, start, seconds| StepProfile {
+        let step = |label: &str, kernel: &str, flops, bytes, start, seconds| StepProfile {
             label: label.to_string(),
-            kernel,
-            variant: "default",
+            kernel: kernel.to_string(),
+            variant: "default".to_string(),
             grid: [1, 1, 1],
             flops,
             bytes,

@@ -3,12 +3,14 @@
 use crate::app::{Error, default_batch};
 use crate::data::Rgb8Image;
 use crate::device::DeviceError;
-use crate::nn::training::{Loss, NetworkShape, NetworkState, Optimizer, StepPlan, StepShape, UpdatePlan};
+use crate::nn::training::{Loss, NetworkShape, NetworkState, StepPlan, StepShape, UpdatePlan};
 use crate::nn::{Model, ModelError, pack};
+use crate::ops::Adadelta;
 use crate::ops::Interpolation;
-use crate::plan::{Plan, Precision, View};
+use crate::plan::{Plan, PlanDocument, Precision, TensorId, View};
 use crate::profiles::{Device, DeviceProfile};
-use crate::scheduler::Program;
+use crate::scheduler::{Program, document};
+use crate::wgsl::ShaderError;
 
 /// How much of a training step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +59,28 @@ pub struct Workload {
     shared: Vec<(View, View)>,
 }
 
+/// A workload that another program can replay: its plans with expanded shaders.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct WorkloadDocument {
+    /// What tables call it.
+    pub name: String,
+    /// Images at once.
+    pub batch: u32,
+    /// The plans, in the order in which they run.
+    pub plans: Vec<PlanDocument>,
+    /// Tensors of the second plan that are the same memory as tensors of the first.
+    pub shared: Vec<SharedTensor>,
+}
+
+/// A tensor of the second plan of a workload and the tensor of the first plan whose memory it uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct SharedTensor {
+    /// The tensor of the second plan.
+    pub tensor: TensorId,
+    /// The tensor of the first plan.
+    pub first: TensorId,
+}
+
 /// Which work is planned or profiled, and how much at once.
 #[derive(Debug, Clone, Default)]
 pub struct WorkloadOptions {
@@ -88,8 +112,7 @@ impl Workload {
 
     /// Returns a training step of every layer of a model's backbone with the paper's head, on images of `size` × `size` pixels.
     pub(crate) fn training_of(profile: &DeviceProfile, model: &Model, size: u32, batch: u32) -> Result<Workload, ModelError> {
-        let layers = model.backbone.layers().to_vec();
-        let network = NetworkShape { layers, ..NetworkShape::paper(1.0, size, model.outputs()) };
+        let network = NetworkShape::on(model, size);
         Workload::training(profile, &network, batch, Extent::Step)
     }
 
@@ -136,10 +159,23 @@ impl Workload {
             let name = format!("forward pass in training mode, {size} × {size}, batch {batch}");
             return Ok(Workload { name, batch, plans: vec![step.forward()], is_training: true, uploads, shared: Vec::new() });
         }
-        let update = UpdatePlan::new(table, Optimizer::KERAS_ADADELTA);
+        let update = UpdatePlan::new(table, &Adadelta::KERAS.into());
         let shared = vec![(update.weights, step.buffers.weights), (update.gradients, step.buffers.gradients)];
         let name = format!("training step, {size} × {size}, batch {batch}");
         Ok(Workload { name, batch, plans: vec![step.plan, update.plan], is_training: true, uploads, shared })
+    }
+
+    /// Writes the plans out with the expanded WGSL of every shader.
+    ///
+    /// # Errors
+    /// A shader does not expand.
+    pub fn document(&self) -> Result<WorkloadDocument, ShaderError> {
+        Ok(WorkloadDocument {
+            name: self.name.clone(),
+            batch: self.batch,
+            plans: self.plans.iter().map(document).collect::<Result<_, _>>()?,
+            shared: self.shared.iter().map(|(view, first)| SharedTensor { tensor: view.tensor, first: first.tensor }).collect(),
+        })
     }
 
     /// Whether it is a training step or its forward pass, and no prediction.
@@ -173,13 +209,33 @@ mod tests {
     use super::*;
     use crate::device::AdapterRequest;
 
+    #[test]
+    fn a_prediction_replayed_from_its_document_gives_the_same_bytes() {
+        let device = Device::open(&AdapterRequest::default()).expect("an adapter; run tools/setup");
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("weights/mobilenet_v2_celeba.safetensors");
+        let model = Model { size: 96, ..Model::open(&path, None).expect("the shipped model") };
+        let workload = Workload::prediction(&device, &model, 2);
+        let text = serde_json::to_string(&workload.document().expect("a document")).expect("JSON");
+        let document: WorkloadDocument = serde_json::from_str(&text).expect("the document");
+        let replayed =
+            Workload { plans: document.plans.iter().map(|plan| plan.plan().expect("a plan")).collect(), ..workload.clone() };
+        let result = workload.plans[0].tensors().iter().position(|tensor| tensor.label == "result").expect("a result");
+        let view = View { tensor: TensorId(result), offset: 0, bytes: workload.plans[0].tensors()[result].bytes };
+        let [own, again] = [&workload, &replayed].map(|workload| {
+            let programs = workload.programs(&device).expect("a program");
+            programs[0].run(&device).expect("a run");
+            programs[0].read(&device, view).expect("the result")
+        });
+        assert!(own == again && own.iter().any(|value| *value > 0.0), "{own:?} and {again:?}");
+    }
+
     /// A batch of 32 at 224 × 224 has tensors of 154 MB, and WebGPU promises bindings of 128 MiB.
     #[test]
     fn the_model_predicts_and_trains_within_the_limits_that_webgpu_promises() {
         let open = |webgpu_limits| Device::open(&AdapterRequest { webgpu_limits, ..AdapterRequest::default() });
         let (usual, limited) = (open(false).expect("an adapter; run tools/setup"), open(true).expect("an adapter"));
-        assert_eq!(limited.limits().max_storage_buffer_binding_size, 128 << 20);
-        assert_eq!(limited.limits().max_compute_workgroup_storage_size, 16_384);
+        assert_eq!(limited.capabilities().binding_bytes, 128 << 20);
+        assert_eq!(limited.capabilities().workgroup_memory_bytes, 16_384);
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("weights/mobilenet_v2_celeba.safetensors");
         let model = Model { size: 224, ..Model::open(&path, None).expect("the shipped model") };
         let image = |seed: usize| Rgb8Image {

@@ -143,13 +143,14 @@ pub fn train_network(
         Some(folder) if folder.join(LAST).exists() => return Err(TrainError::EarlierRun { path: folder.join(LAST) }),
         _ => None,
     };
-    let checkpoint = saved.unwrap_or_else(|| Checkpoint::new(initial.clone(), shape.head.attributes));
+    let checkpoint =
+        saved.unwrap_or_else(|| Checkpoint::new(initial.clone().with_optimizer_states(states), shape.head().attributes));
     let batches = Batches::new(data, shape, settings)?;
     let class_weights = data.class_weights(settings.class_weights);
     let session_shape = SessionShape {
         network: shape.clone(),
         loss: settings.loss,
-        optimizer: settings.optimizer,
+        optimizer: settings.optimizer.clone(),
         masks: Masks::Drawn(settings.seed),
         losses: batches.kept,
         accumulates: settings.micro_batch < settings.batch,
@@ -235,7 +236,7 @@ impl Trainer<'_, '_> {
         let augmentations = samples.augmentations(settings, epoch, self.shape.size);
         let labels = self.data.labels_of(samples.rows, settings.label_smoothing);
         let weights = self.class_weights.as_ref().map(|weights| self.data.weights_of(samples.rows, weights));
-        let attributes = self.shape.head.attributes as usize;
+        let attributes = self.shape.head().attributes as usize;
         let position = self.parts_before(step);
         let (count, mut from) = (samples.rows.len(), 0);
         let sizes: Vec<usize> = settings.parts(count).collect();
@@ -282,7 +283,7 @@ impl Trainer<'_, '_> {
 
     fn accuracy(&self, samples: usize) -> Result<f64, TrainError> {
         let correct: u64 = self.session.correct()?.into_iter().map(u64::from).sum();
-        let predictions = samples.min(self.batches.samples) as f64 * f64::from(self.shape.head.attributes);
+        let predictions = samples.min(self.batches.samples) as f64 * f64::from(self.shape.head().attributes);
         Ok(correct as f64 / predictions)
     }
 
@@ -338,7 +339,7 @@ impl Trainer<'_, '_> {
         }
         let (losses, correct) = self.session.evaluated(sizes.len())?;
         let correct: u64 = correct.into_iter().map(u64::from).sum();
-        let predictions = rows.len() as f64 * f64::from(self.shape.head.attributes);
+        let predictions = rows.len() as f64 * f64::from(self.shape.head().attributes);
         Ok((weighted_mean(&losses, &sizes), correct as f64 / predictions))
     }
 

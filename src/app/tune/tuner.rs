@@ -3,12 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Candidate, Comparison, Entry, Store, Verdict, cache_folder, compare_candidates, content};
+use super::{Candidate, Entry, Store, Verdict, cache_folder, compare_candidates, content};
 use crate::app::measure::{Workload, network_size};
 use crate::app::{Context, Error, default_batch};
 use crate::nn::Model;
 use crate::ops::{candidates, identity};
-use crate::plan::VariantId;
 use crate::profiles::{Device, OperationShape, Winners};
 
 /// Which shapes are tuned.
@@ -48,24 +47,27 @@ impl Tuned {
         lines.push(format!("{:52} {:>32} {:>10} {:>10} {:>6}", "shape", "winner", "ms", "shipped", "gain"));
         for (shape, count) in shapes {
             let Some(entry) = store.entry(*shape) else { continue };
-            let of = |id: &VariantId| entry.candidates.iter().find(|candidate| candidate.id == *id);
-            let seconds = |id: &VariantId| of(id).and_then(Candidate::seconds);
             let usual = identity(candidates::shipped(*shape, profile));
-            let Some(winner) = &entry.winner else {
-                lines.push(format!("{shape}: every variant is barred; the shipped one runs all the same"));
+            let (Some(winner), Some(best)) = (&entry.winner, entry.seconds) else {
+                lines.push(format!("{shape}: every candidate was rejected; the shipped variant runs all the same"));
                 continue;
             };
-            let (best, before) = (seconds(winner).unwrap_or(f64::NAN), seconds(&usual).unwrap_or(f64::NAN));
-            (shipped, tuned) = (shipped + before * *count as f64, tuned + best * *count as f64);
+            let name = format!("{shape}{}", if *count > 1 { format!(" ×{count}") } else { String::new() });
             changed += usize::from(*winner != usual);
-            lines.push(format!(
-                "{:52} {:>32} {:10.3} {:10.3} {:6.2}",
-                format!("{shape}{}", if *count > 1 { format!(" ×{count}") } else { String::new() }),
-                winner.to_string(),
-                1e3 * best,
-                1e3 * before,
-                before / best
-            ));
+            match entry.seconds_of(&usual) {
+                Some(before) => {
+                    (shipped, tuned) = (shipped + before * *count as f64, tuned + best * *count as f64);
+                    let (ms, gain) = ([1e3 * best, 1e3 * before], before / best);
+                    lines.push(format!("{name:52} {:>32} {:10.3} {:10.3} {gain:6.2}", winner.to_string(), ms[0], ms[1]));
+                }
+                None => lines.push(format!(
+                    "{name:52} {:>32} {:10.3} {:>10} {:>6}",
+                    winner.to_string(),
+                    1e3 * best,
+                    "rejected",
+                    "-"
+                )),
+            }
             if explain {
                 for candidate in &entry.candidates {
                     let note = match (candidate.id == *winner, candidate.id == usual) {
@@ -76,8 +78,8 @@ impl Tuned {
                     };
                     let time = match &candidate.verdict {
                         Verdict::Timed(seconds) => format!("{:10.3} ms", 1e3 * seconds),
-                        Verdict::Behind(seconds) => format!("{:10.3} ms, once", 1e3 * seconds),
-                        Verdict::Barred(reason) => format!("barred: {reason}"),
+                        Verdict::TimedOnce(seconds) => format!("{:10.3} ms, once", 1e3 * seconds),
+                        Verdict::Rejected(reason) => format!("rejected: {reason}"),
                     };
                     lines.push(format!("    {:32} {time}  {note}", candidate.id.to_string()));
                 }
@@ -118,11 +120,11 @@ pub fn tune(device: &mut Device, model: &Model, options: &TunerOptions, context:
     for shape in &wanted {
         let Some(comparison) = compare_candidates(device, *shape, context.cancellation.flag())? else { break };
         for Candidate { id, verdict } in &comparison.candidates {
-            if let Verdict::Barred(reason) = verdict {
-                context.message(format!("barred: {id} for {shape}: {reason}"));
+            if let Verdict::Rejected(reason) = verdict {
+                context.message(format!("rejected: {id} for {shape}: {reason}"));
             }
         }
-        store.insert(entry(*shape, comparison, device));
+        store.insert(Entry::new(*shape, comparison, &profile));
         store.write(&folder, device.report())?;
         measured += 1;
         context.advance(measured);
@@ -148,16 +150,4 @@ fn shapes(device: &mut Device, model: &Model, options: &TunerOptions) -> Result<
     let shapes = recorder.requests();
     device.tune(Arc::default());
     Ok(shapes)
-}
-
-fn entry(shape: OperationShape, Comparison { winner, candidates: compared }: Comparison, device: &Device) -> Entry {
-    let profile = device.profile();
-    let lanes = profile.capabilities.subgroup_size;
-    Entry {
-        shape,
-        winner: winner.map(identity),
-        winner_content: winner.map_or(String::new(), |winner| content(&[winner], lanes)),
-        content: content(&candidates::measured(shape, profile), lanes),
-        candidates: compared,
-    }
 }

@@ -1,4 +1,4 @@
-//! Where CelebA's lists and images lie: in a folder as it is distributed, or in a zip archive as it is downloaded.
+//! Finds CelebA's lists and images, in the folders or the zip archives in which CelebA is distributed.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,28 +11,32 @@ use crate::data::error::DataError;
 use crate::data::source::ImageSource;
 use crate::data::text::{read_member_text, read_text};
 
-/// The two lists, each with the folder that the official distribution keeps it in.
+/// The list of labels, and its folder in the official distribution.
 const ATTRIBUTES: (&str, &str) = ("list_attr_celeba", "Anno");
+/// The list of partitions, and its folder in the official distribution.
 const PARTITION: (&str, &str) = ("list_eval_partition", "Eval");
 /// The folder of the aligned images.
 const IMAGES: &str = "img_align_celeba";
-/// The archives taken for CelebA's images in a folder that holds no folder of them: the official one, and what Kaggle calls
-/// its own in the browser and on the command line.
+/// The archives that are searched for CelebA's images, in a folder without the folder of images. Two are paths of the official
+/// archive. Kaggle names its archive `archive.zip` when a browser downloads it, and `celeba-dataset.zip` when its command line
+/// does.
 const ARCHIVES: [&str; 4] = ["Img/img_align_celeba.zip", "img_align_celeba.zip", "archive.zip", "celeba-dataset.zip"];
 
-/// Opens CelebA as it is distributed.
+/// Opens CelebA in any of the layouts in which it is distributed.
 ///
-/// `data` is a folder with both lists (or with the official `Anno` and `Eval` that hold them), in either spelling, and the
-/// images in `img_align_celeba`, in `Img/img_align_celeba`, nested twice as Kaggle packs them, or in a zip archive instead of
-/// that folder; or it is such an archive, with the lists in it, beside it, or in the folders `Anno` and `Eval` beside it or
-/// beside its folder. Archives are not unpacked.
+/// `data` is a folder or a zip archive.
+/// - A folder must hold both lists, as `.txt` or as `.csv`, or have them in its folders `Anno` and `Eval`, as in the official
+///   distribution. The images are in `img_align_celeba` or `Img/img_align_celeba`, in a second folder `img_align_celeba` within
+///   either of these, as Kaggle packs them, or in a zip archive in place of that folder.
+/// - An archive must hold the images. The lists are in the archive or in its folders `Anno` and `Eval`, in the folder of the
+///   archive or in `Anno` and `Eval` there, or in `Anno` and `Eval` one folder further up. The archive is not unpacked.
 ///
-/// `attributes` are positions in [`CELEBA_ATTRIBUTES`], as [`resolve`](crate::data::attributes::resolve) gives them; the labels
-/// come in that order.
+/// `attributes` are positions in [`CELEBA_ATTRIBUTES`], such as [`resolve`](crate::data::attributes::resolve) returns. The labels
+/// of the data set are in the same order.
 ///
 /// # Errors
-/// When a list or the images are not there, a list is wrong, the two lists differ, an image is missing, or an archive is
-/// damaged or encrypted.
+/// When the images or a list cannot be found, a list is wrong, the two lists name different images, an image is missing, or an
+/// archive is damaged or encrypted.
 ///
 /// # Panics
 /// If a position in `attributes` is 40 or more.
@@ -59,24 +63,28 @@ pub fn open_celeba(data: &Path, attributes: &[usize]) -> Result<Dataset, DataErr
     })
 }
 
-/// Whether `data` looks like CelebA, so that a caller can choose between this reader and that of labelled folders: a file, a
-/// folder with CelebA's attribute list, or one with an archive of it and no label list of its own.
+/// Returns whether `data` looks like CelebA. If it does not, it can be read as a folder of images with labels of the user's own
+/// ([`labels`](crate::data::labels)). CelebA is assumed for any file, for a folder with CelebA's list of labels, and for a folder
+/// that has a CelebA archive but no `labels.csv`.
 pub fn is_celeba(data: &Path) -> bool {
     let listed = || Place::Folder(data.to_path_buf()).list(ATTRIBUTES).is_some();
     let packed = || find_archive(data).is_some() && !data.join("labels.csv").is_file();
     data.is_file() || (data.is_dir() && (listed() || packed()))
 }
 
-/// Something with names below it.
+/// A place that may hold CelebA's lists.
 enum Place {
+    /// This folder, and the folders `Anno` and `Eval` in it.
     Folder(PathBuf),
-    /// `Anno` and `Eval` of this folder, and nothing directly in it.
+    /// The folders `Anno` and `Eval` in this folder, but not the folder itself.
     OfficialFolder(PathBuf),
+    /// This archive, and the folders `Anno` and `Eval` in it.
     Zip(Arc<Archive>),
 }
 
 impl Place {
-    /// Where a list lies in this place, in either spelling.
+    /// Returns the file or member of a list in this place, `.txt` or else `.csv`. `name` is the list's name without an extension,
+    /// `official` its folder in the official distribution.
     fn list(&self, (name, official): (&str, &str)) -> Option<ImageSource> {
         let here = [format!("{name}.txt"), format!("{name}.csv")];
         let there = here.clone().map(|file| format!("{official}/{file}"));
@@ -89,14 +97,17 @@ impl Place {
     }
 }
 
-/// Where the images lie.
+/// The folder or archive that holds the images.
 enum Images {
     Folder(PathBuf),
     Zip(Arc<Archive>),
 }
 
 impl Images {
-    /// The images of these names, which `list` gives.
+    /// Returns the sources of the images with these names. `list` is the list that names them.
+    ///
+    /// # Errors
+    /// When an image is missing, or is a member that cannot be read.
     fn sources(&self, list: &Path, names: &[String]) -> Result<Vec<ImageSource>, DataError> {
         match self {
             Images::Folder(folder) => {
@@ -109,7 +120,7 @@ impl Images {
                 let folders = [format!("Img/{nested}"), format!("Img/{single}"), nested, single];
                 let folder = folders.into_iter().find(|folder| archive.has_folder(folder)).ok_or_else(|| {
                     let problem = format!("holds no folder {IMAGES}");
-                    DataError::file(archive.path(), problem, "name CelebA's aligned images, as zip archive or folder")
+                    DataError::file(archive.path(), problem, "name the folder or the zip archive of CelebA's aligned images")
                 })?;
                 let members: Vec<_> = names.iter().map(|name| archive.member(&format!("{folder}{name}"))).collect();
                 let missing = names.iter().zip(&members).filter(|(_, member)| member.is_none());
@@ -122,7 +133,8 @@ impl Images {
     }
 }
 
-/// The images that `data` names, if any, and the places to look for lists in, in their order.
+/// Returns where the images of `data` are, or `None` if there are none, and the places to search for the lists, in the order of
+/// the search.
 fn find(data: &Path) -> Result<(Option<Images>, Vec<Place>), DataError> {
     if !data.is_dir() {
         let archive = Archive::open(data)?;
@@ -148,11 +160,12 @@ fn find(data: &Path) -> Result<(Option<Images>, Vec<Place>), DataError> {
     Ok((images, places))
 }
 
+/// Returns the path of the first of the [`ARCHIVES`] in `folder`.
 fn find_archive(folder: &Path) -> Option<PathBuf> {
     ARCHIVES.iter().map(|name| folder.join(name)).find(|path| path.is_file())
 }
 
-/// A list's path, or what messages call it, and its text.
+/// Reads a list from the first of the places that has it. Returns its path for messages and its text.
 fn read_list(data: &Path, places: &[Place], list: (&str, &str)) -> Result<(PathBuf, String), DataError> {
     match places.iter().find_map(|place| place.list(list)) {
         Some(ImageSource::File(path)) => read_text(&path).map(|text| (path, text)),
@@ -163,8 +176,8 @@ fn read_list(data: &Path, places: &[Place], list: (&str, &str)) -> Result<(PathB
                 let remedy = "name the folder that CelebA's lists are in".to_owned();
                 (format!("holds neither {name}.txt nor {name}.csv"), remedy)
             } else {
-                let remedy = format!("put the list beside it, or in a folder {official} there");
-                (format!("neither holds {name}.txt or {name}.csv nor has one beside it"), remedy)
+                let remedy = format!("put the list into the folder of the archive, or into a folder {official} there");
+                (format!("neither the archive nor its folder holds {name}.txt or {name}.csv"), remedy)
             };
             Err(DataError::file(data, problem, remedy))
         }
@@ -191,7 +204,8 @@ mod tests {
         (1..=30).map(|number| format!("{number:06}.jpg"))
     }
 
-    /// The thirty images of the fixtures' lists below `folder`, all the same picture, and more members before them.
+    /// Returns a zip archive with the members `more`, followed by the thirty images of the fixtures' lists in `folder`, all with
+    /// the content `picture`.
     fn packed(folder: &str, more: &[(&str, &[u8])], picture: &[u8]) -> Vec<u8> {
         let names: Vec<String> = names().map(|name| format!("{folder}/{name}")).collect();
         let images = names.iter().map(|name| (name.as_str(), picture));
@@ -199,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn opens_both_spellings_and_both_image_folders() {
+    fn opens_both_list_formats_and_both_image_folders() {
         let mut opened = Vec::new();
         for (spelling, images) in [("txt", "img_align_celeba"), ("csv", "img_align_celeba/img_align_celeba")] {
             let folder = tempfile::tempdir().unwrap();
@@ -230,12 +244,13 @@ mod tests {
     }
 
     #[test]
-    fn opens_every_layout_that_one_downloads() {
+    fn opens_every_layout_that_can_be_downloaded() {
         let picture = fs::read(fixture("images/face_420.jpg")).unwrap();
         let list = |name: &str| fs::read(fixture("celeba").join(name)).unwrap();
         let (attributes, partition) = (list("list_attr_celeba.csv"), list("list_eval_partition.csv"));
         let lists: [(&str, &[u8]); 2] = [("list_attr_celeba.csv", &attributes), ("list_eval_partition.csv", &partition)];
-        // The archive, the folder of images in it, and where the lists are unless they are in it.
+        // The path of the archive, the folder of the images in it, and the folders of the two lists; `None` if the lists are in
+        // the archive.
         let cases = [
             ("img_align_celeba.zip", "img_align_celeba", Some(["", ""])),
             ("img_align_celeba.zip", "img_align_celeba", Some(["Anno", "Eval"])),
@@ -253,7 +268,7 @@ mod tests {
                 fs::create_dir_all(folder.path().join(place)).unwrap();
                 fs::copy(fixture("celeba").join(list), folder.path().join(place).join(list)).unwrap();
             }
-            // A folder is searched for the archives that are known by name; any archive may be named itself.
+            // In a folder only archives with one of the known names are found, but the path of any archive may be given.
             for data in [Some(path), Some(folder.path().to_path_buf()).filter(|_| ARCHIVES.contains(&name))].into_iter().flatten()
             {
                 assert!(is_celeba(&data), "{}", data.display());
@@ -285,7 +300,7 @@ mod tests {
         fs::write(&path, &whole).unwrap();
         let message = open_celeba(&path, &chosen()).unwrap_err().to_string();
         assert!(
-            message.contains("neither holds list_attr_celeba.txt") && message.contains("put the list beside it"),
+            message.contains("holds list_attr_celeba.txt") && message.contains("put the list into the folder of the archive"),
             "{message}"
         );
         for list in ["list_attr_celeba.txt", "list_eval_partition.txt"] {
@@ -299,14 +314,14 @@ mod tests {
             }
         }
 
-        // A damaged member is told of when it is read, and harms no other.
+        // A damaged member gives an error when it is read, and the other members can still be read.
         let mut damaged = whole;
         let at = damaged.windows(10).position(|bytes| bytes == b"no picture").unwrap();
         damaged[at] ^= 1;
         fs::write(&path, damaged).unwrap();
         let images = open_celeba(&path, &chosen()).unwrap().images;
         let messages: Vec<String> = decode_ahead(images, 2, 2).map(|(_, image)| image.unwrap_err().to_string()).collect();
-        assert!(messages[0].contains("000001.jpg: cannot be taken out of its zip archive"), "{}", messages[0]);
+        assert!(messages[0].contains("000001.jpg: cannot be extracted from its zip archive"), "{}", messages[0]);
         assert!(messages[1].contains("000002.jpg: not a JPEG"), "{}", messages[1]);
     }
 }

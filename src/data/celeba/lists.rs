@@ -1,4 +1,4 @@
-//! CelebA's own lists, in the official spelling (`.txt`, blank-separated) and in Kaggle's (`.csv`).
+//! Reads CelebA's lists in the official format (`.txt`, separated by blanks) and in Kaggle's format (`.csv`).
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -8,43 +8,46 @@ use crate::data::dataset::{Partition, stays_inside};
 use crate::data::error::DataError;
 use crate::data::text::{CsvRows, read_text};
 
-/// What a `list_attr_celeba` holds.
+/// The content of a `list_attr_celeba` file: the labels of each image.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AttributeList {
-    /// The file it came from.
+    /// The path of the file, or its name in messages.
     pub path: PathBuf,
-    /// The images' names, in the file's order.
+    /// The names of the images, in the order of the file.
     pub images: Vec<String>,
-    /// 1 where the image has the attribute, else 0: `[images × 40]` row-major, columns as [`CELEBA_ATTRIBUTES`].
+    /// 1 where the image has the attribute, otherwise 0; shape `[images, 40]`, row-major. The columns are in the order of
+    /// [`CELEBA_ATTRIBUTES`].
     pub labels: Vec<u8>,
-    /// The line of each image, counted from 1.
+    /// The line of the file that lists each image, counted from 1.
     pub lines: Vec<usize>,
 }
 
-/// What a `list_eval_partition` holds.
+/// The content of a `list_eval_partition` file: the partition of each image.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PartitionList {
-    /// The file it came from.
+    /// The path of the file, or its name in messages.
     pub path: PathBuf,
-    /// The images' names, in the file's order.
+    /// The names of the images, in the order of the file.
     pub images: Vec<String>,
     /// The partition of each image.
     pub partition: Vec<Partition>,
-    /// The line of each image, counted from 1.
+    /// The line of the file that lists each image, counted from 1.
     pub lines: Vec<usize>,
 }
 
-/// Reads a `list_attr_celeba.txt` (a count, the names, then rows separated by any white space) or `list_attr_celeba.csv`
-/// (`image_id` and the names, in any order). Which of the two it is follows from its first line.
+/// Reads CelebA's list of labels. The first line decides between the two formats. A `list_attr_celeba.txt` has the number of
+/// images, a line with the names of the attributes, and then rows separated by any white space. A `list_attr_celeba.csv` has a
+/// header with `image_id` and the names of the attributes. The names may be in any order.
 ///
 /// # Errors
-/// Names the line of whatever is wrong: the count, the header's names, a row's width, a label other than -1 and 1, an
-/// image listed twice or outside the image folder, NUL bytes, invalid UTF-8; and refuses a list without rows.
+/// When the file cannot be read or has no rows. Otherwise the error names the line with the fault: a wrong number of images,
+/// wrong names in the header, a row of the wrong width, a label other than -1 and 1, an image that is listed twice or lies
+/// outside the image folder, a NUL byte, or invalid UTF-8.
 pub fn read_attributes(path: &Path) -> Result<AttributeList, DataError> {
     attributes_of(path, &read_text(path)?)
 }
 
-/// The list that `text` is; messages call it `path`.
+/// Reads the list of labels in `text`. `path` is the name for messages.
 pub(in crate::data) fn attributes_of(path: &Path, text: &str) -> Result<AttributeList, DataError> {
     let mut list = AttributeList { path: path.to_path_buf(), images: Vec::new(), labels: Vec::new(), lines: Vec::new() };
     let add = |line: usize, columns: &[usize], image: &str, values: &[&str]| {
@@ -66,15 +69,17 @@ pub(in crate::data) fn attributes_of(path: &Path, text: &str) -> Result<Attribut
     Ok(list)
 }
 
-/// Reads a `list_eval_partition.txt` (name and number, no header) or `.csv` (`image_id,partition`).
+/// Reads CelebA's list of partitions. A `list_eval_partition.txt` has a name and a number in each row and no header; a
+/// `list_eval_partition.csv` has the header `image_id,partition`.
 ///
 /// # Errors
-/// As [`read_attributes`]; a partition must be 0 (training), 1 (validation) or 2 (test).
+/// When the file cannot be read or has no rows. Otherwise the error names the line with the fault: a partition other than 0
+/// (training), 1 (validation) and 2 (test), or one of those that [`read_attributes`] lists.
 pub fn read_partition(path: &Path) -> Result<PartitionList, DataError> {
     partition_of(path, &read_text(path)?)
 }
 
-/// The list that `text` is; messages call it `path`.
+/// Reads the list of partitions in `text`. `path` is the name for messages.
 pub(super) fn partition_of(path: &Path, text: &str) -> Result<PartitionList, DataError> {
     let mut list = PartitionList { path: path.to_path_buf(), images: Vec::new(), partition: Vec::new(), lines: Vec::new() };
     let mut add = |line: usize, image: &str, number: &str| {
@@ -100,7 +105,7 @@ pub(super) fn partition_of(path: &Path, text: &str) -> Result<PartitionList, Dat
         for (line, row) in filled_lines(text) {
             let [image, number] = row.split_whitespace().collect::<Vec<_>>()[..] else {
                 let problem = format!("{} columns where 2 are expected", row.split_whitespace().count());
-                return Err(DataError::line(path, line, problem, "a row is an image and its partition"));
+                return Err(DataError::line(path, line, problem, "a row must have the name of an image and its partition"));
             };
             add(line, image, number)?;
         }
@@ -109,13 +114,13 @@ pub(super) fn partition_of(path: &Path, text: &str) -> Result<PartitionList, Dat
     Ok(list)
 }
 
-/// The partition of each image of `attributes`, in its order.
+/// Returns the partition of each image of `attributes`, in the order of that list.
 ///
 /// # Errors
-/// When one of the two lists names an image that the other does not: dropping such rows in silence, as an inner join
-/// does, would change every figure.
+/// When one of the two lists has an image that the other does not have. An inner join would drop such rows silently, and every
+/// result would change.
 pub fn join_partition(attributes: &AttributeList, partition: &PartitionList) -> Result<Vec<Partition>, DataError> {
-    let remedy = "the two lists must name the same images: fetch both from the same place";
+    let remedy = "the two lists must name the same images: download both from the same source";
     let mut given: HashMap<&str, (Partition, usize)> = HashMap::with_capacity(partition.images.len());
     for ((image, &value), &line) in partition.images.iter().zip(&partition.partition).zip(&partition.lines) {
         given.insert(image, (value, line));
@@ -137,15 +142,18 @@ pub fn join_partition(attributes: &AttributeList, partition: &PartitionList) -> 
     }
 }
 
+/// Returns whether a list is in Kaggle's format.
 fn is_kaggle(text: &str) -> bool {
     text.lines().next().is_some_and(|line| line.contains(','))
 }
 
-/// The lines that are not blank, with their numbers from 1.
+/// Returns the lines that are not blank, with their numbers, counted from 1.
 fn filled_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     (1..).zip(text.lines()).filter(|(_, row)| !row.trim().is_empty())
 }
 
+/// Reads the rows of a list of labels in the official format, and calls `add` for each row with its line, the columns of its
+/// values, the name of its image and its values.
 fn official_attributes(
     path: &Path,
     text: &str,
@@ -154,7 +162,7 @@ fn official_attributes(
     let mut lines = (1..).zip(text.lines());
     let count = lines.next().map_or("", |(_, line)| line.trim());
     let count: usize = count.parse().map_err(|_| {
-        DataError::line(path, 1, format!("'{count}' where the number of images is expected"), "fetch the list again")
+        DataError::line(path, 1, format!("'{count}' where the number of images is expected"), "download the list again")
     })?;
     let names: Vec<&str> = lines.next().map_or("", |(_, line)| line).split_whitespace().collect();
     let columns = columns(path, 2, &names)?;
@@ -171,12 +179,13 @@ fn official_attributes(
         found += 1;
     }
     if found != count {
-        let problem = format!("the list promises {count} images and {found} rows follow");
-        return Err(DataError::line(path, 1, problem, "fetch the list again or correct the number"));
+        let problem = format!("the list announces {count} images, but {found} rows follow");
+        return Err(DataError::line(path, 1, problem, "download the list again or correct the number"));
     }
     Ok(())
 }
 
+/// Does the same as [`official_attributes`] for a list in Kaggle's format.
 fn kaggle_attributes(
     path: &Path,
     text: &str,
@@ -199,7 +208,8 @@ fn kaggle_attributes(
     Ok(())
 }
 
-/// Where each column of a list goes in [`CELEBA_ATTRIBUTES`]; all forty must be there, once each.
+/// Returns the position in [`CELEBA_ATTRIBUTES`] of each name in a list's header. Each of the 40 attributes must occur exactly
+/// once.
 fn columns(path: &Path, line: usize, names: &[impl AsRef<str>]) -> Result<Vec<usize>, DataError> {
     let wrong = |problem: String, remedy: &str| DataError::line(path, line, problem, remedy);
     let mut columns = Vec::with_capacity(CELEBA_ATTRIBUTES.len());
@@ -220,6 +230,7 @@ fn columns(path: &Path, line: usize, names: &[impl AsRef<str>]) -> Result<Vec<us
     }
 }
 
+/// Reads a label: 1 becomes 1, and -1 becomes 0.
 fn label(path: &Path, line: usize, attribute: &str, value: &str) -> Result<u8, DataError> {
     match value {
         "1" => Ok(1),
@@ -228,19 +239,18 @@ fn label(path: &Path, line: usize, attribute: &str, value: &str) -> Result<u8, D
     }
 }
 
+/// Refuses a list that has no rows, has an image twice, or names an image outside the image folder.
 fn check_images(path: &Path, images: &[String], lines: &[usize]) -> Result<(), DataError> {
     if images.is_empty() {
-        return Err(DataError::file(path, "the list has no rows", "fetch the list again"));
+        return Err(DataError::file(path, "the list has no rows", "download the list again"));
     }
     let mut seen: HashMap<&str, usize> = HashMap::with_capacity(images.len());
     for (image, &line) in images.iter().zip(lines) {
         if !stays_inside(image) {
-            let problem = format!("the image name '{image}' leaves the image folder");
-            return Err(DataError::line(path, line, problem, "a name must be that of a file in the folder"));
+            return Err(DataError::outside_folder(path, line, image));
         }
         if let Some(before) = seen.insert(image, line) {
-            let problem = format!("{image} appears twice, first in line {before}");
-            return Err(DataError::line(path, line, problem, "keep one of the two rows"));
+            return Err(DataError::repeated_image(path, line, image, before));
         }
     }
     Ok(())
@@ -257,9 +267,9 @@ mod tests {
     }
 
     #[test]
-    fn every_complaint_names_the_file_the_line_and_the_fault() {
+    fn every_error_names_the_file_the_line_and_the_fault() {
         let cases = [
-            ("attr_wrong_count.txt", "line 1: the list promises 31 images and 30 rows follow"),
+            ("attr_wrong_count.txt", "line 1: the list announces 31 images, but 30 rows follow"),
             ("attr_count_not_a_number.txt", "line 1: 'thirty'"),
             ("attr_missing_column.txt", "line 8: 39 values"),
             ("attr_missing_column.csv", "line 5: 40 columns where the header has 41"),
@@ -275,7 +285,7 @@ mod tests {
             ("attr_header_only.csv", "no rows"),
             ("attr_nul_bytes.csv", "line 32: a NUL byte"),
             ("attr_not_utf8.csv", "line 6: invalid UTF-8"),
-            ("attr_path_escape.csv", "line 8: the image name '../../etc/passwd' leaves"),
+            ("attr_path_escape.csv", "line 8: the image name '../../etc/passwd' leads out"),
         ];
         for (name, expected) in cases {
             let message = read_attributes(&fixture(name)).unwrap_err().to_string();
@@ -284,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn every_complaint_about_a_partition_names_its_row() {
+    fn every_error_about_a_partition_names_its_line() {
         let attributes = read_attributes(&fixture("list_attr_celeba.txt")).unwrap();
         let cases = [
             ("partition_missing_row.csv", "line 17: 000015.jpg has labels but no row"),
@@ -301,7 +311,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), text in "[0-9a-z_, \t\r\n\"-]{0,200}") {
+        fn arbitrary_bytes_never_panic(
+            bytes in prop::collection::vec(any::<u8>(), 0..200),
+            text in "[0-9a-z_, \t\r\n\"-]{0,200}",
+        ) {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("list");
             for content in [bytes, text.into_bytes()] {

@@ -1,4 +1,4 @@
-//! CelebA: its lists, and where they and the images lie in what one downloads.
+//! Reads the CelebA data set: its lists, and its images in the folders or archives in which it is distributed.
 
 mod layout;
 mod lists;

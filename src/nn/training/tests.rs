@@ -1,25 +1,36 @@
 //! The plans of whole networks: what they hold in memory, and that cutting them changes nothing but rounding.
 
 use super::*;
-use crate::nn::mobilenet_v2::{Backbone, Layer, layers};
+use crate::nn::mobilenet_v2::mobilenet_v2;
 use crate::nn::random::{Stream, unit};
+use crate::nn::{Backbone, Convolution, Network};
 use crate::ops::Padding;
+use crate::plan::Capabilities;
 use crate::profiles::{Device, DeviceProfile};
 use crate::scheduler::Program;
 
-fn shape(layers: Vec<Layer>, size: u32, hidden: u32) -> NetworkShape {
+fn shape(layers: Vec<Convolution>, size: u32, hidden: u32) -> NetworkShape {
     let features = layers.last().map_or(0, |layer| layer.outputs);
-    NetworkShape {
-        layers,
+    let network = match layers.is_empty() {
+        true => Network::new(Padding::TensorflowSame, 1e-3),
+        false => Network::of_convolutions(layers, Padding::TensorflowSame, 1e-3),
+    };
+    let shape = NetworkShape {
+        network,
         first_trained: 0,
         frozen_norm: FrozenNorm::Inference,
-        padding: Padding::TensorflowSame,
-        epsilon: 1e-3,
         momentum: 0.999,
         running_statistics: RunningStatistics::Tensorflow,
         size,
-        head: HeadShape { features, hidden: Some(hidden), attributes: 5, dropout: 0.0, momentum: 0.99 },
-    }
+    };
+    shape.with_head(HeadShape { features, hidden: Some(hidden), attributes: 5, dropout: 0.0, momentum: 0.99 })
+}
+
+/// Returns a profile of a device that binds fewer bytes at once.
+fn with_binding(profile: &DeviceProfile, binding_bytes: u64) -> DeviceProfile {
+    let mut profile = profile.clone();
+    profile.capabilities.binding_bytes = binding_bytes;
+    profile
 }
 
 fn state(shape: &NetworkShape) -> NetworkState {
@@ -55,17 +66,18 @@ fn raw_results_are_kept_once_from_the_forward_to_the_backward_pass() {
     let state = state(&shape);
     let frozen = state.backbone(&shape, 0).unwrap();
     let binding_bytes = 128 << 20;
-    let step = plan(&shape, &state, &frozen, DeviceProfile { binding_bytes, ..DeviceProfile::plain(true, Some(8)) }, 64);
+    let step =
+        plan(&shape, &state, &frozen, &with_binding(&DeviceProfile::new(Capabilities::webgpu(true, Some(8))), binding_bytes), 64);
     // Of the large tensors, those kept from the forward to the backward pass are the raw results, each once, and the sums
     // that end residual blocks.
     let half = step.plan.steps().len() / 2;
     let kept: u64 = (step.plan.lifetimes().iter().zip(step.plan.tensors()))
         .filter(|(lifetime, _)| lifetime.is_some_and(|(first, last)| first < half && last > half))
-        .filter(|(_, tensor)| tensor.residence == crate::scheduler::Residence::Transient)
+        .filter(|(_, tensor)| tensor.residence == crate::plan::Residence::Transient)
         .map(|(_, tensor)| tensor.bytes)
         .sum();
     let (mut extent, mut raw, mut sums) = (224u64, 0, 0);
-    for layer in &shape.layers {
+    for layer in shape.network.convolutions() {
         extent = extent.div_ceil(u64::from(layer.stride));
         let bytes = 4 * 64 * extent * extent * u64::from(layer.outputs);
         raw += bytes;
@@ -75,8 +87,9 @@ fn raw_results_are_kept_once_from_the_forward_to_the_backward_pass() {
 }
 
 /// A first layer, a residual block, one of stride 2, one without expansion, a last layer.
-fn small() -> Vec<Layer> {
-    let mut layers: Vec<Layer> = layers(0.35);
+fn small() -> Vec<Convolution> {
+    let network = mobilenet_v2(0.35, Padding::TensorflowSame, 1e-3);
+    let mut layers: Vec<Convolution> = network.convolutions().cloned().collect();
     layers.retain(|layer| [0, 1, 2, 3, 18].contains(&layer.block));
     let inputs = layers[layers.len() - 2].outputs;
     let last = layers.last_mut().unwrap();
@@ -88,12 +101,12 @@ fn small() -> Vec<Layer> {
 fn a_batch_that_is_cut_has_the_gradients_of_a_whole_one() {
     let device = Device::open(&Default::default()).unwrap();
     let shape = shape(small(), 32, 24);
-    assert!(shape.layers.iter().any(|layer| layer.residual));
+    assert!(shape.network.convolutions().any(|layer| layer.residual));
     let state = state(&shape);
     let frozen = state.backbone(&shape, 0).unwrap();
     let batch = 6;
     let run = |binding_bytes: u64| {
-        let step = plan(&shape, &state, &frozen, DeviceProfile { binding_bytes, ..device.profile() }, batch);
+        let step = plan(&shape, &state, &frozen, &with_binding(device.profile(), binding_bytes), batch);
         let largest = step.plan.steps().iter().flat_map(|step| &step.bindings).map(|view| view.bytes).max().unwrap();
         let program = Program::new(&device, &step.plan, &[]).unwrap();
         program.write(&device, step.buffers.weights, bytemuck::cast_slice(&state.weights));
@@ -131,8 +144,8 @@ fn a_batch_that_is_cut_has_the_gradients_of_a_whole_one() {
 fn what_a_file_holds_comes_back_from_the_buffers() {
     for layers in [small(), Vec::new()] {
         let mut shape = shape(layers, 32, 22);
-        shape.head.features = 48;
-        shape.first_trained = shape.layers.len() / 2;
+        shape.change_head(|head| head.features = 48);
+        shape.first_trained = shape.convolutions() / 2;
         let state = state(&shape);
         let tensors = state.tensors();
         let read = |name: &str, shape: &[usize]| {
@@ -141,14 +154,13 @@ fn what_a_file_holds_comes_back_from_the_buffers() {
             Ok(values.clone())
         };
         assert_eq!(NetworkState::read(&shape, &read).unwrap(), state);
-        let trained: usize = state.optimizer_tensors(0).iter().map(|(_, values)| values.len()).sum();
+        let trained: usize =
+            state.clone().with_optimizer_states(1).optimizer_tensors(0).iter().map(|(_, values)| values.len()).sum();
         assert!(trained <= state.table.trained && state.table.trained <= state.table.weights);
         // Trained kernels come first, so that weight decay is one dispatch.
         let offsets = |kernels: bool| {
             let slots = state.table.trained_slots().filter(move |slot| (slot.tensors[0].shape.len() > 1) == kernels);
-            slots.map(|slot| {
-                slot.view(crate::scheduler::View { tensor: crate::scheduler::TensorId(0), offset: 0, bytes: 0 }).offset
-            })
+            slots.map(|slot| slot.view(crate::plan::View { tensor: crate::plan::TensorId(0), offset: 0, bytes: 0 }).offset)
         };
         let decayed = 4 * state.table.decayed as u64;
         assert!(offsets(true).all(|offset| offset < decayed) && offsets(false).all(|offset| offset >= decayed));

@@ -1,11 +1,12 @@
-//! y\[b, i, j, c\] = augmented\[i, j, c\] · scale\[c\] + shift\[c\], and 0 in the fourth channel, with
-//! augmented\[i, j\] = resized at M (i, j′, 1), bilinear, coordinates clamped, j′ = width − 1 − j where mirrored, else j
+//! Augmentation: y\[b, i, j, c\] = augmented\[i, j, c\] · scale\[c\] + shift\[c\], and 0 in the fourth channel. augmented\[i, j\]
+//! is the resized image at M (i, j′, 1), interpolated bilinearly with clamped coordinates, where j′ = width − 1 − j if the image
+//! is mirrored, else j
 
 use crate::ops::{Augment, TransformRecord};
 
 use super::resize_normalise::Picture;
 
-/// A batch of pictures, resized, augmented and normalised.
+/// Resizes, augments and normalises a batch of pictures. Returns \[batch, height, width, 4\].
 pub fn augment(shape: Augment, pictures: &[Picture], transforms: &[TransformRecord]) -> Vec<f64> {
     let size = [shape.height as usize, shape.width as usize];
     let mut y = Vec::new();
@@ -21,7 +22,8 @@ pub fn augment(shape: Augment, pictures: &[Picture], transforms: &[TransformReco
     y
 }
 
-/// Pillow's nearest, floor((i + ½) · in / out), along both axes: red, green and blue of each pixel.
+/// Resizes a picture by nearest neighbours as Pillow does: the source index is floor((i + ½) · in / out) along both axes. Returns
+/// red, green and blue of each pixel.
 fn resize(picture: &Picture, size: [usize; 2]) -> Vec<[f64; 3]> {
     let source = |axis: usize, at: usize| (2 * at + 1) * picture.size[axis] / (2 * size[axis]);
     let pixel = |[i, j]: [usize; 2]| {
@@ -31,6 +33,7 @@ fn resize(picture: &Picture, size: [usize; 2]) -> Vec<[f64; 3]> {
     (0..size[0]).flat_map(|i| (0..size[1]).map(move |j| [i, j])).map(pixel).collect()
 }
 
+/// Returns one channel of output pixel (i, j) of the transformed picture.
 fn sample(resized: &[[f64; 3]], size: [usize; 2], transform: &TransformRecord, [i, j]: [usize; 2], channel: usize) -> f64 {
     let j = if transform.mirrored == 1 { size[1] - 1 - j } else { j };
     let [row, column] = [0, 1].map(|axis| {

@@ -1,6 +1,7 @@
-//! y\[m, c\] = gamma\[c\] (x\[m, c\] − mean\[c\]) / √(variance\[c\] + epsilon) + beta\[c\]
+//! Batch normalisation: y\[m, c\] = gamma\[c\] (x\[m, c\] − mean\[c\]) / √(variance\[c\] + epsilon) + beta\[c\]
 
-/// The normalised rows; `statistics` is mean and variance, `weights` gamma and beta.
+/// Returns the normalised rows \[rows, channels\]. `statistics` holds mean and variance, and `weights` gamma and beta, each
+/// \[channels\].
 pub fn batch_norm(epsilon: f64, x: &[f64], statistics: [&[f64]; 2], weights: [&[f64]; 2]) -> Vec<f64> {
     let channels = statistics[0].len();
     let value = |(i, x): (usize, &f64)| {

@@ -1,8 +1,12 @@
-//! dx = gamma / √(variance + epsilon) · (g − dbeta / all_rows − x̂ · dgamma / all_rows) in training, without what is subtracted
-//! in inference; x̂ = (x − mean) / √(variance + epsilon), g the gradient before the activation
+//! Input gradient of batch normalisation: dx = gamma / √(variance + epsilon) · (g − dbeta / all_rows − x̂ · dgamma / all_rows) in
+//! training, and dx = gamma / √(variance + epsilon) · g in inference, with x̂ = (x − mean) / √(variance + epsilon) and g the
+//! gradient before the activation
 
-/// The gradient by x from the one before the activation; `statistics` is mean and variance, `weights` gamma, dgamma and dbeta.
-/// In training these are of `all_rows`, of which the rows here may be a part; in inference that is `None`.
+/// Returns the gradient with respect to x \[rows, channels\] from the gradient g before the activation. The last two arguments
+/// hold mean and variance, and gamma, dgamma and dbeta, each \[channels\].
+///
+/// In training `all_rows` is the number of rows from which the statistics, dgamma and dbeta were computed; `g` and `x` may hold
+/// fewer rows. In inference it is `None`.
 pub fn batch_norm_backward_input(
     all_rows: Option<u32>,
     epsilon: f64,
@@ -25,17 +29,17 @@ pub fn batch_norm_backward_input(
 mod tests {
     use super::*;
     use crate::ops::Activation;
-    use crate::reference::batch_norm::batch_norm;
-    use crate::reference::batch_norm_backward_weight::{batch_norm_backward_weight, before_activation};
-    use crate::reference::batch_norm_statistics::batch_norm_statistics;
-    use crate::reference::finite_difference::check;
-    use crate::reference::pointwise::activate;
-    use crate::reference::widen;
+    use crate::ops::reference::batch_norm::batch_norm;
+    use crate::ops::reference::batch_norm_backward_weight::{batch_norm_backward_weight, before_activation};
+    use crate::ops::reference::batch_norm_statistics::batch_norm_statistics;
+    use crate::ops::reference::finite_difference::check;
+    use crate::ops::reference::pointwise::activate;
+    use crate::ops::reference::widen;
 
     #[test]
     fn gradients_of_batch_norm_agree_with_finite_differences() {
         let (channels, rows, epsilon) = (3, 5, 1e-3);
-        let draw = |tensor, count| widen(&crate::random::values(2, tensor, count));
+        let draw = |tensor, count| widen(&super::super::random::values(2, tensor, count));
         let (x, gy, gamma, beta) = (draw(0, rows * channels), draw(1, rows * channels), draw(2, channels), draw(3, channels));
         let (mean, variance) = batch_norm_statistics(channels, &x);
         for (training, activation) in [true, false].into_iter().flat_map(|t| [(t, Activation::None), (t, Activation::Relu6)]) {
@@ -47,7 +51,7 @@ mod tests {
             };
             let g = before_activation(activation, epsilon, [&gy, &x], [&mean, &variance], [&gamma, &beta]);
             if activation == Activation::Relu6 {
-                assert!((1..g.len()).contains(&g.iter().filter(|g| **g == 0.0).count()), "the gate is always open, or never");
+                assert!((1..g.len()).contains(&g.iter().filter(|g| **g == 0.0).count()), "ReLU6 clips every element, or none");
             }
             let [dgamma, dbeta] = batch_norm_backward_weight(epsilon, &g, &x, [&mean, &variance]);
             let all_rows = training.then_some(rows as u32);

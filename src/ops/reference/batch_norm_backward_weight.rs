@@ -1,13 +1,12 @@
-//! dgamma\[c\] = Σ_m g\[m, c\] x̂\[m, c\],  dbeta\[c\] = Σ_m g\[m, c\],  x̂ = (x − mean) / √(variance + epsilon),
-//! g = gy, or where ReLU6 followed gy where 0 < gamma x̂ + beta < 6 and else 0
+//! Weight gradients of batch normalisation: dgamma\[c\] = Σ_m g\[m, c\] x̂\[m, c\],  dbeta\[c\] = Σ_m g\[m, c\], with
+//! x̂ = (x − mean) / √(variance + epsilon) and g = gy f′(gamma x̂ + beta), where f is the activation that follows
 
 use crate::ops::Activation;
 
-use super::activation_backward::activation_backward;
 use super::batch_norm::batch_norm;
-use super::pointwise::activate;
 
-/// The gradient before the activation; `statistics` is mean and variance, `weights` gamma and beta.
+/// Returns the gradient g before the activation \[rows, channels\]. `statistics` holds mean and variance, and `weights` gamma and
+/// beta, each \[channels\].
 pub fn before_activation(
     activation: Activation,
     epsilon: f64,
@@ -16,11 +15,11 @@ pub fn before_activation(
     weights: [&[f64]; 2],
 ) -> Vec<f64> {
     let normalised = batch_norm(epsilon, x, statistics, weights);
-    let activated: Vec<f64> = normalised.into_iter().map(|value| activate(activation, value)).collect();
-    activation_backward(activation, gy, &activated)
+    gy.iter().zip(normalised).map(|(gy, value)| gy * activation.derivative_at(value)).collect()
 }
 
-/// dgamma and dbeta from the gradient before the activation; `statistics` is mean and variance.
+/// Returns dgamma and dbeta, each \[channels\], from the gradient g before the activation. The last argument holds mean and
+/// variance, each \[channels\].
 pub fn batch_norm_backward_weight(epsilon: f64, g: &[f64], x: &[f64], [mean, variance]: [&[f64]; 2]) -> [Vec<f64>; 2] {
     let channels = mean.len();
     let mut gradients = [vec![0.0; channels], vec![0.0; channels]];

@@ -1,9 +1,9 @@
-//! mean\[c\] = Σ_p w\[p\] means\[p, c\],  variance\[c\] = Σ_p w\[p\] (variances\[p, c\] + (means\[p, c\] − mean\[c\])²),
-//! w\[p\] = rows of the part / rows
+//! Combined batch statistics: mean\[c\] = Σ_p w\[p\] means\[p, c\],
+//! variance\[c\] = Σ_p w\[p\] (variances\[p, c\] + (means\[p, c\] − mean\[c\])²), with w\[p\] = rows of the part / rows
 
 use crate::plan::RowParts;
 
-/// Mean and biased variance of all rows from those of parts.
+/// Returns mean and biased variance of all rows, each \[channels\], from those of the parts, each \[parts, channels\].
 pub fn batch_norm_combine(rows: RowParts, channels: usize, means: &[f64], variances: &[f64]) -> [Vec<f64>; 2] {
     let rows_of = |part: u32| rows.rows_a_part.min(rows.rows - part * rows.rows_a_part);
     let weights: Vec<f64> = (0..rows.count()).map(|part| f64::from(rows_of(part)) / f64::from(rows.rows)).collect();
@@ -15,7 +15,7 @@ pub fn batch_norm_combine(rows: RowParts, channels: usize, means: &[f64], varian
     [(0..channels).map(mean).collect(), (0..channels).map(spread).collect()]
 }
 
-/// momentum · running + (1 − momentum) · correction · batch
+/// Returns the updated running statistics: momentum · running + (1 − momentum) · correction · batch, each \[channels\].
 pub fn running(momentum: f64, correction: f64, running: &[f64], batch: &[f64]) -> Vec<f64> {
     running.iter().zip(batch).map(|(running, batch)| momentum * running + (1.0 - momentum) * correction * batch).collect()
 }
@@ -23,13 +23,13 @@ pub fn running(momentum: f64, correction: f64, running: &[f64], batch: &[f64]) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reference::batch_norm_statistics::{batch_norm_statistics, statistics_of_parts};
-    use crate::reference::widen;
+    use crate::ops::reference::batch_norm_statistics::{batch_norm_statistics, statistics_of_parts};
+    use crate::ops::reference::widen;
 
     #[test]
     fn parts_combine_to_the_statistics_of_all_rows() {
         let (channels, rows) = (3, RowParts { rows: 11, rows_a_part: 4 });
-        let x = widen(&crate::random::values(27, 0, 33));
+        let x = widen(&super::super::random::values(27, 0, 33));
         let [means, variances] = statistics_of_parts(rows, channels, &x);
         let combined = batch_norm_combine(rows, channels, &means, &variances);
         let (mean, variance) = batch_norm_statistics(channels, &x);

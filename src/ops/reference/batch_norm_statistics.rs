@@ -1,8 +1,8 @@
-//! mean\[c\] = Σ_m x\[m, c\] / rows,  variance\[c\] = Σ_m (x\[m, c\] − mean\[c\])² / rows
+//! Batch statistics: mean\[c\] = Σ_m x\[m, c\] / rows,  variance\[c\] = Σ_m (x\[m, c\] − mean\[c\])² / rows
 
 use crate::plan::RowParts;
 
-/// Mean and biased variance of every column of x \[rows, channels\].
+/// Returns mean and biased variance of every column of x \[rows, channels\].
 pub fn batch_norm_statistics(channels: usize, x: &[f64]) -> (Vec<f64>, Vec<f64>) {
     let rows = x.len() / channels;
     let column = |c: usize| (0..rows).map(move |m| x[m * channels + c]);
@@ -12,7 +12,7 @@ pub fn batch_norm_statistics(channels: usize, x: &[f64]) -> (Vec<f64>, Vec<f64>)
     (mean, variance)
 }
 
-/// Means and variances \[parts, channels\] of parts of the rows.
+/// Returns means and biased variances of the parts of the rows, each \[parts, channels\].
 pub fn statistics_of_parts(rows: RowParts, channels: usize, x: &[f64]) -> [Vec<f64>; 2] {
     let parts = x.chunks(rows.rows_a_part as usize * channels).map(|part| batch_norm_statistics(channels, part));
     let (means, variances): (Vec<_>, Vec<_>) = parts.unzip();

@@ -1,6 +1,7 @@
-//! correct\[a\] += Σ_s (round(p\[s, a\]) = y\[s, a\]), round half to even
+//! Correct predictions: correct\[a\] += Σ_s (round(p\[s, a\]) = y\[s, a\]), where round rounds half to even
 
-/// Right predictions of each attribute added to `before`; rows are `channels` wide, of which `attributes` count.
+/// Returns `before` plus the number of correct predictions of each attribute. Rows are `channels` wide; only the first
+/// `attributes` columns are counted.
 pub fn binary_accuracy([attributes, channels]: [usize; 2], predictions: &[f64], labels: &[f64], before: &[u32]) -> Vec<f64> {
     let mut correct: Vec<f64> = before.iter().map(|count| f64::from(*count)).collect();
     for (p, y) in predictions.chunks(channels).zip(labels.chunks(channels)) {

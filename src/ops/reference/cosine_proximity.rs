@@ -1,13 +1,14 @@
-//! loss\[s\] = −Σ_a n(y) n(p),  n(v) = v / √max(Σ v², 1e-12): Keras 2.2.4; or the arccos of the sum, as the paper's text has it
+//! Cosine proximity: loss\[s\] = −Σ_a n(y) n(p),  n(v) = v / √max(Σ v², 1e-12), as in Keras 2.2.4, or the arccos of the sum, as
+//! in the text of the paper
 
 use crate::ops::CosineForm;
 
 const FLOOR: f64 = 1e-12;
 
-/// Below this the square of the sine of an angle is not divided by.
+/// Lower bound of the squared sine of an angle in the denominator of the gradient.
 const SINE_FLOOR: f64 = 1e-6;
 
-/// Loss of each sample of \[batch, attributes\].
+/// Returns the loss of each sample, \[batch\]. Predictions and labels are \[batch, attributes\].
 pub fn cosine_proximity(form: CosineForm, attributes: usize, predictions: &[f64], labels: &[f64]) -> Vec<f64> {
     let samples = predictions.chunks(attributes).zip(labels.chunks(attributes));
     let cosines = samples.map(|(p, y)| dot(p, y) / length(p) / length(y));
@@ -17,7 +18,8 @@ pub fn cosine_proximity(form: CosineForm, attributes: usize, predictions: &[f64]
     }
 }
 
-/// Gradient of the batch's mean loss by the predictions; below the floor n(p) is linear.
+/// Returns the gradient of the batch's mean loss with respect to the predictions, \[batch, attributes\]. Where Σ p² is below
+/// the floor, n(p) is linear in p.
 pub fn cosine_proximity_gradient(form: CosineForm, attributes: usize, predictions: &[f64], labels: &[f64]) -> Vec<f64> {
     let batch = (predictions.len() / attributes) as f64;
     let samples = predictions.chunks(attributes).zip(labels.chunks(attributes));
@@ -45,12 +47,12 @@ fn length(v: &[f64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reference::finite_difference::check;
+    use crate::ops::reference::finite_difference::check;
 
     #[test]
     fn the_gradient_agrees_with_finite_differences() {
         let attributes = 5;
-        let p: Vec<f64> = (0..3 * attributes as u64).map(|i| f64::from(crate::random::unit(5, 0, i))).collect();
+        let p: Vec<f64> = (0..3 * attributes as u64).map(|i| f64::from(super::super::random::unit(5, 0, i))).collect();
         let y: Vec<f64> = (0..3 * attributes).map(|i| f64::from(u8::from(i % 3 == 0 && i < 10))).collect();
         for form in [CosineForm::Proximity, CosineForm::Angle] {
             let gradient = cosine_proximity_gradient(form, attributes, &p, &y);

@@ -14,14 +14,14 @@ pub fn dense_backward_weight([rows, inputs, outputs]: [usize; 3], x: &[f64], gy:
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reference::column_sum::column_sum;
-    use crate::reference::{finite_difference::check, transpose::transpose, widen};
+    use crate::ops::reference::column_sum::column_sum;
+    use crate::ops::reference::{finite_difference::check, transpose::transpose, widen};
 
     /// x · w + b, by the same loops as dw: x · w is dw of xᵀ and w.
     #[test]
     fn gradients_of_a_dense_layer_agree_with_finite_differences() {
         let [m, k, n] = [3, 4, 5];
-        let draw = |tensor, count| widen(&crate::random::values(4, tensor, count));
+        let draw = |tensor, count| widen(&super::super::random::values(4, tensor, count));
         let (x, w, b, gy) = (draw(0, m * k), draw(1, k * n), draw(2, n), draw(3, m * n));
         let product = |x: &[f64], w: &[f64]| dense_backward_weight([k, m, n], &transpose(k, x), w);
         let forward = |x: &[f64], w: &[f64], b: &[f64]| -> Vec<f64> {

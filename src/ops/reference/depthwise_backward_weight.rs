@@ -21,9 +21,9 @@ mod tests {
     use crate::ops::{Activation, Padding};
 
     use super::*;
-    use crate::reference::depthwise::depthwise;
-    use crate::reference::depthwise_backward_input::depthwise_backward_input;
-    use crate::reference::{column_sum::column_sum, finite_difference::check, widen};
+    use crate::ops::reference::depthwise::depthwise;
+    use crate::ops::reference::depthwise_backward_input::depthwise_backward_input;
+    use crate::ops::reference::{column_sum::column_sum, finite_difference::check, widen};
 
     #[test]
     fn gradients_of_a_depthwise_convolution_agree_with_finite_differences() {
@@ -31,7 +31,7 @@ mod tests {
         for (stride, padding, size) in [1, 2].into_iter().flat_map(|s| both.map(|p| [(s, p, [5, 4]), (s, p, [2, 3])])).flatten() {
             let layer = Depthwise { batch: 2, size, channels: 4, stride, padding, activation: Activation::None };
             let [out_height, out_width] = layer.out_size();
-            let draw = |tensor, count: u32| widen(&crate::random::values(24, tensor, count as usize));
+            let draw = |tensor, count: u32| widen(&super::super::random::values(24, tensor, count as usize));
             let (x, w, b) = (draw(0, 8 * size[0] * size[1]), draw(1, 36), draw(2, 4));
             let gy = draw(3, 8 * out_height * out_width);
             check(&gy, &x, &depthwise_backward_input(layer, &gy, &w), |x| depthwise(layer, [x, &w, &b]));

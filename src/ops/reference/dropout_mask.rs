@@ -1,8 +1,9 @@
-//! mask\[m, c\] = 1 where the upper 24 bits of pcg4d(c / 4, first_sample + m, epoch, seed)\[c % 4\] reach the threshold
+//! Mask of dropout: mask\[m, c\] is 1 if the upper 24 bits of pcg4d(c / 4, first_sample + m, epoch, seed)\[c % 4\] are at least
+//! the threshold, and 0 otherwise
 
 use crate::ops::DropoutMask;
 
-/// pcg4d of Jarzynski and Olano, "Hash Functions for GPU Rendering", 2020.
+/// Returns pcg4d of `counter`, the hash function of Jarzynski and Olano, "Hash Functions for GPU Rendering", 2020.
 pub fn random_bits(counter: [u32; 4]) -> [u32; 4] {
     let mut v = counter.map(|word| word.wrapping_mul(1_664_525).wrapping_add(1_013_904_223));
     let mix = |v: &mut [u32; 4]| {
@@ -17,7 +18,7 @@ pub fn random_bits(counter: [u32; 4]) -> [u32; 4] {
     v
 }
 
-/// The mask, as numbers.
+/// Returns the mask \[rows, channels\] as numbers 0 and 1.
 pub fn dropout_mask(shape: DropoutMask) -> Vec<f64> {
     let kept = |i: u32| {
         let (m, c) = (i / shape.channels, i % shape.channels);
@@ -31,7 +32,8 @@ pub fn dropout_mask(shape: DropoutMask) -> Vec<f64> {
 mod tests {
     use super::*;
 
-    /// Share of kept values, and how often neighbours along each key agree, stay within five standard deviations.
+    /// Checks that the share of kept values, and the share of values that agree between masks with different keys, lie within
+    /// five standard deviations of the expected shares.
     #[test]
     fn a_mask_keeps_its_share_and_its_keys_are_independent() {
         let shape = DropoutMask { rows: 256, channels: 256, rate: 0.3, seed: 1, epoch: 0, first_sample: 0 };

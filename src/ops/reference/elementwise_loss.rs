@@ -1,9 +1,9 @@
-//! loss\[s\] = Σ_a w f(p, y) / attributes: mean squared and absolute error, and binary cross-entropy as TensorFlow 2 and as
-//! Keras 2.2.4 have it
+//! Elementwise losses: loss\[s\] = Σ_a w f(p, y) / attributes, where f is the squared error, the absolute error, or the binary
+//! cross-entropy of TensorFlow 2 or of Keras 2.2.4
 
 use crate::ops::ElementwiseFormula;
 
-/// Loss of each sample of \[batch, attributes\].
+/// Returns the loss of each sample, \[batch\]. Predictions, labels and weights are \[batch, attributes\].
 pub fn elementwise_loss(
     formula: ElementwiseFormula,
     attributes: usize,
@@ -28,7 +28,8 @@ pub fn elementwise_loss(
     (0..predictions.len()).step_by(attributes).map(|first| of_sample(first) / attributes as f64).collect()
 }
 
-/// Gradient of the batch's mean loss by the predictions; a clipped prediction has none.
+/// Returns the gradient of the batch's mean loss with respect to the predictions, \[batch, attributes\]. The gradient of a
+/// clipped prediction is 0.
 pub fn elementwise_loss_gradient(formula: ElementwiseFormula, predictions: &[f64], labels: &[f64], weights: &[f64]) -> Vec<f64> {
     let slope = |p: f64, y: f64| match formula {
         ElementwiseFormula::MeanSquaredError => 2.0 * (p - y),
@@ -36,14 +37,14 @@ pub fn elementwise_loss_gradient(formula: ElementwiseFormula, predictions: &[f64
         ElementwiseFormula::MeanAbsoluteError => (p - y).signum(),
         _ if p < range(formula)[0] || p > range(formula)[1] => 0.0,
         ElementwiseFormula::BinaryCrossEntropyTensorflow2 => (1.0 - y) / (1.0 - p + 1e-7) - y / (p + 1e-7),
-        // σ(z) − y is p − y, and the logit's slope is 1 / (p (1 − p)).
+        // The gradient with respect to the logit z is σ(z) − y = p − y, and dz/dp = 1 / (p (1 − p)).
         ElementwiseFormula::BinaryCrossEntropyKeras2 => (p - y) / (p * (1.0 - p)),
     };
     let count = predictions.len();
     (0..count).map(|i| weights[i] * slope(predictions[i], labels[i]) / count as f64).collect()
 }
 
-/// What predictions are clipped to: 1e-7 to 1 − 1e-7, which for Keras 2.2.4 is rounded to single precision.
+/// Returns the range to which predictions are clipped: 1e-7 to 1 − 1e-7. Keras 2.2.4 rounds the upper end to single precision.
 fn range(formula: ElementwiseFormula) -> [f64; 2] {
     match formula {
         ElementwiseFormula::BinaryCrossEntropyKeras2 => [1e-7, f64::from(1.0f32 - 1e-7)],
@@ -54,12 +55,13 @@ fn range(formula: ElementwiseFormula) -> [f64; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reference::finite_difference::check;
+    use crate::ops::reference::finite_difference::check;
 
     #[test]
     fn the_gradients_agree_with_finite_differences() {
         let attributes = 5;
-        let p: Vec<f64> = (0..3 * attributes as u64).map(|i| 0.05 + 0.9 * f64::from(crate::random::unit(5, 0, i))).collect();
+        let p: Vec<f64> =
+            (0..3 * attributes as u64).map(|i| 0.05 + 0.9 * f64::from(super::super::random::unit(5, 0, i))).collect();
         let y: Vec<f64> = (0..3 * attributes).map(|i| [1.0, 0.0, 0.1][i % 3]).collect();
         let weighted: Vec<f64> = (0..3 * attributes).map(|i| [0.5, 0.0, 20.0, 1.0][i % 4]).collect();
         for weights in [vec![1.0; p.len()], weighted] {

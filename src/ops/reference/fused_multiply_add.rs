@@ -1,9 +1,9 @@
-//! y = Σ_j a_j after so many a_j ← a_j · factor + addend, from a_j = x + j
+//! Chains of multiply-adds: a_j starts at x + j, a_j ← a_j · factor + addend is repeated UNROLL · rounds times, and y = Σ_j a_j
 
 use crate::ops::FusedMultiplyAdd;
 use crate::plan::Variant;
 
-/// The chains of a variant, one element after the other.
+/// Returns y for every element of x, with the number of chains and the unrolling of a variant.
 pub fn fused_multiply_add(shape: FusedMultiplyAdd, variant: &Variant, x: &[f32]) -> Vec<f64> {
     let times = variant.constant("UNROLL") * shape.rounds;
     let (factor, addend) = (f64::from(shape.factor), f64::from(shape.addend));

@@ -1,10 +1,12 @@
-//! partial\[r, chunk, j\] = (Σ w_i x_i, \[Σ w_i, Σ w_i distance_i, Σ changed_i, Σ w_i\]) over the rows of a chunk with label j
+//! Reference of `kmeans_accumulate`: partials\[r, chunk, j\] = (Σ w_i x_i, \[Σ w_i, Σ w_i distance_i, Σ changed_i, Σ w_i\]) over
+//! the rows i of the chunk with label j in restart r.
 
 use crate::ops::{KmeansAccumulate, RestartState};
 
 use super::kmeans_assign::CHANGED;
 
-/// The sums; `before` for a restart that has finished, unless `finished_too`.
+/// Returns the partial sums, `[restarts, chunks, clusters, columns + 4]`. A finished restart keeps the values of `before`, unless
+/// `finished_too` is set.
 pub fn kmeans_accumulate(
     step: KmeansAccumulate,
     [rows, weights, distances]: [&[f32]; 3],

@@ -1,21 +1,22 @@
-//! label\[r, i\] = argmin_j |x_i − centre\[r, j\]|²
+//! Reference of `kmeans_assign`: labels\[r, i\] = argmin_j |x_i − centers\[r, j\]|².
 
 use crate::ops::{KmeansShape, RestartState, Ties};
 
-/// Set in a label that differs from the label before.
+/// The bit that is set in a label if it differs from the previous one.
 pub const CHANGED: u32 = 0x8000_0000;
 
-/// Where a hash puts a centre among the equals of a row.
+/// Returns the rank of a centre among those that are equally near to a row with this key; the lowest rank wins.
 fn rank(key: u32, center: usize) -> u32 {
     (key ^ (center as u32).wrapping_mul(0x9e37_79b9)).wrapping_mul(0xc2b2_ae35)
 }
 
-/// |a − b|²
+/// Returns |a − b|².
 pub fn squared_distance(a: &[f32], b: &[f32]) -> f64 {
     a.iter().zip(b).map(|(a, b)| (f64::from(*a) - f64::from(*b)).powi(2)).sum()
 }
 
-/// Labels with their bit 31, and distances; both as they were for a restart that has finished, unless `finished_too`.
+/// Returns the labels, with bit 31 set if they changed, and the squared distances, both `[restarts, rows]`. A finished restart
+/// keeps its previous `labels` and `distances`, unless `finished_too` is set.
 pub fn kmeans_assign(
     shape: KmeansShape,
     (ties, finished_too): (Ties, bool),

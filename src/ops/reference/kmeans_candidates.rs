@@ -1,10 +1,12 @@
-//! Greedy k-means++: the best of the candidates for one centre, and those for the next, by the same random numbers.
+//! Reference of `kmeans_candidates`: chooses the best candidate for one centre of greedy k-means++, and draws the candidates for
+//! the next centre with the same random numbers as the kernel.
 
 use crate::ops::KmeansCandidates;
 
 use super::kmeans_assign::squared_distance;
 
-/// pcg4d of Jarzynski and Olano, "Hash Functions for GPU Rendering", 2020.
+/// Returns four random words for a counter: the hash function pcg4d of Jarzynski and Olano, "Hash Functions for GPU Rendering",
+/// 2020.
 pub fn random_bits(counter: [u32; 4]) -> [u32; 4] {
     let [mut x, mut y, mut z, mut w] = counter.map(|word| word.wrapping_mul(1_664_525).wrapping_add(1_013_904_223));
     let mix = |x: &mut u32, y: &mut u32, z: &mut u32, w: &mut u32| {
@@ -19,7 +21,7 @@ pub fn random_bits(counter: [u32; 4]) -> [u32; 4] {
     [x, y, z, w]
 }
 
-/// The first place where the running sum passes `part` of the total.
+/// Returns the first index at which the running sum exceeds `part` times the total.
 fn draw(values: &[f64], part: f64) -> usize {
     let wanted = part * values.iter().sum::<f64>();
     let mut sum = 0.0;
@@ -30,7 +32,7 @@ fn draw(values: &[f64], part: f64) -> usize {
     values.iter().position(passes).unwrap_or(0)
 }
 
-/// Picks and centres afterwards.
+/// Returns the picks and the centres after the step.
 pub fn kmeans_candidates(
     step: KmeansCandidates,
     [rows, weights, closest, potentials]: [&[f32]; 4],

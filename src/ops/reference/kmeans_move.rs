@@ -1,12 +1,12 @@
-//! The end of a Lloyd iteration, after scikit-learn's `_relocate_empty_clusters_dense`, `_average_centers` and the stopping rule
-//! of `_kmeans_single_lloyd`; but equally far rows are ordered by their numbers, and of a row with a weight above 1 an empty
-//! cluster takes one copy.
+//! Reference of `kmeans_move`: the end of a Lloyd iteration, after scikit-learn's `_relocate_empty_clusters_dense`,
+//! `_average_centers` and the stopping rule of `_kmeans_single_lloyd`. There are two differences: equally far rows are ordered by
+//! their values, and an empty cluster takes one copy only of a row with a weight above 1.
 
 use crate::ops::{KmeansMove, RestartState};
 
 use super::kmeans_assign::CHANGED;
 
-/// What goes in.
+/// The inputs of the kernel, in the layouts of `shaders/cluster/kmeans_move.wgsl`.
 pub struct Inputs<'a> {
     pub rows: &'a [f32],
     pub weights: &'a [f32],
@@ -18,10 +18,10 @@ pub struct Inputs<'a> {
     pub states: &'a [RestartState],
 }
 
-/// Sums, centres and states (two numbers each) afterwards.
+/// The sums, the centres and the states after the kernel; a state is two numbers.
 pub type Outputs = [Vec<f64>; 3];
 
-/// What one dispatch changes.
+/// Returns the tensors that the kernel changes.
 pub fn kmeans_move(step: KmeansMove, inputs: &Inputs) -> Outputs {
     let [n, d, k] = [step.shape.rows, step.shape.columns, step.shape.clusters].map(|size| size as usize);
     let width = d + 4;

@@ -1,10 +1,11 @@
-//! potential\[r, t, chunk\] = Σ w_i min(D²_i, |x_i − candidate_t|²) over the rows of a chunk
+//! Reference of `kmeans_potential`: potentials\[r, t, chunk\] = Σ w_i min(D²_i, |x_i − candidate_t|²) over the rows i of the
+//! chunk.
 
 use crate::ops::KmeansPotential;
 
 use super::kmeans_assign::squared_distance;
 
-/// D² afterwards, and the potentials.
+/// Returns D², `[restarts, rows]`, updated with the centre chosen last, and the potentials, `[restarts, trials, chunks]`.
 pub fn kmeans_potential(
     step: KmeansPotential,
     chunk_rows: usize,

@@ -1,8 +1,8 @@
-//! sums\[r, e\] = Σ_chunk partials\[r, chunk, e\]
+//! Reference of `kmeans_reduce`: sums\[r, e\] = Σ_chunk partials\[r, chunk, e\].
 
 use crate::ops::RestartState;
 
-/// The sums over `chunks` of `entries` floats; `before` for a restart that has finished.
+/// Returns the sums, `[restarts, entries]`, where an entry is one f32 value. A finished restart keeps the values of `before`.
 pub fn kmeans_reduce([chunks, entries]: [usize; 2], partials: &[f32], states: &[RestartState], before: &[f32]) -> Vec<f64> {
     let mut sums = Vec::new();
     for (r, state) in states.iter().enumerate() {

@@ -1,10 +1,8 @@
-//! Plain f64 loops, one file a kernel: the formula as one would write it on paper, with no thought of speed.
+//! Reference implementations of the kernels, one file per kernel: the formula in plain f64 loops, written for clarity, not speed.
 
 pub mod accumulate;
 pub mod activation_backward;
 pub mod activation_forward;
-pub mod adadelta;
-pub mod adam;
 pub mod add;
 pub mod augment;
 pub mod batch_norm;
@@ -38,9 +36,9 @@ pub mod loss_mean;
 pub mod neighbours;
 pub mod pairwise;
 pub mod pointwise;
+pub mod random;
 pub mod resize_normalise;
 pub mod row_distance;
-pub mod sgd;
 pub mod silhouette;
 pub mod stem;
 pub mod stem_backward_input;
@@ -49,7 +47,7 @@ pub mod stream;
 pub mod sum_of_parts;
 pub mod transpose;
 
-/// The same numbers in double precision.
+/// Converts values to double precision.
 pub fn widen(values: &[f32]) -> Vec<f64> {
     values.iter().map(|value| f64::from(*value)).collect()
 }

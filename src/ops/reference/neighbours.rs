@@ -1,10 +1,11 @@
-//! Which rows lie within a radius of each row of a slice.
+//! Reference of `neighbours`: the rows within a radius of each row of a slice.
 
 use crate::ops::NeighbourSlice;
 
 use super::row_distance::row_distance;
 
-/// The words of bits, `[end_row − first_row, ⌈rows / 32⌉]`, and how often the neighbours of each occur together.
+/// Returns one bit for each row that says whether it is a neighbour, as words `[end_row − first_row, ⌈rows / 32⌉]`, and the
+/// number of occurrences of the neighbours of each row, `[end_row − first_row]`.
 pub fn neighbours(shape: NeighbourSlice, rows: &[f32], occurrences: &[u32]) -> (Vec<f64>, Vec<f64>) {
     let (n, d) = (shape.rows as usize, shape.columns as usize);
     let row = |index: usize| &rows[index * d..(index + 1) * d];

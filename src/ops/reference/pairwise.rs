@@ -1,10 +1,10 @@
-//! The distance of each row of a slice to every row from the first of the slice on.
+//! Reference of `pairwise`: the distance from each row of a slice to every row from the first row of the slice on.
 
 use crate::ops::PairwiseSlice;
 
 use super::row_distance::row_distance;
 
-/// `[end_row − first_row, rows]`; columns before `first_row` as they were `before`.
+/// Returns the distances, `[end_row − first_row, rows]`. Columns before `first_row` keep the values of `before`.
 pub fn pairwise(shape: PairwiseSlice, rows: &[f32], before: &[f32]) -> Vec<f64> {
     let (n, d) = (shape.rows as usize, shape.columns as usize);
     let row = |index: usize| &rows[index * d..(index + 1) * d];

@@ -1,13 +1,13 @@
-//! y\[b, i, j, c\] = resized\[i, j, c\] · scale\[c\] + shift\[c\], and 0 in the fourth channel
+//! Resizing and normalisation: y\[b, i, j, c\] = resized\[i, j, c\] · scale\[c\] + shift\[c\], and 0 in the fourth channel
 
 use crate::ops::{Interpolation, ResizeNormalise};
 
 /// An 8-bit RGB image, row by row.
 #[derive(Debug, Clone)]
 pub struct Picture {
-    /// Rows and columns.
+    /// Number of rows and columns.
     pub size: [usize; 2],
-    /// Red, green and blue of every pixel.
+    /// Red, green and blue of every pixel, \[rows, columns, 3\].
     pub bytes: Vec<u8>,
 }
 
@@ -16,13 +16,13 @@ impl Picture {
         f64::from(self.bytes[3 * (row * self.size[1] + column) + channel])
     }
 
-    /// Pillow's nearest: floor((i + ½) · in / out), here in whole numbers.
+    /// Returns the nearest source pixel as Pillow defines it: floor((i + ½) · in / out), computed in integers.
     fn nearest(&self, output: [usize; 2], out_size: usize, channel: usize) -> f64 {
         let [row, column] = [0, 1].map(|axis| (2 * output[axis] + 1) * self.size[axis] / (2 * out_size));
         self.value(row, column, channel)
     }
 
-    /// Between the four pixels around (i + ½) · in / out − ½, which is clamped to the image.
+    /// Interpolates between the four pixels around (i + ½) · in / out − ½, clamped to the image.
     fn bilinear(&self, output: [usize; 2], out_size: usize, channel: usize) -> f64 {
         let at = |axis: usize| {
             let position = (output[axis] as f64 + 0.5) * self.size[axis] as f64 / out_size as f64 - 0.5;
@@ -37,7 +37,7 @@ impl Picture {
     }
 }
 
-/// A batch of pictures, resized and normalised.
+/// Resizes and normalises a batch of pictures. Returns \[batch, size, size, 4\].
 pub fn resize_normalise(shape: ResizeNormalise, pictures: &[Picture]) -> Vec<f64> {
     let size = shape.size as usize;
     let mut y = Vec::with_capacity(pictures.len() * size * size * 4);

@@ -1,8 +1,8 @@
-//! How far two rows are apart, by definition.
+//! The distance between two rows, by the definition of each metric.
 
 use crate::ops::Metric;
 
-/// The distance between two rows; the cosine one is 1 to and from a row of zeros, and never negative, as in scikit-learn.
+/// Returns the distance between two rows. As in scikit-learn, the cosine distance is 1 if a row is all zeros, and never negative.
 pub fn row_distance(metric: Metric, a: &[f32], b: &[f32]) -> f64 {
     let sum = |of: &dyn Fn(f64, f64) -> f64| a.iter().zip(b).map(|(a, b)| of(f64::from(*a), f64::from(*b))).sum::<f64>();
     match metric {

@@ -1,10 +1,13 @@
-//! s = (b − a) / max(a, b), as scikit-learn's `silhouette_samples`; 0 for a row that is alone.
+//! Reference of `silhouette`: s = (b − a) / max(a, b), as in scikit-learn's `silhouette_samples`, and 0 for a row that is alone
+//! in its cluster. Here a is the row's mean distance to the other rows of its cluster, and b the smallest of its mean distances
+//! to the rows of another cluster.
 
 use crate::ops::SilhouetteSlice;
 
 use super::row_distance::row_distance;
 
-/// The silhouettes of every row, which occurs so many `times`; those outside the slice as they were `before`.
+/// Returns the silhouette of every row, `[rows]`. Row i occurs `times[i]` times; `starts` has the first row of each cluster,
+/// followed by the number of rows. Rows outside the slice keep the values of `before`.
 pub fn silhouette(shape: SilhouetteSlice, rows: &[f32], times: &[f32], starts: &[u32], before: &[f32]) -> Vec<f64> {
     let (n, d) = (shape.rows as usize, shape.columns as usize);
     let slice = shape.first_row as usize..shape.end_row as usize;

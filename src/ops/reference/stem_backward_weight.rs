@@ -21,7 +21,7 @@ mod tests {
     use crate::ops::{Activation, Padding};
 
     use super::*;
-    use crate::reference::{finite_difference::check, stem::stem, stem_backward_input::stem_backward_input, widen};
+    use crate::ops::reference::{finite_difference::check, stem::stem, stem_backward_input::stem_backward_input, widen};
 
     #[test]
     fn gradients_of_the_first_layer_agree_with_finite_differences() {
@@ -30,7 +30,7 @@ mod tests {
             let (size, inputs, outputs) = ([5, 4], 3, 2);
             let layer = Stem { batch: 2, size, inputs, rgb: false, outputs, stride, padding, activation: Activation::None };
             let [out_height, out_width] = layer.out_size();
-            let draw = |tensor, count: u32| widen(&crate::random::values(25, tensor, count as usize));
+            let draw = |tensor, count: u32| widen(&super::super::random::values(25, tensor, count as usize));
             let (x, w, b) = (draw(0, 2 * 20 * inputs), draw(1, 9 * inputs * outputs), draw(2, outputs));
             let gy = draw(3, 2 * out_height * out_width * outputs);
             check(&gy, &x, &stem_backward_input(layer, &gy, &w), |x| stem(layer, [x, &w, &b]));

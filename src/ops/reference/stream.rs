@@ -1,6 +1,6 @@
-//! y = x + 1
+//! Copy with one addition: y = x + 1
 
-/// Every element and one.
+/// Returns every element plus one.
 pub fn stream(x: &[f32]) -> Vec<f64> {
     x.iter().map(|x| f64::from(*x) + 1.0).collect()
 }

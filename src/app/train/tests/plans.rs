@@ -2,7 +2,8 @@
 
 use crate::nn::ModelError;
 use crate::nn::training::*;
-use crate::plan::{ALIGNMENT, Plan, Residence};
+use crate::ops::Adadelta;
+use crate::plan::{ALIGNMENT, Capabilities, Plan, Residence};
 use crate::profiles::DeviceProfile;
 use crate::scheduler::Arena;
 
@@ -45,9 +46,11 @@ fn assert_fits(plan: &Plan) {
 }
 
 /// Adapters of every kind: software with and without subgroups of known size, and a GPU.
-fn targets() -> [DeviceProfile; 3] {
-    let profile = DeviceProfile { binding_bytes: BINDING_BYTES, ..DeviceProfile::plain(true, Some(8)) };
-    [profile, DeviceProfile { lanes: None, ..profile }, DeviceProfile { software: false, ..profile }]
+fn profiles() -> [DeviceProfile; 3] {
+    [(true, Some(8)), (true, None), (false, Some(8))].map(|(software, subgroup_size)| {
+        let capabilities = Capabilities::webgpu(software, subgroup_size);
+        DeviceProfile::new(Capabilities { binding_bytes: BINDING_BYTES, ..capabilities })
+    })
 }
 
 #[test]
@@ -55,10 +58,10 @@ fn the_papers_batch_fits_every_adapter_whatever_is_trained() {
     // Of 52 layers all, the last blocks and none; the arena and the persistent tensors in MiB at most.
     for (first_trained, accumulates, most) in [(0, false, 2048), (0, true, 2048), (37, false, 768), (52, false, 512)] {
         let shape = paper(first_trained);
-        for profile in targets() {
-            let step = step_plan(&shape, profile, accumulates);
+        for profile in profiles() {
+            let step = step_plan(&shape, &profile, accumulates);
             assert_fits(&step.plan);
-            assert_fits(&UpdatePlan::new(&NetworkState::read(&shape, &ZEROS).unwrap().table, Optimizer::KERAS_ADADELTA).plan);
+            assert_fits(&UpdatePlan::new(&NetworkState::read(&shape, &ZEROS).unwrap().table, &Adadelta::KERAS.into()).plan);
             let bytes = Arena::plan(&step.plan, BUFFER_BYTES).bytes() + step.plan.persistent_bytes();
             assert!(bytes < most << 20, "{profile:?}, trained from layer {first_trained}: {} MiB", bytes >> 20);
         }
@@ -67,8 +70,8 @@ fn the_papers_batch_fits_every_adapter_whatever_is_trained() {
 
 #[test]
 fn the_arena_holds_little_more_than_lives_at_once() {
-    for profile in targets() {
-        let plan = step_plan(&paper(0), profile, false).plan;
+    for profile in profiles() {
+        let plan = step_plan(&paper(0), &profile, false).plan;
         let mut alive = vec![0u64; plan.steps().len()];
         for (tensor, lifetime) in plan.tensors().iter().zip(plan.lifetimes()) {
             if let (Residence::Transient, Some((first, last))) = (tensor.residence, lifetime) {
