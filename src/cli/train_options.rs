@@ -100,18 +100,7 @@ const SCHEDULES: &Choices<ScheduleName> =
     &[("constant", "", ScheduleName::Constant), ("cosine", "Up and down along a cosine", ScheduleName::Cosine)];
 
 const AUGMENTATIONS: &Choices<Option<AugmentationRanges>> =
-    &[("none", "", None), ("paper", "", Some(AugmentationRanges::PAPER)), ("light", "", Some(LIGHT))];
-
-/// Mirrored, and moved about as much as faces in aligned pictures differ.
-const LIGHT: AugmentationRanges = AugmentationRanges {
-    rotation: 8.0,
-    row_shift: 0.04,
-    column_shift: 0.04,
-    shear: 0.0,
-    zoom: 0.08,
-    magnify_only: false,
-    mirror: true,
-};
+    &[("none", "", None), ("paper", "", Some(AugmentationRanges::PAPER)), ("light", "", Some(AugmentationRanges::LIGHT))];
 
 impl TrainingArguments {
     /// Refuses what cannot be meant.
