@@ -137,12 +137,14 @@ impl Work {
                 let rate = self.rate(step as u64) * f64::from(batch);
                 self.accuracy = accuracy.or(self.accuracy);
                 let right = self.accuracy.map_or(String::new(), |accuracy| format!(", accuracy {accuracy:.4}"));
-                let message = format!("epoch {epoch} of {epochs}, loss {loss:.4}{right}, {rate:.1} img/s");
+                let speed = if rate > 0.0 { format!(", {rate:.1} img/s") } else { String::new() };
+                let message = format!("epoch {epoch} of {epochs}, loss {loss:.4}{right}{speed}");
                 self.bar.set_length(steps as u64);
                 self.bar.set_position(step as u64);
                 if self.is_line_due() {
-                    let left = (steps - step) as f64 * f64::from(batch) / rate.max(1e-9);
-                    eprintln!("step {step} of {steps}: {message}, {left:.0} s left in the epoch");
+                    let seconds = (steps - step) as f64 * f64::from(batch) / rate.max(1e-9);
+                    let left = if rate > 0.0 { format!(", {seconds:.0} s left in the epoch") } else { String::new() };
+                    eprintln!("step {step} of {steps}: {message}{left}");
                 }
                 self.bar.set_message(message);
             }

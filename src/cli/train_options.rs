@@ -63,7 +63,7 @@ pub struct TrainingArguments {
     dropout: f32,
     /// How training images are varied: not at all, as the paper does, or mirrored and moved a little
     #[arg(long, value_parser = one_of(AUGMENTATIONS), default_value = "none")]
-    augment: Option<AugmentationRanges>,
+    augment: Augmentation,
     /// Steps between two checkpoints within an epoch
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     checkpoint_every: u32,
@@ -99,7 +99,10 @@ enum ScheduleName {
 const SCHEDULES: &Choices<ScheduleName> =
     &[("constant", "", ScheduleName::Constant), ("cosine", "Up and down along a cosine", ScheduleName::Cosine)];
 
-const AUGMENTATIONS: &Choices<Option<AugmentationRanges>> =
+/// How training images are varied, if they are. An argument of the type `Option` would be one that may be left out.
+type Augmentation = Option<AugmentationRanges>;
+
+const AUGMENTATIONS: &Choices<Augmentation> =
     &[("none", "", None), ("paper", "", Some(AugmentationRanges::PAPER)), ("light", "", Some(AugmentationRanges::LIGHT))];
 
 impl TrainingArguments {
