@@ -20,3 +20,5 @@ pub use step::{StepPlan, StepShape, UpdatePlan};
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_reference;

@@ -61,7 +61,7 @@ impl Slot {
     }
 
     /// Its part of the host's copy of a buffer.
-    pub fn of<'a>(&self, buffer: &'a [f32]) -> &'a [f32] {
+    pub fn of<'a, T>(&self, buffer: &'a [T]) -> &'a [T] {
         &buffer[self.offset..self.offset + self.length]
     }
 
