@@ -198,6 +198,30 @@ impl<'a> Clusterer<'a> {
         })
     }
 
+    /// Returns the scores and sizes of a clustering as lines of text.
+    pub fn summary(result: &ClusterResult) -> String {
+        let (method, k) = (&result.method, result.k);
+        let silhouette = result.silhouette.map_or("undefined".to_string(), |value| format!("{value:.4}"));
+        let more = [
+            ("silhouette of the weighted rows", result.silhouette_weighted),
+            ("silhouette without noise", result.silhouette_without_noise),
+            ("inertia", result.inertia),
+        ];
+        let more = more.iter().filter_map(|(name, value)| value.map(|value| format!(", {name} {value:.4}")));
+        let mut text = format!("{method}, k = {k}: silhouette {silhouette}{}\n", more.collect::<String>());
+        for (cluster, size) in result.sizes.iter().enumerate() {
+            text += &format!("  cluster {cluster}: {size} faces\n");
+        }
+        let noise = result.labels.iter().filter(|label| **label == -1).count();
+        if noise > 0 {
+            text += &format!("  noise: {noise} faces\n");
+        }
+        if let Some(distinct) = result.distinct_rows.filter(|distinct| *distinct < result.labels.len()) {
+            text += &format!("{distinct} of the {} rows are distinct\n", result.labels.len());
+        }
+        text
+    }
+
     /// Returns what a run folder records of a clustering by some columns.
     pub fn details(result: &ClusterResult, columns: &[String]) -> Map<String, Value> {
         let mut details = Map::new();

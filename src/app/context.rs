@@ -7,6 +7,13 @@ use super::error::Error;
 use super::event::{Event, Observer, Silent};
 
 /// A flag that stops long work. Clones share one flag, so another thread or a signal handler may set it.
+///
+/// ```
+/// let cancellation = lineament::Cancellation::new();
+/// let elsewhere = cancellation.clone();
+/// std::thread::spawn(move || elsewhere.cancel()).join().unwrap();
+/// assert!(cancellation.is_cancelled());
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Cancellation(Arc<AtomicBool>);
 

@@ -8,8 +8,10 @@ use super::context::Context;
 use super::error::Error;
 use super::predict::{PredictionOptions, Predictions, Predictor};
 use super::run_folder::{RunFolder, pretty_json, write_file};
+use crate::data::attributes::paper_attributes;
 use crate::data::labels::LabelledFolder;
 use crate::data::{Dataset, ImageSource, Partition};
+use crate::evaluation::published::{PAPER_ACCURACY, PAPER_HAMMING_DISTANCE, PAPER_LOSS};
 use crate::evaluation::{Alignment, Evaluation, HalfPrecision, Metrics, TableOne, align, confident_mistakes};
 use crate::nn::Model;
 use crate::plan::Precision;
@@ -36,6 +38,48 @@ pub struct Evaluated {
     pub evaluation: Evaluation,
     /// What the model predicts.
     pub predictions: Predictions,
+}
+
+impl Evaluated {
+    /// Returns Table I, and the figures of all attributes together.
+    pub fn to_text(&self) -> String {
+        let metrics = &self.evaluation.metrics;
+        let table = TableOne::new(metrics).to_text();
+        let half = self.evaluation.half_precision.as_ref().map_or(String::new(), half_precision_text);
+        format!("Table I, in percent\n\n{table}\n{}{half}", summary(metrics))
+    }
+}
+
+/// Says what 16-bit floats changed.
+fn half_precision_text(half: &HalfPrecision) -> String {
+    let HalfPrecision { largest_difference, mean_difference, decisions_changed, accuracy_in_f32, cosine_proximity_in_f32 } = half;
+    format!(
+        "in f32             accuracy {accuracy_in_f32:.4}, cosine proximity {cosine_proximity_in_f32:.4}; by f16 a probability moves by          {mean_difference:.1e}, at most {largest_difference:.1e}, and {:.3} % of the decisions change",
+        100.0 * decisions_changed
+    )
+}
+
+/// Returns the figures of all attributes together, beside the paper's where they are of the same attributes.
+fn summary(metrics: &Metrics) -> String {
+    let evaluated = metrics.attributes.iter().map(|one| one.attribute.as_str());
+    let is_papers = evaluated.eq(paper_attributes());
+    let paper = |figure: f64, decimals: usize| {
+        if is_papers { format!("  (paper, on CelebA's test images: {figure:.decimals$})") } else { String::new() }
+    };
+    let means = &metrics.means;
+    let optional = |figure: Option<f64>| figure.map_or("undefined".to_string(), |figure| format!("{figure:.4}"));
+    let lines = [
+        ("accuracy", format!("{:.4}{}", means.accuracy, paper(PAPER_ACCURACY, 4))),
+        ("majority guess", format!("{:.4}", means.majority_accuracy)),
+        ("balanced accuracy", optional(means.balanced_accuracy)),
+        ("ROC-AUC", optional(means.roc_auc)),
+        ("average precision", optional(means.average_precision)),
+        ("F1", format!("{:.4}", means.f1)),
+        ("Hamming distance", format!("{:.4}{}", metrics.average_hamming_distance, paper(PAPER_HAMMING_DISTANCE, 4))),
+        ("cosine proximity", format!("{:.4}{}", metrics.cosine_proximity, paper(PAPER_LOSS, 4))),
+        ("all right", format!("{:.4} of the {} images", metrics.exact_match, metrics.images)),
+    ];
+    lines.into_iter().map(|(name, figure)| format!("{name:18} {figure}\n")).collect()
 }
 
 /// Evaluates a model on labelled images.

@@ -71,6 +71,15 @@ impl fmt::Display for Event {
 }
 
 /// Receives the events of a use case. Every `Fn(Event)` is an observer.
+///
+/// ```
+/// use lineament::{Event, Observer};
+///
+/// let seen = std::cell::RefCell::new(Vec::new());
+/// let observer = |event: Event| seen.borrow_mut().push(event.to_string());
+/// observer.receive(Event::Note("2 images cannot be read and are left out".into()));
+/// assert_eq!(seen.into_inner(), ["note: 2 images cannot be read and are left out"]);
+/// ```
 pub trait Observer {
     /// Receives one event.
     fn receive(&self, event: Event);

@@ -116,3 +116,32 @@ pub fn json_line(value: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> {
     bytes.push(b'\n');
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_replaces_that_of_the_file_it_wrote_over_and_keeps_the_others() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let run = RunFolder::create(&folder.path().join("new/run")).expect("a run folder");
+        let context = Context { command: Some("lineament eval".into()), ..Context::default() };
+        run.record("cluster", None, Map::new(), &Context::default()).expect("a record");
+        run.record("predict", None, Map::new(), &context).expect("a record");
+        run.record("eval", None, Map::new(), &context).expect("a record");
+        let config: Value = serde_json::from_slice(&std::fs::read(run.at("config.json")).expect("a file")).expect("JSON");
+        assert_eq!(config["eval"]["command"], "lineament eval");
+        assert!(config["cluster"].is_object() && config["cluster"].get("command").is_none() && config.get("predict").is_none());
+        std::fs::write(run.at("config.json"), "{").expect("a file");
+        let message = run.record("eval", None, Map::new(), &context).expect_err("damaged").to_string();
+        assert!(message.contains("config.json") && message.contains("remove it"), "{message}");
+    }
+
+    #[test]
+    fn a_place_that_cannot_be_written_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        assert!(ensure_writable(&folder.path().join("out.csv")).is_ok());
+        assert!(matches!(ensure_writable(folder.path()), Err(Error::IsFolder { .. })));
+        assert!(matches!(ensure_writable(&folder.path().join("none/out.csv")), Err(Error::Unwritable { .. })));
+    }
+}

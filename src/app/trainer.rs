@@ -37,6 +37,13 @@ pub const PAPER_DROPOUT: f32 = 0.3;
 const INTERPOLATION: Interpolation = Interpolation::Nearest;
 
 /// What is trained.
+///
+/// ```
+/// use lineament::app::Trainable;
+///
+/// assert_eq!("blocks:4".parse(), Ok(Trainable::Blocks(4)));
+/// assert!("blocks:20".parse::<Trainable>().is_err());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Trainable {

@@ -116,3 +116,33 @@ fn is_closed_pipe(error: &(dyn Error + 'static)) -> bool {
     }
     false
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent_and_their_defaults_are_valid() {
+        Cli::command().debug_assert();
+        for line in [
+            "predict a.jpg",
+            "classify a.jpg",
+            "train --data d --out o",
+            "eval --data d --partition test",
+            "cluster --run r --k 3 --metric l1",
+            "compare --run r --methods kmeans,birch",
+            "reproduce --quick --out o --only loss-issue",
+            "bench kmeans-bits 100",
+            "completions bash",
+            "man predict",
+        ] {
+            let words = std::iter::once("lineament").chain(line.split(' '));
+            assert!(Cli::try_parse_from(words).is_ok(), "{line}");
+        }
+        let unknown = Cli::try_parse_from(["lineament", "cluster", "--run", "r", "--method", "kmean"]).err();
+        let message = unknown.expect("an unknown method").to_string();
+        assert!(message.contains("kmeans") && message.contains("spectral"), "{message}");
+    }
+}

@@ -7,7 +7,7 @@ use super::{Candidate, Entry, Store, Verdict, cache_folder, compare_candidates, 
 use crate::app::measure::{Workload, network_size};
 use crate::app::{Context, Error, default_batch};
 use crate::nn::Model;
-use crate::ops::candidates;
+use crate::ops::{candidates, identity};
 use crate::profiles::{Device, OperationShape, Winners};
 
 /// Which shapes are tuned.
@@ -35,6 +35,65 @@ pub struct Tuned {
     pub wanted: usize,
     /// Number of shapes that it measured. Fewer than wanted were measured if it was cancelled.
     pub measured: usize,
+}
+
+impl Tuned {
+    /// Returns a table of the winners beside the shipped variants and, where `explain` is set, every candidate of every shape.
+    pub fn to_text(&self, device: &Device, explain: bool) -> String {
+        let Tuned { store, shapes, .. } = self;
+        let mut lines = Vec::new();
+        let profile = device.profile();
+        let (mut shipped, mut tuned, mut changed) = (0.0, 0.0, 0);
+        lines.push(format!("{:52} {:>32} {:>10} {:>10} {:>6}", "shape", "winner", "ms", "shipped", "gain"));
+        for (shape, count) in shapes {
+            let Some(entry) = store.entry(*shape) else { continue };
+            let usual = identity(candidates::shipped(*shape, profile));
+            let (Some(winner), Some(best)) = (&entry.winner, entry.seconds) else {
+                lines.push(format!("{shape}: every candidate was rejected; the shipped variant runs all the same"));
+                continue;
+            };
+            let name = format!("{shape}{}", if *count > 1 { format!(" ×{count}") } else { String::new() });
+            changed += usize::from(*winner != usual);
+            match entry.seconds_of(&usual) {
+                Some(before) => {
+                    (shipped, tuned) = (shipped + before * *count as f64, tuned + best * *count as f64);
+                    let (ms, gain) = ([1e3 * best, 1e3 * before], before / best);
+                    lines.push(format!("{name:52} {:>32} {:10.3} {:10.3} {gain:6.2}", winner.to_string(), ms[0], ms[1]));
+                }
+                None => lines.push(format!(
+                    "{name:52} {:>32} {:10.3} {:>10} {:>6}",
+                    winner.to_string(),
+                    1e3 * best,
+                    "rejected",
+                    "-"
+                )),
+            }
+            if explain {
+                for candidate in &entry.candidates {
+                    let note = match (candidate.id == *winner, candidate.id == usual) {
+                        (true, true) => "winner, as shipped",
+                        (true, false) => "winner",
+                        (false, true) => "shipped",
+                        (false, false) => "",
+                    };
+                    let time = match &candidate.verdict {
+                        Verdict::Timed(seconds) => format!("{:10.3} ms", 1e3 * seconds),
+                        Verdict::TimedOnce(seconds) => format!("{:10.3} ms, once", 1e3 * seconds),
+                        Verdict::Rejected(reason) => format!("rejected: {reason}"),
+                    };
+                    lines.push(format!("    {:32} {time}  {note}", candidate.id.to_string()));
+                }
+            }
+        }
+        let lanes = profile.capabilities.subgroup_size.map_or("unknown".to_string(), |lanes| lanes.to_string());
+        lines.push(format!(
+            "{changed} of {} shapes take another variant than shipped: {:.1} ms instead of {:.1} over all steps (subgroup size {lanes})",
+            shapes.len(),
+            1e3 * tuned,
+            1e3 * shipped
+        ));
+        lines.join("\n") + "\n"
+    }
 }
 
 /// Measures which variant of each kernel is fastest on an adapter for the shapes of a model, and keeps the winners.
