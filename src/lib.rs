@@ -16,3 +16,6 @@ pub mod profiles;
 pub mod report;
 pub mod scheduler;
 pub mod wgsl;
+
+#[cfg(test)]
+mod layers;

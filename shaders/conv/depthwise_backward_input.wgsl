@@ -1,15 +1,15 @@
-// Gradient of a depthwise 3×3 convolution by its input:
-//   dx[b, r, q, c] = Σ_{u,v} gy[b, (r + top − u) / s, (q + left − v) / s, c] · w[u, v, c] where both divide,  s = $STRIDE
+// Input gradient of a depthwise 3×3 convolution:
+//   dx[b, r, q, c] = Σ_{u,v} gy[b, (r + top − u) / s, (q + left − v) / s, c] · w[u, v, c] over the taps for which s divides both positions,  s = $STRIDE
 //
-// gy  [batch, out_height, out_width, channels]   gradient of the loss by the output; zero outside the image
+// gy  [batch, out_height, out_width, channels]   gradient of the loss with respect to the output; zero outside the image
 // w   [3, 3, channels]
 // dx  [batch, in_height, in_width, channels]
-// channels is a multiple of four; every array is read as vec4. Height and width of `in` and `out` are those of the forward pass.
+// channels is a multiple of four; all arrays are read as vec4. `in` and `out` are the sizes of the forward pass.
 //
-// One thread computes $TILE_ROWS × $TILE_COLUMNS pixels of four channels, and reads every gradient that reaches them once; a workgroup of 64
-// threads takes consecutive channel quads first. At stride 2 a tile starts where the window of an output does, so that which
-// taps meet which pixel is the same in every tile; the first tile may then begin outside the image.
-// Cost: 18 / s² flops a pixel; $(((TILE_ROWS + 2) / STRIDE) * ((TILE_COLUMNS + 2) / STRIDE)) vectors read for $(TILE_ROWS * TILE_COLUMNS) written.
+// One thread computes $TILE_ROWS × $TILE_COLUMNS pixels of four channels and loads every gradient that reaches them once. The 64 threads of a
+// workgroup take consecutive channel quads first. At stride 2 a tile starts where the window of an output starts, so that the same taps meet the
+// same pixels in every tile; the first tile may therefore begin outside the image.
+// Cost: 18 / s² flops per pixel; $(((TILE_ROWS + 2) / STRIDE) * ((TILE_COLUMNS + 2) / STRIDE)) vectors read for $(TILE_ROWS * TILE_COLUMNS) written.
 
 #params
 
@@ -32,7 +32,7 @@
     }
     let in_row = i32((tile / tiles_across % tiles_down) * $(TILE_ROWS)u) - i32(hidden_rows);
     let in_column = i32((tile % tiles_across) * $(TILE_COLUMNS)u) - i32(hidden_columns);
-    // The first output whose window reaches the tile; two is how far a window reaches beyond its first pixel.
+    // The first output whose window reaches the tile. A window extends two pixels beyond its first.
     let out_row = (in_row + i32(params.top)) / $STRIDE - $(2 / STRIDE);
     let out_column = (in_column + i32(params.left)) / $STRIDE - $(2 / STRIDE);
     let image = batch * params.out_height;

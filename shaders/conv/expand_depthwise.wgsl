@@ -1,7 +1,7 @@
-// Expansion and depthwise 3×3 convolution of an inverted residual in one:
+// Expansion and depthwise 3×3 convolution of an inverted residual in one kernel:
 //     e[b, p, c] = activate(Σ_k x[b, p, k] · w_expand[k, c] + bias_expand[c])      zero outside the image
 //     y[b, i, j, c] = activate(Σ_{u,v} e[b, i·s + u − top, j·s + v − left, c] · w[u, v, c] + bias[c]),  s = $STRIDE
-// The expansion, the largest tensor of a block, is never written: it is computed where the window reads it.
+// The expansion e, the largest tensor of a block, is never stored: it is computed where the window needs it.
 //
 // x            [batch, in_height, in_width, inputs]
 // w_expand     [inputs, channels], in panels (lib/weight_panels)
@@ -12,10 +12,10 @@
 // inputs and channels are multiples of 8, inputs at most $(4 * INPUT_QUADS); x, w_expand and y are loaded and stored 8 at a time, the others 4 at
 // a time. Needs 64-bit integers and subgroups, so it is native-only; a pointwise and a depthwise convolution compute the same in standard WGSL.
 //
-// One workgroup is one subgroup and computes strip_rows × $COLUMNS pixels of $(4 * LANES) channels, row by row: a lane keeps four channels
+// One workgroup is one subgroup and computes strip_rows × $COLUMNS pixels of $(4 * LANES) channels, row by row. A lane keeps four channels
 // and all their weights; the lanes load the pixels of a row together and broadcast them.
-// Cost: 2 · inputs flops an element of e and 18 an output; $((COLUMNS - 1) * STRIDE + 3) columns of e are computed for $(COLUMNS * STRIDE),
-// and $(3 - STRIDE) rows of the window twice a strip.
+// Cost: 2 · inputs flops per element of e and 18 per output; $((COLUMNS - 1) * STRIDE + 3) columns of e are computed for $(COLUMNS * STRIDE),
+// and $(3 - STRIDE) rows of the window are computed twice per strip.
 #import stored
 #import depthwise_strip
 #import weight_panels
@@ -29,7 +29,7 @@
 @group(0) @binding(5) var<storage, read> bias: array<vec4<f32>>;
 @group(0) @binding(6) var<storage, read_write> y: array<Stored>;
 
-// The weights of the expansion of a lane's channels.
+// The expansion's weights for the channels of a lane.
 struct Held {
     #for k in 0..4 * INPUT_QUADS
     w_$k: vec4<f32>,

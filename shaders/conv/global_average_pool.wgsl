@@ -2,10 +2,10 @@
 //
 // x  [batch, positions, channels]   positions = height · width
 // y  [batch, channels]
-// channels is a multiple of four; both arrays are read as vec4; x is f16 where $HALF is 1.
+// channels is a multiple of four; both arrays are read as vec4. If $HALF is 1, x holds f16.
 //
-// One thread averages four channels of one image; neighbouring threads read neighbouring channels.
-// Cost: one addition and one load an input.
+// One thread averages four channels of one image. Neighbouring threads read neighbouring channels.
+// Cost: one addition and one load per input.
 #import stored
 
 #params

@@ -1,11 +1,11 @@
-// Gradient of global average pooling:  dx[b, p, c] = gy[b, c] / positions
+// Input gradient of global average pooling:  dx[b, p, c] = gy[b, c] / positions
 //
-// gy  [batch, channels]               gradient of the loss by the means
+// gy  [batch, channels]               gradient of the loss with respect to the means
 // dx  [batch, positions, channels]    positions = height · width
 // channels is a multiple of four; both arrays are read as vec4.
 //
-// One thread writes four channels of a position; neighbouring threads write neighbouring channels.
-// Cost: one flop and one store an element.
+// One thread writes four channels of a position. Neighbouring threads write neighbouring channels.
+// Cost: one flop and one store per element.
 
 #params
 

@@ -5,7 +5,7 @@
 // w     [3, 3, inputs, outputs]
 // bias  [outputs]
 // y     [batch, out_height, out_width, outputs]
-// inputs and outputs are multiples of four; every array is read as vec4; x, w and y are f16 where $HALF is 1.
+// inputs and outputs are multiples of four; all arrays are read as vec4. If $HALF is 1, x, w and y hold f16.
 //
 // One thread computes $PIXELS neighbouring pixels of a row × $OUTPUTS output channels; a workgroup of 64 threads takes the output channels
 // of a pixel group first, so that its stores are consecutive.

@@ -1,14 +1,14 @@
-// Gradient of a dense 3×3 convolution by its input:
-//   dx[b, r, q, c] = Σ_{u,v,n} gy[b, (r + top − u) / s, (q + left − v) / s, n] · w[u, v, c, n] where both divide,  s = stride
+// Input gradient of a dense 3×3 convolution:
+//   dx[b, r, q, c] = Σ_{u,v,n} gy[b, (r + top − u) / s, (q + left − v) / s, n] · w[u, v, c, n] over the taps for which s divides both positions,  s = stride
 //
-// gy  [batch, out_height, out_width, outputs]   gradient of the loss by the output; zero outside the image
+// gy  [batch, out_height, out_width, outputs]   gradient of the loss with respect to the output; zero outside the image
 // w   [3, 3, inputs, outputs]
 // dx  [batch, in_height, in_width, inputs]
-// inputs and outputs are multiples of four; every array is read as vec4. Training does not need it, as nothing lies before the
-// first layer.
+// inputs and outputs are multiples of four; all arrays are read as vec4. Training does not need this kernel, because no layer comes before
+// the first.
 //
-// One thread computes four channels of a pixel; neighbours read the same weights.
-// Cost: 18 / s² · inputs · outputs flops a pixel; five loads for every 16 multiply-adds.
+// One thread computes four channels of a pixel. Neighbouring threads read the same weights.
+// Cost: 18 / s² · inputs · outputs flops per pixel; five loads for 16 multiply-adds.
 #params
 
 @group(0) @binding(1) var<storage, read> gy: array<vec4<f32>>;

@@ -1,11 +1,11 @@
-// Gradient of an activation y = f(x) by its input:  dx[i] = gy[i] · f′(x[i])
+// Input gradient of an activation y = f(x):  dx[i] = gy[i] · f′(x[i])
 //
-// gy     [rows, channels]   gradient of the loss by y
+// gy     [rows, channels]   gradient of the loss with respect to y
 // basis  [rows, channels]   y, or x for an activation whose derivative is computed from x; see shaders/lib/activation.wgsl
 // dx     [rows, channels]
-// Every array is read as vectors of four, of which there are `quads`.
+// Each array is read as `quads` vectors of four.
 //
-// One thread computes four elements. Cost: at most three flops, two loads and one store an element.
+// One thread computes four elements. Cost per element: a few flops, two loads and one store.
 #import activation
 
 #params

@@ -2,9 +2,9 @@
 //
 // x  [rows, channels]
 // y  [rows, channels]
-// Both arrays are read as vectors of four, of which there are `quads`.
+// Each array is read as `quads` vectors of four.
 //
-// One thread computes four elements. Cost: one load and one store an element.
+// One thread computes four elements. Cost: one load and one store per element.
 #import activate
 
 #params

@@ -1,11 +1,11 @@
-// Sum, element by element:  y[i] = a[i] + b[i].  Both gradients are gy itself.
+// Sum, element by element:  y[i] = a[i] + b[i].  The gradients with respect to a and b are both gy.
 //
 // a  [rows, channels]
 // b  [rows, channels]
 // y  [rows, channels]
-// Every array is read as vectors of four, of which there are `quads`.
+// Each array is read as `quads` vectors of four.
 //
-// One thread computes four elements. Cost: one flop, two loads and one store an element.
+// One thread computes four elements. Cost: one flop, two loads and one store per element.
 
 #params
 

@@ -1,11 +1,11 @@
-// Sums of columns, the gradient of a bias:  y[c] = Σ_m x[m, c]
+// Sums of columns, which are the gradient of a bias:  y[c] = Σ_m x[m, c]
 //
 // x  [rows, channels]
-// y  [parts, channels]   sum_of_parts adds the parts up
+// y  [parts, channels]   sum_of_parts adds the parts
 // channels is a multiple of four; both arrays are read as vec4.
 //
-// One workgroup takes four column quads of a part, sixteen threads a quad; a thread adds up every sixteenth row in runs of 64.
-// Cost: one addition and one load an element.
+// One workgroup sums four column quads of a part with sixteen threads per quad. A thread adds every sixteenth row in runs of 64.
+// Cost: one addition and one load per element.
 #import row_parts
 #import tree_sum
 

@@ -1,12 +1,12 @@
-// Gradient of a dense layer by its weights, register family:  dw[k, n] = Σ_m x[m, k] · gy[m, n]
+// Weight gradient of a dense layer, register family:  dw[k, n] = Σ_m x[m, k] · gy[m, n]
 //
-// x   [rows, inputs]      the layer's input, or what shaders/lib/layer_input.wgsl makes it of by statistics and affine
-// gy  [rows, outputs]     gradient of the loss by its output, before the activation
-// dw  [parts, inputs, outputs]   part p sums rows p · rows_a_part up to (p + 1) · rows_a_part
-// inputs and outputs are multiples of four; every array is read as vec4. The rows are summed in parts, so that no run of
-// additions grows long; sum_of_parts adds them up. A batch of some hundreds is a single part, and dw the result itself.
+// x   [rows, inputs]      the layer's input, loaded by shaders/lib/layer_input.wgsl
+// gy  [rows, outputs]     gradient of the loss with respect to the output, before the activation
+// dw  [parts, inputs, outputs]   part p sums rows p · rows_a_part to (p + 1) · rows_a_part
+// inputs and outputs are multiples of four; all arrays are read as vec4. The rows are summed in parts, so that no chain of
+// additions becomes long; sum_of_parts adds the parts. A batch of a few hundred rows is one part, and dw is then the result.
 //
-// One workgroup of 8 × 8 threads computes $(8 * ROWS) inputs × $(8 * COLUMNS) outputs of a part; a thread keeps $ROWS × $COLUMNS sums in
+// One workgroup of 8 × 8 threads computes $(8 * ROWS) inputs × $(8 * COLUMNS) outputs of a part. A thread keeps $ROWS × $COLUMNS sums in
 // registers. Neighbouring threads read neighbouring column quads of gy and dw.
 // Cost: 2 · rows · inputs · outputs flops; a thread loads $(ROWS / 4 + COLUMNS / 4) vectors for $(ROWS * COLUMNS) multiply-adds.
 #import layer_input
@@ -29,7 +29,7 @@
     let part = index / (input_tiles * column_tiles);
     let first_row = part * params.rows_a_part;
     let end_row = min(first_row + params.rows_a_part, params.rows);
-    // Quads of a thread lie eight apart, so that a row of threads touches consecutive memory.
+    // The quads of a thread lie eight apart, so that a row of threads reads consecutive memory.
     let first_quad = (tile % column_tiles) * $(2 * COLUMNS)u + thread % 8u;
     let first_input_quad = (tile / column_tiles) * $(2 * ROWS)u + thread / 8u;
     if (first_row >= params.rows || first_input_quad >= input_quads || first_quad >= output_quads) {

@@ -1,12 +1,12 @@
-// Inverted dropout with a given mask:  y[i] = x[i] · scale where mask[i] is not 0, else 0;  scale = 1 / (1 − rate)
-// Its gradient is the same formula: dx is this kernel on gy.
+// Inverted dropout with a given mask:  y[i] = x[i] · scale if mask[i] is not 0, else 0;  scale = 1 / (1 − rate)
+// The gradient has the same formula: this kernel computes dx from gy.
 //
 // x     [rows, channels]
-// mask  [rows, channels]   u32, 1 where the value is kept
+// mask  [rows, channels]   u32, 1 if the value is kept
 // y     [rows, channels]
-// Every array is read as vectors of four, of which there are `quads`.
+// Each array is read as `quads` vectors of four.
 //
-// One thread computes four elements. Cost: one flop, two loads and one store an element.
+// One thread computes four elements. Cost: one flop, two loads and one store per element.
 
 #params
 

@@ -1,8 +1,8 @@
-// Dropout's mask:  mask[m, c] = 1 with probability 1 − rate, else 0, drawn anew for every (seed, epoch, sample, channel)
+// Mask of dropout:  mask[m, c] = 1 with probability 1 − rate, else 0, drawn for every (seed, epoch, sample, channel)
 //
-// mask  [rows, channels]   u32, 1 where the value is kept
-// channels is a multiple of four. Row m belongs to sample first_sample + m of the epoch, so a draw does not depend on how
-// the epoch is cut into batches. A channel is kept if the upper 24 of its 32 random bits reach `threshold` = rate · 2²⁴.
+// mask  [rows, channels]   u32, 1 if the value is kept
+// channels is a multiple of four. Row m belongs to sample first_sample + m of the epoch, so that the mask does not depend
+// on how the epoch is split into batches. A channel is kept if the upper 24 of its 32 random bits reach `threshold` = rate · 2²⁴.
 //
 // One thread draws four channels of a row. Cost: one hash and one store for four elements.
 #import random

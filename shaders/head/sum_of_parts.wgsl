@@ -1,11 +1,11 @@
-// Adds up the parts of a sum that was split:  y[i] = Σ_p parts[p, i]
+// Sum of the parts of a sum that was split:  y[i] = Σ_p parts[p, i]
 //
 // parts  [count, elements]
 // y      [elements]
-// elements is a multiple of four; both arrays are read as vec4, of which a part has `quads`.
+// elements is a multiple of four; both arrays are read as vec4, and a part has `quads` of them.
 //
-// One thread adds up four elements of all parts in runs of 16, always in the same order, so that the same parts give the
-// same bytes. Cost: one addition and one load an element of a part.
+// One thread adds four elements of all parts in runs of 16. The order is always the same, so that the same parts give the same
+// bytes. Cost: one addition and one load per element of a part.
 
 #params
 

@@ -4,8 +4,8 @@
 // y  [columns, rows]
 // rows and columns are multiples of four; both arrays are read as vec4.
 //
-// One thread turns a block of 4 × 4; neighbouring threads read neighbouring column quads.
-// Cost: one load and one store an element.
+// One thread transposes a block of 4 × 4. Neighbouring threads read neighbouring column quads.
+// Cost: one load and one store per element.
 
 #params
 

@@ -1,4 +1,4 @@
-// What the families of the depthwise convolution share: parameters and bindings.
+// Parameters and bindings of both families of the depthwise convolution.
 #import layer_input
 #import stored
 

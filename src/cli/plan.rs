@@ -16,6 +16,10 @@ pub struct Plan {
     workload: WorkloadArguments,
     #[command(flatten)]
     device: GpuArguments,
+    /// Print the plans as one JSON object that another WebGPU program can replay: kernels, expanded WGSL, constants, tensors,
+    /// views and grids
+    #[arg(long)]
+    json: bool,
 }
 
 impl Plan {
@@ -24,6 +28,10 @@ impl Plan {
         let model = self.workload.open()?;
         let device = self.device.open(&display.context())?;
         let workload = Workload::new(&device, &model, &self.workload.options())?;
+        if self.json {
+            print_line(serde_json::to_string(&workload.document()?)?)?;
+            return Ok(Outcome::Done);
+        }
         let (mut bytes, mut traffic, mut fused) = (0, 0, 0);
         for plan in &workload.plans {
             print_line(plan.to_string().trim_end())?;

@@ -88,7 +88,8 @@ impl DeclaredDense {
 
     /// Appends the layers for `batch` rows. Returns a persistent tensor with their result and what to upload.
     pub fn plan(self, plan: &mut Plan, profile: &DeviceProfile, batch: u32, x: View) -> (View, Vec<Upload>) {
-        let [inputs, outputs] = [self.layers.first().map(|layer| layer.0.inputs), self.layers.last().map(|layer| layer.0.outputs)];
+        let [inputs, outputs] =
+            [self.layers.first().map(|layer| layer.0.inputs), self.layers.last().map(|layer| layer.0.outputs)];
         let [inputs, outputs] = [inputs, outputs].map(|channels| padded_channels(channels.unwrap_or(0)));
         let result = plan.persistent("result", 4 * u64::from(batch) * u64::from(outputs));
         let x = Activations { view: x, batch, extent: [1, 1], channels: inputs, precision: Precision::F32 };

@@ -1,7 +1,7 @@
 //! The head of the paper: Dense 1536, ReLU, batch norm, dropout 0.3, Dense to the attributes, sigmoid.
 
-use super::weights::{ExpectedTensor, StoredTensor, WeightsFile};
 use super::dense::DeclaredDense;
+use super::weights::{ExpectedTensor, StoredTensor, WeightsFile};
 use super::{Dense, ModelError, Upload};
 use crate::ops::Activation;
 use crate::plan::{Plan, View};

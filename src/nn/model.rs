@@ -188,10 +188,11 @@ fn whole(path: &Path, file: &WeightsFile) -> Result<Model, ModelError> {
     file.check(&tensors)?;
 
     let convention = file.convention()?;
-    let backbone = Backbone::load(&Network { padding: convention.padding, epsilon: convention.epsilon, ..network }, &|name, shape| {
-        Ok(file.f32(name, shape)?)
-    })?
-    .composed();
+    let backbone =
+        Backbone::load(&Network { padding: convention.padding, epsilon: convention.epsilon, ..network }, &|name, shape| {
+            Ok(file.f32(name, shape)?)
+        })?
+        .composed();
     let (mut top, mut attributes) = (Top::None, Vec::new());
     if head {
         let (read, names) = read_head(path, file)?;

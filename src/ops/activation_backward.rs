@@ -25,16 +25,16 @@ pub static ACTIVATION_BACKWARD: Kernel = Kernel {
 /// dx = gy · f′ over \[rows, channels\], with the derivative of [`Activation::derivative`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ActivationBackward {
-    /// Rows.
+    /// Number of rows.
     pub rows: u32,
-    /// Channels, a multiple of four.
+    /// Number of channels, a multiple of four.
     pub channels: u32,
     /// The activation.
     pub activation: Activation,
 }
 
 impl ActivationBackward {
-    /// Returns the dispatch. `basis` holds what [`Activation::gradient_basis`] names: the activation's output or its input.
+    /// Returns the step that computes `dx`. `basis` holds what [`Activation::gradient_basis`] names: the activation's output or its input.
     pub fn step(self, label: &str, gy: View, basis: View, dx: View) -> Step {
         let elements = u64::from(self.rows) * u64::from(self.channels);
         Encoding {

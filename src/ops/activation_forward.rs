@@ -25,16 +25,16 @@ pub static ACTIVATION_FORWARD: Kernel = Kernel {
 /// y = activation(x) over \[rows, channels\].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ActivationForward {
-    /// Rows.
+    /// Number of rows.
     pub rows: u32,
-    /// Channels, a multiple of four.
+    /// Number of channels, a multiple of four.
     pub channels: u32,
     /// The activation.
     pub activation: Activation,
 }
 
 impl ActivationForward {
-    /// Returns the dispatch.
+    /// Returns the step that computes `y`.
     pub fn step(self, label: &str, x: View, y: View) -> Step {
         let elements = u64::from(self.rows) * u64::from(self.channels);
         Encoding {

@@ -1,4 +1,4 @@
-//! Gradient of a dense layer by its weights, in two families of kernel.
+//! Weight gradient of a dense layer, in two families of kernels.
 
 use super::activation::INPUT_ACTIVATION;
 use super::choice::choose;
@@ -21,7 +21,7 @@ params! {
 const OVERRIDES: &[(&str, &[u32])] = &[NORMALISE, INPUT_ACTIVATION];
 const BINDINGS: &[Binding] = &[read("x"), read("gy"), read("statistics"), read("affine"), read_write("dw")];
 
-/// A subgroup loads a row of gradients once and broadcasts it; a lane keeps four inputs.
+/// The subgroup family: the lanes load rows of gradients together and broadcast them; a lane keeps a few inputs.
 pub static DENSE_BACKWARD_WEIGHT_SUBGROUP: Kernel = Kernel {
     name: "dense_backward_weight_subgroup",
     group: "head",
@@ -39,7 +39,7 @@ pub static DENSE_BACKWARD_WEIGHT_SUBGROUP: Kernel = Kernel {
     overrides: OVERRIDES,
 };
 
-/// Every thread reads what it needs from memory into a register tile.
+/// The register family: each thread computes a tile in registers and loads what it needs from memory.
 pub static DENSE_BACKWARD_WEIGHT_REGISTERS: Kernel = Kernel {
     name: "dense_backward_weight_registers",
     group: "head",
@@ -53,22 +53,22 @@ pub static DENSE_BACKWARD_WEIGHT_REGISTERS: Kernel = Kernel {
     overrides: OVERRIDES,
 };
 
-/// Every variant of both families.
+/// Returns every variant of both families.
 pub fn dense_backward_weight_variants() -> impl Iterator<Item = (&'static Kernel, &'static Variant)> {
     [&DENSE_BACKWARD_WEIGHT_SUBGROUP, &DENSE_BACKWARD_WEIGHT_REGISTERS]
         .into_iter()
         .flat_map(|kernel: &'static Kernel| kernel.variants.iter().map(move |variant| (kernel, variant)))
 }
 
-/// dw\[parts, inputs, outputs\] = x\[rows, inputs\]ᵀ · gy\[rows, outputs\] over each part of the rows: the gradient of a dense
-/// layer or a pointwise convolution once [`SumOfParts`](super::SumOfParts) has added the parts up.
+/// dw \[parts, inputs, outputs\] = x \[rows, inputs\]ᵀ · gy \[rows, outputs\] over each part of the rows: the weight gradient of a dense
+/// layer or of a pointwise convolution, after [`SumOfParts`](super::SumOfParts) has added the parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct DenseBackwardWeight {
-    /// The batch, or batch × height × width. One run of additions goes over a part, so it should have some thousands at most.
+    /// The rows: the batch, or batch × height × width. A part is summed without interruption, so it should have a few thousand at most.
     pub rows: RowParts,
-    /// Input channels, a multiple of four.
+    /// Number of input channels, a multiple of four.
     pub inputs: u32,
-    /// Output channels, a multiple of four.
+    /// Number of output channels, a multiple of four.
     pub outputs: u32,
 }
 
@@ -79,7 +79,7 @@ impl DenseBackwardWeight {
         choose(profile, OperationShape::DenseBackwardWeight { rows, rows_a_part, inputs, outputs }, |_| true)
     }
 
-    /// The dispatch with one family's kernel and variant; `lanes` is the subgroup size for the subgroup family.
+    /// Returns the step that computes `dw`; `lanes` is the subgroup size, which the subgroup family needs.
     pub fn step(
         self,
         label: &str,

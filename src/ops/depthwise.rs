@@ -1,4 +1,4 @@
-//! Depthwise 3×3 convolution, stride 1 and 2, in two families of kernel.
+//! Depthwise 3×3 convolution with stride 1 or 2, in two families of kernels.
 
 use super::activation::{ACTIVATION, INPUT_ACTIVATION};
 use super::choice::choose;
@@ -27,7 +27,7 @@ params! {
 const BINDINGS: &[Binding] =
     &[read_stored("x"), read_stored("w"), read("bias"), read("statistics"), read("affine"), write_stored("y")];
 
-/// A thread keeps a tile of pixels × four channels; variants differ in stride and tile.
+/// The tile family: a thread computes a tile of pixels × four channels. Variants differ in stride and tile.
 pub static DEPTHWISE: Kernel = Kernel {
     name: "depthwise",
     group: "conv",
@@ -51,8 +51,8 @@ pub static DEPTHWISE: Kernel = Kernel {
     overrides: &[ACTIVATION, NORMALISE, INPUT_ACTIVATION],
 };
 
-/// A thread passes down a strip of pixels × four or eight channels and keeps sums alone. Workgroups are small where threads do much, so that
-/// a processor's threads get equally many.
+/// The strip family: a thread moves down a strip of pixels × four or eight channels and keeps only the sums. Where a thread does much work the
+/// workgroups are small, so that the threads of a CPU get equal shares.
 pub static DEPTHWISE_STRIP: Kernel = Kernel {
     name: "depthwise_strip",
     group: "conv",
@@ -89,7 +89,7 @@ pub static DEPTHWISE_STRIP: Kernel = Kernel {
     overrides: &[ACTIVATION, NORMALISE, INPUT_ACTIVATION],
 };
 
-/// Every variant of both families that stores numbers so.
+/// Returns every variant of both families that stores activations and weights at a precision.
 pub fn depthwise_variants(precision: Precision) -> impl Iterator<Item = Choice> {
     super::variants_of([&DEPTHWISE, &DEPTHWISE_STRIP], precision)
 }
@@ -97,32 +97,32 @@ pub fn depthwise_variants(precision: Precision) -> impl Iterator<Item = Choice> 
 /// A depthwise 3×3 convolution with bias and activation on \[batch, height, width, channels\].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Depthwise {
-    /// Images.
+    /// Number of images.
     pub batch: u32,
-    /// Input height and width.
+    /// Height and width of the input.
     pub size: [u32; 2],
-    /// Channels, a multiple of four.
+    /// Number of channels, a multiple of four.
     pub channels: u32,
-    /// 1 or 2; the variant must be of the same stride.
+    /// 1 or 2. The variant must have the same stride.
     pub stride: u32,
-    /// Where the zeros go.
+    /// Where zeros are added around the image.
     pub padding: Padding,
-    /// Applied to the result.
+    /// The activation, applied to the result.
     pub activation: Activation,
 }
 
 impl Depthwise {
-    /// Output height and width: the input's divided by the stride, rounded up, with either padding.
+    /// Returns height and width of the output: those of the input divided by the stride, rounded up. Both paddings give the same.
     pub fn out_size(self) -> [u32; 2] {
         self.size.map(|size| size.div_ceil(self.stride))
     }
 
-    /// Whether a variant of either family can compute it.
+    /// Returns whether a variant of either family can compute it.
     pub fn suits(self, variant: &Variant) -> bool {
         variant.constant("STRIDE") == self.stride && variant.suits_channels([self.channels])
     }
 
-    /// The variants of 32-bit floats that can compute it.
+    /// Returns the variants for 32-bit floats that can compute it.
     pub fn variants(self) -> impl Iterator<Item = Choice> {
         depthwise_variants(Precision::F32).filter(move |(_, variant)| self.suits(variant))
     }
@@ -133,12 +133,12 @@ impl Depthwise {
         choose(profile, OperationShape::Depthwise { batch, size, channels, stride }, |variant| self.suits(variant))
     }
 
-    /// The dispatch; `bindings` are x, w and bias.
+    /// Returns the step that computes `y`; the views are x, w and bias.
     pub fn step(self, label: &str, choice: Choice, [x, w, bias]: [View; 3], y: View) -> Step {
         self.step_on(label, choice, x.into(), [w, bias], y)
     }
 
-    /// The dispatch on an input that may have to be normalised while it is loaded; the others are w and bias.
+    /// Returns the step for an input that may have to be normalised while it is loaded; the other views are w and bias.
     pub fn step_on(self, label: &str, (kernel, variant): Choice, x: LayerInput, [w, bias]: [View; 2], y: View) -> Step {
         let [statistics, affine] = x.bindings();
         let [in_height, in_width] = self.size;
@@ -149,7 +149,7 @@ impl Depthwise {
         let threads = if is_strip { u64::from(variant.constant("THREADS")) } else { 64 };
         let names = if is_strip { ["ROWS", "COLUMNS"] } else { ["TILE_ROWS", "TILE_COLUMNS"] };
         let [most_rows, columns] = names.map(|name| variant.constant(name));
-        // A strip has about as many rows as the others.
+        // All strips get about the same number of rows.
         let rows = if is_strip { out_height.div_ceil(out_height.div_ceil(most_rows)) } else { most_rows };
         let places = batch * u64::from(out_height.div_ceil(rows) * out_width.div_ceil(columns));
         Encoding {

@@ -1,4 +1,4 @@
-//! The expansion of an inverted residual and its depthwise convolution in one kernel.
+//! The expansion and the depthwise convolution of an inverted residual, in one kernel.
 
 use super::activation::ACTIVATION;
 use super::choice::choose_of;
@@ -23,7 +23,7 @@ params! {
     }
 }
 
-/// A lane keeps four channels and passes down a strip, whose expansion it computes as the window comes to it.
+/// A lane keeps four channels and moves down a strip; it computes the expansion where the window needs it.
 pub static EXPAND_DEPTHWISE: Kernel = Kernel {
     name: "expand_depthwise",
     group: "conv",
@@ -65,25 +65,24 @@ pub static EXPAND_DEPTHWISE: Kernel = Kernel {
     overrides: &[ACTIVATION],
 };
 
-/// A pointwise convolution from `inputs` channels, and a depthwise one of what comes of it; the activation of the depthwise
-/// layer ends both.
+/// A pointwise convolution from `inputs` channels, followed by a depthwise one. Both end in the activation of the depthwise layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ExpandDepthwise {
-    /// Channels of the input, a multiple of four.
+    /// Number of input channels, a multiple of four.
     pub inputs: u32,
-    /// The second layer.
+    /// The depthwise layer.
     pub depthwise: Depthwise,
 }
 
 impl ExpandDepthwise {
-    /// Whether a variant can compute it.
+    /// Returns whether a variant can compute it.
     pub fn suits(self, variant: &Variant) -> bool {
         variant.constant("STRIDE") == self.depthwise.stride
             && self.inputs <= 4 * variant.constant("INPUT_QUADS")
             && variant.suits_channels([self.inputs, self.depthwise.channels])
     }
 
-    /// Returns the kernel and variant that the profile prefers, or nothing where the two layers should run separately.
+    /// Returns the kernel and variant that the profile prefers, or `None` if the two layers should run separately.
     pub fn choice(self, profile: &DeviceProfile) -> Option<Choice> {
         let Depthwise { batch, size, channels, stride, .. } = self.depthwise;
         let shape = OperationShape::ExpandDepthwise { batch, size, inputs: self.inputs, channels, stride };
@@ -95,7 +94,8 @@ impl ExpandDepthwise {
         (choice.0.name == EXPAND_DEPTHWISE.name).then_some(choice)
     }
 
-    /// The dispatch; `bindings` are x, then weight and bias of either layer, the first weight in [`WeightLayout::Panels`].
+    /// Returns the step that computes `y`; `bindings` are x, then weight and bias of both layers. The weight of the pointwise layer is
+    /// in [`WeightLayout::Panels`].
     pub fn step(self, label: &str, (kernel, variant): Choice, lanes: Option<u32>, bindings: [View; 5], y: View) -> Step {
         let Depthwise { batch, size: [in_height, in_width], channels, stride, padding, activation } = self.depthwise;
         let [out_height, out_width] = self.depthwise.out_size();

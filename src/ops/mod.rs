@@ -1,8 +1,8 @@
-//! The kernels, one `.rs` for each `.wgsl`: parameters, cost, variants and how a dispatch is encoded.
+//! The operations: shapes, cost, kernels, and how they become steps of a plan.
 //!
-//! A kernel knows nothing of models. Its constructor turns shapes and tensor views into a [`Step`], which is pure data.
-//! Every tensor is row-major with channels last, and the number of channels is a multiple of four
-//! ([`padded_channels`]): kernels read and write vectors of four, and the padding holds zeros.
+//! An operation knows nothing of networks. It turns shapes and tensor views into a [`Step`], which is plain data. Every tensor is
+//! row-major with channels last, and the number of channels is a multiple of four ([`padded_channels`]): kernels read and write
+//! vectors of four, and the padding holds zeros.
 //!
 #![doc = include_str!("../../shaders/README.md")]
 
@@ -188,17 +188,17 @@ fn variants_of<const N: usize>(kernels: [&'static Kernel; N], precision: Precisi
     all.filter(move |(_, variant)| variant.precision() == precision)
 }
 
-/// Where a 3×3 convolution on `size` inputs starts: zeros before the first input along one axis.
+/// Where a 3×3 convolution adds zeros around its input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Padding {
-    /// TensorFlow's `SAME`: as little as the output size needs, the larger half after the input.
+    /// TensorFlow's `SAME`: as few zeros as the output size needs, with the larger half after the input.
     TensorflowSame,
     /// PyTorch's `padding=1`.
     Symmetric,
 }
 
 impl Padding {
-    /// Zeros before the first element of an axis of `size` inputs, for a 3-wide kernel.
+    /// Returns the number of zeros before the first element of an axis of `size` elements.
     pub fn before(self, size: u32, stride: u32) -> u32 {
         match self {
             Padding::Symmetric => 1,
@@ -207,7 +207,7 @@ impl Padding {
     }
 }
 
-/// `channels` rounded up to a multiple of four: the stride of a row of channels in every tensor.
+/// Returns `channels` rounded up to a multiple of four: the stride of a row of channels in every tensor.
 pub fn padded_channels(channels: u32) -> u32 {
     channels.div_ceil(4) * 4
 }
@@ -230,11 +230,11 @@ macro_rules! params {
 }
 use params;
 
-/// What a kernel's constructor knows of a dispatch; [`Encoding::step`] makes it a [`Step`].
+/// What an operation knows about one dispatch. [`Encoding::step`] turns it into a [`Step`].
 struct Encoding<'a, P> {
     kernel: &'static Kernel,
     variant: &'static Variant,
-    /// Subgroup size, for variants that need it.
+    /// The subgroup size, which subgroup variants need.
     lanes: Option<u32>,
     overrides: Vec<(&'static str, f64)>,
     params: P,

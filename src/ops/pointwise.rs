@@ -1,6 +1,6 @@
-//! Pointwise convolution and dense layers: one matrix product with its epilogue, in four families of kernel.
+//! Pointwise convolution and dense layers: a matrix product and an epilogue, in four families of kernels.
 //!
-//! A dense layer is a pointwise convolution over rows, so it runs on the same kernels with another activation.
+//! A dense layer is a pointwise convolution whose rows are the batch, so it uses the same kernels.
 
 use super::activation::ACTIVATION;
 use super::choice::choose;
@@ -30,7 +30,7 @@ params! {
 const BINDINGS: &[Binding] = &[read_stored("x"), read_stored("w"), read("bias"), read_stored("residual"), write_stored("y")];
 const OVERRIDES: &[(&str, &[u32])] = &[ACTIVATION];
 
-/// Weights are loaded once by a subgroup and broadcast; rows stay in the lanes' registers.
+/// The subgroup family: the lanes load weights together and broadcast them; rows stay in the lanes' registers.
 pub static POINTWISE_SUBGROUP: Kernel = Kernel {
     name: "pointwise_subgroup",
     group: "conv",
@@ -63,7 +63,7 @@ pub static POINTWISE_COLUMNS: Kernel = Kernel {
     overrides: OVERRIDES,
 };
 
-/// Every thread reads what it needs from memory into a register tile.
+/// The register family: each thread computes a tile in registers and loads what it needs from memory.
 pub static POINTWISE_REGISTERS: Kernel = Kernel {
     name: "pointwise_registers",
     group: "conv",
@@ -77,7 +77,7 @@ pub static POINTWISE_REGISTERS: Kernel = Kernel {
     overrides: OVERRIDES,
 };
 
-/// A workgroup brings its tiles of both matrices into workgroup memory: the classic on a GPU.
+/// The workgroup family: a workgroup copies tiles of both matrices to workgroup memory, the usual way on a GPU.
 pub static POINTWISE_WORKGROUP: Kernel = Kernel {
     name: "pointwise_workgroup",
     group: "conv",
@@ -101,28 +101,28 @@ pub static POINTWISE_WORKGROUP: Kernel = Kernel {
     overrides: OVERRIDES,
 };
 
-/// Every variant of the four families that stores numbers so.
+/// Returns every variant of the four families that stores activations and weights at a precision.
 pub fn pointwise_variants(precision: Precision) -> impl Iterator<Item = Choice> {
     super::variants_of([&POINTWISE_SUBGROUP, &POINTWISE_COLUMNS, &POINTWISE_REGISTERS, &POINTWISE_WORKGROUP], precision)
 }
 
-/// y\[rows, outputs\] = activation(x\[rows, inputs\] · w\[inputs, outputs\] + bias\[outputs\]) + residual\[rows, outputs\].
+/// y \[rows, outputs\] = activation(x \[rows, inputs\] · w \[inputs, outputs\] + bias \[outputs\]) + residual \[rows, outputs\].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Pointwise {
-    /// Rows: batch × height × width, or the batch for a dense layer.
+    /// Number of rows: batch × height × width, or the batch for a dense layer.
     pub rows: u32,
-    /// Input channels, a multiple of four.
+    /// Number of input channels, a multiple of four.
     pub inputs: u32,
-    /// Output channels, a multiple of four.
+    /// Number of output channels, a multiple of four.
     pub outputs: u32,
     /// Order of the weights.
     pub layout: WeightLayout,
-    /// Applied before the residual is added.
+    /// The activation, applied before the residual is added.
     pub activation: Activation,
 }
 
 impl Pointwise {
-    /// Whether a variant of any family can compute it.
+    /// Returns whether a variant of any family can compute it.
     pub fn suits(self, variant: &Variant) -> bool {
         variant.suits_channels([self.inputs, self.outputs])
     }
@@ -133,7 +133,7 @@ impl Pointwise {
         choose(profile, OperationShape::Pointwise { rows, inputs, outputs, layout }, |variant| self.suits(variant))
     }
 
-    /// The dispatch with one family's kernel and variant; `lanes` is the subgroup size for the families that need subgroups.
+    /// Returns the step that computes `y`; `lanes` is the subgroup size, which the families with subgroups need.
     pub fn step(
         self,
         label: &str,
@@ -168,7 +168,7 @@ impl Pointwise {
                 low,
                 high,
             },
-            // A layer without a shortcut binds its bias there: a binding cannot be empty, and it is not read.
+            // A layer without a residual binds its bias there, which is not read: a binding cannot be empty.
             bindings: &[x, w, bias, residual.unwrap_or(bias), y],
             workgroups: u64::from(self.rows.div_ceil(rows)) * u64::from(self.outputs.div_ceil(columns)),
             cost: self.cost(residual.is_some(), variant.precision()),

@@ -56,24 +56,24 @@ pub static STEM: Kernel = Kernel {
     overrides: &[ACTIVATION],
 };
 
-/// A 3×3 convolution with bias and activation: \[batch, height, width, inputs\] to \[batch, ⌈height/stride⌉, ⌈width/stride⌉, outputs\].
+/// A 3×3 convolution with bias and activation, from \[batch, height, width, inputs\] to \[batch, ⌈height / stride⌉, ⌈width / stride⌉, outputs\].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Stem {
-    /// Images.
+    /// Number of images.
     pub batch: u32,
-    /// Input height and width.
+    /// Height and width of the input.
     pub size: [u32; 2],
-    /// Input channels, a multiple of four: 4 for RGB and a zero.
+    /// Number of input channels, a multiple of four: 4 for RGB, with a fourth channel of zeros.
     pub inputs: u32,
-    /// Whether the fourth of four input channels holds zeros, so that it need not be multiplied.
+    /// Whether there are four input channels and the fourth holds zeros, which need not be multiplied.
     pub rgb: bool,
-    /// Output channels, a multiple of four.
+    /// Number of output channels, a multiple of four.
     pub outputs: u32,
     /// 1 or 2.
     pub stride: u32,
-    /// Where the zeros go.
+    /// Where zeros are added around the image.
     pub padding: Padding,
-    /// Applied to the result.
+    /// The activation, applied to the result.
     pub activation: Activation,
 }
 
@@ -86,7 +86,7 @@ impl Stem {
         variant.suits_channels([self.outputs]) && (!variant.subgroup || (is_rgb && in_pairs))
     }
 
-    /// Output height and width.
+    /// Returns height and width of the output.
     pub fn out_size(self) -> [u32; 2] {
         self.size.map(|size| size.div_ceil(self.stride))
     }

@@ -7,9 +7,10 @@ use crate::nn::training::{Loss, NetworkShape, NetworkState, StepPlan, StepShape,
 use crate::nn::{Model, ModelError, pack};
 use crate::ops::Adadelta;
 use crate::ops::Interpolation;
-use crate::plan::{Plan, Precision, View};
+use crate::plan::{Plan, PlanDocument, Precision, TensorId, View};
 use crate::profiles::{Device, DeviceProfile};
-use crate::scheduler::Program;
+use crate::scheduler::{Program, document};
+use crate::wgsl::ShaderError;
 
 /// How much of a training step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +57,28 @@ pub struct Workload {
     uploads: Vec<(View, Vec<u8>)>,
     /// Tensors of the second plan that are tensors of the first.
     shared: Vec<(View, View)>,
+}
+
+/// A workload that another program can replay: its plans with expanded shaders.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct WorkloadDocument {
+    /// What tables call it.
+    pub name: String,
+    /// Images at once.
+    pub batch: u32,
+    /// The plans, in the order in which they run.
+    pub plans: Vec<PlanDocument>,
+    /// Tensors of the second plan that are the same memory as tensors of the first.
+    pub shared: Vec<SharedTensor>,
+}
+
+/// A tensor of the second plan of a workload and the tensor of the first plan whose memory it uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct SharedTensor {
+    /// The tensor of the second plan.
+    pub tensor: TensorId,
+    /// The tensor of the first plan.
+    pub first: TensorId,
 }
 
 /// Which work is planned or profiled, and how much at once.
@@ -142,6 +165,19 @@ impl Workload {
         Ok(Workload { name, batch, plans: vec![step.plan, update.plan], is_training: true, uploads, shared })
     }
 
+    /// Writes the plans out with the expanded WGSL of every shader.
+    ///
+    /// # Errors
+    /// A shader does not expand.
+    pub fn document(&self) -> Result<WorkloadDocument, ShaderError> {
+        Ok(WorkloadDocument {
+            name: self.name.clone(),
+            batch: self.batch,
+            plans: self.plans.iter().map(document).collect::<Result<_, _>>()?,
+            shared: self.shared.iter().map(|(view, first)| SharedTensor { tensor: view.tensor, first: first.tensor }).collect(),
+        })
+    }
+
     /// Whether it is a training step or its forward pass, and no prediction.
     pub fn is_training(&self) -> bool {
         self.is_training
@@ -172,6 +208,26 @@ mod tests {
 
     use super::*;
     use crate::device::AdapterRequest;
+
+    #[test]
+    fn a_prediction_replayed_from_its_document_gives_the_same_bytes() {
+        let device = Device::open(&AdapterRequest::default()).expect("an adapter; run tools/setup");
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("weights/mobilenet_v2_celeba.safetensors");
+        let model = Model { size: 96, ..Model::open(&path, None).expect("the shipped model") };
+        let workload = Workload::prediction(&device, &model, 2);
+        let text = serde_json::to_string(&workload.document().expect("a document")).expect("JSON");
+        let document: WorkloadDocument = serde_json::from_str(&text).expect("the document");
+        let replayed =
+            Workload { plans: document.plans.iter().map(|plan| plan.plan().expect("a plan")).collect(), ..workload.clone() };
+        let result = workload.plans[0].tensors().iter().position(|tensor| tensor.label == "result").expect("a result");
+        let view = View { tensor: TensorId(result), offset: 0, bytes: workload.plans[0].tensors()[result].bytes };
+        let [own, again] = [&workload, &replayed].map(|workload| {
+            let programs = workload.programs(&device).expect("a program");
+            programs[0].run(&device).expect("a run");
+            programs[0].read(&device, view).expect("the result")
+        });
+        assert!(own == again && own.iter().any(|value| *value > 0.0), "{own:?} and {again:?}");
+    }
 
     /// A batch of 32 at 224 × 224 has tensors of 154 MB, and WebGPU promises bindings of 128 MiB.
     #[test]

@@ -14,10 +14,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
 use crate::evaluation::Metrics;
-use crate::nn::{Head, Network};
 use crate::nn::random::{Stream, bits};
 use crate::nn::training::*;
 use crate::nn::weights::WeightsFile;
+use crate::nn::{Head, Network};
 use crate::ops::Padding;
 use crate::ops::{Adadelta, Adam, AnyOptimizer, Sgd};
 use crate::profiles::Device;
@@ -68,7 +68,8 @@ fn shape(trial: &Trial, features: u32, attributes: u32) -> NetworkShape {
 }
 
 fn initial(shape: &NetworkShape, seed: u64) -> NetworkState {
-    let head = crate::nn::random::initial_head(seed, shape.head().features, shape.head().hidden.unwrap(), shape.head().attributes);
+    let head =
+        crate::nn::random::initial_head(seed, shape.head().features, shape.head().hidden.unwrap(), shape.head().attributes);
     let place = |name: &str| Head::TENSORS.iter().position(|tensor| *tensor == name).unwrap();
     NetworkState::read(shape, &|name, _| Ok(head.tensors[place(name)].clone())).unwrap()
 }

@@ -179,7 +179,13 @@ impl Lowering<'_> {
     }
 
     /// Appends batch norm with the statistics of this batch, the layer's activation and a shortcut.
-    fn activated(&mut self, layer: &Convolution, slots: &LayerSlots, raw: Activations, shortcut: Option<Activations>) -> Activations {
+    fn activated(
+        &mut self,
+        layer: &Convolution,
+        slots: &LayerSlots,
+        raw: Activations,
+        shortcut: Option<Activations>,
+    ) -> Activations {
         let label = format!("{} activated", layer.name);
         let y = self.like(&label, raw);
         let Normalised { statistics, affine, epsilon, activation } = self.normalised(layer, slots);

@@ -23,7 +23,11 @@ impl Lowering<'_> {
             if let RunLayer::Folded(FoldedConvolution { layer, .. })
             | RunLayer::Fused { depthwise: FoldedConvolution { layer, .. }, .. } = layer
             {
-                x = Activations { extent: x.extent.map(|size| size.div_ceil(layer.stride)), channels: layer.padded_outputs(), ..x };
+                x = Activations {
+                    extent: x.extent.map(|size| size.div_ceil(layer.stride)),
+                    channels: layer.padded_outputs(),
+                    ..x
+                };
             }
             fused.push(layer);
         }
@@ -31,12 +35,7 @@ impl Lowering<'_> {
     }
 
     /// Returns both layers as one, if they are such a pair and the profile has a kernel for it.
-    fn pair<'a>(
-        &self,
-        expand: FoldedConvolution<'a>,
-        depthwise: FoldedConvolution<'a>,
-        x: Activations,
-    ) -> Option<RunLayer<'a>> {
+    fn pair<'a>(&self, expand: FoldedConvolution<'a>, depthwise: FoldedConvolution<'a>, x: Activations) -> Option<RunLayer<'a>> {
         let kinds = [expand, depthwise].map(|folded| folded.layer.kind);
         let alike = expand.layer.activation == depthwise.layer.activation && !expand.layer.residual;
         if kinds != [ConvolutionKind::Pointwise, ConvolutionKind::Depthwise] || !alike {

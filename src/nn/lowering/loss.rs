@@ -52,9 +52,8 @@ impl Lowering<'_> {
         let gradient = self.rows("gradient of predictions", batch, attributes);
         let (p, gp) = (predictions.view, gradient.view);
         let cosine = |form| CosineProximity { batch, attributes, form }.step("loss", p, labels, of_samples, gp);
-        let elementwise = |formula| {
-            ElementwiseLoss { batch, attributes, formula }.step("loss", [p, labels], label_weights, of_samples, gp)
-        };
+        let elementwise =
+            |formula| ElementwiseLoss { batch, attributes, formula }.step("loss", [p, labels], label_weights, of_samples, gp);
         let step = match loss {
             Loss::Cosine => cosine(CosineForm::Proximity),
             Loss::Angle => cosine(CosineForm::Angle),

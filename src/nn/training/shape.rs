@@ -1,6 +1,5 @@
 //! What a network is that is trained, as data.
 
-
 use crate::nn::mobilenet_v2::mobilenet_v2;
 use crate::nn::network::{DenseLayer, Layer, Network, NormLayer};
 use crate::nn::{Activations, HEAD_EPSILON, Head, Model};
@@ -147,7 +146,8 @@ impl NetworkShape {
     /// Returns the paper's model on the convolutions of another model, all of it trained on images of `size` × `size`.
     pub fn on(model: &Model, size: u32) -> NetworkShape {
         let network = model.network();
-        let head = HeadShape { features: network.outputs(), attributes: model.outputs(), ..NetworkShape::paper(1.0, size, 1).head() };
+        let head =
+            HeadShape { features: network.outputs(), attributes: model.outputs(), ..NetworkShape::paper(1.0, size, 1).head() };
         NetworkShape { network, ..NetworkShape::paper(1.0, size, 1) }.with_head(head)
     }
 

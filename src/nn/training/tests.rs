@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::nn::mobilenet_v2::mobilenet_v2;
-use crate::nn::{Backbone, Convolution, Network};
 use crate::nn::random::{Stream, unit};
+use crate::nn::{Backbone, Convolution, Network};
 use crate::ops::Padding;
 use crate::plan::Capabilities;
 use crate::profiles::{Device, DeviceProfile};

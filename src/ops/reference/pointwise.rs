@@ -7,7 +7,7 @@ pub fn activate(activation: Activation, value: f64) -> f64 {
     activation.value(value)
 }
 
-/// The product with its epilogue; `[rows, inputs, outputs]`.
+/// Returns the product with its epilogue. The sizes are rows, inputs and outputs.
 pub fn pointwise(
     [rows, inputs, outputs]: [usize; 3],
     activation: Activation,

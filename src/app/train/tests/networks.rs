@@ -4,9 +4,9 @@ use std::path::Path;
 
 use super::small::{ADAM, Pictures, Trial, initial, shape, trial, with};
 use crate::app::train::*;
-use crate::nn::{Backbone, Convolution};
 use crate::nn::training::*;
 use crate::nn::weights::WeightsFile;
+use crate::nn::{Backbone, Convolution};
 use crate::profiles::Device;
 
 fn files(folder: &Path) -> Vec<Vec<u8>> {
@@ -92,8 +92,11 @@ fn a_network_gives_the_same_bytes_again_on_any_threads_and_when_it_is_stopped_an
     assert_eq!(resumed.best.tensors(), whole.best.tensors());
 
     // Pictures varied otherwise, or other masks, are another course.
-    let changes: [fn(&mut Trial); 3] =
-        [|trial| trial.settings.augmentation = None, |trial| trial.shape.change_head(|head| head.dropout = 0.0), |trial| trial.settings.seed = 12];
+    let changes: [fn(&mut Trial); 3] = [
+        |trial| trial.settings.augmentation = None,
+        |trial| trial.shape.change_head(|head| head.dropout = 0.0),
+        |trial| trial.settings.seed = 12,
+    ];
     for (index, change) in changes.into_iter().enumerate() {
         assert_ne!(with(change).train(&device, &data).unwrap().history, whole.history, "change {index}");
     }

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::app::train::*;
 use crate::data::ImageSource;
 use crate::nn::Normalisation;
-use crate::nn::{Convolution, ConvolutionKind, Network};
 use crate::nn::random::{Stream, bits, unit};
 use crate::nn::training::*;
+use crate::nn::{Convolution, ConvolutionKind, Network};
 use crate::ops::{Activation, Adam, Padding, Sgd};
 use crate::profiles::Device;
 
