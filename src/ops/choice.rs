@@ -1,7 +1,7 @@
 //! From an operation's shape to the kernel and variant that a device profile prefers for it.
 
 use super::ALL;
-use crate::plan::{Kernel, Variant, VariantId};
+use crate::plan::{Capabilities, Kernel, Variant, VariantId};
 use crate::profiles::{DeviceProfile, OperationShape};
 
 /// A kernel and one of its variants.
@@ -39,6 +39,8 @@ pub(super) fn choose(profile: &DeviceProfile, shape: OperationShape, suits: impl
 pub(super) fn choose_of(profile: &DeviceProfile, shape: OperationShape, suits: impl Fn(Choice) -> bool) -> Choice {
     let preferences = profile.preferences(shape);
     let choices = preferences.iter().map(|id| resolve(id).unwrap_or_else(|| panic!("{shape}: there is no variant `{id}`")));
-    let mut runs = choices.filter(|choice| suits(*choice)).filter(|(_, variant)| variant.lacks(&profile.capabilities).is_none());
+    // A plan with 16-bit floats can be made for any device. A device without them refuses to run it, and says what to do.
+    let capabilities = Capabilities { shader_f16: true, ..profile.capabilities };
+    let mut runs = choices.filter(|choice| suits(*choice)).filter(|(_, variant)| variant.lacks(&capabilities).is_none());
     runs.next().unwrap_or_else(|| panic!("{shape}: none of {preferences:?} runs on {:?}", profile.capabilities))
 }

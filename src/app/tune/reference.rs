@@ -163,13 +163,21 @@ pub fn expected(shape: OperationShape, inputs: &[Vec<f32>]) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ops::{identity, shipped};
+    use crate::ops::{Choice, EXPAND_DEPTHWISE, identity, shipped};
 
     #[test]
     fn a_candidate_of_a_shape_is_a_candidate_of_the_reduced_shape() {
         for profile in shipped::profiles() {
             for shape in shipped::shapes() {
-                let names = |shape| -> Vec<_> { candidates::candidates(shape, &profile).into_iter().map(identity).collect() };
+                // Where an expansion runs as two dispatches, its depthwise variant follows the width of the image; each suits
+                // both shapes.
+                let is_compared = |choice: &Choice| match shape {
+                    OperationShape::ExpandDepthwise { .. } => choice.0.name == EXPAND_DEPTHWISE.name,
+                    _ => true,
+                };
+                let names = |shape| -> Vec<_> {
+                    candidates::candidates(shape, &profile).into_iter().filter(is_compared).map(identity).collect()
+                };
                 assert_eq!(names(shape), names(reduced(shape)), "{shape} on {:?}", profile.capabilities);
             }
         }
