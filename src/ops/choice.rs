@@ -7,6 +7,29 @@ use crate::profiles::{DeviceProfile, OperationShape};
 /// A kernel and one of its variants.
 pub type Choice = (&'static Kernel, &'static Variant);
 
+/// The subgroup size that a step is planned for, where it is known. A device profile knows its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SubgroupSize(Option<u32>);
+
+impl SubgroupSize {
+    /// Returns the number of lanes, where it is known.
+    pub(super) fn get(self) -> Option<u32> {
+        self.0
+    }
+}
+
+impl From<&DeviceProfile> for SubgroupSize {
+    fn from(profile: &DeviceProfile) -> SubgroupSize {
+        SubgroupSize(profile.capabilities.subgroup_size)
+    }
+}
+
+impl From<Option<u32>> for SubgroupSize {
+    fn from(lanes: Option<u32>) -> SubgroupSize {
+        SubgroupSize(lanes)
+    }
+}
+
 /// Returns the kernel called `name`.
 pub fn kernel(name: &str) -> Option<&'static Kernel> {
     ALL.iter().copied().find(|kernel| kernel.name == name)

@@ -5,6 +5,7 @@ use super::choice::choose;
 use super::layer_input::NORMALISE;
 use super::{Choice, Encoding, LayerInput, params};
 use crate::plan::{Binding, Cost, Kernel, RowParts, Step, Variant, View, read, read_write};
+use super::SubgroupSize;
 use crate::profiles::{DeviceProfile, OperationShape};
 
 params! {
@@ -84,11 +85,12 @@ impl DenseBackwardWeight {
         self,
         label: &str,
         (kernel, variant): (&'static Kernel, &'static Variant),
-        lanes: Option<u32>,
+        lanes: impl Into<SubgroupSize>,
         x: impl Into<LayerInput>,
         gy: View,
         dw: View,
     ) -> Step {
+        let lanes = lanes.into().get();
         let x: LayerInput = x.into();
         let [statistics, affine] = x.bindings();
         let (input_tile, output_tile) = if kernel.name == DENSE_BACKWARD_WEIGHT_SUBGROUP.name {

@@ -4,6 +4,7 @@ use super::activation::ACTIVATION;
 use super::choice::choose_of;
 use super::{Choice, Depthwise, Encoding, params};
 use crate::plan::{Cost, Kernel, Step, Variant, View, WIDE, WeightLayout, read, read_stored, write_stored};
+use super::SubgroupSize;
 use crate::profiles::{DeviceProfile, OperationShape};
 
 params! {
@@ -96,7 +97,8 @@ impl ExpandDepthwise {
 
     /// Returns the step that computes `y`; `bindings` are x, then weight and bias of both layers. The weight of the pointwise layer is
     /// in [`WeightLayout::Panels`].
-    pub fn step(self, label: &str, (kernel, variant): Choice, lanes: Option<u32>, bindings: [View; 5], y: View) -> Step {
+    pub fn step(self, label: &str, (kernel, variant): Choice, lanes: impl Into<SubgroupSize>, bindings: [View; 5], y: View) -> Step {
+        let lanes = lanes.into().get();
         let Depthwise { batch, size: [in_height, in_width], channels, stride, padding, activation } = self.depthwise;
         let [out_height, out_width] = self.depthwise.out_size();
         let strips = out_height.div_ceil(variant.constant("ROWS"));

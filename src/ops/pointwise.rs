@@ -8,6 +8,7 @@ use super::{Activation, Choice, Encoding, params};
 use crate::plan::{
     Binding, Cost, HALF, Kernel, Precision, Step, Variant, View, WIDE, WeightLayout, read, read_stored, write_stored,
 };
+use super::SubgroupSize;
 use crate::profiles::{DeviceProfile, OperationShape};
 
 params! {
@@ -138,11 +139,12 @@ impl Pointwise {
         self,
         label: &str,
         (kernel, variant): (&'static Kernel, &'static Variant),
-        lanes: Option<u32>,
+        lanes: impl Into<SubgroupSize>,
         [x, w, bias]: [View; 3],
         residual: Option<View>,
         y: View,
     ) -> Step {
+        let lanes = lanes.into().get();
         let (rows, columns) = if kernel.name == POINTWISE_SUBGROUP.name {
             (variant.constant("ROWS") * lanes.unwrap_or(1), variant.constant("COLUMNS"))
         } else if kernel.name == POINTWISE_COLUMNS.name {

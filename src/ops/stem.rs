@@ -4,6 +4,7 @@ use super::activation::ACTIVATION;
 use super::choice::choose;
 use super::{Activation, Choice, Encoding, Padding, params};
 use crate::plan::{Cost, HALF, Kernel, Precision, Step, Variant, View, WIDE, read, read_stored, write_stored};
+use super::SubgroupSize;
 use crate::profiles::{DeviceProfile, OperationShape};
 
 params! {
@@ -103,10 +104,11 @@ impl Stem {
         self,
         label: &str,
         (kernel, variant): (&'static Kernel, &'static Variant),
-        lanes: Option<u32>,
+        lanes: impl Into<SubgroupSize>,
         [x, w, bias]: [View; 3],
         y: View,
     ) -> Step {
+        let lanes = lanes.into().get();
         let stored = variant.precision().bytes();
         let [in_height, in_width] = self.size;
         let [out_height, out_width] = self.out_size();

@@ -187,7 +187,7 @@ fn plan(device: &Device, shape: OperationShape, choice: Choice, sizes: &[u64]) -
         let expanded = plan.transient("expanded", 4 * u64::from(layer.rows) * u64::from(layer.outputs));
         let family = layer.choice(device.profile());
         let operands = [views[0], views[1], views[2]];
-        plan.push(layer.step("expand", family, device.capabilities().subgroup_size, operands, None, expanded));
+        plan.push(layer.step("expand", family, device.profile(), operands, None, expanded));
         views_of_step = vec![expanded, views[3], views[4]];
     }
     plan.push(step(device, shape, choice, &views_of_step, out));
@@ -195,17 +195,17 @@ fn plan(device: &Device, shape: OperationShape, choice: Choice, sizes: &[u64]) -
 }
 
 fn step(device: &Device, shape: OperationShape, choice: Choice, views: &[View], out: View) -> Step {
-    let (label, lanes) = (shape.to_string(), device.capabilities().subgroup_size);
+    let (label, profile) = (shape.to_string(), device.profile());
     match shape {
         OperationShape::Stem { .. } => {
-            candidates::stem_of(shape).step(&label, choice, lanes, [views[0], views[1], views[2]], out)
+            candidates::stem_of(shape).step(&label, choice, profile, [views[0], views[1], views[2]], out)
         }
         OperationShape::Depthwise { .. } => {
             candidates::depthwise_of(shape).step(&label, choice, [views[0], views[1], views[2]], out)
         }
         OperationShape::ExpandDepthwise { .. } if choice.0.name == EXPAND_DEPTHWISE.name => {
             let views = [views[0], views[1], views[2], views[3], views[4]];
-            candidates::expand_depthwise_of(shape).step(&label, choice, lanes, views, out)
+            candidates::expand_depthwise_of(shape).step(&label, choice, profile, views, out)
         }
         OperationShape::ExpandDepthwise { .. } => {
             candidates::expand_depthwise_of(shape).depthwise.step(&label, choice, [views[0], views[1], views[2]], out)
@@ -214,11 +214,11 @@ fn step(device: &Device, shape: OperationShape, choice: Choice, views: &[View], 
             DepthwiseBackwardInput { layer: candidates::depthwise_of(shape) }.step(&label, choice.1, views[0], views[1], out)
         }
         OperationShape::Pointwise { .. } => {
-            candidates::pointwise_of(shape).step(&label, choice, lanes, [views[0], views[1], views[2]], None, out)
+            candidates::pointwise_of(shape).step(&label, choice, profile, [views[0], views[1], views[2]], None, out)
         }
         OperationShape::DenseBackwardWeight { rows, rows_a_part, inputs, outputs } => {
             let layer = DenseBackwardWeight { rows: RowParts { rows, rows_a_part }, inputs, outputs };
-            layer.step(&label, choice, lanes, views[0], views[1], out)
+            layer.step(&label, choice, profile, views[0], views[1], out)
         }
     }
 }

@@ -127,7 +127,6 @@ impl Lowering<'_> {
             ConvolutionKind::Depthwise => DepthwiseBackwardWeight::parts(profile, Depthwise { batch, ..depthwise }),
             ConvolutionKind::Pointwise => profile.row_parts(rows, inputs.div_ceil(32) * outputs.div_ceil(32)),
         };
-        let lanes = self.profile.capabilities.subgroup_size;
         let sizes = [u64::from(rows_per_image), part_bytes];
         let (of_parts, parts) = self.sum_rows(&label, &[x, gy], sizes, split, |profile, range, rows, view| {
             let (batch, gy_part) = (range.end - range.start, gy.images(range));
@@ -142,7 +141,7 @@ impl Lowering<'_> {
                 }
                 ConvolutionKind::Pointwise => {
                     let layer = DenseBackwardWeight { rows, inputs, outputs };
-                    layer.step(&label, layer.choice(profile), lanes, x_part, gy_part, view)
+                    layer.step(&label, layer.choice(profile), profile, x_part, gy_part, view)
                 }
             }
         });
@@ -167,14 +166,13 @@ impl Lowering<'_> {
                 let transposed = self.plan.transient(&format!("{} transposed", layer.name), weight.bytes);
                 self.plan.push(Transpose { rows: x.channels, columns: gy.channels }.step(&label, weight, transposed));
                 let zeros = self.zeros(x.channels);
-                let lanes = self.profile.capabilities.subgroup_size;
-                self.each(&tensors, |profile, range| {
+                        self.each(&tensors, |profile, range| {
                     let (rows, inputs, outputs) = ((range.end - range.start) * gy.positions(), gy.channels, x.channels);
                     let (layout, activation) = (WeightLayout::Rows, Activation::None);
                     let product = Pointwise { rows, inputs, outputs, layout, activation };
                     let operands = [gy.images(range), transposed, zeros];
                     let shortcut = shortcut.map(|shortcut| shortcut.images(range));
-                    product.step(&label, product.choice(profile), lanes, operands, shortcut, by_x.images(range))
+                    product.step(&label, product.choice(profile), profile, operands, shortcut, by_x.images(range))
                 });
                 by_x
             }
@@ -211,7 +209,7 @@ impl Lowering<'_> {
         gy: Activations,
         wants_input: bool,
     ) -> Option<Activations> {
-        let (rows, lanes) = (x.batch, self.profile.capabilities.subgroup_size);
+        let rows = x.batch;
         let label = |what: &str| format!("{} {what}", layer.label);
         let gradient = match layer.activation {
             Activation::None => gy,
@@ -228,7 +226,7 @@ impl Lowering<'_> {
         let product = DenseBackwardWeight { rows: whole, inputs, outputs };
         let [kernel, bias] = [slots.kernel(), slots.bias()].map(|slot| slot.view(buffers.gradients));
         let choice = product.choice(self.profile);
-        self.plan.push(product.step(&label("weight gradient"), choice, lanes, x.view, gradient.view, kernel));
+        self.plan.push(product.step(&label("weight gradient"), choice, self.profile, x.view, gradient.view, kernel));
         let sum = ColumnSum { rows: whole, channels: outputs };
         self.plan.push(sum.step(&label("bias gradient"), gradient.view, bias));
         wants_input.then(|| {

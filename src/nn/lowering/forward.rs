@@ -135,10 +135,9 @@ impl Lowering<'_> {
         [x, y]: [Activations; 2],
     ) {
         let layer = Pointwise { rows: x.batch, inputs: x.channels, outputs: y.channels, layout, activation };
-        let lanes = self.profile.capabilities.subgroup_size;
         // Rows of features are 32-bit floats, whatever the convolutions are stored as.
         let choice = layer.choice(&self.profile.with_precision(x.precision));
-        self.plan.push(layer.step(label, choice, lanes, operands, None, y.view));
+        self.plan.push(layer.step(label, choice, self.profile, operands, None, y.view));
     }
 
     /// Appends a convolution without bias and activation.
