@@ -205,12 +205,7 @@ fn assign(
     };
     let choice = KmeansAssign::choice(profile, shape, format);
     let assign = KmeansAssign { shape, ties, scaled, finished_too };
-    plan.push(assign.step(
-        "assign",
-        choice,
-        profile,
-        [rows, scales, centers, keys, states, labels, distances],
-    ));
+    plan.push(assign.step("assign", choice, profile, [rows, scales, centers, keys, states, labels, distances]));
     distances
 }
 
@@ -251,12 +246,7 @@ pub(super) fn seeding(
     for step in 0..=shape.clusters {
         let potential = KmeansPotential { shape, trials, step };
         let label = format!("potential {step}");
-        plan.push(potential.step(
-            &label,
-            variant,
-            profile,
-            [rows, weights, picks, closest, potentials],
-        ));
+        plan.push(potential.step(&label, variant, profile, [rows, weights, picks, closest, potentials]));
         let candidates = KmeansCandidates { potential, chunk_rows, first_restart, seed };
         plan.push(candidates.step(&format!("candidates {step}"), [rows, weights, closest, potentials, picks, centers]));
     }

@@ -93,12 +93,7 @@ pub fn neighbours(device: &Device, rows: &CountedRows, metric: Metric, radius: f
     // The kernel always computes whole words of 32 rows, whatever the number of rows.
     let variant = distance_variant(device.profile(), &NEIGHBOURS, packed.format, 32);
     let slice = NeighbourSlice { end_row: length as u32, ..whole };
-    plan.push(slice.step(
-        "neighbours",
-        variant,
-        device.profile(),
-        [values, traits, occurrences, within, counts],
-    ));
+    plan.push(slice.step("neighbours", variant, device.profile(), [values, traits, occurrences, within, counts]));
     let program = Program::new(device, &plan, &[])?;
     write_rows(device, &program, [values, traits], &packed);
     program.write(device, occurrences, bytemuck::cast_slice(&rows.counts));

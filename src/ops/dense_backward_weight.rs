@@ -1,11 +1,11 @@
 //! Weight gradient of a dense layer, in two families of kernels.
 
+use super::SubgroupSize;
 use super::activation::INPUT_ACTIVATION;
 use super::choice::choose;
 use super::layer_input::NORMALISE;
 use super::{Choice, Encoding, LayerInput, params};
 use crate::plan::{Binding, Cost, Kernel, RowParts, Step, Variant, View, read, read_write};
-use super::SubgroupSize;
 use crate::profiles::{DeviceProfile, OperationShape};
 
 params! {
@@ -93,7 +93,7 @@ impl DenseBackwardWeight {
         let lanes = lanes.into().get();
         let x: LayerInput = x.into();
         let [statistics, affine] = x.bindings();
-        let (input_tile, output_tile) = if kernel.name == DENSE_BACKWARD_WEIGHT_SUBGROUP.name {
+        let (input_tile, output_tile) = if kernel.is(&DENSE_BACKWARD_WEIGHT_SUBGROUP) {
             (variant.constant("INPUTS") * lanes.unwrap_or(1), variant.constant("COLUMNS"))
         } else {
             (8 * variant.constant("ROWS"), 8 * variant.constant("COLUMNS"))

@@ -1,9 +1,9 @@
 //! k-means, first half of the update of the centres, for rows packed as bits: the weighted sums of the rows of each cluster,
 //! computed by counting bits. There are two kernels, one of which uses subgroup operations.
 
+use super::SubgroupSize;
 use super::{Choice, Encoding, KmeansShape, params, variants_of};
 use crate::plan::{Binding, Cost, Kernel, Precision, Step, Variant, View, read, read_write};
-use super::SubgroupSize;
 use crate::profiles::DeviceProfile;
 
 params! {

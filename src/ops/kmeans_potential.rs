@@ -1,8 +1,8 @@
 //! Greedy k-means++ seeding: computes the potential that each candidate for a centre would leave.
 
+use super::SubgroupSize;
 use super::distance_tile::{distance_variants, workgroup_rows};
 use super::{Encoding, KmeansShape, params};
-use super::SubgroupSize;
 use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_write};
 
 params! {

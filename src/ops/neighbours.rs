@@ -1,8 +1,8 @@
 //! The neighbours of each row: the rows within a radius of it.
 
+use super::SubgroupSize;
 use super::distance_tile::{RowFormat, distance_variants, workgroup_rows};
 use super::{Encoding, Metric, params};
-use super::SubgroupSize;
 use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_write};
 
 params! {

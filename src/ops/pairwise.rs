@@ -1,8 +1,8 @@
 //! The distances between all pairs of rows, one slice of rows at a time.
 
+use super::SubgroupSize;
 use super::distance_tile::{RowFormat, distance_variants, workgroup_rows};
 use super::{Encoding, Metric, params};
-use super::SubgroupSize;
 use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_write};
 
 params! {

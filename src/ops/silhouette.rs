@@ -1,8 +1,8 @@
 //! The silhouette of every row under a clustering, and the metrics by which rows are compared.
 
+use super::SubgroupSize;
 use super::distance_tile::{RowFormat, distance_variants, workgroup_rows};
 use super::{Encoding, params};
-use super::SubgroupSize;
 use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_write};
 
 params! {

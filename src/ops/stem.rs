@@ -1,10 +1,10 @@
 //! Dense 3×3 convolution: the network's first layer, in two kernels.
 
+use super::SubgroupSize;
 use super::activation::ACTIVATION;
 use super::choice::choose;
 use super::{Activation, Choice, Encoding, Padding, params};
 use crate::plan::{Cost, HALF, Kernel, Precision, Step, Variant, View, WIDE, read, read_stored, write_stored};
-use super::SubgroupSize;
 use crate::profiles::{DeviceProfile, OperationShape};
 
 params! {
@@ -116,7 +116,7 @@ impl Stem {
         let (in_pixels, out_pixels) = (u64::from(in_height * in_width), u64::from(out_height * out_width));
         let across = u64::from(out_width.div_ceil(variant.constant("PIXELS")));
         let strips = batch * u64::from(out_height) * across;
-        let workgroups = if kernel.name == STEM_STRIP.name {
+        let workgroups = if kernel.is(&STEM_STRIP) {
             strips.div_ceil(u64::from(lanes.unwrap_or(1))) * outputs.div_ceil(u64::from(variant.constant("COLUMNS")))
         } else {
             (strips * outputs.div_ceil(u64::from(variant.constant("OUTPUTS")))).div_ceil(64)

@@ -65,6 +65,11 @@ pub struct Kernel {
 }
 
 impl Kernel {
+    /// Returns whether both are the same kernel.
+    pub fn is(&self, other: &Kernel) -> bool {
+        self.name == other.name
+    }
+
     /// Returns the variant called `name`.
     ///
     /// # Panics

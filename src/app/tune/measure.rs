@@ -182,7 +182,7 @@ fn plan(device: &Device, shape: OperationShape, choice: Choice, sizes: &[u64]) -
     let views: Vec<View> = sizes.iter().map(|bytes| plan.persistent("input", *bytes)).collect();
     let out = plan.persistent("output", 4 * tensor_sizes(shape).output as u64);
     let mut views_of_step = views.clone();
-    if let (OperationShape::ExpandDepthwise { .. }, true) = (shape, choice.0.name != EXPAND_DEPTHWISE.name) {
+    if let (OperationShape::ExpandDepthwise { .. }, true) = (shape, !choice.0.is(&EXPAND_DEPTHWISE)) {
         let layer = candidates::expand_of(shape);
         let expanded = plan.transient("expanded", 4 * u64::from(layer.rows) * u64::from(layer.outputs));
         let family = layer.choice(device.profile());
@@ -203,7 +203,7 @@ fn step(device: &Device, shape: OperationShape, choice: Choice, views: &[View], 
         OperationShape::Depthwise { .. } => {
             candidates::depthwise_of(shape).step(&label, choice, [views[0], views[1], views[2]], out)
         }
-        OperationShape::ExpandDepthwise { .. } if choice.0.name == EXPAND_DEPTHWISE.name => {
+        OperationShape::ExpandDepthwise { .. } if choice.0.is(&EXPAND_DEPTHWISE) => {
             let views = [views[0], views[1], views[2], views[3], views[4]];
             candidates::expand_depthwise_of(shape).step(&label, choice, profile, views, out)
         }

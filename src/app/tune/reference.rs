@@ -172,7 +172,7 @@ mod tests {
                 // Where an expansion runs as two dispatches, its depthwise variant follows the width of the image; each suits
                 // both shapes.
                 let is_compared = |choice: &Choice| match shape {
-                    OperationShape::ExpandDepthwise { .. } => choice.0.name == EXPAND_DEPTHWISE.name,
+                    OperationShape::ExpandDepthwise { .. } => choice.0.is(&EXPAND_DEPTHWISE),
                     _ => true,
                 };
                 let names = |shape| -> Vec<_> {

@@ -38,8 +38,8 @@ impl Lowering<'_> {
                     self.convolution_input((layer, slots), x, by_raw, shortcut)
                 }
                 (RunLayer::Pool, Saved::Pool(x)) => self.pool_backward(x, gradient),
-                (RunLayer::Dense { layer, slots: Some(slots), .. }, Saved::Dense { x, y }) => {
-                    match self.dense_backward((layer, slots), [x, y], gradient, wants_input) {
+                (RunLayer::Dense { layer, slots: Some(slots), .. }, Saved::Dense { x, basis }) => {
+                    match self.dense_backward((layer, slots), [x, basis], gradient, wants_input) {
                         Some(by_input) => by_input,
                         None => return,
                     }
@@ -166,7 +166,7 @@ impl Lowering<'_> {
                 let transposed = self.plan.transient(&format!("{} transposed", layer.name), weight.bytes);
                 self.plan.push(Transpose { rows: x.channels, columns: gy.channels }.step(&label, weight, transposed));
                 let zeros = self.zeros(x.channels);
-                        self.each(&tensors, |profile, range| {
+                self.each(&tensors, |profile, range| {
                     let (rows, inputs, outputs) = ((range.end - range.start) * gy.positions(), gy.channels, x.channels);
                     let (layout, activation) = (WeightLayout::Rows, Activation::None);
                     let product = Pointwise { rows, inputs, outputs, layout, activation };
@@ -205,7 +205,7 @@ impl Lowering<'_> {
     fn dense_backward(
         &mut self,
         (layer, slots): (&DenseLayer, &LayerSlots),
-        [x, y]: [Activations; 2],
+        [x, basis]: [Activations; 2],
         gy: Activations,
         wants_input: bool,
     ) -> Option<Activations> {
@@ -214,14 +214,14 @@ impl Lowering<'_> {
         let gradient = match layer.activation {
             Activation::None => gy,
             activation => {
-                let gradient = self.rows(&label("gradient before activation"), rows, y.channels);
-                let backward = ActivationBackward { rows, channels: y.channels, activation };
-                self.plan.push(backward.step(&label("activation gradient"), gy.view, y.view, gradient.view));
+                let gradient = self.rows(&label("gradient before activation"), rows, basis.channels);
+                let backward = ActivationBackward { rows, channels: basis.channels, activation };
+                self.plan.push(backward.step(&label("activation gradient"), gy.view, basis.view, gradient.view));
                 gradient
             }
         };
         let buffers = self.buffers();
-        let [inputs, outputs] = [x.channels, y.channels];
+        let [inputs, outputs] = [x.channels, basis.channels];
         let whole = RowParts::whole(rows);
         let product = DenseBackwardWeight { rows: whole, inputs, outputs };
         let [kernel, bias] = [slots.kernel(), slots.bias()].map(|slot| slot.view(buffers.gradients));

@@ -132,8 +132,8 @@ enum Saved {
     Convolution { source: Source, raw: Activations },
     /// Of a pool: the shape of what it read.
     Pool(Activations),
-    /// Of a dense layer: what it read, and its result.
-    Dense { x: Activations, y: Activations },
+    /// Of a dense layer: what it read, and what the gradient of its activation is computed from.
+    Dense { x: Activations, basis: Activations },
     /// Of batch norm and dropout: what it read.
     Rows(Activations),
 }
