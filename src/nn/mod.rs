@@ -71,8 +71,8 @@ pub enum ModelError {
     },
     /// A folded weight is too large for the precision at which it was to be stored.
     #[error(
-        "{}: the layer {layer} with its batch norm folded has a weight of {weight:e}, which exceeds the largest {precision} number, \\
-         {:e}; use --precision f32",
+        "{}: the layer {layer} with its batch norm folded has a weight of {weight:e}, which exceeds the largest {precision} \
+         number, {:e}; use --precision f32",
         path.display(), precision.largest()
     )]
     BeyondPrecision {
