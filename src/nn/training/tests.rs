@@ -1,4 +1,4 @@
-//! The plans of whole networks: what they hold in memory, and that cutting them changes nothing but rounding.
+//! Tests of training plans of whole networks: their memory, their gradients, and batches that are split into several dispatches.
 
 use super::*;
 use crate::nn::mobilenet_v2::mobilenet_v2;
@@ -27,7 +27,7 @@ fn shape(layers: Vec<Convolution>, size: u32, hidden: u32) -> NetworkShape {
     shape.with_head(HeadShape { features, hidden: Some(hidden), attributes: 5, dropout: 0.0, momentum: 0.99 })
 }
 
-/// Returns a profile of a device that binds fewer bytes at once.
+/// Returns a profile with another binding limit.
 fn with_binding(profile: &DeviceProfile, binding_bytes: u64) -> DeviceProfile {
     let mut profile = profile.clone();
     profile.capabilities.binding_bytes = binding_bytes;
@@ -68,7 +68,7 @@ fn plan(
 }
 
 #[test]
-fn raw_results_are_kept_once_from_the_forward_to_the_backward_pass() {
+fn the_forward_pass_saves_only_raw_results_and_residual_sums() {
     let shape = NetworkShape::paper(1.0, 224, 37);
     let state = state(&shape);
     let frozen = state.backbone(&shape, 0).unwrap();
@@ -80,10 +80,10 @@ fn raw_results_are_kept_once_from_the_forward_to_the_backward_pass() {
         &with_binding(&DeviceProfile::new(Capabilities::webgpu(true, Some(8))), binding_bytes),
         64,
     );
-    // Of the large tensors, those kept from the forward to the backward pass are the raw results, each once, and the sums
-    // that end residual blocks.
+    // The large tensors that live from the forward to the backward pass are the raw result of each convolution and the sum at
+    // the end of each residual block. Small tensors may add up to 64 MiB.
     let half = step.plan.steps().len() / 2;
-    let kept: u64 = (step.plan.lifetimes().iter().zip(step.plan.tensors()))
+    let saved: u64 = (step.plan.lifetimes().iter().zip(step.plan.tensors()))
         .filter(|(lifetime, _)| lifetime.is_some_and(|(first, last)| first < half && last > half))
         .filter(|(_, tensor)| tensor.residence == crate::plan::Residence::Transient)
         .map(|(_, tensor)| tensor.bytes)
@@ -95,10 +95,10 @@ fn raw_results_are_kept_once_from_the_forward_to_the_backward_pass() {
         raw += bytes;
         sums += if layer.residual { bytes } else { 0 };
     }
-    assert!(kept <= raw + sums + (64 << 20), "{kept} bytes are kept, where {raw} are raw results and {sums} sums");
+    assert!(saved <= raw + sums + (64 << 20), "{saved} bytes are saved, but raw results have {raw} and sums {sums}");
 }
 
-/// A first layer, a residual block, one of stride 2, one without expansion, a last layer.
+/// Returns a small network: the first layer, a residual block, a block with stride 2, a block without expansion, the last layer.
 fn small() -> Vec<Convolution> {
     let network = mobilenet_v2(0.35, Padding::TensorflowSame, 1e-3);
     let mut layers: Vec<Convolution> = network.convolutions().cloned().collect();
@@ -110,7 +110,7 @@ fn small() -> Vec<Convolution> {
 }
 
 #[test]
-fn a_batch_that_is_cut_has_the_gradients_of_a_whole_one() {
+fn a_batch_split_into_dispatches_has_the_same_gradients() {
     let device = Device::open(&Default::default()).unwrap();
     let shape = shape(small(), 32, 24);
     assert!(shape.network.convolutions().any(|layer| layer.residual));
@@ -134,27 +134,27 @@ fn a_batch_that_is_cut_has_the_gradients_of_a_whole_one() {
             [step.buffers.gradients, step.buffers.running].map(|view| program.read(&device, view).unwrap());
         (step.plan.steps().len(), largest, gradients, running)
     };
-    // What is cut is tensors of images; the parts of sums, which are small where images are large, are not.
+    // Only tensors of images are split. Tensors with the parts of sums are not, but they are smaller.
     let (steps, largest, whole, running) = run(u64::MAX);
     let limit = largest / 3;
-    let (more_steps, bound, cut, cut_running) = run(limit);
+    let (more_steps, bound, split, split_running) = run(limit);
     assert!(more_steps > steps && bound < largest, "{more_steps} steps against {steps}, {bound} bytes against {largest}");
     let norm = |values: &mut dyn Iterator<Item = f32>| values.map(|value| f64::from(value).powi(2)).sum::<f64>().sqrt();
     let scale = norm(&mut whole.iter().copied());
-    let error = norm(&mut whole.iter().zip(&cut).map(|(a, b)| a - b));
+    let error = norm(&mut whole.iter().zip(&split).map(|(a, b)| a - b));
     assert!(scale > 1e-3 && error < 1e-4 * scale, "gradients of norm {scale} differ by {error}");
     for slot in state.table.trained_slots() {
-        let [a, b] = [slot.of(&whole), slot.of(&cut)];
+        let [a, b] = [slot.of(&whole), slot.of(&split)];
         let scale = norm(&mut a.iter().copied()).max(1e-4 * scale);
         let error = norm(&mut a.iter().zip(b).map(|(a, b)| a - b));
         assert!(error < 1e-2 * scale, "{}: {error} of {scale}", slot.tensors[0].name);
     }
-    let error = norm(&mut running.iter().zip(&cut_running).map(|(a, b)| a - b));
+    let error = norm(&mut running.iter().zip(&split_running).map(|(a, b)| a - b));
     assert!(error < 1e-5 * norm(&mut running.iter().copied()), "running statistics differ by {error}");
 }
 
 #[test]
-fn what_a_file_holds_comes_back_from_the_buffers() {
+fn tensors_survive_the_round_trip_through_the_buffers() {
     for layers in [small(), Vec::new()] {
         let mut shape = shape(layers, 32, 22);
         shape.change_head(|head| head.features = 48);
@@ -170,7 +170,7 @@ fn what_a_file_holds_comes_back_from_the_buffers() {
         let trained: usize =
             state.clone().with_optimizer_states(1).optimizer_tensors(0).iter().map(|(_, values)| values.len()).sum();
         assert!(trained <= state.table.trained && state.table.trained <= state.table.weights);
-        // Trained kernels come first, so that weight decay is one dispatch.
+        // Trained kernels come first, so that weight decay applies to one range.
         let offsets = |kernels: bool| {
             let slots = state.table.trained_slots().filter(move |slot| (slot.tensors[0].shape.len() > 1) == kernels);
             slots.map(|slot| slot.view(crate::plan::View { tensor: crate::plan::TensorId(0), offset: 0, bytes: 0 }).offset)
@@ -180,9 +180,9 @@ fn what_a_file_holds_comes_back_from_the_buffers() {
     }
 }
 
-/// A network that is not MobileNetV2, trained on the device and differentiated in plain loops.
+/// Trains a network that is not MobileNetV2, and compares its gradients with finite differences of a plain f64 reference.
 #[test]
-fn another_network_trains_and_has_the_gradients_of_plain_loops() {
+fn another_network_trains_and_its_gradients_match_finite_differences() {
     use ConvolutionKind::{Depthwise, Pointwise, Stem};
     let layers = [
         ("stem", Stem, [3, 8, 2], 0, false),

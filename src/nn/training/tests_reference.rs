@@ -1,4 +1,4 @@
-//! The loss of any network in plain f64 loops: what lowering, forward and backward, is held against.
+//! A reference for lowering: the loss of a network, computed in plain f64 loops.
 
 use super::*;
 use crate::nn::network::{ConvolutionKind, Layer};
@@ -7,21 +7,21 @@ use crate::ops::reference::batch_norm_statistics::batch_norm_statistics;
 use crate::ops::reference::{depthwise::depthwise, global_average_pool::global_average_pool, stem::stem};
 use crate::ops::{Activation, Depthwise, GlobalAveragePool, Stem, padded_channels};
 
-/// The product of rows x \[rows, inputs\] with w \[inputs, outputs\].
+/// Returns x · w \[rows, outputs\] for x \[rows, inputs\] and w \[inputs, outputs\].
 fn product(x: &[f64], w: &[f64], [inputs, outputs]: [usize; 2]) -> Vec<f64> {
     let row = |row: &[f64]| (0..outputs).map(|n| (0..inputs).map(|k| row[k] * w[k * outputs + n]).sum()).collect::<Vec<f64>>();
     x.chunks(inputs).flat_map(row).collect()
 }
 
-/// Batch norm with the statistics of the rows.
+/// Normalises x \[rows, channels\] with its own mean and variance. `affine` holds gamma, then beta.
 fn normalised(x: &[f64], affine: &[f64], epsilon: f32) -> Vec<f64> {
     let channels = affine.len() / 2;
     let (mean, variance) = batch_norm_statistics(channels, x);
     batch_norm(epsilon.into(), x, [&mean, &variance], [&affine[..channels], &affine[channels..]])
 }
 
-/// The mean squared error of the network on `input`, for weights as they lie in the buffer. Every number of channels but the
-/// input's and the labels' is a multiple of four, and nothing is dropped.
+/// Returns the mean squared error of the network on `input` \[batch, size, size, 4\], for weights in the layout of the table.
+/// Numbers of channels must be multiples of four, except those of the input and the labels. Dropout is ignored.
 pub fn mean_squared_error(
     shape: &NetworkShape,
     table: &ParameterTable,
