@@ -60,13 +60,9 @@ impl Tuned {
                     let (ms, gain) = ([1e3 * best, 1e3 * before], before / best);
                     lines.push(format!("{name:52} {:>32} {:10.3} {:10.3} {gain:6.2}", winner.to_string(), ms[0], ms[1]));
                 }
-                None => lines.push(format!(
-                    "{name:52} {:>32} {:10.3} {:>10} {:>6}",
-                    winner.to_string(),
-                    1e3 * best,
-                    "rejected",
-                    "-"
-                )),
+                None => {
+                    lines.push(format!("{name:52} {:>32} {:10.3} {:>10} {:>6}", winner.to_string(), 1e3 * best, "rejected", "-"))
+                }
             }
             if explain {
                 for candidate in &entry.candidates {
