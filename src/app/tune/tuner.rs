@@ -84,7 +84,8 @@ impl Tuned {
         }
         let lanes = profile.capabilities.subgroup_size.map_or("unknown".to_string(), |lanes| lanes.to_string());
         lines.push(format!(
-            "{changed} of {} shapes use another variant than the shipped one: {:.1} ms instead of {:.1} over all steps (subgroup size {lanes})",
+            "{changed} of {} shapes use another variant than the shipped one: {:.1} ms instead of {:.1} over all steps \
+             (subgroup size {lanes})",
             shapes.len(),
             1e3 * tuned,
             1e3 * shipped
@@ -131,7 +132,7 @@ pub fn tune(device: &mut Device, model: &Model, options: &TunerOptions, context:
     Ok(Tuned { store, path, shapes, wanted: wanted.len(), measured })
 }
 
-/// Returns what plans of the model ask for, and how often.
+/// Returns the shapes that the model's plans use, and how often.
 fn shapes(device: &mut Device, model: &Model, options: &TunerOptions) -> Result<Vec<(OperationShape, usize)>, Error> {
     let size = network_size(options.size, model)?;
     let batches = if options.batches.is_empty() { vec![1, default_batch(device)] } else { options.batches.clone() };
