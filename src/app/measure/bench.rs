@@ -48,7 +48,7 @@ pub enum Task {
 pub enum RowKind {
     /// 0 and 1 with noise, so that no two rows are equal.
     Noisy,
-    /// 0 and 1.
+    /// 0 and 1 only.
     Binary,
 }
 

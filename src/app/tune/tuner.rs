@@ -94,11 +94,12 @@ impl Tuned {
     }
 }
 
-/// Measures which variant of each kernel is fastest on an adapter for the shapes of a model, and keeps the winners.
-///
-/// `device` must be open with the shipped variants.
-///
 /// Measures which variant of each kernel is fastest on an adapter for the shapes of a model, and stores the winners.
+///
+/// `device` must have been opened with the shipped variants.
+///
+/// # Errors
+///
 /// The store cannot be read or written, the size is not a multiple of 32, or the device fails.
 pub fn tune(device: &mut Device, model: &Model, options: &TunerOptions, context: &Context) -> Result<Tuned, Error> {
     let (folder, profile) = (cache_folder()?, device.profile().clone());
