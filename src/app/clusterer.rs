@@ -66,7 +66,6 @@ impl ClusterRows {
     /// Takes rows from a table. Notes for the observer which columns are the same for every image.
     ///
     /// # Errors
-    ///
     /// A column is unknown, selected twice, or has no weight.
     pub fn new(table: AttributeTable, options: &RowOptions, context: &Context) -> Result<ClusterRows, Error> {
         let (values, columns) = select_columns(&table, &options.select)?;
@@ -149,7 +148,6 @@ impl<'a> Clusterer<'a> {
     /// Clusters rows and scores the clusters by their silhouette.
     ///
     /// # Errors
-    ///
     /// The method cannot cluster these rows, or the device fails.
     pub fn cluster(&self, rows: ClusterRows) -> Result<ClusterResult, Error> {
         self.cluster_after(rows, Phases::default())
@@ -158,7 +156,6 @@ impl<'a> Clusterer<'a> {
     /// Clusters rows as [`Clusterer::cluster`] does, and adds its phases to the earlier ones.
     ///
     /// # Errors
-    ///
     /// The same as [`Clusterer::cluster`].
     pub fn cluster_after(&self, input: ClusterRows, mut phases: Phases) -> Result<ClusterResult, Error> {
         let (device, n, width) = (self.device, input.images.len(), input.columns.len());
@@ -247,7 +244,6 @@ fn adapter_of(device: &Device) -> String {
 /// and why.
 ///
 /// # Errors
-///
 /// The rows cannot be clustered, the device fails, or the context is cancelled.
 pub fn compare_methods(
     device: &Device,

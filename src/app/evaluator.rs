@@ -105,7 +105,6 @@ impl<'a> Evaluator<'a> {
     /// one. `path` names the data in messages and records.
     ///
     /// # Errors
-    ///
     /// The model does not predict a labelled attribute, the partition is empty, no image can be used, a file cannot be written,
     /// or the device fails.
     pub fn evaluate(&self, folder: &LabelledFolder, path: &Path) -> Result<Evaluated, Error> {

@@ -28,7 +28,6 @@ impl LabelSelection {
     /// `of_celeba` are used for CelebA. If a label CSV has no partitions, `seed` draws them.
     ///
     /// # Errors
-    ///
     /// The data or their labels cannot be used. The message names the line.
     pub fn open(&self, data: &Path, of_celeba: &[&str], seed: u64, context: &Context) -> Result<LabelledFolder, DataError> {
         let mut folder = self.read(data, of_celeba, seed, context)?;
@@ -67,7 +66,6 @@ pub fn celeba_attributes_of(model: &Model) -> Vec<&'static str> {
 /// Checks that data have images for training and validation, and reports how many.
 ///
 /// # Errors
-///
 /// A partition is empty.
 pub fn check_training_data(path: &Path, data: &Dataset, context: &Context) -> Result<(), DataError> {
     data.require(path, &[Partition::Train, Partition::Validation])?;

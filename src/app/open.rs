@@ -38,7 +38,6 @@ impl Default for DeviceOptions {
 /// Opens an adapter and reports its name and whether tuned variants are used.
 ///
 /// # Errors
-///
 /// There is no adapter, none matches, its limits are too small, or it cannot be opened.
 pub fn open_device(options: &DeviceOptions, context: &Context) -> Result<Device, DeviceError> {
     let open = if options.adjust_software_driver { software::open } else { Device::open };
@@ -80,7 +79,6 @@ fn use_winners(device: &mut Device, context: &Context) {
 /// Returns the model file that was named, or the shipped file called `default`.
 ///
 /// # Errors
-///
 /// No file is named, and the shipped file is in none of the places where it is looked for.
 pub fn model_path(named: Option<&Path>, default: &str) -> Result<PathBuf, Error> {
     match named {
@@ -92,7 +90,6 @@ pub fn model_path(named: Option<&Path>, default: &str) -> Result<PathBuf, Error>
 /// Opens a model that predicts attributes, with its backbone stored in `precision`.
 ///
 /// # Errors
-///
 /// The file cannot be used, it has no head for attributes, or its backbone is not found.
 pub fn open_attribute_model(path: &Path, backbone: Option<&Path>, precision: Precision) -> Result<Model, Error> {
     let model = Model::open(path, backbone)?;
@@ -106,7 +103,6 @@ pub fn open_attribute_model(path: &Path, backbone: Option<&Path>, precision: Pre
 /// were made for.
 ///
 /// # Errors
-///
 /// The file cannot be used, or the size is not a multiple of 32.
 pub fn open_start(path: &Path, size: Option<u32>) -> Result<Model, Error> {
     let mut model = Model::open(path, None)?;

@@ -66,7 +66,6 @@ impl<'a> Predictor<'a> {
     /// Returns a predictor. Its programs are compiled for the first batch and kept.
     ///
     /// # Errors
-    ///
     /// [`Error::NoAttributes`] if the model has no head for attributes.
     pub fn new(device: &'a Device, model: &'a Model, options: PredictionOptions) -> Result<Predictor<'a>, Error> {
         if !matches!(model.top, Top::Attributes(_)) {
@@ -87,7 +86,6 @@ impl<'a> Predictor<'a> {
     /// processed.
     ///
     /// # Errors
-    ///
     /// No image can be used, the device fails, or the context is cancelled.
     pub fn predict(&mut self, images: &[ImageSource]) -> Result<Predictions, Error> {
         let mut rows: Vec<Option<Vec<f32>>> = vec![None; images.len()];
@@ -111,7 +109,6 @@ impl<'a> Predictor<'a> {
     /// could not be used.
     ///
     /// # Errors
-    ///
     /// The device fails, or the context is cancelled.
     pub fn predict_each(&mut self, images: &[ImageSource], use_row: impl FnMut(usize, &[f32])) -> Result<Vec<Failure>, Error> {
         let pass = Pass { images: images.to_vec(), batch: self.batch, crop: self.options.crop, task: "" };
@@ -165,7 +162,6 @@ pub struct Classifications {
 /// Returns the `top` most probable ImageNet classes of each image.
 ///
 /// # Errors
-///
 /// The model has no ImageNet classifier, the device fails, or the context is cancelled.
 pub fn classify(
     device: &Device,

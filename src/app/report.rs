@@ -17,7 +17,6 @@ impl Report {
     /// Reads a run folder: `attributes.csv`, and the results of a clustering, a comparison or an evaluation.
     ///
     /// # Errors
-    ///
     /// A file that the report needs is missing, or a file is damaged.
     pub fn of_run(run: &Path) -> Result<Report, Error> {
         Report::new(run, None, None)
@@ -27,7 +26,6 @@ impl Report {
     /// in the folder `images`.
     ///
     /// # Errors
-    ///
     /// The same as [`Report::of_run`].
     pub fn new(run: &Path, attributes: Option<&Path>, images: Option<&Path>) -> Result<Report, Error> {
         Ok(Report { input: load_run(run, attributes, images)?, out: run.join("report.html") })
@@ -47,7 +45,6 @@ impl Report {
     /// read are listed in the summary and shown as boxes with their names.
     ///
     /// # Errors
-    ///
     /// The files of the run do not belong together, the report cannot be written, or the device fails.
     pub fn write(&self, device: Option<&Device>) -> Result<ReportSummary, Error> {
         Ok(match device {

@@ -24,7 +24,6 @@ impl RunFolder {
     /// Opens the folder, and creates it and its parents if they are missing.
     ///
     /// # Errors
-    ///
     /// The folder cannot be created or written.
     pub fn create(path: &Path) -> Result<RunFolder, Error> {
         std::fs::create_dir_all(path).map_err(|source| Error::Folder { path: path.to_path_buf(), source })?;
@@ -41,7 +40,6 @@ impl RunFolder {
     /// unless their file was replaced.
     ///
     /// # Errors
-    ///
     /// `config.json` is damaged or cannot be written.
     pub fn record(
         &self,
@@ -82,7 +80,6 @@ impl RunFolder {
 /// Checks, before long work, that a file can be written to `path`. Leaves nothing behind.
 ///
 /// # Errors
-///
 /// The folder is missing or cannot be written, or `path` is itself a folder.
 pub fn ensure_writable(path: &Path) -> Result<(), Error> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -104,7 +101,6 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), DataError> {
 /// Returns a value as indented JSON that ends with a line break.
 ///
 /// # Errors
-///
 /// The value cannot be converted to JSON.
 pub fn pretty_json(value: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> {
     let mut bytes = serde_json::to_vec_pretty(value)?;
@@ -115,7 +111,6 @@ pub fn pretty_json(value: &impl Serialize) -> Result<Vec<u8>, serde_json::Error>
 /// Returns a value as JSON on one line.
 ///
 /// # Errors
-///
 /// The value cannot be converted to JSON.
 pub fn json_line(value: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> {
     let mut bytes = serde_json::to_vec(value)?;

@@ -177,7 +177,6 @@ impl<'a> Trainer<'a> {
     /// Trains in a run folder, and writes checkpoints, the history, the model, and its figures on the validation images to it.
     ///
     /// # Errors
-    ///
     /// The folder contains another run, an image cannot be read, the loss is no longer finite, a file cannot be written, the
     /// device fails, or the context is cancelled. A run that was cancelled can be resumed.
     pub fn train(&self, folder: &Path) -> Result<Training, Error> {

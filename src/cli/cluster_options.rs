@@ -134,7 +134,6 @@ impl MethodOptions {
     /// Checks the options before anything is read.
     ///
     /// # Errors
-    ///
     /// [`Error::Misuse`] if the number of clusters is missing, or the method does not have a given setting.
     pub fn check(&self) -> Result<(), Error> {
         use ComparedMethod::{Agglomerative, Birch, Dbscan, Kmeans, Optics, Spectral};
@@ -178,7 +177,6 @@ impl MethodOptions {
     /// Returns the method with its settings, for rows of `columns` numbers.
     ///
     /// # Errors
-    ///
     /// The file of initial centres cannot be read.
     pub fn method(&self, columns: usize) -> Result<Method, Error> {
         let metric = |default| self.metric.unwrap_or(default);

@@ -103,7 +103,6 @@ impl Task {
     /// do not affect the time.
     ///
     /// # Errors
-    ///
     /// The work does not fit the adapter, or the device fails.
     pub fn time(
         self,

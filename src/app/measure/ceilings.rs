@@ -37,7 +37,6 @@ impl Ceilings {
     /// Measures both limits with every variant of their kernels, and takes the best.
     ///
     /// # Errors
-    ///
     /// The device fails.
     pub fn measure(device: &Device) -> Result<Ceilings, DeviceError> {
         let mut ceilings = Ceilings { flops_a_second: 0.0, bytes_a_second: 0.0 };

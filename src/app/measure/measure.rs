@@ -83,7 +83,6 @@ impl Profile {
     /// timed.
     ///
     /// # Errors
-    ///
     /// The plans do not fit the adapter, or the device fails.
     pub fn measure(device: &Device, workload: &Workload, ceilings: Ceilings, runs: usize) -> Result<Profile, DeviceError> {
         let programs = workload.programs(device)?;

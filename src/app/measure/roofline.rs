@@ -105,7 +105,6 @@ fn round(value: f64) -> f64 {
 /// Returns the chart as SVG: the roof, and a point for each kernel whose area is its share of the time.
 ///
 /// # Errors
-///
 /// None in practice, because the template is part of the program.
 pub fn roofline_svg(profile: &Profile) -> Result<String, minijinja::Error> {
     let groups: Vec<Group> = profile.groups(|step| step.kernel.to_string()).into_iter().filter(|group| group.flops > 0).collect();
@@ -148,7 +147,6 @@ pub fn roofline_svg(profile: &Profile) -> Result<String, minijinja::Error> {
 /// Returns an HTML page with the chart and the table of kernels and variants.
 ///
 /// # Errors
-///
 /// The same as [`roofline_svg`].
 pub fn roofline_page(profile: &Profile) -> Result<String, minijinja::Error> {
     let svg = roofline_svg(profile)?;

@@ -72,7 +72,6 @@ fn row(text: &mut String, group: &Group) {
 /// Returns a CSV table with one row for each step, in the order in which they run.
 ///
 /// # Errors
-///
 /// None in practice, because the table is written to memory.
 pub fn to_csv(profile: &Profile) -> Result<Vec<u8>, csv::Error> {
     let mut writer = csv::Writer::from_writer(Vec::new());

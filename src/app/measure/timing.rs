@@ -10,7 +10,6 @@ use crate::scheduler::Program;
 /// results, at least one.
 ///
 /// # Errors
-///
 /// The first error that `work` returns.
 pub fn repeat<T, E>(warm: usize, enough: impl Fn(&[T]) -> bool, mut work: impl FnMut() -> Result<T, E>) -> Result<Vec<T>, E> {
     for _ in 0..warm {
@@ -31,7 +30,6 @@ pub fn runs<T>(count: usize) -> impl Fn(&[T]) -> bool {
 /// Calls `work` and returns its wall-clock seconds.
 ///
 /// # Errors
-///
 /// The error that `work` returns.
 pub fn wall_seconds<E>(work: impl FnOnce() -> Result<(), E>) -> Result<f64, E> {
     let start = Instant::now();

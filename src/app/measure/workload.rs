@@ -98,7 +98,6 @@ impl Workload {
     /// Returns the workload for the given options.
     ///
     /// # Errors
-    ///
     /// The size is not a multiple of 32, or training in 16-bit floats is requested.
     pub fn new(device: &Device, model: &Model, options: &WorkloadOptions) -> Result<Workload, Error> {
         let batch = options.batch.unwrap_or_else(|| default_batch(device));
@@ -135,7 +134,6 @@ impl Workload {
     /// generated.
     ///
     /// # Errors
-    ///
     /// None in practice, because every tensor is present.
     pub fn training(profile: &DeviceProfile, network: &NetworkShape, batch: u32, extent: Extent) -> Result<Workload, ModelError> {
         // Values of both signs, so that ReLU6 clamps some of them. Denormal or infinite numbers would distort the times.

@@ -192,7 +192,6 @@ impl<'a> Reproduction<'a> {
     /// Does all steps, or only one. Steps that were completed in the run folder with the same inputs are skipped.
     ///
     /// # Errors
-    ///
     /// A step fails, or the context is cancelled. A cancelled reproduction continues with the same call.
     pub fn run(&self, only: Option<Step>) -> Result<Reproduced, Error> {
         let work = &self.work;
@@ -220,7 +219,6 @@ impl<'a> Reproduction<'a> {
 /// Does only the step [`Step::LossIssue`], which needs images and weights but no model.
 ///
 /// # Errors
-///
 /// No data are named, the data or the weights cannot be used, a training fails, or the context is cancelled.
 pub fn reproduce_losses(options: &ReproductionOptions, context: &Context) -> Result<(), Error> {
     let missing = || Error::Misuse("--only loss-issue trains on images; name them with --data".into());

@@ -66,7 +66,6 @@ pub struct Comparison {
 /// A candidate is checked on a smaller shape that it supports, and timed on the shape itself.
 ///
 /// # Errors
-///
 /// The device fails as a whole. A single candidate that fails is rejected.
 pub fn compare_candidates(device: &Device, shape: OperationShape, stop: &AtomicBool) -> Result<Option<Comparison>, DeviceError> {
     let small = reduced(shape);

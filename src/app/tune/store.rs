@@ -187,7 +187,6 @@ impl Store {
     /// Reads the winners on an adapter. Returns an empty store if there is no file.
     ///
     /// # Errors
-    ///
     /// The file cannot be read, has another format, or belongs to another adapter.
     pub fn read(folder: &Path, report: &AdapterReport) -> Result<Store, StoreError> {
         let path = Store::path(folder, report);

@@ -99,7 +99,6 @@ impl Tuned {
 /// `device` must have been opened with the shipped variants.
 ///
 /// # Errors
-///
 /// The store cannot be read or written, the size is not a multiple of 32, or the device fails.
 pub fn tune(device: &mut Device, model: &Model, options: &TunerOptions, context: &Context) -> Result<Tuned, Error> {
     let (folder, profile) = (cache_folder()?, device.profile().clone());
