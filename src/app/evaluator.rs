@@ -54,7 +54,9 @@ impl Evaluated {
 fn half_precision_text(half: &HalfPrecision) -> String {
     let HalfPrecision { largest_difference, mean_difference, decisions_changed, accuracy_in_f32, cosine_proximity_in_f32 } = half;
     format!(
-        "in f32             accuracy {accuracy_in_f32:.4}, cosine proximity {cosine_proximity_in_f32:.4}; by f16 a probability moves by          {mean_difference:.1e}, at most {largest_difference:.1e}, and {:.3} % of the decisions change",
+        "in f32             accuracy {accuracy_in_f32:.4}, cosine proximity {cosine_proximity_in_f32:.4}; \
+         f16 changes probabilities by {mean_difference:.1e} on average and {largest_difference:.1e} at most, \
+         and {:.3} % of the decisions",
         100.0 * decisions_changed
     )
 }

@@ -314,7 +314,9 @@ impl<'a> Trainer<'a> {
         let settings = &options.settings;
         if settings.micro_batch < settings.batch {
             let (micro, batch) = (settings.micro_batch, settings.batch);
-            context.note(format!("{micro} of {batch} images pass at once, and batch norm sees these alone"));
+            context.note(format!(
+                "batches of {batch} images are split into parts of {micro}, and batch norm sees one part at a time"
+            ));
         }
         context.start("", "steps", 0);
         let hashes = model.files.iter().map(|(_, hash)| hash.as_str()).collect::<Vec<_>>().join(" ");

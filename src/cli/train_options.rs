@@ -129,8 +129,8 @@ impl TrainingArguments {
     /// Refuses options that contradict each other.
     pub fn check(&self) -> Result<(), Error> {
         if self.class_weights != ClassWeights::None && matches!(self.loss, Loss::Cosine | Loss::Angle) {
-            let problem = "--class-weights balanced does not go with the losses cosine and angle, which have no term for each attribute; add \
-                           --loss mse, mae or bce";
+            let problem = "--class-weights balanced does not go with the losses cosine and angle, which have no term for each \
+                           attribute; add --loss mse, mae or bce";
             return Err(Error::Misuse(problem.to_string()));
         }
         self.optimizer.check()

@@ -113,7 +113,7 @@ impl Task {
     ) -> Result<Timings, BenchError> {
         let of_workload = |workload: Workload| -> Result<Timings, BenchError> {
             let programs = workload.programs(device)?;
-            // The device already holds these tensors, so the host need not keep them.
+            // The device has a copy of the inputs and weights, so the host's is freed.
             drop(workload);
             device.flush()?;
             schedule.time(|| Ok(run(device, &programs)?))
@@ -140,13 +140,13 @@ impl Task {
             Task::TrainHead => of_step(&paper.without_backbone()),
             Task::KMeans(kind) => {
                 // k-means must not converge before its iterations are done.
-                let (rows, _) = made_up(size as usize, 0.25, kind);
+                let (rows, _) = generated_rows(size as usize, 0.25, kind);
                 let initial = Some(rows[..GROUPS * COLUMNS].to_vec());
                 let fit = KMeans { k: GROUPS, n_init: 1, seed: 7, tolerance: 0.0, iterations: ITERATIONS, initial };
                 schedule.time(|| fit.fit(device, &rows, size as usize, COLUMNS).map(drop).map_err(BenchError::from))
             }
             Task::Silhouette(kind) => {
-                let (values, labels) = made_up(size as usize, 0.08, kind);
+                let (values, labels) = generated_rows(size as usize, 0.08, kind);
                 let rows = CountedRows::every(&values, size as usize, COLUMNS)?;
                 drop(values);
                 let mut scorer = SilhouetteScorer::new(device, &rows, Metric::Euclidean);
@@ -156,7 +156,7 @@ impl Task {
     }
 }
 
-/// A backbone with host buffers for its input.
+/// A compiled backbone with the input that each run uploads.
 struct RoundTrip {
     program: Program,
     input: View,
@@ -199,7 +199,7 @@ impl Schedule {
 }
 
 /// Returns rows of 0 and 1 in 16 loose groups, with each number flipped at probability `flip`, and the group of each row.
-fn made_up(rows: usize, flip: f64, kind: RowKind) -> (Vec<f32>, Vec<i64>) {
+fn generated_rows(rows: usize, flip: f64, kind: RowKind) -> (Vec<f32>, Vec<i64>) {
     let draw = |what: usize, at: usize| unit(7, Stream::Weights(what), at as u64);
     let prototype: Vec<bool> = (0..GROUPS * COLUMNS).map(|at| draw(0, at) < 0.3).collect();
     let labels: Vec<i64> = (0..rows).map(|row| (draw(1, row) * GROUPS as f64) as i64).collect();
@@ -249,11 +249,11 @@ mod tests {
     }
 
     #[test]
-    fn made_up_rows_are_what_their_kind_says() {
-        let (binary, labels) = made_up(400, 0.08, RowKind::Binary);
+    fn generated_rows_are_what_their_kind_says() {
+        let (binary, labels) = generated_rows(400, 0.08, RowKind::Binary);
         assert!(binary.iter().all(|value| [0.0, 1.0].contains(value)));
         assert!((0..GROUPS as i64).all(|group| labels.contains(&group)));
-        let (noisy, same) = made_up(400, 0.08, RowKind::Noisy);
+        let (noisy, same) = generated_rows(400, 0.08, RowKind::Noisy);
         assert_eq!((same, noisy.iter().map(|value| value.round()).collect::<Vec<_>>()), (labels, binary));
         assert_eq!(CountedRows::distinct(&noisy, 400, COLUMNS).expect("rows").len(), 400);
     }

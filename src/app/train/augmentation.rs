@@ -16,9 +16,9 @@ pub struct AugmentationRanges {
     pub row_shift: f64,
     /// Largest shift left or right, as a share of the width (Keras' `width_shift_range`, below 1).
     pub column_shift: f64,
-    /// Largest shear to either side, in degrees as in Keras' documentation. The paper's values suggest that radians were meant.
+    /// Largest shear to either side, in degrees (Keras' `shear_range`).
     pub shear: f64,
-    /// Each axis is scaled by a factor from 1 − `zoom` to 1 + `zoom`. Below 1.
+    /// Each axis is scaled by a factor from 1 − `zoom` to 1 + `zoom`, which must be below 1.
     pub zoom: f64,
     /// Whether images are magnified instead, by a factor from 1 to 1 + `zoom` that is the same for both axes.
     pub magnify_only: bool,

@@ -83,7 +83,7 @@ impl std::fmt::Display for Progress {
                 let gigabytes = *bytes as f64 / 1e9;
                 write!(
                     f,
-                    "memory: {gigabytes:.2} GB on the device at {micro_batch} samples at once, planned before the first step"
+                    "memory: {gigabytes:.2} GB on the device for {micro_batch} samples at a time, planned before the first step"
                 )
             }
             Progress::Step { epoch, epochs, loss, accuracy, .. } => {
@@ -113,7 +113,7 @@ pub struct TrainedNetwork {
 }
 
 /// Number of steps between two reads of the accuracy.
-const STEPS_A_LOOK: usize = 20;
+const STEPS_BETWEEN_READS: usize = 20;
 
 /// Trains a network that starts from `initial`.
 ///
@@ -214,8 +214,8 @@ impl Trainer<'_, '_> {
             }
             let samples = stream.next()?;
             let loss = self.step(epoch, step, &samples)?;
-            let looks = (step + 1) % STEPS_A_LOOK == 0 || step + 1 == steps;
-            let accuracy = if looks { Some(self.accuracy((step + 1) * batch)?) } else { None };
+            let reads_accuracy = (step + 1) % STEPS_BETWEEN_READS == 0 || step + 1 == steps;
+            let accuracy = if reads_accuracy { Some(self.accuracy((step + 1) * batch)?) } else { None };
             let (epoch, epochs, step) = (epoch + 1, settings.epochs, step + 1);
             (self.run.progress)(Progress::Step { epoch, epochs, step, steps, loss, accuracy });
         }
