@@ -172,8 +172,8 @@ fn title(profile: &Profile) -> String {
 
 fn description(profile: &Profile) -> String {
     format!(
-        "Each kernel of this work ({}) by its intensity and speed, below the roof that this adapter's measured multiply-adds and memory \
-         stream allow. A point's area is its share of the time. Medians of {} runs by {}.",
+        "Each kernel of this workload ({}) by its arithmetic intensity and speed, below the limits of arithmetic and memory that were \
+         measured on this adapter. A point's area is its share of the time. The times are medians of {} runs by {}.",
         profile.name, profile.runs, profile.clock
     )
 }

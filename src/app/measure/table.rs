@@ -14,7 +14,7 @@ pub fn to_text(profile: &Profile) -> String {
     let _ = writeln!(text, "{name}: medians of {runs} runs by {clock}");
     let _ = writeln!(
         text,
-        "ceilings of this adapter, measured: {:.1} GFLOP/s multiply-add, {:.1} GB/s stream; they meet at {:.1} flop/byte",
+        "measured ceilings of this adapter: {:.1} GFLOP/s multiply-add, {:.1} GB/s stream; they meet at {:.1} flop/byte",
         ceilings.flops_a_second / 1e9,
         ceilings.bytes_a_second / 1e9,
         ceilings.flops_a_second / ceilings.bytes_a_second
