@@ -49,8 +49,11 @@ fn a_network_that_is_killed_and_resumed_is_the_network_of_an_unbroken_run() {
         text(&output.stderr)
     };
     let message = whole(arguments("unbroken", &[]));
-    for part in ["2 of 4 images pass at once, and batch norm sees these alone", "GB on the device at 2 samples", "epoch 2: loss"]
-    {
+    for part in [
+        "batches of 4 images are split into parts of 2, and batch norm sees one part at a time",
+        "GB on the device for 2 samples",
+        "epoch 2: loss",
+    ] {
         assert!(message.contains(part), "{message}");
     }
 

@@ -24,7 +24,7 @@ fn a_plan_tells_steps_places_and_peak() {
     let [(_, of_f32), (is_half, of_f16)] = ["f32", "f16"].map(megabytes);
     assert!(is_half && of_f16 < of_f32 && (25.0..32.0).contains(&of_f16), "{of_f16} MB for {of_f32} MB");
     refused(&["plan", "--train", "--precision", "f16"], 2, &["f16", "training computes in 32-bit floats"]);
-    refused(&["bench", "kmeans", "500", "--precision", "f16"], 2, &["f16", "predictions alone"]);
+    refused(&["bench", "kmeans", "500", "--precision", "f16"], 2, &["f16", "only predictions"]);
     refused(&["plan", "--model", BACKBONE, "--size", "100"], 2, &["--size 100", "32"]);
 }
 

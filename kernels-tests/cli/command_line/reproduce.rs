@@ -23,10 +23,7 @@ fn the_short_way_goes_through_every_figure_and_does_nothing_twice() {
     let run = folder.path().join("run").to_string_lossy().into_owned();
     let quick = ["--quick", "--out", &run];
     let [said, printed] = reproduced(&quick);
-    assert!(
-        said.contains("train: the paper's model (section III, training): left out, --quick takes the shipped model"),
-        "{said}"
-    );
+    assert!(said.contains("train: the paper's model (section III, training): skipped, --quick uses the shipped model"), "{said}");
     for part in
         ["What the paper says, and what we got", "90.96 %", "these are 96 portraits", "at k = ", "not trained in this run"]
     {
