@@ -26,7 +26,7 @@ const SNIPPETS: &[(&str, &str)] = &[
     ("weight_panels", include_str!("../../shaders/lib/weight_panels.wgsl")),
 ];
 
-/// The source of a snippet, by the name that `#import` gives.
-pub(super) fn snippet(name: &str) -> Option<&'static str> {
+/// Returns the source of the snippet `shaders/lib/NAME.wgsl`, by the name that `#import` gives.
+pub fn snippet(name: &str) -> Option<&'static str> {
     SNIPPETS.iter().find(|(known, _)| *known == name).map(|(_, source)| *source)
 }

@@ -7,6 +7,7 @@ pub mod reflect;
 mod translate;
 
 pub use expand::expand;
+pub use library::snippet;
 pub use translate::{Language, translate};
 
 /// Why a shader could not be expanded or does not agree with its Rust side.
