@@ -9,12 +9,11 @@ use lineament::ops::reference::{activation_backward::activation_backward, widen}
 
 /// (rows, channels): one, primes, tile ± 1.
 const TESTS: &[(u32, u32)] = &[(1, 4), (7, 36), (63, 4), (5, 52)];
-const ACTIVATIONS: [Activation; 4] = [Activation::None, Activation::Relu, Activation::Relu6, Activation::Sigmoid];
 const BENCHMARKS: &[(u32, u32)] = &[(64, 1536)];
 
 pub fn cases(context: Context) -> Vec<Case> {
     let all = |activation| by_shape(context, TESTS, BENCHMARKS, move |shape, purpose| case(shape, activation, purpose));
-    ACTIVATIONS.into_iter().flat_map(all).collect()
+    Activation::ALL.iter().copied().flat_map(all).collect()
 }
 
 fn case((rows, channels): (u32, u32), activation: Activation, purpose: Purpose) -> Case {
@@ -25,7 +24,7 @@ fn case((rows, channels): (u32, u32), activation: Activation, purpose: Purpose) 
     // A third lies on each knee.
     let output = |i: u64| [0.0, largest, largest * unit(19, 1, i)][(i % 3) as usize];
     let y: Vec<f32> = (0..elements as u64).map(output).collect();
-    let views = (case.input("gy", &gy), case.input("y", &y));
+    let views = (case.input("gy", &gy), case.input("basis", &y));
     let expected = move || activation_backward(activation, &widen(&gy), &widen(&y));
     let dx = case.output("dx", elements, Bounds::float(1e-12, 1e-6), Box::new(expected));
     case.plan.push(ActivationBackward { rows, channels, activation }.step("activation", views.0, views.1, dx));

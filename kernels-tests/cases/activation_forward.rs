@@ -9,12 +9,11 @@ use lineament::ops::reference::{activation_forward::activation_forward, widen};
 
 /// (rows, channels): one, primes, tile ± 1.
 const TESTS: &[(u32, u32)] = &[(1, 4), (7, 36), (63, 4), (5, 52)];
-const ACTIVATIONS: [Activation; 4] = [Activation::None, Activation::Relu, Activation::Relu6, Activation::Sigmoid];
 const BENCHMARKS: &[(u32, u32)] = &[(64, 1536)];
 
 pub fn cases(context: Context) -> Vec<Case> {
     let all = |activation| by_shape(context, TESTS, BENCHMARKS, move |shape, purpose| case(shape, activation, purpose));
-    ACTIVATIONS.into_iter().flat_map(all).collect()
+    Activation::ALL.iter().copied().flat_map(all).collect()
 }
 
 fn case((rows, channels): (u32, u32), activation: Activation, purpose: Purpose) -> Case {

@@ -8,17 +8,15 @@ use lineament::ops::reference::expand_depthwise::expand_depthwise;
 use lineament::ops::reference::random::values;
 
 /// (batch, height, width, inputs, channels, activation): one pixel, primes, strips ± 1 in columns and several down, fewer inputs
-/// than a variant has room for and as many, and blocks of channels that are full, cut and single.
+/// than a variant has room for and as many, and blocks of channels that are full, cut and single. Inputs and channels are
+/// multiples of eight.
 const TESTS: &[(u32, u32, u32, u32, u32, Activation)] = &[
-    (1, 1, 1, 4, 4, Activation::None),
-    (2, 2, 3, 8, 36, Activation::Relu6),
-    (1, 5, 8, 12, 20, Activation::Relu),
+    (1, 1, 1, 8, 8, Activation::None),
+    (2, 2, 3, 8, 40, Activation::Relu6),
+    (1, 5, 8, 16, 24, Activation::Relu),
     (3, 7, 7, 16, 96, Activation::Relu6),
     (1, 13, 11, 24, 32, Activation::None),
-    (2, 14, 16, 32, 68, Activation::Relu6),
-    (1, 59, 9, 4, 12, Activation::Relu6),
-    // What is loaded by eights: one, and channels past the last lane.
-    (1, 1, 1, 8, 8, Activation::None),
+    (2, 14, 16, 32, 72, Activation::Relu6),
     (2, 59, 9, 24, 40, Activation::Relu6),
     (1, 30, 16, 8, 72, Activation::None),
 ];

@@ -37,6 +37,7 @@ mod kmeans_reduce;
 mod layer_input;
 mod loss_mean;
 mod neighbours;
+mod optimizer;
 mod pairwise;
 mod pointwise;
 mod resize_normalise;

@@ -22,10 +22,13 @@ const TESTS: &[(u32, u32, u32, Activation, bool)] = &[
     (65, 72, 136, Activation::None, true),
 ];
 
-/// Past 65,535 workgroups of eight rows, so that the line of workgroups is folded. The smallest tiles only: for the others
-/// it would take a large tensor.
-const FOLDED: (u32, u32, u32, Activation, bool) = (8 * 65_536 + 3, 4, 4, Activation::None, false);
-const SMALLEST: &[&str] = &["1x4", "1x32", "1 row"];
+/// Past 65,535 workgroups, so that the line of workgroups is folded: kernel, variant, rows, and channels of both sides. The
+/// smallest tiles only: for the others it would take a large tensor.
+const FOLDED: &[(&str, &str, u32, u32)] = &[
+    ("pointwise_subgroup", "1x32", 8 * 65_536 + 3, 4),
+    ("pointwise_columns", "1 row wide", 65_536 + 3, 8),
+    ("pointwise_registers", "4x4", 32 * 65_536 + 3, 4),
+];
 
 /// The layers that make up most of MobileNetV2 at 224 × 224, batch 8: (rows, inputs, outputs).
 const BENCHMARKS: &[(u32, u32, u32)] = &[
@@ -58,8 +61,9 @@ pub fn cases(context: Context) -> Vec<Case> {
             }
             continue;
         }
-        let folded = SMALLEST.contains(&family.1.name).then_some(&FOLDED);
-        for &(rows, inputs, outputs, activation, residual) in TESTS.iter().chain(folded) {
+        let folded = FOLDED.iter().filter(|(kernel, variant, ..)| (*kernel, *variant) == (family.0.name, family.1.name));
+        let folded = folded.map(|&(.., rows, channels)| (rows, channels, channels, Activation::None, false));
+        for (rows, inputs, outputs, activation, residual) in TESTS.iter().copied().chain(folded) {
             // Up to 32 columns are a single panel, which is the matrix row by row.
             let layouts = [WeightLayout::Rows, WeightLayout::Panels].into_iter().take(if outputs > 32 { 2 } else { 1 });
             for layout in layouts {

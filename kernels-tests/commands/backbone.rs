@@ -1,7 +1,7 @@
 //! The whole backbone as `kernels perf` times it: one submission after the other, by the wall clock, as a user meets it.
 
-use lineament::nn::ModelError;
-use lineament::nn::mobilenet_v2::{Backbone, layers};
+use lineament::nn::mobilenet_v2::mobilenet_v2;
+use lineament::nn::{Backbone, ModelError};
 use lineament::ops::Padding;
 use lineament::profiles::Device;
 use lineament::scheduler::Program;
@@ -17,7 +17,7 @@ pub const BATCHES: [u32; 3] = [1, 8, 32];
 /// The batch does not fit the adapter, or the device fails.
 pub fn time(device: &Device, batch: u32, runs: usize) -> Result<Timing, ModelError> {
     let tensor = |_: &str, shape: &[usize]| Ok(vec![0.5; shape.iter().product()]);
-    let backbone = Backbone::load(layers(1.0), Padding::TensorflowSame, 1e-3, &tensor)?;
+    let backbone = Backbone::load(&mobilenet_v2(1.0, Padding::TensorflowSame, 1e-3), &tensor)?;
     let planned = |backbone: &Backbone| backbone.plan_alone(device.profile(), [batch, 224]);
     // What the network asks for: composed layers compute more than that.
     let cost = planned(&backbone).0.cost();

@@ -1,9 +1,9 @@
 //! Training a head on features, step by step, against Keras.
 
 use lineament::app::train::{Masks, NetworkSession, Part, Samples, SessionShape};
-use lineament::nn::training::{FrozenNorm, HeadShape, Loss, NetworkShape, NetworkState, Optimizer, RunningStatistics};
-use lineament::nn::{HEAD_EPSILON, Head};
-use lineament::ops::Padding;
+use lineament::nn::training::{FrozenNorm, HeadShape, Loss, NetworkShape, NetworkState, RunningStatistics};
+use lineament::nn::{HEAD_EPSILON, Head, Network};
+use lineament::ops::{Adadelta, Padding};
 use lineament::profiles::Device;
 
 use crate::golden_tests::data::GoldenError;
@@ -21,17 +21,15 @@ const NAMES: [&str; 8] = ["d1_kernel", "d1_bias", "bn_gamma", "bn_beta", "bn_mea
 
 /// The network that is a head alone.
 fn shape(head: HeadShape, running_statistics: RunningStatistics) -> NetworkShape {
-    NetworkShape {
-        layers: Vec::new(),
+    let shape = NetworkShape {
+        network: Network::new(Padding::TensorflowSame, 1e-3),
         first_trained: 0,
         frozen_norm: FrozenNorm::Inference,
-        padding: Padding::TensorflowSame,
-        epsilon: 1e-3,
         momentum: 0.999,
         running_statistics,
         size: 0,
-        head,
-    }
+    };
+    shape.with_head(head)
 }
 
 /// All steps of the fixture, then the weights and predictions that they lead to.
@@ -71,7 +69,7 @@ fn compare(device: &Device, fixture: &Fixture, made: &Fixture, running_statistic
     let session = SessionShape {
         network: network.clone(),
         loss: Loss::Cosine,
-        optimizer: Optimizer::KERAS_ADADELTA,
+        optimizer: Adadelta::KERAS.into(),
         masks: Masks::Given,
         losses: steps,
         accumulates: false,

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use lineament::nn::HEAD_EPSILON;
-use lineament::nn::mobilenet_v2::Layer;
 use lineament::nn::training::{NetworkShape, ParameterTable, RunningStatistics, Slot, UpdatePart};
+use lineament::nn::{Convolution, Layer};
 use lineament::ops::{Activation, BatchNorm, BatchNormCombine, BatchNormStatistics, Padding, padded_channels};
 use lineament::plan::Plan;
 use lineament::profiles::Device;
@@ -141,29 +141,35 @@ fn paper(file: &str, model: &Value) -> Results {
     }
     let (mut size, mut layers, mut pads) = (shape.size, Vec::new(), Vec::new());
     let table = ParameterTable::new(&shape);
-    for (layer, slots) in shape.layers.iter().zip(&table.layers) {
+    for (layer, slots) in shape.network.convolutions().zip(&table.layers) {
         if layer.stride == 2 {
-            pads.extend(padding(shape.padding, layer, size));
+            pads.extend(padding(shape.network.padding, layer, size));
         }
         size = size.div_ceil(layer.stride);
         let place = [size, size, layer.outputs].map(f64::from);
-        for parameters in [elements(&slots.kernel), elements(&slots.affine) + elements(&slots.running)] {
+        for parameters in [elements(slots.kernel()), elements(slots.affine()) + elements(slots.running())] {
             layers.extend(place.iter().copied().chain([parameters]));
         }
     }
-    if let (Some(hidden), Some(width)) = (&table.hidden, shape.head.hidden) {
-        let dense = elements(&hidden.kernel) + elements(&hidden.bias);
-        let width = f64::from(width);
-        layers.extend([width, dense, width, elements(&hidden.affine) + elements(&hidden.running)]);
+    for (layer, slots) in shape.network.layers.iter().zip(&table.layers) {
+        match layer {
+            Layer::Dense(dense) => {
+                layers.extend([f64::from(dense.outputs), elements(slots.kernel()) + elements(slots.bias())]);
+            }
+            Layer::BatchNorm(norm) => {
+                layers.extend([f64::from(norm.channels), elements(slots.affine()) + elements(slots.running())]);
+            }
+            _ => {}
+        }
     }
-    layers.extend([f64::from(shape.head.attributes), table.output.iter().map(elements).sum()]);
     let with_parameters = model["layers"].as_array().into_iter().flatten().filter(|layer| layer[3].as_u64() != Some(0));
     exactly("layers", &layers, &with_parameters.cloned().collect());
     let listed = model["pads"].as_object().into_iter().flatten();
     exactly("pads", &pads, &listed.map(|(_, pads)| pads.clone()).collect());
-    for (name, [momentum, epsilon]) in
-        [("backbone_batchnorm", [shape.momentum, shape.epsilon]), ("head_batchnorm", [shape.head.momentum, HEAD_EPSILON])]
-    {
+    for (name, [momentum, epsilon]) in [
+        ("backbone_batchnorm", [shape.momentum, shape.network.epsilon]),
+        ("head_batchnorm", [shape.head().momentum, HEAD_EPSILON]),
+    ] {
         let found = [momentum, epsilon].map(f64::from);
         results.push(CheckResult::within(file, name, &found, &numbers(&model[name]), 1e-7));
     }
@@ -184,7 +190,7 @@ fn elements(slot: &Slot) -> f64 {
 }
 
 /// Rows and columns that a 3 × 3 layer adds before and after an image of `size` × `size`.
-fn padding(padding: Padding, layer: &Layer, size: u32) -> [f64; 4] {
+fn padding(padding: Padding, layer: &Convolution, size: u32) -> [f64; 4] {
     let before = padding.before(size, layer.stride);
     let all = (size.div_ceil(layer.stride) - 1) * layer.stride + 3 - size;
     [before, all - before, before, all - before].map(f64::from)

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use lineament::nn::Head;
-use lineament::nn::mobilenet_v2::{Backbone, layers};
+use lineament::nn::mobilenet_v2::mobilenet_v2;
 use lineament::nn::weights::WeightsError;
+use lineament::nn::{Backbone, expected_tensors};
 use lineament::ops::{Padding, padded_channels};
 use lineament::plan::{Plan, Precision, View};
 use lineament::profiles::{Device, DeviceProfile};
@@ -253,7 +254,7 @@ impl Group<'_> {
         let (counts, recipe) = (json(&self.folder.join(file))?, Recipe::read(self.folder)?);
         let models = counts["parameters"].as_object().into_iter().flatten();
         let one = |(name, expected): (&String, &Value)| {
-            let backbone = count(lineament::nn::mobilenet_v2::expected_tensors(1.0).into_iter());
+            let backbone = count(expected_tensors(&mobilenet_v2(1.0, Padding::TensorflowSame, 1e-3)).into_iter());
             let head = recipe.tensors(&name.replace("outputs", "head"))?;
             let head = count(head.iter().map(|(name, (shape, _))| (name.clone(), shape.clone())));
             let found =
@@ -287,7 +288,7 @@ fn backbone(recipe: &Recipe, width: f64, padding: Padding, epsilon: f32) -> Resu
             None => Err(WeightsError::Missing { path, name, remedy: "the recipe is of another network".to_string() }.into()),
         }
     };
-    Ok(Backbone::load(layers(width as f32), padding, epsilon, &tensor)?)
+    Ok(Backbone::load(&mobilenet_v2(width as f32, padding, epsilon), &tensor)?)
 }
 
 /// The head with the recipe's weights.

@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use lineament::app::train::{Masks, NetworkSession, Part, Samples, SessionShape};
-use lineament::nn::mobilenet_v2::layers;
-use lineament::nn::training::{FrozenNorm, HeadShape, Loss, NetworkShape, NetworkState, Optimizer, RunningStatistics};
+use lineament::nn::mobilenet_v2::mobilenet_v2;
+use lineament::nn::training::{FrozenNorm, HeadShape, Loss, NetworkShape, NetworkState, RunningStatistics};
 use lineament::nn::{Head, ModelError};
-use lineament::ops::Padding;
+use lineament::ops::{Adadelta, Padding};
 use lineament::profiles::Device;
 use serde_json::Value;
 
@@ -121,16 +121,14 @@ impl Fixture<'_> {
         let [features, hidden] = [0, 1].map(|axis| size_of(Head::TENSORS[0], axis));
         let attributes = size_of(Head::TENSORS[6], 1);
         let network = NetworkShape {
-            layers: layers(self.width as f32),
+            network: mobilenet_v2(self.width as f32, Padding::TensorflowSame, 1e-3),
             first_trained: 0,
             frozen_norm: FrozenNorm::Inference,
-            padding: Padding::TensorflowSame,
-            epsilon: 1e-3,
             momentum: 0.999,
             running_statistics: RunningStatistics::Tensorflow64,
             size: self.size,
-            head: HeadShape { features, hidden: Some(hidden), attributes, dropout: 0.3, momentum: 0.99 },
         };
+        let network = network.with_head(HeadShape { features, hidden: Some(hidden), attributes, dropout: 0.3, momentum: 0.99 });
         let tensor = |name: &str, shape: &[usize]| match tensors.get(name) {
             Some((found, values)) if found == shape => Ok(values.clone()),
             _ => Err(missing(name, shape)),
@@ -139,7 +137,7 @@ impl Fixture<'_> {
         let session = SessionShape {
             network,
             loss: Loss::Cosine,
-            optimizer: Optimizer::KERAS_ADADELTA,
+            optimizer: Adadelta::KERAS.into(),
             masks: Masks::Given,
             losses: 1,
             accumulates: false,

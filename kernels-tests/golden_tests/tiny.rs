@@ -4,10 +4,10 @@
 use std::path::Path;
 
 use lineament::app::train::{Masks, NetworkSession, Part, Samples, SessionShape};
-use lineament::nn::mobilenet_v2::{ConvolutionKind, Layer};
-use lineament::nn::training::{FrozenNorm, HeadShape, Loss, NetworkShape, NetworkState, Optimizer, RunningStatistics};
+use lineament::nn::training::{FrozenNorm, HeadShape, Loss, NetworkShape, NetworkState, RunningStatistics};
+use lineament::nn::{Convolution, ConvolutionKind, Network};
 use lineament::nn::{Head, ModelError};
-use lineament::ops::Padding;
+use lineament::ops::{Activation, Adadelta, Padding};
 use lineament::profiles::Device;
 use serde_json::Value;
 
@@ -70,7 +70,7 @@ fn unusable(file: &str, key: &str) -> GoldenError {
 /// What is trained, on what, and what it leads to.
 struct Tiny<'a> {
     /// The layers.
-    layers: Vec<Layer>,
+    layers: Vec<Convolution>,
     /// Names of those that are not trained.
     frozen: Vec<String>,
     inputs: Arrays,
@@ -112,7 +112,7 @@ impl Tiny<'_> {
         let session = SessionShape {
             network: shape.clone(),
             loss: Loss::Cosine,
-            optimizer: Optimizer::KERAS_ADADELTA,
+            optimizer: Adadelta::KERAS.into(),
             masks: Masks::Given,
             losses: steps,
             accumulates: false,
@@ -161,21 +161,19 @@ impl Tiny<'_> {
 
     fn shape(&self, way: Way) -> Result<NetworkShape, GoldenError> {
         let layers = self.layers.clone();
-        let first_trained = layers.iter().position(|layer| !self.frozen.contains(&layer.convolution)).unwrap_or(layers.len());
+        let first_trained = layers.iter().position(|layer| !self.frozen.contains(&layer.name)).unwrap_or(layers.len());
         let size = self.inputs.get("images")?.shape[2] as u32;
         let attributes = self.inputs.get("labels")?.shape[2] as u32;
         let features = layers.last().map_or(0, |layer| layer.outputs);
-        Ok(NetworkShape {
-            layers,
+        let shape = NetworkShape {
+            network: Network::of_convolutions(layers, Padding::TensorflowSame, 1e-3),
             first_trained,
             frozen_norm: way.frozen_norm,
-            padding: Padding::TensorflowSame,
-            epsilon: 1e-3,
             momentum: 0.99,
             running_statistics: way.running_statistics,
             size,
-            head: HeadShape { features, hidden: None, attributes, dropout: 0.0, momentum: 0.99 },
-        })
+        };
+        Ok(shape.with_head(HeadShape { features, hidden: None, attributes, dropout: 0.0, momentum: 0.99 }))
     }
 
     /// A tensor before training, in the program's order.
@@ -187,7 +185,7 @@ impl Tiny<'_> {
 }
 
 /// A layer of the fixture's list; the block is told by the beginning of its name.
-fn layer(listed: &Value) -> Option<Layer> {
+fn layer(listed: &Value) -> Option<Convolution> {
     let name = listed["name"].as_str()?;
     let number = |key: &str| listed[key].as_u64().map(|number| number as u32);
     let kind = match (listed["kind"].as_str()?, number("kernel")?) {
@@ -196,14 +194,15 @@ fn layer(listed: &Value) -> Option<Layer> {
         _ => ConvolutionKind::Pointwise,
     };
     let blocks = ["stem", "b1", "b2", "last"];
-    Some(Layer {
-        convolution: name.to_string(),
+    let relu6 = listed["relu6"].as_bool()?;
+    Some(Convolution {
+        name: name.to_string(),
         norm: format!("{name}_bn"),
         kind,
         inputs: number("in")?,
         outputs: number("out")?,
         stride: number("stride")?,
-        relu6: listed["relu6"].as_bool()?,
+        activation: if relu6 { Activation::Relu6 } else { Activation::None },
         block: blocks.iter().position(|block| name.starts_with(block))?,
         // "output of stem is added to the BN output of b1_project"
         residual: name == "b1_project",

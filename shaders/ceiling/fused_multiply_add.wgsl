@@ -7,26 +7,14 @@
 // One thread keeps $ACCUMULATORS vectors of four in registers. They do not depend on each other, so that their multiply-adds can
 // overlap. A workgroup has 64 threads with consecutive vectors.
 // Cost: $(8 * ACCUMULATORS * UNROLL) · rounds flops per thread, and almost no memory traffic.
-#import dispatch
 
-struct Params {
-    vectors: u32,
-    rounds: u32,
-    factor: f32,
-    addend: f32,
-}
+#params
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
-    let index = linear_workgroup(workgroup, grid) * 64u + thread;
+#entry 64 {
+    let index = workgroup * 64u + thread;
     if (index >= params.vectors) {
         return;
     }

@@ -6,23 +6,14 @@
 // One thread processes $VECTORS vectors of four that are 64 vectors apart, so that the 64 threads of a workgroup always access
 // consecutive memory.
 // Cost: one addition, four bytes read and four bytes written per element.
-#import dispatch
 
-struct Params {
-    vectors: u32,
-}
+#params
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
-    let first = linear_workgroup(workgroup, grid) * $(64 * VECTORS)u + thread;
+#entry 64 {
+    let first = workgroup * $(64 * VECTORS)u + thread;
     #for v in 0..VECTORS
     if (first + $(64 * v)u < params.vectors) {
         y[first + $(64 * v)u] = x[first + $(64 * v)u] + 1.0;

@@ -13,20 +13,10 @@
 // One thread sums one vec4 column of one chunk over the rows in order, so the sums need no atomics and are reproducible.
 // Neighbouring threads read neighbouring columns. A chunk is short enough that plain f32 sums are accurate.
 // Cost: 4 (quads + 1) · rows · restarts additions, each with a load and a store of its sum.
-#import dispatch
 #import restart_state
 
-struct Params {
-    rows: u32,
-    quads: u32,
-    clusters: u32,
-    restarts: u32,
-    chunks: u32,
-    chunk_rows: u32,
-    finished_too: u32,
-}
+#params
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> rows: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> weights: array<f32>;
 @group(0) @binding(3) var<storage, read> labels: array<u32>;
@@ -34,14 +24,9 @@ struct Params {
 @group(0) @binding(5) var<storage, read> states: array<RestartState>;
 @group(0) @binding(6) var<storage, read_write> partials: array<vec4<f32>>;
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
+#entry 64 {
     let columns = params.quads + 1u;
-    let index = linear_workgroup(workgroup, grid) * 64u + thread;
+    let index = workgroup * 64u + thread;
     let column = index % columns;
     let chunk = index / columns % params.chunks;
     let restart = index / columns / params.chunks;

@@ -18,7 +18,6 @@
 // of one group belong to which cluster. Then each thread counts, for one vec4 column and four clusters, the set bits of their
 // rows.
 // Cost: 3 operations for each word, cluster, column and weight digit; labels are read clusters / 16 times.
-#import dispatch
 #import kmeans_bits
 
 const THREADS = 64u;
@@ -57,13 +56,8 @@ fn mark(thread: u32, chunk: Chunk, first_cluster: u32) {
     workgroupBarrier();
 }
 
-@compute @workgroup_size(THREADS)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
-    let chunk = chunk_at(linear_workgroup(workgroup, grid));
+#entry THREADS {
+    let chunk = chunk_at(workgroup);
     if (chunk.restart >= params.restarts) {
         return;
     }

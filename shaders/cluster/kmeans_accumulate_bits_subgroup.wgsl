@@ -19,7 +19,6 @@
 // bits of their rows; the masks are broadcast.
 // Cost: 3 operations for each word, cluster, column and weight digit. Labels are read once for every 16 clusters and
 // $(VECTORS * LANES) columns.
-#import dispatch
 #import kmeans_bits
 
 const THREADS = $(LANES)u;
@@ -28,13 +27,8 @@ const THREADS = $(LANES)u;
 @group(0) @binding(4) var<storage, read> scales: array<f32>;
 @group(0) @binding(7) var<storage, read_write> partials: array<f32>;
 
-@compute @workgroup_size(THREADS)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
-    let chunk = chunk_at(linear_workgroup(workgroup, grid));
+#entry THREADS {
+    let chunk = chunk_at(workgroup);
     if (chunk.restart >= params.restarts) {
         return;
     }

@@ -16,7 +16,6 @@
 // One workgroup assigns ROWS rows per thread for one restart and compares them with $COLUMNS centres at a time.
 // Cost: 3 · 4 quads · rows · clusters · restarts flops, with BITS 2 instead of 3. Rows are read clusters / $COLUMNS times a
 // restart.
-#import dispatch
 #import kmeans_assign
 #if BITS
 #import tile_bits
@@ -67,14 +66,9 @@ fn term(difference: vec4<f32>) -> f32 {
 }
 #end
 
-@compute @workgroup_size(THREADS)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
+#entry THREADS {
     let tiles = (params.rows + THREADS * $(ROWS)u - 1u) / (THREADS * $(ROWS)u);
-    let line = linear_workgroup(workgroup, grid);
+    let line = workgroup;
     restart = line / tiles;
     if (restart >= params.restarts) {
         return;

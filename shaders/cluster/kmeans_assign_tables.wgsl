@@ -18,21 +18,15 @@
 //
 // One workgroup is one subgroup. It computes the tables of all centres of one restart and assigns $BLOCKS · $LANES rows by them.
 // Cost: 2 · 4 quads · rows · clusters · restarts flops by the formula; the kernel executes one in $LANE_BITS of them.
-#import dispatch
 #import kmeans_assign
 
 @group(0) @binding(1) var<storage, read> rows: array<u32>;
 
 const THREADS = $(LANES)u;
 
-@compute @workgroup_size(THREADS)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
+#entry THREADS {
     let tiles = (params.rows + $(LANES * BLOCKS - 1)u) / $(LANES * BLOCKS)u;
-    let line = linear_workgroup(workgroup, grid);
+    let line = workgroup;
     let restart = line / tiles;
     if (restart >= params.restarts) {
         return;

@@ -15,25 +15,11 @@
 // One workgroup draws one candidate of one restart: first a chunk of rows by its potential, then a row of the chunk. Each draw
 // has its own random number, which depends only on the seed, the restart, the centre and the trial. A chunk has at most 256 rows.
 // Cost: adding up all potentials, and the distances of the rows of one chunk.
-#import dispatch
 #import random
 #import tree_sum
 
-struct Params {
-    rows: u32,
-    quads: u32,
-    clusters: u32,
-    restarts: u32,
-    trials: u32,
-    step: u32,
-    chunks: u32,
-    chunk_rows: u32,
-    first_restart: u32,
-    seed_low: u32,
-    seed_high: u32,
-}
+#params
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> rows: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> weights: array<f32>;
 @group(0) @binding(3) var<storage, read> closest: array<f32>;
@@ -110,13 +96,8 @@ fn draw_row(part: f32) -> u32 {
     return drawn;
 }
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
-    let line = linear_workgroup(workgroup, grid);
+#entry 64 {
+    let line = workgroup;
     let restart = line / params.trials;
     let trial = line % params.trials;
     if (restart >= params.restarts) {

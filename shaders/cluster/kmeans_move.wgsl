@@ -20,20 +20,11 @@
 //
 // One workgroup processes one restart. Cost: 4 flops for each element of centers, and a pass over distances for each empty
 // cluster.
-#import dispatch
 #import restart_state
 #import tree_sum
 
-struct Params {
-    rows: u32,
-    quads: u32,
-    clusters: u32,
-    restarts: u32,
-    iterations: u32,
-    tolerance: f32,
-}
+#params
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> rows: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> weights: array<f32>;
 @group(0) @binding(3) var<storage, read> mean: array<vec4<f32>>;
@@ -125,13 +116,8 @@ fn relocate(thread: u32, restart: u32) {
     }
 }
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
-    let restart = linear_workgroup(workgroup, grid);
+#entry 64 {
+    let restart = workgroup;
     if (restart >= params.restarts) {
         return;
     }

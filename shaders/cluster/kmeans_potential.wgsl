@@ -14,19 +14,10 @@
 // One workgroup evaluates all candidates of one restart on ROWS rows per thread. The centre chosen last is one more column of the
 // tile.
 // Cost: 3 · 4 quads · rows · (trials + 1) · restarts flops.
-#import dispatch
 #import tile_distances
 
-struct Params {
-    rows: u32,
-    quads: u32,
-    clusters: u32,
-    restarts: u32,
-    trials: u32,
-    step: u32,
-}
+#params
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> rows: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> weights: array<f32>;
 @group(0) @binding(3) var<storage, read> picks: array<u32>;
@@ -55,14 +46,9 @@ fn term(difference: vec4<f32>) -> f32 {
     return dot(difference, difference);
 }
 
-@compute @workgroup_size(THREADS)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
+#entry THREADS {
     let chunks = (params.rows + THREADS * $(ROWS)u - 1u) / (THREADS * $(ROWS)u);
-    let line = linear_workgroup(workgroup, grid);
+    let line = workgroup;
     let restart = line / chunks;
     let chunk = line % chunks;
     if (restart >= params.restarts) {

@@ -8,28 +8,16 @@
 // One thread sums one entry over all chunks. It sums 32 chunks at a time and then adds up these sums, which limits rounding
 // errors.
 // Cost: one addition and one load for each partial.
-#import dispatch
 #import restart_state
 
-struct Params {
-    restarts: u32,
-    chunks: u32,
-    entries: u32,
-    finished_too: u32,
-}
+#params
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> partials: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> states: array<RestartState>;
 @group(0) @binding(3) var<storage, read_write> sums: array<vec4<f32>>;
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
-    let index = linear_workgroup(workgroup, grid) * 64u + thread;
+#entry 64 {
+    let index = workgroup * 64u + thread;
     let restart = index / params.entries;
     if (restart >= params.restarts) {
         return;

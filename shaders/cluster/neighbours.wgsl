@@ -10,20 +10,11 @@
 //
 // One workgroup processes $ROWS rows per thread. It compares them with all rows, $COLUMNS at a time; 32 rows make a word.
 // Cost of a distance: 3 · 4 quads flops, or 6 quads operations with bits. One bit is written for each distance.
-#import dispatch
 #import row_distance
 #import tile_distances
 
-struct Params {
-    rows: u32,
-    quads: u32,
-    columns: u32,
-    first_row: u32,
-    end_row: u32,
-    radius: f32,
-}
+#params
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> rows: array<Unit>;
 @group(0) @binding(2) var<storage, read> traits: array<f32>;
 @group(0) @binding(3) var<storage, read> occurrences: array<u32>;
@@ -44,13 +35,8 @@ fn other_row(column: u32) -> u32 {
     return min(first_other + column, params.rows - 1u);
 }
 
-@compute @workgroup_size(THREADS)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
-    let workgroup_row = params.first_row + linear_workgroup(workgroup, grid) * THREADS * $(ROWS)u;
+#entry THREADS {
+    let workgroup_row = params.first_row + workgroup * THREADS * $(ROWS)u;
     if (workgroup_row >= params.end_row) {
         return;
     }

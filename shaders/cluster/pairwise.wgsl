@@ -10,19 +10,11 @@
 // One workgroup computes the distances from $ROWS rows per thread to $COLUMNS rows of the slice. Neighbouring threads write
 // neighbouring columns.
 // Cost of a distance: 3 · 4 quads flops, or 6 quads operations with bits. Four bytes are written for each distance.
-#import dispatch
 #import row_distance
 #import tile_distances
 
-struct Params {
-    rows: u32,
-    quads: u32,
-    columns: u32,
-    first_row: u32,
-    end_row: u32,
-}
+#params
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> rows: array<Unit>;
 @group(0) @binding(2) var<storage, read> traits: array<f32>;
 @group(0) @binding(3) var<storage, read_write> distances: array<f32>;
@@ -41,14 +33,9 @@ fn other_row(column: u32) -> u32 {
     return min(first_other + column, params.end_row - 1u);
 }
 
-@compute @workgroup_size(THREADS)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
+#entry THREADS {
     let tiles = (params.rows - params.first_row + THREADS * $(ROWS)u - 1u) / (THREADS * $(ROWS)u);
-    let line = linear_workgroup(workgroup, grid);
+    let line = workgroup;
     first_other = params.first_row + line / tiles * $(COLUMNS)u;
     if (first_other >= params.end_row) {
         return;

@@ -16,7 +16,6 @@
 // variant, and a thread keeps its own rows in registers.
 // Cost for each row: 3 · 4 quads · rows flops, or 6 quads · rows operations with bits, and one evaluation of distance_of for each
 // other row.
-#import dispatch
 #import row_distance
 #if BITS == 0
 #import tile_distances
@@ -30,16 +29,8 @@ var<workgroup> shared_rows: array<Unit, $(COLUMNS * QUADS)>;
 var<workgroup> shared_traits: array<vec2<f32>, $COLUMNS>;
 #end
 
-struct Params {
-    rows: u32,
-    quads: u32,
-    clusters: u32,
-    first_row: u32,
-    end_row: u32,
-    columns: u32,
-}
+#params
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> rows: array<Unit>;
 @group(0) @binding(2) var<storage, read> traits: array<vec2<f32>>;
 @group(0) @binding(3) var<storage, read> starts: array<u32>;
@@ -68,13 +59,8 @@ fn other_traits(column: u32) -> vec2<f32> {
     return select(vec2<f32>(), traits[other_row(column)], first_other + column <= last_other);
 }
 
-@compute @workgroup_size(THREADS)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
-    let workgroup_row = params.first_row + linear_workgroup(workgroup, grid) * THREADS * $(ROWS)u;
+#entry THREADS {
+    let workgroup_row = params.first_row + workgroup * THREADS * $(ROWS)u;
     if (workgroup_row >= params.end_row) {
         return;
     }

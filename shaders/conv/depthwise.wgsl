@@ -1,29 +1,23 @@
 // Depthwise 3×3 convolution:  y[b, i, j, c] = activate(Σ_{u,v} x[b, i·s + u − top, j·s + v − left, c] · w[u, v, c] + bias[c]),  s = $STRIDE
 //
-// x     [batch, in_height, in_width, channels]      zero outside the image; or what shaders/lib/layer_input.wgsl makes it of
+// x     [batch, in_height, in_width, channels]      zero outside the image; loaded by shaders/lib/layer_input.wgsl
 // w     [3, 3, channels]
 // bias  [channels]
 // y     [batch, out_height, out_width, channels]
-// channels is a multiple of four; every array is read as vec4; x, w and y are f16 where $HALF is 1.
+// channels is a multiple of four; all arrays are read as vec4. If $HALF is 1, x, w and y hold f16.
 //
-// One thread computes $TILE_ROWS × $TILE_COLUMNS pixels of four channels, and reads every input of its window once; a workgroup of 64 threads
-// takes consecutive channel quads first, so that neighbours read consecutive memory.
-// Cost: 18 flops an output; $(((TILE_ROWS - 1) * STRIDE + 3) * ((TILE_COLUMNS - 1) * STRIDE + 3)) vectors read for $(TILE_ROWS * TILE_COLUMNS) written.
+// One thread computes $TILE_ROWS × $TILE_COLUMNS pixels of four channels and loads every input of its window once. The 64 threads of a workgroup
+// take consecutive channel quads first, so that neighbouring threads read consecutive memory.
+// Cost: 18 flops per output; $(((TILE_ROWS - 1) * STRIDE + 3) * ((TILE_COLUMNS - 1) * STRIDE + 3)) vectors read for $(TILE_ROWS * TILE_COLUMNS) written.
 #import stored
-#import activation
+#import activate
 #import depthwise
-#import dispatch
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
+#entry 64 {
     let quads = params.channels / 4u;
     let tiles_down = (params.out_height + $(TILE_ROWS - 1)u) / $(TILE_ROWS)u;
     let tiles_across = (params.out_width + $(TILE_COLUMNS - 1)u) / $(TILE_COLUMNS)u;
-    let index = linear_workgroup(workgroup, grid) * 64u + thread;
+    let index = workgroup * 64u + thread;
     let quad = index % quads;
     let tile = index / quads;
     let batch = tile / (tiles_down * tiles_across);

@@ -1,45 +1,29 @@
-// Gradient of a depthwise 3×3 convolution by its input:
-//   dx[b, r, q, c] = Σ_{u,v} gy[b, (r + top − u) / s, (q + left − v) / s, c] · w[u, v, c] where both divide,  s = $STRIDE
+// Input gradient of a depthwise 3×3 convolution:
+//   dx[b, r, q, c] = Σ_{u,v} gy[b, (r + top − u) / s, (q + left − v) / s, c] · w[u, v, c] over the taps for which s divides both positions,  s = $STRIDE
 //
-// gy  [batch, out_height, out_width, channels]   gradient of the loss by the output; zero outside the image
+// gy  [batch, out_height, out_width, channels]   gradient of the loss with respect to the output; zero outside the image
 // w   [3, 3, channels]
 // dx  [batch, in_height, in_width, channels]
-// channels is a multiple of four; every array is read as vec4. Height and width of `in` and `out` are those of the forward pass.
+// channels is a multiple of four; all arrays are read as vec4. `in` and `out` are the sizes of the forward pass.
 //
-// One thread computes $TILE_ROWS × $TILE_COLUMNS pixels of four channels, and reads every gradient that reaches them once; a workgroup of 64
-// threads takes consecutive channel quads first. At stride 2 a tile starts where the window of an output does, so that which
-// taps meet which pixel is the same in every tile; the first tile may then begin outside the image.
-// Cost: 18 / s² flops a pixel; $(((TILE_ROWS + 2) / STRIDE) * ((TILE_COLUMNS + 2) / STRIDE)) vectors read for $(TILE_ROWS * TILE_COLUMNS) written.
-#import dispatch
+// One thread computes $TILE_ROWS × $TILE_COLUMNS pixels of four channels and loads every gradient that reaches them once. The 64 threads of a
+// workgroup take consecutive channel quads first. At stride 2 a tile starts where the window of an output starts, so that the same taps meet the
+// same pixels in every tile; the first tile may therefore begin outside the image.
+// Cost: 18 / s² flops per pixel; $(((TILE_ROWS + 2) / STRIDE) * ((TILE_COLUMNS + 2) / STRIDE)) vectors read for $(TILE_ROWS * TILE_COLUMNS) written.
 
-struct Params {
-    batch: u32,
-    in_height: u32,
-    in_width: u32,
-    out_height: u32,
-    out_width: u32,
-    channels: u32,
-    top: u32,
-    left: u32,
-}
+#params
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> gy: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> w: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> dx: array<vec4<f32>>;
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
+#entry 64 {
     let quads = params.channels / 4u;
     let hidden_rows = $(STRIDE - 1)u * params.top;
     let hidden_columns = $(STRIDE - 1)u * params.left;
     let tiles_down = (params.in_height + hidden_rows + $(TILE_ROWS - 1)u) / $(TILE_ROWS)u;
     let tiles_across = (params.in_width + hidden_columns + $(TILE_COLUMNS - 1)u) / $(TILE_COLUMNS)u;
-    let index = linear_workgroup(workgroup, grid) * 64u + thread;
+    let index = workgroup * 64u + thread;
     let quad = index % quads;
     let tile = index / quads;
     let batch = tile / (tiles_down * tiles_across);
@@ -48,7 +32,7 @@ fn main(
     }
     let in_row = i32((tile / tiles_across % tiles_down) * $(TILE_ROWS)u) - i32(hidden_rows);
     let in_column = i32((tile % tiles_across) * $(TILE_COLUMNS)u) - i32(hidden_columns);
-    // The first output whose window reaches the tile; two is how far a window reaches beyond its first pixel.
+    // The first output whose window reaches the tile. A window extends two pixels beyond its first.
     let out_row = (in_row + i32(params.top)) / $STRIDE - $(2 / STRIDE);
     let out_column = (in_column + i32(params.left)) / $STRIDE - $(2 / STRIDE);
     let image = batch * params.out_height;

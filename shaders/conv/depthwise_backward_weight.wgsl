@@ -1,47 +1,29 @@
-// Gradient of a depthwise 3×3 convolution by its weights:
+// Weight gradient of a depthwise 3×3 convolution:
 //   dw[u, v, c] = Σ_{b,i,j} x[b, i·s + u − top, j·s + v − left, c] · gy[b, i, j, c],  s = $STRIDE
 //
-// x   [batch, in_height, in_width, channels]       zero outside the image; or what shaders/lib/layer_input.wgsl makes it of
-// gy  [batch, out_height, out_width, channels]     gradient of the loss by the output
-// dw  [parts, 3, 3, channels]   part p sums rows of pixels p · rows_a_part up to (p + 1) · rows_a_part of the batch · out_height
-//                               that gy has; sum_of_parts adds them up
-// channels is a multiple of four; every array is read as vec4.
+// x   [batch, in_height, in_width, channels]       zero outside the image; loaded by shaders/lib/layer_input.wgsl
+// gy  [batch, out_height, out_width, channels]     gradient of the loss with respect to the output
+// dw  [parts, 3, 3, channels]   gy has batch · out_height rows of pixels; part p sums rows p · rows_a_part to
+//                               (p + 1) · rows_a_part, and sum_of_parts adds the parts
+// channels is a multiple of four; all arrays are read as vec4.
 //
-// One thread keeps the nine sums of four channels of a part. It walks along a row of gy and keeps the window of x, of which
-// every step loads $(3 * STRIDE) vectors; a workgroup of 64 threads takes consecutive channel quads first.
-// Cost: 18 flops and one load of gy an output, $(3 * STRIDE) loads of x.
-#import dispatch
+// One thread keeps the nine sums of four channels of a part. It walks along a row of gy, keeps the window of x, and loads
+// $(3 * STRIDE) new vectors of it per pixel. The 64 threads of a workgroup take consecutive channel quads first.
+// Cost per output: 18 flops, one load of gy and $(3 * STRIDE) loads of x.
 #import layer_input
 
-struct Params {
-    batch: u32,
-    in_height: u32,
-    in_width: u32,
-    out_height: u32,
-    out_width: u32,
-    channels: u32,
-    top: u32,
-    left: u32,
-    rows_a_part: u32,
-    epsilon: f32,
-}
+#params
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> gy: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> statistics: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read> affine: array<vec4<f32>>;
 @group(0) @binding(5) var<storage, read_write> dw: array<vec4<f32>>;
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
+#entry 64 {
     let quads = params.channels / 4u;
     let rows = params.batch * params.out_height;
-    let index = linear_workgroup(workgroup, grid) * 64u + thread;
+    let index = workgroup * 64u + thread;
     let quad = index % quads;
     let part = index / quads;
     let first_row = part * params.rows_a_part;
@@ -63,7 +45,7 @@ fn main(
         let row_$u = (image + u32(clamp(in_row + $u, 0, i32(params.in_height) - 1))) * params.in_width * quads + quad;
         #end
         var column = -i32(params.left);
-        // The window's columns but those that a step brings.
+        // The columns of the window that the first pixel needs, without those that its own iteration loads.
         #for v in 0..3 - STRIDE
         #for u in 0..3
         var x_$(u)_$v = select(vec4<f32>(), layer_input(x[row_$u + u32(clamp(column + $v, 0, in_width - 1)) * quads], by), inside_$u & (column + $v >= 0) & (column + $v < in_width));

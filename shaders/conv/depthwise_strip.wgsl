@@ -1,25 +1,24 @@
 // Depthwise 3×3 convolution, strip family:  y[b, i, j, c] = activate(Σ_{u,v} x[b, i·s + u − top, j·s + v − left, c] · w[u, v, c] + bias[c]),
 // s = $STRIDE
 //
-// x     [batch, in_height, in_width, channels]      zero outside the image; or what shaders/lib/layer_input.wgsl makes it of
+// x     [batch, in_height, in_width, channels]      zero outside the image; loaded by shaders/lib/layer_input.wgsl
 // w     [3, 3, channels]
 // bias  [channels]
 // y     [batch, out_height, out_width, channels]
-// channels is a multiple of $(4 * PARTS); x, w and y are moved by as many, the others by four.
+// channels is a multiple of $(4 * PARTS); x, w and y are loaded and stored $(4 * PARTS) numbers at a time, the others four at a time.
 //
-// One thread computes strip_rows × $COLUMNS pixels of $(4 * PARTS) channels, row by row: of every input of its window it keeps the sums alone.
-// A workgroup of $THREADS threads takes consecutive channels first, so that neighbours read consecutive memory.
-// Cost: 18 flops an output; $(((COLUMNS - 1) * STRIDE + 3) * STRIDE) vectors read for $COLUMNS written, and $(3 - STRIDE) rows twice a strip.
+// One thread computes strip_rows × $COLUMNS pixels of $(4 * PARTS) channels, row by row. It adds every input to the sums at once and does not keep
+// it. The $THREADS threads of a workgroup take consecutive channels first, so that neighbouring threads read consecutive memory.
+// Cost: 18 flops per output; $(((COLUMNS - 1) * STRIDE + 3) * STRIDE) vectors read for $COLUMNS written, and $(3 - STRIDE) rows read twice per strip.
 #import depthwise
 #import depthwise_strip
-#import dispatch
 
 struct Held {
     #for p in 0..PARTS
     by_$p: Normalisation,
     #end
     groups: u32,
-    // Where the columns of a row begin.
+    // Positions of the columns within a row.
     #for v in 0..(COLUMNS - 1) * STRIDE + 3
     from_$v: u32,
     #end
@@ -59,14 +58,9 @@ fn taps(at: u32) -> Taps {
     return result;
 }
 
-@compute @workgroup_size($THREADS)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
+#entry $THREADS {
     let groups = params.channels / $(4 * PARTS)u;
-    let index = linear_workgroup(workgroup, grid) * $(THREADS)u + thread;
+    let index = workgroup * $(THREADS)u + thread;
     let strip = strip_at(index / groups, index % groups);
     if (strip.image >= params.batch) {
         return;

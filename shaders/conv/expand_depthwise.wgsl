@@ -1,7 +1,7 @@
-// Expansion and depthwise 3×3 convolution of an inverted residual in one:
+// Expansion and depthwise 3×3 convolution of an inverted residual in one kernel:
 //     e[b, p, c] = activate(Σ_k x[b, p, k] · w_expand[k, c] + bias_expand[c])      zero outside the image
 //     y[b, i, j, c] = activate(Σ_{u,v} e[b, i·s + u − top, j·s + v − left, c] · w[u, v, c] + bias[c]),  s = $STRIDE
-// The expansion, the largest tensor of a block, is never written: it is computed where the window reads it.
+// The expansion e, the largest tensor of a block, is never stored: it is computed where the window needs it.
 //
 // x            [batch, in_height, in_width, inputs]
 // w_expand     [inputs, channels], in panels (lib/weight_panels)
@@ -9,33 +9,19 @@
 // w            [3, 3, channels]
 // bias         [channels]
 // y            [batch, out_height, out_width, channels]
-// inputs and channels are multiples of $(4 + 4 * WIDE), inputs at most $(4 * INPUT_QUADS); x, w_expand and y are moved by as many, the others by
-// four.
+// inputs and channels are multiples of 8, inputs at most $(4 * INPUT_QUADS); x, w_expand and y are loaded and stored 8 at a time, the others 4 at
+// a time. Needs 64-bit integers and subgroups, so it is native-only; a pointwise and a depthwise convolution compute the same in standard WGSL.
 //
-// One workgroup is one subgroup and computes strip_rows × $COLUMNS pixels of $(4 * LANES) channels, row by row: a lane keeps four channels
+// One workgroup is one subgroup and computes strip_rows × $COLUMNS pixels of $(4 * LANES) channels, row by row. A lane keeps four channels
 // and all their weights; the lanes load the pixels of a row together and broadcast them.
-// Cost: 2 · inputs flops an element of e and 18 an output; $((COLUMNS - 1) * STRIDE + 3) columns of e are computed for $(COLUMNS * STRIDE),
-// and $(3 - STRIDE) rows of the window twice a strip.
+// Cost: 2 · inputs flops per element of e and 18 per output; $((COLUMNS - 1) * STRIDE + 3) columns of e are computed for $(COLUMNS * STRIDE),
+// and $(3 - STRIDE) rows of the window are computed twice per strip.
 #import stored
 #import depthwise_strip
-#import dispatch
 #import weight_panels
 
-struct Params {
-    batch: u32,
-    in_height: u32,
-    in_width: u32,
-    out_height: u32,
-    out_width: u32,
-    channels: u32,
-    top: u32,
-    left: u32,
-    strip_rows: u32,
-    inputs: u32,
-    panel_quads: u32,
-}
+#params
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<Stored>;
 @group(0) @binding(2) var<storage, read> w_expand: array<Stored>;
 @group(0) @binding(3) var<storage, read> bias_expand: array<vec4<f32>>;
@@ -43,15 +29,15 @@ struct Params {
 @group(0) @binding(5) var<storage, read> bias: array<vec4<f32>>;
 @group(0) @binding(6) var<storage, read_write> y: array<Stored>;
 
-// The weights of the expansion of a lane's channels.
+// The expansion's weights for the channels of a lane.
 struct Held {
     #for k in 0..4 * INPUT_QUADS
     w_$k: vec4<f32>,
     #end
     offset: vec4<f32>,
     input_groups: u32,
-    // Where what the lane loads of a row lies: vector i is group i % $(INPUT_QUADS / (1 + WIDE)) of pixel i / $(INPUT_QUADS / (1 + WIDE)), or one that there is.
-    #for i in 0..(((COLUMNS - 1) * STRIDE + 3) * (INPUT_QUADS / (1 + WIDE)) + LANES - 1) / LANES
+    // Where what the lane loads of a row lies: vector i is group i % $(INPUT_QUADS / 2) of pixel i / $(INPUT_QUADS / 2), or one that there is.
+    #for i in 0..(((COLUMNS - 1) * STRIDE + 3) * (INPUT_QUADS / 2) + LANES - 1) / LANES
     from_$i: u32,
     #end
 }
@@ -60,18 +46,11 @@ fn hold(strip: Strip, window: Window, quad: u32) -> Held {
     let lane = strip.group % $(LANES)u;
     var held: Held;
     held.offset = bias_expand[quad];
-    held.input_groups = params.inputs / $(4 * (1 + WIDE))u;
-    #for i in 0..(((COLUMNS - 1) * STRIDE + 3) * (INPUT_QUADS / (1 + WIDE)) + LANES - 1) / LANES
-    let pixel_$i = column_at(window, i32(($(i * LANES)u + lane) / $(INPUT_QUADS / (1 + WIDE))u));
-    held.from_$i = pixel_$i * held.input_groups + min(($(i * LANES)u + lane) % $(INPUT_QUADS / (1 + WIDE))u, held.input_groups - 1u);
+    held.input_groups = params.inputs / 8u;
+    #for i in 0..(((COLUMNS - 1) * STRIDE + 3) * (INPUT_QUADS / 2) + LANES - 1) / LANES
+    let pixel_$i = column_at(window, i32(($(i * LANES)u + lane) / $(INPUT_QUADS / 2)u));
+    held.from_$i = pixel_$i * held.input_groups + min(($(i * LANES)u + lane) % $(INPUT_QUADS / 2)u, held.input_groups - 1u);
     #end
-    #if WIDE == 0
-    let start = column_start(quad);
-    #for k in 0..4 * INPUT_QUADS
-    held.w_$k = select(vec4<f32>(), w_expand[start + min($(k)u, params.inputs - 1u) * params.panel_quads], $(k)u < params.inputs);
-    #end
-    #end
-    #if WIDE
     // A pair of lanes loads the weights of two inputs, for the channels of both.
     let start = column_start(quad / 2u * 2u);
     #for k in 0..2 * INPUT_QUADS
@@ -81,16 +60,15 @@ fn hold(strip: Strip, window: Window, quad: u32) -> Held {
     held.w_$(2 * k) = select(vec4<f32>(), pair_$k.first, $(2 * k)u < params.inputs);
     held.w_$(2 * k + 1) = select(vec4<f32>(), pair_$k.second, $(2 * k)u < params.inputs);
     #end
-    #end
     return held;
 }
 
 fn read_row(window: Window, row: WindowRow, held: Held) -> Row {
     let row_at = row.at * held.input_groups;
     // Past the inputs the weights are zero.
-    #for i in 0..(((COLUMNS - 1) * STRIDE + 3) * (INPUT_QUADS / (1 + WIDE)) + LANES - 1) / LANES
+    #for i in 0..(((COLUMNS - 1) * STRIDE + 3) * (INPUT_QUADS / 2) + LANES - 1) / LANES
     let x_$i = x[row_at + held.from_$i];
-    #for p in 0..1 + WIDE
+    #for p in 0..2
     let x_$(i)_part_$p = part_$p(x_$i);
     #end
     #end
@@ -98,7 +76,7 @@ fn read_row(window: Window, row: WindowRow, held: Held) -> Row {
     #for v in 0..(COLUMNS - 1) * STRIDE + 3
     var sum_$v = vec4<f32>();
     #for q in 0..INPUT_QUADS
-    let x_$(v)_$q = subgroupBroadcast(x_$((v * INPUT_QUADS + q) / (1 + WIDE) / LANES)_part_$(q % (1 + WIDE)), $((v * INPUT_QUADS + q) / (1 + WIDE) % LANES)u);
+    let x_$(v)_$q = subgroupBroadcast(x_$((v * INPUT_QUADS + q) / 2 / LANES)_part_$(q % 2), $((v * INPUT_QUADS + q) / 2 % LANES)u);
     #for i in 0..4
     sum_$v += x_$(v)_$q[$i] * held.w_$(4 * q + i);
     #end
@@ -112,15 +90,10 @@ fn taps(at: u32) -> Taps {
     return Taps(w[at]);
 }
 
-@compute @workgroup_size($LANES)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(subgroup_invocation_id) lane: u32,
-) {
+#entry subgroup {
     let quads = params.channels / 4u;
     let blocks = (quads + $(LANES - 1)u) / $(LANES)u;
-    let index = linear_workgroup(workgroup, grid);
+    let index = workgroup;
     let strip = strip_at(index / blocks, (index % blocks) * $(LANES)u + lane);
     if (strip.image >= params.batch) {
         return;

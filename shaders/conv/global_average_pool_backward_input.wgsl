@@ -1,31 +1,20 @@
-// Gradient of global average pooling:  dx[b, p, c] = gy[b, c] / positions
+// Input gradient of global average pooling:  dx[b, p, c] = gy[b, c] / positions
 //
-// gy  [batch, channels]               gradient of the loss by the means
+// gy  [batch, channels]               gradient of the loss with respect to the means
 // dx  [batch, positions, channels]    positions = height · width
 // channels is a multiple of four; both arrays are read as vec4.
 //
-// One thread writes four channels of a position; neighbouring threads write neighbouring channels.
-// Cost: one flop and one store an element.
-#import dispatch
+// One thread writes four channels of a position. Neighbouring threads write neighbouring channels.
+// Cost: one flop and one store per element.
 
-struct Params {
-    batch: u32,
-    positions: u32,
-    channels: u32,
-}
+#params
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> gy: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> dx: array<vec4<f32>>;
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
+#entry 64 {
     let quads = params.channels / 4u;
-    let index = linear_workgroup(workgroup, grid) * 64u + thread;
+    let index = workgroup * 64u + thread;
     let batch = index / (params.positions * quads);
     if (batch >= params.batch) {
         return;

@@ -1,29 +1,23 @@
 // Pointwise convolution, register family:  y[m, n] = activate(Σ_k x[m, k] · w[k, n] + bias[n]) + residual[m, n]
 //
-// x         [rows, inputs]      activations, NHWC seen as rows of channels
+// x         [rows, inputs]      activations; NHWC with a row of channels for each pixel
 // w         [inputs, outputs]   weights, in panels (lib/weight_panels)
 // bias      [outputs]
-// residual  [rows, outputs]     read only where params.residual is 1
+// residual  [rows, outputs]     read only if params.residual is 1
 // y         [rows, outputs]
-// inputs and outputs are multiples of four; every array is read as vec4.
+// inputs and outputs are multiples of four; all arrays are read as vec4.
 //
-// One workgroup of 8 × 8 threads computes $(8 * ROWS) rows × $(8 * COLUMNS) columns; a thread keeps $ROWS × $COLUMNS sums in
-// registers and reads x and w straight from memory. Neighbouring threads read neighbouring column quads of w and y.
-// Cost: 2 · rows · inputs · outputs flops; a thread loads $(ROWS + COLUMNS) vectors for every $(4 * ROWS * COLUMNS) multiply-adds.
-#import dispatch
+// One workgroup of 8 × 8 threads computes $(8 * ROWS) rows × $(8 * COLUMNS) columns. A thread keeps $ROWS × $COLUMNS sums in
+// registers and reads x and w directly from memory. Neighbouring threads read neighbouring column quads of w and y.
+// Cost: 2 · rows · inputs · outputs flops; a thread loads $(ROWS + COLUMNS) vectors for $(4 * ROWS * COLUMNS) multiply-adds.
 #import pointwise
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
+#entry 64 {
     let input_quads = params.inputs / 4u;
     let output_quads = params.outputs / 4u;
     let column_tiles = (output_quads + $(2 * COLUMNS - 1)u) / $(2 * COLUMNS)u;
-    let tile = linear_workgroup(workgroup, grid);
-    // Column quads of a thread lie eight apart, so that a row of threads touches consecutive memory.
+    let tile = workgroup;
+    // The column quads of a thread lie eight apart, so that a row of threads reads consecutive memory.
     let first_quad = (tile % column_tiles) * $(2 * COLUMNS)u + thread % 8u;
     let first_row = (tile / column_tiles) * $(8 * ROWS)u + (thread / 8u) * $(ROWS)u;
     if (first_row >= params.rows || first_quad >= output_quads) {

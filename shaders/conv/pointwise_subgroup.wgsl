@@ -1,29 +1,24 @@
 // Pointwise convolution, subgroup family:  y[m, n] = activate(Σ_k x[m, k] · w[k, n] + bias[n]) + residual[m, n]
 //
-// x         [rows, inputs]      activations, NHWC seen as rows of channels
+// x         [rows, inputs]      activations; NHWC with a row of channels for each pixel
 // w         [inputs, outputs]   weights, in panels (lib/weight_panels)
 // bias      [outputs]
-// residual  [rows, outputs]     read only where params.residual is 1
+// residual  [rows, outputs]     read only if params.residual is 1
 // y         [rows, outputs]
-// inputs and outputs are multiples of $(4 * PARTS); x, w, residual and y are moved by as many, bias by four.
+// inputs and outputs are multiples of $(4 * PARTS); x, w, residual and y are loaded and stored $(4 * PARTS) numbers at a time,
+// bias four at a time.
 //
-// One workgroup is one subgroup of $LANES lanes and computes $(LANES * ROWS) rows × $COLUMNS columns, $(4 * PARTS) inputs at a time: a lane
-// keeps every $(LANES)th of the rows in registers, the lanes load the weights of those inputs together and broadcast them, so that no
-// weight is loaded twice.
+// One workgroup is one subgroup of $LANES lanes and computes $(LANES * ROWS) rows × $COLUMNS columns, $(4 * PARTS) inputs at a time. A lane
+// keeps every $(LANES)th row in registers; the lanes load the weights of these inputs together and broadcast them, so that no weight is
+// loaded twice.
 // Cost: 2 · rows · inputs · outputs flops; x is read outputs / $COLUMNS times, w rows / $(LANES * ROWS) times.
-#import dispatch
 #import pointwise
 
-@compute @workgroup_size($LANES)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(subgroup_invocation_id) lane: u32,
-) {
+#entry subgroup {
     let input_groups = params.inputs / $(4 * PARTS)u;
     let output_quads = params.outputs / 4u;
     let column_tiles = (output_quads + $(COLUMNS / 4 - 1)u) / $(COLUMNS / 4)u;
-    let tile = linear_workgroup(workgroup, grid);
+    let tile = workgroup;
     let first_quad = (tile % column_tiles) * $(COLUMNS / 4)u;
     let first_row = (tile / column_tiles) * $(LANES * ROWS)u + lane;
     if ((tile / column_tiles) * $(LANES * ROWS)u >= params.rows) {
@@ -36,7 +31,7 @@ fn main(
     var sum_$(r)_$c = vec4<f32>();
     #end
     #end
-    // What is loaded of w for a group of inputs, $COLUMNS columns of each: vector i is row i / $(COLUMNS / 4 / PARTS), column group i % $(COLUMNS / 4 / PARTS).
+    // The vectors of w that the lanes load for a group of inputs and $COLUMNS columns: vector i is row i / $(COLUMNS / 4 / PARTS), column group i % $(COLUMNS / 4 / PARTS).
     #for q in 0..(COLUMNS + LANES - 1) / LANES
     let vector_$q = min($(q * LANES)u + lane, $(COLUMNS - 1)u);
     let quad_of_$q = min(first_quad + vector_$q % $(COLUMNS / 4 / PARTS)u * $(PARTS)u, output_quads - $(PARTS)u);
@@ -56,8 +51,8 @@ fn main(
         let weight_$(c)_$i = subgroupBroadcast(w_$((i * COLUMNS / 4 / PARTS + c / PARTS) / LANES)_$(c % PARTS), $((i * COLUMNS / 4 / PARTS + c / PARTS) % LANES)u);
         #end
         #end
-        // A row is loaded where its products begin: what keeps their blocks apart where a load is a loop, as on processors, makes the
-        // kernel compile in less time. A sum takes all inputs before the next begins, and stays in a register meanwhile.
+        // Each row is loaded just before its products. Software adapters compile a load to a loop, which ends a block of instructions,
+        // and shorter blocks compile faster. A sum takes all its inputs before the next sum begins, so that it stays in a register.
         #for r in 0..ROWS
         let x_$r = x[x_at_$r + k];
         #for p in 0..PARTS
@@ -78,7 +73,7 @@ fn main(
     let offset_$c = subgroupBroadcast(bias_$(c / LANES), $(c % LANES)u);
     #end
     let ending = ending_of_layer();
-    // A loop, as every store that is written out makes the kernel larger and its compilation longer.
+    // This is a loop because every store in the source makes the kernel larger and slower to compile.
     for (var r = 0u; r < $(ROWS)u; r++) {
         #for c in 0..COLUMNS / 4
         var end_$c = sum_0_$c;

@@ -1,34 +1,28 @@
 // Pointwise convolution, workgroup-memory family:  y[m, n] = activate(Σ_k x[m, k] · w[k, n] + bias[n]) + residual[m, n]
 //
-// x         [rows, inputs]      activations, NHWC seen as rows of channels
+// x         [rows, inputs]      activations; NHWC with a row of channels for each pixel
 // w         [inputs, outputs]   weights, in panels (lib/weight_panels)
 // bias      [outputs]
-// residual  [rows, outputs]     read only where params.residual is 1
+// residual  [rows, outputs]     read only if params.residual is 1
 // y         [rows, outputs]
-// inputs and outputs are multiples of four; every array is read as vec4, of f16 where $HALF is 1 but for bias.
+// inputs and outputs are multiples of four; all arrays are read as vec4. If $HALF is 1, all but bias hold f16.
 //
-// One workgroup of $THREADS × $THREADS threads computes $(THREADS * ROWS) rows × $(THREADS * COLUMNS) columns: $DEPTH k at a time, it brings its
-// part of x and of w into workgroup memory once, and every thread multiplies $ROWS × $COLUMNS from there.
-// Where $HALF is 1, products and their sums over $DEPTH k are f16; what these come to is added up in f32.
+// One workgroup of $THREADS × $THREADS threads computes $(THREADS * ROWS) rows × $(THREADS * COLUMNS) columns. For every $DEPTH inputs it copies its
+// part of x and of w to workgroup memory once, and each thread computes $ROWS × $COLUMNS products from there.
+// If $HALF is 1, the products and their sums over $DEPTH inputs are f16, and these sums are added in f32.
 // Cost: 2 · rows · inputs · outputs flops; x is read outputs / $(THREADS * COLUMNS) times, w rows / $(THREADS * ROWS) times.
 #import stored
-#import dispatch
 #import pointwise
 
-// Row by row: x_tile[row][k quad], one quad of padding a row against bank conflicts; w_tile[k][column quad].
+// x_tile[row][input quad] has one quad of padding per row, which avoids bank conflicts; w_tile[input][column quad].
 var<workgroup> x_tile: array<Stored, $(THREADS * ROWS * (DEPTH / 4 + 1))>;
 var<workgroup> w_tile: array<Stored, $(DEPTH * THREADS * COLUMNS / 4)>;
 
-@compute @workgroup_size($(THREADS * THREADS))
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
+#entry $(THREADS * THREADS) {
     let input_quads = params.inputs / 4u;
     let output_quads = params.outputs / 4u;
     let column_tiles = (output_quads + $(THREADS * COLUMNS / 4 - 1)u) / $(THREADS * COLUMNS / 4)u;
-    let tile = linear_workgroup(workgroup, grid);
+    let tile = workgroup;
     let tile_quad = (tile % column_tiles) * $(THREADS * COLUMNS / 4)u;
     let tile_row = (tile / column_tiles) * $(THREADS * ROWS)u;
     if (tile_row >= params.rows) {

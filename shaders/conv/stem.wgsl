@@ -5,26 +5,26 @@
 // w     [3, 3, inputs, outputs]
 // bias  [outputs]
 // y     [batch, out_height, out_width, outputs]
-// inputs and outputs are multiples of four; every array is read as vec4; x, w and y are f16 where $HALF is 1.
+// inputs and outputs are multiples of four; all arrays are read as vec4. If $HALF is 1, x, w and y hold f16.
 //
 // One thread computes $PIXELS neighbouring pixels of a row × $OUTPUTS output channels; a workgroup of 64 threads takes the output channels
 // of a pixel group first, so that its stores are consecutive.
 // Cost: 18 · inputs flops an output; a thread loads $(OUTPUTS) vectors of w for every $(4 * PIXELS * OUTPUTS) multiply-adds.
 #import stored
-#import dispatch
-#import stem
+#import activate
+#params
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
+@group(0) @binding(1) var<storage, read> x: array<Stored>;
+@group(0) @binding(2) var<storage, read> w: array<Stored>;
+@group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read_write> y: array<Stored>;
+
+#entry 64 {
     let input_quads = params.inputs / 4u;
     let output_quads = params.outputs / 4u;
     let output_tiles = (output_quads + $(OUTPUTS / 4 - 1)u) / $(OUTPUTS / 4)u;
     let tiles_across = (params.out_width + $(PIXELS - 1)u) / $(PIXELS)u;
-    let index = linear_workgroup(workgroup, grid) * 64u + thread;
+    let index = workgroup * 64u + thread;
     let first_quad = (index % output_tiles) * $(OUTPUTS / 4)u;
     let tile = index / output_tiles;
     let batch = tile / (params.out_height * tiles_across);

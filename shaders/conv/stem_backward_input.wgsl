@@ -1,30 +1,24 @@
-// Gradient of a dense 3×3 convolution by its input:
-//   dx[b, r, q, c] = Σ_{u,v,n} gy[b, (r + top − u) / s, (q + left − v) / s, n] · w[u, v, c, n] where both divide,  s = stride
+// Input gradient of a dense 3×3 convolution:
+//   dx[b, r, q, c] = Σ_{u,v,n} gy[b, (r + top − u) / s, (q + left − v) / s, n] · w[u, v, c, n] over the taps for which s divides both positions,  s = stride
 //
-// gy  [batch, out_height, out_width, outputs]   gradient of the loss by the output; zero outside the image
+// gy  [batch, out_height, out_width, outputs]   gradient of the loss with respect to the output; zero outside the image
 // w   [3, 3, inputs, outputs]
 // dx  [batch, in_height, in_width, inputs]
-// inputs and outputs are multiples of four; every array is read as vec4. Training does not need it, as nothing lies before the
-// first layer.
+// inputs and outputs are multiples of four; all arrays are read as vec4. Training does not need this kernel, because no layer comes before
+// the first.
 //
-// One thread computes four channels of a pixel; neighbours read the same weights.
-// Cost: 18 / s² · inputs · outputs flops a pixel; five loads for every 16 multiply-adds.
-#import dispatch
-#import stem_params
+// One thread computes four channels of a pixel. Neighbouring threads read the same weights.
+// Cost: 18 / s² · inputs · outputs flops per pixel; five loads for 16 multiply-adds.
+#params
 
 @group(0) @binding(1) var<storage, read> gy: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> w: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> dx: array<vec4<f32>>;
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
+#entry 64 {
     let input_quads = params.inputs / 4u;
     let output_quads = params.outputs / 4u;
-    let index = linear_workgroup(workgroup, grid) * 64u + thread;
+    let index = workgroup * 64u + thread;
     let input_quad = index % input_quads;
     let pixel = index / input_quads;
     let batch = pixel / (params.in_height * params.in_width);

@@ -1,45 +1,27 @@
-// Gradient of a dense 3×3 convolution by its weights:
+// Weight gradient of a dense 3×3 convolution:
 //   dw[u, v, c, n] = Σ_{b,i,j} x[b, i·s + u − top, j·s + v − left, c] · gy[b, i, j, n],  s = $STRIDE
 //
 // x   [batch, in_height, in_width, inputs]        zero outside the image; inputs = 4 for RGB, the fourth channel zero
-// gy  [batch, out_height, out_width, outputs]     gradient of the loss by the output
-// dw  [parts, 3, 3, inputs, outputs]   part p sums rows of pixels p · rows_a_part up to (p + 1) · rows_a_part of the batch ·
-//                                      out_height that gy has; sum_of_parts adds them up
-// inputs and outputs are multiples of four; every array is read as vec4.
+// gy  [batch, out_height, out_width, outputs]     gradient of the loss with respect to the output
+// dw  [parts, 3, 3, inputs, outputs]   gy has batch · out_height rows of pixels; part p sums rows p · rows_a_part to
+//                                      (p + 1) · rows_a_part, and sum_of_parts adds the parts
+// inputs and outputs are multiples of four; all arrays are read as vec4.
 //
-// One thread keeps the sums of a row u of taps, four inputs and four outputs of a part: twelve vectors. It walks along a row of
-// gy and keeps the window of x, of which every step loads $STRIDE vectors. A workgroup of 64 threads takes consecutive output quads
-// first. Cost: 18 · inputs flops an output; gy is read 3 · inputs / 4 times, x outputs / 4 · 3 / s times.
-#import dispatch
+// One thread keeps the sums of one row of taps, four inputs and four outputs of a part: twelve vectors. It walks along a row of
+// gy, keeps the window of x, and loads $STRIDE new vectors of it per pixel. The 64 threads of a workgroup take consecutive output
+// quads first. Cost: 18 · inputs flops per output; gy is read 3 · inputs / 4 times, x outputs / 4 · 3 / s times.
 
-struct Params {
-    batch: u32,
-    in_height: u32,
-    in_width: u32,
-    inputs: u32,
-    out_height: u32,
-    out_width: u32,
-    outputs: u32,
-    top: u32,
-    left: u32,
-    rows_a_part: u32,
-}
+#params
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> gy: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> dw: array<vec4<f32>>;
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
+#entry 64 {
     let input_quads = params.inputs / 4u;
     let output_quads = params.outputs / 4u;
     let rows = params.batch * params.out_height;
-    let index = linear_workgroup(workgroup, grid) * 64u + thread;
+    let index = workgroup * 64u + thread;
     let output_quad = index % output_quads;
     let input_quad = index / output_quads % input_quads;
     let u = index / (output_quads * input_quads) % 3u;
@@ -63,7 +45,7 @@ fn main(
         }
         let row_at = (row / params.out_height * params.in_height + u32(in_row)) * params.in_width * input_quads + input_quad;
         var column = -i32(params.left);
-        // The window's columns but those that a step brings.
+        // The columns of the window that the first pixel needs, without those that its own iteration loads.
         #for v in 0..3 - STRIDE
         var x_$v = select(vec4<f32>(), x[row_at + u32(clamp(column + $v, 0, in_width - 1)) * input_quads], (column + $v >= 0) & (column + $v < in_width));
         #end

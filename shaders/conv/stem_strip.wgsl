@@ -8,28 +8,22 @@
 // in_width is even and outputs a multiple of eight, by which w and y are moved; bias is moved by four.
 //
 // One workgroup is one subgroup of $LANES lanes and computes $LANES strips of $PIXELS pixels × $COLUMNS output channels: a lane keeps a strip
-// in registers and loads what a row of taps sees of it once, where stem_subgroup loads each pixel for each tap; the lanes load the weights of
-// a tap's channels together and broadcast them, so that no weight is loaded twice.
+// in registers and loads each pixel once for a row of taps; the lanes load the weights of a tap's channels together and broadcast them, so
+// that no weight is loaded twice. Needs 64-bit integers and subgroups, so it is native-only; stem computes the same in standard WGSL.
 // Cost: 72 flops an output; w is read pixels / $(LANES * PIXELS) times.
-#import dispatch
-#import activation
+#import activate
 #import stored
-#import stem_params
+#params
 
 @group(0) @binding(1) var<storage, read> x: array<Stored>;
 @group(0) @binding(2) var<storage, read> w: array<Stored>;
 @group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read_write> y: array<Stored>;
 
-@compute @workgroup_size($LANES)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(subgroup_invocation_id) lane: u32,
-) {
+#entry subgroup {
     let output_groups = params.outputs / 8u;
     let column_tiles = (output_groups + $(COLUMNS / 8 - 1)u) / $(COLUMNS / 8)u;
-    let tile = linear_workgroup(workgroup, grid);
+    let tile = workgroup;
     let first_group = (tile % column_tiles) * $(COLUMNS / 8)u;
     let strips = (params.out_width + $(PIXELS - 1)u) / $(PIXELS)u;
     let all_strips = params.batch * params.out_height * strips;

@@ -2,27 +2,18 @@
 //
 // x  [rows, channels]
 // y  [rows, channels]
-// Both arrays are read as vectors of four, of which there are `quads`.
+// Each array is read as `quads` vectors of four.
 //
-// One thread computes four elements. Cost: one load and one store an element.
-#import dispatch
-#import activation
+// One thread computes four elements. Cost: one load and one store per element.
+#import activate
 
-struct Params {
-    quads: u32,
-}
+#params
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
-    let index = linear_workgroup(workgroup, grid) * 64u + thread;
+#entry 64 {
+    let index = workgroup * 64u + thread;
     if (index >= params.quads) {
         return;
     }

@@ -1,32 +1,22 @@
-// Sums of columns, the gradient of a bias:  y[c] = Σ_m x[m, c]
+// Sums of columns, which are the gradient of a bias:  y[c] = Σ_m x[m, c]
 //
 // x  [rows, channels]
-// y  [parts, channels]   sum_of_parts adds the parts up
+// y  [parts, channels]   sum_of_parts adds the parts
 // channels is a multiple of four; both arrays are read as vec4.
 //
-// One workgroup takes four column quads of a part, sixteen threads a quad; a thread adds up every sixteenth row in runs of 64.
-// Cost: one addition and one load an element.
+// One workgroup sums four column quads of a part with sixteen threads per quad. A thread adds every sixteenth row in runs of 64.
+// Cost: one addition and one load per element.
 #import row_parts
 #import tree_sum
 
-struct Params {
-    rows: u32,
-    channels: u32,
-    rows_a_part: u32,
-}
+#params
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
+#entry 64 {
     let quads = params.channels / 4u;
-    let share = share_of(linear_workgroup(workgroup, grid), thread, params.rows, params.channels, params.rows_a_part);
+    let share = share_of(workgroup, thread, params.rows, params.channels, params.rows_a_part);
     if (!share.exists) {
         return;
     }

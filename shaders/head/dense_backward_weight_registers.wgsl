@@ -1,48 +1,35 @@
-// Gradient of a dense layer by its weights, register family:  dw[k, n] = Σ_m x[m, k] · gy[m, n]
+// Weight gradient of a dense layer, register family:  dw[k, n] = Σ_m x[m, k] · gy[m, n]
 //
-// x   [rows, inputs]      the layer's input, or what shaders/lib/layer_input.wgsl makes it of by statistics and affine
-// gy  [rows, outputs]     gradient of the loss by its output, before the activation
-// dw  [parts, inputs, outputs]   part p sums rows p · rows_a_part up to (p + 1) · rows_a_part
-// inputs and outputs are multiples of four; every array is read as vec4. The rows are summed in parts, so that no run of
-// additions grows long; sum_of_parts adds them up. A batch of some hundreds is a single part, and dw the result itself.
+// x   [rows, inputs]      the layer's input, loaded by shaders/lib/layer_input.wgsl
+// gy  [rows, outputs]     gradient of the loss with respect to the output, before the activation
+// dw  [parts, inputs, outputs]   part p sums rows p · rows_a_part to (p + 1) · rows_a_part
+// inputs and outputs are multiples of four; all arrays are read as vec4. The rows are summed in parts, so that no chain of
+// additions becomes long; sum_of_parts adds the parts. A batch of a few hundred rows is one part, and dw is then the result.
 //
-// One workgroup of 8 × 8 threads computes $(8 * ROWS) inputs × $(8 * COLUMNS) outputs of a part; a thread keeps $ROWS × $COLUMNS sums in
+// One workgroup of 8 × 8 threads computes $(8 * ROWS) inputs × $(8 * COLUMNS) outputs of a part. A thread keeps $ROWS × $COLUMNS sums in
 // registers. Neighbouring threads read neighbouring column quads of gy and dw.
 // Cost: 2 · rows · inputs · outputs flops; a thread loads $(ROWS / 4 + COLUMNS / 4) vectors for $(ROWS * COLUMNS) multiply-adds.
-#import dispatch
 #import layer_input
 
-struct Params {
-    rows: u32,
-    inputs: u32,
-    outputs: u32,
-    rows_a_part: u32,
-    epsilon: f32,
-}
+#params
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> gy: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> statistics: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read> affine: array<vec4<f32>>;
 @group(0) @binding(5) var<storage, read_write> dw: array<vec4<f32>>;
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
+#entry 64 {
     let input_quads = params.inputs / 4u;
     let output_quads = params.outputs / 4u;
     let column_tiles = (output_quads + $(2 * COLUMNS - 1)u) / $(2 * COLUMNS)u;
     let input_tiles = (input_quads + $(2 * ROWS - 1)u) / $(2 * ROWS)u;
-    let index = linear_workgroup(workgroup, grid);
+    let index = workgroup;
     let tile = index % (input_tiles * column_tiles);
     let part = index / (input_tiles * column_tiles);
     let first_row = part * params.rows_a_part;
     let end_row = min(first_row + params.rows_a_part, params.rows);
-    // Quads of a thread lie eight apart, so that a row of threads touches consecutive memory.
+    // The quads of a thread lie eight apart, so that a row of threads reads consecutive memory.
     let first_quad = (tile % column_tiles) * $(2 * COLUMNS)u + thread % 8u;
     let first_input_quad = (tile / column_tiles) * $(2 * ROWS)u + thread / 8u;
     if (first_row >= params.rows || first_input_quad >= input_quads || first_quad >= output_quads) {

@@ -1,43 +1,30 @@
-// Gradient of a dense layer by its weights, subgroup family:  dw[k, n] = Σ_m x[m, k] · gy[m, n]
+// Weight gradient of a dense layer, subgroup family:  dw[k, n] = Σ_m x[m, k] · gy[m, n]
 //
-// x   [rows, inputs]      the layer's input, or what shaders/lib/layer_input.wgsl makes it of by statistics and affine
-// gy  [rows, outputs]     gradient of the loss by its output, before the activation
-// dw  [parts, inputs, outputs]   part p sums rows p · rows_a_part up to (p + 1) · rows_a_part
-// inputs and outputs are multiples of four; every array is read as vec4. The rows are summed in parts, so that no run of
-// additions grows long; sum_of_parts adds them up. A batch of some hundreds is a single part, and dw the result itself.
+// x   [rows, inputs]      the layer's input, loaded by shaders/lib/layer_input.wgsl
+// gy  [rows, outputs]     gradient of the loss with respect to the output, before the activation
+// dw  [parts, inputs, outputs]   part p sums rows p · rows_a_part to (p + 1) · rows_a_part
+// inputs and outputs are multiples of four; all arrays are read as vec4. The rows are summed in parts, so that no chain of
+// additions becomes long; sum_of_parts adds the parts. A batch of a few hundred rows is one part, and dw is then the result.
 //
-// One workgroup is one subgroup of $LANES lanes and computes $(LANES * INPUTS) inputs × $COLUMNS outputs of a part: a lane keeps $INPUTS inputs,
-// the lanes load a row of gy together and broadcast it, so that no element is loaded twice; $TOGETHER rows at a time.
+// One workgroup is one subgroup of $LANES lanes and computes $(LANES * INPUTS) inputs × $COLUMNS outputs of a part. A lane keeps $INPUTS inputs;
+// the lanes load $TOGETHER rows of gy together and broadcast them, so that no element is loaded twice.
 // Cost: 2 · rows · inputs · outputs flops; x is read outputs / $COLUMNS times, gy inputs / $(LANES * INPUTS) times.
-#import dispatch
 #import layer_input
 
-struct Params {
-    rows: u32,
-    inputs: u32,
-    outputs: u32,
-    rows_a_part: u32,
-    epsilon: f32,
-}
+#params
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> gy: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> statistics: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read> affine: array<vec4<f32>>;
 @group(0) @binding(5) var<storage, read_write> dw: array<vec4<f32>>;
 
-@compute @workgroup_size($LANES)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(subgroup_invocation_id) lane: u32,
-) {
+#entry subgroup {
     let input_quads = params.inputs / 4u;
     let output_quads = params.outputs / 4u;
     let column_tiles = (output_quads + $(COLUMNS / 4 - 1)u) / $(COLUMNS / 4)u;
     let input_tiles = (input_quads + $(LANES * INPUTS / 4 - 1)u) / $(LANES * INPUTS / 4)u;
-    let index = linear_workgroup(workgroup, grid);
+    let index = workgroup;
     let tile = index % (input_tiles * column_tiles);
     let part = index / (input_tiles * column_tiles);
     let first_row = part * params.rows_a_part;
@@ -71,7 +58,7 @@ fn main(
         let gradient_$(r)_$c = subgroupBroadcast(gy_$(r)_$(c / LANES), $(c % LANES)u);
         #end
         #end
-        // Inputs are loaded where their products begin, as rows are in pointwise_subgroup; a sum takes all rows before the next begins.
+        // Inputs are loaded just before their products, and a sum takes all rows before the next sum begins, as in pointwise_subgroup.
         #for i in 0..INPUTS / 4
         #for r in 0..TOGETHER
         let value_$(r)_$i = select(vec4<f32>(), layer_input(x[row_$r * input_quads + input_quad_$i], by_$i), m + $(r)u < end_row);
@@ -86,7 +73,7 @@ fn main(
         #end
     }
 
-    // A loop, as every store that is written out makes the kernel larger and its compilation longer.
+    // This is a loop because every store in the source makes the kernel larger and slower to compile.
     for (var k = 0u; k < 4u; k++) {
         #for i in 0..INPUTS / 4
         let at_$i = (part * params.inputs + input_quad_$i * 4u + k) * output_quads + first_quad;

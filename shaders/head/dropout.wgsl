@@ -1,31 +1,21 @@
-// Inverted dropout with a given mask:  y[i] = x[i] · scale where mask[i] is not 0, else 0;  scale = 1 / (1 − rate)
-// Its gradient is the same formula: dx is this kernel on gy.
+// Inverted dropout with a given mask:  y[i] = x[i] · scale if mask[i] is not 0, else 0;  scale = 1 / (1 − rate)
+// The gradient has the same formula: this kernel computes dx from gy.
 //
 // x     [rows, channels]
-// mask  [rows, channels]   u32, 1 where the value is kept
+// mask  [rows, channels]   u32, 1 if the value is kept
 // y     [rows, channels]
-// Every array is read as vectors of four, of which there are `quads`.
+// Each array is read as `quads` vectors of four.
 //
-// One thread computes four elements. Cost: one flop, two loads and one store an element.
-#import dispatch
+// One thread computes four elements. Cost: one flop, two loads and one store per element.
 
-struct Params {
-    quads: u32,
-    scale: f32,
-}
+#params
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> mask: array<vec4<u32>>;
 @group(0) @binding(3) var<storage, read_write> y: array<vec4<f32>>;
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
-    let index = linear_workgroup(workgroup, grid) * 64u + thread;
+#entry 64 {
+    let index = workgroup * 64u + thread;
     if (index >= params.quads) {
         return;
     }

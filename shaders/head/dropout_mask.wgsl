@@ -1,33 +1,19 @@
-// Dropout's mask:  mask[m, c] = 1 with probability 1 − rate, else 0, drawn anew for every (seed, epoch, sample, channel)
+// Mask of dropout:  mask[m, c] = 1 with probability 1 − rate, else 0, drawn for every (seed, epoch, sample, channel)
 //
-// mask  [rows, channels]   u32, 1 where the value is kept
-// channels is a multiple of four. Row m belongs to sample first_sample + m of the epoch, so a draw does not depend on how
-// the epoch is cut into batches. A channel is kept if the upper 24 of its 32 random bits reach `threshold` = rate · 2²⁴.
+// mask  [rows, channels]   u32, 1 if the value is kept
+// channels is a multiple of four. Row m belongs to sample first_sample + m of the epoch, so that the mask does not depend
+// on how the epoch is split into batches. A channel is kept if the upper 24 of its 32 random bits reach `threshold` = rate · 2²⁴.
 //
 // One thread draws four channels of a row. Cost: one hash and one store for four elements.
-#import dispatch
 #import random
 
-struct Params {
-    rows: u32,
-    channels: u32,
-    seed: u32,
-    epoch: u32,
-    first_sample: u32,
-    threshold: u32,
-}
+#params
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read_write> mask: array<vec4<u32>>;
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
+#entry 64 {
     let quads = params.channels / 4u;
-    let index = linear_workgroup(workgroup, grid) * 64u + thread;
+    let index = workgroup * 64u + thread;
     if (index >= params.rows * quads) {
         return;
     }

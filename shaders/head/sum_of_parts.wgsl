@@ -1,29 +1,19 @@
-// Adds up the parts of a sum that was split:  y[i] = Σ_p parts[p, i]
+// Sum of the parts of a sum that was split:  y[i] = Σ_p parts[p, i]
 //
 // parts  [count, elements]
 // y      [elements]
-// elements is a multiple of four; both arrays are read as vec4, of which a part has `quads`.
+// elements is a multiple of four; both arrays are read as vec4, and a part has `quads` of them.
 //
-// One thread adds up four elements of all parts in runs of 16, always in the same order, so that the same parts give the
-// same bytes. Cost: one addition and one load an element of a part.
-#import dispatch
+// One thread adds four elements of all parts in runs of 16. The order is always the same, so that the same parts give the same
+// bytes. Cost: one addition and one load per element of a part.
 
-struct Params {
-    count: u32,
-    quads: u32,
-}
+#params
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> parts: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
-    let quad = linear_workgroup(workgroup, grid) * 64u + thread;
+#entry 64 {
+    let quad = workgroup * 64u + thread;
     if (quad >= params.quads) {
         return;
     }

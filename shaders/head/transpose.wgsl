@@ -4,28 +4,18 @@
 // y  [columns, rows]
 // rows and columns are multiples of four; both arrays are read as vec4.
 //
-// One thread turns a block of 4 × 4; neighbouring threads read neighbouring column quads.
-// Cost: one load and one store an element.
-#import dispatch
+// One thread transposes a block of 4 × 4. Neighbouring threads read neighbouring column quads.
+// Cost: one load and one store per element.
 
-struct Params {
-    rows: u32,
-    columns: u32,
-}
+#params
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
+#entry 64 {
     let row_quads = params.rows / 4u;
     let column_quads = params.columns / 4u;
-    let index = linear_workgroup(workgroup, grid) * 64u + thread;
+    let index = workgroup * 64u + thread;
     if (index >= row_quads * column_quads) {
         return;
     }

@@ -10,20 +10,9 @@
 // y           [batch, height, width, 4]
 //
 // One thread computes one output pixel, and one workgroup 64 consecutive pixels. Cost: 32 flops and 12 bytes read per pixel.
-#import dispatch
 #import picture
 
-struct Params {
-    batch: u32,
-    height: u32,
-    width: u32,
-    scale_red: f32,
-    scale_green: f32,
-    scale_blue: f32,
-    shift_red: f32,
-    shift_green: f32,
-    shift_blue: f32,
-}
+#params
 
 struct Transform {
     row_by_row: f32,
@@ -36,7 +25,6 @@ struct Transform {
     unused: u32,
 }
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> pixels: array<u32>;
 @group(0) @binding(2) var<storage, read> images: array<Image>;
 @group(0) @binding(3) var<storage, read> transforms: array<Transform>;
@@ -56,13 +44,8 @@ fn resized(image: Image, row: f32, column: f32) -> vec3<f32> {
     return mix(upper, lower, row - f32(top));
 }
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
-    let index = linear_workgroup(workgroup, grid) * 64u + thread;
+#entry 64 {
+    let index = workgroup * 64u + thread;
     let batch = index / (params.height * params.width);
     if (batch >= params.batch) {
         return;

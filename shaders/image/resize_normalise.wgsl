@@ -11,23 +11,12 @@
 // One workgroup computes one row of the output. Each thread computes every $(THREADS)th group of $PARTS pixels, and size is a
 // multiple of $PARTS. Cost per pixel: 6 flops and 3 bytes read (bilinear: 24 flops and 12 bytes).
 #import stored
-#import dispatch
 #import picture
 
-struct Params {
-    batch: u32,
-    size: u32,
-    scale_red: f32,
-    scale_green: f32,
-    scale_blue: f32,
-    shift_red: f32,
-    shift_green: f32,
-    shift_blue: f32,
-}
+#params
 
 override BILINEAR: u32 = 0u;
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> pixels: array<u32>;
 @group(0) @binding(2) var<storage, read> images: array<Image>;
 @group(0) @binding(3) var<storage, read_write> y: array<Stored>;
@@ -57,13 +46,8 @@ fn numbers(image: Image, row: u32, i: u32, j: u32) -> vec4<f32> {
     return vec4<f32>(value * scale + shift, 0.0);
 }
 
-@compute @workgroup_size($THREADS)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
-    let line = linear_workgroup(workgroup, grid);
+#entry $THREADS {
+    let line = workgroup;
     let size = params.size;
     let batch = line / size;
     if (batch >= params.batch) {

@@ -1,12 +1,40 @@
-// The activation that ends a layer, fixed when the pipeline is made: 0 none, 1 ReLU, 2 ReLU6, 3 sigmoid.
-#import sigmoid
-override ACTIVATION: u32 = 0u;
+// Activations and their gradients, by code. src/ops/activation.rs has the same codes; 0 is none.
+const RELU: u32 = 1u;
+const RELU6: u32 = 2u;
+const SIGMOID: u32 = 3u;
 
-fn activate(value: vec4<f32>) -> vec4<f32> {
-    switch ACTIVATION {
-        case 1u: { return max(value, vec4<f32>(0.0)); }
-        case 2u: { return clamp(value, vec4<f32>(0.0), vec4<f32>(6.0)); }
-        case 3u: { return sigmoid(value); }
-        default: { return value; }
+// 1 / (1 + e^−v)
+fn sigmoid(value: vec4<f32>) -> vec4<f32> {
+    // The exponential of a negative number cannot overflow, so no finite input gives infinity or NaN.
+    let decay = exp(-abs(value));
+    return select(decay, vec4<f32>(1.0), value >= vec4<f32>(0.0)) / (1.0 + decay);
+}
+
+fn activation_value(code: u32, input: vec4<f32>) -> vec4<f32> {
+    switch code {
+        case RELU: { return max(input, vec4<f32>(0.0)); }
+        case RELU6: { return clamp(input, vec4<f32>(0.0), vec4<f32>(6.0)); }
+        case SIGMOID: { return sigmoid(input); }
+        default: { return input; }
+    }
+}
+
+// What activation_gradient takes, from the activation's input: the output where the derivative is computed from the output,
+// else the input itself.
+fn gradient_basis(code: u32, input: vec4<f32>) -> vec4<f32> {
+    switch code {
+        case SIGMOID: { return sigmoid(input); }
+        default: { return input; }
+    }
+}
+
+// The gradient by an activation's input, given the gradient by its output. Nothing passes at the knees of ReLU and ReLU6.
+fn activation_gradient(code: u32, gradient: vec4<f32>, basis: vec4<f32>) -> vec4<f32> {
+    let zero = vec4<f32>();
+    switch code {
+        case RELU: { return select(zero, gradient, basis > zero); }
+        case RELU6: { return select(zero, gradient, (basis > zero) & (basis < vec4<f32>(6.0))); }
+        case SIGMOID: { return gradient * basis * (1.0 - basis); }
+        default: { return gradient; }
     }
 }

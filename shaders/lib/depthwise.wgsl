@@ -1,22 +1,9 @@
-// What the families of the depthwise convolution share: parameters and bindings.
+// Parameters and bindings of both families of the depthwise convolution.
 #import layer_input
 #import stored
 
-struct Params {
-    batch: u32,
-    in_height: u32,
-    in_width: u32,
-    out_height: u32,
-    out_width: u32,
-    channels: u32,
-    top: u32,
-    left: u32,
-    epsilon: f32,
-    // Rows of a strip; tiles do not read it.
-    strip_rows: u32,
-}
+#params
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<Stored>;
 @group(0) @binding(2) var<storage, read> w: array<Stored>;
 @group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;

@@ -1,26 +1,27 @@
-// A strip of a depthwise 3×3 convolution: $COLUMNS pixels across, any number down, of $(4 * PARTS) channels. The window moves down the strip:
-// each row of the input is taken once, adds to every row of the output that sees it, and is forgotten. The kernel that imports this defines
-//     struct Held                                                     what it needs for every row
-//     fn hold(strip: Strip, window: Window, group: u32) -> Held       …for channels that there are
+// A strip of a depthwise 3×3 convolution: $COLUMNS pixels across and any number down, of $(4 * PARTS) channels. The window moves down the strip.
+// Each row of the input is read once, is added to every row of the output that depends on it, and is not kept. The kernel that imports this
+// defines
+//     struct Held                                                     what a thread keeps for all rows
+//     fn hold(strip: Strip, window: Window, group: u32) -> Held       loads it for a group of channels that exists
 //     fn read_row(window: Window, row: WindowRow, held: Held) -> Row
-//     fn taps(at: u32) -> Taps                                       vector `at` of the weights of the depthwise convolution
-// binds bias and y, and has in its parameters the sizes of a depthwise convolution and strip_rows.
-#import activation
+//     fn taps(at: u32) -> Taps                                        vector `at` of the depthwise weights
+// binds bias and y, and has the sizes of a depthwise convolution and strip_rows in its parameters.
+#import activate
 #if PARTS < 1 + WIDE
 #import lane_pairs
 #end
 
 struct Strip {
     image: u32,
-    // Rows first_row … last_row - 1 and columns from first_column of the output.
+    // Rows first_row … last_row - 1 of the output, and columns from first_column.
     first_row: u32,
     last_row: u32,
     first_column: u32,
-    // Which $(4 * PARTS) channels.
+    // The group of $(4 * PARTS) channels.
     group: u32,
 }
 
-// A row of the input as the windows of a strip see it, zeros outside the image.
+// The part of an input row that the windows of a strip cover, with zeros outside the image.
 struct Row {
     #for v in 0..(COLUMNS - 1) * STRIDE + 3
     #for p in 0..PARTS
@@ -29,14 +30,14 @@ struct Row {
     #end
 }
 
-// A tap's weights for a group of channels.
+// The weights of one tap for a group of channels.
 struct Taps {
     #for p in 0..PARTS
     of_$p: vec4<f32>,
     #end
 }
 
-// The strip of a group of channels at a place on the line of all strips: across an image, down it, image by image.
+// Returns the strip at a position in the order of all strips: across an image, then down it, then image by image.
 fn strip_at(place: u32, group: u32) -> Strip {
     let across = (params.out_width + $(COLUMNS - 1)u) / $(COLUMNS)u;
     let down = (params.out_height + params.strip_rows - 1u) / params.strip_rows;
@@ -45,10 +46,10 @@ fn strip_at(place: u32, group: u32) -> Strip {
     return Strip(place / (across * down), first_row, last_row, (place % across) * $(COLUMNS)u, group);
 }
 
-// Where the windows of a strip lie in the input, the same for every row of it. Read once, before anything is stored: what is read of the
-// parameters after a store is read again.
+// Where the windows of a strip lie in the input; it is the same for all rows. It is computed before the first store, because a compiler
+// loads parameters again after a store.
 struct Window {
-    // Rows of the input before the image.
+    // Number of input rows in the images before this one.
     image_at: u32,
     height: i32,
     width: u32,
@@ -72,18 +73,18 @@ fn window_of(strip: Strip) -> Window {
     return window;
 }
 
-// The column of the input that a window's column is, or one that there is.
+// Returns the input column of a column of the window, clamped to the image.
 fn column_at(window: Window, column: i32) -> u32 {
     return u32(clamp(window.first_column + column, 0, i32(window.width) - 1));
 }
 
 struct WindowRow {
     inside: bool,
-    // Pixels of the input before the row.
+    // Number of input pixels before the row.
     at: u32,
 }
 
-// A row of the input, counted from the first that any window of the strip sees.
+// Returns a row of the input, counted from the first row that a window of the strip covers.
 fn window_row(window: Window, i: u32) -> WindowRow {
     let row = window.first_row + i32(i);
     let nearest = u32(clamp(row, 0, window.height - 1));
@@ -102,7 +103,7 @@ fn convolve(strip: Strip) {
     #end
     #for p in 0..PARTS
     let offset_$p = bias[group * $(PARTS)u + $(p)u];
-    // The rows of the output that have seen some of their rows of the input already: the next one, and at stride 1 the one after.
+    // Sums of the output rows that are not complete: the next row and, at stride 1, the one after it.
     #for c in 0..COLUMNS
     var next_$(c)_$p = offset_$p;
     #if STRIDE == 1
@@ -110,13 +111,13 @@ fn convolve(strip: Strip) {
     #end
     #end
     #end
-    // Rows of the input, counted from the first that any window of the strip sees; at stride 2 every second one completes an output.
+    // Rows of the input, counted from the first that a window of the strip covers. At stride 2 every second one completes an output row.
     let in_rows = (strip.last_row - strip.first_row) * $(STRIDE)u + $(3 - STRIDE)u;
     for (var i = 0u; i < in_rows; i++) {
         let row = read_row(window, window_row(window, i), held);
         #for p in 0..PARTS
         #for c in 0..COLUMNS
-        // What the row adds to a pixel whose window sees it as its first, second or third.
+        // What the row adds to a pixel for which it is the first, second or third row of the window.
         #for u in 0..3
         let seen_$(c)_$(u)_$p = row.of_$(c * STRIDE)_$p * taps_$(3 * u).of_$p + row.of_$(c * STRIDE + 1)_$p * taps_$(3 * u + 1).of_$p + row.of_$(c * STRIDE + 2)_$p * taps_$(3 * u + 2).of_$p;
         #end
@@ -152,7 +153,7 @@ fn convolve(strip: Strip) {
         #end
         #end
         #if PARTS < 1 + WIDE
-        // Of two pixels each lane of a pair stores one, with the channels of both.
+        // Each lane of a pair stores one of two pixels, with the channels of both lanes.
         let column = strip.first_column + strip.group % 2u;
         let at = (((out_rows + out_row) * out_width + column) * groups + strip.group) / 2u;
         #for c in 0..(COLUMNS + 1) / 2

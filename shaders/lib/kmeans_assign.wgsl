@@ -2,18 +2,11 @@
 // ties.
 #import restart_state
 
-struct Params {
-    rows: u32,
-    quads: u32,
-    clusters: u32,
-    restarts: u32,
-    finished_too: u32,
-}
+#params
 
 override TIES_BY_KEY: u32 = 0u;
 override SCALED: u32 = 0u;
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(2) var<storage, read> scales: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> centers: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read> keys: array<u32>;

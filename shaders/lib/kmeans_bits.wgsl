@@ -2,21 +2,13 @@
 // the weights.
 #import restart_state
 
-struct Params {
-    rows: u32,
-    quads: u32,
-    clusters: u32,
-    restarts: u32,
-    chunks: u32,
-    finished_too: u32,
-}
+#params
 
 override WEIGHTED: u32 = 0u;
 
 // Number of groups in a chunk; a group is 32 rows.
 const GROUPS = 64u;
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(2) var<storage, read> counts: array<u32>;
 @group(0) @binding(3) var<storage, read> digits: array<u32>;
 @group(0) @binding(5) var<storage, read> labels: array<u32>;

@@ -1,5 +1,5 @@
-// What two neighbouring lanes hold, turned: of (a, b) and (c, d) the even lane gets (a, c) and the odd one (b, d). So lanes that keep four
-// numbers load and store eight.
+// Exchanges values between two neighbouring lanes: from (a, b) in the even lane and (c, d) in the odd one, the even lane gets (a, c) and the odd
+// one (b, d). Lanes that keep four channels can thus load and store eight.
 struct LanePair {
     first: vec4<f32>,
     second: vec4<f32>,

@@ -1,12 +1,14 @@
-// A layer's input as a kernel of training loads it: as it is, or where NORMALISE is not 0 the raw result of the layer before, to
-// which batch norm, and where it is 2 ReLU6, are applied by the expression that every kernel of batch norm computes. The kernel that
-// imports this binds
-//     statistics  [2, channels]    mean, then variance;  as vec4; not read where NORMALISE is 0
-//     affine      [2, channels]    gamma, then beta;     likewise
-// and has an epsilon in its parameters.
+// A layer's input, as a training kernel loads it. Where NORMALISE is 0 it is what the binding holds. Where NORMALISE is 1 the
+// binding holds the raw result of the layer before; batch norm and the activation INPUT_ACTIVATION are applied to it while it
+// is loaded. The kernel that imports this binds
+//     statistics  [2, channels]    mean, then variance, as vec4; not read where NORMALISE is 0
+//     affine      [2, channels]    gamma, then beta, as vec4; not read where NORMALISE is 0
+// and has `epsilon` in its parameters.
 #import batch_norm
+#import activation
 
 override NORMALISE: u32 = 0u;
+override INPUT_ACTIVATION: u32 = 0u;
 
 fn input_normalisation(quad: u32, quads: u32) -> Normalisation {
     if (NORMALISE == 0u) {
@@ -20,9 +22,5 @@ fn layer_input(value: vec4<f32>, by: Normalisation) -> vec4<f32> {
     if (NORMALISE == 0u) {
         return value;
     }
-    let normalised = normalise(value, by);
-    if (NORMALISE == 1u) {
-        return normalised;
-    }
-    return clamp(normalised, vec4<f32>(), vec4<f32>(6.0));
+    return activation_value(INPUT_ACTIVATION, normalise(value, by));
 }

@@ -1,33 +1,21 @@
-// What the families of the pointwise convolution share: parameters, bindings and the epilogue. How a layer ends is a parameter but
-// for the sigmoid, so that the layers of a network share one pipeline a tile.
-#import sigmoid
+// Parameters, bindings and the epilogue of all families of the pointwise convolution. The bounds of an activation that
+// only clamps, such as ReLU6, are parameters: layers that end in one share a pipeline with layers that end in none. Any other
+// activation is fixed when the pipeline is made, by ACTIVATION.
+#import activation
 #import stored
 #import weight_panels
 
-struct Params {
-    rows: u32,
-    inputs: u32,
-    outputs: u32,
-    // Quads of columns whose weights lie together.
-    panel_quads: u32,
-    // Whether there is a residual.
-    residual: u32,
-    // Whether values end between low and high.
-    clamped: u32,
-    low: f32,
-    high: f32,
-}
+#params
 
-override SIGMOID: u32 = 0u;
+override ACTIVATION: u32 = 0u;
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<Stored>;
 @group(0) @binding(2) var<storage, read> w: array<Stored>;
 @group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read> residual: array<Stored>;
 @group(0) @binding(5) var<storage, read_write> y: array<Stored>;
 
-// How the layer ends. Read once, before anything is stored: what is read of the parameters after a store is read again.
+// How the layer ends. It is read before the first store, because a compiler loads parameters again after a store.
 struct Ending {
     rows: u32,
     output_groups: u32,
@@ -44,14 +32,14 @@ fn ending_of_layer() -> Ending {
 }
 
 fn activate(value: vec4<f32>, by: Ending) -> vec4<f32> {
-    if (SIGMOID == 1u) {
-        return sigmoid(value);
+    if (ACTIVATION != 0u) {
+        return activation_value(ACTIVATION, value);
     }
     return select(value, clamp(value, by.low, by.high), by.clamped);
 }
 #if PARTS == 1
 
-// Stores four outputs of a row, if there is such a row: activate(sum + bias) + residual.
+// Stores four outputs of a row, activate(sum + bias) + residual, if the row exists.
 fn finish(row: u32, group: u32, sum: vec4<f32>, offset: vec4<f32>, by: Ending) {
     if (row < by.rows) {
         let at = row * by.output_groups + group;
@@ -65,7 +53,7 @@ fn finish(row: u32, group: u32, sum: vec4<f32>, offset: vec4<f32>, by: Ending) {
 #end
 #if PARTS == 2
 
-// The same of eight outputs.
+// Stores eight outputs of a row in the same way.
 fn finish(row: u32, group: u32, sum_0: vec4<f32>, sum_1: vec4<f32>, offset_0: vec4<f32>, offset_1: vec4<f32>, by: Ending) {
     if (row < by.rows) {
         let at = row * by.output_groups + group;

@@ -1,7 +1,6 @@
 // Divides a sum over the rows of an array [rows, channels] between workgroups and threads. A workgroup processes four quads (of
 // four channels) of one part of the rows, with sixteen threads per quad. Part p is the rows from p · rows_a_part up to, but not
 // including, (p + 1) · rows_a_part. The workgroups of a part have consecutive indices.
-#import dispatch
 
 // The share of one thread: every sixteenth row of the part, starting at first_row + lane, of one quad.
 struct Share {

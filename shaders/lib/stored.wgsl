@@ -1,6 +1,6 @@
-// Numbers as activations and weights lie in memory: 16-bit floats where HALF is 1, else 32-bit ones. Four at a time where WIDE is 0; where it
-// is 1 eight, in four words of 64 bits, which take a processor hardly longer to load or store than four of 32. What is read is made
-// vec4<f32> of, a part each, and what is written is packed. To be imported before anything else, as `enable` must come first.
+// The format of activations and weights in memory: 16-bit floats if HALF is 1, else 32-bit floats. One `Stored` holds four numbers if WIDE is
+// 0. If WIDE is 1 it holds eight, as four 64-bit words, which a CPU loads and stores in hardly more time than four 32-bit words. part_0 and
+// part_1 turn what was loaded into vec4<f32>, and `packed` does the reverse. Import this first, because `enable` must come first.
 #if HALF
 enable f16;
 alias Stored = vec4<f16>;
@@ -29,7 +29,7 @@ fn part_1(numbers: Stored) -> vec4<f32> {
     return four_of(numbers.zw);
 }
 
-// A word holds two numbers, the first in its lower half.
+// A word holds two numbers, the first in the lower half.
 fn four_of(words: vec2<u64>) -> vec4<f32> {
     let first = bitcast<vec2<f32>>(vec2<u32>(words));
     let second = bitcast<vec2<f32>>(vec2<u32>(words >> vec2<u32>(32u)));

@@ -7,27 +7,16 @@
 // All arrays are read as vec4.
 //
 // One thread counts four attributes over all rows. Cost: one comparison and two loads per element.
-#import dispatch
 
-struct Params {
-    rows: u32,
-    attributes: u32,
-    channels: u32,
-}
+#params
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> predictions: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> labels: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> correct: array<vec4<u32>>;
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
+#entry 64 {
     let quads = params.channels / 4u;
-    let quad = linear_workgroup(workgroup, grid) * 64u + thread;
+    let quad = workgroup * 64u + thread;
     if (quad >= quads) {
         return;
     }

@@ -12,14 +12,9 @@
 //
 // One workgroup computes one sample: one pass over the row for the three sums, and one pass for the gradient.
 // Cost: twelve flops, two loads and one store per element.
-#import dispatch
 #import tree_sum
 
-struct Params {
-    batch: u32,
-    attributes: u32,
-    channels: u32,
-}
+#params
 
 override ANGLE: u32 = 0u;
 
@@ -29,7 +24,6 @@ const COEFFICIENTS = array<f32, 7>(
     0.0066700901, -0.0170881256, 0.0308918810, -0.0501743046, 0.0889789874, -0.2145988016, 1.5707963050,
 );
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> predictions: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> labels: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> loss: array<f32>;
@@ -52,13 +46,8 @@ fn angle(cosine: f32) -> f32 {
     return select(acute, 3.14159265 - acute, cosine < 0.0);
 }
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
-    let sample = linear_workgroup(workgroup, grid);
+#entry 64 {
+    let sample = workgroup;
     if (sample >= params.batch) {
         return;
     }

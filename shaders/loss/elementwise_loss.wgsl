@@ -16,20 +16,14 @@
 // The padding of predictions, labels and weights may hold any values. All arrays except loss are read as vec4.
 //
 // One workgroup computes one sample. Cost: up to sixty flops, two or three loads and one store per element.
-#import dispatch
 #import tree_sum
 
-struct Params {
-    batch: u32,
-    attributes: u32,
-    channels: u32,
-}
+#params
 
 override LOSS: u32 = 0u;
 override WEIGHTED: u32 = 0u;
 const FLOOR = vec4<f32>(1e-7);
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> predictions: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> labels: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> weights: array<vec4<f32>>;
@@ -96,13 +90,8 @@ fn elements(quad: u32, at: u32) -> Elements {
     return elements;
 }
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
-    let sample = linear_workgroup(workgroup, grid);
+#entry 64 {
+    let sample = workgroup;
     if (sample >= params.batch) {
         return;
     }

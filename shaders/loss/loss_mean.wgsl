@@ -7,12 +7,8 @@
 // Cost: one addition and one load per element.
 #import tree_sum
 
-struct Params {
-    count: u32,
-    position: u32,
-}
+#params
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> loss: array<f32>;
 @group(0) @binding(2) var<storage, read_write> means: array<f32>;
 

@@ -11,33 +11,22 @@
 // One thread computes four channels of $ROWS rows; neighbouring threads read neighbouring channels.
 // Cost: four flops, one load and one store per element. A residual adds one flop and one load. Statistics and affine are loaded
 // once per $ROWS rows.
-#import dispatch
-#import activation
+#import activate
 #import batch_norm
 
-struct Params {
-    rows: u32,
-    channels: u32,
-    epsilon: f32,
-}
+#params
 
 override RESIDUAL: u32 = 0u;
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> statistics: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> affine: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read> residual: array<vec4<f32>>;
 @group(0) @binding(5) var<storage, read_write> y: array<vec4<f32>>;
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
+#entry 64 {
     let quads = params.channels / 4u;
-    let index = linear_workgroup(workgroup, grid) * 64u + thread;
+    let index = workgroup * 64u + thread;
     let quad = index % quads;
     let first_row = (index / quads) * $(ROWS)u;
     if (first_row >= params.rows) {

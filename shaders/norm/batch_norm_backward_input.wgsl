@@ -2,7 +2,7 @@
 // training (gradient flows through the batch statistics):  dx = gamma / σ · (g − dbeta / all_rows − x̂ · dgamma / all_rows)
 // training with all_rows = 2 (the same, rearranged to avoid cancellation):  dx = gamma / σ · (g − dbeta / 2) · epsilon / σ²
 // inference (the statistics are constants):  dx = gamma / σ · g
-// Without an activation g = gy. If ReLU6 followed, g = gy where 0 < gamma x̂ + beta < 6, and 0 elsewhere.
+// g = gy f′(gamma x̂ + beta) is the gradient before the activation f that follows, recomputed from x.
 //
 // gy          [rows, channels]   gradient of the loss with respect to y; rows may be a part of all_rows
 // x           [rows, channels]   input of the forward pass
@@ -13,23 +13,17 @@
 // channels is a multiple of four; all arrays are read as vec4.
 //
 // One thread computes four channels of $ROWS rows; neighbouring threads read neighbouring channels.
-// Cost per element: five flops, two loads and one store in training; one flop, one load and one store in inference. ReLU6 adds
-// four flops, and one load in inference.
-#import dispatch
+// Cost per element: five flops, two loads and one store in training; one flop, one load and one store in inference. An activation adds
+// about four flops, and one load in inference.
 #import batch_norm
+#import activation
 
-struct Params {
-    rows: u32,
-    all_rows: u32,
-    channels: u32,
-    epsilon: f32,
-}
+#params
 
 override TRAINING: u32 = 1u;
-// 0 for no activation, 2 for ReLU6, as in shaders/lib/activation.wgsl.
+// The activation that follows batch normalisation, by its code in shaders/lib/activation.wgsl.
 override ACTIVATION: u32 = 0u;
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> gy: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> statistics: array<vec4<f32>>;
@@ -37,14 +31,9 @@ override ACTIVATION: u32 = 0u;
 @group(0) @binding(5) var<storage, read> gradients: array<vec4<f32>>;
 @group(0) @binding(6) var<storage, read_write> dx: array<vec4<f32>>;
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
+#entry 64 {
     let quads = params.channels / 4u;
-    let index = linear_workgroup(workgroup, grid) * 64u + thread;
+    let index = workgroup * 64u + thread;
     let quad = index % quads;
     let first_row = (index / quads) * $(ROWS)u;
     if (first_row >= params.rows) {
@@ -63,8 +52,8 @@ fn main(
     if (first_row + $(r)u < params.rows) {
         let at_$r = (first_row + $(r)u) * quads + quad;
         var gradient_$r = gy[at_$r];
-        if (ACTIVATION == 2u) {
-            gradient_$r = through_relu6(gradient_$r, normalise(x[at_$r], by));
+        if (ACTIVATION != 0u) {
+            gradient_$r = activation_gradient(ACTIVATION, gradient_$r, gradient_basis(ACTIVATION, normalise(x[at_$r], by)));
         }
         if (TRAINING == 1u && of_two) {
             gradient_$r = (gradient_$r - through_mean) * left_of_two;

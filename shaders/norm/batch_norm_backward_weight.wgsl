@@ -1,46 +1,36 @@
 // Weight gradients of batch normalisation:  dgamma[c] = Σ_m g[m, c] x̂[m, c],  dbeta[c] = Σ_m g[m, c]
 // with x̂ = (x − mean) / √(variance + epsilon).
-// Without an activation g = gy. If ReLU6 followed, g = gy where 0 < gamma x̂ + beta < 6, and 0 elsewhere.
+// g = gy f′(gamma x̂ + beta) is the gradient before the activation f that follows, recomputed from x.
 //
 // gy          [rows, channels]      gradient of the loss with respect to y
 // x           [rows, channels]      input of the forward pass
 // statistics  [2, channels]         mean, then variance, as used in the forward pass
-// affine      [2, channels]         gamma, then beta; used only if ReLU6 followed
+// affine      [2, channels]         gamma, then beta; used only if an activation follows
 // gradients   [parts, 2, channels]  dgamma, then dbeta, of each part of the rows; sum_of_parts adds the parts
 // channels is a multiple of four; all arrays are read as vec4.
 //
 // One workgroup processes four quads (of four channels) of one part, with sixteen threads per quad. Each thread adds every
 // sixteenth row, in runs of 64 rows.
-// Cost: five flops and two loads per element; ReLU6 adds four flops.
+// Cost: five flops and two loads per element; an activation adds about four flops.
 #import row_parts
 #import tree_sum
 #import batch_norm
+#import activation
 
-struct Params {
-    rows: u32,
-    channels: u32,
-    epsilon: f32,
-    rows_a_part: u32,
-}
+#params
 
-// 0 for no activation, 2 for ReLU6, as in shaders/lib/activation.wgsl.
+// The activation that follows batch normalisation, by its code in shaders/lib/activation.wgsl.
 override ACTIVATION: u32 = 0u;
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> gy: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> statistics: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read> affine: array<vec4<f32>>;
 @group(0) @binding(5) var<storage, read_write> gradients: array<vec4<f32>>;
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
+#entry 64 {
     let quads = params.channels / 4u;
-    let share = share_of(linear_workgroup(workgroup, grid), thread, params.rows, params.channels, params.rows_a_part);
+    let share = share_of(workgroup, thread, params.rows, params.channels, params.rows_a_part);
     if (!share.exists) {
         return;
     }
@@ -57,8 +47,8 @@ fn main(
         for (var row = start; row < end; row += 16u) {
             let value = x[row * quads + quad];
             var gradient = gy[row * quads + quad];
-            if (ACTIVATION == 2u) {
-                gradient = through_relu6(gradient, normalise(value, by));
+            if (ACTIVATION != 0u) {
+                gradient = activation_gradient(ACTIVATION, gradient, gradient_basis(ACTIVATION, normalise(value, by)));
             }
             run += gradient;
             run_of_products += gradient * (value - by.centre);

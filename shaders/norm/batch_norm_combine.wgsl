@@ -13,31 +13,17 @@
 //
 // One workgroup processes four quads (of four channels), with sixteen threads per quad. Each thread adds every sixteenth part.
 // Cost: seven flops and two loads per channel and part.
-#import dispatch
 #import tree_sum
 
-struct Params {
-    rows: u32,
-    channels: u32,
-    rows_a_part: u32,
-    parts: u32,
-    momentum: f32,
-    correction: f32,
-}
+#params
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> of_parts: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> statistics: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> running: array<vec4<f32>>;
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
+#entry 64 {
     let quads = params.channels / 4u;
-    let first = linear_workgroup(workgroup, grid) * 4u;
+    let first = workgroup * 4u;
     if (first >= quads) {
         return;
     }

@@ -14,24 +14,14 @@
 #import row_parts
 #import tree_sum
 
-struct Params {
-    rows: u32,
-    channels: u32,
-    rows_a_part: u32,
-}
+#params
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> of_parts: array<vec4<f32>>;
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
+#entry 64 {
     let quads = params.channels / 4u;
-    let share = share_of(linear_workgroup(workgroup, grid), thread, params.rows, params.channels, params.rows_a_part);
+    let share = share_of(workgroup, thread, params.rows, params.channels, params.rows_a_part);
     if (!share.exists) {
         return;
     }

@@ -8,28 +8,17 @@
 // count is a multiple of four; each array is read as `quads` vectors of four.
 //
 // One thread updates four parameters. Cost: four to six flops, three loads and two stores per element.
-#import dispatch
 
-struct Params {
-    quads: u32,
-    learning_rate: f32,
-    momentum: f32,
-}
+#params
 
 override NESTEROV: u32 = 0u;
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> gradient: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> parameter: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> velocity: array<vec4<f32>>;
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
-    let index = linear_workgroup(workgroup, grid) * 64u + thread;
+#entry 64 {
+    let index = workgroup * 64u + thread;
     if (index >= params.quads) {
         return;
     }

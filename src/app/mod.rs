@@ -1,5 +1,35 @@
-//! The use cases, as a library: training, measuring, autotuning.
+//! The use cases, as a library: predicting, training, evaluating, clustering, reporting, reproducing, measuring and autotuning.
+//!
+//! Each use case takes plain options with defaults and a [`Context`], tells an [`Observer`] what it does, stops when its
+//! [`Cancellation`] is set, and returns its result as a value. A use case prints nothing.
 
+mod clusterer;
+mod context;
+mod error;
+mod evaluator;
+mod event;
+mod labelled;
 pub mod measure;
+mod open;
+mod predict;
+mod report;
+pub mod reproduce;
+mod run_folder;
 pub mod train;
+mod trainer;
 pub mod tune;
+
+pub use clusterer::{
+    ClusterRows, Clusterer, Phases, RowOptions, RowWeights, compare_methods, comparison_details, write_comparison,
+};
+pub use context::{Cancellation, Context};
+pub use error::Error;
+pub use evaluator::{Evaluated, Evaluator, EvaluatorOptions};
+pub use event::{Event, Observer, Silent};
+pub use labelled::{LabelSelection, celeba_attributes_of, check_training_data};
+pub use open::{DeviceOptions, default_batch, model_path, open_attribute_model, open_device, open_start};
+pub use predict::{Classifications, Failure, PredictionOptions, Predictions, Predictor, RankedClass, classify};
+pub use report::Report;
+pub use reproduce::{Reproduction, ReproductionOptions};
+pub use run_folder::{RunFolder, ensure_writable, json_line, pretty_json, write_file};
+pub use trainer::{MODEL_FILE, PAPER_DROPOUT, PAPER_HIDDEN, Trainable, Trainer, TrainerOptions, Training};

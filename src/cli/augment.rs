@@ -5,10 +5,13 @@ use std::path::PathBuf;
 use clap::Args;
 use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder};
+use lineament::app::ensure_writable;
 use lineament::app::train::{AugmentationRanges, augmented_variants, sheet_of};
 use lineament::data::decode;
 
-use super::common::{GpuArguments, ensure_writable, write_out};
+use super::arguments::GpuArguments;
+use super::display::Display;
+use super::output::write_out;
 use super::{Outcome, Verdict};
 
 /// Pictures on the sheet, and in a row of it.
@@ -37,7 +40,8 @@ impl Augment {
     pub fn run(&self) -> Verdict {
         ensure_writable(&self.out)?;
         let image = decode(&self.image)?;
-        let device = self.device.open()?;
+        let display = Display::default();
+        let device = self.device.open(&display.context())?;
         let variants = augmented_variants(&device, &image, &AugmentationRanges::PAPER, self.seed, self.size, VARIANTS)?;
         let sheet = sheet_of(&variants, COLUMNS);
         let mut png = Vec::new();

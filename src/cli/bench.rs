@@ -3,11 +3,15 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use clap::{Args, ValueEnum};
-use lineament::app::measure::{RowKind, Schedule, Task, peak_resident_bytes};
+use clap::Args;
+use lineament::app::measure::{RowKind, Schedule, Task, peak_resident_bytes, refuse_f16};
+use lineament::app::model_path;
+use lineament::nn::weights::CELEBA_MODEL;
 use serde_json::json;
 
-use super::common::{GpuArguments, PrecisionArguments, print_line};
+use super::arguments::{Choices, GpuArguments, PrecisionArguments, name_of, one_of};
+use super::display::Display;
+use super::output::print_line;
 use super::{Outcome, Verdict};
 
 /// One task timed as a whole, as one JSON line that other engines' can be put beside
@@ -17,8 +21,8 @@ use super::{Outcome, Verdict};
 #[derive(Args)]
 pub struct Bench {
     /// What to time
-    #[arg(value_enum)]
-    task: TaskName,
+    #[arg(value_parser = one_of(TASKS))]
+    task: Task,
     /// Images a batch, or rows
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     size: u32,
@@ -28,71 +32,46 @@ pub struct Bench {
     /// Runs to time
     #[arg(default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     repeats: u16,
-    /// The model that predicts
-    #[arg(long, default_value = "weights/mobilenet_v2_celeba.safetensors")]
-    model: PathBuf,
+    /// The model that predicts [default: the shipped mobilenet_v2_celeba.safetensors]
+    #[arg(long)]
+    model: Option<PathBuf>,
     #[command(flatten)]
     precision: PrecisionArguments,
     #[command(flatten)]
     device: GpuArguments,
 }
 
-/// Names of tasks.
-#[derive(Clone, Copy, ValueEnum)]
-enum TaskName {
-    /// Predictions: resize, backbone, head
-    Infer,
-    /// The backbone alone, from normalised numbers to features, uploaded and read back
-    Backbone,
-    /// A training step of the head, on features
-    TrainHead,
-    /// A forward pass of the frozen backbone and a step of the head
-    TrainHeadBackbone,
-    /// A training step of every layer
-    TrainAll,
-    /// Twenty Lloyd iterations with 16 centres, on rows × 37 numbers
-    Kmeans,
-    /// The same on rows of 0 and 1
-    KmeansBits,
-    /// The silhouette of 16 clusters, on rows × 37 numbers
-    Silhouette,
-    /// The same on rows of 0 and 1
-    SilhouetteBits,
-}
-
-impl TaskName {
-    fn task(self) -> Task {
-        match self {
-            TaskName::Infer => Task::Infer,
-            TaskName::Backbone => Task::Backbone,
-            TaskName::TrainHead => Task::TrainHead,
-            TaskName::TrainHeadBackbone => Task::TrainHeadBackbone,
-            TaskName::TrainAll => Task::TrainAll,
-            TaskName::Kmeans => Task::KMeans(RowKind::Noisy),
-            TaskName::KmeansBits => Task::KMeans(RowKind::Binary),
-            TaskName::Silhouette => Task::Silhouette(RowKind::Noisy),
-            TaskName::SilhouetteBits => Task::Silhouette(RowKind::Binary),
-        }
-    }
-}
+const TASKS: &Choices<Task> = &[
+    ("infer", "Predictions: resize, backbone, head", Task::Infer),
+    ("backbone", "The backbone alone, from normalised numbers to features, uploaded and read back", Task::Backbone),
+    ("train-head", "A training step of the head, on features", Task::TrainHead),
+    ("train-head-backbone", "A forward pass of the frozen backbone and a step of the head", Task::TrainHeadBackbone),
+    ("train-all", "A training step of every layer", Task::TrainAll),
+    ("kmeans", "Twenty Lloyd iterations with 16 centres, on rows × 37 numbers", Task::KMeans(RowKind::Noisy)),
+    ("kmeans-bits", "The same on rows of 0 and 1", Task::KMeans(RowKind::Binary)),
+    ("silhouette", "The silhouette of 16 clusters, on rows × 37 numbers", Task::Silhouette(RowKind::Noisy)),
+    ("silhouette-bits", "The same on rows of 0 and 1", Task::Silhouette(RowKind::Binary)),
+];
 
 impl Bench {
     pub fn run(&self) -> Verdict {
         let schedule = Schedule { started: Instant::now(), warm: self.warm.into(), repeats: self.repeats.into() };
-        let device = self.device.open()?;
-        let task = self.task.task();
-        if !matches!(task, Task::Infer | Task::Backbone) {
-            self.precision.refuse_f16("this task")?;
+        let display = Display::default();
+        let device = self.device.open(&display.context())?;
+        let precision = self.precision.precision;
+        let predicts = matches!(self.task, Task::Infer | Task::Backbone);
+        if !predicts {
+            refuse_f16(precision, "this task")?;
         }
-        let timings = task.time(&device, (&self.model, self.precision.get()), self.size, schedule)?;
+        let model = if predicts { model_path(self.model.as_deref(), CELEBA_MODEL)? } else { PathBuf::new() };
+        let timings = self.task.time(&device, (&model, precision), self.size, schedule)?;
         let runs = timings.sorted();
-        let name = self.task.to_possible_value().map(|value| value.get_name().to_string());
         print_line(json!({
             "peer": "lineament",
             "version": env!("CARGO_PKG_VERSION"),
-            "task": name,
+            "task": name_of(TASKS, &self.task),
             "batch": self.size,
-            "precision": self.precision.get(),
+            "precision": precision,
             "median_s": runs[runs.len() / 2],
             "min_s": runs[0],
             "max_s": runs[runs.len() - 1],

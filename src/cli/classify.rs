@@ -3,11 +3,17 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use lineament::app::{PredictionOptions, RankedClass, classify, model_path};
+use lineament::data::ImageSource;
 use lineament::data::folder::expand;
-use lineament::nn::{IMAGENET_CLASSES, Model, Top, softmax};
+use lineament::nn::weights::IMAGENET_MODEL;
+use lineament::nn::{Model, Top};
+use lineament::ops::Interpolation;
 use serde_json::json;
 
-use super::common::{GpuArguments, Misuse, PrecisionArguments, Resize, default_batch, print_line, report_failures, run_images};
+use super::arguments::{GpuArguments, PrecisionArguments, RESIZES, one_of};
+use super::display::Display;
+use super::output::print_line;
 use super::{Outcome, Verdict};
 
 /// Name the ImageNet class of images: the proof that weights and kernels are right
@@ -16,15 +22,16 @@ pub struct Classify {
     /// Images or folders of images
     #[arg(required = true)]
     images: Vec<PathBuf>,
-    /// Weights with an ImageNet classifier, safetensors with torchvision's names
-    #[arg(long, default_value = "weights/mobilenet_v2_imagenet.safetensors")]
-    weights: PathBuf,
+    /// Weights with an ImageNet classifier, safetensors with torchvision's names [default: the shipped
+    /// mobilenet_v2_imagenet.safetensors]
+    #[arg(long)]
+    weights: Option<PathBuf>,
     /// Classes to print for each image
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1000))]
     top: u16,
     /// How images are brought to 224 × 224
-    #[arg(long, value_enum, default_value = "bilinear")]
-    resize: Resize,
+    #[arg(long, value_parser = one_of(RESIZES), default_value = "bilinear")]
+    resize: Interpolation,
     /// Print one JSON array
     #[arg(long)]
     json: bool,
@@ -36,31 +43,21 @@ pub struct Classify {
 
 impl Classify {
     pub fn run(&self) -> Verdict {
+        let display = Display::default();
+        let context = display.context();
         let images = expand(&self.images)?;
-        let model = Model::open(&self.weights, None)?.stored_in(self.precision.get())?;
-        let Top::Classifier(_) = &model.top else {
-            let path = self.weights.display();
-            return Err(Box::new(Misuse(format!(
-                "{path}: holds no ImageNet classifier; use weights/mobilenet_v2_imagenet.safetensors"
-            ))));
-        };
-        let classes: Vec<&str> = IMAGENET_CLASSES.lines().collect();
-        let device = self.device.open()?;
-        let batch = default_batch(&device).min(images.len() as u32);
-        let mut runner = model.runner(&device, batch, self.resize.into());
-        let mut results: Vec<Option<Vec<(usize, f32)>>> = vec![None; images.len()];
-        let failures =
-            run_images(&device, &mut runner, batch, images.iter().cloned().map(Into::into).collect(), None, |index, logits| {
-                let mut ranked: Vec<(usize, f32)> = softmax(logits).into_iter().enumerate().collect();
-                ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-                ranked.truncate(usize::from(self.top));
-                results[index] = Some(ranked);
-            })?;
-        let name = |class: usize| classes.get(class).map_or_else(|| format!("class {class}"), |name| name.to_string());
-        let named = images.iter().zip(&results).filter_map(|(image, ranked)| ranked.as_ref().map(|ranked| (image, ranked)));
+        let path = model_path(self.weights.as_deref(), IMAGENET_MODEL)?;
+        let model = Model::open(&path, None)?.stored_in(self.precision.precision)?;
+        if !matches!(model.top, Top::Classifier(_)) {
+            return Err(Box::new(lineament::app::Error::NoClassifier { path }));
+        }
+        let device = self.device.open(&context)?;
+        let options = PredictionOptions { interpolation: self.resize, ..PredictionOptions::default() };
+        let sources: Vec<ImageSource> = images.iter().cloned().map(Into::into).collect();
+        let result = classify(&device, &model, &sources, usize::from(self.top), &options, &context)?;
+        let named = images.iter().zip(&result.classes).filter_map(|(image, ranked)| Some((image, ranked.as_ref()?)));
         if self.json {
-            let entry =
-                |(class, probability): &(usize, f32)| json!({"class": class, "name": name(*class), "probability": probability});
+            let entry = |RankedClass { class, name, probability }: &RankedClass| json!({"class": class, "name": name, "probability": probability});
             let array: Vec<_> = named
                 .map(|(image, ranked)| json!({"image": image.display().to_string(), "top": ranked.iter().map(entry).collect::<Vec<_>>()}))
                 .collect();
@@ -68,12 +65,11 @@ impl Classify {
         } else {
             for (image, ranked) in named {
                 print_line(image.display())?;
-                for (class, probability) in ranked {
-                    print_line(format_args!("  {:6.2} %  {}", probability * 100.0, name(*class)))?;
+                for RankedClass { name, probability, .. } in ranked {
+                    print_line(format_args!("  {:6.2} %  {name}", probability * 100.0))?;
                 }
             }
         }
-        report_failures(images.len(), &failures);
-        Ok(if failures.is_empty() { Outcome::Done } else { Outcome::Incomplete })
+        Ok(Outcome::complete(result.failures.is_empty()))
     }
 }

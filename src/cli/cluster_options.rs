@@ -1,19 +1,19 @@
 //! What goes into a clustering: which rows, and by which method with which settings. `cluster` and `compare` share it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
+use lineament::app::{ClusterRows, Context, Error, RowOptions, RunFolder};
 use lineament::cluster::{
-    BirchSettings, ClusterError, KMeans, Linkage, Method, Metric, OpticsSettings, WeightRule, constant_columns, read_centers,
-    select_columns, weighted,
+    BirchSettings, ComparedMethod, KMeans, Linkage, Method, Metric, OpticsSettings, WeightRule, read_centers,
 };
 use lineament::data::AttributeTable;
 
-use super::common::{Misuse, make_run_folder};
+use super::arguments::{Choices, name_of, one_of};
 
 /// Which rows to cluster.
 #[derive(Args)]
-pub struct RowOptions {
+pub struct RowArguments {
     /// A CSV file as `lineament predict` writes (`image`, then one column for each attribute), or CelebA's own
     /// list_attr_celeba, .txt or .csv
     #[arg(long, value_name = "FILE", required_unless_present = "run")]
@@ -37,121 +37,57 @@ pub struct RowOptions {
     no_compression: bool,
 }
 
-/// The rows, as asked for.
-pub struct ClusterInput {
-    /// Name of each image, `[n]`.
-    pub images: Vec<String>,
-    /// Name of each column, `[d]`.
-    pub columns: Vec<String>,
-    /// `columns` where they were selected, nothing where they are all that the table has.
-    pub select: Vec<String>,
-    /// `[n, d]` row-major.
-    pub values: Vec<f32>,
-    /// The rule of the weights, the weight of each column, and the values multiplied by them.
-    pub weights: Option<(WeightRule, Vec<f32>, Vec<f32>)>,
-    /// Whether rows that are alike are taken together.
-    pub compress: bool,
-}
-
-impl ClusterInput {
-    /// Some columns of a table, or all; says on stderr which of them tell nothing.
-    pub fn new(
-        table: AttributeTable,
-        select: &[String],
-        weights: Option<WeightRule>,
-        compress: bool,
-    ) -> Result<ClusterInput, Box<dyn std::error::Error>> {
-        let (values, columns) = select_columns(&table, select)?;
-        let constant = constant_columns(&values, columns.len());
-        if !constant.is_empty() {
-            let names: Vec<&str> = constant.iter().map(|column| columns[*column].as_str()).collect();
-            let (is, says) = if names.len() == 1 { ("is", "it tells") } else { ("are", "they tell") };
-            eprintln!("note: {} {is} the same for every image: {says} no clusters apart", names.join(", "));
-        }
-        let weights = weights.map(|rule| -> Result<_, ClusterError> {
-            let of_columns = rule.weights(&columns, &table)?;
-            let values = weighted(&values, &of_columns);
-            Ok((rule, of_columns, values))
-        });
-        Ok(ClusterInput {
-            weights: weights.transpose()?,
-            select: if select.is_empty() { Vec::new() } else { columns.clone() },
-            images: table.images,
-            columns,
-            values,
-            compress,
-        })
-    }
-
-    /// What to cluster: the weighted values where there are weights.
-    pub fn fitted(&self) -> &[f32] {
-        self.weights.as_ref().map_or(&self.values, |(_, _, weighted)| weighted)
-    }
-}
-
-impl RowOptions {
-    /// Where RUN keeps a file, if a run is named.
+impl RowArguments {
+    /// Returns where RUN keeps a file, if a run is named.
     pub fn in_run(&self, name: &str) -> Option<PathBuf> {
         self.run.as_ref().map(|run| run.join(name))
     }
 
-    /// Reads the rows; says on stderr which attributes tell nothing.
-    pub fn read(&self) -> Result<ClusterInput, Box<dyn std::error::Error>> {
+    /// Reads the rows; says which attributes are the same for every image.
+    pub fn read(&self, context: &Context) -> Result<ClusterRows, Error> {
         let path = self.attributes.clone().or_else(|| self.in_run("attributes.csv"));
-        let path = path.ok_or_else(|| Misuse("give --attributes FILE or --run RUN".into()))?;
+        let path = path.ok_or_else(|| Error::Misuse("give --attributes FILE or --run RUN".into()))?;
         let mut table = AttributeTable::read(&path)?;
         if self.binary {
             table = table.rounded();
         }
         // With a table of its own the run may be new.
-        self.run.as_deref().map_or(Ok(()), make_run_folder)?;
-        ClusterInput::new(table, &self.select, self.weights.clone(), !self.no_compression)
+        self.run.as_deref().map(RunFolder::create).transpose()?;
+        let (select, weights) = (self.select.clone(), self.weights.clone());
+        ClusterRows::new(table, &RowOptions { select, weights, compress: !self.no_compression }, context)
     }
 }
 
 /// The methods by name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum MethodName {
-    /// k-means++ and Lloyd's iterations, on the GPU
-    Kmeans,
-    /// A tree of joins, by distances from the GPU
-    Agglomerative,
-    /// What dense rows reach; finds its own number of clusters
-    Dbscan,
-    /// Subclusters in a tree, joined by Ward's linkage
-    Birch,
-    /// Steep falls of reachability; finds its own number of clusters
-    Optics,
-    /// k-means among the eigenvectors of a graph of neighbours
-    Spectral,
-}
+pub const METHODS: &Choices<ComparedMethod> = &[
+    ("kmeans", "k-means++ and Lloyd's iterations, on the GPU", ComparedMethod::Kmeans),
+    ("agglomerative", "A tree of joins, by distances from the GPU", ComparedMethod::Agglomerative),
+    ("dbscan", "What dense rows reach; finds its own number of clusters", ComparedMethod::Dbscan),
+    ("birch", "Subclusters in a tree, joined by Ward's linkage", ComparedMethod::Birch),
+    ("optics", "Steep falls of reachability; finds its own number of clusters", ComparedMethod::Optics),
+    ("spectral", "k-means among the eigenvectors of a graph of neighbours", ComparedMethod::Spectral),
+];
 
-/// How far clusters are apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum LinkageName {
-    Ward,
-    Complete,
-    Average,
-    Single,
-}
+const LINKAGES: &Choices<Linkage> = &[
+    ("ward", "", Linkage::Ward),
+    ("complete", "", Linkage::Complete),
+    ("average", "", Linkage::Average),
+    ("single", "", Linkage::Single),
+];
 
-/// How far rows are apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum MetricName {
-    #[value(alias = "l2")]
-    Euclidean,
-    #[value(alias = "l1")]
-    Manhattan,
-    Cosine,
-    Hamming,
-}
+const METRICS: &Choices<Metric> = &[
+    ("euclidean|l2", "", Metric::Euclidean),
+    ("manhattan|l1", "", Metric::Manhattan),
+    ("cosine", "", Metric::Cosine),
+    ("hamming", "", Metric::Hamming),
+];
 
 /// How to cluster. Settings that a method does not know are refused.
 #[derive(Args)]
 pub struct MethodOptions {
     /// How to cluster
-    #[arg(long, value_enum, default_value = "kmeans")]
-    method: MethodName,
+    #[arg(long, value_parser = one_of(METHODS), default_value = "kmeans")]
+    method: ComparedMethod,
     /// Number of clusters; not of dbscan and optics, which find theirs
     #[arg(long)]
     k: Option<usize>,
@@ -171,11 +107,11 @@ pub struct MethodOptions {
     #[arg(long)]
     seed: Option<u64>,
     /// agglomerative: how far clusters are apart [default: complete, as in the original script]
-    #[arg(long, value_enum)]
-    linkage: Option<LinkageName>,
+    #[arg(long, value_parser = one_of(LINKAGES))]
+    linkage: Option<Linkage>,
     /// agglomerative, dbscan, optics: how far rows are apart [default: manhattan, euclidean and hamming, as in the original script]
-    #[arg(long, value_enum)]
-    metric: Option<MetricName>,
+    #[arg(long, value_parser = one_of(METRICS))]
+    metric: Option<Metric>,
     /// dbscan: how far a neighbour may be [default: 0.5]
     #[arg(long)]
     eps: Option<f32>,
@@ -198,9 +134,9 @@ impl MethodOptions {
     ///
     /// # Errors
     /// A number of clusters missing, or a setting that the method does not know.
-    pub fn check(&self) -> Result<(), Misuse> {
-        use MethodName::{Agglomerative, Birch, Dbscan, Kmeans, Optics, Spectral};
-        let settings: [(&str, bool, &[MethodName]); 13] = [
+    pub fn check(&self) -> Result<(), Error> {
+        use ComparedMethod::{Agglomerative, Birch, Dbscan, Kmeans, Optics, Spectral};
+        let settings: [(&str, bool, &[ComparedMethod]); 13] = [
             ("--k", self.k.is_some(), &[Kmeans, Agglomerative, Birch, Spectral]),
             ("--init", self.init.is_some(), &[Kmeans]),
             ("--n-init", self.n_init.is_some(), &[Kmeans, Spectral]),
@@ -215,66 +151,60 @@ impl MethodOptions {
             ("--xi", self.xi.is_some(), &[Optics]),
             ("--gamma", self.gamma.is_some(), &[Spectral]),
         ];
-        let name = |method: MethodName| method.to_possible_value().map_or(String::new(), |value| value.get_name().to_string());
         if let Some((setting, _, known)) = settings.iter().find(|(_, given, known)| *given && !known.contains(&self.method)) {
-            let known: Vec<String> = known.iter().map(|method| name(*method)).collect();
-            return Err(Misuse(format!("{setting} is a setting of {}, not of {}", known.join(", "), name(self.method))));
+            let known: Vec<&str> = known.iter().map(|method| name_of(METHODS, method)).collect();
+            return Err(Error::Misuse(format!(
+                "{setting} is a setting of {}, not of {}",
+                known.join(", "),
+                name_of(METHODS, &self.method)
+            )));
         }
         if self.k.is_none() && !matches!(self.method, Dbscan | Optics) {
-            return Err(Misuse("give the number of clusters with --k".into()));
+            return Err(Error::Misuse("give the number of clusters with --k".into()));
         }
         if let Some(eps) = self.eps.filter(|eps| !(*eps >= 0.0 && eps.is_finite())) {
-            return Err(Misuse(format!("--eps is {eps}; it must be a number of at least 0")));
+            return Err(Error::Misuse(format!("--eps is {eps}; it must be a number of at least 0")));
         }
         Ok(())
     }
 
-    /// The number of clusters, 0 where the method finds its own.
+    /// Returns the number of clusters, 0 where the method finds its own.
     pub fn clusters(&self) -> usize {
         self.k.unwrap_or(0)
     }
 
-    /// The method with its settings, for rows of `columns` numbers.
+    /// Returns the method with its settings, for rows of `columns` numbers.
     ///
     /// # Errors
     /// Initial centres that cannot be read.
-    pub fn method(&self, columns: usize) -> Result<Method, Box<dyn std::error::Error>> {
-        let metric = |default| match self.metric {
-            None => default,
-            Some(MetricName::Euclidean) => Metric::Euclidean,
-            Some(MetricName::Manhattan) => Metric::Manhattan,
-            Some(MetricName::Cosine) => Metric::Cosine,
-            Some(MetricName::Hamming) => Metric::Hamming,
-        };
+    pub fn method(&self, columns: usize) -> Result<Method, Error> {
+        let metric = |default| self.metric.unwrap_or(default);
         let (n_init, seed) = (self.n_init.unwrap_or(10), self.seed.unwrap_or(0));
         Ok(match self.method {
-            MethodName::Kmeans => {
+            ComparedMethod::Kmeans => {
                 let k = self.clusters();
-                let initial = self.init.as_deref().map(|path: &Path| read_centers(path, k, columns)).transpose()?;
+                let initial = self.init.as_deref().map(|path| read_centers(path, k, columns)).transpose()?;
                 let (tolerance, iterations) = (self.tolerance.unwrap_or(1e-4), self.iterations.unwrap_or(300));
                 Method::Kmeans(KMeans { k, n_init, seed, tolerance, iterations, initial })
             }
-            MethodName::Agglomerative => {
-                let linkage = match self.linkage {
-                    Some(LinkageName::Ward) => Linkage::Ward,
-                    None | Some(LinkageName::Complete) => Linkage::Complete,
-                    Some(LinkageName::Average) => Linkage::Average,
-                    Some(LinkageName::Single) => Linkage::Single,
-                };
+            ComparedMethod::Agglomerative => {
+                let linkage = self.linkage.unwrap_or(Linkage::Complete);
                 let default = if linkage == Linkage::Ward { Metric::Euclidean } else { Metric::Manhattan };
                 Method::Agglomerative { linkage, metric: metric(default) }
             }
-            MethodName::Dbscan => Method::Dbscan {
+            ComparedMethod::Dbscan => Method::Dbscan {
                 radius: self.eps.unwrap_or(0.5),
                 min_samples: self.min_samples.unwrap_or(3),
                 metric: metric(Metric::Euclidean),
             },
-            MethodName::Birch => Method::Birch(BirchSettings { threshold: self.threshold.unwrap_or(0.36), branching_factor: 50 }),
-            MethodName::Optics => Method::Optics {
+            ComparedMethod::Birch => {
+                Method::Birch(BirchSettings { threshold: self.threshold.unwrap_or(0.36), branching_factor: 50 })
+            }
+            ComparedMethod::Optics => Method::Optics {
                 settings: OpticsSettings { min_samples: self.min_samples.unwrap_or(5) as usize, xi: self.xi.unwrap_or(0.05) },
                 metric: metric(Metric::Hamming),
             },
-            MethodName::Spectral => Method::Spectral { gamma: self.gamma.unwrap_or(1.0), n_init, seed },
+            ComparedMethod::Spectral => Method::Spectral { gamma: self.gamma.unwrap_or(1.0), n_init, seed },
         })
     }
 }

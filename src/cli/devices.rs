@@ -3,7 +3,7 @@
 use clap::Args;
 use lineament::device::{AdapterReport, list_adapters};
 
-use super::common::print_line;
+use super::output::print_line;
 use super::{Outcome, Verdict};
 
 /// List the adapters of this machine and what matters of them to a kernel author

@@ -1,30 +1,32 @@
-//! The command line: one file a verb, no arithmetic.
+//! The command line: parses arguments, calls the library, prints.
 
+mod arguments;
 mod augment;
 mod bench;
 mod classify;
 mod cluster;
 mod cluster_options;
-mod common;
 mod compare;
-mod data;
 mod devices;
+mod display;
 mod eval;
+mod optimizer_options;
+mod output;
 mod plan;
 mod predict;
-mod prediction;
 mod profile;
 mod report;
 mod reproduce;
+mod shell;
 mod train;
 mod train_options;
-mod training;
 mod tune;
-mod workload;
 
+use std::error::Error;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use lineament::app;
 
 /// Facial attributes and clusters of faces, on any GPU.
 #[derive(Parser)]
@@ -50,20 +52,28 @@ enum Verb {
     Profile(profile::Profile),
     Bench(bench::Bench),
     Tune(tune::Tune),
+    Completions(shell::Completions),
+    Man(shell::Man),
 }
 
 /// How a verb ends when nothing went wrong as a whole.
 enum Outcome {
     /// Everything was done.
     Done,
-    /// Some inputs could not be used; they were named, the rest was done.
+    /// Some inputs could not be used; they were named, and the rest was done.
     Incomplete,
 }
 
-/// What a verb returns: any room's error ends as one line on stderr.
-type Verdict = Result<Outcome, Box<dyn std::error::Error>>;
+impl Outcome {
+    fn complete(is_complete: bool) -> Outcome {
+        if is_complete { Outcome::Done } else { Outcome::Incomplete }
+    }
+}
 
-/// Runs the command line; exit status 0 done, 1 failed, 2 misused.
+/// What a verb returns. Any error ends as one line on stderr.
+type Verdict = Result<Outcome, Box<dyn Error>>;
+
+/// Runs the command line; exit status 0 done, 1 failed or incomplete, 2 misused.
 pub fn run() -> ExitCode {
     let verdict = match Cli::parse().verb {
         Verb::Devices(verb) => verb.run(),
@@ -80,6 +90,8 @@ pub fn run() -> ExitCode {
         Verb::Profile(verb) => verb.run(),
         Verb::Bench(verb) => verb.run(),
         Verb::Tune(verb) => verb.run(),
+        Verb::Completions(verb) => verb.run(),
+        Verb::Man(verb) => verb.run(),
     };
     match verdict {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
@@ -87,13 +99,14 @@ pub fn run() -> ExitCode {
         Err(error) if is_closed_pipe(error.as_ref()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
-            ExitCode::from(if error.is::<common::Misuse>() { 2 } else { 1 })
+            let is_misuse = error.downcast_ref::<app::Error>().is_some_and(app::Error::is_misuse);
+            ExitCode::from(if is_misuse { 2 } else { 1 })
         }
     }
 }
 
-/// Whoever read our output has enough: `lineament … | head` is no failure.
-fn is_closed_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
+/// Returns whether the reader of our output went away: `lineament … | head` is no failure.
+fn is_closed_pipe(error: &(dyn Error + 'static)) -> bool {
     let mut next = Some(error);
     while let Some(error) = next {
         if error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe) {
@@ -102,4 +115,34 @@ fn is_closed_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
         next = error.source();
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent_and_their_defaults_are_valid() {
+        Cli::command().debug_assert();
+        for line in [
+            "predict a.jpg",
+            "classify a.jpg",
+            "train --data d --out o",
+            "eval --data d --partition test",
+            "cluster --run r --k 3 --metric l1",
+            "compare --run r --methods kmeans,birch",
+            "reproduce --quick --out o --only loss-issue",
+            "bench kmeans-bits 100",
+            "completions bash",
+            "man predict",
+        ] {
+            let words = std::iter::once("lineament").chain(line.split(' '));
+            assert!(Cli::try_parse_from(words).is_ok(), "{line}");
+        }
+        let unknown = Cli::try_parse_from(["lineament", "cluster", "--run", "r", "--method", "kmean"]).err();
+        let message = unknown.expect("an unknown method").to_string();
+        assert!(message.contains("kmeans") && message.contains("spectral"), "{message}");
+    }
 }

@@ -1,12 +1,12 @@
 //! `lineament plan`
 
 use clap::Args;
-use lineament::app::measure::Traffic;
-use lineament::nn::Model;
+use lineament::app::measure::{Traffic, Workload};
 use lineament::scheduler::Arena;
 
-use super::common::{GpuArguments, default_batch, print_line};
-use super::workload::WorkloadArguments;
+use super::arguments::{GpuArguments, WorkloadArguments};
+use super::display::Display;
+use super::output::print_line;
 use super::{Outcome, Verdict};
 
 /// Print the plan of a prediction or training step: steps, shapes, cost, arena offsets, peak memory
@@ -16,13 +16,22 @@ pub struct Plan {
     workload: WorkloadArguments,
     #[command(flatten)]
     device: GpuArguments,
+    /// Print the plans as one JSON object that another WebGPU program can replay: kernels, expanded WGSL, constants, tensors,
+    /// views and grids
+    #[arg(long)]
+    json: bool,
 }
 
 impl Plan {
     pub fn run(&self) -> Verdict {
-        let model = Model::open(&self.workload.model, None)?;
-        let device = self.device.open()?;
-        let workload = self.workload.of(&device, &model, default_batch(&device))?;
+        let display = Display::default();
+        let model = self.workload.open()?;
+        let device = self.device.open(&display.context())?;
+        let workload = Workload::new(&device, &model, &self.workload.options())?;
+        if self.json {
+            print_line(serde_json::to_string(&workload.document()?)?)?;
+            return Ok(Outcome::Done);
+        }
         let (mut bytes, mut traffic, mut fused) = (0, 0, 0);
         for plan in &workload.plans {
             print_line(plan.to_string().trim_end())?;

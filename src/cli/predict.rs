@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use lineament::app::{Predictor, RunFolder, ensure_writable};
 use lineament::data::folder::expand;
 use lineament::data::{AttributeTable, DataError, ImageSource};
 
-use super::common::{ensure_writable, make_run_folder, record};
-use super::prediction::PredictionArguments;
+use super::arguments::PredictionArguments;
+use super::display::Display;
 use super::{Outcome, Verdict};
 
 /// Predict facial attributes of images, as CSV
@@ -31,25 +32,26 @@ pub struct Predict {
 
 impl Predict {
     pub fn run(&self) -> Verdict {
-        let images = expand(&self.images)?;
+        let display = Display::default();
+        let context = display.context();
+        let images: Vec<ImageSource> = expand(&self.images)?.into_iter().map(Into::into).collect();
         self.out.as_deref().map_or(Ok(()), ensure_writable)?;
-        self.run.as_deref().map_or(Ok(()), make_run_folder)?;
+        let run = self.run.as_deref().map(RunFolder::create).transpose()?;
         let model = self.prediction.open()?;
-        let images: Vec<ImageSource> = images.into_iter().map(Into::into).collect();
-        let device = self.prediction.open_gpu()?;
-        let options = self.prediction.options();
-        let mut predictions = options.predict(&device, &model, &images)?;
+        let device = self.prediction.device.open(&context)?;
+        let mut predictor = Predictor::new(&device, &model, self.prediction.options())?.with_context(&context);
+        let mut predictions = predictor.predict(&images)?;
         if self.binary {
             predictions.table = predictions.table.rounded();
         }
-        match &self.run {
+        match &run {
             None => self.write(&predictions.table)?,
             Some(run) => {
-                predictions.table.write(&run.join("attributes.csv"))?;
-                record(run, "predict", Some(&device), options.details(&model, &predictions))?;
+                predictions.table.write(&run.at("attributes.csv"))?;
+                run.record("predict", Some(&device), predictor.details(&predictions), &context)?;
             }
         }
-        Ok(if predictions.failures.is_empty() { Outcome::Done } else { Outcome::Incomplete })
+        Ok(Outcome::complete(predictions.failures.is_empty()))
     }
 
     fn write(&self, table: &AttributeTable) -> Result<(), DataError> {

@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use lineament::app::measure::{Ceilings, Profile as Measured, roofline_page, roofline_svg, to_csv, to_text, to_trace};
-use lineament::nn::Model;
+use lineament::app::measure::{Ceilings, Profile as Measured, Workload, roofline_page, roofline_svg, to_csv, to_text, to_trace};
 use serde_json::json;
 
-use super::common::{GpuArguments, default_batch, print_line, write_out};
-use super::workload::WorkloadArguments;
+use super::arguments::{GpuArguments, WorkloadArguments};
+use super::display::Display;
+use super::output::{print_line, write_out};
 use super::{Outcome, Verdict};
 
 /// Where the time goes: every kernel and layer of a prediction or training step, beside the adapter's measured ceilings
@@ -37,9 +37,10 @@ pub struct Profile {
 
 impl Profile {
     pub fn run(&self) -> Verdict {
-        let model = Model::open(&self.workload.model, None)?;
-        let device = self.device.open()?;
-        let workload = self.workload.of(&device, &model, default_batch(&device))?;
+        let display = Display::default();
+        let model = self.workload.open()?;
+        let device = self.device.open(&display.context())?;
+        let workload = Workload::new(&device, &model, &self.workload.options())?;
         let ceilings = Ceilings::measure(&device)?;
         let profile = Measured::measure(&device, &workload, ceilings, usize::from(self.runs))?;
         if let Some(path) = &self.csv {

@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use lineament::report::{load_run, write_report, write_report_on};
+use lineament::app;
 
-use super::common::{GpuArguments, print_line};
+use super::arguments::GpuArguments;
+use super::display::Display;
+use super::output::print_line;
 use super::{Outcome, Verdict};
 
 /// Write the HTML report of a run folder: contact sheets, attribute charts, eigenfaces, curves
@@ -28,18 +30,20 @@ pub struct Report {
 
 impl Report {
     pub fn run(&self) -> Verdict {
-        let input = load_run(&self.run, self.attributes.as_deref(), self.images.as_deref())?;
-        let out = self.out.clone().unwrap_or_else(|| self.run.join("report.html"));
+        let display = Display::default();
+        let context = display.context();
+        let mut report = app::Report::new(&self.run, self.attributes.as_deref(), self.images.as_deref())?;
+        if let Some(out) = &self.out {
+            report = report.to_file(out);
+        }
         // Only the components of a cluster's faces need an adapter.
-        let device = input.clusters.is_some().then(|| self.device.open()).transpose();
-        let summary = match device {
-            Ok(Some(device)) => write_report_on(&device, &input, &out)?,
-            Ok(None) => write_report(&input, &out)?,
+        let summary = match report.wants_device().then(|| self.device.open(&context)).transpose() {
+            Ok(device) => report.write(device.as_ref())?,
             Err(error) if self.device.names_one() => return Err(error.into()),
             Err(error) => {
                 eprintln!("note: {error}");
                 eprintln!("note: without an adapter the report lacks the principal components of the clusters' faces");
-                write_report(&input, &out)?
+                report.write(None)?
             }
         };
         if !summary.unreadable.is_empty() {
@@ -48,7 +52,7 @@ impl Report {
                 eprintln!("  {}: {}", image.name, image.reason);
             }
         }
-        print_line(out.display())?;
-        Ok(if summary.unreadable.is_empty() { Outcome::Done } else { Outcome::Incomplete })
+        print_line(summary.path.display())?;
+        Ok(Outcome::complete(summary.unreadable.is_empty()))
     }
 }

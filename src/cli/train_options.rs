@@ -1,43 +1,36 @@
 //! How `lineament train` trains: what is trained, what is minimised, and by which optimizer.
 
-use std::str::FromStr;
-
-use clap::{Args, ValueEnum};
+use clap::Args;
 use lineament::app::train::{AugmentationRanges, ClassWeights, TrainingSettings};
-use lineament::nn::mobilenet_v2::Layer;
-use lineament::nn::training::{FrozenNorm, Loss, Optimizer, RunningStatistics, Schedule, first_of_last_blocks};
-use lineament::ops::AdamForm;
+use lineament::app::{Error, PAPER_DROPOUT, PAPER_HIDDEN, Trainable, TrainerOptions};
+use lineament::nn::training::{FrozenNorm, Loss, RunningStatistics, Schedule};
 
-use super::common::Misuse;
-
-/// Width of the paper's hidden layer.
-pub const PAPER_HIDDEN: u32 = 1536;
-/// Share of its values that the paper drops.
-pub const PAPER_DROPOUT: f32 = 0.3;
+use super::arguments::{Choices, one_of};
+use super::optimizer_options::OptimizerArguments;
 
 /// Options of a training run beside its data and its folder.
 #[derive(Args)]
 pub struct TrainingArguments {
     /// What is trained: head, blocks:N for the head and the last N blocks of the backbone's 19, or all
     #[arg(long, default_value = "head")]
-    pub trainable: Trainable,
+    trainable: Trainable,
     /// Batch norm in layers that are not trained: with its running statistics, or as Keras 2.2.4 did with those of the batch
-    #[arg(long, value_enum, default_value = "inference")]
-    frozen_batch_norm: FrozenBatchNorm,
+    #[arg(long, value_parser = one_of(FROZEN_NORMS), default_value = "inference")]
+    frozen_batch_norm: FrozenNorm,
     /// What the backbone's running statistics keep in a step. Keras' 0.999 takes thousands of steps to follow the weights, and
     /// images are predicted with what it has reached; short runs want 0.99
     #[arg(long, default_value_t = 0.999)]
-    pub batch_norm_momentum: f32,
+    batch_norm_momentum: f32,
     /// How batches move batch norm's running statistics: as TensorFlow 2 does, or as Keras 2.2.4 did, which forgot those that
     /// it began with
-    #[arg(long, value_enum, default_value = "tensorflow")]
-    running_statistics: RunningStatisticsName,
+    #[arg(long, value_parser = one_of(RUNNING_STATISTICS), default_value = "tensorflow")]
+    running_statistics: RunningStatistics,
     /// Height and width that images are brought to, a multiple of 32 from 96 to 224 [default: what the weights were made for]
     #[arg(long, value_parser = clap::value_parser!(u32).range(96..=224))]
     pub size: Option<u32>,
     /// Width of the hidden layer
     #[arg(long, default_value_t = PAPER_HIDDEN, value_parser = clap::value_parser!(u32).range(1..=65_536))]
-    pub hidden: u32,
+    hidden: u32,
     /// Passes over the training images
     #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub epochs: u32,
@@ -48,42 +41,29 @@ pub struct TrainingArguments {
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     micro_batch: Option<u32>,
     /// What is minimised
-    #[arg(long, value_enum, default_value = "cosine")]
-    loss: LossName,
+    #[arg(long, value_parser = one_of(LOSSES), default_value = "cosine")]
+    loss: Loss,
     /// What having an attribute and not having it weigh in the loss: the same, or the more the rarer in the training images,
     /// n / (2 n_class); not with the cosine loss
-    #[arg(long, value_enum, default_value = "none")]
-    class_weights: ClassWeightsName,
+    #[arg(long, value_parser = one_of(CLASS_WEIGHTS), default_value = "none")]
+    class_weights: ClassWeights,
     /// Labels become y (1 − S) + S / 2
     #[arg(long, value_name = "S", default_value_t = 0.0)]
     label_smoothing: f32,
-    /// How it is minimised
-    #[arg(long, value_enum, default_value = "adadelta")]
-    optimizer: OptimizerName,
-    /// The largest learning rate [default: 1 for adadelta, 0.001 for adam and adamw, 0.01 for sgd]
-    #[arg(long)]
-    learning_rate: Option<f64>,
+    #[command(flatten)]
+    optimizer: OptimizerArguments,
     /// The course of the learning rate
-    #[arg(long, value_enum, default_value = "constant")]
+    #[arg(long, value_parser = one_of(SCHEDULES), default_value = "constant")]
     schedule: ScheduleName,
     /// The part of all steps in which a cosine schedule rises
     #[arg(long, default_value_t = 0.3)]
     warm_up: f64,
-    /// AdamW's weight decay, of kernels only
-    #[arg(long, default_value_t = 0.01)]
-    weight_decay: f64,
-    /// Momentum of sgd
-    #[arg(long, default_value_t = 0.9)]
-    momentum: f32,
-    /// Nesterov's form of it
-    #[arg(long)]
-    nesterov: bool,
     /// Share of hidden values that is dropped
     #[arg(long, default_value_t = PAPER_DROPOUT)]
-    pub dropout: f32,
+    dropout: f32,
     /// How training images are varied: not at all, as the paper does, or mirrored and moved a little
-    #[arg(long, value_enum, default_value = "none")]
-    augment: AugmentName,
+    #[arg(long, value_parser = one_of(AUGMENTATIONS), default_value = "none")]
+    augment: Option<AugmentationRanges>,
     /// Steps between two checkpoints within an epoch
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     checkpoint_every: u32,
@@ -92,101 +72,35 @@ pub struct TrainingArguments {
     pub seed: u64,
 }
 
-/// What is trained.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trainable {
-    /// The layers after the backbone.
-    Head,
-    /// These and the last blocks of the backbone.
-    Blocks(usize),
-    /// Everything.
-    All,
-}
+const FROZEN_NORMS: &Choices<FrozenNorm> =
+    &[("inference", "", FrozenNorm::Inference), ("keras2", "", FrozenNorm::BatchStatistics)];
 
-impl FromStr for Trainable {
-    type Err = String;
+const RUNNING_STATISTICS: &Choices<RunningStatistics> =
+    &[("tensorflow", "", RunningStatistics::Tensorflow), ("keras2", "", RunningStatistics::Keras2)];
 
-    fn from_str(text: &str) -> Result<Trainable, String> {
-        let blocks = |count: &str| count.parse().ok().filter(|count| (1..=19).contains(count)).map(Trainable::Blocks);
-        match text {
-            "head" => Ok(Trainable::Head),
-            "all" => Ok(Trainable::All),
-            _ => text
-                .strip_prefix("blocks:")
-                .and_then(blocks)
-                .ok_or_else(|| "expected head, all, or blocks:N with N from 1 to 19".to_string()),
-        }
-    }
-}
+const LOSSES: &Choices<Loss> = &[
+    ("cosine", "Minus the cosine between labels and predictions: the paper's, as its code has it", Loss::Cosine),
+    ("angle", "The angle between labels and predictions, as the paper's text has it", Loss::Angle),
+    ("mse", "Mean squared error", Loss::MeanSquaredError),
+    ("mae", "Mean absolute error", Loss::MeanAbsoluteError),
+    ("bce", "Binary cross-entropy", Loss::BinaryCrossEntropy),
+    ("bce-keras2", "Binary cross-entropy as Keras 2.2.4 has it", Loss::BinaryCrossEntropyKeras2),
+];
 
-#[derive(Clone, Copy, ValueEnum)]
-enum FrozenBatchNorm {
-    Inference,
-    Keras2,
-}
+const CLASS_WEIGHTS: &Choices<ClassWeights> = &[("none", "", ClassWeights::None), ("balanced", "", ClassWeights::Balanced)];
 
-#[derive(Clone, Copy, ValueEnum)]
-enum RunningStatisticsName {
-    Tensorflow,
-    Keras2,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum LossName {
-    /// Minus the cosine between labels and predictions: the paper's, as its code has it
-    Cosine,
-    /// The angle between labels and predictions, as the paper's text has it
-    Angle,
-    /// Mean squared error
-    Mse,
-    /// Mean absolute error
-    Mae,
-    /// Binary cross-entropy
-    Bce,
-    /// Binary cross-entropy as Keras 2.2.4 has it
-    BceKeras2,
-}
-
-impl From<LossName> for Loss {
-    fn from(name: LossName) -> Loss {
-        match name {
-            LossName::Cosine => Loss::Cosine,
-            LossName::Angle => Loss::Angle,
-            LossName::Mse => Loss::MeanSquaredError,
-            LossName::Mae => Loss::MeanAbsoluteError,
-            LossName::Bce => Loss::BinaryCrossEntropy,
-            LossName::BceKeras2 => Loss::BinaryCrossEntropyKeras2,
-        }
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum ClassWeightsName {
-    None,
-    Balanced,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum OptimizerName {
-    Adadelta,
-    Adam,
-    Adamw,
-    Sgd,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
+/// A schedule, without its settings.
+#[derive(Clone, Copy)]
 enum ScheduleName {
     Constant,
-    /// Up and down along a cosine
     Cosine,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum AugmentName {
-    None,
-    Paper,
-    Light,
-}
+const SCHEDULES: &Choices<ScheduleName> =
+    &[("constant", "", ScheduleName::Constant), ("cosine", "Up and down along a cosine", ScheduleName::Cosine)];
+
+const AUGMENTATIONS: &Choices<Option<AugmentationRanges>> =
+    &[("none", "", None), ("paper", "", Some(AugmentationRanges::PAPER)), ("light", "", Some(LIGHT))];
 
 /// Mirrored, and moved about as much as faces in aligned pictures differ.
 const LIGHT: AugmentationRanges = AugmentationRanges {
@@ -201,81 +115,48 @@ const LIGHT: AugmentationRanges = AugmentationRanges {
 
 impl TrainingArguments {
     /// Refuses what cannot be meant.
-    pub fn check(&self) -> Result<(), Misuse> {
-        if self.class_weights != ClassWeightsName::None && matches!(self.loss, LossName::Cosine | LossName::Angle) {
+    pub fn check(&self) -> Result<(), Error> {
+        if self.class_weights != ClassWeights::None && matches!(self.loss, Loss::Cosine | Loss::Angle) {
             let problem = "--class-weights balanced does not go with the cosine loss or its angle, which have no term for each attribute; add \
                            --loss mse, mae or bce";
-            return Err(Misuse(problem.to_string()));
+            return Err(Error::Misuse(problem.to_string()));
         }
-        Ok(())
+        self.optimizer.check()
     }
 
-    /// How the network is trained.
-    pub fn settings(&self) -> TrainingSettings {
-        let (optimizer, usual_rate) = match self.optimizer {
-            OptimizerName::Adadelta => (Optimizer::KERAS_ADADELTA, 1.0),
-            OptimizerName::Adam => (Optimizer::Adam { form: AdamForm::Keras, epsilon: 1e-7, weight_decay: 0.0 }, 1e-3),
-            OptimizerName::Adamw => {
-                let weight_decay = self.weight_decay;
-                (Optimizer::Adam { form: AdamForm::Pytorch, epsilon: 1e-8, weight_decay }, 1e-3)
-            }
-            OptimizerName::Sgd => (Optimizer::Sgd { momentum: self.momentum, nesterov: self.nesterov }, 0.01),
-        };
+    fn settings(&self) -> TrainingSettings {
         TrainingSettings {
             batch: self.batch,
             micro_batch: self.micro_batch.unwrap_or(self.batch).min(self.batch),
             epochs: self.epochs,
             seed: self.seed,
-            loss: self.loss.into(),
-            class_weights: match self.class_weights {
-                ClassWeightsName::None => ClassWeights::None,
-                ClassWeightsName::Balanced => ClassWeights::Balanced,
-            },
-            optimizer,
-            learning_rate: self.learning_rate.unwrap_or(usual_rate),
+            loss: self.loss,
+            class_weights: self.class_weights,
+            optimizer: self.optimizer.optimizer(),
+            learning_rate: self.optimizer.learning_rate(),
             schedule: match self.schedule {
                 ScheduleName::Constant => Schedule::Constant,
                 ScheduleName::Cosine => Schedule::Cosine { warm_up: self.warm_up },
             },
-            augmentation: match self.augment {
-                AugmentName::None => None,
-                AugmentName::Paper => Some(AugmentationRanges::PAPER),
-                AugmentName::Light => Some(LIGHT),
-            },
+            augmentation: self.augment,
             label_smoothing: self.label_smoothing,
             checkpoint_every: self.checkpoint_every as usize,
         }
     }
 
-    /// The position of the first layer that is trained.
-    pub fn first_trained(&self, layers: &[Layer]) -> usize {
-        match self.trainable {
-            Trainable::Head => layers.len(),
-            Trainable::Blocks(blocks) => first_of_last_blocks(layers, blocks),
-            Trainable::All => 0,
+    /// Returns how and what is trained.
+    pub fn options(&self, skip_unreadable: bool, resume: bool) -> TrainerOptions {
+        TrainerOptions {
+            trainable: self.trainable,
+            frozen_norm: self.frozen_batch_norm,
+            momentum: self.batch_norm_momentum,
+            running_statistics: self.running_statistics,
+            hidden: self.hidden,
+            dropout: self.dropout,
+            random_start: false,
+            skip_unreadable,
+            resume,
+            settings: self.settings(),
         }
-    }
-
-    /// How batch norm runs in layers that are not trained.
-    pub fn frozen_norm(&self) -> FrozenNorm {
-        match self.frozen_batch_norm {
-            FrozenBatchNorm::Inference => FrozenNorm::Inference,
-            FrozenBatchNorm::Keras2 => FrozenNorm::BatchStatistics,
-        }
-    }
-
-    /// How batches move the running statistics.
-    pub fn running_statistics(&self) -> RunningStatistics {
-        match self.running_statistics {
-            RunningStatisticsName::Tensorflow => RunningStatistics::Tensorflow,
-            RunningStatisticsName::Keras2 => RunningStatistics::Keras2,
-        }
-    }
-
-    /// Whether the network's input can be features of the backbone, computed once.
-    pub fn takes_features(&self) -> bool {
-        self.trainable == Trainable::Head
-            && matches!(self.augment, AugmentName::None)
-            && matches!(self.frozen_batch_norm, FrozenBatchNorm::Inference)
     }
 }

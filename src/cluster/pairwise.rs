@@ -47,7 +47,7 @@ pub fn condensed(device: &Device, rows: &CountedRows, metric: Metric) -> Result<
     let out = plan.persistent("distances", 4 * (length * n) as u64);
     let variant = distance_variant(device.profile(), &PAIRWISE, packed.format, length as u32);
     let slice = PairwiseSlice { end_row: length as u32, ..whole };
-    plan.push(slice.step("pairwise distances", variant, device.capabilities().subgroup_size, [values, traits, out]));
+    plan.push(slice.step("pairwise distances", variant, device.profile(), [values, traits, out]));
     let program = Program::new(device, &plan, &[])?;
     write_rows(device, &program, [values, traits], &packed);
 
@@ -96,7 +96,7 @@ pub fn neighbours(device: &Device, rows: &CountedRows, metric: Metric, radius: f
     plan.push(slice.step(
         "neighbours",
         variant,
-        device.capabilities().subgroup_size,
+        device.profile(),
         [values, traits, occurrences, within, counts],
     ));
     let program = Program::new(device, &plan, &[])?;

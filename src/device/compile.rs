@@ -45,7 +45,9 @@ impl Gpu {
             return Ok(());
         }
         // The pipeline that takes longest must not start last, while the other threads wait. Long shaders take long.
-        missing.sort_by_cached_key(|step| Reverse(expand(&step.source, &step.constants).map_or(0, |source| source.len())));
+        missing.sort_by_cached_key(|step| {
+            Reverse(expand(&step.source, &step.constants, &step.fields).map_or(0, |source| source.len()))
+        });
         let next = AtomicUsize::new(0);
         let compile = |beside: &Gpu| -> Result<(), DeviceError> {
             while let Some(step) = missing.get(next.fetch_add(1, Ordering::Relaxed)) {
@@ -102,6 +104,7 @@ mod tests {
             source: source.into(),
             constants: Vec::new(),
             overrides: Vec::new(),
+            fields: Vec::new().into(),
             params: vec![0; 16],
             bindings: Vec::new(),
             access: vec![Access::ReadWrite],

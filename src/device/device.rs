@@ -30,7 +30,23 @@ pub struct Gpu {
     limits: wgpu::Limits,
     report: AdapterReport,
     capabilities: Capabilities,
+    throughput: Throughput,
     failure: Arc<Mutex<Option<DeviceError>>>,
+}
+
+/// How much work a device is expected to do in a second. A guess that is too low makes submissions shorter than they need be;
+/// one that is too high may make a driver believe that the device hangs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Throughput {
+    /// Floating-point operations a second.
+    pub flops_a_second: u64,
+    /// Bytes read and written a second.
+    pub bytes_a_second: u64,
+}
+
+impl Throughput {
+    /// What every device does.
+    pub const CAUTIOUS: Throughput = Throughput { flops_a_second: 5_000_000_000, bytes_a_second: 2_000_000_000 };
 }
 
 /// What a device allows one workgroup of a kernel.
@@ -127,6 +143,7 @@ impl Gpu {
             limits,
             report,
             capabilities,
+            throughput: Throughput::CAUTIOUS,
             failure,
         })
     }
@@ -165,10 +182,15 @@ impl Gpu {
         &self.capabilities
     }
 
-    /// A cautious guess of how long a dispatch takes, in seconds, to keep submissions short.
+    /// Sets how much work the device is expected to do in a second.
+    pub fn expect_throughput(&mut self, throughput: Throughput) {
+        self.throughput = throughput;
+    }
+
+    /// Returns a cautious guess of how long a dispatch takes, in seconds. It keeps submissions short.
     pub fn predicted_seconds(&self, cost: Cost) -> f64 {
-        let (flops_a_second, bytes_a_second) = if self.is_software() { (5e9, 2e9) } else { (2e11, 2e10) };
-        (cost.flops as f64 / flops_a_second).max(cost.bytes as f64 / bytes_a_second)
+        let Throughput { flops_a_second, bytes_a_second } = self.throughput;
+        (cost.flops as f64 / flops_a_second as f64).max(cost.bytes as f64 / bytes_a_second as f64)
     }
 
     pub(super) fn encoder(&self, label: &str) -> wgpu::CommandEncoder {

@@ -57,7 +57,7 @@ impl Gpu {
         if let Some(pipeline) = lock(&self.pipelines.0).get(&key) {
             return Ok(pipeline.clone());
         }
-        let source = expand(&step.source, &step.constants)?;
+        let source = expand(&step.source, &step.constants, &step.fields)?;
         let pipeline = Arc::new(self.compile(&step.kernel, &step.access, &source, &step.overrides)?);
         lock(&self.pipelines.0).insert(key, pipeline.clone());
         Ok(pipeline)

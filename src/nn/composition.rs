@@ -1,17 +1,19 @@
-//! Fewer layers that compute the same: a pointwise convolution without activation and the one that alone reads its result are one, with
-//! the product of their weights. In MobileNetV2 that is the first block's projection with the second block's expansion.
+//! Composition: two pointwise convolutions in a row, with nothing between them, become one with the product of their weights.
+//! In MobileNetV2 these are the projection of the first block and the expansion of the second.
 
-use super::mobilenet_v2::{Backbone, ConvolutionKind, Layer};
-use crate::ops::padded_channels;
+use super::backbone::Backbone;
+use super::network::{Convolution, ConvolutionKind};
+use crate::ops::{Activation, padded_channels};
 use crate::plan::WeightLayout;
 
-/// How many multiply-adds more may be worth a number that need not be written and read: what adapters of every kind compute meanwhile.
-const PRODUCTS_A_NUMBER: u32 = 100;
+/// Additional multiply-adds that are worth one number that is neither written nor read: devices of every kind compute at least
+/// as many in that time.
+const MULTIPLY_ADDS_PER_NUMBER: u32 = 100;
 
 impl Backbone {
-    /// The same network with as few layers to run as pays; [`Backbone::layers`] stay those of the file.
+    /// Composes layers where that pays. [`Backbone::layers`] stay those of the description.
     pub fn composed(self) -> Backbone {
-        let mut composed = Backbone::of_none(self.layers().to_vec(), self.padding());
+        let mut composed = Backbone::empty(self.layers().to_vec(), self.padding());
         let mut at = 0;
         while at < self.run.len() {
             let first = &self.run[at];
@@ -32,27 +34,27 @@ impl Backbone {
     }
 }
 
-/// Whether nothing but `second` reads what `first` computes, and the product of both is hardly more work.
-fn are_one(first: &Layer, second: &Layer, layers: &[Layer]) -> bool {
+/// Returns whether only `second` reads what `first` computes, and the product of both is hardly more work.
+fn are_one(first: &Convolution, second: &Convolution, layers: &[Convolution]) -> bool {
     let is_shortcut = layers.iter().any(|layer| layer.block == second.block && layer.residual);
     let more = (first.inputs * second.outputs).saturating_sub(first.outputs * (first.inputs + second.outputs));
     [first, second].iter().all(|layer| layer.kind == ConvolutionKind::Pointwise)
-        && !(first.relu6 || first.residual || is_shortcut)
-        && more <= PRODUCTS_A_NUMBER * first.outputs
+        && !(first.activation != Activation::None || first.residual || is_shortcut)
+        && more <= MULTIPLY_ADDS_PER_NUMBER * first.outputs
 }
 
-fn as_one(first: &Layer, second: &Layer) -> Layer {
+fn as_one(first: &Convolution, second: &Convolution) -> Convolution {
     let both = |first: &str, second: &str| format!("{first} × {second}");
-    Layer {
-        convolution: both(&first.convolution, &second.convolution),
+    Convolution {
+        name: both(&first.name, &second.name),
         norm: both(&first.norm, &second.norm),
         inputs: first.inputs,
         ..second.clone()
     }
 }
 
-/// W₁·W₂ and b₁·W₂ + b₂ in f64, of weights and biases as they are stored.
-fn product([first, second]: [&Layer; 2], [(w1, b1), (w2, b2)]: [(&[f32], &[f32]); 2]) -> (Vec<f32>, Vec<f32>) {
+/// Returns W₁·W₂ and b₁·W₂ + b₂, computed in f64 from weights and biases as they are stored.
+fn product([first, second]: [&Convolution; 2], [(w1, b1), (w2, b2)]: [(&[f32], &[f32]); 2]) -> (Vec<f32>, Vec<f32>) {
     let [inputs, between, outputs] =
         [first.inputs, first.outputs, second.outputs].map(|channels| padded_channels(channels) as usize);
     let layout = WeightLayout::Panels;
@@ -73,7 +75,7 @@ fn product([first, second]: [&Layer; 2], [(w1, b1), (w2, b2)]: [(&[f32], &[f32])
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nn::mobilenet_v2::{WIDTHS, layers};
+    use crate::nn::mobilenet_v2::{WIDTHS, mobilenet_v2};
     use crate::ops::Padding;
 
     fn made_up(width: f32) -> Backbone {
@@ -81,7 +83,7 @@ mod tests {
             let count: usize = shape.iter().product();
             Ok((0..count).map(|at| ((at * 37 + name.len() * 11) % 101) as f32 / 101.0 + 0.1).collect())
         };
-        Backbone::load(layers(width), Padding::TensorflowSame, 1e-3, &tensor).expect("made-up weights")
+        Backbone::load(&mobilenet_v2(width, Padding::TensorflowSame, 1e-3), &tensor).expect("made-up weights")
     }
 
     #[test]
@@ -92,9 +94,9 @@ mod tests {
             assert_eq!(composed.layers(), backbone.layers());
             assert_eq!(composed.run.len(), 51, "width {width}");
             let layer = &composed.run[2];
-            assert_eq!(layer.convolution, "features.1.conv.1 × features.2.conv.0.0");
+            assert_eq!(layer.name, "features.1.conv.1 × features.2.conv.0.0");
             assert_eq!([layer.inputs, layer.outputs], [backbone.run[2].inputs, backbone.run[3].outputs]);
-            assert!(layer.relu6 && !layer.residual && layer.block == 2);
+            assert!(layer.activation == Activation::Relu6 && !layer.residual && layer.block == 2);
         }
     }
 

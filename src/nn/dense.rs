@@ -1,6 +1,8 @@
 //! A dense layer: its weights as a kernel reads them, and its place in a plan.
 
-use crate::ops::{Activation, Pointwise, padded_channels};
+use super::lowering::{Activations, Lowering, RunLayer};
+use super::network::DenseLayer;
+use crate::ops::{Activation, Padding, padded_channels};
 use crate::plan::{Plan, Precision, View, WeightLayout};
 use crate::profiles::DeviceProfile;
 
@@ -30,24 +32,71 @@ impl Dense {
         Dense { inputs, outputs, kernel, bias, activation }
     }
 
-    /// Appends the layer for `batch` rows; returns its output \[batch, padded outputs\] and what to upload.
-    pub fn plan(&self, plan: &mut Plan, profile: &DeviceProfile, label: &str, batch: u32, x: View) -> (View, [Upload; 2]) {
+    /// Declares kernel and bias of the layer. Returns the views with what to upload to them.
+    pub fn declare(&self, plan: &mut Plan, label: &str) -> ([View; 2], [Upload; 2]) {
         let (inputs, outputs) = (padded_channels(self.inputs), padded_channels(self.outputs));
         let padded = outputs as usize;
         let mut kernel = vec![0.0; inputs as usize * padded];
         for (row, values) in self.kernel.chunks_exact(self.outputs as usize).enumerate() {
             kernel[row * padded..row * padded + values.len()].copy_from_slice(values);
         }
-        let layout = WeightLayout::Panels;
-        let kernel = layout.arranged(kernel, outputs);
+        let kernel = WeightLayout::Panels.arranged(kernel, outputs);
         let mut bias = self.bias.clone();
         bias.resize(padded, 0.0);
         let w = plan.persistent(&format!("{label} kernel"), 4 * kernel.len() as u64);
         let b = plan.persistent(&format!("{label} bias"), 4 * bias.len() as u64);
-        let y = plan.persistent(label, 4 * u64::from(batch) * u64::from(outputs));
-        let layer = Pointwise { rows: batch, inputs, outputs, layout, activation: self.activation };
-        plan.push(layer.step(label, layer.choice(profile), profile.capabilities.subgroup_size, [x, w, b], None, y));
-        (y, [(w, kernel), (b, bias)].map(|(view, values)| (view, Precision::F32.stored(&values))))
+        ([w, b], [(w, kernel), (b, bias)].map(|(view, values)| (view, Precision::F32.stored(&values))))
+    }
+
+    /// Appends the layer for `batch` rows. Returns a persistent tensor with its result and what to upload.
+    pub fn plan(&self, plan: &mut Plan, profile: &DeviceProfile, label: &str, batch: u32, x: View) -> (View, Vec<Upload>) {
+        DeclaredDense::new(&[(label, self)], plan).plan(plan, profile, batch, x)
+    }
+
+    /// Returns the layer's description, without names of tensors: it is not read from a file.
+    pub fn layer(&self, label: &str) -> DenseLayer {
+        let Dense { inputs, outputs, activation, .. } = *self;
+        DenseLayer { label: label.to_string(), names: Default::default(), inputs, outputs, activation }
+    }
+}
+
+/// Dense layers that follow each other, declared in a plan.
+pub(super) struct DeclaredDense {
+    layers: Vec<(DenseLayer, [View; 2])>,
+    /// What to upload.
+    pub uploads: Vec<Upload>,
+}
+
+impl DeclaredDense {
+    /// Declares the parameters of the layers.
+    pub fn new(layers: &[(&str, &Dense)], plan: &mut Plan) -> DeclaredDense {
+        let mut declared = DeclaredDense { layers: Vec::new(), uploads: Vec::new() };
+        for (label, dense) in layers {
+            let (views, uploads) = dense.declare(plan, label);
+            declared.layers.push((dense.layer(label), views));
+            declared.uploads.extend(uploads);
+        }
+        declared
+    }
+
+    /// Returns the layers as they run.
+    pub fn run_layers(&self) -> Vec<RunLayer<'_>> {
+        let layout = WeightLayout::Panels;
+        let layers = self.layers.iter().map(|(layer, parameters)| (layer, *parameters));
+        layers.map(|(layer, parameters)| RunLayer::Dense { layer, parameters, layout, slots: None }).collect()
+    }
+
+    /// Appends the layers for `batch` rows. Returns a persistent tensor with their result and what to upload.
+    pub fn plan(self, plan: &mut Plan, profile: &DeviceProfile, batch: u32, x: View) -> (View, Vec<Upload>) {
+        let [inputs, outputs] =
+            [self.layers.first().map(|layer| layer.0.inputs), self.layers.last().map(|layer| layer.0.outputs)];
+        let [inputs, outputs] = [inputs, outputs].map(|channels| padded_channels(channels.unwrap_or(0)));
+        let result = plan.persistent("result", 4 * u64::from(batch) * u64::from(outputs));
+        let x = Activations { view: x, batch, extent: [1, 1], channels: inputs, precision: Precision::F32 };
+        let run = self.run_layers();
+        Lowering::new(plan, profile, Padding::Symmetric).forward(&run, x, Some(result), &mut |_, _, _| ());
+        drop(run);
+        (result, self.uploads)
     }
 }
 

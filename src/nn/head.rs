@@ -1,5 +1,6 @@
 //! The head of the paper: Dense 1536, ReLU, batch norm, dropout 0.3, Dense to the attributes, sigmoid.
 
+use super::dense::DeclaredDense;
 use super::weights::{ExpectedTensor, StoredTensor, WeightsFile};
 use super::{Dense, ModelError, Upload};
 use crate::ops::Activation;
@@ -83,18 +84,17 @@ impl Head {
         store(&tensors)
     }
 
-    /// Appends inference for `batch` rows of features: two dense layers, because batch norm, a scale and a shift of every
-    /// hidden channel, is folded into the second one and dropout does nothing. Returns probabilities \[batch, padded
-    /// attributes\].
+    /// Names of the dense layers in tables.
+    pub(super) const LABELS: [&'static str; 2] = ["head dense 1", "head dense 2"];
+
+    /// Appends inference for `batch` rows of features. Returns probabilities \[batch, padded attributes\] and what to upload.
+    ///
+    /// Two dense layers remain: batch norm, a scale and a shift of every hidden channel, is folded into the second one, and
+    /// dropout does nothing.
     pub fn plan(&self, plan: &mut Plan, profile: &DeviceProfile, batch: u32, features: View) -> (View, Vec<Upload>) {
-        let [first, second] = self.folded();
-        let (hidden, mut uploads) = {
-            let (view, uploads) = first.plan(plan, profile, "head dense 1", batch, features);
-            (view, uploads.to_vec())
-        };
-        let (probabilities, more) = second.plan(plan, profile, "head dense 2", batch, hidden);
-        uploads.extend(more);
-        (probabilities, uploads)
+        let [first, second] = &self.folded();
+        let layers = [(Self::LABELS[0], first), (Self::LABELS[1], second)];
+        DeclaredDense::new(&layers, plan).plan(plan, profile, batch, features)
     }
 
     /// The two dense layers that equal the head in inference mode, folded in f64.

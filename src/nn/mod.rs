@@ -1,13 +1,13 @@
 //! The network: its layers, its weights and how they are read from safetensors.
 
-mod activations;
+mod backbone;
 mod composition;
-mod convolution;
 mod dense;
-mod expansion;
 mod head;
+pub mod lowering;
 pub mod mobilenet_v2;
-mod network;
+mod model;
+pub mod network;
 pub mod random;
 mod runner;
 pub mod training;
@@ -15,12 +15,12 @@ pub mod weights;
 
 use std::path::PathBuf;
 
-pub use activations::{Activations, dispatches};
-pub use convolution::Convolution;
+pub use backbone::{Backbone, ReadTensor, expected_tensors};
 pub use dense::{Dense, Upload};
-pub use expansion::Expansion;
 pub use head::{HEAD_EPSILON, Head};
-pub use network::{Model, Top, keys};
+pub use lowering::{Activations, dispatches};
+pub use model::{Model, Top, keys};
+pub use network::{Convolution, ConvolutionKind, Layer, Network};
 pub(crate) use runner::pack;
 pub use runner::{BatchShape, BuildNetwork, ImageRunner, Normalisation, Started};
 
@@ -88,6 +88,12 @@ pub enum ModelError {
         bytes: u64,
         /// What the adapter takes.
         limit: u64,
+    },
+    /// A tensor is not there.
+    #[error("the network's state holds no tensor `{tensor}`; it is the state of another network")]
+    NoSuchTensor {
+        /// The tensor's name.
+        tensor: String,
     },
     /// Images were given where numbers are expected.
     #[error("images were given to a network whose session has no normalisation for them; give it one, or values")]

@@ -1,237 +1,192 @@
-//! A model as a file holds it: backbone, what comes after it, and how its input is scaled.
+//! A network as a description: its layers in order, with the names of their tensors. It holds no values.
 
-use std::path::{Path, PathBuf};
+use crate::ops::{Activation, Padding, padded_channels};
 
-use super::mobilenet_v2::{self, Backbone, WIDTHS};
-use super::weights::{Convention, ExpectedTensor, WeightsFile};
-use super::{BatchShape, Dense, Head, ImageRunner, ModelError, Normalisation};
-use crate::ops::{Activation, Interpolation};
-use crate::plan::{Plan, Precision};
-use crate::profiles::Device;
-
-/// What follows the backbone's features.
-#[derive(Debug, Clone)]
-pub enum Top {
-    /// ImageNet's classes: logits.
-    Classifier(Dense),
-    /// Facial attributes: probabilities.
-    Attributes(Head),
-    /// Nothing.
-    None,
+/// What a convolution connects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConvolutionKind {
+    /// 3×3 over all input channels.
+    Stem,
+    /// 3×3, channel by channel.
+    Depthwise,
+    /// 1×1 over all input channels.
+    Pointwise,
 }
 
-/// Backbone, top and convention, ready to be planned.
-#[derive(Debug, Clone)]
-pub struct Model {
-    /// The convolutions.
-    pub backbone: Backbone,
-    /// What follows them.
-    pub top: Top,
-    /// Names of the outputs, where the file knows them.
-    pub attributes: Vec<String>,
-    /// Padding, ε and input scaling.
-    pub convention: Convention,
-    /// Height and width of the input.
-    pub size: u32,
-    /// What the backbone's activations and weights are stored as when it runs; its features, and what follows, are 32-bit floats.
-    pub precision: Precision,
-    /// Every file that the model was read from, with its SHA-256.
-    pub files: Vec<(PathBuf, String)>,
+/// A convolution with its batch norm and activation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Convolution {
+    /// Prefix of the convolution's tensors in a weights file: `features.1.conv.0.0`.
+    pub name: String,
+    /// Prefix of the batch norm's tensors: `features.1.conv.0.1`.
+    pub norm: String,
+    /// Stem, depthwise or pointwise.
+    pub kind: ConvolutionKind,
+    /// Input channels.
+    pub inputs: u32,
+    /// Output channels.
+    pub outputs: u32,
+    /// 1 or 2.
+    pub stride: u32,
+    /// What follows batch norm.
+    pub activation: Activation,
+    /// Position of the block that it belongs to. A block is trained as a whole.
+    pub block: usize,
+    /// Whether it ends a block whose input is added to its output.
+    pub residual: bool,
 }
 
-/// Metadata keys of our own weights files.
-pub mod keys {
-    /// SHA-256 of the backbone's file, in a file that holds only a head.
-    pub const BACKBONE_SHA256: &str = "backbone_sha256";
-    /// Name of the backbone's file, beside the head's.
-    pub const BACKBONE_FILE: &str = "backbone_file";
-    /// Names of the outputs, separated by commas.
-    pub const ATTRIBUTES: &str = "attributes";
-    /// Height and width of the input.
-    pub const SIZE: &str = "size";
-}
-
-const CLASSIFIER: [&str; 2] = ["classifier.1.weight", "classifier.1.bias"];
-
-impl Model {
-    /// Reads a whole model, or a head and the backbone it names: `backbone` where given, else the file of that name beside it,
-    /// or in `weights/`.
-    ///
-    /// # Errors
-    /// The file cannot be read, holds another model, or names a backbone that is not there or not the one.
-    pub fn open(path: &Path, backbone: Option<&Path>) -> Result<Model, ModelError> {
-        let file = WeightsFile::open(path)?;
-        let Some(wanted) = file.metadata().get(keys::BACKBONE_SHA256).map(|hash| hash.to_string()) else {
-            return whole(path, &file);
-        };
-        let named = file.metadata().get(keys::BACKBONE_FILE).map_or("", |name| name).to_string();
-        let beside = path.with_file_name(&named);
-        let shipped = Path::new("weights").join(&named);
-        let found = if beside.is_file() || !shipped.is_file() { &beside } else { &shipped };
-        let backbone_path = backbone.unwrap_or(found);
-        let backbone_file = WeightsFile::open(backbone_path)?;
-        if backbone_file.sha256() != wanted {
-            let found = backbone_file.sha256().to_string();
-            return Err(ModelError::WrongBackbone {
-                head: path.to_path_buf(),
-                backbone: backbone_path.to_path_buf(),
-                wanted,
-                found,
-            });
-        }
-        let mut model = whole(backbone_path, &backbone_file)?;
-        let (head, attributes) = read_head(path, &file)?;
-        (model.top, model.attributes) = (Top::Attributes(head), attributes);
-        model.size = input_size(path, &file)?;
-        model.files.push((path.to_path_buf(), file.sha256().to_string()));
-        Ok(model)
+impl Convolution {
+    /// Returns the number of input channels of each output channel.
+    pub fn inputs_per_output(&self) -> u32 {
+        if self.kind == ConvolutionKind::Depthwise { 1 } else { self.inputs }
     }
 
-    /// The same model, its backbone stored in `precision`.
-    ///
-    /// # Errors
-    /// [`ModelError::BeyondPrecision`] for a weight that it cannot hold.
-    pub fn stored_in(self, precision: Precision) -> Result<Model, ModelError> {
-        match self.backbone.beyond(precision) {
-            None => Ok(Model { precision, ..self }),
-            Some((layer, weight)) => {
-                let path = self.files.first().map_or_else(PathBuf::new, |(path, _)| path.clone());
-                Err(ModelError::BeyondPrecision { path, layer: layer.convolution.clone(), weight, precision })
-            }
-        }
+    /// Returns the number of taps of the window.
+    pub fn taps(&self) -> u32 {
+        if self.kind == ConvolutionKind::Pointwise { 1 } else { 9 }
     }
 
-    /// Number of outputs.
+    /// Returns the shape of the weight in torchvision's layout: OIHW, or C1HW for a depthwise convolution.
+    pub fn weight_shape(&self) -> Vec<usize> {
+        let side = if self.kind == ConvolutionKind::Pointwise { 1 } else { 3 };
+        vec![self.outputs as usize, self.inputs_per_output() as usize, side, side]
+    }
+
+    /// Returns the number of channels that its result is stored with, a multiple of four.
+    pub fn padded_outputs(&self) -> u32 {
+        padded_channels(self.outputs)
+    }
+}
+
+/// A dense layer: activation(x · kernel + bias).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DenseLayer {
+    /// What tables call it.
+    pub label: String,
+    /// Names of kernel \[inputs, outputs\] and bias \[outputs\] in a weights file.
+    pub names: [String; 2],
+    /// Values of a row of the input.
+    pub inputs: u32,
+    /// Values of a row of the output.
+    pub outputs: u32,
+    /// What follows the bias.
+    pub activation: Activation,
+}
+
+/// Batch norm of rows of features, after a dense layer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NormLayer {
+    /// What tables call it.
+    pub label: String,
+    /// Names of gamma, beta, running mean and running variance in a weights file.
+    pub names: [String; 4],
+    /// Number of features.
+    pub channels: u32,
+    /// Added to the variance.
+    pub epsilon: f32,
+    /// What the running statistics keep of themselves in a step.
+    pub momentum: f32,
+}
+
+/// One layer of a network.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Layer {
+    /// A convolution with batch norm.
+    Convolution(Convolution),
+    /// The mean over all pixels of each channel.
+    GlobalAveragePool,
+    /// A dense layer.
+    Dense(DenseLayer),
+    /// Batch norm of features.
+    BatchNorm(NormLayer),
+    /// Dropout, which does nothing outside of training.
+    Dropout {
+        /// The share of values that is dropped, in \[0, 1).
+        rate: f32,
+    },
+}
+
+/// Layers in order. The input is an image \[size, size, 3\] where the first layer is a convolution, and a row of features
+/// otherwise.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Network {
+    /// The layers.
+    pub layers: Vec<Layer>,
+    /// Where the windows of convolutions start.
+    pub padding: Padding,
+    /// What the batch norm of convolutions adds to the variance.
+    pub epsilon: f32,
+}
+
+impl Network {
+    /// Returns a network of convolutions and the global average pool.
+    pub fn of_convolutions(convolutions: impl IntoIterator<Item = Convolution>, padding: Padding, epsilon: f32) -> Network {
+        let mut network = Network::new(padding, epsilon);
+        network.layers.extend(convolutions.into_iter().map(Layer::Convolution));
+        network.layers.push(Layer::GlobalAveragePool);
+        network
+    }
+
+    /// Returns a network without layers.
+    pub fn new(padding: Padding, epsilon: f32) -> Network {
+        Network { layers: Vec::new(), padding, epsilon }
+    }
+
+    /// Returns the convolutions in order.
+    pub fn convolutions(&self) -> impl DoubleEndedIterator<Item = &Convolution> {
+        self.layers.iter().filter_map(|layer| match layer {
+            Layer::Convolution(convolution) => Some(convolution),
+            _ => None,
+        })
+    }
+
+    /// Returns the convolutions in order, to change them.
+    pub fn convolutions_mut(&mut self) -> impl Iterator<Item = &mut Convolution> {
+        self.layers.iter_mut().filter_map(|layer| match layer {
+            Layer::Convolution(convolution) => Some(convolution),
+            _ => None,
+        })
+    }
+
+    /// Returns the dense layers in order.
+    pub fn dense_layers(&self) -> impl DoubleEndedIterator<Item = &DenseLayer> {
+        self.layers.iter().filter_map(|layer| match layer {
+            Layer::Dense(dense) => Some(dense),
+            _ => None,
+        })
+    }
+
+    /// Returns whether its input is an image.
+    pub fn reads_images(&self) -> bool {
+        matches!(self.layers.first(), Some(Layer::Convolution(_)))
+    }
+
+    /// Returns the number of values that the network computes for each input.
     pub fn outputs(&self) -> u32 {
-        match &self.top {
-            Top::Classifier(dense) => dense.outputs,
-            Top::Attributes(head) => head.attributes,
-            Top::None => self.backbone.features(),
-        }
-    }
-
-    /// A runner for batches of `batch` images.
-    pub fn runner<'a>(&'a self, device: &Device, batch: u32, interpolation: Interpolation) -> ImageRunner<'a> {
-        let (profile, size, precision) = (device.profile().clone(), self.size, self.precision);
-        let stored = profile.with_precision(precision);
-        let (scale, shift) = self.convention.input.multiplier_and_offset();
-        let normalisation = Normalisation { scale, shift };
-        let shape = BatchShape { batch, size, interpolation, normalisation, profile: stored.clone() };
-        let build = move |plan: &mut Plan, input| {
-            let weights = self.backbone.plan_weights(plan, precision);
-            let features = self.backbone.plan_features(plan, &stored, [batch, size], weights, input);
-            let mut uploads = vec![(weights, self.backbone.stored_parameters(precision))];
-            let result = match &self.top {
-                Top::None => features,
-                Top::Classifier(dense) => {
-                    let (logits, more) = dense.plan(plan, &profile, "classifier", batch, features);
-                    uploads.extend(more);
-                    logits
-                }
-                Top::Attributes(head) => {
-                    let (probabilities, more) = head.plan(plan, &profile, batch, features);
-                    uploads.extend(more);
-                    probabilities
-                }
-            };
-            (result, uploads)
+        let outputs = |layer: &Layer| match layer {
+            Layer::Convolution(convolution) => Some(convolution.outputs),
+            Layer::Dense(dense) => Some(dense.outputs),
+            _ => None,
         };
-        ImageRunner::new(shape, self.outputs(), Box::new(build))
+        self.layers.iter().rev().find_map(outputs).unwrap_or(0)
     }
-}
 
-fn expected(name: &str, shape: &[usize]) -> ExpectedTensor {
-    ExpectedTensor { name: name.to_string(), shape: shape.to_vec() }
-}
-
-/// The width multiplier whose first layers have the shapes that the file has.
-fn width_of(file: &WeightsFile) -> Option<f32> {
-    WIDTHS.into_iter().find(|width| {
-        let tensors = mobilenet_v2::expected_tensors(*width);
-        tensors
-            .iter()
-            .filter(|(_, shape)| shape.len() == 4)
-            .all(|(name, shape)| file.shape(name).is_none_or(|found| found == shape))
-            && tensors.iter().any(|(name, _)| file.shape(name).is_some())
-    })
-}
-
-/// A file with a backbone: alone, with ImageNet's classifier or with a head.
-fn whole(path: &Path, file: &WeightsFile) -> Result<Model, ModelError> {
-    let width = width_of(file).unwrap_or(1.0);
-    let mut tensors: Vec<ExpectedTensor> =
-        mobilenet_v2::expected_tensors(width).iter().map(|(name, shape)| expected(name, shape)).collect();
-    let features = mobilenet_v2::layers(width).last().map_or(0, |layer| layer.outputs as usize);
-    let classes = file.shape(CLASSIFIER[0]).and_then(|shape| shape.first().copied());
-    if let Some(classes) = classes {
-        tensors.extend([expected(CLASSIFIER[0], &[classes, features]), expected(CLASSIFIER[1], &[classes])]);
-    }
-    let head = file.shape(Head::TENSORS[0]).is_some();
-    if head {
-        tensors.extend(Head::expected_tensors(file));
-    }
-    file.check(&tensors)?;
-
-    let convention = file.convention()?;
-    let backbone = Backbone::load(mobilenet_v2::layers(width), convention.padding, convention.epsilon, &|name, shape| {
-        Ok(file.f32(name, shape)?)
-    })?
-    .composed();
-    let (mut top, mut attributes) = (Top::None, Vec::new());
-    if head {
-        let (read, names) = read_head(path, file)?;
-        (top, attributes) = (Top::Attributes(read), names);
-    } else if let Some(classes) = classes {
-        let weight = file.f32(CLASSIFIER[0], &[classes, features])?;
-        let bias = file.f32(CLASSIFIER[1], &[classes])?;
-        top = Top::Classifier(Dense::from_torch([classes as u32, features as u32], &weight, bias, Activation::None));
-    }
-    let size = input_size(path, file)?;
-    let files = vec![(path.to_path_buf(), file.sha256().to_string())];
-    Ok(Model { backbone, top, attributes, convention, size, precision: Precision::F32, files })
-}
-
-fn read_head(path: &Path, file: &WeightsFile) -> Result<(Head, Vec<String>), ModelError> {
-    let head = Head::read(file)?;
-    let names: Vec<String> =
-        file.metadata().get(keys::ATTRIBUTES).map_or(Vec::new(), |names| names.split(',').map(String::from).collect());
-    if names.len() != head.attributes as usize {
-        return Err(ModelError::AttributeNames {
-            path: path.to_path_buf(),
-            expected: head.attributes as usize,
-            found: names.len(),
+    /// Returns the widest row of channels in the network, padded.
+    pub(crate) fn widest(&self) -> u32 {
+        let widths = self.layers.iter().flat_map(|layer| match layer {
+            Layer::Convolution(convolution) => [convolution.inputs, convolution.outputs],
+            Layer::Dense(dense) => [dense.inputs, dense.outputs],
+            _ => [0, 0],
         });
+        widths.map(padded_channels).max().unwrap_or(4)
     }
-    Ok((head, names))
 }
 
-/// Height and width of the input by the file's metadata: 224 where it says nothing, else a multiple of 32 from 32 to 1,024.
-fn input_size(path: &Path, file: &WeightsFile) -> Result<u32, ModelError> {
-    let metadata = file.metadata();
-    let Some(text) = metadata.get(keys::SIZE) else { return Ok(224) };
-    let valid = text.parse().ok().filter(|size| (32..=1024).contains(size) && size % 32 == 0);
-    valid.ok_or_else(|| ModelError::InputSize { path: path.to_path_buf(), found: text.to_string() })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_weight_that_a_precision_cannot_hold_is_refused_with_its_layer() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("weights/mobilenet_v2_celeba.safetensors");
-        let model = Model::open(&path, None).expect("the shipped model");
-        assert_eq!(model.clone().stored_in(Precision::F16).expect("it fits").precision, Precision::F16);
-        // The third layer's batch norm multiplies by 10⁶.
-        let layers = model.backbone.layers().to_vec();
-        let tensor = |name: &str, shape: &[usize]| {
-            let value = if name == "features.1.conv.2.weight" { 1e6 } else { 1.0 };
-            Ok(vec![value; shape.iter().product()])
-        };
-        let backbone = Backbone::load(layers, model.convention.padding, 1e-3, &tensor).expect("made-up weights");
-        let model = Model { backbone, ..model };
-        assert!(model.clone().stored_in(Precision::F32).is_ok());
-        let message = model.stored_in(Precision::F16).expect_err("too large").to_string();
-        assert!(message.contains("features.1.conv.1") && message.contains("--precision f32"), "{message}");
-    }
+/// Returns the position of the first convolution to train so that the last `blocks` blocks are trained. The first and the last
+/// convolution are blocks of their own: MobileNetV2 has 19.
+pub fn first_of_last_blocks(layers: &[Convolution], blocks: usize) -> usize {
+    let count = layers.last().map_or(0, |layer| layer.block + 1);
+    let first_block = count.saturating_sub(blocks);
+    layers.iter().position(|layer| layer.block >= first_block).unwrap_or(layers.len())
 }

@@ -1,6 +1,7 @@
-//! Gradients of activations, from their outputs.
+//! Gradients of activations, element by element.
 
-use super::{ACTIVATIONS, Activation, Encoding, params};
+use super::activation::ACTIVATION;
+use super::{Activation, Encoding, params};
 use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_write};
 
 params! {
@@ -16,34 +17,33 @@ pub static ACTIVATION_BACKWARD: Kernel = Kernel {
     group: "head",
     source: include_str!("../../shaders/head/activation_backward.wgsl"),
     params: ActivationBackwardParams::FIELDS,
-    bindings: &[read("gy"), read("y"), read_write("dx")],
+    bindings: &[read("gy"), read("basis"), read_write("dx")],
     variants: &[Variant { name: "default", constants: &[], subgroup: false }],
-    overrides: &[ACTIVATIONS],
+    overrides: &[ACTIVATION],
 };
 
-/// dx = gy · f′ over \[rows, channels\], with f′ from y: 1 where y > 0 for ReLU, 1 where 0 < y < 6 for ReLU6, y (1 − y) for
-/// the sigmoid.
+/// dx = gy · f′ over \[rows, channels\], with the derivative of [`Activation::derivative`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ActivationBackward {
-    /// Rows.
+    /// Number of rows.
     pub rows: u32,
-    /// Channels, a multiple of four.
+    /// Number of channels, a multiple of four.
     pub channels: u32,
-    /// Which.
+    /// The activation.
     pub activation: Activation,
 }
 
 impl ActivationBackward {
-    /// The dispatch.
-    pub fn step(self, label: &str, gy: View, y: View, dx: View) -> Step {
+    /// Returns the step that computes `dx`. `basis` holds what [`Activation::gradient_basis`] names: the activation's output or its input.
+    pub fn step(self, label: &str, gy: View, basis: View, dx: View) -> Step {
         let elements = u64::from(self.rows) * u64::from(self.channels);
         Encoding {
             kernel: &ACTIVATION_BACKWARD,
             variant: &ACTIVATION_BACKWARD.variants[0],
             lanes: None,
-            overrides: vec![("ACTIVATION", self.activation as u32 as f64)],
+            overrides: vec![self.activation.as_override()],
             params: ActivationBackwardParams { quads: (elements / 4) as u32 },
-            bindings: &[gy, y, dx],
+            bindings: &[gy, basis, dx],
             workgroups: (elements / 4).div_ceil(64),
             cost: Cost { flops: 3 * elements, bytes: 12 * elements },
         }

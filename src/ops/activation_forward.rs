@@ -1,6 +1,7 @@
-//! Activations, element by element: where no kernel before has them in its epilogue.
+//! Activations, element by element, for layers whose kernel does not end in one.
 
-use super::{ACTIVATIONS, Activation, Encoding, params};
+use super::activation::ACTIVATION;
+use super::{Activation, Encoding, params};
 use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_write};
 
 params! {
@@ -18,29 +19,29 @@ pub static ACTIVATION_FORWARD: Kernel = Kernel {
     params: ActivationForwardParams::FIELDS,
     bindings: &[read("x"), read_write("y")],
     variants: &[Variant { name: "default", constants: &[], subgroup: false }],
-    overrides: &[ACTIVATIONS],
+    overrides: &[ACTIVATION],
 };
 
 /// y = activation(x) over \[rows, channels\].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ActivationForward {
-    /// Rows.
+    /// Number of rows.
     pub rows: u32,
-    /// Channels, a multiple of four.
+    /// Number of channels, a multiple of four.
     pub channels: u32,
-    /// Which.
+    /// The activation.
     pub activation: Activation,
 }
 
 impl ActivationForward {
-    /// The dispatch.
+    /// Returns the step that computes `y`.
     pub fn step(self, label: &str, x: View, y: View) -> Step {
         let elements = u64::from(self.rows) * u64::from(self.channels);
         Encoding {
             kernel: &ACTIVATION_FORWARD,
             variant: &ACTIVATION_FORWARD.variants[0],
             lanes: None,
-            overrides: vec![("ACTIVATION", self.activation as u32 as f64)],
+            overrides: vec![self.activation.as_override()],
             params: ActivationForwardParams { quads: (elements / 4) as u32 },
             bindings: &[x, y],
             workgroups: (elements / 4).div_ceil(64),

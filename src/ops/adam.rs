@@ -1,5 +1,6 @@
 //! The Adam and AdamW optimisers.
 
+use super::optimizer::{Optimizer, OptimizerEntry, OptimizerOption, OptionDefault, Update, exactly};
 use super::{Encoding, params};
 use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_write};
 
@@ -37,72 +38,118 @@ pub enum AdamForm {
     Pytorch,
 }
 
-/// Update number t of Adam (Kingma and Ba 2015), or of AdamW (Loshchilov and Hutter 2019) if there is weight decay.
+/// Adam (Kingma and Ba 2015); with weight decay AdamW (Loshchilov and Hutter 2019). Update number t computes
+/// m = beta1 m + (1 − beta1) g, v = beta2 v + (1 − beta2) g², p −= learning_rate weight_decay p, and then
+/// p −= learning_rate √(1 − beta2ᵗ) / (1 − beta1ᵗ) m / (√v + epsilon) as Keras has it. The states are the average gradient m
+/// and the average squared gradient v.
 ///
-/// m = beta1 m + (1 − beta1) g, v = beta2 v + (1 − beta2) g², p −= learning_rate weight_decay p, and then, in the form of Keras,
-/// p −= learning_rate √(1 − beta2ᵗ) / (1 − beta1ᵗ) m / (√v + epsilon). The weight decay is multiplied by the learning rate, as
-/// in `AdamW` of PyTorch and Keras. Keras 2.2.4 uses t + 1 instead of t in the bias corrections; this is not copied here.
+/// The decay is scaled by the learning rate, as in PyTorch's and Keras' `AdamW`. Keras 2.2.4 corrects with t + 1 where t
+/// belongs; that is not repeated here. The usual learning rate is 0.001.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Adam {
-    /// Number of parameters, a multiple of four.
-    pub count: u32,
-    /// Learning rate. The default is 0.001 in Keras and PyTorch.
-    pub learning_rate: f64,
-    /// Decay of the average gradient, usually 0.9.
-    pub beta1: f64,
-    /// Decay of the average squared gradient, usually 0.999.
-    pub beta2: f64,
-    /// Added to √v. The default is 1e-7 in Keras and 1e-8 in PyTorch.
-    pub epsilon: f64,
-    /// Weight decay: 0 for Adam. The default of PyTorch's `AdamW` is 0.01.
-    pub weight_decay: f64,
-    /// The place where epsilon is added.
+    /// Where epsilon is added.
     pub form: AdamForm,
-    /// The number t of this update, counted from 1.
-    pub update: u32,
+    /// 1e-7 in Keras, 1e-8 in PyTorch.
+    pub epsilon: f64,
+    /// 0 for Adam; 0.01 in PyTorch's `AdamW`. Only parameters that decay are changed by it ([`Update::decays`]).
+    pub weight_decay: f64,
+    /// Decay of the average gradient and of the average squared gradient: 0.9 and 0.999.
+    pub betas: [f64; 2],
 }
 
 impl Adam {
-    /// Returns the step that updates `parameter` \[count\]. `state` holds the average gradient m and the average squared gradient
-    /// v, each \[count\]; both must be 0 before the first update.
-    pub fn step(self, label: &str, gradient: View, parameter: View, state: [View; 2]) -> Step {
-        let count = u64::from(self.count);
+    /// Adam with the constants of Keras.
+    pub const KERAS: Adam = Adam { form: AdamForm::Keras, epsilon: 1e-7, weight_decay: 0.0, betas: [0.9, 0.999] };
+
+    /// AdamW with the constants of PyTorch.
+    pub const PYTORCH_ADAMW: Adam = Adam { form: AdamForm::Pytorch, epsilon: 1e-8, weight_decay: 0.01, ..Adam::KERAS };
+
+    fn decay(&self, update: Update) -> f64 {
+        if update.decays { self.weight_decay } else { 0.0 }
+    }
+}
+
+/// Adam in the table of optimizers.
+pub(super) const ADAM_ENTRY: OptimizerEntry = OptimizerEntry {
+    name: "adam",
+    about: "Adam with the constants of Keras",
+    learning_rate: 1e-3,
+    options: &[],
+    build: |_| Adam::KERAS.into(),
+};
+
+/// AdamW in the table of optimizers.
+pub(super) const ADAMW_ENTRY: OptimizerEntry = OptimizerEntry {
+    name: "adamw",
+    about: "AdamW with the constants of PyTorch",
+    learning_rate: 1e-3,
+    options: &[OptimizerOption {
+        name: "weight-decay",
+        about: "Weight decay, which applies to kernels only",
+        default: OptionDefault::Number(0.01),
+    }],
+    build: |options| Adam { weight_decay: options.number("weight-decay"), ..Adam::PYTORCH_ADAMW }.into(),
+};
+
+impl Optimizer for Adam {
+    fn kernel(&self) -> &'static Kernel {
+        &ADAM
+    }
+
+    fn states(&self) -> usize {
+        2
+    }
+
+    fn step(&self, label: &str, update: Update, gradient: View, parameter: View, states: &[View]) -> Step {
+        let [first_moment, second_moment] = exactly(states);
+        // 1 − betaᵗ, with the power taken by its logarithm: beta is nearly 1, and the first updates would lose digits.
+        let [rest1, rest2] = self.betas.map(|beta| -(f64::from(update.number) * beta.ln()).exp_m1());
+        let correction = rest2.sqrt();
+        let epsilon = match self.form {
+            AdamForm::Keras => self.epsilon,
+            AdamForm::Pytorch => self.epsilon * correction,
+        };
+        let count = u64::from(update.count);
         Encoding {
             kernel: &ADAM,
             variant: &ADAM.variants[0],
             lanes: None,
             overrides: Vec::new(),
-            params: self.encode(),
-            bindings: &[gradient, parameter, state[0], state[1]],
+            params: AdamParams {
+                quads: update.count / 4,
+                step_size: (update.learning_rate * correction / rest1) as f32,
+                beta1: self.betas[0] as f32,
+                rest1: (1.0 - self.betas[0]) as f32,
+                beta2: self.betas[1] as f32,
+                rest2: (1.0 - self.betas[1]) as f32,
+                epsilon: epsilon as f32,
+                kept: (1.0 - update.learning_rate * self.decay(update)) as f32,
+            },
+            bindings: &[gradient, parameter, first_moment, second_moment],
             workgroups: (count / 4).div_ceil(64),
             cost: Cost { flops: 13 * count, bytes: 28 * count },
         }
         .step(label)
     }
 
-    /// Returns the bytes of the kernel's `Params`. They replace those of a recorded step to run it for another update or with
-    /// another learning rate.
-    pub fn params(self) -> Vec<u8> {
-        bytemuck::bytes_of(&self.encode()).to_vec()
+    fn reference(&self, update: Update, g: f64, values: &mut [f64]) {
+        let Update { learning_rate, number, .. } = update;
+        let [beta1, beta2] = self.betas;
+        let [correction1, correction2] = self.betas.map(|beta| 1.0 - beta.powi(number as i32));
+        let [p, m, v] = exactly(values);
+        let m = beta1 * m + (1.0 - beta1) * g;
+        let v = beta2 * v + (1.0 - beta2) * g * g;
+        let step = match self.form {
+            AdamForm::Keras => learning_rate * correction2.sqrt() / correction1 * m / (v.sqrt() + self.epsilon),
+            AdamForm::Pytorch => learning_rate * (m / correction1) / ((v / correction2).sqrt() + self.epsilon),
+        };
+        values.copy_from_slice(&[p - learning_rate * self.decay(update) * p - step, m, v]);
     }
 
-    fn encode(self) -> AdamParams {
-        // 1 − betaᵗ is computed as −expm1(t ln(beta)), because the subtraction would lose digits while betaᵗ is close to 1.
-        let rest = |beta: f64| -(f64::from(self.update) * beta.ln()).exp_m1();
-        let correction = rest(self.beta2).sqrt();
-        let epsilon = match self.form {
-            AdamForm::Keras => self.epsilon,
-            AdamForm::Pytorch => self.epsilon * correction,
-        };
-        AdamParams {
-            quads: self.count / 4,
-            step_size: (self.learning_rate * correction / rest(self.beta1)) as f32,
-            beta1: self.beta1 as f32,
-            rest1: (1.0 - self.beta1) as f32,
-            beta2: self.beta2 as f32,
-            rest2: (1.0 - self.beta2) as f32,
-            epsilon: epsilon as f32,
-            kept: (1.0 - self.learning_rate * self.weight_decay) as f32,
-        }
+    /// Checkpoints have always named these three settings. The betas are added only if they are not the usual ones.
+    fn settings(&self) -> String {
+        let Adam { form, epsilon, weight_decay, betas } = self;
+        let betas = if *betas == Adam::KERAS.betas { String::new() } else { format!(", betas: {betas:?}") };
+        format!("Adam {{ form: {form:?}, epsilon: {epsilon:?}, weight_decay: {weight_decay:?}{betas} }}")
     }
 }

@@ -24,14 +24,14 @@ pub static ADD: Kernel = Kernel {
 /// y = a + b over \[rows, channels\].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Add {
-    /// Rows.
+    /// Number of rows.
     pub rows: u32,
-    /// Channels, a multiple of four.
+    /// Number of channels, a multiple of four.
     pub channels: u32,
 }
 
 impl Add {
-    /// The dispatch.
+    /// Returns the step that computes `y`.
     pub fn step(self, label: &str, a: View, b: View, y: View) -> Step {
         let elements = u64::from(self.rows) * u64::from(self.channels);
         Encoding {

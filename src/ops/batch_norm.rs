@@ -1,6 +1,7 @@
 //! Batch normalisation with given statistics: those of the batch in training, or the running ones in inference.
 
-use super::{ACTIVATIONS, Activation, Encoding, params};
+use super::activation::ACTIVATION;
+use super::{Activation, Encoding, params};
 use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_write};
 
 params! {
@@ -20,7 +21,7 @@ pub static BATCH_NORM: Kernel = Kernel {
     params: BatchNormParams::FIELDS,
     bindings: &[read("x"), read("statistics"), read("affine"), read("residual"), read_write("y")],
     variants: &[Variant { name: "default", constants: &[("ROWS", 8)], subgroup: false }],
-    overrides: &[ACTIVATIONS, ("RESIDUAL", &[0, 1])],
+    overrides: &[ACTIVATION, ("RESIDUAL", &[0, 1])],
 };
 
 /// Normalises x: y = activation(gamma (x − mean) / √(variance + epsilon) + beta) + residual, on tensors \[rows, channels\].
@@ -49,7 +50,7 @@ impl BatchNorm {
             kernel: &BATCH_NORM,
             variant,
             lanes: None,
-            overrides: vec![("ACTIVATION", self.activation as u32 as f64), ("RESIDUAL", extra as f64)],
+            overrides: vec![self.activation.as_override(), ("RESIDUAL", extra as f64)],
             params: BatchNormParams { rows: self.rows, channels: self.channels, epsilon: self.epsilon },
             // A binding cannot be empty, so a layer without a residual binds gamma and beta, which the kernel does not read.
             bindings: &[x, statistics, affine, residual.unwrap_or(affine), y],

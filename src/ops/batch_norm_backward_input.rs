@@ -1,6 +1,6 @@
 //! Input gradient of batch normalisation.
 
-use super::batch_norm_backward_weight::BACKWARD_ACTIVATIONS;
+use super::activation::ACTIVATION;
 use super::{Activation, Encoding, params};
 use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_write};
 
@@ -22,7 +22,7 @@ pub static BATCH_NORM_BACKWARD_INPUT: Kernel = Kernel {
     params: BatchNormBackwardInputParams::FIELDS,
     bindings: &[read("gy"), read("x"), read("statistics"), read("affine"), read("gradients"), read_write("dx")],
     variants: &[Variant { name: "default", constants: &[("ROWS", 8)], subgroup: false }],
-    overrides: &[("TRAINING", &[0, 1]), BACKWARD_ACTIVATIONS],
+    overrides: &[("TRAINING", &[0, 1]), ACTIVATION],
 };
 
 /// Computes the input gradient of batch normalisation, where x̂ is the normalised x and g the gradient before the activation.
@@ -43,8 +43,7 @@ pub struct BatchNormBackwardInput {
     pub epsilon: f32,
     /// Whether the statistics are those of this batch, so that the gradient flows through them.
     pub training: bool,
-    /// The activation that followed batch normalisation: none or ReLU6. With ReLU6, g is 0 except where
-    /// 0 < gamma x̂ + beta < 6.
+    /// The activation that follows batch normalisation. The kernel recomputes its input, gamma x̂ + beta.
     pub activation: Activation,
 }
 
@@ -56,18 +55,17 @@ impl BatchNormBackwardInput {
     /// beta. `gradients` \[2, channels\] holds dgamma, then dbeta, of all rows; inference does not use it.
     #[allow(clippy::too_many_arguments)]
     pub fn step(self, label: &str, gy: View, x: View, statistics: View, affine: View, gradients: View, dx: View) -> Step {
-        debug_assert!(matches!(self.activation, Activation::None | Activation::Relu6), "{:?}", self.activation);
         let (rows, channels) = (u64::from(self.rows), u64::from(self.channels));
         let variant = &BATCH_NORM_BACKWARD_INPUT.variants[0];
-        let masked = self.activation != Activation::None;
-        let flops = if self.training { 5 } else { 1 } + if masked { 4 } else { 0 };
-        // In inference x is read only to find where ReLU6 clipped.
-        let (tensors, vectors) = (2 + u64::from(self.training || masked), if self.training { 6 } else { 4 });
+        let recomputed = self.activation != Activation::None;
+        let flops = if self.training { 5 } else { 1 } + self.activation.recomputed_gradient_flops();
+        // In inference x is read only to recompute the activation's input.
+        let (tensors, vectors) = (2 + u64::from(self.training || recomputed), if self.training { 6 } else { 4 });
         Encoding {
             kernel: &BATCH_NORM_BACKWARD_INPUT,
             variant,
             lanes: None,
-            overrides: vec![("TRAINING", f64::from(u8::from(self.training))), ("ACTIVATION", self.activation as u32 as f64)],
+            overrides: vec![("TRAINING", f64::from(u8::from(self.training))), self.activation.as_override()],
             params: BatchNormBackwardInputParams {
                 rows: self.rows,
                 all_rows: self.all_rows,

@@ -1,9 +1,11 @@
-//! Gradient of a dense layer by its weights, in two families of kernel.
+//! Weight gradient of a dense layer, in two families of kernels.
 
+use super::activation::INPUT_ACTIVATION;
 use super::choice::choose;
 use super::layer_input::NORMALISE;
 use super::{Choice, Encoding, LayerInput, params};
 use crate::plan::{Binding, Cost, Kernel, RowParts, Step, Variant, View, read, read_write};
+use super::SubgroupSize;
 use crate::profiles::{DeviceProfile, OperationShape};
 
 params! {
@@ -17,10 +19,10 @@ params! {
     }
 }
 
-const OVERRIDES: &[(&str, &[u32])] = &[NORMALISE];
+const OVERRIDES: &[(&str, &[u32])] = &[NORMALISE, INPUT_ACTIVATION];
 const BINDINGS: &[Binding] = &[read("x"), read("gy"), read("statistics"), read("affine"), read_write("dw")];
 
-/// A subgroup loads a row of gradients once and broadcasts it; a lane keeps four inputs.
+/// The subgroup family: the lanes load rows of gradients together and broadcast them; a lane keeps a few inputs.
 pub static DENSE_BACKWARD_WEIGHT_SUBGROUP: Kernel = Kernel {
     name: "dense_backward_weight_subgroup",
     group: "head",
@@ -38,7 +40,7 @@ pub static DENSE_BACKWARD_WEIGHT_SUBGROUP: Kernel = Kernel {
     overrides: OVERRIDES,
 };
 
-/// Every thread reads what it needs from memory into a register tile.
+/// The register family: each thread computes a tile in registers and loads what it needs from memory.
 pub static DENSE_BACKWARD_WEIGHT_REGISTERS: Kernel = Kernel {
     name: "dense_backward_weight_registers",
     group: "head",
@@ -52,22 +54,22 @@ pub static DENSE_BACKWARD_WEIGHT_REGISTERS: Kernel = Kernel {
     overrides: OVERRIDES,
 };
 
-/// Every variant of both families.
+/// Returns every variant of both families.
 pub fn dense_backward_weight_variants() -> impl Iterator<Item = (&'static Kernel, &'static Variant)> {
     [&DENSE_BACKWARD_WEIGHT_SUBGROUP, &DENSE_BACKWARD_WEIGHT_REGISTERS]
         .into_iter()
         .flat_map(|kernel: &'static Kernel| kernel.variants.iter().map(move |variant| (kernel, variant)))
 }
 
-/// dw\[parts, inputs, outputs\] = x\[rows, inputs\]ᵀ · gy\[rows, outputs\] over each part of the rows: the gradient of a dense
-/// layer or a pointwise convolution once [`SumOfParts`](super::SumOfParts) has added the parts up.
+/// dw \[parts, inputs, outputs\] = x \[rows, inputs\]ᵀ · gy \[rows, outputs\] over each part of the rows: the weight gradient of a dense
+/// layer or of a pointwise convolution, after [`SumOfParts`](super::SumOfParts) has added the parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct DenseBackwardWeight {
-    /// The batch, or batch × height × width. One run of additions goes over a part, so it should have some thousands at most.
+    /// The rows: the batch, or batch × height × width. A part is summed without interruption, so it should have a few thousand at most.
     pub rows: RowParts,
-    /// Input channels, a multiple of four.
+    /// Number of input channels, a multiple of four.
     pub inputs: u32,
-    /// Output channels, a multiple of four.
+    /// Number of output channels, a multiple of four.
     pub outputs: u32,
 }
 
@@ -78,16 +80,17 @@ impl DenseBackwardWeight {
         choose(profile, OperationShape::DenseBackwardWeight { rows, rows_a_part, inputs, outputs }, |_| true)
     }
 
-    /// The dispatch with one family's kernel and variant; `lanes` is the subgroup size for the subgroup family.
+    /// Returns the step that computes `dw`; `lanes` is the subgroup size, which the subgroup family needs.
     pub fn step(
         self,
         label: &str,
         (kernel, variant): (&'static Kernel, &'static Variant),
-        lanes: Option<u32>,
+        lanes: impl Into<SubgroupSize>,
         x: impl Into<LayerInput>,
         gy: View,
         dw: View,
     ) -> Step {
+        let lanes = lanes.into().get();
         let x: LayerInput = x.into();
         let [statistics, affine] = x.bindings();
         let (input_tile, output_tile) = if kernel.name == DENSE_BACKWARD_WEIGHT_SUBGROUP.name {
@@ -101,7 +104,7 @@ impl DenseBackwardWeight {
             kernel,
             variant,
             lanes,
-            overrides: vec![x.normalise()],
+            overrides: x.overrides().to_vec(),
             params: DenseBackwardWeightParams {
                 rows: self.rows.rows,
                 inputs: self.inputs,

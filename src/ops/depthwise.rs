@@ -1,8 +1,9 @@
-//! Depthwise 3×3 convolution, stride 1 and 2, in two families of kernel.
+//! Depthwise 3×3 convolution with stride 1 or 2, in two families of kernels.
 
+use super::activation::{ACTIVATION, INPUT_ACTIVATION};
 use super::choice::choose;
 use super::layer_input::NORMALISE;
-use super::{ACTIVATIONS, Activation, Choice, Encoding, LayerInput, Padding, params};
+use super::{Activation, Choice, Encoding, LayerInput, Padding, params};
 use crate::plan::{Binding, Cost, HALF, Kernel, Precision, Step, Variant, View, WIDE, read, read_stored, write_stored};
 use crate::profiles::{DeviceProfile, OperationShape};
 
@@ -18,6 +19,7 @@ params! {
         top: u32,
         left: u32,
         epsilon: f32,
+        /// Rows of a strip. Only the strip family reads it.
         strip_rows: u32,
     }
 }
@@ -25,7 +27,7 @@ params! {
 const BINDINGS: &[Binding] =
     &[read_stored("x"), read_stored("w"), read("bias"), read("statistics"), read("affine"), write_stored("y")];
 
-/// A thread keeps a tile of pixels × four channels; variants differ in stride and tile.
+/// The tile family: a thread computes a tile of pixels × four channels. Variants differ in stride and tile.
 pub static DEPTHWISE: Kernel = Kernel {
     name: "depthwise",
     group: "conv",
@@ -33,13 +35,8 @@ pub static DEPTHWISE: Kernel = Kernel {
     params: DepthwiseParams::FIELDS,
     bindings: BINDINGS,
     variants: &[
-        Variant { name: "stride 1, 4x7", constants: &[("STRIDE", 1), ("TILE_ROWS", 4), ("TILE_COLUMNS", 7)], subgroup: false },
-        Variant { name: "stride 1, 7x7", constants: &[("STRIDE", 1), ("TILE_ROWS", 7), ("TILE_COLUMNS", 7)], subgroup: false },
         Variant { name: "stride 1, 2x4", constants: &[("STRIDE", 1), ("TILE_ROWS", 2), ("TILE_COLUMNS", 4)], subgroup: false },
-        Variant { name: "stride 1, 1x1", constants: &[("STRIDE", 1), ("TILE_ROWS", 1), ("TILE_COLUMNS", 1)], subgroup: false },
-        Variant { name: "stride 2, 4x7", constants: &[("STRIDE", 2), ("TILE_ROWS", 4), ("TILE_COLUMNS", 7)], subgroup: false },
         Variant { name: "stride 2, 2x4", constants: &[("STRIDE", 2), ("TILE_ROWS", 2), ("TILE_COLUMNS", 4)], subgroup: false },
-        Variant { name: "stride 2, 1x1", constants: &[("STRIDE", 2), ("TILE_ROWS", 1), ("TILE_COLUMNS", 1)], subgroup: false },
         Variant {
             name: "stride 1, 2x4 of f16",
             constants: &[HALF, ("STRIDE", 1), ("TILE_ROWS", 2), ("TILE_COLUMNS", 4)],
@@ -51,11 +48,11 @@ pub static DEPTHWISE: Kernel = Kernel {
             subgroup: false,
         },
     ],
-    overrides: &[ACTIVATIONS, NORMALISE],
+    overrides: &[ACTIVATION, NORMALISE, INPUT_ACTIVATION],
 };
 
-/// A thread passes down a strip of pixels × four or eight channels and keeps sums alone. Workgroups are small where threads do much, so that
-/// a processor's threads get equally many.
+/// The strip family: a thread moves down a strip of pixels × four or eight channels and keeps only the sums. Where a thread does much work the
+/// workgroups are small, so that the threads of a CPU get equal shares.
 pub static DEPTHWISE_STRIP: Kernel = Kernel {
     name: "depthwise_strip",
     group: "conv",
@@ -69,28 +66,8 @@ pub static DEPTHWISE_STRIP: Kernel = Kernel {
             subgroup: false,
         },
         Variant {
-            name: "stride 1, 14x8",
-            constants: &[("STRIDE", 1), ("ROWS", 14), ("COLUMNS", 8), ("THREADS", 32)],
-            subgroup: false,
-        },
-        Variant {
-            name: "stride 1, 4x4",
-            constants: &[("STRIDE", 1), ("ROWS", 4), ("COLUMNS", 4), ("THREADS", 32)],
-            subgroup: false,
-        },
-        Variant {
-            name: "stride 2, 14x7",
-            constants: &[("STRIDE", 2), ("ROWS", 14), ("COLUMNS", 7), ("THREADS", 32)],
-            subgroup: false,
-        },
-        Variant {
             name: "stride 2, 14x4",
             constants: &[("STRIDE", 2), ("ROWS", 14), ("COLUMNS", 4), ("THREADS", 32)],
-            subgroup: false,
-        },
-        Variant {
-            name: "stride 2, 4x2",
-            constants: &[("STRIDE", 2), ("ROWS", 4), ("COLUMNS", 2), ("THREADS", 32)],
             subgroup: false,
         },
         Variant {
@@ -109,10 +86,10 @@ pub static DEPTHWISE_STRIP: Kernel = Kernel {
             subgroup: false,
         },
     ],
-    overrides: &[ACTIVATIONS, NORMALISE],
+    overrides: &[ACTIVATION, NORMALISE, INPUT_ACTIVATION],
 };
 
-/// Every variant of both families that stores numbers so.
+/// Returns every variant of both families that stores activations and weights at a precision.
 pub fn depthwise_variants(precision: Precision) -> impl Iterator<Item = Choice> {
     super::variants_of([&DEPTHWISE, &DEPTHWISE_STRIP], precision)
 }
@@ -120,32 +97,32 @@ pub fn depthwise_variants(precision: Precision) -> impl Iterator<Item = Choice> 
 /// A depthwise 3×3 convolution with bias and activation on \[batch, height, width, channels\].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Depthwise {
-    /// Images.
+    /// Number of images.
     pub batch: u32,
-    /// Input height and width.
+    /// Height and width of the input.
     pub size: [u32; 2],
-    /// Channels, a multiple of four.
+    /// Number of channels, a multiple of four.
     pub channels: u32,
-    /// 1 or 2; the variant must be of the same stride.
+    /// 1 or 2. The variant must have the same stride.
     pub stride: u32,
-    /// Where the zeros go.
+    /// Where zeros are added around the image.
     pub padding: Padding,
-    /// Applied to the result.
+    /// The activation, applied to the result.
     pub activation: Activation,
 }
 
 impl Depthwise {
-    /// Output height and width: the input's divided by the stride, rounded up, with either padding.
+    /// Returns height and width of the output: those of the input divided by the stride, rounded up. Both paddings give the same.
     pub fn out_size(self) -> [u32; 2] {
         self.size.map(|size| size.div_ceil(self.stride))
     }
 
-    /// Whether a variant of either family can compute it.
+    /// Returns whether a variant of either family can compute it.
     pub fn suits(self, variant: &Variant) -> bool {
         variant.constant("STRIDE") == self.stride && variant.suits_channels([self.channels])
     }
 
-    /// The variants of 32-bit floats that can compute it.
+    /// Returns the variants for 32-bit floats that can compute it.
     pub fn variants(self) -> impl Iterator<Item = Choice> {
         depthwise_variants(Precision::F32).filter(move |(_, variant)| self.suits(variant))
     }
@@ -156,12 +133,12 @@ impl Depthwise {
         choose(profile, OperationShape::Depthwise { batch, size, channels, stride }, |variant| self.suits(variant))
     }
 
-    /// The dispatch; `bindings` are x, w and bias.
+    /// Returns the step that computes `y`; the views are x, w and bias.
     pub fn step(self, label: &str, choice: Choice, [x, w, bias]: [View; 3], y: View) -> Step {
         self.step_on(label, choice, x.into(), [w, bias], y)
     }
 
-    /// The dispatch on an input that may have to be normalised while it is loaded; the others are w and bias.
+    /// Returns the step for an input that may have to be normalised while it is loaded; the other views are w and bias.
     pub fn step_on(self, label: &str, (kernel, variant): Choice, x: LayerInput, [w, bias]: [View; 2], y: View) -> Step {
         let [statistics, affine] = x.bindings();
         let [in_height, in_width] = self.size;
@@ -172,14 +149,14 @@ impl Depthwise {
         let threads = if is_strip { u64::from(variant.constant("THREADS")) } else { 64 };
         let names = if is_strip { ["ROWS", "COLUMNS"] } else { ["TILE_ROWS", "TILE_COLUMNS"] };
         let [most_rows, columns] = names.map(|name| variant.constant(name));
-        // A strip has about as many rows as the others.
+        // All strips get about the same number of rows.
         let rows = if is_strip { out_height.div_ceil(out_height.div_ceil(most_rows)) } else { most_rows };
         let places = batch * u64::from(out_height.div_ceil(rows) * out_width.div_ceil(columns));
         Encoding {
             kernel,
             variant,
             lanes: None,
-            overrides: vec![("ACTIVATION", self.activation as u32 as f64), x.normalise()],
+            overrides: [&[self.activation.as_override()][..], &x.overrides()].concat(),
             params: DepthwiseParams {
                 batch: self.batch,
                 in_height,

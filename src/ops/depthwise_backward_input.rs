@@ -1,4 +1,4 @@
-//! Gradient of a depthwise convolution by its input.
+//! Input gradient of a depthwise convolution.
 
 use super::choice::choose;
 use super::{Choice, Depthwise, Encoding, params};
@@ -19,8 +19,8 @@ params! {
     }
 }
 
-/// A thread keeps a tile of pixels × four channels; variants differ in stride and tile. At stride 2 a tile is even, so that
-/// it holds whole phases of 2 × 2.
+/// A thread computes a tile of pixels × four channels. Variants differ in stride and tile. At stride 2 the sides of a tile are
+/// even, so that it holds whole blocks of 2 × 2 pixels.
 pub static DEPTHWISE_BACKWARD_INPUT: Kernel = Kernel {
     name: "depthwise_backward_input",
     group: "conv",
@@ -36,15 +36,15 @@ pub static DEPTHWISE_BACKWARD_INPUT: Kernel = Kernel {
     overrides: &[],
 };
 
-/// dx = gy ⋆ w transposed: the gradient of `layer` by its input, its activation left out.
+/// dx = gy ⋆ wᵀ: the gradient with respect to the input of `layer`, without its activation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct DepthwiseBackwardInput {
-    /// The layer whose gradient it is.
+    /// The layer.
     pub layer: Depthwise,
 }
 
 impl DepthwiseBackwardInput {
-    /// The variants that fit the layer's stride.
+    /// Returns the variants with the layer's stride.
     pub fn variants(self) -> impl Iterator<Item = &'static Variant> {
         DEPTHWISE_BACKWARD_INPUT.variants.iter().filter(move |variant| variant.constant("STRIDE") == self.layer.stride)
     }
@@ -56,13 +56,13 @@ impl DepthwiseBackwardInput {
         choose(profile, shape, |variant| variant.constant("STRIDE") == stride)
     }
 
-    /// The dispatch: `gy` is of the layer's output size, `dx` of its input size.
+    /// Returns the step that computes `dx`, which has the layer's input size; `gy` has its output size.
     pub fn step(self, label: &str, variant: &'static Variant, gy: View, w: View, dx: View) -> Step {
         let layer = self.layer;
         let [in_height, in_width] = layer.size;
         let [out_height, out_width] = layer.out_size();
         let [top, left] = layer.size.map(|size| layer.padding.before(size, layer.stride));
-        // At stride 2 tiles are aligned with the padded image.
+        // At stride 2 the tiles are aligned with the padded image.
         let [hidden_rows, hidden_columns] = [top, left].map(|before| (layer.stride - 1) * before);
         let tiles = u64::from((in_height + hidden_rows).div_ceil(variant.constant("TILE_ROWS")))
             * u64::from((in_width + hidden_columns).div_ceil(variant.constant("TILE_COLUMNS")));

@@ -1,5 +1,6 @@
-//! Gradient of a depthwise convolution by its weights.
+//! Weight gradient of a depthwise convolution.
 
+use super::activation::INPUT_ACTIVATION;
 use super::layer_input::NORMALISE;
 use super::{Depthwise, Encoding, LayerInput, params};
 use crate::plan::{Cost, Kernel, RowParts, Step, Variant, View, read, read_write};
@@ -21,7 +22,7 @@ params! {
     }
 }
 
-/// A thread keeps the nine sums of four channels over a part of the output's rows of pixels.
+/// A thread sums the nine taps of four channels over a part of the output's rows of pixels.
 pub static DEPTHWISE_BACKWARD_WEIGHT: Kernel = Kernel {
     name: "depthwise_backward_weight",
     group: "conv",
@@ -32,31 +33,32 @@ pub static DEPTHWISE_BACKWARD_WEIGHT: Kernel = Kernel {
         Variant { name: "stride 1", constants: &[("STRIDE", 1)], subgroup: false },
         Variant { name: "stride 2", constants: &[("STRIDE", 2)], subgroup: false },
     ],
-    overrides: &[NORMALISE],
+    overrides: &[NORMALISE, INPUT_ACTIVATION],
 };
 
-/// dw\[parts, 3, 3, channels\] of `layer`, its activation left out; [`SumOfParts`](super::SumOfParts) adds the parts up.
+/// dw \[parts, 3, 3, channels\]: the gradient with respect to the weights of `layer`, without its activation.
+/// [`SumOfParts`](super::SumOfParts) adds the parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct DepthwiseBackwardWeight {
-    /// The layer whose gradient it is.
+    /// The layer.
     pub layer: Depthwise,
-    /// Batch × output height rows of pixels. One run of additions goes over a part, so it should have some thousands of
+    /// The batch × output height rows of pixels. A part is summed without interruption, so it should have a few thousand
     /// pixels at most.
     pub rows: RowParts,
 }
 
 impl DepthwiseBackwardWeight {
-    /// Splits the sum over the rows of pixels of `layer` for a device.
+    /// Returns the operation with the rows of pixels of `layer` split into parts for a device.
     pub fn parts(profile: &DeviceProfile, layer: Depthwise) -> RowParts {
         profile.pixel_row_parts(layer.batch, layer.out_size(), layer.channels / 4)
     }
 
-    /// The variant that fits the layer's stride.
+    /// Returns the variant with the layer's stride.
     pub fn variant(self) -> &'static Variant {
         &DEPTHWISE_BACKWARD_WEIGHT.variants[if self.layer.stride == 1 { 0 } else { 1 }]
     }
 
-    /// The dispatch: `x` is the layer's input, `gy` of its output size.
+    /// Returns the step that computes `dw`; `x` is the layer's input, and `gy` has its output size.
     pub fn step(self, label: &str, x: impl Into<LayerInput>, gy: View, dw: View) -> Step {
         let x: LayerInput = x.into();
         let [statistics, affine] = x.bindings();
@@ -69,7 +71,7 @@ impl DepthwiseBackwardWeight {
             kernel: &DEPTHWISE_BACKWARD_WEIGHT,
             variant: self.variant(),
             lanes: None,
-            overrides: vec![x.normalise()],
+            overrides: x.overrides().to_vec(),
             params: DepthwiseBackwardWeightParams {
                 batch: layer.batch,
                 in_height,

@@ -1,8 +1,10 @@
-//! The expansion of an inverted residual and its depthwise convolution in one kernel.
+//! The expansion and the depthwise convolution of an inverted residual, in one kernel.
 
+use super::activation::ACTIVATION;
 use super::choice::choose_of;
-use super::{ACTIVATIONS, Choice, Depthwise, Encoding, params};
+use super::{Choice, Depthwise, Encoding, params};
 use crate::plan::{Cost, Kernel, Step, Variant, View, WIDE, WeightLayout, read, read_stored, write_stored};
+use super::SubgroupSize;
 use crate::profiles::{DeviceProfile, OperationShape};
 
 params! {
@@ -22,7 +24,7 @@ params! {
     }
 }
 
-/// A lane keeps four channels and passes down a strip, whose expansion it computes as the window comes to it.
+/// A lane keeps four channels and moves down a strip; it computes the expansion where the window needs it.
 pub static EXPAND_DEPTHWISE: Kernel = Kernel {
     name: "expand_depthwise",
     group: "conv",
@@ -30,41 +32,6 @@ pub static EXPAND_DEPTHWISE: Kernel = Kernel {
     params: ExpandDepthwiseParams::FIELDS,
     bindings: &[read_stored("x"), read_stored("w_expand"), read("bias_expand"), read("w"), read("bias"), write_stored("y")],
     variants: &[
-        Variant {
-            name: "stride 1, 56x7 of 24",
-            constants: &[("STRIDE", 1), ("ROWS", 56), ("COLUMNS", 7), ("INPUT_QUADS", 6)],
-            subgroup: true,
-        },
-        Variant {
-            name: "stride 1, 56x8 of 24",
-            constants: &[("STRIDE", 1), ("ROWS", 56), ("COLUMNS", 8), ("INPUT_QUADS", 6)],
-            subgroup: true,
-        },
-        Variant {
-            name: "stride 1, 56x7 of 32",
-            constants: &[("STRIDE", 1), ("ROWS", 56), ("COLUMNS", 7), ("INPUT_QUADS", 8)],
-            subgroup: true,
-        },
-        Variant {
-            name: "stride 1, 56x8 of 32",
-            constants: &[("STRIDE", 1), ("ROWS", 56), ("COLUMNS", 8), ("INPUT_QUADS", 8)],
-            subgroup: true,
-        },
-        Variant {
-            name: "stride 2, 28x4 of 16",
-            constants: &[("STRIDE", 2), ("ROWS", 28), ("COLUMNS", 4), ("INPUT_QUADS", 4)],
-            subgroup: true,
-        },
-        Variant {
-            name: "stride 2, 28x4 of 24",
-            constants: &[("STRIDE", 2), ("ROWS", 28), ("COLUMNS", 4), ("INPUT_QUADS", 6)],
-            subgroup: true,
-        },
-        Variant {
-            name: "stride 2, 28x4 of 32",
-            constants: &[("STRIDE", 2), ("ROWS", 28), ("COLUMNS", 4), ("INPUT_QUADS", 8)],
-            subgroup: true,
-        },
         Variant {
             name: "stride 1, 56x7 of 24 wide",
             constants: &[WIDE, ("PARTS", 1), ("STRIDE", 1), ("ROWS", 56), ("COLUMNS", 7), ("INPUT_QUADS", 6)],
@@ -86,11 +53,6 @@ pub static EXPAND_DEPTHWISE: Kernel = Kernel {
             subgroup: true,
         },
         Variant {
-            name: "stride 2, 28x4 of 16 wide",
-            constants: &[WIDE, ("PARTS", 1), ("STRIDE", 2), ("ROWS", 28), ("COLUMNS", 4), ("INPUT_QUADS", 4)],
-            subgroup: true,
-        },
-        Variant {
             name: "stride 2, 28x4 of 24 wide",
             constants: &[WIDE, ("PARTS", 1), ("STRIDE", 2), ("ROWS", 28), ("COLUMNS", 4), ("INPUT_QUADS", 6)],
             subgroup: true,
@@ -101,28 +63,27 @@ pub static EXPAND_DEPTHWISE: Kernel = Kernel {
             subgroup: true,
         },
     ],
-    overrides: &[ACTIVATIONS],
+    overrides: &[ACTIVATION],
 };
 
-/// A pointwise convolution from `inputs` channels, and a depthwise one of what comes of it; the activation of the depthwise
-/// layer ends both.
+/// A pointwise convolution from `inputs` channels, followed by a depthwise one. Both end in the activation of the depthwise layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ExpandDepthwise {
-    /// Channels of the input, a multiple of four.
+    /// Number of input channels, a multiple of four.
     pub inputs: u32,
-    /// The second layer.
+    /// The depthwise layer.
     pub depthwise: Depthwise,
 }
 
 impl ExpandDepthwise {
-    /// Whether a variant can compute it.
+    /// Returns whether a variant can compute it.
     pub fn suits(self, variant: &Variant) -> bool {
         variant.constant("STRIDE") == self.depthwise.stride
             && self.inputs <= 4 * variant.constant("INPUT_QUADS")
             && variant.suits_channels([self.inputs, self.depthwise.channels])
     }
 
-    /// Returns the kernel and variant that the profile prefers, or nothing where the two layers should run separately.
+    /// Returns the kernel and variant that the profile prefers, or `None` if the two layers should run separately.
     pub fn choice(self, profile: &DeviceProfile) -> Option<Choice> {
         let Depthwise { batch, size, channels, stride, .. } = self.depthwise;
         let shape = OperationShape::ExpandDepthwise { batch, size, inputs: self.inputs, channels, stride };
@@ -134,8 +95,10 @@ impl ExpandDepthwise {
         (choice.0.name == EXPAND_DEPTHWISE.name).then_some(choice)
     }
 
-    /// The dispatch; `bindings` are x, then weight and bias of either layer, the first weight in [`WeightLayout::Panels`].
-    pub fn step(self, label: &str, (kernel, variant): Choice, lanes: Option<u32>, bindings: [View; 5], y: View) -> Step {
+    /// Returns the step that computes `y`; `bindings` are x, then weight and bias of both layers. The weight of the pointwise layer is
+    /// in [`WeightLayout::Panels`].
+    pub fn step(self, label: &str, (kernel, variant): Choice, lanes: impl Into<SubgroupSize>, bindings: [View; 5], y: View) -> Step {
+        let lanes = lanes.into().get();
         let Depthwise { batch, size: [in_height, in_width], channels, stride, padding, activation } = self.depthwise;
         let [out_height, out_width] = self.depthwise.out_size();
         let strips = out_height.div_ceil(variant.constant("ROWS"));
@@ -148,7 +111,7 @@ impl ExpandDepthwise {
             kernel,
             variant,
             lanes,
-            overrides: vec![("ACTIVATION", activation as u32 as f64)],
+            overrides: vec![activation.as_override()],
             params: ExpandDepthwiseParams {
                 batch,
                 in_height,

@@ -12,7 +12,7 @@ params! {
     }
 }
 
-/// A thread averages four channels of an image.
+/// A thread averages four channels of one image.
 pub static GLOBAL_AVERAGE_POOL: Kernel = Kernel {
     name: "global_average_pool",
     group: "conv",
@@ -26,19 +26,19 @@ pub static GLOBAL_AVERAGE_POOL: Kernel = Kernel {
     overrides: &[],
 };
 
-/// The mean over all positions: \[batch, positions, channels\] to \[batch, channels\].
+/// The mean over all positions, from \[batch, positions, channels\] to \[batch, channels\].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct GlobalAveragePool {
-    /// Images.
+    /// Number of images.
     pub batch: u32,
     /// Height × width.
     pub positions: u32,
-    /// Channels, a multiple of four.
+    /// Number of channels, a multiple of four.
     pub channels: u32,
 }
 
 impl GlobalAveragePool {
-    /// The dispatch, on activations that are stored so; the means are 32-bit floats.
+    /// Returns the step for activations that are stored at a precision; the means are 32-bit floats.
     pub fn step(self, label: &str, precision: Precision, x: View, y: View) -> Step {
         let (batch, positions, channels) = (u64::from(self.batch), u64::from(self.positions), u64::from(self.channels));
         Encoding {

@@ -1,4 +1,4 @@
-//! Gradient of global average pooling.
+//! Input gradient of global average pooling.
 
 use super::{Encoding, GlobalAveragePool, params};
 use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_write};
@@ -12,7 +12,7 @@ params! {
     }
 }
 
-/// A thread writes four channels of a position.
+/// A thread stores four channels of one position.
 pub static GLOBAL_AVERAGE_POOL_BACKWARD_INPUT: Kernel = Kernel {
     name: "global_average_pool_backward_input",
     group: "conv",
@@ -23,15 +23,15 @@ pub static GLOBAL_AVERAGE_POOL_BACKWARD_INPUT: Kernel = Kernel {
     overrides: &[],
 };
 
-/// Every position's share of the gradient by the mean: \[batch, channels\] to \[batch, positions, channels\].
+/// The gradient with respect to every position, from \[batch, channels\] to \[batch, positions, channels\].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct GlobalAveragePoolBackwardInput {
-    /// The layer whose gradient it is.
+    /// The layer.
     pub layer: GlobalAveragePool,
 }
 
 impl GlobalAveragePoolBackwardInput {
-    /// The dispatch.
+    /// Returns the step that computes `dx`.
     pub fn step(self, label: &str, gy: View, dx: View) -> Step {
         let GlobalAveragePool { batch, positions, channels } = self.layer;
         let elements = u64::from(batch) * u64::from(positions) * u64::from(channels);

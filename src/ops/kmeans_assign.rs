@@ -4,6 +4,7 @@
 use super::distance_tile::{RowFormat, distance_variant, distance_variants, workgroup_rows};
 use super::{Choice, Encoding, params};
 use crate::plan::{Binding, Cost, Kernel, Step, Variant, View, read, read_write};
+use super::SubgroupSize;
 use crate::profiles::DeviceProfile;
 
 params! {
@@ -158,7 +159,8 @@ impl KmeansAssign {
 
     /// Returns the dispatch. It reads `views[0..5]`, the rows, scales, centers, keys and states, and writes `views[5]`, the
     /// labels, and `views[6]`, the squared distances, both `[restarts, rows]`.
-    pub fn step(self, label: &str, (kernel, variant): Choice, lanes: Option<u32>, views: [View; 7]) -> Step {
+    pub fn step(self, label: &str, (kernel, variant): Choice, lanes: impl Into<SubgroupSize>, views: [View; 7]) -> Step {
+        let lanes = lanes.into().get();
         let KmeansShape { rows, clusters, restarts, .. } = self.shape;
         let quads = self.shape.quads();
         let rows_together = if kernel.name == KMEANS_ASSIGN_TABLES.name {

@@ -1,8 +1,10 @@
-//! What a layer reads in training: its input as it is, or the raw result of the layer before, normalised while it is loaded.
+//! The input of a layer in training: a tensor, or the raw result of the layer before, normalised while it is loaded.
 
+use super::Activation;
+use super::activation::INPUT_ACTIVATION;
 use crate::plan::View;
 
-/// What turns the raw result of the layer before into this layer's input; shapes as [`BatchNorm`](super::BatchNorm) has them.
+/// How a layer's input is computed from the raw result of the layer before. Shapes are those of [`BatchNorm`](super::BatchNorm).
 #[derive(Debug, Clone, Copy)]
 pub struct Normalised {
     /// \[2, channels\]: mean, then variance.
@@ -11,19 +13,19 @@ pub struct Normalised {
     pub affine: View,
     /// Added to the variance.
     pub epsilon: f32,
-    /// Whether ReLU6 follows.
-    pub relu6: bool,
+    /// The activation that follows batch norm.
+    pub activation: Activation,
 }
 
-/// Name and values of the override of `shaders/lib/layer_input.wgsl`.
-pub(super) const NORMALISE: (&str, &[u32]) = ("NORMALISE", &[0, 1, 2]);
+/// Name and values of the override that says whether the input is normalised while it is loaded.
+pub(super) const NORMALISE: (&str, &[u32]) = ("NORMALISE", &[0, 1]);
 
-/// A layer's input.
+/// The input of a layer.
 #[derive(Debug, Clone, Copy)]
 pub struct LayerInput {
-    /// The input itself, or the raw result that it is computed from.
+    /// The input itself, or the raw result from which it is computed.
     pub view: View,
-    /// How, where it is.
+    /// How the input is computed from the raw result, if `view` holds one.
     pub normalised: Option<Normalised>,
 }
 
@@ -34,16 +36,19 @@ impl From<View> for LayerInput {
 }
 
 impl LayerInput {
-    /// The bindings of statistics and affine. A binding cannot be empty: where they are not read the input stands for them.
+    /// Returns the views of statistics and affine. A binding cannot be empty, so where they are not read the input is bound.
     pub(super) fn bindings(&self) -> [View; 2] {
         self.normalised.map_or([self.view; 2], |by| [by.statistics, by.affine])
     }
 
-    /// The override of `shaders/lib/layer_input.wgsl`.
-    pub(super) fn normalise(&self) -> (&'static str, f64) {
-        (NORMALISE.0, self.normalised.map_or(0.0, |by| if by.relu6 { 2.0 } else { 1.0 }))
+    /// Returns the overrides of `shaders/lib/layer_input.wgsl`.
+    pub(super) fn overrides(&self) -> [(&'static str, f64); 2] {
+        let activation = self.normalised.map_or(Activation::None, |by| by.activation);
+        let normalise = f64::from(u8::from(self.normalised.is_some()));
+        [(NORMALISE.0, normalise), (INPUT_ACTIVATION.0, f64::from(activation.code()))]
     }
 
+    /// Returns the epsilon of batch norm, or 0 where nothing is normalised.
     pub(super) fn epsilon(&self) -> f32 {
         self.normalised.map_or(0.0, |by| by.epsilon)
     }

@@ -1,12 +1,13 @@
-//! The kernels, one `.rs` for each `.wgsl`: parameters, cost, variants and how a dispatch is encoded.
+//! The operations: shapes, cost, kernels, and how they become steps of a plan.
 //!
-//! A kernel knows nothing of models. Its constructor turns shapes and tensor views into a [`Step`], which is pure data.
-//! Every tensor is row-major with channels last, and the number of channels is a multiple of four
-//! ([`padded_channels`]): kernels read and write vectors of four, and the padding holds zeros.
+//! An operation knows nothing of networks. It turns shapes and tensor views into a [`Step`], which is plain data. Every tensor is
+//! row-major with channels last, and the number of channels is a multiple of four ([`padded_channels`]): kernels read and write
+//! vectors of four, and the padding holds zeros.
 //!
 #![doc = include_str!("../../shaders/README.md")]
 
 mod accumulate;
+mod activation;
 mod activation_backward;
 mod activation_forward;
 mod adadelta;
@@ -45,11 +46,14 @@ mod kmeans_reduce;
 mod layer_input;
 mod loss_mean;
 mod neighbours;
+mod optimizer;
 mod pairwise;
 mod pointwise;
 pub mod reference;
 mod resize_normalise;
 mod sgd;
+#[cfg(test)]
+pub(crate) mod shipped;
 mod silhouette;
 mod stem;
 mod stem_backward_input;
@@ -59,6 +63,7 @@ mod sum_of_parts;
 mod transpose;
 
 pub use accumulate::{ACCUMULATE, Accumulate};
+pub use activation::{Activation, GradientBasis, UnknownActivation};
 pub use activation_backward::{ACTIVATION_BACKWARD, ActivationBackward};
 pub use activation_forward::{ACTIVATION_FORWARD, ActivationForward};
 pub use adadelta::{ADADELTA, Adadelta};
@@ -71,7 +76,7 @@ pub use batch_norm_backward_weight::{BATCH_NORM_BACKWARD_WEIGHT, BatchNormBackwa
 pub use batch_norm_combine::{BATCH_NORM_COMBINE, BatchNormCombine};
 pub use batch_norm_statistics::{BATCH_NORM_STATISTICS, BatchNormStatistics};
 pub use binary_accuracy::{BINARY_ACCURACY, BinaryAccuracy};
-pub use choice::{Choice, identity, kernel, resolve};
+pub use choice::{Choice, SubgroupSize, identity, kernel, resolve};
 pub use column_sum::{COLUMN_SUM, ColumnSum};
 pub use cosine_proximity::{COSINE_PROXIMITY, CosineForm, CosineProximity};
 pub use dense_backward_weight::{
@@ -100,6 +105,7 @@ pub use kmeans_reduce::{KMEANS_REDUCE, KmeansReduce};
 pub use layer_input::{LayerInput, Normalised};
 pub use loss_mean::{LOSS_MEAN, LossMean};
 pub use neighbours::{NEIGHBOURS, NeighbourSlice};
+pub use optimizer::{AnyOptimizer, OPTIMIZERS, Optimizer, OptimizerEntry, OptimizerOption, OptionDefault, OptionValues, Update};
 pub use pairwise::{PAIRWISE, PairwiseSlice};
 pub use pointwise::{
     POINTWISE_COLUMNS, POINTWISE_REGISTERS, POINTWISE_SUBGROUP, POINTWISE_WORKGROUP, Pointwise, pointwise_variants,
@@ -107,12 +113,14 @@ pub use pointwise::{
 pub use resize_normalise::{ImageRecord, Interpolation, RESIZE_NORMALISE, ResizeNormalise};
 pub use sgd::{SGD, Sgd};
 pub use silhouette::{Metric, SILHOUETTE, SilhouetteSlice};
-pub use stem::{STEM, STEM_STRIP, STEM_SUBGROUP, Stem, stem_variants};
+pub use stem::{STEM, STEM_STRIP, Stem, stem_variants};
 pub use stem_backward_input::{STEM_BACKWARD_INPUT, StemBackwardInput};
 pub use stem_backward_weight::{STEM_BACKWARD_WEIGHT, StemBackwardWeight};
 pub use stream::{STREAM, Stream};
 pub use sum_of_parts::{SUM_OF_PARTS, SumOfParts};
 pub use transpose::{TRANSPOSE, Transpose};
+
+use std::borrow::Cow;
 
 use crate::plan::{Cost, Dispatch, Kernel, Name, Precision, Step, Variant, View};
 
@@ -121,7 +129,6 @@ pub const ALL: &[&Kernel] = &[
     &RESIZE_NORMALISE,
     &AUGMENT,
     &STEM,
-    &STEM_SUBGROUP,
     &STEM_STRIP,
     &DEPTHWISE,
     &DEPTHWISE_STRIP,
@@ -181,44 +188,17 @@ fn variants_of<const N: usize>(kernels: [&'static Kernel; N], precision: Precisi
     all.filter(move |(_, variant)| variant.precision() == precision)
 }
 
-/// Activation at the end of a layer; the numbers are those of `shaders/lib/activation.wgsl`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Activation {
-    /// The value itself.
-    None = 0,
-    /// max(v, 0)
-    Relu = 1,
-    /// min(max(v, 0), 6)
-    Relu6 = 2,
-    /// 1 / (1 + e^−v)
-    Sigmoid = 3,
-}
-
-impl Activation {
-    /// The least and the largest value, for those that only bound what they are given.
-    pub(crate) fn bounds(self) -> Option<[f32; 2]> {
-        match self {
-            Activation::Relu => Some([0.0, f32::INFINITY]),
-            Activation::Relu6 => Some([0.0, 6.0]),
-            Activation::None | Activation::Sigmoid => None,
-        }
-    }
-}
-
-/// Every value of the `ACTIVATION` override.
-pub(crate) const ACTIVATIONS: (&str, &[u32]) = ("ACTIVATION", &[0, 1, 2, 3]);
-
-/// Where a 3×3 convolution on `size` inputs starts: zeros before the first input along one axis.
+/// Where a 3×3 convolution adds zeros around its input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Padding {
-    /// TensorFlow's `SAME`: as little as the output size needs, the larger half after the input.
+    /// TensorFlow's `SAME`: as few zeros as the output size needs, with the larger half after the input.
     TensorflowSame,
     /// PyTorch's `padding=1`.
     Symmetric,
 }
 
 impl Padding {
-    /// Zeros before the first element of an axis of `size` inputs, for a 3-wide kernel.
+    /// Returns the number of zeros before the first element of an axis of `size` elements.
     pub fn before(self, size: u32, stride: u32) -> u32 {
         match self {
             Padding::Symmetric => 1,
@@ -227,32 +207,34 @@ impl Padding {
     }
 }
 
-/// `channels` rounded up to a multiple of four: the stride of a row of channels in every tensor.
+/// Returns `channels` rounded up to a multiple of four: the stride of a row of channels in every tensor.
 pub fn padded_channels(channels: u32) -> u32 {
     channels.div_ceil(4) * 4
 }
 
-/// Declares a `Params` struct together with the layout that the shader is checked against.
+/// Declares a `Params` struct and the table of its fields, from which the expander writes the struct in WGSL (`#params`).
 macro_rules! params {
-    ($(#[$attribute:meta])* struct $name:ident { $($field:ident: $kind:ty,)* }) => {
+    ($(#[$attribute:meta])* struct $name:ident { $($(#[$field_attribute:meta])* $field:ident: $kind:ty,)* }) => {
         $(#[$attribute])*
         #[repr(C)]
         #[derive(Debug, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
-        pub(crate) struct $name { $(pub $field: $kind,)* }
+        pub(crate) struct $name { $($(#[$field_attribute])* pub $field: $kind,)* }
 
         impl $name {
-            pub(crate) const FIELDS: &'static [$crate::plan::ParamField] =
-                &[$((stringify!($field), std::mem::offset_of!($name, $field), size_of::<$kind>()),)*];
+            pub(crate) const FIELDS: &'static [$crate::plan::ParamField] = &[$($crate::plan::ParamField {
+                name: $crate::plan::Name::Borrowed(stringify!($field)),
+                kind: <$kind as $crate::plan::Param>::KIND,
+            },)*];
         }
     };
 }
 use params;
 
-/// What a kernel's constructor knows of a dispatch; [`Encoding::step`] makes it a [`Step`].
+/// What an operation knows about one dispatch. [`Encoding::step`] turns it into a [`Step`].
 struct Encoding<'a, P> {
     kernel: &'static Kernel,
     variant: &'static Variant,
-    /// Subgroup size, for variants that need it.
+    /// The subgroup size, which subgroup variants need.
     lanes: Option<u32>,
     overrides: Vec<(&'static str, f64)>,
     params: P,
@@ -272,6 +254,7 @@ impl<P: bytemuck::Pod> Encoding<'_, P> {
             source: Name::Borrowed(self.kernel.source),
             constants: self.variant.expansion(self.lanes).into_iter().map(named).collect(),
             overrides: self.overrides.into_iter().map(|(name, value)| (Name::Borrowed(name), value)).collect(),
+            fields: Cow::Borrowed(self.kernel.params),
             params: bytemuck::bytes_of(&self.params).to_vec(),
             bindings: self.bindings.to_vec(),
             access: self.kernel.bindings.iter().map(|binding| binding.access).collect(),

@@ -1,12 +1,14 @@
-//! Pointwise convolution and dense layers: one matrix product with its epilogue, in four families of kernel.
+//! Pointwise convolution and dense layers: a matrix product and an epilogue, in four families of kernels.
 //!
-//! A dense layer is a pointwise convolution over rows, so it runs on the same kernels with another activation.
+//! A dense layer is a pointwise convolution whose rows are the batch, so it uses the same kernels.
 
+use super::activation::ACTIVATION;
 use super::choice::choose;
 use super::{Activation, Choice, Encoding, params};
 use crate::plan::{
     Binding, Cost, HALF, Kernel, Precision, Step, Variant, View, WIDE, WeightLayout, read, read_stored, write_stored,
 };
+use super::SubgroupSize;
 use crate::profiles::{DeviceProfile, OperationShape};
 
 params! {
@@ -15,8 +17,11 @@ params! {
         rows: u32,
         inputs: u32,
         outputs: u32,
+        /// Column quads whose weights lie together.
         panel_quads: u32,
+        /// 1 if there is a residual.
         residual: u32,
+        /// 1 if the activation clamps values to [low, high].
         clamped: u32,
         low: f32,
         high: f32,
@@ -24,9 +29,9 @@ params! {
 }
 
 const BINDINGS: &[Binding] = &[read_stored("x"), read_stored("w"), read("bias"), read_stored("residual"), write_stored("y")];
-const OVERRIDES: &[(&str, &[u32])] = &[("SIGMOID", &[0, 1])];
+const OVERRIDES: &[(&str, &[u32])] = &[ACTIVATION];
 
-/// Weights are loaded once by a subgroup and broadcast; rows stay in the lanes' registers.
+/// The subgroup family: the lanes load weights together and broadcast them; rows stay in the lanes' registers.
 pub static POINTWISE_SUBGROUP: Kernel = Kernel {
     name: "pointwise_subgroup",
     group: "conv",
@@ -34,20 +39,9 @@ pub static POINTWISE_SUBGROUP: Kernel = Kernel {
     params: PointwiseParams::FIELDS,
     bindings: BINDINGS,
     variants: &[
-        Variant { name: "4x32", constants: &[("ROWS", 4), ("COLUMNS", 32)], subgroup: true },
-        Variant { name: "6x32", constants: &[("ROWS", 6), ("COLUMNS", 32)], subgroup: true },
-        Variant { name: "7x32", constants: &[("ROWS", 7), ("COLUMNS", 32)], subgroup: true },
         Variant { name: "8x32", constants: &[("ROWS", 8), ("COLUMNS", 32)], subgroup: true },
-        Variant { name: "6x24", constants: &[("ROWS", 6), ("COLUMNS", 24)], subgroup: true },
-        Variant { name: "8x24", constants: &[("ROWS", 8), ("COLUMNS", 24)], subgroup: true },
-        Variant { name: "6x48", constants: &[("ROWS", 6), ("COLUMNS", 48)], subgroup: true },
-        Variant { name: "8x16", constants: &[("ROWS", 8), ("COLUMNS", 16)], subgroup: true },
-        Variant { name: "4x24", constants: &[("ROWS", 4), ("COLUMNS", 24)], subgroup: true },
-        Variant { name: "4x16", constants: &[("ROWS", 4), ("COLUMNS", 16)], subgroup: true },
         Variant { name: "2x32", constants: &[("ROWS", 2), ("COLUMNS", 32)], subgroup: true },
         Variant { name: "1x32", constants: &[("ROWS", 1), ("COLUMNS", 32)], subgroup: true },
-        Variant { name: "5x64", constants: &[("ROWS", 5), ("COLUMNS", 64)], subgroup: true },
-        Variant { name: "7x64", constants: &[("ROWS", 7), ("COLUMNS", 64)], subgroup: true },
         Variant { name: "7x32 wide", constants: &[WIDE, ("ROWS", 7), ("COLUMNS", 32)], subgroup: true },
         Variant { name: "8x32 wide", constants: &[WIDE, ("ROWS", 8), ("COLUMNS", 32)], subgroup: true },
         Variant { name: "5x32 wide", constants: &[WIDE, ("ROWS", 5), ("COLUMNS", 32)], subgroup: true },
@@ -59,23 +53,18 @@ pub static POINTWISE_SUBGROUP: Kernel = Kernel {
     overrides: OVERRIDES,
 };
 
-/// Columns stay in the lanes' registers and rows are handed round: for few rows.
+/// Columns stay in the lanes' registers, and the inputs of a row are passed from lane to lane: for one row.
 pub static POINTWISE_COLUMNS: Kernel = Kernel {
     name: "pointwise_columns",
     group: "conv",
     source: include_str!("../../shaders/conv/pointwise_columns.wgsl"),
     params: PointwiseParams::FIELDS,
     bindings: BINDINGS,
-    variants: &[
-        Variant { name: "1 row", constants: &[("ROWS", 1)], subgroup: true },
-        Variant { name: "2 rows", constants: &[("ROWS", 2)], subgroup: true },
-        Variant { name: "4 rows", constants: &[("ROWS", 4)], subgroup: true },
-        Variant { name: "1 row wide", constants: &[WIDE, ("ROWS", 1)], subgroup: true },
-    ],
+    variants: &[Variant { name: "1 row wide", constants: &[WIDE], subgroup: true }],
     overrides: OVERRIDES,
 };
 
-/// Every thread reads what it needs from memory into a register tile.
+/// The register family: each thread computes a tile in registers and loads what it needs from memory.
 pub static POINTWISE_REGISTERS: Kernel = Kernel {
     name: "pointwise_registers",
     group: "conv",
@@ -85,12 +74,11 @@ pub static POINTWISE_REGISTERS: Kernel = Kernel {
     variants: &[
         Variant { name: "8x8", constants: &[("ROWS", 8), ("COLUMNS", 8)], subgroup: false },
         Variant { name: "4x4", constants: &[("ROWS", 4), ("COLUMNS", 4)], subgroup: false },
-        Variant { name: "1x4", constants: &[("ROWS", 1), ("COLUMNS", 4)], subgroup: false },
     ],
     overrides: OVERRIDES,
 };
 
-/// A workgroup brings its tiles of both matrices into workgroup memory: the classic on a GPU.
+/// The workgroup family: a workgroup copies tiles of both matrices to workgroup memory, the usual way on a GPU.
 pub static POINTWISE_WORKGROUP: Kernel = Kernel {
     name: "pointwise_workgroup",
     group: "conv",
@@ -99,7 +87,6 @@ pub static POINTWISE_WORKGROUP: Kernel = Kernel {
     bindings: BINDINGS,
     variants: &[
         Variant { name: "32x32", constants: &[("THREADS", 8), ("ROWS", 4), ("COLUMNS", 4), ("DEPTH", 16)], subgroup: false },
-        Variant { name: "64x64", constants: &[("THREADS", 8), ("ROWS", 8), ("COLUMNS", 8), ("DEPTH", 16)], subgroup: false },
         Variant { name: "64x64/256", constants: &[("THREADS", 16), ("ROWS", 4), ("COLUMNS", 4), ("DEPTH", 16)], subgroup: false },
         Variant {
             name: "32x32 of f16",
@@ -115,28 +102,28 @@ pub static POINTWISE_WORKGROUP: Kernel = Kernel {
     overrides: OVERRIDES,
 };
 
-/// Every variant of the four families that stores numbers so.
+/// Returns every variant of the four families that stores activations and weights at a precision.
 pub fn pointwise_variants(precision: Precision) -> impl Iterator<Item = Choice> {
     super::variants_of([&POINTWISE_SUBGROUP, &POINTWISE_COLUMNS, &POINTWISE_REGISTERS, &POINTWISE_WORKGROUP], precision)
 }
 
-/// y\[rows, outputs\] = activation(x\[rows, inputs\] · w\[inputs, outputs\] + bias\[outputs\]) + residual\[rows, outputs\].
+/// y \[rows, outputs\] = activation(x \[rows, inputs\] · w \[inputs, outputs\] + bias \[outputs\]) + residual \[rows, outputs\].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Pointwise {
-    /// Rows: batch × height × width, or the batch for a dense layer.
+    /// Number of rows: batch × height × width, or the batch for a dense layer.
     pub rows: u32,
-    /// Input channels, a multiple of four.
+    /// Number of input channels, a multiple of four.
     pub inputs: u32,
-    /// Output channels, a multiple of four.
+    /// Number of output channels, a multiple of four.
     pub outputs: u32,
     /// Order of the weights.
     pub layout: WeightLayout,
-    /// Applied before the residual is added.
+    /// The activation, applied before the residual is added.
     pub activation: Activation,
 }
 
 impl Pointwise {
-    /// Whether a variant of any family can compute it.
+    /// Returns whether a variant of any family can compute it.
     pub fn suits(self, variant: &Variant) -> bool {
         variant.suits_channels([self.inputs, self.outputs])
     }
@@ -147,20 +134,21 @@ impl Pointwise {
         choose(profile, OperationShape::Pointwise { rows, inputs, outputs, layout }, |variant| self.suits(variant))
     }
 
-    /// The dispatch with one family's kernel and variant; `lanes` is the subgroup size for the families that need subgroups.
+    /// Returns the step that computes `y`; `lanes` is the subgroup size, which the families with subgroups need.
     pub fn step(
         self,
         label: &str,
         (kernel, variant): (&'static Kernel, &'static Variant),
-        lanes: Option<u32>,
+        lanes: impl Into<SubgroupSize>,
         [x, w, bias]: [View; 3],
         residual: Option<View>,
         y: View,
     ) -> Step {
+        let lanes = lanes.into().get();
         let (rows, columns) = if kernel.name == POINTWISE_SUBGROUP.name {
             (variant.constant("ROWS") * lanes.unwrap_or(1), variant.constant("COLUMNS"))
         } else if kernel.name == POINTWISE_COLUMNS.name {
-            (variant.constant("ROWS"), variant.channels_at_once() * lanes.unwrap_or(1))
+            (1, variant.channels_at_once() * lanes.unwrap_or(1))
         } else {
             let threads = if kernel.name == POINTWISE_WORKGROUP.name { variant.constant("THREADS") } else { 8 };
             (threads * variant.constant("ROWS"), threads * variant.constant("COLUMNS"))
@@ -171,7 +159,7 @@ impl Pointwise {
             kernel,
             variant,
             lanes,
-            overrides: vec![("SIGMOID", f64::from(u8::from(self.activation == Activation::Sigmoid)))],
+            overrides: vec![self.activation.unless_bounds().as_override()],
             params: PointwiseParams {
                 rows: self.rows,
                 inputs: self.inputs,
@@ -182,7 +170,7 @@ impl Pointwise {
                 low,
                 high,
             },
-            // A layer without a shortcut binds its bias there: a binding cannot be empty, and it is not read.
+            // A layer without a residual binds its bias there, which is not read: a binding cannot be empty.
             bindings: &[x, w, bias, residual.unwrap_or(bias), y],
             workgroups: u64::from(self.rows.div_ceil(rows)) * u64::from(self.outputs.div_ceil(columns)),
             cost: self.cost(residual.is_some(), variant.precision()),

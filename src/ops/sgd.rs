@@ -1,5 +1,6 @@
 //! Gradient descent with momentum.
 
+use super::optimizer::{Optimizer, OptimizerEntry, OptimizerOption, OptionDefault, Update, exactly};
 use super::{Encoding, params};
 use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_write};
 
@@ -23,32 +24,49 @@ pub static SGD: Kernel = Kernel {
     overrides: &[("NESTEROV", &[0, 1])],
 };
 
-/// One update of gradient descent with momentum as implemented in Keras: v = momentum v − learning_rate g, then p += v, or with
-/// Nesterov momentum p += momentum v − learning_rate g.
+/// Gradient descent with momentum, as Keras has it: v = momentum v − learning_rate g, then p += v, or with Nesterov's look
+/// ahead p += momentum v − learning_rate g. The state is the velocity v.
 ///
-/// PyTorch stores −v / learning_rate instead of v. Its parameters are the same as long as the learning rate does not change.
+/// PyTorch keeps −v / learning_rate instead; the parameters are the same as long as the learning rate stays the same. The
+/// learning rate is 0.01 in Keras.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sgd {
-    /// Number of parameters, a multiple of four.
-    pub count: u32,
-    /// Learning rate. The default is 0.01 in Keras.
-    pub learning_rate: f32,
-    /// Decay of the velocity; 0 for plain gradient descent.
+    /// 0 for plain gradient descent.
     pub momentum: f32,
     /// Whether to use Nesterov momentum.
     pub nesterov: bool,
 }
 
-impl Sgd {
-    /// Returns the step that updates `parameter` \[count\] and `velocity` \[count\], which must be 0 before the first update.
-    pub fn step(self, label: &str, gradient: View, parameter: View, velocity: View) -> Step {
-        let count = u64::from(self.count);
+/// Gradient descent in the table of optimizers.
+pub(super) const ENTRY: OptimizerEntry = OptimizerEntry {
+    name: "sgd",
+    about: "Stochastic gradient descent with momentum",
+    learning_rate: 0.01,
+    options: &[
+        OptimizerOption { name: "momentum", about: "Momentum; 0 for none", default: OptionDefault::Number(0.9) },
+        OptimizerOption { name: "nesterov", about: "Use Nesterov's form of the momentum", default: OptionDefault::Off },
+    ],
+    build: |options| Sgd { momentum: options.number("momentum") as f32, nesterov: options.switch("nesterov") }.into(),
+};
+
+impl Optimizer for Sgd {
+    fn kernel(&self) -> &'static Kernel {
+        &SGD
+    }
+
+    fn states(&self) -> usize {
+        1
+    }
+
+    fn step(&self, label: &str, update: Update, gradient: View, parameter: View, states: &[View]) -> Step {
+        let count = u64::from(update.count);
+        let [velocity] = exactly(states);
         Encoding {
             kernel: &SGD,
             variant: &SGD.variants[0],
             lanes: None,
             overrides: vec![("NESTEROV", f64::from(u8::from(self.nesterov)))],
-            params: self.encode(),
+            params: SgdParams { quads: update.count / 4, learning_rate: update.learning_rate as f32, momentum: self.momentum },
             bindings: &[gradient, parameter, velocity],
             workgroups: (count / 4).div_ceil(64),
             cost: Cost { flops: if self.nesterov { 6 } else { 4 } * count, bytes: 20 * count },
@@ -56,12 +74,11 @@ impl Sgd {
         .step(label)
     }
 
-    /// Returns the bytes of the kernel's `Params`. They replace those of a recorded step to run it with another learning rate.
-    pub fn params(self) -> Vec<u8> {
-        bytemuck::bytes_of(&self.encode()).to_vec()
-    }
-
-    fn encode(self) -> SgdParams {
-        SgdParams { quads: self.count / 4, learning_rate: self.learning_rate, momentum: self.momentum }
+    fn reference(&self, update: Update, g: f64, values: &mut [f64]) {
+        let (learning_rate, momentum) = (update.learning_rate, f64::from(self.momentum));
+        let [p, v] = exactly(values);
+        let v = momentum * v - learning_rate * g;
+        let step = if self.nesterov { momentum * v - learning_rate * g } else { v };
+        values.copy_from_slice(&[p + step, v]);
     }
 }

@@ -1,8 +1,10 @@
-//! Dense 3×3 convolution: the network's first layer, in three families of kernel.
+//! Dense 3×3 convolution: the network's first layer, in two kernels.
 
+use super::activation::ACTIVATION;
 use super::choice::choose;
-use super::{ACTIVATIONS, Activation, Choice, Encoding, Padding, params};
+use super::{Activation, Choice, Encoding, Padding, params};
 use crate::plan::{Cost, HALF, Kernel, Precision, Step, Variant, View, WIDE, read, read_stored, write_stored};
+use super::SubgroupSize;
 use crate::profiles::{DeviceProfile, OperationShape};
 
 params! {
@@ -21,26 +23,8 @@ params! {
     }
 }
 
-/// Weights are loaded once by a subgroup and broadcast; pixels stay in the lanes' registers.
-pub static STEM_SUBGROUP: Kernel = Kernel {
-    name: "stem_subgroup",
-    group: "conv",
-    source: include_str!("../../shaders/conv/stem_subgroup.wgsl"),
-    params: StemParams::FIELDS,
-    bindings: &[read("x"), read_stored("w"), read("bias"), write_stored("y")],
-    variants: &[
-        Variant { name: "4x32", constants: &[("PIXELS", 4), ("COLUMNS", 32), ("CHANNELS", 4)], subgroup: true },
-        Variant { name: "2x32", constants: &[("PIXELS", 2), ("COLUMNS", 32), ("CHANNELS", 4)], subgroup: true },
-        Variant { name: "4x16", constants: &[("PIXELS", 4), ("COLUMNS", 16), ("CHANNELS", 4)], subgroup: true },
-        Variant { name: "6x32 of RGB", constants: &[("PIXELS", 6), ("COLUMNS", 32), ("CHANNELS", 3)], subgroup: true },
-        Variant { name: "4x32 of RGB", constants: &[("PIXELS", 4), ("COLUMNS", 32), ("CHANNELS", 3)], subgroup: true },
-        Variant { name: "4x32 wide", constants: &[WIDE, ("PIXELS", 4), ("COLUMNS", 32), ("CHANNELS", 4)], subgroup: true },
-        Variant { name: "6x32 of RGB wide", constants: &[WIDE, ("PIXELS", 6), ("COLUMNS", 32), ("CHANNELS", 3)], subgroup: true },
-    ],
-    overrides: &[ACTIVATIONS],
-};
-
-/// As [`STEM_SUBGROUP`], but a lane's pixels are a strip of a row, of which it loads once what a row of taps sees: RGB at stride 2.
+/// The kernel for RGB at stride 2 on devices with subgroups and 64-bit integers: a lane computes a strip of a row and loads each
+/// pixel once for a row of taps; the lanes load the weights together and broadcast them.
 pub static STEM_STRIP: Kernel = Kernel {
     name: "stem_strip",
     group: "conv",
@@ -48,26 +32,18 @@ pub static STEM_STRIP: Kernel = Kernel {
     params: StemParams::FIELDS,
     bindings: &[read_stored("x"), read_stored("w"), read("bias"), write_stored("y")],
     variants: &[
-        Variant {
-            name: "7x32 wide",
-            constants: &[WIDE, ("STRIDE", 2), ("PIXELS", 7), ("COLUMNS", 32), ("CHANNELS", 3)],
-            subgroup: true,
-        },
-        Variant {
-            name: "8x32 wide",
-            constants: &[WIDE, ("STRIDE", 2), ("PIXELS", 8), ("COLUMNS", 32), ("CHANNELS", 3)],
-            subgroup: true,
-        },
+        Variant { name: "7x32 wide", constants: &[WIDE, ("STRIDE", 2), ("PIXELS", 7), ("COLUMNS", 32)], subgroup: true },
+        Variant { name: "8x32 wide", constants: &[WIDE, ("STRIDE", 2), ("PIXELS", 8), ("COLUMNS", 32)], subgroup: true },
     ],
-    overrides: &[ACTIVATIONS],
+    overrides: &[ACTIVATION],
 };
 
-/// Every variant of every family that stores numbers so.
+/// Iterates over the variants of both kernels that store numbers at a precision.
 pub fn stem_variants(precision: Precision) -> impl Iterator<Item = Choice> {
-    super::variants_of([&STEM_STRIP, &STEM_SUBGROUP, &STEM], precision)
+    super::variants_of([&STEM_STRIP, &STEM], precision)
 }
 
-/// A thread keeps a few pixels × output channels.
+/// The kernel for every device: a thread computes a few pixels × output channels.
 pub static STEM: Kernel = Kernel {
     name: "stem",
     group: "conv",
@@ -75,45 +51,43 @@ pub static STEM: Kernel = Kernel {
     params: StemParams::FIELDS,
     bindings: &[read_stored("x"), read_stored("w"), read("bias"), write_stored("y")],
     variants: &[
-        Variant { name: "8x8", constants: &[("PIXELS", 8), ("OUTPUTS", 8)], subgroup: false },
         Variant { name: "4x8", constants: &[("PIXELS", 4), ("OUTPUTS", 8)], subgroup: false },
-        Variant { name: "1x4", constants: &[("PIXELS", 1), ("OUTPUTS", 4)], subgroup: false },
         Variant { name: "4x8 of f16", constants: &[HALF, ("PIXELS", 4), ("OUTPUTS", 8)], subgroup: false },
     ],
-    overrides: &[ACTIVATIONS],
+    overrides: &[ACTIVATION],
 };
 
-/// A 3×3 convolution with bias and activation: \[batch, height, width, inputs\] to \[batch, ⌈height/stride⌉, ⌈width/stride⌉, outputs\].
+/// A 3×3 convolution with bias and activation, from \[batch, height, width, inputs\] to \[batch, ⌈height / stride⌉, ⌈width / stride⌉, outputs\].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Stem {
-    /// Images.
+    /// Number of images.
     pub batch: u32,
-    /// Input height and width.
+    /// Height and width of the input.
     pub size: [u32; 2],
-    /// Input channels, a multiple of four: 4 for RGB and a zero.
+    /// Number of input channels, a multiple of four: 4 for RGB, with a fourth channel of zeros.
     pub inputs: u32,
-    /// Whether the fourth of four input channels holds zeros, so that it need not be multiplied.
+    /// Whether there are four input channels and the fourth holds zeros, which need not be multiplied.
     pub rgb: bool,
-    /// Output channels, a multiple of four.
+    /// Number of output channels, a multiple of four.
     pub outputs: u32,
     /// 1 or 2.
     pub stride: u32,
-    /// Where the zeros go.
+    /// Where zeros are added around the image.
     pub padding: Padding,
-    /// Applied to the result.
+    /// The activation, applied to the result.
     pub activation: Activation,
 }
 
 impl Stem {
-    /// Whether a variant can compute it: those of RGB leave the fourth channel out, and those of stride 2 take pixels by pairs.
+    /// Returns whether a variant can compute the layer. Those with subgroups leave the fourth input channel out and take pixels
+    /// two by two.
     pub fn suits(self, variant: &Variant) -> bool {
-        let takes_pairs = variant.has_constant("STRIDE", 2);
-        (!variant.has_constant("CHANNELS", 3) || (self.rgb && self.inputs == 4))
-            && (!takes_pairs || (self.stride == 2 && self.size[1].is_multiple_of(2)))
-            && variant.suits_channels([self.outputs])
+        let is_rgb = self.rgb && self.inputs == 4;
+        let in_pairs = self.stride == 2 && self.size[1].is_multiple_of(2);
+        variant.suits_channels([self.outputs]) && (!variant.subgroup || (is_rgb && in_pairs))
     }
 
-    /// Output height and width.
+    /// Returns height and width of the output.
     pub fn out_size(self) -> [u32; 2] {
         self.size.map(|size| size.div_ceil(self.stride))
     }
@@ -130,29 +104,28 @@ impl Stem {
         self,
         label: &str,
         (kernel, variant): (&'static Kernel, &'static Variant),
-        lanes: Option<u32>,
+        lanes: impl Into<SubgroupSize>,
         [x, w, bias]: [View; 3],
         y: View,
     ) -> Step {
+        let lanes = lanes.into().get();
         let stored = variant.precision().bytes();
         let [in_height, in_width] = self.size;
         let [out_height, out_width] = self.out_size();
         let (batch, inputs, outputs) = (u64::from(self.batch), u64::from(self.inputs), u64::from(self.outputs));
         let (in_pixels, out_pixels) = (u64::from(in_height * in_width), u64::from(out_height * out_width));
         let across = u64::from(out_width.div_ceil(variant.constant("PIXELS")));
-        let tiles = outputs.div_ceil(u64::from(variant.constant("COLUMNS")));
-        let workgroups = if kernel.name == STEM_SUBGROUP.name {
-            (batch * out_pixels).div_ceil(u64::from(variant.constant("PIXELS") * lanes.unwrap_or(1))) * tiles
-        } else if kernel.name == STEM_STRIP.name {
-            (batch * u64::from(out_height) * across).div_ceil(u64::from(lanes.unwrap_or(1))) * tiles
+        let strips = batch * u64::from(out_height) * across;
+        let workgroups = if kernel.name == STEM_STRIP.name {
+            strips.div_ceil(u64::from(lanes.unwrap_or(1))) * outputs.div_ceil(u64::from(variant.constant("COLUMNS")))
         } else {
-            (batch * u64::from(out_height) * across * outputs.div_ceil(u64::from(variant.constant("OUTPUTS")))).div_ceil(64)
+            (strips * outputs.div_ceil(u64::from(variant.constant("OUTPUTS")))).div_ceil(64)
         };
         Encoding {
             kernel,
             variant,
             lanes,
-            overrides: vec![("ACTIVATION", self.activation as u32 as f64)],
+            overrides: vec![self.activation.as_override()],
             params: StemParams {
                 batch: self.batch,
                 in_height,

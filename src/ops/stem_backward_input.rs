@@ -1,4 +1,4 @@
-//! Gradient of a dense 3×3 convolution by its input.
+//! Input gradient of a dense 3×3 convolution.
 
 use super::{Encoding, Stem, params};
 use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_write};
@@ -30,15 +30,15 @@ pub static STEM_BACKWARD_INPUT: Kernel = Kernel {
     overrides: &[],
 };
 
-/// dx\[batch, height, width, inputs\] of `layer`, its activation left out.
+/// dx \[batch, height, width, inputs\]: the gradient with respect to the input of `layer`, without its activation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct StemBackwardInput {
-    /// The layer whose gradient it is.
+    /// The layer.
     pub layer: Stem,
 }
 
 impl StemBackwardInput {
-    /// The dispatch: `gy` is of the layer's output size, `dx` of its input size.
+    /// Returns the step that computes `dx`, which has the layer's input size; `gy` has its output size.
     pub fn step(self, label: &str, gy: View, w: View, dx: View) -> Step {
         let layer = self.layer;
         let [in_height, in_width] = layer.size;

@@ -1,4 +1,4 @@
-//! Gradient of a dense 3×3 convolution by its weights.
+//! Weight gradient of a dense 3×3 convolution.
 
 use super::{Encoding, Stem, params};
 use crate::plan::{Cost, Kernel, RowParts, Step, Variant, View, read, read_write};
@@ -34,28 +34,30 @@ pub static STEM_BACKWARD_WEIGHT: Kernel = Kernel {
     overrides: &[],
 };
 
-/// dw\[parts, 3, 3, inputs, outputs\] of `layer`, its activation left out; [`SumOfParts`](super::SumOfParts) adds the parts up.
+/// dw \[parts, 3, 3, inputs, outputs\]: the gradient with respect to the weights of `layer`, without its activation.
+/// [`SumOfParts`](super::SumOfParts) adds the parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct StemBackwardWeight {
-    /// The layer whose gradient it is.
+    /// The layer.
     pub layer: Stem,
-    /// Batch × output height rows of pixels. One run of additions goes over a part, so it should have some thousands of
+    /// The batch × output height rows of pixels. A part is summed without interruption, so it should have a few thousand
     /// pixels at most.
     pub rows: RowParts,
 }
 
 impl StemBackwardWeight {
-    /// Splits the sum over the rows of pixels of `layer` for a device. Each thread of a part takes a row of taps.
+    /// Returns the operation with the rows of pixels of `layer` split into parts for a device. A thread of a part sums one row of
+    /// taps.
     pub fn parts(profile: &DeviceProfile, layer: Stem) -> RowParts {
         profile.pixel_row_parts(layer.batch, layer.out_size(), 3 * (layer.inputs / 4) * (layer.outputs / 4))
     }
 
-    /// The variant that fits the layer's stride.
+    /// Returns the variant with the layer's stride.
     pub fn variant(self) -> &'static Variant {
         &STEM_BACKWARD_WEIGHT.variants[if self.layer.stride == 2 { 0 } else { 1 }]
     }
 
-    /// The dispatch: `x` is the layer's input, `gy` of its output size.
+    /// Returns the step that computes `dw`; `x` is the layer's input, and `gy` has its output size.
     pub fn step(self, label: &str, x: View, gy: View, dw: View) -> Step {
         let layer = self.layer;
         let [in_height, in_width] = layer.size;

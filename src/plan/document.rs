@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Access, Cost, Dispatch, Name, Plan, Precision, Residence, Step, Tensor, View};
+use super::{Access, Cost, Dispatch, Name, ParamField, Plan, Precision, Residence, Step, Tensor, View};
 
 /// A plan with expanded WGSL: everything that a WebGPU host needs to run it, but for the contents of persistent tensors.
 ///
@@ -33,6 +33,8 @@ pub struct ExpandedShader {
     pub precision: Precision,
     /// The constants that the source was expanded with.
     pub constants: Vec<(String, i64)>,
+    /// The fields of `Params`, in order: one word each.
+    pub params: Vec<ParamField>,
     /// Access of each storage binding, from binding 1.
     pub bindings: Vec<Access>,
     /// The source.
@@ -81,6 +83,7 @@ impl PlanDocument {
                         variant: step.variant.to_string(),
                         precision: step.precision,
                         constants: step.constants.iter().map(|(name, value)| (name.to_string(), *value)).collect(),
+                        params: step.fields.to_vec(),
                         bindings: step.access.clone(),
                         wgsl: expand(step)?,
                     });
@@ -133,6 +136,7 @@ impl PlanDocument {
                 source: shader.wgsl.clone().into(),
                 constants: shader.constants.iter().map(|(name, value)| (Name::from(name.clone()), *value)).collect(),
                 overrides: step.overrides.iter().map(|(name, value)| (Name::from(name.clone()), *value)).collect(),
+                fields: shader.params.clone().into(),
                 params: step.params.iter().flat_map(|word| word.to_le_bytes()).collect(),
                 bindings: step.bindings.clone(),
                 access: shader.bindings.clone(),

@@ -54,7 +54,7 @@ pub struct Kernel {
     pub group: &'static str,
     /// The source before expansion.
     pub source: &'static str,
-    /// Name, offset and size in bytes of every field of `Params`, in order.
+    /// The fields of `Params`, in order. The directive `#params` declares the struct in the shader.
     pub params: &'static [ParamField],
     /// Storage bindings in order, from binding 1.
     pub bindings: &'static [Binding],
@@ -102,8 +102,48 @@ const fn same(left: &str, right: &str) -> bool {
     true
 }
 
-/// Name, offset and size in bytes of a field of `Params`.
-pub type ParamField = (&'static str, usize, usize);
+/// A field of `Params`. Every field takes four bytes and directly follows the one before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParamField {
+    /// The field's name.
+    pub name: Name,
+    /// The field's type.
+    pub kind: ParamKind,
+}
+
+/// The type of a field of `Params`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ParamKind {
+    /// A `u32`.
+    U32,
+    /// An `f32`.
+    F32,
+}
+
+impl ParamKind {
+    /// Returns the name of the type in WGSL and in Rust.
+    pub const fn name(self) -> &'static str {
+        match self {
+            ParamKind::U32 => "u32",
+            ParamKind::F32 => "f32",
+        }
+    }
+}
+
+/// A type that a field of `Params` can have.
+pub trait Param: Copy {
+    /// Which type it is.
+    const KIND: ParamKind;
+}
+
+impl Param for u32 {
+    const KIND: ParamKind = ParamKind::U32;
+}
+
+impl Param for f32 {
+    const KIND: ParamKind = ParamKind::F32;
+}
 
 /// A kernel and the variant of it that runs, by name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -14,7 +14,9 @@ mod weight_layout;
 
 pub use capabilities::Capabilities;
 pub use document::{DocumentError, DocumentStep, ExpandedShader, PlanDocument};
-pub use kernel::{Access, Binding, Cost, Kernel, ParamField, VariantId, read, read_stored, read_write, write_stored};
+pub use kernel::{
+    Access, Binding, Cost, Kernel, Param, ParamField, ParamKind, VariantId, read, read_stored, read_write, write_stored,
+};
 pub use plan::{Plan, PlanError};
 pub use precision::Precision;
 pub use row_parts::RowParts;

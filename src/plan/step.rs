@@ -1,8 +1,10 @@
 //! One dispatch of a plan.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
-use super::{Access, Cost, Name, Precision, View};
+use super::{Access, Cost, Name, ParamField, Precision, View};
 
 /// A grid of workgroups, folded so that no dimension exceeds what every adapter takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,7 +16,7 @@ impl Dispatch {
     pub const MAXIMUM: u64 = 65_535;
 
     /// Returns a grid of at least `workgroups` workgroups in a line. Beyond 65,535 the line is folded over two dimensions and
-    /// may have a few workgroups more, so a kernel compares its position with its own count (`shaders/lib/dispatch.wgsl`).
+    /// may have a few workgroups more, so a kernel compares its position, which the directive `#entry` computes, with its own count.
     pub fn line(workgroups: u64) -> Dispatch {
         if workgroups <= Self::MAXIMUM {
             return Dispatch([workgroups as u32, 1, 1]);
@@ -41,6 +43,8 @@ pub struct Step {
     pub constants: Vec<(Name, i64)>,
     /// Override constants of the pipeline.
     pub overrides: Vec<(Name, f64)>,
+    /// The fields of `Params`, which the directive `#params` declares.
+    pub fields: Cow<'static, [ParamField]>,
     /// The bytes of `Params`.
     pub params: Vec<u8>,
     /// Views in the order of the kernel's bindings.

@@ -25,11 +25,6 @@ impl Variant {
         }
     }
 
-    /// Returns whether the variant declares a constant with this value.
-    pub fn has_constant(&self, name: &str, value: u32) -> bool {
-        self.constants.iter().any(|(known, found)| *known == name && *found == i64::from(value))
-    }
-
     /// Returns how activations and weights are stored: as 16-bit floats where the constant `HALF` is 1.
     pub fn precision(&self) -> Precision {
         if self.constants.contains(&HALF) { Precision::F16 } else { Precision::F32 }

@@ -18,8 +18,9 @@ impl Device {
     /// # Errors
     /// There is no adapter, none matches, it is too small, or it does not open.
     pub fn open(request: &AdapterRequest) -> Result<Device, DeviceError> {
-        let gpu = Gpu::open(request)?;
-        let profile = DeviceProfile::new(*gpu.capabilities());
+        let mut gpu = Gpu::open(request)?;
+        let profile = DeviceProfile::of_adapter(gpu.report(), *gpu.capabilities());
+        gpu.expect_throughput(profile.settings().throughput);
         Ok(Device { gpu, profile })
     }
 

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{ClassSettings, OperationShape, Winners, gpu, software};
+use super::{ClassSettings, DeviceClass, OperationShape, Winners};
+use crate::device::AdapterReport;
 use crate::plan::{Capabilities, Precision, RowParts, VariantId};
 
 /// Everything that lowering asks about a device.
@@ -12,14 +13,28 @@ pub struct DeviceProfile {
     pub capabilities: Capabilities,
     /// How activations and weights are stored. Training uses 32-bit floats.
     pub precision: Precision,
+    /// Whose table of variants applies.
+    class: DeviceClass,
     /// What the autotuner measured on this device.
     winners: Option<Arc<Winners>>,
 }
 
 impl DeviceProfile {
-    /// Returns the shipped profile of a device, for 32-bit floats.
+    /// Returns the shipped profile of a device with these capabilities, for 32-bit floats: that of software adapters or that of
+    /// every GPU. For plans without an open device; [`DeviceProfile::of_adapter`] knows more classes.
     pub fn new(capabilities: Capabilities) -> DeviceProfile {
-        DeviceProfile { capabilities, precision: Precision::F32, winners: None }
+        let class = if capabilities.software { DeviceClass::Software } else { DeviceClass::Gpu };
+        DeviceProfile::of_class(class, capabilities)
+    }
+
+    /// Returns the shipped profile of a device of a class, for 32-bit floats.
+    pub fn of_class(class: DeviceClass, capabilities: Capabilities) -> DeviceProfile {
+        DeviceProfile { capabilities, precision: Precision::F32, class, winners: None }
+    }
+
+    /// Returns the shipped profile of an adapter, for 32-bit floats.
+    pub fn of_adapter(report: &AdapterReport, capabilities: Capabilities) -> DeviceProfile {
+        DeviceProfile::of_class(DeviceClass::of_adapter(report), capabilities)
     }
 
     /// Returns this profile with activations and weights stored at the given precision.
@@ -34,7 +49,12 @@ impl DeviceProfile {
 
     /// Returns this profile as shipped: for 32-bit floats, without measured variants.
     pub fn shipped(&self) -> DeviceProfile {
-        DeviceProfile::new(self.capabilities)
+        DeviceProfile { precision: Precision::F32, winners: None, ..self.clone() }
+    }
+
+    /// Returns the class of the device.
+    pub fn class(&self) -> DeviceClass {
+        self.class
     }
 
     /// Returns the measured variants, if there are any.
@@ -42,20 +62,21 @@ impl DeviceProfile {
         self.winners.as_ref().filter(|winners| !winners.is_empty())
     }
 
-    /// Returns the variants for an operation, best first: the measured winner, then those of the device class. The operation
-    /// takes the first that suits its shape and the device's capabilities.
+    /// Returns the variants for an operation, best first: the measured winner, then those of the table of the device class. The
+    /// operation takes the first that suits its shape and the device's capabilities.
+    ///
+    /// For an expansion the variants that compute both layers come first, then those of the depthwise layer alone.
     pub fn preferences(&self, shape: OperationShape) -> Vec<VariantId> {
-        let winner = self.winners.as_ref().filter(|_| self.precision == Precision::F32).and_then(|winners| winners.get(shape));
-        let preferences = match self.capabilities.software {
-            true => software::preferences(shape, &self.capabilities, self.precision),
-            false => gpu::preferences(shape, self.precision),
-        };
-        winner.cloned().into_iter().chain(preferences).collect()
+        let winners = self.winners.as_ref().filter(|_| self.precision == Precision::F32);
+        let winner = winners.and_then(|winners| winners.get(shape));
+        let shapes = [Some(shape), shape.depthwise_alone()].into_iter().flatten();
+        let rows = shapes.flat_map(|shape| self.class.rows().filter(move |row| row.applies(shape, self.precision)));
+        winner.into_iter().chain(rows.map(|row| &row.variant)).cloned().collect()
     }
 
     /// Returns what holds for the whole class of devices.
     pub fn settings(&self) -> ClassSettings {
-        if self.capabilities.software { software::settings(&self.capabilities) } else { gpu::SETTINGS }
+        self.class.settings(&self.capabilities)
     }
 
     /// Splits a sum over `rows` rows into parts, each of `workgroups_a_part` workgroups: short enough for `f32`, and many

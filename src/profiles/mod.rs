@@ -1,19 +1,29 @@
 //! Device profiles: which variant of a kernel an operation uses on which device.
 //!
-//! A profile holds the device's capabilities, the table of its class and the winners of the autotuner. It names variants by
-//! identity; the operations above look them up.
+//! A device belongs to a [`DeviceClass`]. A class has a table, whose rows name a variant by identity, say for which shapes it is
+//! used, and tell what measured it. An operation takes the variant of the first row that applies, and that suits its shape and
+//! the device's capabilities. What the autotuner measured on the very device ([`Winners`]) takes precedence over the table.
+//!
+//! To add a class, add it to [`DeviceClass`] and its table in a folder of its own. Everything else that is specific to the class
+//! lives in that folder, too.
 
+mod class;
 mod device;
 mod device_profile;
 mod gpu;
 mod operation_shape;
 pub mod software;
+mod table;
 mod winners;
 
+pub use class::DeviceClass;
 pub use device::Device;
 pub use device_profile::DeviceProfile;
 pub use operation_shape::OperationShape;
+pub use table::{Condition, Operation, Provenance, Quantity, Row};
 pub use winners::Winners;
+
+use crate::device::Throughput;
 
 /// What holds for every operation on a class of devices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,4 +38,6 @@ pub struct ClassSettings {
     pub distance_tables: bool,
     /// Pixels that a thread of the resizing kernel writes at once: 2 where the device can, or 1.
     pub resize_pixels: u32,
+    /// How much work the device is expected to do in a second.
+    pub throughput: Throughput,
 }

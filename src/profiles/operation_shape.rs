@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::{Operation, Quantity};
 use crate::plan::WeightLayout;
 
 /// An operation and its sizes, as far as the choice of a variant depends on them.
@@ -81,6 +82,62 @@ pub enum OperationShape {
         /// Output channels.
         outputs: u32,
     },
+}
+
+impl OperationShape {
+    /// Returns the operation, without its sizes.
+    pub fn operation(self) -> Operation {
+        match self {
+            OperationShape::Stem { .. } => Operation::Stem,
+            OperationShape::Depthwise { .. } => Operation::Depthwise,
+            OperationShape::ExpandDepthwise { .. } => Operation::ExpandDepthwise,
+            OperationShape::DepthwiseBackwardInput { .. } => Operation::DepthwiseBackwardInput,
+            OperationShape::Pointwise { .. } => Operation::Pointwise,
+            OperationShape::DenseBackwardWeight { .. } => Operation::DenseBackwardWeight,
+        }
+    }
+
+    /// Returns a quantity of the shape, or nothing where the operation has no such quantity.
+    pub fn quantity(self, quantity: Quantity) -> Option<u64> {
+        let matrix = match self {
+            OperationShape::Pointwise { rows, .. } | OperationShape::DenseBackwardWeight { rows, .. } => Some(u64::from(rows)),
+            _ => None,
+        };
+        let (inputs, outputs) = match self {
+            OperationShape::Stem { inputs, outputs, .. }
+            | OperationShape::Pointwise { inputs, outputs, .. }
+            | OperationShape::DenseBackwardWeight { inputs, outputs, .. } => (inputs, outputs),
+            OperationShape::ExpandDepthwise { inputs, channels, .. } => (inputs, channels),
+            OperationShape::Depthwise { channels, .. } | OperationShape::DepthwiseBackwardInput { channels, .. } => {
+                (channels, channels)
+            }
+        };
+        let window = match self {
+            OperationShape::Stem { size, stride, .. }
+            | OperationShape::Depthwise { size, stride, .. }
+            | OperationShape::ExpandDepthwise { size, stride, .. }
+            | OperationShape::DepthwiseBackwardInput { size, stride, .. } => Some((size[1], stride)),
+            OperationShape::Pointwise { .. } | OperationShape::DenseBackwardWeight { .. } => None,
+        };
+        match quantity {
+            Quantity::Rows => matrix,
+            Quantity::Inputs => Some(u64::from(inputs)),
+            Quantity::Outputs => Some(u64::from(outputs)),
+            Quantity::Results => matrix.map(|rows| rows * u64::from(outputs)),
+            Quantity::OutWidth => window.map(|(width, stride)| u64::from(width.div_ceil(stride))),
+            Quantity::Stride => window.map(|(_, stride)| u64::from(stride)),
+        }
+    }
+
+    /// Returns the depthwise layer of an expansion, as it runs where the two layers are separate dispatches.
+    pub fn depthwise_alone(self) -> Option<OperationShape> {
+        match self {
+            OperationShape::ExpandDepthwise { batch, size, channels, stride, .. } => {
+                Some(OperationShape::Depthwise { batch, size, channels, stride })
+            }
+            _ => None,
+        }
+    }
 }
 
 impl std::fmt::Display for OperationShape {

@@ -8,5 +8,5 @@ use crate::wgsl::{ShaderError, expand};
 /// # Errors
 /// A shader does not expand.
 pub fn document(plan: &Plan) -> Result<PlanDocument, ShaderError> {
-    PlanDocument::new(plan, |step| expand(&step.source, &step.constants))
+    PlanDocument::new(plan, |step| expand(&step.source, &step.constants, &step.fields))
 }

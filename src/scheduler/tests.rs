@@ -14,6 +14,7 @@ fn step(label: &str, bindings: [View; 3], workgroups: u64) -> Step {
         source: Name::Borrowed(""),
         constants: Vec::new(),
         overrides: Vec::new(),
+        fields: Vec::new().into(),
         params: Vec::new(),
         bindings: bindings.to_vec(),
         // It reads two tensors and writes one.

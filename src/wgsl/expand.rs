@@ -1,27 +1,37 @@
-//! The expander: WGSL with a few directives in, plain WGSL out.
+//! Expands the shaders' directives to plain WGSL.
 //!
-//! | directive | meaning |
+//! | directive | expands to |
 //! | --- | --- |
-//! | `#import NAME` | the snippet `shaders/lib/NAME.wgsl`, once |
+//! | `#import NAME` | the snippet `shaders/lib/NAME.wgsl`, the first time it is imported |
+//! | `#params` | `struct Params` with the fields that the kernel declares in Rust, and the uniform `params` at binding 0 |
+//! | `#entry SIZE {` … `}` | the entry point: a workgroup of SIZE threads |
+//! | `#entry subgroup {` … `}` | the entry point: a workgroup that is one subgroup, of `$LANES` threads |
 //! | `#for i in A..B` … `#end` | the lines between, once for each `i` from A to B − 1 |
-//! | `#if EXPRESSION` … `#end` | the lines between, where the expression is not 0 |
+//! | `#if EXPRESSION` … `#end` | the lines between, if the expression is not 0 |
 //! | `$NAME`, `$(EXPRESSION)` | the value of a constant, a loop variable or an integer expression |
 //!
-//! Register tiles need it: an accumulator must be a named variable, because an array indexed in a loop lives in memory on
-//! every adapter that we measured.
+//! Within `#entry SIZE`, `workgroup` is the position of the workgroup on a line and `thread` the position of the thread in the
+//! workgroup. Within `#entry subgroup`, `lane` takes the place of `thread`. WebGPU guarantees 65,535 workgroups in a dimension,
+//! so a longer line is folded over two dimensions. A folded line may have a few workgroups too many: a kernel returns where
+//! `workgroup` is past the end of its own work.
+//!
+//! Loops are needed for register tiles: an accumulator must be a named variable, because an array that is indexed in a loop lies
+//! in memory on every adapter we measured.
 
 use super::{ShaderError, expression, library};
+use crate::plan::ParamField;
 
-/// Expands `source` with the constants of a variant.
+/// Expands `source` with the constants of a variant and the fields of `Params`.
 ///
 /// # Errors
 /// [`ShaderError::Directive`] names the line for an unknown snippet, an undefined name, a block that never ends or an
 /// expression without a value.
-pub fn expand(source: &str, constants: &[(impl AsRef<str>, i64)]) -> Result<String, ShaderError> {
+pub fn expand(source: &str, constants: &[(impl AsRef<str>, i64)], params: &[ParamField]) -> Result<String, ShaderError> {
     let mut expander = Expander {
         output: String::with_capacity(source.len() * 2),
         scope: constants.iter().map(|(name, value)| (name.as_ref().to_string(), *value)).collect(),
         imported: Vec::new(),
+        params,
     };
     expander.source(source)?;
     Ok(expander.output)
@@ -29,14 +39,15 @@ pub fn expand(source: &str, constants: &[(impl AsRef<str>, i64)]) -> Result<Stri
 
 type Numbered<'a> = (usize, &'a str);
 
-struct Expander {
+struct Expander<'p> {
     output: String,
     /// Constants and loop variables, the innermost last.
     scope: Vec<(String, i64)>,
     imported: Vec<String>,
+    params: &'p [ParamField],
 }
 
-impl Expander {
+impl Expander<'_> {
     fn source(&mut self, source: &str) -> Result<(), ShaderError> {
         let lines: Vec<Numbered> = source.lines().enumerate().map(|(index, text)| (index + 1, text)).collect();
         self.block(&lines)
@@ -59,6 +70,10 @@ impl Expander {
                 if self.evaluate(line, condition)? != 0 {
                     self.block(body)?;
                 }
+            } else if let Some(size) = directive.strip_prefix("#entry ") {
+                self.entry(line, size)?;
+            } else if directive.trim_end() == "#params" {
+                self.declare_params(line)?;
             } else if directive.starts_with('#') {
                 return Err(wrong(line, "no such directive, or an `#end` too many"));
             } else {
@@ -75,6 +90,32 @@ impl Expander {
         let snippet = library::snippet(name).ok_or_else(|| wrong(line, "no such snippet in shaders/lib"))?;
         self.imported.push(name.to_string());
         self.source(snippet)
+    }
+
+    fn declare_params(&mut self, line: Numbered) -> Result<(), ShaderError> {
+        if self.params.is_empty() {
+            return Err(wrong(line, "the kernel declares no parameters"));
+        }
+        self.output.push_str("struct Params {\n");
+        for field in self.params {
+            self.output.push_str(&format!("    {}: {},\n", field.name, field.kind.name()));
+        }
+        self.output.push_str("}\n\n@group(0) @binding(0) var<uniform> params: Params;\n");
+        Ok(())
+    }
+
+    fn entry(&mut self, line: Numbered, size: &str) -> Result<(), ShaderError> {
+        let size = size.trim_end().strip_suffix('{').ok_or_else(|| wrong(line, "expected `#entry SIZE {`"))?.trim();
+        let (size, thread) = match size {
+            "subgroup" => ("$LANES", "@builtin(subgroup_invocation_id) lane"),
+            size => (size, "@builtin(local_invocation_index) thread"),
+        };
+        let head = format!(
+            "@compute @workgroup_size({size})\nfn main(\n    @builtin(workgroup_id) workgroup_id: vec3<u32>,\n    \
+             @builtin(num_workgroups) grid: vec3<u32>,\n    {thread}: u32,\n) {{\n    \
+             let workgroup = workgroup_id.y * grid.x + workgroup_id.x;"
+        );
+        self.substitute((line.0, &head))
     }
 
     fn repeat(&mut self, line: Numbered, header: &str, body: &[Numbered]) -> Result<(), ShaderError> {
@@ -159,14 +200,14 @@ mod tests {
     #[test]
     fn loops_conditions_and_values_expand() {
         let source = "#for r in 0..ROWS\n#for c in r..2\n#if c > 0\nlet a_$(r)_$c = $(r * 2 + c)u;\n#end\n#end\n#end\n";
-        let expanded = expand(source, &[("ROWS", 2)]).unwrap();
+        let expanded = expand(source, &[("ROWS", 2)], &[]).unwrap();
         assert_eq!(expanded, "let a_0_1 = 1u;\nlet a_1_1 = 3u;\n");
     }
 
     #[test]
     fn a_snippet_is_imported_once() {
-        let expanded = expand("#import dispatch\n#import dispatch\n", NONE).unwrap();
-        assert_eq!(expanded.matches("fn linear_workgroup").count(), 1);
+        let expanded = expand("#import random\n#import random\n", NONE, &[]).unwrap();
+        assert_eq!(expanded.matches("fn random_bits").count(), 1);
     }
 
     #[test]
@@ -178,8 +219,10 @@ mod tests {
             ("a\nb $MISSING", 2, "not defined"),
             ("a $ b", 1, "without a name"),
             ("#for i = 0\n#end", 1, "expected"),
+            ("#entry 64\n}", 1, "expected"),
+            ("#params", 1, "no parameters"),
         ] {
-            match expand(source, NONE).unwrap_err() {
+            match expand(source, NONE, &[]).unwrap_err() {
                 ShaderError::Directive { line: found, reason: text, .. } => {
                     assert_eq!(found, line, "{source}");
                     assert!(text.contains(reason), "{source}: {text}");

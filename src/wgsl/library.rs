@@ -1,11 +1,11 @@
 //! The snippets under `shaders/lib` that kernels import.
 
 const SNIPPETS: &[(&str, &str)] = &[
+    ("activate", include_str!("../../shaders/lib/activate.wgsl")),
     ("activation", include_str!("../../shaders/lib/activation.wgsl")),
     ("batch_norm", include_str!("../../shaders/lib/batch_norm.wgsl")),
     ("depthwise", include_str!("../../shaders/lib/depthwise.wgsl")),
     ("depthwise_strip", include_str!("../../shaders/lib/depthwise_strip.wgsl")),
-    ("dispatch", include_str!("../../shaders/lib/dispatch.wgsl")),
     ("kmeans_assign", include_str!("../../shaders/lib/kmeans_assign.wgsl")),
     ("kmeans_bits", include_str!("../../shaders/lib/kmeans_bits.wgsl")),
     ("lane_pairs", include_str!("../../shaders/lib/lane_pairs.wgsl")),
@@ -16,9 +16,6 @@ const SNIPPETS: &[(&str, &str)] = &[
     ("restart_state", include_str!("../../shaders/lib/restart_state.wgsl")),
     ("row_distance", include_str!("../../shaders/lib/row_distance.wgsl")),
     ("row_parts", include_str!("../../shaders/lib/row_parts.wgsl")),
-    ("sigmoid", include_str!("../../shaders/lib/sigmoid.wgsl")),
-    ("stem", include_str!("../../shaders/lib/stem.wgsl")),
-    ("stem_params", include_str!("../../shaders/lib/stem_params.wgsl")),
     ("stored", include_str!("../../shaders/lib/stored.wgsl")),
     ("tile_bits", include_str!("../../shaders/lib/tile_bits.wgsl")),
     ("tile_distances", include_str!("../../shaders/lib/tile_distances.wgsl")),

@@ -11,7 +11,7 @@ use crate::plan::{Access, Kernel, Precision, Variant};
 /// # Errors
 /// [`ShaderError::Directive`] where the source does not expand.
 pub fn source(kernel: &Kernel, variant: &Variant, lanes: u32) -> Result<String, ShaderError> {
-    expand(kernel.source, &variant.expansion(Some(lanes)))
+    expand(kernel.source, &variant.expansion(Some(lanes)), kernel.params)
 }
 
 /// Parses and validates expanded WGSL.
@@ -95,15 +95,17 @@ fn check_params(kernel: &Kernel, module: &Module, ty: naga::Handle<naga::Type>, 
         differences.push("params is not a struct".into());
         return;
     };
-    let found: Vec<(&str, usize, usize)> = members
+    let found: Vec<(&str, u32, u32)> = members
         .iter()
         .map(|member| {
-            let size = module.types[member.ty].inner.size(module.to_ctx()) as usize;
-            (member.name.as_deref().unwrap_or(""), member.offset as usize, size)
+            let size = module.types[member.ty].inner.size(module.to_ctx());
+            (member.name.as_deref().unwrap_or(""), member.offset, size)
         })
         .collect();
-    if found != kernel.params {
-        differences.push(format!("Params: Rust has {:?}, the shader {found:?}", kernel.params));
+    let expected: Vec<(&str, u32, u32)> =
+        kernel.params.iter().zip((0..).step_by(4)).map(|(field, at)| (&*field.name, at, 4)).collect();
+    if found != expected {
+        differences.push(format!("Params (name, offset, size): Rust declares {expected:?}, the shader {found:?}"));
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::measure::run;
+use super::timing::{repeat, runs, wall_seconds};
 use super::workload::{Extent, Workload};
 use crate::cluster::{ClusterError, CountedRows, KMeans, Metric, SilhouetteScorer};
 use crate::device::DeviceError;
@@ -134,8 +135,8 @@ impl Task {
                 schedule.time(|| Ok(backbone.run(device)?))
             }
             Task::TrainAll => of_step(&paper),
-            Task::TrainHeadBackbone => of_step(&NetworkShape { first_trained: paper.layers.len(), ..paper }),
-            Task::TrainHead => of_step(&NetworkShape { layers: Vec::new(), ..paper }),
+            Task::TrainHeadBackbone => of_step(&NetworkShape { first_trained: paper.convolutions(), ..paper }),
+            Task::TrainHead => of_step(&paper.without_backbone()),
             Task::KMeans(kind) => {
                 // k-means must not converge before its iterations are done.
                 let (rows, _) = made_up(size as usize, 0.25, kind);
@@ -183,18 +184,14 @@ impl RoundTrip {
 
 impl Schedule {
     fn time(self, mut work: impl FnMut() -> Result<(), BenchError>) -> Result<Timings, BenchError> {
-        work()?;
+        let mut once = || wall_seconds(&mut work);
+        once()?;
         let first = self.started.elapsed().as_secs_f64();
-        for _ in 1..self.warm {
-            work()?;
+        if self.warm > 1 {
+            repeat(0, runs(self.warm - 1), &mut once)?;
         }
         let (repeats, before) = (self.repeats.max(1), processor_seconds());
-        let mut runs = Vec::with_capacity(repeats);
-        for _ in 0..repeats {
-            let start = Instant::now();
-            work()?;
-            runs.push(start.elapsed().as_secs_f64());
-        }
+        let runs = repeat(0, runs(repeats), once)?;
         let processor = processor_seconds().zip(before).map(|(after, before)| (after - before) / repeats as f64);
         Ok(Timings { first, runs, processor })
     }

@@ -1,5 +1,6 @@
 //! What the adapter can do at best, measured: multiply-adds in registers, and a stream through memory.
 
+use super::timing::{Spread, repeat, runs, step_seconds};
 use crate::device::DeviceError;
 use crate::ops::{FUSED_MULTIPLY_ADD, FusedMultiplyAdd, STREAM, Stream};
 use crate::plan::{Cost, Plan, Step, View};
@@ -39,8 +40,8 @@ impl Ceilings {
     /// The device fails.
     pub fn measure(device: &Device) -> Result<Ceilings, DeviceError> {
         let mut ceilings = Ceilings { flops_a_second: 0.0, bytes_a_second: 0.0 };
-        // Enough threads to fill a GPU; a processor needs fewer.
-        let vectors = if device.is_software() { 16_384 } else { 1 << 19 };
+        // Enough threads to hide latencies.
+        let vectors = 8 * device.profile().settings().threads_of_a_sum;
         for variant in FUSED_MULTIPLY_ADD.variants {
             let mut rounds = 64;
             loop {
@@ -82,12 +83,8 @@ fn time(device: &Device, vectors: u32, step: impl Fn(View, View) -> Step) -> Res
     let program = Program::new(device, &plan, &[])?;
     program.run(device)?;
     device.wait()?;
-    let mut seconds = Vec::with_capacity(RUNS);
-    for _ in 0..RUNS {
-        seconds.push(program.run_timed(device)?.steps.iter().map(|step| step.seconds).sum::<f64>());
-    }
-    seconds.sort_by(f64::total_cmp);
-    Ok((seconds[RUNS / 2], plan.cost()))
+    let seconds = repeat(0, runs(RUNS), || step_seconds(device, &program))?;
+    Ok((Spread::of(seconds).median(), plan.cost()))
 }
 
 #[cfg(test)]

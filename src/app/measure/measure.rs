@@ -1,7 +1,6 @@
 //! Timing the plans of a workload, step by step and as a whole.
 
-use std::time::Instant;
-
+use super::timing::{self, Spread, repeat, wall_seconds};
 use super::{Bound, Ceilings, Workload};
 use crate::device::{Clock, DeviceError};
 use crate::plan::Cost;
@@ -89,22 +88,21 @@ impl Profile {
         let runs = runs.max(1);
         run(device, &programs)?;
         let (mut walls, mut profiled_walls, mut timed) = (Vec::new(), Vec::new(), Vec::new());
-        for _ in 0..runs {
-            let start = Instant::now();
-            run(device, &programs)?;
-            walls.push(start.elapsed().as_secs_f64());
-            let start = Instant::now();
-            let of_programs = programs.iter().map(|program| program.run_timed(device)).collect::<Result<Vec<_>, _>>()?;
-            profiled_walls.push(start.elapsed().as_secs_f64());
-            timed.push(joined(of_programs));
-        }
+        repeat(0, timing::runs(runs), || {
+            walls.push(wall_seconds(|| run(device, &programs))?);
+            profiled_walls.push(wall_seconds(|| {
+                let of_programs = programs.iter().map(|program| program.run_timed(device)).collect::<Result<Vec<_>, _>>()?;
+                timed.push(joined(of_programs));
+                Ok::<(), DeviceError>(())
+            })?);
+            Ok::<(), DeviceError>(())
+        })?;
         let clocks = timed.iter().map(|run| run.clock);
         // One run that the timestamps failed makes all of them doubtful.
         let clock = clocks.reduce(|a, b| if a == b { a } else { Clock::WallClock }).unwrap_or(Clock::WallClock);
         let planned = workload.plans.iter().flat_map(|plan| plan.steps());
         let steps = planned.enumerate().map(|(index, step)| {
-            let mut seconds: Vec<f64> = timed.iter().map(|run| run.steps[index].seconds).collect();
-            seconds.sort_by(f64::total_cmp);
+            let spread = Spread::of(timed.iter().map(|run| run.steps[index].seconds));
             StepProfile {
                 label: step.label.clone(),
                 kernel: step.kernel.to_string(),
@@ -113,8 +111,8 @@ impl Profile {
                 flops: step.cost.flops,
                 bytes: step.cost.bytes,
                 start: timed.last().map_or(0.0, |run| run.steps[index].start),
-                seconds: seconds[seconds.len() / 2],
-                range: [seconds[0], seconds[seconds.len() - 1]],
+                seconds: spread.median(),
+                range: spread.range(),
             }
         });
         Ok(Profile {
@@ -124,8 +122,8 @@ impl Profile {
             runs,
             ceilings,
             steps: steps.collect(),
-            wall_seconds: median(walls),
-            profiled_wall_seconds: median(profiled_walls),
+            wall_seconds: Spread::of(walls).median(),
+            profiled_wall_seconds: Spread::of(profiled_walls).median(),
         })
     }
 
@@ -199,11 +197,6 @@ fn joined(runs: Vec<TimedRun>) -> TimedRun {
         }));
     }
     whole
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 #[cfg(test)]

@@ -36,7 +36,8 @@ impl Traffic {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nn::mobilenet_v2::{Backbone, layers};
+    use crate::nn::Backbone;
+    use crate::nn::mobilenet_v2::mobilenet_v2;
     use crate::ops::Padding;
     use crate::plan::Capabilities;
     use crate::plan::Precision;
@@ -45,7 +46,7 @@ mod tests {
     #[test]
     fn fusing_expansions_would_spare_the_largest_tensors() {
         let tensor = |_: &str, shape: &[usize]| Ok(vec![0.0; shape.iter().product()]);
-        let backbone = Backbone::load(layers(1.0), Padding::TensorflowSame, 1e-3, &tensor).expect("made-up weights");
+        let backbone = Backbone::load(&mobilenet_v2(1.0, Padding::TensorflowSame, 1e-3), &tensor).expect("made-up weights");
         let profile = DeviceProfile::new(Capabilities::webgpu(false, None));
         let of_batch = |precision: Precision, batch: u32| {
             Traffic::of(&backbone.plan_alone(&profile.with_precision(precision), [batch, 224]).0)

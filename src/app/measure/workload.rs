@@ -1,13 +1,16 @@
 //! What is planned and profiled: a batch of predictions, or a training step.
 
+use crate::app::{Error, default_batch};
 use crate::data::Rgb8Image;
 use crate::device::DeviceError;
-use crate::nn::training::{Loss, NetworkShape, NetworkState, Optimizer, StepPlan, StepShape, UpdatePlan};
+use crate::nn::training::{Loss, NetworkShape, NetworkState, StepPlan, StepShape, UpdatePlan};
 use crate::nn::{Model, ModelError, pack};
+use crate::ops::Adadelta;
 use crate::ops::Interpolation;
-use crate::plan::{Plan, View};
+use crate::plan::{Plan, PlanDocument, Precision, TensorId, View};
 use crate::profiles::{Device, DeviceProfile};
-use crate::scheduler::Program;
+use crate::scheduler::{Program, document};
+use crate::wgsl::ShaderError;
 
 /// How much of a training step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +19,28 @@ pub enum Extent {
     Forward,
     /// Forward, backward, and the optimizer's update.
     Step,
+}
+
+/// Returns the size asked for, or the model's.
+pub(crate) fn network_size(asked: Option<u32>, model: &Model) -> Result<u32, Error> {
+    let size = asked.unwrap_or(model.size);
+    if size.is_multiple_of(32) {
+        return Ok(size);
+    }
+    Err(Error::Misuse(format!("--size {size}: the network takes multiples of 32")))
+}
+
+/// Refuses 16-bit floats for work that has none.
+///
+/// # Errors
+/// [`Error::Misuse`] if `precision` is 16-bit floats.
+pub fn refuse_f16(precision: Precision, work: &str) -> Result<(), Error> {
+    match precision {
+        Precision::F32 => Ok(()),
+        Precision::F16 => {
+            Err(Error::Misuse(format!("--precision f16: {work} computes in 32-bit floats; predictions alone take f16")))
+        }
+    }
 }
 
 /// Plans that run one after the other, and what they must be given to do the work that a user's run does.
@@ -34,7 +59,63 @@ pub struct Workload {
     shared: Vec<(View, View)>,
 }
 
+/// A workload that another program can replay: its plans with expanded shaders.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct WorkloadDocument {
+    /// What tables call it.
+    pub name: String,
+    /// Images at once.
+    pub batch: u32,
+    /// The plans, in the order in which they run.
+    pub plans: Vec<PlanDocument>,
+    /// Tensors of the second plan that are the same memory as tensors of the first.
+    pub shared: Vec<SharedTensor>,
+}
+
+/// A tensor of the second plan of a workload and the tensor of the first plan whose memory it uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct SharedTensor {
+    /// The tensor of the second plan.
+    pub tensor: TensorId,
+    /// The tensor of the first plan.
+    pub first: TensorId,
+}
+
+/// Which work is planned or profiled, and how much at once.
+#[derive(Debug, Clone, Default)]
+pub struct WorkloadOptions {
+    /// Whether it is a training step of every layer instead of a prediction.
+    pub train: bool,
+    /// Images at once; `None` takes what suits the adapter.
+    pub batch: Option<u32>,
+    /// Height and width of the input; `None` takes the model's.
+    pub size: Option<u32>,
+    /// What the backbone is stored in.
+    pub precision: Precision,
+}
+
 impl Workload {
+    /// Returns the work that options ask for, on an adapter.
+    ///
+    /// # Errors
+    /// The size is not a multiple of 32, or training is asked for in 16-bit floats.
+    pub fn new(device: &Device, model: &Model, options: &WorkloadOptions) -> Result<Workload, Error> {
+        let batch = options.batch.unwrap_or_else(|| default_batch(device));
+        let size = network_size(options.size, model)?;
+        if options.train {
+            refuse_f16(options.precision, "training")?;
+            return Ok(Workload::training_of(device.profile(), model, size, batch)?);
+        }
+        let model = Model { size, ..model.clone() }.stored_in(options.precision)?;
+        Ok(Workload::prediction(device, &model, batch))
+    }
+
+    /// Returns a training step of every layer of a model's backbone with the paper's head, on images of `size` × `size` pixels.
+    pub(crate) fn training_of(profile: &DeviceProfile, model: &Model, size: u32, batch: u32) -> Result<Workload, ModelError> {
+        let network = NetworkShape::on(model, size);
+        Workload::training(profile, &network, batch, Extent::Step)
+    }
+
     /// Predictions of a batch of images of CelebA's size, whose pixels are made up: they decide nothing about the time.
     pub fn prediction(device: &Device, model: &Model, batch: u32) -> Workload {
         let image = Rgb8Image { width: 178, height: 218, pixels: (0..178 * 218 * 3).map(|at| (at * 31 % 251) as u8).collect() };
@@ -78,10 +159,23 @@ impl Workload {
             let name = format!("forward pass in training mode, {size} × {size}, batch {batch}");
             return Ok(Workload { name, batch, plans: vec![step.forward()], is_training: true, uploads, shared: Vec::new() });
         }
-        let update = UpdatePlan::new(table, Optimizer::KERAS_ADADELTA);
+        let update = UpdatePlan::new(table, &Adadelta::KERAS.into());
         let shared = vec![(update.weights, step.buffers.weights), (update.gradients, step.buffers.gradients)];
         let name = format!("training step, {size} × {size}, batch {batch}");
         Ok(Workload { name, batch, plans: vec![step.plan, update.plan], is_training: true, uploads, shared })
+    }
+
+    /// Writes the plans out with the expanded WGSL of every shader.
+    ///
+    /// # Errors
+    /// A shader does not expand.
+    pub fn document(&self) -> Result<WorkloadDocument, ShaderError> {
+        Ok(WorkloadDocument {
+            name: self.name.clone(),
+            batch: self.batch,
+            plans: self.plans.iter().map(document).collect::<Result<_, _>>()?,
+            shared: self.shared.iter().map(|(view, first)| SharedTensor { tensor: view.tensor, first: first.tensor }).collect(),
+        })
     }
 
     /// Whether it is a training step or its forward pass, and no prediction.
@@ -114,6 +208,26 @@ mod tests {
 
     use super::*;
     use crate::device::AdapterRequest;
+
+    #[test]
+    fn a_prediction_replayed_from_its_document_gives_the_same_bytes() {
+        let device = Device::open(&AdapterRequest::default()).expect("an adapter; run tools/setup");
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("weights/mobilenet_v2_celeba.safetensors");
+        let model = Model { size: 96, ..Model::open(&path, None).expect("the shipped model") };
+        let workload = Workload::prediction(&device, &model, 2);
+        let text = serde_json::to_string(&workload.document().expect("a document")).expect("JSON");
+        let document: WorkloadDocument = serde_json::from_str(&text).expect("the document");
+        let replayed =
+            Workload { plans: document.plans.iter().map(|plan| plan.plan().expect("a plan")).collect(), ..workload.clone() };
+        let result = workload.plans[0].tensors().iter().position(|tensor| tensor.label == "result").expect("a result");
+        let view = View { tensor: TensorId(result), offset: 0, bytes: workload.plans[0].tensors()[result].bytes };
+        let [own, again] = [&workload, &replayed].map(|workload| {
+            let programs = workload.programs(&device).expect("a program");
+            programs[0].run(&device).expect("a run");
+            programs[0].read(&device, view).expect("the result")
+        });
+        assert!(own == again && own.iter().any(|value| *value > 0.0), "{own:?} and {again:?}");
+    }
 
     /// A batch of 32 at 224 × 224 has tensors of 154 MB, and WebGPU promises bindings of 128 MiB.
     #[test]

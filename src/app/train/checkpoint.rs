@@ -135,12 +135,12 @@ impl Checkpoint {
             .split(',')
             .map(|count| count.parse().map_err(|_| header.wrong("correct", format!("has `{count}` where a count is wanted"))))
             .collect::<Result<_, _>>()?;
-        if correct.len() != shape.head.attributes as usize {
-            let (found, wanted) = (correct.len(), shape.head.attributes);
+        if correct.len() != shape.head().attributes as usize {
+            let (found, wanted) = (correct.len(), shape.head().attributes);
             return Err(header.wrong("correct", format!("has {found} counts for {wanted} attributes")));
         }
         let read = |name: &str, shape: &[usize]| Ok(file.f32(name, shape)?);
-        let mut state = NetworkState::read(shape, &read).map_err(of_file)?;
+        let mut state = NetworkState::read(shape, &read).map_err(of_file)?.with_optimizer_states(optimizer_states);
         for which in 0..optimizer_states {
             state.read_optimizer(which, &|name, shape| read(&optimizer_name(which, name), shape)).map_err(of_file)?;
         }
@@ -178,7 +178,7 @@ pub fn write_model(
     precision: StoredPrecision,
 ) -> Result<(), WeightsError> {
     let mut tensors = state.tensors();
-    if shape.first_trained >= shape.layers.len() {
+    if shape.first_trained >= shape.convolutions() {
         tensors.retain(|(named, _)| named.name.starts_with("head."));
     }
     write_tensors(path, &tensors, metadata, precision)

@@ -14,7 +14,7 @@ pub(super) fn fingerprint(
 ) -> Fingerprint {
     let TrainingSettings { batch, micro_batch, epochs, seed, loss, optimizer, learning_rate, .. } = settings;
     let TrainingSettings { schedule, augmentation, label_smoothing, class_weights, .. } = settings;
-    let head = shape.head;
+    let head = shape.head();
     let of_statistics = match shape.running_statistics {
         RunningStatistics::Tensorflow => String::new(),
         other => format!(" {other:?}"),
@@ -23,8 +23,8 @@ pub(super) fn fingerprint(
         ("features", head.features.to_string()),
         ("hidden", head.hidden.map_or("none".to_string(), |hidden| hidden.to_string())),
         ("attributes", head.attributes.to_string()),
-        ("layers", shape.layers.len().to_string()),
-        ("trained", (shape.layers.len() - shape.first_trained.min(shape.layers.len())).to_string()),
+        ("layers", shape.convolutions().to_string()),
+        ("trained", (shape.convolutions() - shape.first_trained.min(shape.convolutions())).to_string()),
         ("frozen_batch_norm", format!("{:?}", shape.frozen_norm)),
         ("size", shape.size.to_string()),
         ("batch", batch.to_string()),
@@ -33,7 +33,7 @@ pub(super) fn fingerprint(
         ("dropout", head.dropout.to_string()),
         ("momentum", format!("{} {}{of_statistics}", shape.momentum, head.momentum)),
         ("loss", format!("{loss:?}")),
-        ("optimizer", format!("{optimizer:?}")),
+        ("optimizer", optimizer.settings()),
         ("learning_rate", learning_rate.to_string()),
         ("schedule", format!("{schedule:?}")),
         // Runs that began before images could be magnified only go on.

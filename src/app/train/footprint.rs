@@ -31,7 +31,7 @@ impl SessionShape {
             bytes += footprint.bytes + self.feed_bytes(device, *batch);
             first.get_or_insert(footprint);
         }
-        let update = UpdatePlan::new(&state.table, self.optimizer);
+        let update = UpdatePlan::new(&state.table, &self.optimizer);
         bytes += Footprint::new(device, &update.plan, &[update.weights, update.gradients], None).bytes;
         for (place, batch) in evaluation.iter().enumerate() {
             let plan = EvaluationPlan::new(&self.network, state, self.loss, device.profile(), *batch, self.losses)?;

@@ -60,13 +60,13 @@ pub(super) fn write_samples(
     match (samples, feed) {
         (Samples::Images(images, augmentations), Some(feed)) => feed.run(device, images, augmentations),
         (Samples::Values(values), _) => {
-            let width = if network.layers.is_empty() { network.head.features } else { 3 };
+            let width = if !network.network.reads_images() { network.head().features } else { 3 };
             program.write(device, input, bytemuck::cast_slice(&padded(values, width)));
             Ok(())
         }
         (Samples::Rows(table, rows), _) => {
             let values: Vec<f32> = rows.iter().flat_map(|row| table.row(*row as usize)).copied().collect();
-            program.write(device, input, bytemuck::cast_slice(&padded(&values, network.head.features)));
+            program.write(device, input, bytemuck::cast_slice(&padded(&values, network.head().features)));
             Ok(())
         }
         (Samples::Images(..), None) => Err(ModelError::NoNormalisation),

@@ -76,6 +76,31 @@ pub enum Progress {
     },
 }
 
+impl std::fmt::Display for Progress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Progress::Memory { bytes, micro_batch } => {
+                let gigabytes = *bytes as f64 / 1e9;
+                write!(
+                    f,
+                    "memory: {gigabytes:.2} GB on the device at {micro_batch} samples at once, planned before the first step"
+                )
+            }
+            Progress::Step { epoch, epochs, loss, accuracy, .. } => {
+                write!(f, "epoch {epoch} of {epochs}, loss {loss:.4}")?;
+                accuracy.map_or(Ok(()), |accuracy| write!(f, ", accuracy {accuracy:.4}"))
+            }
+            Progress::Validation { done, samples } => write!(f, "validation, {done} of {samples}"),
+            Progress::Epoch { record, best } => {
+                let EpochRecord { epoch, loss, accuracy, validation_loss, validation_accuracy } = record;
+                write!(f, "epoch {epoch}: loss {loss:.4}, accuracy {accuracy:.4}; ")?;
+                write!(f, "validation loss {validation_loss:.4}, accuracy {validation_accuracy:.4}")?;
+                f.write_str(if *best { "  best so far" } else { "" })
+            }
+        }
+    }
+}
+
 /// What a run came to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrainedNetwork {
@@ -118,13 +143,14 @@ pub fn train_network(
         Some(folder) if folder.join(LAST).exists() => return Err(TrainError::EarlierRun { path: folder.join(LAST) }),
         _ => None,
     };
-    let checkpoint = saved.unwrap_or_else(|| Checkpoint::new(initial.clone(), shape.head.attributes));
+    let checkpoint =
+        saved.unwrap_or_else(|| Checkpoint::new(initial.clone().with_optimizer_states(states), shape.head().attributes));
     let batches = Batches::new(data, shape, settings)?;
     let class_weights = data.class_weights(settings.class_weights);
     let session_shape = SessionShape {
         network: shape.clone(),
         loss: settings.loss,
-        optimizer: settings.optimizer,
+        optimizer: settings.optimizer.clone(),
         masks: Masks::Drawn(settings.seed),
         losses: batches.kept,
         accumulates: settings.micro_batch < settings.batch,
@@ -210,7 +236,7 @@ impl Trainer<'_, '_> {
         let augmentations = samples.augmentations(settings, epoch, self.shape.size);
         let labels = self.data.labels_of(samples.rows, settings.label_smoothing);
         let weights = self.class_weights.as_ref().map(|weights| self.data.weights_of(samples.rows, weights));
-        let attributes = self.shape.head.attributes as usize;
+        let attributes = self.shape.head().attributes as usize;
         let position = self.parts_before(step);
         let (count, mut from) = (samples.rows.len(), 0);
         let sizes: Vec<usize> = settings.parts(count).collect();
@@ -257,7 +283,7 @@ impl Trainer<'_, '_> {
 
     fn accuracy(&self, samples: usize) -> Result<f64, TrainError> {
         let correct: u64 = self.session.correct()?.into_iter().map(u64::from).sum();
-        let predictions = samples.min(self.batches.samples) as f64 * f64::from(self.shape.head.attributes);
+        let predictions = samples.min(self.batches.samples) as f64 * f64::from(self.shape.head().attributes);
         Ok(correct as f64 / predictions)
     }
 
@@ -313,7 +339,7 @@ impl Trainer<'_, '_> {
         }
         let (losses, correct) = self.session.evaluated(sizes.len())?;
         let correct: u64 = correct.into_iter().map(u64::from).sum();
-        let predictions = rows.len() as f64 * f64::from(self.shape.head.attributes);
+        let predictions = rows.len() as f64 * f64::from(self.shape.head().attributes);
         Ok((weighted_mean(&losses, &sizes), correct as f64 / predictions))
     }
 

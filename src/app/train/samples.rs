@@ -108,8 +108,8 @@ impl<'a> TrainingData<'a> {
             SampleSource::Features(table) => table.rows(),
             SampleSource::Images { images, .. } => images.len(),
         };
-        if shape.head.attributes != self.attributes {
-            let (network, data) = (shape.head.attributes, self.attributes);
+        if shape.head().attributes != self.attributes {
+            let (network, data) = (shape.head().attributes, self.attributes);
             return wrong(format!("the network predicts {network} attributes, the data has {data}"), "use the same attributes");
         }
         if attributes == 0 || self.labels.len() != rows * attributes {

@@ -3,11 +3,12 @@
 use super::feed::Feed;
 use super::part::{Part, padded, unpadded, write_samples};
 use crate::device::{Buffer, DeviceError};
-use crate::nn::mobilenet_v2::Backbone;
+use crate::nn::Backbone;
 use crate::nn::training::{
-    EvaluationPlan, Loss, NetworkShape, NetworkState, Optimizer, ParameterTable, StepPlan, StepShape, UpdatePart, UpdatePlan,
+    EvaluationPlan, Loss, NetworkShape, NetworkState, ParameterTable, StepPlan, StepShape, UpdatePart, UpdatePlan,
 };
 use crate::nn::{ModelError, Normalisation};
+use crate::ops::AnyOptimizer;
 use crate::ops::{Accumulate, DropoutMask, LossMean};
 use crate::plan::View;
 use crate::profiles::Device;
@@ -29,8 +30,8 @@ pub struct SessionShape {
     pub network: NetworkShape,
     /// What is minimised.
     pub loss: Loss,
-    /// How.
-    pub optimizer: Optimizer,
+    /// How it is minimised.
+    pub optimizer: AnyOptimizer,
     /// Where dropout's masks come from.
     pub masks: Masks,
     /// How many mean losses are kept: the most parts of batches in an epoch, or in an evaluation.
@@ -84,7 +85,7 @@ impl<'a> NetworkSession<'a> {
         let frozen = state.backbone(&shape.network, shape.network.folded())?;
         let plan = step_plan(device, &shape, &table, &frozen, batch);
         let program = Program::new(device, &plan.plan, &[])?;
-        let update = UpdatePlan::new(&table, shape.optimizer);
+        let update = UpdatePlan::new(&table, &shape.optimizer);
         let mut shared: Vec<(View, &Buffer)> = Vec::new();
         let gradients = if shape.accumulates { plan.total } else { plan.buffers.gradients };
         for (view, of_step) in [(update.weights, plan.buffers.weights), (update.gradients, gradients)] {
@@ -135,7 +136,7 @@ impl<'a> NetworkSession<'a> {
     /// # Errors
     /// Whatever the device reports.
     pub fn pass(&mut self, part: &Part) -> Result<(), ModelError> {
-        let attributes = self.shape.network.head.attributes;
+        let attributes = self.shape.network.head().attributes;
         let samples = (part.labels.len() / attributes as usize) as u32;
         let place = self.prepare_training(samples)?;
         let device = self.device;
@@ -144,7 +145,7 @@ impl<'a> NetworkSession<'a> {
             let draw = DropoutMask { epoch: part.epoch, first_sample: part.first_sample, ..draw };
             program.set_params(device, step, &draw.params());
         }
-        if let (Some(mask), Some(hidden)) = (part.mask, self.shape.network.head.hidden) {
+        if let (Some(mask), Some(hidden)) = (part.mask, self.shape.network.head().hidden) {
             let mask: Vec<u32> = mask.iter().map(|kept| u32::from(*kept)).collect();
             program.write(device, plan.mask, bytemuck::cast_slice(&padded(&mask, hidden)));
         }
@@ -198,7 +199,7 @@ impl<'a> NetworkSession<'a> {
         let Some(Ready { plan, program, .. }) = self.training.iter().find(|ready| ready.batch == batch) else {
             return Ok(Vec::new());
         };
-        Ok(unpadded(&program.read(self.device, plan.predictions)?, [batch, self.shape.network.head.attributes]))
+        Ok(unpadded(&program.read(self.device, plan.predictions)?, [batch, self.shape.network.head().attributes]))
     }
 
     /// The mean losses of parts `from..to`; waits for the GPU.
@@ -227,13 +228,13 @@ impl<'a> NetworkSession<'a> {
     /// Whatever the device reports.
     pub fn correct(&self) -> Result<Vec<u32>, DeviceError> {
         let Ready { plan, program, .. } = &self.training[0];
-        Ok(counts(&program.read(self.device, plan.buffers.correct)?, self.shape.network.head.attributes))
+        Ok(counts(&program.read(self.device, plan.buffers.correct)?, self.shape.network.head().attributes))
     }
 
     /// Sets the counts of right predictions, one an attribute.
     pub fn write_correct(&self, counts: &[u32]) {
         let Ready { plan, program, .. } = &self.training[0];
-        let counts = padded(counts, self.shape.network.head.attributes);
+        let counts = padded(counts, self.shape.network.head().attributes);
         program.write(self.device, plan.buffers.correct, bytemuck::cast_slice(&counts));
     }
 
@@ -244,7 +245,10 @@ impl<'a> NetworkSession<'a> {
         program.write(self.device, plan.buffers.weights, bytemuck::cast_slice(&state.weights));
         program.write(self.device, plan.buffers.running, bytemuck::cast_slice(&state.statistics));
         let (update, program) = &self.update;
-        for (view, values) in update.state.iter().zip(&state.optimizer) {
+        let zeros = vec![0.0; if state.optimizer.is_empty() { self.table.trained } else { 0 }];
+        for (which, view) in update.states.iter().enumerate() {
+            // A network that was never updated has no states yet; all are zero before the first update.
+            let values = if state.optimizer.is_empty() { &zeros } else { &state.optimizer[which] };
             program.write(self.device, *view, bytemuck::cast_slice(values));
         }
     }
@@ -262,7 +266,8 @@ impl<'a> NetworkSession<'a> {
         let weights = read(program, plan.buffers.weights, table.weights)?;
         let statistics = read(program, plan.buffers.running, table.statistics)?;
         let (update, program) = &self.update;
-        let optimizer = [read(program, update.state[0], table.trained)?, read(program, update.state[1], table.trained)?];
+        let states = update.states.iter().map(|view| read(program, *view, table.trained));
+        let optimizer = states.collect::<Result<_, _>>()?;
         Ok(NetworkState { table, weights, statistics, optimizer })
     }
 

@@ -16,7 +16,7 @@ impl NetworkSession<'_> {
     /// # Errors
     /// Whatever the device reports.
     pub fn evaluate(&mut self, state: &NetworkState, samples: Samples, labels: &[f32], position: u32) -> Result<(), ModelError> {
-        let attributes = self.shape.network.head.attributes;
+        let attributes = self.shape.network.head().attributes;
         let count = (labels.len() / attributes as usize) as u32;
         let place = self.prepare_evaluation(state, count)?;
         let device = self.device;
@@ -40,7 +40,7 @@ impl NetworkSession<'_> {
         for (view, values) in &uploads {
             program.write(self.device, *view, bytemuck::cast_slice(values));
         }
-        let counts = vec![0u32; padded_channels(network.head.attributes) as usize];
+        let counts = vec![0u32; padded_channels(network.head().attributes) as usize];
         program.write(self.device, plan.correct, bytemuck::cast_slice(&counts));
         Ok(())
     }
@@ -72,7 +72,7 @@ impl NetworkSession<'_> {
     pub fn evaluated(&self, batches: usize) -> Result<(Vec<f32>, Vec<u32>), DeviceError> {
         let Some(Ready { plan, program, .. }) = self.evaluation.first() else { return Ok(Default::default()) };
         let losses = program.read(self.device, View { bytes: 4 * batches as u64, ..plan.losses })?;
-        Ok((losses, counts(&program.read(self.device, plan.correct)?, self.shape.network.head.attributes)))
+        Ok((losses, counts(&program.read(self.device, plan.correct)?, self.shape.network.head().attributes)))
     }
 
     /// Predictions \[batch, attributes\] of the last batch of this size that was evaluated; waits for the GPU.
@@ -84,6 +84,6 @@ impl NetworkSession<'_> {
             return Ok(Vec::new());
         };
         let values = program.read(self.device, plan.predictions)?;
-        Ok(unpadded(&values, [batch, self.shape.network.head.attributes]))
+        Ok(unpadded(&values, [batch, self.shape.network.head().attributes]))
     }
 }

@@ -2,7 +2,8 @@
 
 use super::augmentation::AugmentationRanges;
 use super::error::TrainError;
-use crate::nn::training::{Loss, NetworkShape, Objective, Optimizer, Schedule};
+use crate::nn::training::{Loss, NetworkShape, Schedule};
+use crate::ops::{Adadelta, AnyOptimizer};
 
 /// What having an attribute and not having it weigh in the loss.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,8 +30,8 @@ pub struct TrainingSettings {
     pub loss: Loss,
     /// What the two classes of an attribute weigh in it.
     pub class_weights: ClassWeights,
-    /// How.
-    pub optimizer: Optimizer,
+    /// How it is minimised.
+    pub optimizer: AnyOptimizer,
     /// The largest learning rate.
     pub learning_rate: f64,
     /// Its course.
@@ -52,7 +53,7 @@ impl Default for TrainingSettings {
             seed: 0,
             loss: Loss::Cosine,
             class_weights: ClassWeights::None,
-            optimizer: Optimizer::KERAS_ADADELTA,
+            optimizer: Adadelta::KERAS.into(),
             learning_rate: 1.0,
             schedule: Schedule::Constant,
             augmentation: None,
@@ -74,7 +75,7 @@ impl TrainingSettings {
     /// # Errors
     /// [`TrainError::Input`] names the setting and its range.
     pub fn check(&self, shape: &NetworkShape) -> Result<(), TrainError> {
-        if self.class_weights != ClassWeights::None && matches!(self.loss.objective(), Objective::Cosine(_)) {
+        if self.class_weights != ClassWeights::None && !self.loss.takes_label_weights() {
             let problem = "class weights are asked for with the cosine loss, which has no term for each attribute".to_string();
             return Err(TrainError::input(problem, "choose the loss mse, mae or bce, or no class weights"));
         }
@@ -89,7 +90,7 @@ impl TrainingSettings {
     }
 
     fn within(&self, shape: &NetworkShape, smallest: f64, warm_up: f64) -> Result<(), TrainError> {
-        let head = shape.head;
+        let head = shape.head();
         let ranges = [
             ("hidden width", f64::from(head.hidden.unwrap_or(1)), 1.0..=65_536.0),
             ("batch", f64::from(self.batch), smallest..=65_536.0),

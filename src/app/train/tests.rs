@@ -14,11 +14,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
 use crate::evaluation::Metrics;
-use crate::nn::Head;
 use crate::nn::random::{Stream, bits};
 use crate::nn::training::*;
 use crate::nn::weights::WeightsFile;
+use crate::nn::{Head, Network};
 use crate::ops::Padding;
+use crate::ops::{Adadelta, Adam, AnyOptimizer, Sgd};
 use crate::profiles::Device;
 
 const ATTRIBUTES: u32 = 5;
@@ -55,21 +56,20 @@ fn with(change: impl Fn(&mut Trial)) -> Trial {
 }
 
 fn shape(trial: &Trial, features: u32, attributes: u32) -> NetworkShape {
-    NetworkShape {
-        layers: Vec::new(),
+    let shape = NetworkShape {
+        network: Network::new(Padding::TensorflowSame, 1e-3),
         first_trained: 0,
         frozen_norm: FrozenNorm::Inference,
-        padding: Padding::TensorflowSame,
-        epsilon: 1e-3,
         momentum: 0.999,
         running_statistics: trial.running_statistics,
         size: 0,
-        head: HeadShape { features, hidden: Some(trial.hidden), attributes, dropout: trial.dropout, momentum: 0.99 },
-    }
+    };
+    shape.with_head(HeadShape { features, hidden: Some(trial.hidden), attributes, dropout: trial.dropout, momentum: 0.99 })
 }
 
 fn initial(shape: &NetworkShape, seed: u64) -> NetworkState {
-    let head = crate::nn::random::initial_head(seed, shape.head.features, shape.head.hidden.unwrap(), shape.head.attributes);
+    let head =
+        crate::nn::random::initial_head(seed, shape.head().features, shape.head().hidden.unwrap(), shape.head().attributes);
     let place = |name: &str| Head::TENSORS.iter().position(|tensor| *tensor == name).unwrap();
     NetworkState::read(shape, &|name, _| Ok(head.tensors[place(name)].clone())).unwrap()
 }
@@ -135,19 +135,20 @@ fn a_head_learns() {
 #[test]
 fn every_loss_and_optimizer_learns() {
     let device = Device::open(&Default::default()).unwrap();
-    let adam = Optimizer::Adam { form: crate::ops::AdamForm::Pytorch, epsilon: 1e-8, weight_decay: 0.01 };
-    let sgd = Optimizer::Sgd { momentum: 0.9, nesterov: true };
+    let adam = || AnyOptimizer::from(Adam::PYTORCH_ADAMW);
+    let sgd = Sgd { momentum: 0.9, nesterov: true };
     let trials = [
-        (Loss::Angle, adam, 3e-3),
-        (Loss::MeanSquaredError, Optimizer::KERAS_ADADELTA, 1.0),
-        (Loss::MeanAbsoluteError, adam, 3e-3),
-        (Loss::BinaryCrossEntropy, adam, 3e-3),
-        (Loss::BinaryCrossEntropyKeras2, sgd, 0.02),
+        (Loss::Angle, adam(), 3e-3),
+        (Loss::MeanSquaredError, Adadelta::KERAS.into(), 1.0),
+        (Loss::MeanAbsoluteError, adam(), 3e-3),
+        (Loss::BinaryCrossEntropy, adam(), 3e-3),
+        (Loss::BinaryCrossEntropyKeras2, sgd.into(), 0.02),
     ];
     for (loss, optimizer, learning_rate) in trials {
         let trial = with(|trial| {
             let settings = &mut trial.settings;
-            (settings.loss, settings.optimizer, settings.learning_rate, settings.epochs) = (loss, optimizer, learning_rate, 20);
+            settings.optimizer = optimizer.clone();
+            (settings.loss, settings.learning_rate, settings.epochs) = (loss, learning_rate, 20);
             settings.schedule = Schedule::Cosine { warm_up: 0.2 };
         });
         let history = train(&device, &trial, None, false, usize::MAX).unwrap().history;

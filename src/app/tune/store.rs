@@ -1,13 +1,36 @@
-//! Where winners are kept between runs.
+//! The file that keeps winners between runs.
+//!
+//! There is one file for each adapter and driver, `tuning-HASH.json` in the [cache folder](cache_folder). It is a table like those
+//! of the device classes: each entry says for one shape which variant to use, and what measured it. In short:
+//!
+//! ```json
+//! {
+//!   "adapter": "NVIDIA GeForce RTX 3090", "backend": "vulkan", "driver": "NVIDIA 570.86",
+//!   "entries": [
+//!     {
+//!       "shape": { "operation": "depthwise", "batch": 8, "size": [56, 56], "channels": 144, "stride": 2 },
+//!       "winner": { "kernel": "depthwise", "variant": "stride 2, 2x4" },
+//!       "seconds": 0.000021,
+//!       "date": "2026-11-30",
+//!       "winner_content": "d2a0…", "content": "77b1…",
+//!       "candidates": [ { "id": { "kernel": "depthwise", "variant": "stride 2, 2x4" }, "verdict": { "timed": 0.000021 } } ]
+//!     }
+//!   ]
+//! }
+//! ```
+//!
+//! `winner_content` is a hash of the expanded shader of the winner, and `content` one of all candidates. An entry whose winner has
+//! another shader since is left out until the shape is tuned again.
 
 use std::collections::HashMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::measure::Candidate;
+use super::measure::{Candidate, Comparison};
 use crate::data::{DataError, write_atomically};
 use crate::device::AdapterReport;
 use crate::ops::{Choice, candidates, identity};
@@ -15,13 +38,13 @@ use crate::plan::VariantId;
 use crate::profiles::{DeviceProfile, OperationShape, Winners};
 use crate::wgsl::expand;
 
-/// Names the folder, where it is not the user's cache folder.
+/// The environment variable that names a cache folder other than the user's.
 const FOLDER_VARIABLE: &str = "LINEAMENT_CACHE";
 
-/// Why winners cannot be kept or read.
+/// Why winners cannot be read or kept.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The file is there and cannot be read.
+    /// The file exists and cannot be read.
     #[error("{}: {problem}; `lineament tune --again` replaces it", path.display())]
     Read {
         /// The file.
@@ -45,34 +68,67 @@ pub enum StoreError {
     NoFolder,
 }
 
-/// What was found out about a shape.
+/// What was measured for a shape.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
-    /// The work.
+    /// The operation and its sizes.
     pub shape: OperationShape,
-    /// Kernel and variant of the winner; nothing where every variant is barred.
+    /// The fastest variant; nothing where every candidate was rejected.
     pub winner: Option<VariantId>,
-    /// Hash of the source that the winner was expanded to.
+    /// How many seconds the winner takes.
+    pub seconds: Option<f64>,
+    /// When it was measured, as year-month-day in UTC.
+    pub date: String,
+    /// A hash of the expanded shader of the winner.
     pub winner_content: String,
-    /// Hash of the sources of all variants.
+    /// A hash of the expanded shaders of all candidates.
     pub content: String,
-    /// All variants in order.
+    /// All candidates, in the order in which they were tried.
     pub candidates: Vec<Candidate>,
+}
+
+impl Entry {
+    /// Takes down a comparison that was made today.
+    pub fn new(shape: OperationShape, comparison: Comparison, profile: &DeviceProfile) -> Entry {
+        let Comparison { winner, candidates: compared } = comparison;
+        let lanes = profile.capabilities.subgroup_size;
+        let mut entry = Entry {
+            shape,
+            winner: winner.map(identity),
+            seconds: None,
+            date: today(),
+            winner_content: winner.map_or(String::new(), |winner| content(&[winner], lanes)),
+            content: content(&candidates::measured(shape, profile), lanes),
+            candidates: compared,
+        };
+        entry.seconds = entry.winner.as_ref().and_then(|winner| entry.seconds_of(winner));
+        entry
+    }
+
+    /// Returns how many seconds a variant takes. Returns nothing if it was rejected or is no candidate.
+    pub fn seconds_of(&self, variant: &VariantId) -> Option<f64> {
+        self.candidates.iter().find(|candidate| candidate.id == *variant).and_then(Candidate::seconds)
+    }
 }
 
 /// The winners on one adapter with one driver.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Store {
-    /// The adapter's name, graphics interface and driver.
-    pub adapter: [String; 3],
-    /// By shape, in order.
+    /// The adapter's name.
+    pub adapter: String,
+    /// Its graphics interface.
+    pub backend: String,
+    /// Its driver and the driver's version.
+    pub driver: String,
+    /// One entry for each shape, ordered by shape.
     pub entries: Vec<Entry>,
 }
 
-/// The folder that winners and compiled pipelines are kept in: LINEAMENT_CACHE, or `lineament` in the user's cache folder.
+/// Returns the folder that winners and compiled pipelines are kept in: the one that LINEAMENT_CACHE names, or `lineament` in the
+/// user's cache folder.
 ///
 /// # Errors
-/// The system names none.
+/// The system names no cache folder.
 pub fn cache_folder() -> Result<PathBuf, StoreError> {
     let named = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let of_user = if cfg!(windows) {
@@ -85,33 +141,53 @@ pub fn cache_folder() -> Result<PathBuf, StoreError> {
     named(FOLDER_VARIABLE).or_else(|| of_user.map(|folder| folder.join("lineament"))).ok_or(StoreError::NoFolder)
 }
 
-/// Hash of the sources that variants are expanded to.
+/// Returns today's date in UTC, as year-month-day.
+fn today() -> String {
+    date(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs()))
+}
+
+/// Returns the date of a time in seconds since 1970, by Howard Hinnant's algorithm `civil_from_days`.
+fn date(seconds: u64) -> String {
+    // Days are counted from 1 March of the year 0, so that a leap day is the last day of a year, and in eras of 400 years.
+    let days = seconds / 86_400 + 719_468;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = 400 * era + year_of_era + u64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
+/// Returns a hash of the expanded shaders of some variants.
 pub fn content(choices: &[Choice], lanes: Option<u32>) -> String {
     let mut hasher = Sha256::new();
     for (kernel, variant) in choices {
         hasher.update(format!("{} {}\0", kernel.name, variant.name));
-        // A shader that does not expand is found out when it is compiled.
-        hasher.update(expand(kernel.source, &variant.expansion(lanes)).unwrap_or_default());
+        // A shader that does not expand fails when it is compiled.
+        hasher.update(expand(kernel.source, &variant.expansion(lanes), kernel.params).unwrap_or_default());
         hasher.update([0]);
     }
     hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl Store {
-    /// No winners yet.
+    /// Returns a store without winners.
     pub fn new(report: &AdapterReport) -> Store {
-        Store { adapter: [&report.name, &report.backend, &report.driver].map(String::clone), entries: Vec::new() }
+        let AdapterReport { name, backend, driver, .. } = report.clone();
+        Store { adapter: name, backend, driver, entries: Vec::new() }
     }
 
-    /// The file in `folder` for an adapter and its driver.
+    /// Returns the file in `folder` for an adapter and its driver.
     pub fn path(folder: &Path, report: &AdapterReport) -> PathBuf {
         folder.join(format!("tuning-{}.json", report.hash()))
     }
 
-    /// Reads the winners of an adapter; none where there is no file.
+    /// Reads the winners on an adapter. There are none where there is no file.
     ///
     /// # Errors
-    /// The file cannot be read or is no such file.
+    /// The file cannot be read, is not of this format, or is of another adapter.
     pub fn read(folder: &Path, report: &AdapterReport) -> Result<Store, StoreError> {
         let path = Store::path(folder, report);
         let bytes = match std::fs::read(&path) {
@@ -121,12 +197,10 @@ impl Store {
         };
         let store: Store = serde_json::from_slice(&bytes)
             .map_err(|error| StoreError::Read { path: path.clone(), problem: error.to_string() })?;
-        let expected = Store::new(report).adapter;
-        if store.adapter != expected {
-            return Err(StoreError::Read {
-                path,
-                problem: format!("is of {}, expected {}", store.adapter.join(", "), expected.join(", ")),
-            });
+        let of = |store: &Store| [&store.adapter, &store.backend, &store.driver].map(String::clone).join(", ");
+        let (found, expected) = (of(&store), of(&Store::new(report)));
+        if found != expected {
+            return Err(StoreError::Read { path, problem: format!("it is of {found}, expected {expected}") });
         }
         Ok(store)
     }
@@ -145,20 +219,20 @@ impl Store {
         Ok(path)
     }
 
-    /// The entry of a shape.
+    /// Returns the entry of a shape.
     pub fn entry(&self, shape: OperationShape) -> Option<&Entry> {
         self.entries.iter().find(|entry| entry.shape == shape)
     }
 
-    /// Puts an entry in its place.
+    /// Inserts an entry, in place of an earlier one of the same shape.
     pub fn insert(&mut self, entry: Entry) {
         self.entries.retain(|known| known.shape != entry.shape);
         self.entries.push(entry);
         self.entries.sort_by_key(|entry| entry.shape);
     }
 
-    /// The winners whose source is still what it was when they were measured, and how many are not.
-    pub fn tuning(&self, profile: &DeviceProfile) -> (Winners, usize) {
+    /// Returns the winners whose shaders are the same as when they were measured, and the number of the others.
+    pub fn winners(&self, profile: &DeviceProfile) -> (Winners, usize) {
         let mut contents: HashMap<(&str, &str), String> = HashMap::new();
         let (mut winners, mut stale) = (HashMap::new(), 0);
         for Entry { shape, winner, winner_content, .. } in &self.entries {
@@ -186,6 +260,19 @@ mod tests {
     use crate::profiles::Device;
 
     #[test]
+    fn dates_follow_the_calendar() {
+        for (seconds, expected) in [
+            (0, "1970-01-01"),
+            (951_782_400, "2000-02-29"),
+            (951_868_800, "2000-03-01"),
+            (1_798_761_599, "2026-12-31"),
+            (4_107_542_400, "2100-03-01"),
+        ] {
+            assert_eq!(date(seconds), expected);
+        }
+    }
+
+    #[test]
     fn winners_are_kept_by_adapter_driver_and_content() {
         let device = Device::open(&Default::default()).expect("an adapter; run tools/setup");
         let (folder, report, profile) = (tempfile::tempdir().expect("a folder"), device.report(), device.profile());
@@ -196,6 +283,8 @@ mod tests {
         let entry = Entry {
             shape,
             winner: Some(identity(last)),
+            seconds: Some(0.5),
+            date: "2026-11-30".to_string(),
             winner_content: content(&[last], profile.capabilities.subgroup_size),
             content: content(&choices, profile.capabilities.subgroup_size),
             candidates: vec![Candidate { id: identity(last), verdict: Verdict::Timed(0.5) }],
@@ -207,7 +296,7 @@ mod tests {
         store.write(folder.path(), report).expect("a written file");
         let again = Store::read(folder.path(), report).expect("the file");
         assert_eq!(again, store);
-        let (tuning, stale) = again.tuning(profile);
+        let (tuning, stale) = again.winners(profile);
         assert_eq!((tuning.len(), stale, tuning.get(shape).cloned()), (1, 0, Some(identity(last))));
         // Whoever plans gets it, and another shape gets what is shipped.
         let tuned = profile.with_winners(std::sync::Arc::new(tuning));
@@ -223,7 +312,7 @@ mod tests {
         ] {
             let mut store = Store::new(report);
             store.insert(wrong);
-            assert_eq!((store.tuning(profile).0.len(), store.tuning(profile).1), (0, 1));
+            assert_eq!((store.winners(profile).0.len(), store.winners(profile).1), (0, 1));
         }
 
         // Another driver's winners are another file, and a file that is none is an error that says what to do.

@@ -1,10 +1,11 @@
 //! The plan of evaluation: the whole network with batch norm folded, and the loss.
 
-use super::objective::{Loss, Objective};
 use super::shape::NetworkShape;
 use super::state::NetworkState;
-use crate::nn::{ModelError, Upload};
-use crate::ops::{BinaryAccuracy, CosineProximity, ElementwiseLoss, LossMean, padded_channels};
+use crate::nn::dense::DeclaredDense;
+use crate::nn::lowering::{Loss, LossTensors, Lowering, RunLayer};
+use crate::nn::{Dense, ModelError, Upload};
+use crate::ops::padded_channels;
 use crate::plan::{Plan, View};
 use crate::profiles::DeviceProfile;
 
@@ -31,10 +32,10 @@ pub struct EvaluationPlan {
 }
 
 impl EvaluationPlan {
-    /// The network as `state` has it; `losses` is how many mean losses are kept.
+    /// Plans the network as `state` has it; `losses` is the number of mean losses that are kept.
     ///
     /// # Errors
-    /// None in practice: every tensor is there.
+    /// The state is one of another network.
     pub fn new(
         shape: &NetworkShape,
         state: &NetworkState,
@@ -44,38 +45,34 @@ impl EvaluationPlan {
         losses: usize,
     ) -> Result<EvaluationPlan, ModelError> {
         let mut plan = Plan::new("evaluation");
-        let (each, attributes) = (u64::from(batch), shape.head.attributes);
+        let (each, attributes) = (u64::from(batch), shape.network.outputs());
         let row = 4 * u64::from(padded_channels(attributes));
         let input = plan.persistent("input", each * shape.input_bytes());
         let labels = plan.persistent("labels", each * row);
         let losses = plan.persistent("losses", 4 * losses.max(64) as u64);
         let correct = plan.persistent("correct", row);
-        let (mut x, mut uploads) = (input, Vec::new());
-        if !shape.layers.is_empty() {
-            let backbone = state.backbone(shape, shape.layers.len())?;
+        let predictions = plan.persistent("predictions", each * row);
+
+        let backbone = state.backbone(shape, shape.convolutions())?;
+        let (mut run, mut uploads) = (Vec::new(), Vec::new());
+        if shape.network.reads_images() {
             let weights = backbone.plan_weights(&mut plan, profile.precision);
-            x = backbone.plan_features(&mut plan, profile, [batch, shape.size], weights, input);
+            run = backbone.run_layers(weights, profile.precision);
+            run.push(RunLayer::Pool);
             uploads.push((weights, backbone.stored_parameters(profile.precision)));
         }
-        for dense in state.dense_layers(shape) {
-            let (y, more) = dense.plan(&mut plan, profile, "dense", batch, x);
-            uploads.extend(more);
-            x = y;
-        }
-        let predictions = x;
-        let of_samples = plan.transient("loss", 4 * each);
-        let gradient = plan.transient("gradient of predictions", each * row);
-        plan.push(match loss.objective() {
-            Objective::Cosine(form) => {
-                CosineProximity { batch, attributes, form }.step("loss", predictions, labels, of_samples, gradient)
-            }
-            Objective::Elementwise(formula) => {
-                ElementwiseLoss { batch, attributes, formula }.step("loss", [predictions, labels], None, of_samples, gradient)
-            }
-        });
-        let mean = plan.steps().len();
-        plan.push(LossMean { count: batch, position: 0 }.step("mean loss", of_samples, losses));
-        plan.push(BinaryAccuracy { rows: batch, attributes }.step("accuracy", predictions, labels, correct));
+        let dense = state.dense_layers(shape);
+        let labelled: Vec<(&str, &Dense)> = shape.network.dense_layers().map(|layer| layer.label.as_str()).zip(&dense).collect();
+        let declared = DeclaredDense::new(&labelled, &mut plan);
+        run.extend(declared.run_layers());
+
+        let mut lowering = Lowering::new(&mut plan, profile, shape.network.padding);
+        let x = shape.input(input, batch);
+        let run = lowering.fuse(run, x);
+        let result = lowering.forward(&run, x, Some(predictions), &mut |_, _, _| ());
+        let tensors = LossTensors { labels, label_weights: None, losses, correct };
+        let (_, mean) = lowering.loss(loss, attributes, result, tensors);
+        uploads.extend(declared.uploads.iter().cloned());
         Ok(EvaluationPlan { plan, batch, input, labels, predictions, losses, correct, uploads, mean })
     }
 

@@ -1,25 +1,24 @@
 //! Training a network: convolutions with batch norm, and a head, forward and backward, in one plan.
 
-mod backward;
-mod builder;
+mod buffers;
 mod evaluation;
-mod forward;
-mod head;
-mod objective;
-mod optimizer;
 mod parameters;
+mod schedule;
 mod shape;
 mod state;
 mod step;
 
-pub use builder::NetworkBuffers;
+pub use super::lowering::Loss;
+pub use super::network::first_of_last_blocks;
+pub use buffers::NetworkBuffers;
 pub use evaluation::EvaluationPlan;
-pub use objective::{Loss, Objective};
-pub use optimizer::{Optimizer, Schedule, Update};
-pub use parameters::{HiddenSlots, LayerSlots, NamedShape, ParameterTable, Slot};
-pub use shape::{FrozenNorm, HeadShape, NetworkShape, RunningStatistics, UpdatePart, first_of_last_blocks};
+pub use parameters::{LayerSlots, NamedShape, ParameterTable, Slot};
+pub use schedule::Schedule;
+pub use shape::{FrozenNorm, HeadShape, NetworkShape, RunningStatistics, UpdatePart};
 pub use state::NetworkState;
 pub use step::{StepPlan, StepShape, UpdatePlan};
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_reference;

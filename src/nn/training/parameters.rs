@@ -4,9 +4,10 @@
 //! for, then the other trained parameters, then what is frozen. Gradients and optimizer state have the layout of the trained
 //! part. Batch norm's vectors lie in pairs: gamma and beta, mean and variance.
 
+use std::ops::Range;
+
 use super::shape::NetworkShape;
-use crate::nn::Head;
-use crate::nn::mobilenet_v2::{ConvolutionKind, Layer};
+use crate::nn::network::{Convolution, Layer};
 use crate::ops::padded_channels;
 use crate::plan::{ALIGNMENT, View};
 
@@ -60,7 +61,7 @@ impl Slot {
     }
 
     /// Its part of the host's copy of a buffer.
-    pub fn of<'a>(&self, buffer: &'a [f32]) -> &'a [f32] {
+    pub fn of<'a, T>(&self, buffer: &'a [T]) -> &'a [T] {
         &buffer[self.offset..self.offset + self.length]
     }
 
@@ -103,39 +104,55 @@ impl Slot {
     }
 }
 
-/// The tensors of a convolution.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The slots of one layer: those that its kind has.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LayerSlots {
-    /// The weight.
-    pub kernel: Slot,
-    /// Gamma and beta.
-    pub affine: Slot,
-    /// Running mean and variance, in the buffer of statistics.
-    pub running: Slot,
+    /// What tables call the layer.
+    label: String,
+    /// The kernel of a convolution or a dense layer.
+    kernel: Option<Slot>,
+    /// The bias of a dense layer.
+    bias: Option<Slot>,
+    /// Gamma and beta of batch norm.
+    affine: Option<Slot>,
+    /// Running mean and variance of batch norm, in the buffer of statistics.
+    running: Option<Slot>,
 }
 
-/// The tensors of the hidden layer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HiddenSlots {
-    /// \[features, hidden\]
-    pub kernel: Slot,
-    /// \[hidden\]
-    pub bias: Slot,
-    /// Gamma and beta.
-    pub affine: Slot,
-    /// Running mean and variance, in the buffer of statistics.
-    pub running: Slot,
+impl LayerSlots {
+    /// Returns the kernel.
+    ///
+    /// # Panics
+    /// A layer of this kind has none; so also in the functions below.
+    pub fn kernel(&self) -> &Slot {
+        self.slot(&self.kernel, "kernel")
+    }
+
+    /// Returns the bias.
+    pub fn bias(&self) -> &Slot {
+        self.slot(&self.bias, "bias")
+    }
+
+    /// Returns gamma and beta.
+    pub fn affine(&self) -> &Slot {
+        self.slot(&self.affine, "batch norm")
+    }
+
+    /// Returns running mean and variance.
+    pub fn running(&self) -> &Slot {
+        self.slot(&self.running, "running statistics")
+    }
+
+    fn slot<'a>(&self, slot: &'a Option<Slot>, what: &str) -> &'a Slot {
+        slot.as_ref().unwrap_or_else(|| panic!("layer {} has no {what}", self.label))
+    }
 }
 
 /// Every tensor of a network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParameterTable {
-    /// One for each convolution.
+    /// One for each layer of the network.
     pub layers: Vec<LayerSlots>,
-    /// The head's hidden layer.
-    pub hidden: Option<HiddenSlots>,
-    /// Kernel and bias of the last layer.
-    pub output: [Slot; 2],
     /// Elements of the buffer of weights.
     pub weights: usize,
     /// How many of them, at the front, are trained.
@@ -149,65 +166,93 @@ pub struct ParameterTable {
 impl ParameterTable {
     /// Lays out the parameters of a network.
     pub fn new(shape: &NetworkShape) -> ParameterTable {
-        let head = shape.head;
-        let (mut at, mut statistics) = (0, 0);
-        let (frozen, trained) = shape.layers.split_at(shape.first_trained.min(shape.layers.len()));
-        let matrix = |name: &str, rows: u32, columns: u32, at: &mut usize| {
-            let (rows, columns) = (rows as usize, columns as usize);
-            Slot::new(vec![named(name, &[rows, columns])], Layout::Matrix { rows, columns }, at)
+        let layers = &shape.network.layers;
+        let mut table = ParameterTable {
+            layers: layers.iter().map(|layer| LayerSlots { label: label(layer), ..LayerSlots::default() }).collect(),
+            weights: 0,
+            trained: 0,
+            decayed: 0,
+            statistics: 0,
         };
-        let vectors = |names: &[&str], length: u32, at: &mut usize| {
-            let length = length as usize;
-            Slot::new(names.iter().map(|name| named(name, &[length])).collect(), Layout::Vectors { length }, at)
-        };
-        let [dense1, bias1, gamma, beta, mean, variance, dense2, bias2] = Head::TENSORS;
+        let frozen = shape.first_trained.min(shape.convolutions());
+        table.place_kernels(layers, frozen..layers.len());
+        table.decayed = table.weights;
+        table.place_vectors(layers, frozen..layers.len());
+        table.trained = table.weights;
+        table.place_kernels(layers, 0..frozen);
+        table.place_vectors(layers, 0..frozen);
+        for (layer, slots) in layers.iter().zip(&mut table.layers) {
+            let names = match layer {
+                Layer::Convolution(layer) => {
+                    Some((["running_mean", "running_var"].map(|part| format!("{}.{part}", layer.norm)), layer.outputs))
+                }
+                Layer::BatchNorm(layer) => Some(([2, 3].map(|at| layer.names[at].clone()), layer.channels)),
+                _ => None,
+            };
+            slots.running = names.map(|(names, length)| vectors(&names, length, &mut table.statistics));
+        }
+        table
+    }
 
-        let kernels: Vec<Slot> = trained.iter().map(|layer| kernel(layer, &mut at)).collect();
-        let hidden_kernel = head.hidden.map(|hidden| matrix(dense1, head.features, hidden, &mut at));
-        let output_kernel = matrix(dense2, head.hidden.unwrap_or(head.features), head.attributes, &mut at);
-        let decayed = at;
-        let affines: Vec<Slot> = trained.iter().map(|layer| affine(layer, &mut at)).collect();
-        let hidden_rest =
-            head.hidden.map(|hidden| [vectors(&[bias1], hidden, &mut at), vectors(&[gamma, beta], hidden, &mut at)]);
-        let output_bias = vectors(&[bias2], head.attributes, &mut at);
-        let trained_elements = at;
-        let frozen_kernels: Vec<Slot> = frozen.iter().map(|layer| kernel(layer, &mut at)).collect();
-        let frozen_affines: Vec<Slot> = frozen.iter().map(|layer| affine(layer, &mut at)).collect();
+    /// Places the kernels of some layers.
+    fn place_kernels(&mut self, layers: &[Layer], range: Range<usize>) {
+        for at in range {
+            self.layers[at].kernel = match &layers[at] {
+                Layer::Convolution(layer) => Some(convolution_kernel(layer, &mut self.weights)),
+                Layer::Dense(layer) => {
+                    let [rows, columns] = [layer.inputs, layer.outputs].map(|size| size as usize);
+                    let tensor = named(&layer.names[0], &[rows, columns]);
+                    Some(Slot::new(vec![tensor], Layout::Matrix { rows, columns }, &mut self.weights))
+                }
+                _ => None,
+            };
+        }
+    }
 
-        let kernels = frozen_kernels.into_iter().chain(kernels);
-        let affines = frozen_affines.into_iter().chain(affines);
-        let layers = shape.layers.iter().zip(kernels).zip(affines).map(|((layer, kernel), affine)| {
-            let names = ["running_mean", "running_var"].map(|part| format!("{}.{part}", layer.norm));
-            let running = vectors(&[&names[0], &names[1]], layer.outputs, &mut statistics);
-            LayerSlots { kernel, affine, running }
-        });
-        let layers = layers.collect();
-        let hidden = match (head.hidden, hidden_kernel, hidden_rest) {
-            (Some(hidden), Some(kernel), Some([bias, affine])) => {
-                let running = vectors(&[mean, variance], hidden, &mut statistics);
-                Some(HiddenSlots { kernel, bias, affine, running })
+    /// Places everything of some layers that weight decay does not apply to.
+    fn place_vectors(&mut self, layers: &[Layer], range: Range<usize>) {
+        for at in range {
+            let slots = &mut self.layers[at];
+            match &layers[at] {
+                Layer::Convolution(layer) => {
+                    let names = ["weight", "bias"].map(|part| format!("{}.{part}", layer.norm));
+                    slots.affine = Some(vectors(&names, layer.outputs, &mut self.weights));
+                }
+                Layer::Dense(layer) => {
+                    slots.bias = Some(vectors(&layer.names[1..], layer.outputs, &mut self.weights));
+                }
+                Layer::BatchNorm(layer) => {
+                    slots.affine = Some(vectors(&layer.names[..2], layer.channels, &mut self.weights));
+                }
+                _ => {}
             }
-            _ => None,
-        };
-        let output = [output_kernel, output_bias];
-        ParameterTable { layers, hidden, output, weights: at, trained: trained_elements, decayed, statistics }
+        }
     }
 
-    /// The slots of the buffer of weights: the convolutions in order, then the head.
+    /// Returns the slots of the buffer of weights, layer by layer.
     pub fn weight_slots(&self) -> impl Iterator<Item = &Slot> {
-        let layers = self.layers.iter().flat_map(|layer| [&layer.kernel, &layer.affine]);
-        let hidden = self.hidden.iter().flat_map(|hidden| [&hidden.kernel, &hidden.bias, &hidden.affine]);
-        layers.chain(hidden).chain(&self.output)
+        self.layers.iter().flat_map(|layer| [&layer.kernel, &layer.bias, &layer.affine]).flatten()
     }
 
-    /// The slots of the buffer of statistics, in the same order.
+    /// Returns the slots of the buffer of statistics, layer by layer.
     pub fn statistics_slots(&self) -> impl Iterator<Item = &Slot> {
-        self.layers.iter().map(|layer| &layer.running).chain(self.hidden.iter().map(|hidden| &hidden.running))
+        self.layers.iter().filter_map(|layer| layer.running.as_ref())
     }
 
-    /// The slots of what is trained, in the same order.
+    /// Returns the slots of what is trained, layer by layer.
     pub fn trained_slots(&self) -> impl Iterator<Item = &Slot> {
         self.weight_slots().filter(|slot| slot.offset < self.trained)
+    }
+}
+
+/// Returns what tables call a layer.
+fn label(layer: &Layer) -> String {
+    match layer {
+        Layer::Convolution(layer) => layer.name.clone(),
+        Layer::Dense(layer) => layer.label.clone(),
+        Layer::BatchNorm(layer) => layer.label.clone(),
+        Layer::GlobalAveragePool => "global average pool".to_string(),
+        Layer::Dropout { .. } => "dropout".to_string(),
     }
 }
 
@@ -215,15 +260,13 @@ fn named(name: &str, shape: &[usize]) -> NamedShape {
     NamedShape { name: name.to_string(), shape: shape.to_vec() }
 }
 
-fn kernel(layer: &Layer, at: &mut usize) -> Slot {
-    let taps = if layer.kind == ConvolutionKind::Pointwise { 1 } else { 9 };
-    let inputs = if layer.kind == ConvolutionKind::Depthwise { 1 } else { layer.inputs as usize };
-    let layout = Layout::Convolution { outputs: layer.outputs as usize, inputs, taps };
-    Slot::new(vec![named(&format!("{}.weight", layer.convolution), &layer.weight_shape())], layout, at)
+fn vectors(names: &[String], length: u32, at: &mut usize) -> Slot {
+    let length = length as usize;
+    Slot::new(names.iter().map(|name| named(name, &[length])).collect(), Layout::Vectors { length }, at)
 }
 
-fn affine(layer: &Layer, at: &mut usize) -> Slot {
-    let channels = layer.outputs as usize;
-    let names = ["weight", "bias"].map(|part| named(&format!("{}.{part}", layer.norm), &[channels]));
-    Slot::new(names.to_vec(), Layout::Vectors { length: channels }, at)
+fn convolution_kernel(layer: &Convolution, at: &mut usize) -> Slot {
+    let [outputs, inputs, taps] = [layer.outputs, layer.inputs_per_output(), layer.taps()].map(|size| size as usize);
+    let tensor = named(&format!("{}.weight", layer.name), &layer.weight_shape());
+    Slot::new(vec![tensor], Layout::Convolution { outputs, inputs, taps }, at)
 }

@@ -1,7 +1,10 @@
 //! What a network is that is trained, as data.
 
-use crate::nn::mobilenet_v2::{Layer, layers};
-use crate::ops::{Padding, padded_channels};
+use crate::nn::mobilenet_v2::mobilenet_v2;
+use crate::nn::network::{DenseLayer, Layer, Network, NormLayer};
+use crate::nn::{Activations, HEAD_EPSILON, Head, Model};
+use crate::ops::{Activation, Padding, padded_channels};
+use crate::plan::{Precision, View};
 
 /// How batch norm runs in layers that are not trained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,94 +69,166 @@ impl RunningStatistics {
     }
 }
 
-/// The layers after the backbone: Dense, ReLU, batch norm, dropout, Dense, sigmoid; without a hidden layer only the last two.
+/// The layers of the paper after the backbone: Dense, ReLU, batch norm, dropout, Dense, sigmoid. Without a hidden layer only
+/// the last two remain.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct HeadShape {
     /// Values that it reads of an image.
     pub features: u32,
-    /// Width of the hidden layer; `None` where there is none.
+    /// Width of the hidden layer, if there is one.
     pub hidden: Option<u32>,
     /// Number of outputs.
     pub attributes: u32,
     /// The share of hidden values that is dropped, in \[0, 1).
     pub dropout: f32,
-    /// What its batch norm's running statistics keep in a step: 0.99 in Keras.
+    /// What the running statistics of its batch norm keep in a step: 0.99 in Keras.
     pub momentum: f32,
 }
 
-/// Convolutions, each with its batch norm, a global average pool and a head.
+impl HeadShape {
+    /// Describes the layers.
+    pub fn layers(self) -> Vec<Layer> {
+        let [kernel1, bias1, gamma, beta, mean, variance, kernel2, bias2] = Head::TENSORS.map(String::from);
+        let mut layers = Vec::new();
+        if let Some(hidden) = self.hidden {
+            let (names, inputs, activation) = ([kernel1, bias1], self.features, Activation::Relu);
+            layers.push(Layer::Dense(DenseLayer { label: "head dense 1".into(), names, inputs, outputs: hidden, activation }));
+            layers.push(Layer::BatchNorm(NormLayer {
+                label: "head norm".into(),
+                names: [gamma, beta, mean, variance],
+                channels: hidden,
+                epsilon: HEAD_EPSILON,
+                momentum: self.momentum,
+            }));
+            layers.push(Layer::Dropout { rate: self.dropout });
+        }
+        let (names, inputs, outputs) = ([kernel2, bias2], self.hidden.unwrap_or(self.features), self.attributes);
+        let (label, activation) = ("head dense 2".into(), Activation::Sigmoid);
+        layers.push(Layer::Dense(DenseLayer { label, names, inputs, outputs, activation }));
+        layers
+    }
+}
+
+/// A network and how it is trained.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NetworkShape {
-    /// The convolutions in order; empty where features are the input.
-    pub layers: Vec<Layer>,
-    /// The first of them that is trained; their number where only the head is.
+    /// The layers. Without convolutions the input is features.
+    pub network: Network,
+    /// The position of the first convolution that is trained; their number where only what follows them is.
     pub first_trained: usize,
     /// How batch norm runs before it.
     pub frozen_norm: FrozenNorm,
-    /// Where windows start.
-    pub padding: Padding,
-    /// Added to the variance in the backbone's batch norm.
-    pub epsilon: f32,
-    /// What the backbone's running statistics keep in a step: 0.999 in Keras' MobileNetV2.
+    /// What the running statistics of convolutions keep in a step: 0.999 in Keras' MobileNetV2.
     pub momentum: f32,
-    /// How the statistics of batches move them, and the head's.
+    /// How the statistics of batches move running ones.
     pub running_statistics: RunningStatistics,
     /// Height and width of an image.
     pub size: u32,
-    /// What follows the pool.
-    pub head: HeadShape,
 }
 
 impl NetworkShape {
-    /// The paper's model as Keras builds it, all of it trained: MobileNetV2 of a width multiplier on images of `size` ×
+    /// Returns the paper's model as Keras builds it, all of it trained: MobileNetV2 of a width multiplier on images of `size` ×
     /// `size`, and the head.
     pub fn paper(width: f32, size: u32, attributes: u32) -> NetworkShape {
-        let layers = layers(width);
-        let features = layers.last().map_or(0, |layer| layer.outputs);
-        NetworkShape {
-            layers,
+        let network = mobilenet_v2(width, Padding::TensorflowSame, 1e-3);
+        let features = network.outputs();
+        let shape = NetworkShape {
+            network,
             first_trained: 0,
             frozen_norm: FrozenNorm::Inference,
-            padding: Padding::TensorflowSame,
-            epsilon: 1e-3,
             momentum: 0.999,
             running_statistics: RunningStatistics::Tensorflow,
             size,
-            head: HeadShape { features, hidden: Some(1536), attributes, dropout: 0.3, momentum: 0.99 },
+        };
+        shape.with_head(HeadShape { features, hidden: Some(1536), attributes, dropout: 0.3, momentum: 0.99 })
+    }
+
+    /// Returns the paper's model on the convolutions of another model, all of it trained on images of `size` × `size`.
+    pub fn on(model: &Model, size: u32) -> NetworkShape {
+        let network = model.network();
+        let head =
+            HeadShape { features: network.outputs(), attributes: model.outputs(), ..NetworkShape::paper(1.0, size, 1).head() };
+        NetworkShape { network, ..NetworkShape::paper(1.0, size, 1) }.with_head(head)
+    }
+
+    /// Returns this network with another head: dense layers, batch norm of features and dropout are replaced.
+    pub fn with_head(mut self, head: HeadShape) -> NetworkShape {
+        self.network.layers.retain(|layer| matches!(layer, Layer::Convolution(_) | Layer::GlobalAveragePool));
+        self.network.layers.extend(head.layers());
+        self
+    }
+
+    /// Changes the sizes of the head.
+    pub fn change_head(&mut self, change: impl FnOnce(&mut HeadShape)) {
+        let mut head = self.head();
+        change(&mut head);
+        *self = self.clone().with_head(head);
+    }
+
+    /// Returns this network without its convolutions and pool: its input is then features.
+    pub fn without_backbone(mut self) -> NetworkShape {
+        self.network.layers.retain(|layer| !matches!(layer, Layer::Convolution(_) | Layer::GlobalAveragePool));
+        self.first_trained = 0;
+        self
+    }
+
+    /// Returns the sizes of the layers after the pool.
+    pub fn head(&self) -> HeadShape {
+        let dense: Vec<&DenseLayer> = self.network.dense_layers().collect();
+        let (mut dropout, mut momentum) = (0.0, 0.99);
+        for layer in &self.network.layers {
+            match layer {
+                Layer::Dropout { rate } => dropout = *rate,
+                Layer::BatchNorm(norm) => momentum = norm.momentum,
+                _ => {}
+            }
+        }
+        HeadShape {
+            features: dense.first().map_or(0, |first| first.inputs),
+            hidden: dense.first().filter(|_| dense.len() > 1).map(|first| first.outputs),
+            attributes: self.network.outputs(),
+            dropout,
+            momentum,
         }
     }
 
-    /// Bytes of a sample of the input: an image of four channels, or features.
+    /// Returns the number of convolutions.
+    pub fn convolutions(&self) -> usize {
+        self.network.convolutions().count()
+    }
+
+    /// Returns the bytes of a sample of the input: an image of four channels, or features.
     pub fn input_bytes(&self) -> u64 {
-        if self.layers.is_empty() {
-            4 * u64::from(padded_channels(self.head.features))
-        } else {
+        if self.network.reads_images() {
             16 * u64::from(self.size) * u64::from(self.size)
+        } else {
+            4 * u64::from(padded_channels(self.head().features))
         }
     }
 
-    /// Whether the layer at `index` is frozen and runs with batch norm folded into its weights.
-    pub fn is_folded(&self, index: usize) -> bool {
-        index < self.first_trained && self.frozen_norm == FrozenNorm::Inference
+    /// Returns the input of a batch as the first layer reads it.
+    pub(super) fn input(&self, view: View, batch: u32) -> Activations {
+        let (extent, channels) = match self.network.reads_images() {
+            true => ([self.size; 2], 4),
+            false => ([1, 1], padded_channels(self.head().features)),
+        };
+        Activations { view, batch, extent, channels, precision: Precision::F32 }
     }
 
-    /// How many layers, from the first on, run with batch norm folded.
+    /// Returns how many convolutions, from the first on, run with batch norm folded into their weights: those that are frozen,
+    /// where these use their running statistics.
     pub fn folded(&self) -> usize {
-        (0..self.layers.len()).take_while(|index| self.is_folded(*index)).count()
+        match self.frozen_norm {
+            FrozenNorm::Inference => self.first_trained.min(self.convolutions()),
+            FrozenNorm::BatchStatistics => 0,
+        }
     }
 
-    /// Whether any batch norm in the network needs the statistics of the batch.
+    /// Returns whether any batch norm in the network needs the statistics of the batch.
     pub fn uses_batch_statistics(&self) -> bool {
-        self.head.hidden.is_some() || (0..self.layers.len()).any(|index| !self.is_folded(index))
+        let norms = self.network.layers.iter().any(|layer| matches!(layer, Layer::BatchNorm(_)));
+        norms || self.folded() < self.convolutions()
     }
-}
-
-/// The position of the first layer to train for the last `blocks` blocks of `layers` to be trained. The first convolution
-/// and the last are blocks of their own: MobileNetV2 has 19.
-pub fn first_of_last_blocks(layers: &[Layer], blocks: usize) -> usize {
-    let count = layers.last().map_or(0, |layer| layer.block + 1);
-    let first_block = count.saturating_sub(blocks);
-    layers.iter().position(|layer| layer.block >= first_block).unwrap_or(layers.len())
 }
 
 #[cfg(test)]
@@ -185,14 +260,6 @@ mod tests {
         let part = UpdatePart { number: 3, before: 0.0, share: 1.0 };
         for plain in [RunningStatistics::Tensorflow64, RunningStatistics::Tensorflow] {
             assert_eq!(plain.momentum_of(0.99, part), None);
-        }
-    }
-
-    #[test]
-    fn the_last_blocks_begin_where_a_block_does() {
-        let layers = layers(1.0);
-        for (blocks, first) in [(0, 52), (1, 51), (2, 48), (18, 1), (19, 0), (40, 0)] {
-            assert_eq!(first_of_last_blocks(&layers, blocks), first, "{blocks} blocks");
         }
     }
 }

@@ -1,10 +1,11 @@
 //! A network's values on the host: weights, statistics and optimizer state, in the layout of the device's buffers.
 
+use std::collections::BTreeMap;
+
 use super::parameters::{NamedShape, ParameterTable, Slot};
-use super::shape::NetworkShape;
-use crate::nn::mobilenet_v2::{Backbone, ReadTensor};
-use crate::nn::{Dense, Head, ModelError};
-use crate::ops::Activation;
+use super::shape::{HeadShape, NetworkShape};
+use crate::nn::network::{DenseLayer, Layer};
+use crate::nn::{Backbone, Dense, Head, ModelError, ReadTensor};
 
 /// The values of a network and of its optimizer between two steps.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,12 +16,12 @@ pub struct NetworkState {
     pub weights: Vec<f32>,
     /// Batch norm's running means and variances.
     pub statistics: Vec<f32>,
-    /// What the optimizer keeps of each trained parameter; which of the two it uses depends on it.
-    pub optimizer: [Vec<f32>; 2],
+    /// The optimizer's states, each with a value for every trained parameter. Empty before the first update, where all are 0.
+    pub optimizer: Vec<Vec<f32>>,
 }
 
 impl NetworkState {
-    /// A network before its first step: every tensor from `tensor(name, shape)`, the optimizer's state zero.
+    /// Reads a network before its first step, every tensor from `tensor(name, shape)`.
     ///
     /// # Errors
     /// Whatever `tensor` reports.
@@ -29,7 +30,7 @@ impl NetworkState {
         let mut state = NetworkState {
             weights: vec![0.0; table.weights],
             statistics: vec![0.0; table.statistics],
-            optimizer: [vec![0.0; table.trained], vec![0.0; table.trained]],
+            optimizer: Vec::new(),
             table,
         };
         let NetworkState { table, weights, statistics, .. } = &mut state;
@@ -49,12 +50,20 @@ impl NetworkState {
         weights.chain(statistics).flat_map(|(slot, buffer)| unpacked(slot, buffer)).collect()
     }
 
-    /// State `which` of the optimizer, a tensor for each that is trained, in its shape.
+    /// Returns this state with an optimizer's `states`, all zero, if it has none yet.
+    pub fn with_optimizer_states(mut self, states: usize) -> NetworkState {
+        if self.optimizer.is_empty() {
+            self.optimizer = vec![vec![0.0; self.table.trained]; states];
+        }
+        self
+    }
+
+    /// Returns state `which` of the optimizer: a tensor for each trained one, with its name and shape.
     pub fn optimizer_tensors(&self, which: usize) -> Vec<(NamedShape, Vec<f32>)> {
         self.table.trained_slots().flat_map(|slot| unpacked(slot, &self.optimizer[which])).collect()
     }
 
-    /// Replaces state `which` of the optimizer by `tensor(name, shape)`.
+    /// Reads state `which` of the optimizer from `tensor(name, shape)`.
     ///
     /// # Errors
     /// Whatever `tensor` reports.
@@ -65,49 +74,49 @@ impl NetworkState {
         Ok(())
     }
 
-    /// The convolutions before `end` with batch norm folded, for inference.
+    /// Returns the first `count` convolutions with batch norm folded, for inference.
     ///
     /// # Errors
-    /// None in practice: every tensor is there.
-    pub fn backbone(&self, shape: &NetworkShape, end: usize) -> Result<Backbone, ModelError> {
-        let tensors = self.layer_tensors(end);
-        let layers = shape.layers[..end].to_vec();
-        Backbone::load(layers, shape.padding, shape.epsilon, &|name, _| Ok(tensors.get(name).cloned().unwrap_or_default()))
+    /// The state is one of another network.
+    pub fn backbone(&self, shape: &NetworkShape, count: usize) -> Result<Backbone, ModelError> {
+        let tensors: BTreeMap<String, Vec<f32>> =
+            self.tensors().into_iter().map(|(tensor, values)| (tensor.name, values)).collect();
+        let tensor = |name: &str, _: &[usize]| {
+            tensors.get(name).cloned().ok_or_else(|| ModelError::NoSuchTensor { tensor: name.to_string() })
+        };
+        Backbone::load_first(&shape.network, count, &tensor)
     }
 
-    fn layer_tensors(&self, end: usize) -> std::collections::BTreeMap<String, Vec<f32>> {
-        let layers = self.table.layers[..end].iter();
-        let slots = layers.flat_map(|layer| {
-            [(&layer.kernel, &self.weights), (&layer.affine, &self.weights), (&layer.running, &self.statistics)]
-        });
-        slots.flat_map(|(slot, buffer)| unpacked(slot, buffer)).map(|(named, values)| (named.name, values)).collect()
-    }
-
-    /// The head's layers with batch norm folded.
+    /// Returns the dense layers with batch norm folded, for inference.
     pub fn dense_layers(&self, shape: &NetworkShape) -> Vec<Dense> {
         if let Some(head) = self.head(shape) {
             return head.folded().to_vec();
         }
-        let [kernel, bias] = [0, 1].map(|at| self.table.output[at].load(0, &self.weights));
-        let (inputs, outputs) = (shape.head.features, shape.head.attributes);
-        vec![Dense { inputs, outputs, kernel, bias, activation: Activation::Sigmoid }]
+        let layers = shape.network.layers.iter().zip(&self.table.layers);
+        let dense = layers.filter_map(|(layer, slots)| match layer {
+            Layer::Dense(DenseLayer { inputs, outputs, activation, .. }) => Some(Dense {
+                inputs: *inputs,
+                outputs: *outputs,
+                kernel: slots.kernel().load(0, &self.weights),
+                bias: slots.bias().load(0, &self.weights),
+                activation: *activation,
+            }),
+            _ => None,
+        });
+        dense.collect()
     }
 
-    /// The head, where it has a hidden layer.
+    /// Returns the head of the paper, if the network ends in one with a hidden layer.
     pub fn head(&self, shape: &NetworkShape) -> Option<Head> {
-        let (hidden, slots) = (shape.head.hidden?, self.table.hidden.as_ref()?);
-        let (weights, [kernel, bias]) = (&self.weights, &self.table.output);
-        let tensors = [
-            slots.kernel.load(0, weights),
-            slots.bias.load(0, weights),
-            slots.affine.load(0, weights),
-            slots.affine.load(1, weights),
-            slots.running.load(0, &self.statistics),
-            slots.running.load(1, &self.statistics),
-            kernel.load(0, weights),
-            bias.load(0, weights),
-        ];
-        Some(Head { features: shape.head.features, hidden, attributes: shape.head.attributes, tensors })
+        let HeadShape { features, hidden, attributes, .. } = shape.head();
+        let hidden = hidden?;
+        let tensors: BTreeMap<String, Vec<f32>> =
+            self.tensors().into_iter().map(|(tensor, values)| (tensor.name, values)).collect();
+        let mut head = Head { features, hidden, attributes, tensors: Default::default() };
+        for (name, values) in Head::TENSORS.into_iter().zip(&mut head.tensors) {
+            *values = tensors.get(name)?.clone();
+        }
+        Some(head)
     }
 }
 

@@ -1,15 +1,13 @@
 //! The plans of training: the forward and backward pass over a part of a batch, and the update.
 
-use super::builder::{Builder, NetworkBuffers};
-use super::head::Ends;
-use super::objective::Loss;
-use super::optimizer::{Optimizer, Update};
+use super::buffers::NetworkBuffers;
 use super::parameters::ParameterTable;
 use super::shape::{NetworkShape, RunningStatistics, UpdatePart};
-use crate::nn::mobilenet_v2::Backbone;
-use crate::nn::random;
-use crate::ops::{Accumulate, BatchNormCombine, DropoutMask, padded_channels};
-use crate::plan::{Plan, View};
+use crate::nn::lowering::{Loss, LossTensors, Lowering, RunLayer, TrainingNorm};
+use crate::nn::network::Layer;
+use crate::nn::{Backbone, random};
+use crate::ops::{Accumulate, AnyOptimizer, BatchNormCombine, DropoutMask, Update, padded_channels};
+use crate::plan::{Plan, View, WeightLayout};
 use crate::profiles::DeviceProfile;
 
 /// What a step is made for.
@@ -65,45 +63,42 @@ pub struct StepPlan {
 }
 
 impl StepPlan {
-    /// The pass over `batch` samples.
+    /// Plans the pass over `batch` samples.
     pub fn new(step: &StepShape, profile: &DeviceProfile, batch: u32) -> StepPlan {
-        let StepShape { network, table, frozen, loss, losses, seed, accumulates, weighted } = *step;
-        let folded = frozen.parameters().len();
-        let mut builder = Builder::new("training", network, table, profile, batch, [folded, losses]);
-        let each = u64::from(batch);
-        let total_bytes = if accumulates { 4 * table.trained as u64 } else { 256 };
-        let total = builder.plan.persistent("gradients of all parts", total_bytes);
-        let attributes = u64::from(padded_channels(network.head.attributes));
-        let hidden = u64::from(padded_channels(network.head.hidden.unwrap_or(0))).max(64);
-        let input = builder.plan.persistent("input", each * network.input_bytes());
-        let labels = builder.plan.persistent("labels", 4 * each * attributes);
-        let label_weights = weighted.then(|| builder.plan.persistent("label weights", 4 * each * attributes));
-        let predictions = builder.plan.persistent("predictions", 4 * each * attributes);
-        let mask = builder.plan.persistent("dropout mask", 4 * each * hidden);
+        let StepShape { network: shape, table, frozen, loss, losses, seed, accumulates, weighted } = *step;
+        let mut plan = Plan::new("training");
+        let buffers = NetworkBuffers::new(&mut plan, shape, table, frozen.parameters().len(), losses);
+        let (each, head) = (u64::from(batch), shape.head());
+        let total = plan.persistent("gradients of all parts", if accumulates { 4 * table.trained as u64 } else { 256 });
+        let attributes = u64::from(padded_channels(head.attributes));
+        let hidden = u64::from(padded_channels(head.hidden.unwrap_or(0))).max(64);
+        let input = plan.persistent("input", each * shape.input_bytes());
+        let labels = plan.persistent("labels", 4 * each * attributes);
+        let label_weights = weighted.then(|| plan.persistent("label weights", 4 * each * attributes));
+        let predictions = plan.persistent("predictions", 4 * each * attributes);
+        let mask = plan.persistent("dropout mask", 4 * each * hidden);
 
-        let features = if network.layers.is_empty() { input } else { builder.backbone_forward(frozen, input) };
-        let draw = match (seed, network.head.hidden) {
-            (Some(seed), Some(hidden)) => {
-                let seed = random::bits(seed, random::Stream::Dropout, 0) as u32;
-                let (channels, rate) = (padded_channels(hidden), network.head.dropout);
-                let draw = DropoutMask { rows: batch, channels, rate, seed, epoch: 0, first_sample: 0 };
-                builder.plan.push(draw.step("dropout mask", mask));
-                Some((builder.plan.steps().len() - 1, draw))
-            }
-            _ => None,
-        };
-        let head = builder.head_forward(features, mask, predictions);
-        let (by_predictions, mean) = builder.loss(loss, Ends { labels, label_weights, predictions });
-        if let Some(by_features) = builder.head_backward(by_predictions, predictions, features, head) {
-            builder.backbone_backward(by_features);
-        }
+        let seed = seed.map(|seed| random::bits(seed, random::Stream::Dropout, 0) as u32);
+        let run = training_layers(shape, table, frozen, &buffers, (mask, seed));
+        let norm = TrainingNorm { momentum: shape.momentum, running_statistics: shape.running_statistics };
+        let mut lowering = Lowering::new(&mut plan, profile, shape.network.padding).for_training(
+            shape.network.epsilon,
+            buffers.of_training(),
+            norm,
+        );
+        let x = shape.input(input, batch);
+        let run = lowering.fuse(run, x);
+        let result = lowering.forward(&run, x, Some(predictions), &mut |_, _, _| ());
+        let tensors = LossTensors { labels, label_weights, losses: buffers.losses, correct: buffers.correct };
+        let (by_predictions, mean) = lowering.loss(loss, head.attributes, result, tensors);
+        lowering.backward(&run, by_predictions);
+        let (moving, draw) = (std::mem::take(&mut lowering.moving), lowering.draw);
         let accumulate = accumulates.then(|| {
             let part = Accumulate { count: table.trained as u32, kept: 0.0, weight: 1.0 };
-            builder.plan.push(part.step("accumulate", builder.buffers.gradients, total));
-            (builder.plan.steps().len() - 1, part)
+            plan.push(part.step("accumulate", buffers.gradients, total));
+            (plan.steps().len() - 1, part)
         });
-        let Builder { plan, buffers, moving, .. } = builder;
-        let running_statistics = network.running_statistics;
+        let running_statistics = shape.running_statistics;
         StepPlan {
             plan,
             batch,
@@ -144,6 +139,32 @@ impl StepPlan {
     }
 }
 
+/// Returns the layers of a network as training runs them: frozen convolutions with batch norm folded, everything else on the
+/// weights that are trained. A mask is drawn where there is a seed.
+fn training_layers<'a>(
+    shape: &'a NetworkShape,
+    table: &'a ParameterTable,
+    frozen: &'a Backbone,
+    buffers: &NetworkBuffers,
+    (mask, seed): (View, Option<u32>),
+) -> Vec<RunLayer<'a>> {
+    let mut run = frozen.run_layers(buffers.folded, crate::plan::Precision::F32);
+    let folded = run.len();
+    for (at, (layer, slots)) in shape.network.layers.iter().zip(&table.layers).enumerate().skip(folded) {
+        run.push(match layer {
+            Layer::Convolution(layer) => RunLayer::Normalised { layer, slots, trained: at >= shape.first_trained },
+            Layer::GlobalAveragePool => RunLayer::Pool,
+            Layer::Dense(layer) => {
+                let parameters = [slots.kernel(), slots.bias()].map(|slot| slot.view(buffers.weights));
+                RunLayer::Dense { layer, parameters, layout: WeightLayout::Rows, slots: Some(slots) }
+            }
+            Layer::BatchNorm(layer) => RunLayer::BatchNorm { layer, slots },
+            Layer::Dropout { rate } => RunLayer::Dropout { rate: *rate, mask, seed },
+        });
+    }
+    run
+}
+
 /// The update of all trained weights.
 #[derive(Debug, Clone)]
 pub struct UpdatePlan {
@@ -153,27 +174,29 @@ pub struct UpdatePlan {
     pub weights: View,
     /// The gradients of the trained part.
     pub gradients: View,
-    /// The optimizer's state.
-    pub state: [View; 2],
-    optimizer: Optimizer,
+    /// The optimizer's states.
+    pub states: Vec<View>,
+    optimizer: AnyOptimizer,
     parts: [(u32, bool); 2],
 }
 
 impl UpdatePlan {
-    /// The update by an optimizer.
-    pub fn new(table: &ParameterTable, optimizer: Optimizer) -> UpdatePlan {
+    /// Plans the update by an optimizer.
+    pub fn new(table: &ParameterTable, optimizer: &AnyOptimizer) -> UpdatePlan {
         let mut plan = Plan::new("update");
         let bytes = |count: usize| 4 * count.max(64) as u64;
         let weights = plan.persistent("weights", bytes(table.weights));
         let gradients = plan.persistent("gradients", bytes(table.trained));
-        let state = ["optimizer state 0", "optimizer state 1"].map(|label| plan.persistent(label, bytes(table.trained)));
+        let state = |which| plan.persistent(&format!("optimizer state {which}"), bytes(table.trained));
+        let states: Vec<View> = (0..optimizer.states()).map(state).collect();
         let parts = [(table.decayed as u32, true), ((table.trained - table.decayed) as u32, false)];
-        let mut update = UpdatePlan { plan, weights, gradients, state, optimizer, parts };
+        let mut update = UpdatePlan { plan, weights, gradients, states, optimizer: optimizer.clone(), parts };
         let mut first = 0;
         for (count, decays) in parts {
             let of = |view: View| View { offset: view.offset + 4 * first, bytes: 4 * u64::from(count), ..view };
             let at = Update { count, decays, learning_rate: 0.0, number: 1 };
-            let step = optimizer.step("update", at, [of(gradients), of(weights)], state.map(of));
+            let states: Vec<View> = update.states.iter().copied().map(of).collect();
+            let step = optimizer.step("update", at, of(gradients), of(weights), &states);
             update.plan.push(step);
             first += u64::from(count);
         }
@@ -183,9 +206,8 @@ impl UpdatePlan {
     /// The bytes of `Params` of both dispatches for update `number`, from 1.
     pub fn params(&self, learning_rate: f64, number: u32) -> [Vec<u8>; 2] {
         self.parts.map(|(count, decays)| {
-            let [gradient, parameter] = [self.gradients, self.weights];
             let at = Update { count, decays, learning_rate, number };
-            self.optimizer.step("", at, [gradient, parameter], self.state).params
+            self.optimizer.step("", at, self.gradients, self.weights, &self.states).params
         })
     }
 }

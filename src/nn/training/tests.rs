@@ -1,26 +1,30 @@
 //! The plans of whole networks: what they hold in memory, and that cutting them changes nothing but rounding.
 
 use super::*;
-use crate::nn::mobilenet_v2::{Backbone, Layer, layers};
+use crate::nn::mobilenet_v2::mobilenet_v2;
 use crate::nn::random::{Stream, unit};
-use crate::ops::Padding;
+use crate::nn::{Backbone, Convolution, ConvolutionKind, Network};
+use crate::ops::reference::widen;
+use crate::ops::{Activation, Padding, Sgd};
 use crate::plan::Capabilities;
 use crate::profiles::{Device, DeviceProfile};
 use crate::scheduler::Program;
 
-fn shape(layers: Vec<Layer>, size: u32, hidden: u32) -> NetworkShape {
+fn shape(layers: Vec<Convolution>, size: u32, hidden: u32) -> NetworkShape {
     let features = layers.last().map_or(0, |layer| layer.outputs);
-    NetworkShape {
-        layers,
+    let network = match layers.is_empty() {
+        true => Network::new(Padding::TensorflowSame, 1e-3),
+        false => Network::of_convolutions(layers, Padding::TensorflowSame, 1e-3),
+    };
+    let shape = NetworkShape {
+        network,
         first_trained: 0,
         frozen_norm: FrozenNorm::Inference,
-        padding: Padding::TensorflowSame,
-        epsilon: 1e-3,
         momentum: 0.999,
         running_statistics: RunningStatistics::Tensorflow,
         size,
-        head: HeadShape { features, hidden: Some(hidden), attributes: 5, dropout: 0.0, momentum: 0.99 },
-    }
+    };
+    shape.with_head(HeadShape { features, hidden: Some(hidden), attributes: 5, dropout: 0.0, momentum: 0.99 })
 }
 
 /// Returns a profile of a device that binds fewer bytes at once.
@@ -43,12 +47,18 @@ fn state(shape: &NetworkShape) -> NetworkState {
     NetworkState::read(shape, &values).unwrap()
 }
 
-fn plan(shape: &NetworkShape, state: &NetworkState, frozen: &Backbone, profile: &DeviceProfile, batch: u32) -> StepPlan {
+fn plan(
+    (shape, loss): (&NetworkShape, Loss),
+    state: &NetworkState,
+    frozen: &Backbone,
+    profile: &DeviceProfile,
+    batch: u32,
+) -> StepPlan {
     let step = StepShape {
         network: shape,
         table: &state.table,
         frozen,
-        loss: Loss::BinaryCrossEntropy,
+        loss,
         losses: 1,
         seed: Some(1),
         accumulates: false,
@@ -63,8 +73,13 @@ fn raw_results_are_kept_once_from_the_forward_to_the_backward_pass() {
     let state = state(&shape);
     let frozen = state.backbone(&shape, 0).unwrap();
     let binding_bytes = 128 << 20;
-    let step =
-        plan(&shape, &state, &frozen, &with_binding(&DeviceProfile::new(Capabilities::webgpu(true, Some(8))), binding_bytes), 64);
+    let step = plan(
+        (&shape, Loss::BinaryCrossEntropy),
+        &state,
+        &frozen,
+        &with_binding(&DeviceProfile::new(Capabilities::webgpu(true, Some(8))), binding_bytes),
+        64,
+    );
     // Of the large tensors, those kept from the forward to the backward pass are the raw results, each once, and the sums
     // that end residual blocks.
     let half = step.plan.steps().len() / 2;
@@ -74,7 +89,7 @@ fn raw_results_are_kept_once_from_the_forward_to_the_backward_pass() {
         .map(|(_, tensor)| tensor.bytes)
         .sum();
     let (mut extent, mut raw, mut sums) = (224u64, 0, 0);
-    for layer in &shape.layers {
+    for layer in shape.network.convolutions() {
         extent = extent.div_ceil(u64::from(layer.stride));
         let bytes = 4 * 64 * extent * extent * u64::from(layer.outputs);
         raw += bytes;
@@ -84,8 +99,9 @@ fn raw_results_are_kept_once_from_the_forward_to_the_backward_pass() {
 }
 
 /// A first layer, a residual block, one of stride 2, one without expansion, a last layer.
-fn small() -> Vec<Layer> {
-    let mut layers: Vec<Layer> = layers(0.35);
+fn small() -> Vec<Convolution> {
+    let network = mobilenet_v2(0.35, Padding::TensorflowSame, 1e-3);
+    let mut layers: Vec<Convolution> = network.convolutions().cloned().collect();
     layers.retain(|layer| [0, 1, 2, 3, 18].contains(&layer.block));
     let inputs = layers[layers.len() - 2].outputs;
     let last = layers.last_mut().unwrap();
@@ -97,12 +113,13 @@ fn small() -> Vec<Layer> {
 fn a_batch_that_is_cut_has_the_gradients_of_a_whole_one() {
     let device = Device::open(&Default::default()).unwrap();
     let shape = shape(small(), 32, 24);
-    assert!(shape.layers.iter().any(|layer| layer.residual));
+    assert!(shape.network.convolutions().any(|layer| layer.residual));
     let state = state(&shape);
     let frozen = state.backbone(&shape, 0).unwrap();
     let batch = 6;
     let run = |binding_bytes: u64| {
-        let step = plan(&shape, &state, &frozen, &with_binding(device.profile(), binding_bytes), batch);
+        let step =
+            plan((&shape, Loss::BinaryCrossEntropy), &state, &frozen, &with_binding(device.profile(), binding_bytes), batch);
         let largest = step.plan.steps().iter().flat_map(|step| &step.bindings).map(|view| view.bytes).max().unwrap();
         let program = Program::new(&device, &step.plan, &[]).unwrap();
         program.write(&device, step.buffers.weights, bytemuck::cast_slice(&state.weights));
@@ -140,8 +157,8 @@ fn a_batch_that_is_cut_has_the_gradients_of_a_whole_one() {
 fn what_a_file_holds_comes_back_from_the_buffers() {
     for layers in [small(), Vec::new()] {
         let mut shape = shape(layers, 32, 22);
-        shape.head.features = 48;
-        shape.first_trained = shape.layers.len() / 2;
+        shape.change_head(|head| head.features = 48);
+        shape.first_trained = shape.convolutions() / 2;
         let state = state(&shape);
         let tensors = state.tensors();
         let read = |name: &str, shape: &[usize]| {
@@ -150,7 +167,8 @@ fn what_a_file_holds_comes_back_from_the_buffers() {
             Ok(values.clone())
         };
         assert_eq!(NetworkState::read(&shape, &read).unwrap(), state);
-        let trained: usize = state.optimizer_tensors(0).iter().map(|(_, values)| values.len()).sum();
+        let trained: usize =
+            state.clone().with_optimizer_states(1).optimizer_tensors(0).iter().map(|(_, values)| values.len()).sum();
         assert!(trained <= state.table.trained && state.table.trained <= state.table.weights);
         // Trained kernels come first, so that weight decay is one dispatch.
         let offsets = |kernels: bool| {
@@ -160,4 +178,63 @@ fn what_a_file_holds_comes_back_from_the_buffers() {
         let decayed = 4 * state.table.decayed as u64;
         assert!(offsets(true).all(|offset| offset < decayed) && offsets(false).all(|offset| offset >= decayed));
     }
+}
+
+/// A network that is not MobileNetV2, trained on the device and differentiated in plain loops.
+#[test]
+fn another_network_trains_and_has_the_gradients_of_plain_loops() {
+    use ConvolutionKind::{Depthwise, Pointwise, Stem};
+    let layers = [
+        ("stem", Stem, [3, 8, 2], 0, false),
+        ("mix", Pointwise, [8, 8, 1], 1, true),
+        ("window", Depthwise, [8, 8, 1], 2, false),
+        ("widen", Pointwise, [8, 12, 1], 2, false),
+    ];
+    let layers = layers.map(|(name, kind, [inputs, outputs, stride], block, residual)| {
+        let (name, norm, activation) = (name.to_string(), format!("{name}.norm"), Activation::Relu6);
+        Convolution { name, norm, kind, inputs, outputs, stride, activation, block, residual }
+    });
+    let head = HeadShape { features: 12, hidden: None, attributes: 3, dropout: 0.0, momentum: 0.99 };
+    let shape = shape(layers.to_vec(), 8, 0).with_head(head);
+
+    let device = Device::open(&Default::default()).unwrap();
+    let (state, rule) = (state(&shape), Sgd { momentum: 0.9, nesterov: false });
+    let (table, frozen) = (&state.table, state.backbone(&shape, 0).unwrap());
+    let (step, update) =
+        (plan((&shape, Loss::MeanSquaredError), &state, &frozen, device.profile(), 4), UpdatePlan::new(table, &rule.into()));
+    let program = Program::new(&device, &step.plan, &[]).unwrap();
+    let shared = [(update.weights, step.buffers.weights), (update.gradients, step.buffers.gradients)];
+    let shared = shared.map(|(view, of_step)| (view, program.buffer(of_step.tensor).unwrap()));
+    let updates = Program::new(&device, &update.plan, &shared).unwrap();
+    let random = |at: u64| if at % 4 == 3 { 0.0 } else { 2.0 * unit(5, Stream::Dropout, at) as f32 - 1.0 };
+    let input: Vec<f32> = (0..4 * 8 * 8 * 4).map(random).collect();
+    let labels: Vec<f32> = (0..16u8).map(|at| f32::from(at % 3 == 0)).collect();
+    for (view, values) in [(step.buffers.weights, &state.weights), (step.input, &input), (step.labels, &labels)] {
+        program.write(&device, view, bytemuck::cast_slice(values));
+    }
+    let run = || -> f32 {
+        program.run(&device).unwrap();
+        program.read(&device, step.buffers.losses).unwrap()[0]
+    };
+    let before = run();
+
+    let [mut weights, input, labels] = [&state.weights, &input, &labels].map(|values| widen(values));
+    let mut reference = |at: usize, by: f64| {
+        weights[at] += by;
+        let loss = tests_reference::mean_squared_error(&shape, table, &weights, [&input, &labels], 4);
+        weights[at] -= by;
+        loss
+    };
+    assert!((f64::from(before) - reference(0, 0.0)).abs() < 1e-6);
+    let gradients = program.read(&device, step.buffers.gradients).unwrap();
+    let slopes: Vec<f64> = (0..table.trained).map(|at| (reference(at, 1e-6) - reference(at, -1e-6)) / 2e-6).collect();
+    let error: f64 = slopes.iter().zip(&gradients).map(|(slope, found)| (slope - f64::from(*found)).powi(2)).sum();
+    let norm: f64 = slopes.iter().map(|slope| slope * slope).sum();
+    assert!(norm > 1e-6 && error < 1e-6 * norm, "gradients of squared norm {norm} differ by {error}");
+    for number in 1..=40 {
+        (0..).zip(update.params(0.5, number)).for_each(|(step, params)| updates.set_params(&device, step, &params));
+        updates.run(&device).unwrap();
+        run();
+    }
+    assert!(run() < before / 4.0, "the loss was {before} and is {}", run());
 }

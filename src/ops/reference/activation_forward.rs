@@ -4,7 +4,7 @@ use crate::ops::Activation;
 
 use super::pointwise::activate;
 
-/// The activation of every element.
+/// Returns the activation of every element.
 pub fn activation_forward(activation: Activation, x: &[f64]) -> Vec<f64> {
     x.iter().map(|x| activate(activation, *x)).collect()
 }

@@ -1,11 +1,9 @@
 //! Weight gradients of batch normalisation: dgamma\[c\] = Σ_m g\[m, c\] x̂\[m, c\],  dbeta\[c\] = Σ_m g\[m, c\], with
-//! x̂ = (x − mean) / √(variance + epsilon). g = gy, or if ReLU6 followed, gy where 0 < gamma x̂ + beta < 6, and 0 elsewhere
+//! x̂ = (x − mean) / √(variance + epsilon) and g = gy f′(gamma x̂ + beta), where f is the activation that follows
 
 use crate::ops::Activation;
 
-use super::activation_backward::activation_backward;
 use super::batch_norm::batch_norm;
-use super::pointwise::activate;
 
 /// Returns the gradient g before the activation \[rows, channels\]. `statistics` holds mean and variance, and `weights` gamma and
 /// beta, each \[channels\].
@@ -17,8 +15,7 @@ pub fn before_activation(
     weights: [&[f64]; 2],
 ) -> Vec<f64> {
     let normalised = batch_norm(epsilon, x, statistics, weights);
-    let activated: Vec<f64> = normalised.into_iter().map(|value| activate(activation, value)).collect();
-    activation_backward(activation, gy, &activated)
+    gy.iter().zip(normalised).map(|(gy, value)| gy * activation.derivative_at(value)).collect()
 }
 
 /// Returns dgamma and dbeta, each \[channels\], from the gradient g before the activation. The last argument holds mean and

@@ -1,6 +1,6 @@
-//! Gradients by central differences: what a reference of a backward pass is itself held against.
+//! Gradients by central differences, to which the references of backward passes are compared.
 
-/// Asserts that `gradient` is the gradient by `x` of Σ gy · f(x).
+/// Asserts that `gradient` is the gradient of Σ gy · f(x) with respect to `x`.
 pub fn check(gy: &[f64], x: &[f64], gradient: &[f64], f: impl Fn(&[f64]) -> Vec<f64>) {
     let objective = |x: &[f64]| -> f64 { f(x).iter().zip(gy).map(|(y, gy)| y * gy).sum() };
     let step = 1e-5;

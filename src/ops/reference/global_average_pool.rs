@@ -2,7 +2,7 @@
 
 use crate::ops::GlobalAveragePool;
 
-/// The mean over all positions.
+/// Returns the mean over all positions.
 pub fn global_average_pool<T: Copy + Into<f64>>(shape: GlobalAveragePool, x: &[T]) -> Vec<f64> {
     let [batch, positions, channels] = [shape.batch, shape.positions, shape.channels].map(|size| size as usize);
     let mut y = Vec::with_capacity(batch * channels);

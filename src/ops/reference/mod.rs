@@ -3,8 +3,6 @@
 pub mod accumulate;
 pub mod activation_backward;
 pub mod activation_forward;
-pub mod adadelta;
-pub mod adam;
 pub mod add;
 pub mod augment;
 pub mod batch_norm;
@@ -41,7 +39,6 @@ pub mod pointwise;
 pub mod random;
 pub mod resize_normalise;
 pub mod row_distance;
-pub mod sgd;
 pub mod silhouette;
 pub mod stem;
 pub mod stem_backward_input;

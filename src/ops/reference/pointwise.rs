@@ -2,17 +2,12 @@
 
 use crate::ops::Activation;
 
-/// The activation in f64.
+/// Returns the activation of a value.
 pub fn activate(activation: Activation, value: f64) -> f64 {
-    match activation {
-        Activation::None => value,
-        Activation::Relu => value.max(0.0),
-        Activation::Relu6 => value.clamp(0.0, 6.0),
-        Activation::Sigmoid => 1.0 / (1.0 + (-value).exp()),
-    }
+    activation.value(value)
 }
 
-/// The product with its epilogue; `[rows, inputs, outputs]`.
+/// Returns the product with its epilogue. The sizes are rows, inputs and outputs.
 pub fn pointwise(
     [rows, inputs, outputs]: [usize; 3],
     activation: Activation,

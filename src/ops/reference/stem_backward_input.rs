@@ -1,8 +1,8 @@
-//! dx\[b, i·s + u − top, j·s + v − left, c\] += Σ_n gy\[b, i, j, n\] · w\[u, v, c, n\], wherever that is inside the image
+//! dx\[b, i·s + u − top, j·s + v − left, c\] += Σ_n gy\[b, i, j, n\] · w\[u, v, c, n\], for positions inside the image
 
 use crate::ops::Stem;
 
-/// Where a dense 3×3 convolution meets its weights: indices of x, w and y of every product it adds up, its images in order.
+/// Returns the indices in x, w and y of every product that a dense 3×3 convolution adds, image by image.
 pub fn products(shape: Stem) -> impl Iterator<Item = [usize; 3]> {
     let [height, width] = shape.size.map(|size| size as usize);
     let [out_height, out_width] = shape.out_size().map(|size| size as usize);
@@ -18,7 +18,7 @@ pub fn products(shape: Stem) -> impl Iterator<Item = [usize; 3]> {
     })
 }
 
-/// The gradient by x, of the shape of x: every product of the forward pass gives its share.
+/// Returns the gradient with respect to x, in the shape of x. Every product of the forward pass contributes to it.
 pub fn stem_backward_input(shape: Stem, gy: &[f64], w: &[f64]) -> Vec<f64> {
     let mut dx =
         vec![0.0; shape.size.iter().map(|size| *size as usize).product::<usize>() * (shape.batch * shape.inputs) as usize];

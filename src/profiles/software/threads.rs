@@ -1,13 +1,14 @@
-//! The threads of a software adapter, each bound to a processor of its own.
+//! Binds the threads of a software adapter to one processor each.
 //!
-//! Such a driver starts one thread a processor and wakes them all for a dispatch. On Linux two of them often land on one processor, as the
-//! thread that wakes them still occupies another; none moves for the tens of microseconds that a dispatch takes, and the next dispatch finds
-//! them where they were. On two processors that made four runs in ten a third slower.
+//! The driver starts one thread for each processor and wakes them all for a dispatch. On Linux two of them often start on the same
+//! processor, because the thread that wakes them still occupies another one. A dispatch takes tens of microseconds, too little for
+//! the system to move a thread, and the next dispatch finds the threads where they were. On two processors that made four runs out
+//! of ten slower by a third.
 
 #[cfg(target_os = "linux")]
 pub use linux::Threads;
 
-/// Elsewhere threads stay where the system puts them.
+/// Threads of this program. On other systems than Linux they stay where the system puts them.
 #[cfg(not(target_os = "linux"))]
 #[derive(Debug)]
 pub struct Threads;
@@ -30,23 +31,25 @@ mod linux {
 
     use rustix::thread::{CpuSet, Pid, sched_getaffinity, sched_setaffinity};
 
-    /// How long a driver's threads are given to name themselves. They take microseconds, but for those that other programs keep waiting.
+    /// How long to wait for a driver's threads to name themselves. It takes them microseconds, unless other programs keep them
+    /// waiting.
     const NAMED_WITHIN: Duration = Duration::from_millis(200);
+    /// How long to wait between two looks at their names.
     const BETWEEN_LOOKS: Duration = Duration::from_micros(100);
 
-    /// Threads that there were at some time.
+    /// The threads that this program had at some time.
     #[derive(Debug)]
     pub struct Threads(BTreeSet<i32>);
 
     impl Threads {
-        /// The threads of this program.
+        /// Returns the threads that this program has now.
         pub fn now() -> Threads {
             let entries = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
             Threads(entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect())
         }
 
-        /// Binds the threads that compute to a processor each, if the calling thread has started one a processor since. What cannot be
-        /// bound stays free; says how many were.
+        /// Binds each thread that computes to a processor of its own, if one for each processor was started since. Returns how many
+        /// were bound; a thread that cannot be bound stays free.
         pub fn bind_what_started(&self) -> usize {
             let processors = processors();
             let pairs = self.workers_since(processors.len()).into_iter().zip(processors);
@@ -58,9 +61,11 @@ mod linux {
             pairs.map(bind).filter(|is_bound| *is_bound).count()
         }
 
-        /// The threads that compute, if there are `wanted`, more than one. llvmpipe gives names to threads that do anything else, but for
-        /// one that submits, which it starts first; the others have the name of the thread that starts them. As a thread names itself
-        /// once it runs, more than those are waited for.
+        /// Returns the threads that compute, if exactly `wanted` were started since, and more than one.
+        ///
+        /// A thread that computes has the name of the thread that started it. llvmpipe names its other threads, except for one that
+        /// submits, which it starts first. A thread names itself once it runs, so while there are more threads without a name of
+        /// their own, this function waits.
         fn workers_since(&self, wanted: usize) -> Vec<i32> {
             let began = Instant::now();
             loop {
@@ -73,7 +78,7 @@ mod linux {
             }
         }
 
-        /// The threads that have the name of the calling one, in the order in which they were started.
+        /// Returns the threads started since that have the name of the calling thread, in the order in which they were started.
         fn unnamed_since(&self) -> Vec<i32> {
             let Some(own_name) = name("/proc/thread-self/comm") else { return Vec::new() };
             let has_own_name = |thread: &i32| name(&format!("/proc/self/task/{thread}/comm")).as_ref() == Some(&own_name);
@@ -81,12 +86,13 @@ mod linux {
         }
     }
 
-    /// The processors that this program may run on, none where the system does not tell.
+    /// Returns the processors that this program may run on, or none where the system does not say.
     fn processors() -> Vec<usize> {
         let Ok(allowed) = sched_getaffinity(None) else { return Vec::new() };
         (0..CpuSet::MAX_CPU).filter(|processor| allowed.is_set(*processor)).collect()
     }
 
+    /// Returns the name of a thread.
     fn name(path: &str) -> Option<String> {
         std::fs::read_to_string(path).ok()
     }

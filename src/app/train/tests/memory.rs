@@ -34,7 +34,7 @@ fn a_run_allocates_what_it_announces_before_its_first_step_and_nothing_after() {
     let changes: [fn(&mut Trial); 4] = [
         |_| (),
         |trial| trial.settings.micro_batch = 8,
-        |trial| (trial.shape.first_trained, trial.settings.optimizer) = (4, DESCENT),
+        |trial| (trial.shape.first_trained, trial.settings.optimizer) = (4, DESCENT.into()),
         |trial| trial.shape = without_batch_statistics(),
     ];
     for change in changes {
@@ -62,7 +62,8 @@ fn a_head_on_features_allocates_what_it_announces() {
     let source = SampleSource::Features(&table);
     let data = TrainingData { source, labels: &labels, attributes: 3, train_rows, validation_rows };
     let trial = with(|trial| {
-        (trial.shape.layers, trial.shape.head.features) = (Vec::new(), 10);
+        trial.shape = trial.shape.clone().without_backbone();
+        trial.shape.change_head(|head| head.features = 10);
         trial.settings.epochs = 3;
     });
     let state = initial(&trial.shape);

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use super::small::{ADAM, Pictures, Trial, initial, shape, trial, with};
 use crate::app::train::*;
-use crate::nn::mobilenet_v2::{Backbone, Layer};
 use crate::nn::training::*;
 use crate::nn::weights::WeightsFile;
+use crate::nn::{Backbone, Convolution};
 use crate::profiles::Device;
 
 fn files(folder: &Path) -> Vec<Vec<u8>> {
@@ -19,9 +19,9 @@ fn a_whole_network_learns() {
     let pictures = Pictures::new(24);
     let mut learner = with(|trial| {
         let settings = &mut trial.settings;
-        (settings.optimizer, settings.learning_rate, settings.loss) = (ADAM, 0.02, Loss::BinaryCrossEntropy);
+        (settings.optimizer, settings.learning_rate, settings.loss) = (ADAM.into(), 0.02, Loss::BinaryCrossEntropy);
         (settings.epochs, settings.micro_batch, settings.augmentation) = (12, 8, None);
-        trial.shape.head.dropout = 0.0;
+        trial.shape.change_head(|head| head.dropout = 0.0);
     });
     let trained = learner.train(&device, &pictures.data()).unwrap();
     let (first, last) = (trained.history[0], trained.history[11]);
@@ -46,11 +46,11 @@ fn what_is_frozen_stays_and_what_is_trained_moves() {
             let before = initial(&trial.shape).tensors();
             let after = trial.train(&device, &pictures.data()).unwrap().best.tensors();
             for ((named, before), (_, after)) in before.iter().zip(&after) {
-                let of_layer = |layer: &Layer| {
-                    let prefixes = [format!("{}.weight", layer.convolution), format!("{}.", layer.norm)];
+                let of_layer = |layer: &Convolution| {
+                    let prefixes = [format!("{}.weight", layer.name), format!("{}.", layer.norm)];
                     prefixes.iter().any(|prefix| named.name.starts_with(prefix.as_str()))
                 };
-                let layer = trial.shape.layers.iter().position(of_layer);
+                let layer = trial.shape.network.convolutions().position(of_layer);
                 let trained = layer.is_none_or(|layer| layer >= first_trained);
                 assert_eq!(before != after, trained, "{} from {first_trained}, {frozen_norm:?}", named.name);
             }
@@ -92,8 +92,11 @@ fn a_network_gives_the_same_bytes_again_on_any_threads_and_when_it_is_stopped_an
     assert_eq!(resumed.best.tensors(), whole.best.tensors());
 
     // Pictures varied otherwise, or other masks, are another course.
-    let changes: [fn(&mut Trial); 3] =
-        [|trial| trial.settings.augmentation = None, |trial| trial.shape.head.dropout = 0.0, |trial| trial.settings.seed = 12];
+    let changes: [fn(&mut Trial); 3] = [
+        |trial| trial.settings.augmentation = None,
+        |trial| trial.shape.change_head(|head| head.dropout = 0.0),
+        |trial| trial.settings.seed = 12,
+    ];
     for (index, change) in changes.into_iter().enumerate() {
         assert_ne!(with(change).train(&device, &data).unwrap().history, whole.history, "change {index}");
     }
@@ -108,6 +111,6 @@ fn the_best_network_can_be_read_as_a_model() {
     let shape = shape();
     let read = |name: &str, dimensions: &[usize]| Ok(file.f32(name, dimensions)?);
     assert_eq!(NetworkState::read(&shape, &read).unwrap().tensors(), trained.best.tensors());
-    let backbone = Backbone::load(shape.layers.clone(), shape.padding, shape.epsilon, &read).unwrap();
-    assert_eq!(backbone.parameters(), trained.best.backbone(&shape, shape.layers.len()).unwrap().parameters());
+    let backbone = Backbone::load(&shape.network, &read).unwrap();
+    assert_eq!(backbone.parameters(), trained.best.backbone(&shape, shape.convolutions()).unwrap().parameters());
 }

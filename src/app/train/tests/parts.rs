@@ -10,7 +10,7 @@ fn descent(micro_batch: u32) -> Trial {
     with(|trial| {
         trial.shape = without_batch_statistics();
         let settings = &mut trial.settings;
-        (settings.optimizer, settings.learning_rate) = (DESCENT, 1.0);
+        (settings.optimizer, settings.learning_rate) = (DESCENT.into(), 1.0);
         (settings.batch, settings.micro_batch, settings.epochs) = (8, micro_batch, 1);
     })
 }

@@ -2,6 +2,7 @@
 
 use crate::nn::ModelError;
 use crate::nn::training::*;
+use crate::ops::Adadelta;
 use crate::plan::{ALIGNMENT, Capabilities, Plan, Residence};
 use crate::profiles::DeviceProfile;
 use crate::scheduler::Arena;
@@ -60,7 +61,7 @@ fn the_papers_batch_fits_every_adapter_whatever_is_trained() {
         for profile in profiles() {
             let step = step_plan(&shape, &profile, accumulates);
             assert_fits(&step.plan);
-            assert_fits(&UpdatePlan::new(&NetworkState::read(&shape, &ZEROS).unwrap().table, Optimizer::KERAS_ADADELTA).plan);
+            assert_fits(&UpdatePlan::new(&NetworkState::read(&shape, &ZEROS).unwrap().table, &Adadelta::KERAS.into()).plan);
             let bytes = Arena::plan(&step.plan, BUFFER_BYTES).bytes() + step.plan.persistent_bytes();
             assert!(bytes < most << 20, "{profile:?}, trained from layer {first_trained}: {} MiB", bytes >> 20);
         }

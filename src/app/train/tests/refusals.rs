@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::small::{Pictures, Trial, trial, with};
 use crate::app::train::*;
+use crate::nn::Layer;
 use crate::nn::training::*;
 use crate::profiles::Device;
 
@@ -19,7 +20,7 @@ fn a_checkpoint_of_another_network_or_run_is_refused() {
     let changes: [(Change, &str); 9] = [
         (|trial| trial.settings.seed = 12, "seed 11, but now it is 12"),
         (|trial| trial.shape.first_trained = 4, "trained 7, but now it is 3"),
-        (|trial| trial.shape.layers.truncate(6), "features 16, but now it is 12"),
+        (without_the_last, "features 16, but now it is 12"),
         (|trial| trial.shape.size = 64, "size 32, but now it is 64"),
         (|trial| trial.shape.frozen_norm = FrozenNorm::BatchStatistics, "frozen_batch_norm Inference"),
         (|trial| trial.shape.momentum = 0.99, "momentum 0.9 0.9, but now it is 0.99 0.9"),
@@ -30,7 +31,8 @@ fn a_checkpoint_of_another_network_or_run_is_refused() {
     ];
     for (change, what) in changes {
         let mut trial = with(change);
-        trial.shape.head.features = trial.shape.layers.last().unwrap().outputs;
+        let features = trial.shape.network.convolutions().last().unwrap().outputs;
+        trial.shape.change_head(|head| head.features = features);
         let message = resumed(trial, &pictures.data()).unwrap_err().to_string();
         assert!(message.contains(what) && message.contains("last.safetensors"), "{what}: {message}");
     }
@@ -41,13 +43,17 @@ fn a_checkpoint_of_another_network_or_run_is_refused() {
     let data = pictures.data();
     let two: Vec<u8> = data.labels.chunks(3).flat_map(|labels| &labels[..2]).copied().collect();
     let data = TrainingData { labels: &two, attributes: 2, ..data };
-    let message = resumed(with(|trial| trial.shape.head.attributes = 2), &data).unwrap_err().to_string();
+    let message = resumed(with(|trial| trial.shape.change_head(|head| head.attributes = 2)), &data).unwrap_err().to_string();
     assert!(message.contains("attributes 3, but now it is 2"), "{message}");
     assert!(std::fs::read(folder.path().join(LAST)).unwrap() == before, "a refused run has written");
 }
 
+fn without_the_last(trial: &mut Trial) {
+    trial.shape.network.layers.retain(|layer| !matches!(layer, Layer::Convolution(last) if last.name == "last"));
+}
+
 fn widened(trial: &mut Trial) {
-    let layers = &mut trial.shape.layers;
+    let mut layers: Vec<_> = trial.shape.network.convolutions_mut().collect();
     (layers[1].outputs, layers[2].inputs, layers[2].outputs, layers[3].inputs) = (24, 24, 24, 24);
 }
 
@@ -111,8 +117,8 @@ fn overflowing(folder: &Path, every: usize) -> (usize, TrainError) {
     let source = SampleSource::Features(&table);
     let data = TrainingData { source, labels: &labels, attributes: 1, train_rows: &rows, validation_rows: &rows[..2] };
     let trial = with(|trial| {
-        trial.shape.layers.clear();
-        (trial.shape.first_trained, trial.shape.head.attributes) = (0, 1);
+        trial.shape = trial.shape.clone().without_backbone();
+        trial.shape.change_head(|head| head.attributes = 1);
         (trial.settings.batch, trial.settings.micro_batch, trial.settings.checkpoint_every) = (2, 2, every);
     });
     let place = crate::nn::random::shuffled(trial.settings.seed, 0, &rows).iter().position(|row| *row == 5).unwrap();

@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::app::train::*;
 use crate::data::ImageSource;
 use crate::nn::Normalisation;
-use crate::nn::mobilenet_v2::{ConvolutionKind, Layer};
 use crate::nn::random::{Stream, bits, unit};
 use crate::nn::training::*;
-use crate::ops::{AdamForm, Padding};
+use crate::nn::{Convolution, ConvolutionKind, Network};
+use crate::ops::{Activation, Adam, Padding, Sgd};
 use crate::profiles::Device;
 
 /// Height and width at which the network sees a picture.
@@ -31,27 +31,26 @@ pub fn shape() -> NetworkShape {
         (3, "last", Pointwise, [12, 16, 1], true, false),
     ];
     let layer = |(block, name, kind, [inputs, outputs, stride], relu6, residual): (usize, &str, _, [u32; 3], bool, bool)| {
-        let (convolution, norm) = (name.to_string(), format!("{name}.norm"));
-        Layer { convolution, norm, kind, inputs, outputs, stride, relu6, block, residual }
+        let (name, norm) = (name.to_string(), format!("{name}.norm"));
+        let activation = if relu6 { Activation::Relu6 } else { Activation::None };
+        Convolution { name, norm, kind, inputs, outputs, stride, activation, block, residual }
     };
-    NetworkShape {
-        layers: layers.map(layer).to_vec(),
+    let shape = NetworkShape {
+        network: Network::of_convolutions(layers.map(layer), Padding::TensorflowSame, 1e-3),
         first_trained: 0,
         frozen_norm: FrozenNorm::Inference,
-        padding: Padding::TensorflowSame,
-        epsilon: 1e-3,
         momentum: 0.9,
         running_statistics: RunningStatistics::Tensorflow,
         size: SIZE,
-        head: HeadShape { features: 16, hidden: Some(12), attributes: ATTRIBUTES, dropout: 0.3, momentum: 0.9 },
-    }
+    };
+    shape.with_head(HeadShape { features: 16, hidden: Some(12), attributes: ATTRIBUTES, dropout: 0.3, momentum: 0.9 })
 }
 
 /// The network in which no batch norm takes the statistics of a batch: only a head without a hidden layer is trained.
 pub fn without_batch_statistics() -> NetworkShape {
     let mut shape = shape();
-    shape.first_trained = shape.layers.len();
-    shape.head.hidden = None;
+    shape.first_trained = shape.convolutions();
+    shape.change_head(|head| head.hidden = None);
     shape
 }
 
@@ -143,9 +142,9 @@ pub fn with(change: impl Fn(&mut Trial)) -> Trial {
 }
 
 /// Plain gradient descent, so that weights differ by as much as gradients do.
-pub const DESCENT: Optimizer = Optimizer::Sgd { momentum: 0.0, nesterov: false };
+pub const DESCENT: Sgd = Sgd { momentum: 0.0, nesterov: false };
 /// What learns fast.
-pub const ADAM: Optimizer = Optimizer::Adam { form: AdamForm::Keras, epsilon: 1e-7, weight_decay: 0.0 };
+pub const ADAM: Adam = Adam::KERAS;
 
 impl Trial {
     /// Trains without a folder to the end.

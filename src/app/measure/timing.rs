@@ -1,0 +1,115 @@
+//! The one timing loop: runs to warm up, then timed runs until there are enough.
+
+use std::time::Instant;
+
+use crate::device::DeviceError;
+use crate::profiles::Device;
+use crate::scheduler::Program;
+
+/// Does `work` `warm` times unobserved, then again until `enough` says so of the results so far; returns these results, at least one.
+///
+/// # Errors
+/// Whatever `work` reports.
+pub fn repeat<T, E>(warm: usize, enough: impl Fn(&[T]) -> bool, mut work: impl FnMut() -> Result<T, E>) -> Result<Vec<T>, E> {
+    for _ in 0..warm {
+        work()?;
+    }
+    let mut results = vec![work()?];
+    while !enough(&results) {
+        results.push(work()?);
+    }
+    Ok(results)
+}
+
+/// Returns a rule for [`repeat`]: enough is that many runs.
+pub fn runs<T>(count: usize) -> impl Fn(&[T]) -> bool {
+    move |results| results.len() >= count
+}
+
+/// Does `work` and returns its seconds by the wall clock.
+///
+/// # Errors
+/// Whatever `work` reports.
+pub fn wall_seconds<E>(work: impl FnOnce() -> Result<(), E>) -> Result<f64, E> {
+    let start = Instant::now();
+    work()?;
+    Ok(start.elapsed().as_secs_f64())
+}
+
+/// Runs a program and returns the seconds of its steps, added up.
+///
+/// # Errors
+/// The device fails.
+pub fn step_seconds(device: &Device, program: &Program) -> Result<f64, DeviceError> {
+    Ok(program.run_timed(device)?.steps.iter().map(|step| step.seconds).sum())
+}
+
+/// Seconds of runs, from fastest to slowest; at least one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Spread(Vec<f64>);
+
+impl Spread {
+    /// Returns the spread of runs in any order; `None` where there are none.
+    pub fn new(mut seconds: Vec<f64>) -> Option<Spread> {
+        seconds.sort_by(f64::total_cmp);
+        (!seconds.is_empty()).then_some(Spread(seconds))
+    }
+
+    /// Returns the spread of runs of which there is at least one.
+    pub(crate) fn of(seconds: impl IntoIterator<Item = f64>) -> Spread {
+        Spread::new(seconds.into_iter().collect()).unwrap_or(Spread(vec![f64::NAN]))
+    }
+
+    /// Returns the seconds from fastest to slowest.
+    pub fn sorted(&self) -> &[f64] {
+        &self.0
+    }
+
+    /// Returns the run in the middle; of an even number of runs, the slower of the two.
+    pub fn median(&self) -> f64 {
+        self.0[self.0.len() / 2]
+    }
+
+    /// Returns the runs between which the middle half lies.
+    pub fn quartiles(&self) -> [f64; 2] {
+        let last = self.0.len() - 1;
+        [self.0[last / 4], self.0[last - last / 4]]
+    }
+
+    /// Returns the fastest and the slowest run.
+    pub fn range(&self) -> [f64; 2] {
+        [self.0[0], self.0[self.0.len() - 1]]
+    }
+
+    /// Returns half the distance of the quartiles, as a share of the median.
+    pub fn relative(&self) -> f64 {
+        let [first, third] = self.quartiles();
+        (third - first) / 2.0 / self.median()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spread_has_its_median_and_quartiles() {
+        let spread = Spread::new(vec![5.0, 1.0, 3.0, 2.0, 4.0]).expect("runs");
+        assert_eq!((spread.median(), spread.quartiles(), spread.range()), (3.0, [2.0, 4.0], [1.0, 5.0]));
+        assert!((spread.relative() - 1.0 / 3.0).abs() < 1e-12);
+        assert_eq!(Spread::new(vec![]), None);
+        assert_eq!(Spread::new(vec![2.0]).expect("a run").quartiles(), [2.0, 2.0]);
+    }
+
+    #[test]
+    fn warm_runs_are_not_returned_and_a_rule_ends_the_others() {
+        let mut calls = 0;
+        let mut count = || {
+            calls += 1;
+            Ok::<i32, ()>(calls)
+        };
+        assert_eq!(repeat(2, runs(3), &mut count), Ok(vec![3, 4, 5]));
+        assert_eq!(repeat(0, runs(0), &mut count), Ok(vec![6]));
+        assert_eq!(repeat(0, |results: &[i32]| results.iter().sum::<i32>() > 20, &mut count), Ok(vec![7, 8, 9]));
+    }
+}

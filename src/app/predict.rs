@@ -1,0 +1,274 @@
+//! Predictions for many images, in batches.
+
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+use super::context::Context;
+use super::error::Error;
+use super::event::Event;
+use super::open::default_batch;
+use crate::data::prefetch::decoding_threads;
+use crate::data::{AttributeTable, Crop, ImageSource, Rgb8Image, decode_ahead};
+use crate::nn::{IMAGENET_CLASSES, ImageRunner, Model, ModelError, Started, Top, softmax};
+use crate::ops::Interpolation;
+use crate::plan::Precision;
+use crate::profiles::Device;
+
+/// How images are brought to a model.
+#[derive(Debug, Clone, Copy)]
+pub struct PredictionOptions {
+    /// Images in a batch; `None` takes what suits the adapter ([`default_batch`]).
+    pub batch: Option<u32>,
+    /// How images are resized to the network's input.
+    pub interpolation: Interpolation,
+    /// The part of each image that is looked at; `None` takes all of it.
+    pub crop: Option<Crop>,
+}
+
+impl Default for PredictionOptions {
+    fn default() -> PredictionOptions {
+        PredictionOptions { batch: None, interpolation: Interpolation::Nearest, crop: None }
+    }
+}
+
+/// An image that could not be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Position of the image in the list.
+    pub index: usize,
+    /// Why it could not be used; names the file.
+    pub reason: String,
+}
+
+/// What a model predicts for a list of images.
+#[derive(Debug, Clone)]
+pub struct Predictions {
+    /// Probabilities of the images that could be used, shape \[used, attributes\].
+    pub table: AttributeTable,
+    /// Positions of these images in the list.
+    pub used: Vec<usize>,
+    /// The other images.
+    pub failures: Vec<Failure>,
+}
+
+/// Predicts the attributes of images.
+pub struct Predictor<'a> {
+    device: &'a Device,
+    model: &'a Model,
+    options: PredictionOptions,
+    batch: u32,
+    runner: ImageRunner<'a>,
+    context: Context<'a>,
+}
+
+impl<'a> Predictor<'a> {
+    /// Returns a predictor; programs are compiled with its first batch and kept.
+    ///
+    /// # Errors
+    /// [`Error::NoAttributes`] if the model has no head for attributes.
+    pub fn new(device: &'a Device, model: &'a Model, options: PredictionOptions) -> Result<Predictor<'a>, Error> {
+        if !matches!(model.top, Top::Attributes(_)) {
+            let path = model.files.first().map_or_else(Default::default, |(path, _)| path.clone());
+            return Err(Error::NoAttributes { path });
+        }
+        let batch = options.batch.unwrap_or_else(|| default_batch(device));
+        let runner = model.runner(device, batch, options.interpolation);
+        Ok(Predictor { device, model, options, batch, runner, context: Context::default() })
+    }
+
+    /// Returns this predictor with a context.
+    pub fn with_context(self, context: &Context<'a>) -> Predictor<'a> {
+        Predictor { context: context.clone(), ..self }
+    }
+
+    /// Predicts the attributes of images. Those that cannot be used are reported as [`Event::Unusable`]; the rest is done.
+    ///
+    /// # Errors
+    /// No image can be used, the device fails, or the context is cancelled.
+    pub fn predict(&mut self, images: &[ImageSource]) -> Result<Predictions, Error> {
+        let mut rows: Vec<Option<Vec<f32>>> = vec![None; images.len()];
+        let failures = self.predict_each(images, |index, row| rows[index] = Some(row.to_vec()))?;
+        let mut table = AttributeTable { images: Vec::new(), attributes: self.model.attributes.clone(), values: Vec::new() };
+        let mut used = Vec::new();
+        for (index, row) in rows.into_iter().enumerate() {
+            if let Some(row) = row {
+                table.images.push(images[index].label().to_string_lossy().into_owned());
+                table.values.extend(row);
+                used.push(index);
+            }
+        }
+        if used.is_empty() {
+            return Err(Error::NoImages);
+        }
+        Ok(Predictions { table, used, failures })
+    }
+
+    /// Hands the probabilities of each image to `use_row` as they are computed, in the order of the list; returns the images that
+    /// could not be used.
+    ///
+    /// # Errors
+    /// The device fails, or the context is cancelled.
+    pub fn predict_each(&mut self, images: &[ImageSource], use_row: impl FnMut(usize, &[f32])) -> Result<Vec<Failure>, Error> {
+        let pass = Pass { images: images.to_vec(), batch: self.batch, crop: self.options.crop, task: "" };
+        let failures = run_images(self.device, &mut self.runner, pass, &self.context, use_row)?;
+        tell_failures(images.len(), &failures, &self.context);
+        Ok(failures)
+    }
+
+    /// Returns what a run folder records of predictions: the weights, and how many images were used.
+    pub fn details(&self, predictions: &Predictions) -> Map<String, Value> {
+        let mut details = weights_of(self.model);
+        if self.model.precision != Precision::F32 {
+            details.insert("precision".into(), json!(self.model.precision));
+        }
+        if let Some(crop) = self.options.crop {
+            details.insert("crop".into(), json!(crop.to_string()));
+        }
+        details.insert("images".into(), json!(predictions.used.len()));
+        details.insert("unreadable".into(), json!(predictions.failures.len()));
+        details
+    }
+}
+
+/// Returns the record of a model's files, as `weights`.
+pub(super) fn weights_of(model: &Model) -> Map<String, Value> {
+    let weights: Vec<_> =
+        model.files.iter().map(|(path, hash)| json!({"file": path.display().to_string(), "sha256": hash})).collect();
+    Map::from_iter([("weights".to_string(), json!(weights))])
+}
+
+/// A class of ImageNet and its probability.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RankedClass {
+    /// Index of the class, from 0.
+    pub class: usize,
+    /// Its name.
+    pub name: String,
+    /// Its probability.
+    pub probability: f32,
+}
+
+/// What a classifier says of a list of images.
+#[derive(Debug, Clone)]
+pub struct Classifications {
+    /// The most probable classes of each image, best first; `None` for an image that could not be used.
+    pub classes: Vec<Option<Vec<RankedClass>>>,
+    /// The images that could not be used.
+    pub failures: Vec<Failure>,
+}
+
+/// Names the ImageNet class of images: returns the `top` most probable classes of each.
+///
+/// # Errors
+/// The model has no ImageNet classifier, the device fails, or the context is cancelled.
+pub fn classify(
+    device: &Device,
+    model: &Model,
+    images: &[ImageSource],
+    top: usize,
+    options: &PredictionOptions,
+    context: &Context,
+) -> Result<Classifications, Error> {
+    let Top::Classifier(_) = &model.top else {
+        let path = model.files.first().map_or_else(Default::default, |(path, _)| path.clone());
+        return Err(Error::NoClassifier { path });
+    };
+    let names: Vec<&str> = IMAGENET_CLASSES.lines().collect();
+    let name = |class: usize| names.get(class).map_or_else(|| format!("class {class}"), |name| name.to_string());
+    let batch = options.batch.unwrap_or_else(|| default_batch(device).min(images.len() as u32));
+    let mut runner = model.runner(device, batch, options.interpolation);
+    let mut classes = vec![None; images.len()];
+    let pass = Pass { images: images.to_vec(), batch, crop: options.crop, task: "" };
+    let failures = run_images(device, &mut runner, pass, context, |index, logits| {
+        let mut ranked: Vec<(usize, f32)> = softmax(logits).into_iter().enumerate().collect();
+        ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        let best = ranked.into_iter().take(top);
+        classes[index] = Some(best.map(|(class, probability)| RankedClass { class, name: name(class), probability }).collect());
+    })?;
+    tell_failures(images.len(), &failures, context);
+    Ok(Classifications { classes, failures })
+}
+
+fn tell_failures(images: usize, failures: &[Failure], context: &Context) {
+    if !failures.is_empty() {
+        let reasons = failures.iter().map(|failure| failure.reason.clone()).collect();
+        context.send(Event::Unusable { images, reasons });
+    }
+}
+
+/// A pass over images.
+pub(super) struct Pass<'t> {
+    pub images: Vec<ImageSource>,
+    /// Images in a batch.
+    pub batch: u32,
+    pub crop: Option<Crop>,
+    /// What the observer is told is done; may be empty.
+    pub task: &'t str,
+}
+
+/// Runs every image through the network in batches. Images are decoded in parallel ahead of the GPU, which has its next batch when
+/// it is done with one. `use_row` receives the results in order. Returns the images that cannot be used; the rest is done.
+pub(super) fn run_images(
+    device: &Device,
+    runner: &mut ImageRunner,
+    Pass { images, batch, crop, task }: Pass,
+    context: &Context,
+    mut use_row: impl FnMut(usize, &[f32]),
+) -> Result<Vec<Failure>, Error> {
+    context.start(task, "images", images.len());
+    let (mut failures, mut pending, mut done) = (Vec::new(), Vec::with_capacity(batch as usize), 0);
+    let limit = device.capabilities().binding_bytes;
+    let mut decoded = decode_ahead(images.clone(), decoding_threads(), 2 * batch as usize);
+    // The batch that the device works on, and which images it holds.
+    let mut started: Option<(Started, Vec<usize>)> = None;
+    let mut use_rows = |runner: &ImageRunner, (started, indices): (Started, Vec<usize>)| {
+        let rows = runner.finish(device, started)?;
+        for (index, row) in indices.iter().zip(rows.chunks_exact(rows.len() / indices.len())) {
+            use_row(*index, row);
+        }
+        done += indices.len();
+        context.advance(done);
+        Ok::<(), ModelError>(())
+    };
+    loop {
+        context.check("predicting")?;
+        let next = decoded.next();
+        let last = next.is_none();
+        match next {
+            Some((index, Ok(whole))) => {
+                let image = if let Some(crop) = crop { crop.of(&whole) } else { whole };
+                if image.pixels.len() as u64 > limit {
+                    failures.push(Failure { index, reason: too_large(&images[index].label(), &image, limit) });
+                } else {
+                    pending.push((index, image));
+                }
+            }
+            Some((index, Err(error))) => failures.push(Failure { index, reason: error.to_string() }),
+            None => {}
+        }
+        if pending.len() == batch as usize || (last && !pending.is_empty()) {
+            let borrowed: Vec<_> = pending.iter().map(|(_, image)| image).collect();
+            let next = (runner.start(device, &borrowed)?, pending.iter().map(|(index, _)| *index).collect());
+            pending.clear();
+            if let Some(before) = started.replace(next) {
+                use_rows(runner, before)?;
+            }
+        }
+        if last {
+            if let Some(before) = started.take() {
+                use_rows(runner, before)?;
+            }
+            context.finish();
+            return Ok(failures);
+        }
+    }
+}
+
+fn too_large(path: &Path, image: &Rgb8Image, limit: u64) -> String {
+    let (path, most) = (path.display(), limit / 3_000_000);
+    format!(
+        "{path}: {} × {} pixels, more than the {most} megapixels that this adapter takes at once; make it smaller",
+        image.width, image.height
+    )
+}

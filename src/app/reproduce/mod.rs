@@ -1,0 +1,267 @@
+//! The paper, step by step, and what comes of it beside what the paper says.
+
+mod choices;
+mod loss_issue;
+mod state;
+mod steps;
+mod work;
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use serde_json::Value;
+
+use super::{Context, DeviceOptions, Error, LabelSelection, RunFolder, Trainable, check_training_data, model_path, open_device};
+use crate::data::attributes::paper_attributes;
+use crate::data::{Crop, ImageSource};
+use crate::evaluation;
+use crate::nn::Model;
+use crate::nn::weights::IMAGENET_MODEL;
+pub use choices::{PaperLoss, Source};
+use loss_issue::LossWork;
+use state::{Record, State};
+use steps::{Inputs, STEPS, StepPlan};
+use work::Work;
+
+/// A step of the reproduction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Step {
+    /// What the data hold: partitions, and figure 1.
+    Data,
+    /// The paper's model.
+    Train,
+    /// Table I.
+    Eval,
+    /// Whether networks that minimise other losses than the cosine ever predict rare attributes.
+    LossIssue,
+    /// Attributes of the faces to cluster.
+    Predict,
+    /// Figure 6.
+    Cluster,
+    /// Figure 7.
+    Weighted,
+    /// Figure 5.
+    Compare,
+    /// What the paper says beside what was found, and the HTML report.
+    Report,
+}
+
+impl Step {
+    /// Returns its name, as the command line takes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Step::Data => "data",
+            Step::Train => "train",
+            Step::Eval => "eval",
+            Step::LossIssue => "loss-issue",
+            Step::Predict => "predict",
+            Step::Cluster => "cluster",
+            Step::Weighted => "weighted",
+            Step::Compare => "compare",
+            Step::Report => "report",
+        }
+    }
+}
+
+/// What is reproduced, and how.
+#[derive(Debug, Clone)]
+pub struct ReproductionOptions {
+    /// CelebA, or a folder of images with a label CSV; `None` takes the bundled portraits.
+    pub data: Option<PathBuf>,
+    /// Which labels.
+    pub labels: LabelSelection,
+    /// The run folder. Steps that it holds with the same settings are skipped.
+    pub out: PathBuf,
+    /// Whether to use the shipped model and train nothing.
+    pub quick: bool,
+    /// Whose settings to take.
+    pub source: Source,
+    /// What the training minimises.
+    pub loss: PaperLoss,
+    /// The model to evaluate and cluster by; `None` trains one.
+    pub model: Option<PathBuf>,
+    /// Whether to train with each of the losses too.
+    pub with_loss_issue: bool,
+    /// The weights to start from; `None` takes the shipped ImageNet weights.
+    pub weights: Option<PathBuf>,
+    /// What is trained.
+    pub trainable: Trainable,
+    /// Height and width of the images in training; `None` takes those of the weights.
+    pub size: Option<u32>,
+    /// Whether images that cannot be read are reported and left out.
+    pub skip_unreadable: bool,
+    /// Passes over the training images; `None` takes those of the source.
+    pub epochs: Option<u32>,
+    /// Images for each update; `None` takes those of the source.
+    pub batch: Option<u32>,
+    /// Images that pass at once; `None` takes the batch.
+    pub micro_batch: Option<u32>,
+    /// Number of faces to cluster.
+    pub faces: u32,
+    /// A folder of other faces: every fifth face to cluster is one of these.
+    pub beside: Option<PathBuf>,
+    /// Number of clusters of figures 6 and 7.
+    pub k: u32,
+    /// The part of each image that is looked at.
+    pub crop: Option<Crop>,
+    /// Seed of every random number.
+    pub seed: u64,
+    /// Whether to continue with the losses that the folder holds; the other steps always continue.
+    pub resume: bool,
+    /// How the adapter is opened, when it is first needed.
+    pub device: DeviceOptions,
+}
+
+impl ReproductionOptions {
+    /// Returns the options of a reproduction in a run folder, as the paper's text has them.
+    pub fn new(out: &Path) -> ReproductionOptions {
+        ReproductionOptions {
+            data: None,
+            labels: LabelSelection::default(),
+            out: out.to_path_buf(),
+            quick: false,
+            source: Source::Paper,
+            loss: PaperLoss::Cosine,
+            model: None,
+            with_loss_issue: false,
+            weights: None,
+            trainable: Trainable::All,
+            size: None,
+            skip_unreadable: false,
+            epochs: None,
+            batch: None,
+            micro_batch: None,
+            faces: 500,
+            beside: None,
+            k: 16,
+            crop: None,
+            seed: 0,
+            resume: false,
+            device: DeviceOptions::default(),
+        }
+    }
+
+    fn weights(&self) -> Result<PathBuf, Error> {
+        model_path(self.weights.as_deref(), IMAGENET_MODEL)
+    }
+
+    fn losses(&self, resume: bool) -> LossWork<'_> {
+        LossWork {
+            out: &self.out,
+            resume,
+            skip_unreadable: self.skip_unreadable,
+            epochs: self.epochs.unwrap_or(12),
+            batch: self.batch.unwrap_or(64),
+            seed: self.seed,
+        }
+    }
+}
+
+/// What a reproduction came to.
+#[derive(Debug, Clone)]
+pub struct Reproduced {
+    /// Whether every image could be used.
+    pub complete: bool,
+    /// What the paper says beside what was found, where the report was made.
+    pub findings: Option<evaluation::Reproduction>,
+    /// The HTML report, where it was made.
+    pub report: Option<PathBuf>,
+}
+
+/// Does again what the paper did.
+pub struct Reproduction<'a> {
+    work: Work<'a>,
+}
+
+impl<'a> Reproduction<'a> {
+    /// Opens the data.
+    ///
+    /// # Errors
+    /// The options contradict each other, or the data or the model cannot be used.
+    pub fn open(options: &'a ReproductionOptions, context: &Context<'a>) -> Result<Reproduction<'a>, Error> {
+        let trains = options.model.is_none() && !options.quick;
+        if options.source == Source::Script && options.trainable != Trainable::All && trains {
+            return Err(Error::Misuse(
+                "--as script starts from random numbers, of which nothing can stay as it is: leave --trainable at all".into(),
+            ));
+        }
+        Ok(Reproduction { work: Work::new(options, context)? })
+    }
+
+    /// Does every step, or only one. Steps that the run folder holds with the same inputs are skipped.
+    ///
+    /// # Errors
+    /// A step fails, or the context is cancelled; then the same call continues.
+    pub fn run(&self, only: Option<Step>) -> Result<Reproduced, Error> {
+        let work = &self.work;
+        let run = RunFolder::create(&work.options.out)?;
+        let mut state = State::read(&work.options.out)?;
+        let steps: Vec<&StepPlan> = STEPS.iter().filter(|step| only.is_none_or(|only| only == step.step)).collect();
+        for (number, step) in steps.iter().enumerate() {
+            let name = step.step.name();
+            let what = format!("step {} of {}, {name}: {} ({})", number + 1, steps.len(), step.makes, step.place);
+            do_step(work, &mut state, step, &what)?;
+            let left = steps.len() - number - 1;
+            if left > 0 && work.context.cancellation.is_cancelled() {
+                return Err(Error::CancelledAfterStep { step: name, left });
+            }
+        }
+        let mut done = Reproduced { complete: work.complete.get(), findings: None, report: None };
+        if only.is_none_or(|only| only == Step::Report) {
+            done.findings = Some(evaluation::Reproduction::read(&run.at(work::REPRODUCTION))?);
+            done.report = Some(run.at("report.html"));
+        }
+        Ok(done)
+    }
+}
+
+/// Does the step [`Step::LossIssue`] by itself, which needs images and weights alone.
+///
+/// # Errors
+/// No data are named, they or the weights cannot be used, a training fails, or the context is cancelled.
+pub fn reproduce_losses(options: &ReproductionOptions, context: &Context) -> Result<(), Error> {
+    let missing = || Error::Misuse("--only loss-issue trains: give its images with --data".into());
+    let path = options.data.as_ref().ok_or_else(missing)?;
+    let data = options.labels.open(path, &paper_attributes(), options.seed, context)?.dataset;
+    check_training_data(path, &data, context)?;
+    let model = Model::open(&options.weights()?, None)?;
+    RunFolder::create(&options.out)?;
+    let device = open_device(&options.device, context)?;
+    options.losses(options.resume).run(&device, &model, &data, context)
+}
+
+/// Does a step unless it is done, and records it.
+fn do_step(work: &Work, state: &mut State, step: &StepPlan, what: &str) -> Result<(), Error> {
+    let (run, name) = (&work.options.out, step.step.name());
+    let inputs = match (step.inputs)(work)? {
+        Inputs::Of(inputs) => inputs,
+        Inputs::Skip(reason) => {
+            work.context.message(format!("{what}: left out, {reason}"));
+            if step.step == Step::Compare {
+                // What an earlier model made of its faces says nothing of these.
+                for path in step.files.iter().map(|file| run.join(file)).filter(|path| path.is_file()) {
+                    std::fs::remove_file(&path).map_err(|source| Error::File { path, source })?;
+                }
+            }
+            let record = Record { inputs: Value::Null, finished: true, seconds: 0.0, skipped: Some(reason) };
+            return state.put(run, name, record);
+        }
+    };
+    if state.is_done(run, name, &inputs, step.files) {
+        work.context.message(format!("{what}: done before"));
+        return Ok(());
+    }
+    work.context.message(what);
+    let before = state.steps.get(name).cloned();
+    let started = Instant::now();
+    let record = |finished, seconds| Record { inputs: inputs.clone(), finished, seconds, skipped: None };
+    state.put(run, name, record(false, 0.0))?;
+    (step.run)(work, before.as_ref())?;
+    state.put(run, name, record(true, started.elapsed().as_secs_f64()))
+}
+
+/// Returns the first images below a folder, as sources.
+fn first_images(folder: &Path, count: usize) -> Result<Vec<ImageSource>, Error> {
+    Ok(crate::data::folder::first_images_below(folder, count)?.into_iter().map(ImageSource::from).collect())
+}

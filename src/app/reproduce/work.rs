@@ -1,0 +1,239 @@
+//! What the steps of a reproduction share: data, model, adapter and where things lie.
+
+use std::cell::{Cell, OnceCell};
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::choices::{Settings, Trained};
+use super::state::{hash, hash_of};
+use super::{ReproductionOptions, first_images};
+use crate::app::{
+    Context, Error, MODEL_FILE, PredictionOptions, RunFolder, celeba_attributes_of, model_path, open_attribute_model,
+    open_device, open_start,
+};
+use crate::data::attributes::{CELEBA_ATTRIBUTES, paper_attributes};
+use crate::data::labels::LabelledFolder;
+use crate::data::{Crop, ImageSource, Partition};
+use crate::nn::Model;
+use crate::nn::weights::CELEBA_MODEL;
+use crate::ops::Interpolation;
+use crate::plan::Precision;
+use crate::profiles::Device;
+
+/// The bundled portraits, and those of their labels that are sure for all of them.
+const PORTRAITS: &str = "tools/faces";
+const SURE_LABELS: [&str; 4] = ["Male", "Eyeglasses", "No_Beard", "Wearing_Necktie"];
+
+/// Folder of the training in a run.
+pub(super) const TRAIN: &str = "train";
+/// Folder of the evaluation in a run.
+pub(super) const EVALUATION: &str = "evaluation";
+/// What the paper says beside what was found, in a run.
+pub(super) const REPRODUCTION: &str = "reproduction.json";
+
+/// A model that was not trained in this run.
+pub(super) struct GivenModel {
+    pub path: PathBuf,
+    /// Why it is used.
+    pub reason: &'static str,
+    /// Whether it is the model that is shipped.
+    pub shipped: bool,
+}
+
+/// Everything that steps need.
+pub(super) struct Work<'a> {
+    pub options: &'a ReproductionOptions,
+    pub context: Context<'a>,
+    pub settings: Settings,
+    /// Where the images are.
+    pub data: PathBuf,
+    pub folder: LabelledFolder,
+    /// Returns a hash of names, labels and partition.
+    pub data_hash: String,
+    /// The other faces to cluster, of `--beside`.
+    pub beside: Vec<ImageSource>,
+    /// The model that is used instead of one trained here.
+    pub given: Option<GivenModel>,
+    /// Whether every image could be used.
+    pub complete: Cell<bool>,
+    device: OnceCell<Device>,
+}
+
+impl<'a> Work<'a> {
+    /// Opens the data.
+    pub fn new(options: &'a ReproductionOptions, context: &Context<'a>) -> Result<Work<'a>, Error> {
+        let settings = options.source.settings();
+        let given = match &options.model {
+            Some(path) => {
+                let shipped = model_path(None, CELEBA_MODEL).is_ok_and(|shipped| shipped == *path);
+                Some(GivenModel { path: path.clone(), reason: "--model names one", shipped })
+            }
+            None if options.quick => {
+                let path = model_path(None, CELEBA_MODEL)?;
+                Some(GivenModel { path, reason: "--quick takes the shipped model", shipped: true })
+            }
+            None => None,
+        };
+        let data = options.data.clone().unwrap_or_else(portraits);
+        let mut labels = options.labels.clone();
+        if options.data.is_none() && labels.attributes.is_empty() {
+            labels.attributes = SURE_LABELS.map(String::from).to_vec();
+        }
+        let names = match &given {
+            Some(given) => celeba_attributes_of(&open_attribute_model(&given.path, None, Precision::F32)?),
+            None if settings.all_attributes => CELEBA_ATTRIBUTES.to_vec(),
+            None => paper_attributes(),
+        };
+        let folder = labels.open(&data, &names, options.seed, context)?;
+        let dataset = &folder.dataset;
+        let partition: Vec<u8> = dataset.partition.iter().map(|partition| *partition as u8).collect();
+        let texts = [dataset.attributes.join("\0"), dataset.names.join("\0")];
+        let data_hash = hash(&[texts[0].as_bytes(), b"\0\0", texts[1].as_bytes(), &dataset.labels, &partition].concat());
+        let beside = match &options.beside {
+            Some(path) => first_images(path, options.faces as usize / 5)?,
+            None => Vec::new(),
+        };
+        let (context, complete, device) = (context.clone(), Cell::new(true), OnceCell::new());
+        Ok(Work { options, context, settings, data, folder, data_hash, beside, given, complete, device })
+    }
+
+    /// Returns the adapter, opened when it is first needed.
+    pub fn device(&self) -> Result<&Device, Error> {
+        if let Some(device) = self.device.get() {
+            return Ok(device);
+        }
+        let device = open_device(&self.options.device, &self.context)?;
+        Ok(self.device.get_or_init(|| device))
+    }
+
+    /// Returns the run folder.
+    pub fn run(&self) -> Result<RunFolder, Error> {
+        RunFolder::create(&self.options.out)
+    }
+
+    /// Returns a place in the run folder.
+    pub fn at(&self, name: &str) -> PathBuf {
+        self.options.out.join(name)
+    }
+
+    /// Returns the weights to start a training from, at the size and with the input that are asked for.
+    pub fn start(&self) -> Result<Model, Error> {
+        let mut model = open_start(&self.options.weights()?, self.options.size)?;
+        model.convention.input = self.settings.scaling.unwrap_or(model.convention.input);
+        Ok(model)
+    }
+
+    /// Returns the file of the model to evaluate and to predict with.
+    fn model_file(&self) -> PathBuf {
+        self.given.as_ref().map_or_else(|| self.at(TRAIN).join(MODEL_FILE), |given| given.path.clone())
+    }
+
+    /// Returns the model to evaluate and to predict with.
+    pub fn model(&self) -> Result<Model, Error> {
+        let path = self.model_file();
+        if self.given.is_some() {
+            return open_attribute_model(&path, None, Precision::F32);
+        }
+        if !path.is_file() {
+            return Err(Error::NotTrained { path });
+        }
+        open_attribute_model(&path, Some(&self.options.weights()?), Precision::F32)
+    }
+
+    /// Returns a hash of the model's file.
+    pub fn model_hash(&self) -> Value {
+        json!(hash_of(&self.model_file()))
+    }
+
+    /// Returns a hash of a file in the run folder.
+    pub fn hash_at(&self, name: &str) -> Value {
+        json!(hash_of(&self.at(name)))
+    }
+
+    /// Returns how images are brought to the model.
+    pub fn options(&self) -> PredictionOptions {
+        let portraits = Crop { left: 10, top: 0, width: 80, height: 80 };
+        let crop = self.options.crop.or(self.options.data.is_none().then_some(portraits));
+        PredictionOptions { batch: None, interpolation: Interpolation::Nearest, crop }
+    }
+
+    /// Returns which faces are evaluated and clustered: test images, else validation images, or all where a model that has not learnt
+    /// from them is used on labels without partitions.
+    pub fn partition(&self) -> Option<Partition> {
+        let holds = |partition| self.folder.dataset.partition.contains(&partition);
+        match (self.folder.partitioned, self.given.is_some()) {
+            (false, true) => None,
+            (true, _) if holds(Partition::Test) => Some(Partition::Test),
+            _ => Some(Partition::Validation),
+        }
+    }
+
+    /// Returns the rows of the faces to cluster: the first by name, leaving room for those of `--beside`.
+    pub fn faces(&self) -> Vec<usize> {
+        let data = &self.folder.dataset;
+        let mut rows = self.partition().map_or_else(|| (0..data.len()).collect(), |partition| data.indices_of(partition));
+        rows.sort_by(|a, b| data.names[*a].cmp(&data.names[*b]));
+        rows.truncate(self.options.faces as usize - self.beside.len());
+        rows
+    }
+
+    /// Says which faces are clustered.
+    pub fn clustered_in_words(&self) -> String {
+        let of = self.partition().map_or("all images".into(), |partition| format!("the {} images", partition.name()));
+        let beside = match &self.options.beside {
+            Some(path) => format!(", and the first {} by name below {}", self.beside.len(), path.display()),
+            None => " (--beside takes others too)".into(),
+        };
+        format!("the first {} of {of} by name{beside}", self.faces().len())
+    }
+
+    /// Returns how long a training goes, where there is one.
+    pub fn trained(&self) -> Option<Trained> {
+        self.given.is_none().then(|| Trained {
+            batch: self.options.batch.unwrap_or(self.settings.batch),
+            epochs: self.options.epochs.unwrap_or(self.settings.epochs),
+        })
+    }
+
+    /// Says how these faces differ from the paper's.
+    pub fn faces_in_words(&self) -> String {
+        if self.options.data.is_none() {
+            let labelled = self.folder.dataset.attributes.len();
+            return format!(
+                "these are {} portraits of other people, cropped to about what CelebA shows, with {labelled} attributes labelled",
+                self.folder.dataset.len()
+            );
+        }
+        let kind = self.partition().map_or("all", Partition::name);
+        let given = Path::new(&self.data).display();
+        if crate::data::celeba::is_celeba(&self.data) {
+            let complete = self.folder.dataset.len() == 202_599;
+            let part =
+                if complete { "CelebA as it is".to_string() } else { format!("{} images of CelebA", self.folder.dataset.len()) };
+            return format!("{part}, its {kind} images");
+        }
+        format!("{given} is not CelebA")
+    }
+
+    /// Says how the model differs from the paper's.
+    pub fn model_in_words(&self) -> String {
+        match (&self.given, self.trained()) {
+            (Some(given), _) if given.shipped => "the shipped model learnt from 37,540 of CelebA's 162,770 training \
+                images at 128 × 128, the first four blocks as ImageNet left them, with binary cross-entropy (weights/README.md)"
+                .into(),
+            (Some(given), _) => format!("the model is {}", given.path.display()),
+            (None, trained) => {
+                let images = self.folder.dataset.indices_of(Partition::Train).len();
+                let epochs = trained.map_or(0, |trained| trained.epochs);
+                format!("trained here for {epochs} epochs on {images} images, the paper on 162,770")
+            }
+        }
+    }
+}
+
+/// Returns the folder of the bundled portraits: below the current folder, or in the source tree that the program was built from.
+fn portraits() -> PathBuf {
+    let here = PathBuf::from(PORTRAITS);
+    if here.is_dir() { here } else { Path::new(env!("CARGO_MANIFEST_DIR")).join(PORTRAITS) }
+}

@@ -1,0 +1,173 @@
+//! Events on the terminal: messages, and a progress bar on stderr or, where that is no terminal, a line every few seconds.
+
+use std::cell::RefCell;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use lineament::app::train::Progress;
+use lineament::app::{Cancellation, Context, Event, Observer};
+
+use super::output::{command_line, print_line};
+
+/// Time between two lines where stderr is no terminal.
+const LINE_EVERY: Duration = Duration::from_secs(5);
+
+/// Shows the events of a use case.
+#[derive(Default)]
+pub struct Display(RefCell<State>);
+
+#[derive(Default)]
+struct State {
+    work: Option<Work>,
+}
+
+/// The counted work under way.
+struct Work {
+    bar: ProgressBar,
+    task: String,
+    unit: &'static str,
+    total: u64,
+    /// When the first count came, and what it was: what an earlier run did says nothing of this one's speed.
+    first: Option<(Instant, u64)>,
+    last_line: Instant,
+    accuracy: Option<f64>,
+}
+
+impl Display {
+    /// Returns the context of a use case that shows its events here and records the command line.
+    pub fn context(&self) -> Context<'_> {
+        Context { command: Some(command_line()), ..Context::observed(self) }
+    }
+}
+
+impl Observer for Display {
+    fn receive(&self, event: Event) {
+        let mut state = self.0.borrow_mut();
+        match event {
+            Event::Started { task, unit, total } => {
+                let work = Work::new(task, unit, total);
+                if let Some(before) = state.work.replace(work) {
+                    before.bar.finish_and_clear();
+                }
+            }
+            Event::Advanced { done } => {
+                if let Some(work) = &mut state.work {
+                    work.advance(done);
+                }
+            }
+            Event::Finished => {
+                if let Some(work) = state.work.take() {
+                    work.bar.finish_and_clear();
+                }
+            }
+            Event::Training { progress: progress @ (Progress::Step { .. } | Progress::Validation { .. }), batch } => {
+                if let Some(work) = &mut state.work {
+                    work.train(progress, batch);
+                }
+            }
+            Event::Output(text) => state.suspended(|| {
+                // A reader that has gone away misses this text; the work goes on.
+                let _ = print_line(text);
+            }),
+            other => state.suspended(|| match other {
+                Event::Training { progress, .. } => eprintln!("{progress}"),
+                other => eprintln!("{other}"),
+            }),
+        }
+    }
+}
+
+impl State {
+    fn suspended(&self, print: impl FnOnce()) {
+        match &self.work {
+            Some(work) => work.bar.suspend(print),
+            None => print(),
+        }
+    }
+}
+
+impl Work {
+    fn new(task: String, unit: &'static str, total: u64) -> Work {
+        let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
+        let template = format!("{{msg}} {{bar:32}} {{pos}}/{{len}} {unit}  {{per_sec}}  {{eta}} left");
+        if let Ok(style) = ProgressStyle::with_template(&template) {
+            bar.set_style(style);
+        }
+        bar.set_message(task.clone());
+        if bar.is_hidden() && !task.is_empty() {
+            eprintln!("{task}: {total} {unit}");
+        }
+        Work { bar, task, unit, total, first: None, last_line: Instant::now(), accuracy: None }
+    }
+
+    /// Returns the units done each second since the first count.
+    fn rate(&mut self, done: u64) -> f64 {
+        let (start, before) = *self.first.get_or_insert((Instant::now(), done));
+        done.saturating_sub(before) as f64 / start.elapsed().as_secs_f64().max(1e-9)
+    }
+
+    /// Returns whether a line is due where there is no bar.
+    fn is_line_due(&mut self) -> bool {
+        let due = self.bar.is_hidden() && self.last_line.elapsed() >= LINE_EVERY;
+        if due {
+            self.last_line = Instant::now();
+        }
+        due
+    }
+
+    fn advance(&mut self, done: u64) {
+        let is_first = self.first.is_none();
+        let rate = self.rate(done);
+        self.bar.set_position(done);
+        if is_first {
+            self.bar.reset_eta();
+        }
+        if self.is_line_due() {
+            let Work { task, unit, total, .. } = self;
+            let task = if task.is_empty() { String::new() } else { format!("{task}: ") };
+            let left = (*total).saturating_sub(done) as f64 / rate.max(1e-9);
+            let left = if rate > 0.0 { format!(", {rate:.1} a second, {left:.0} s left") } else { String::new() };
+            eprintln!("{task}{done} of {total} {unit}{left}");
+        }
+    }
+
+    fn train(&mut self, progress: Progress, batch: u32) {
+        match progress {
+            Progress::Step { epoch, epochs, step, steps, loss, accuracy } => {
+                let rate = self.rate(step as u64) * f64::from(batch);
+                self.accuracy = accuracy.or(self.accuracy);
+                let right = self.accuracy.map_or(String::new(), |accuracy| format!(", accuracy {accuracy:.4}"));
+                let message = format!("epoch {epoch} of {epochs}, loss {loss:.4}{right}, {rate:.1} img/s");
+                self.bar.set_length(steps as u64);
+                self.bar.set_position(step as u64);
+                if self.is_line_due() {
+                    let left = (steps - step) as f64 * f64::from(batch) / rate.max(1e-9);
+                    eprintln!("step {step} of {steps}: {message}, {left:.0} s left in the epoch");
+                }
+                self.bar.set_message(message);
+            }
+            Progress::Validation { done, samples } => {
+                self.first = None;
+                self.bar.set_message(format!("validation, {done} of {samples}"));
+                if self.is_line_due() {
+                    eprintln!("validation, {done} of {samples} images");
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Lets Ctrl-C set the flag, so that long work can save what it has; a second Ctrl-C ends the program at once.
+pub fn cancel_on_interrupt(cancellation: &Cancellation) {
+    let cancellation = cancellation.clone();
+    let installed = ctrlc::set_handler(move || {
+        if cancellation.cancel() {
+            std::process::exit(130);
+        }
+        eprintln!("\nstopping after this step; press Ctrl-C again to stop at once");
+    });
+    if let Err(error) = installed {
+        eprintln!("note: Ctrl-C will not save the work in progress ({error})");
+    }
+}

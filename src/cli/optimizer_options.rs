@@ -1,0 +1,126 @@
+//! The optimizer's part of the command line, made from the table of optimizers.
+
+use std::collections::BTreeMap;
+
+use clap::builder::{PossibleValue, PossibleValuesParser};
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
+use lineament::ops::{AnyOptimizer, OPTIMIZERS, OptimizerEntry, OptimizerOption, OptionDefault};
+
+use lineament::app::Error;
+
+/// `--optimizer`, `--learning-rate`, and every option of every optimizer.
+pub struct OptimizerArguments {
+    entry: &'static OptimizerEntry,
+    learning_rate: Option<f64>,
+    /// The options that were given.
+    given: BTreeMap<&'static str, f64>,
+}
+
+impl OptimizerArguments {
+    /// Refuses options of other optimizers.
+    pub fn check(&self) -> Result<(), Error> {
+        for name in self.given.keys() {
+            if !self.entry.options.iter().any(|option| option.name == *name) {
+                let users = names_of_users(name);
+                let problem = format!("--{name} does not go with --optimizer {}; it is an option of {users}", self.entry.name);
+                return Err(Error::Misuse(problem));
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the optimizer with its options.
+    pub fn optimizer(&self) -> AnyOptimizer {
+        self.entry.with(|name| self.given.get(name).copied())
+    }
+
+    /// Returns the learning rate: the one that was given, or the one that is usual for the optimizer.
+    pub fn learning_rate(&self) -> f64 {
+        self.learning_rate.unwrap_or(self.entry.learning_rate)
+    }
+}
+
+/// Returns every option of every optimizer, once each.
+fn options() -> Vec<&'static OptimizerOption> {
+    let mut options: Vec<&OptimizerOption> = Vec::new();
+    for option in OPTIMIZERS.iter().flat_map(|entry| entry.options) {
+        if !options.iter().any(|known| known.name == option.name) {
+            options.push(option);
+        }
+    }
+    options
+}
+
+/// Returns the optimizers that have an option, each with its default for it.
+fn users_of(option: &str) -> Vec<(&'static str, OptionDefault)> {
+    let default =
+        |entry: &'static OptimizerEntry| entry.options.iter().find(|known| known.name == option).map(|known| known.default);
+    OPTIMIZERS.iter().filter_map(|entry| Some((entry.name, default(entry)?))).collect()
+}
+
+/// Returns the names of the optimizers that have an option, in words.
+fn names_of_users(option: &str) -> String {
+    users_of(option).iter().map(|(name, _)| *name).collect::<Vec<_>>().join(" and ")
+}
+
+impl Args for OptimizerArguments {
+    fn augment_args(command: Command) -> Command {
+        let names = OPTIMIZERS.iter().map(|entry| PossibleValue::new(entry.name).help(entry.about));
+        let rates: Vec<String> = OPTIMIZERS.iter().map(|entry| format!("{} for {}", entry.learning_rate, entry.name)).collect();
+        let command = command
+            .arg(
+                Arg::new("optimizer")
+                    .long("optimizer")
+                    .help("The optimizer")
+                    .value_parser(PossibleValuesParser::new(names))
+                    .default_value(OPTIMIZERS[0].name),
+            )
+            .arg(
+                Arg::new("learning-rate")
+                    .long("learning-rate")
+                    .help(format!("The largest learning rate [default: {}]", rates.join(", ")))
+                    .value_parser(clap::value_parser!(f64)),
+            );
+        options().into_iter().fold(command, |command, option| command.arg(argument(option)))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+fn argument(option: &'static OptimizerOption) -> Arg {
+    let argument = Arg::new(option.name).long(option.name);
+    if option.default == OptionDefault::Off {
+        return argument.action(ArgAction::SetTrue).help(format!("{}, with {}", option.about, names_of_users(option.name)));
+    }
+    let default = |(name, default): (&str, OptionDefault)| match default {
+        OptionDefault::Number(number) => format!("{number} for {name}"),
+        OptionDefault::Off => format!("off for {name}"),
+    };
+    let defaults: Vec<String> = users_of(option.name).into_iter().map(default).collect();
+    let help = format!("{} [default: {}]", option.about, defaults.join(", "));
+    argument.value_parser(clap::value_parser!(f64)).help(help)
+}
+
+impl FromArgMatches for OptimizerArguments {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<OptimizerArguments, clap::Error> {
+        let chosen = matches.get_one::<String>("optimizer").map_or(OPTIMIZERS[0].name, String::as_str);
+        let entry = OPTIMIZERS.iter().find(|entry| entry.name == chosen);
+        let entry = entry.ok_or_else(|| clap::Error::raw(clap::error::ErrorKind::InvalidValue, "no such optimizer"))?;
+        let given = |option: &&OptimizerOption| {
+            let value = match option.default {
+                OptionDefault::Off => matches.get_flag(option.name).then_some(1.0),
+                OptionDefault::Number(_) => matches.get_one(option.name).copied(),
+            };
+            value.map(|value| (option.name, value))
+        };
+        let given = options().iter().filter_map(given).collect();
+        Ok(OptimizerArguments { entry, learning_rate: matches.get_one("learning-rate").copied(), given })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,50 @@
+//! `lineament completions` and `lineament man`
+
+use std::io::Write;
+
+use clap::{Args, CommandFactory};
+use clap_complete::Shell;
+
+use super::{Cli, Outcome, Verdict};
+
+/// Print a script that completes this program's arguments in a shell
+#[derive(Args)]
+pub struct Completions {
+    /// The shell
+    #[arg(value_enum)]
+    shell: Shell,
+}
+
+impl Completions {
+    pub fn run(&self) -> Verdict {
+        let mut script = Vec::new();
+        clap_complete::generate(self.shell, &mut Cli::command(), "lineament", &mut script);
+        std::io::stdout().lock().write_all(&script)?;
+        Ok(Outcome::Done)
+    }
+}
+
+/// Print the manual as a man page, of the program or of one verb
+#[derive(Args)]
+pub struct Man {
+    /// The verb
+    verb: Option<String>,
+}
+
+impl Man {
+    pub fn run(&self) -> Verdict {
+        let mut program = Cli::command();
+        program.build();
+        let command = match &self.verb {
+            None => program,
+            Some(name) => {
+                let unknown = || lineament::app::Error::Misuse(format!("{name}: no such verb; `lineament --help` lists them"));
+                program.find_subcommand(name).cloned().ok_or_else(unknown)?
+            }
+        };
+        let mut page = Vec::new();
+        clap_mangen::Man::new(command).render(&mut page)?;
+        std::io::stdout().lock().write_all(&page)?;
+        Ok(Outcome::Done)
+    }
+}

@@ -1,0 +1,242 @@
+//! The convolutions of a network with batch norm folded into them, ready for inference.
+
+use super::ModelError;
+use super::lowering::{Activations, FoldedConvolution, Lowering, RunLayer};
+use super::network::{Convolution, ConvolutionKind, Network};
+use crate::ops::{Padding, padded_channels};
+use crate::plan::{ALIGNMENT, Plan, Precision, View, WeightLayout};
+use crate::profiles::DeviceProfile;
+
+/// Returns name and shape of every tensor of a network's convolutions, in torchvision's naming.
+pub fn expected_tensors(network: &Network) -> Vec<(String, Vec<usize>)> {
+    let mut tensors = Vec::new();
+    for layer in network.convolutions() {
+        tensors.push((format!("{}.weight", layer.name), layer.weight_shape()));
+        for part in ["weight", "bias", "running_mean", "running_var"] {
+            tensors.push((format!("{}.{part}", layer.norm), vec![layer.outputs as usize]));
+        }
+    }
+    tensors
+}
+
+/// Returns a tensor's values by name and expected shape. It checks what it returns.
+pub type ReadTensor<'a> = dyn Fn(&str, &[usize]) -> Result<Vec<f32>, ModelError> + 'a;
+
+/// Where the folded weight and bias of a layer lie among the parameters: first element and length.
+#[derive(Debug, Clone, Copy)]
+struct Folded {
+    weight: (usize, usize),
+    bias: (usize, usize),
+}
+
+/// Convolutions with batch norm folded.
+#[derive(Debug, Clone)]
+pub struct Backbone {
+    /// As the network describes them.
+    layers: Vec<Convolution>,
+    /// As they run: the same, or fewer that compute the same.
+    pub(super) run: Vec<Convolution>,
+    /// The parameters of each layer that runs.
+    folded: Vec<Folded>,
+    parameters: Vec<f32>,
+    padding: Padding,
+}
+
+impl Backbone {
+    /// Reads the first `count` convolutions of a network through `tensor` and folds their batch norm: the weight becomes
+    /// w·γ/√(σ² + ε) and the bias β − μ·γ/√(σ² + ε), computed in f64.
+    ///
+    /// # Errors
+    /// Whatever `tensor` reports.
+    pub fn load_first(network: &Network, count: usize, tensor: &ReadTensor) -> Result<Backbone, ModelError> {
+        let mut backbone = Backbone::empty(network.convolutions().take(count).cloned().collect(), network.padding);
+        for layer in backbone.layers.clone() {
+            let weight = tensor(&format!("{}.weight", layer.name), &layer.weight_shape())?;
+            let part = |name: &str| tensor(&format!("{}.{name}", layer.norm), &[layer.outputs as usize]);
+            let [gamma, beta, mean, variance] = [part("weight")?, part("bias")?, part("running_mean")?, part("running_var")?];
+            let scale: Vec<f64> = gamma
+                .iter()
+                .zip(&variance)
+                .map(|(gamma, variance)| f64::from(*gamma) / (f64::from(*variance) + f64::from(network.epsilon)).sqrt())
+                .collect();
+            let mut bias: Vec<f32> =
+                (0..beta.len()).map(|n| (f64::from(beta[n]) - f64::from(mean[n]) * scale[n]) as f32).collect();
+            bias.resize(padded_channels(layer.outputs) as usize, 0.0);
+            let weight = fold(&layer, &weight, &scale);
+            backbone.push(layer, &weight, &bias);
+        }
+        Ok(backbone)
+    }
+
+    /// Reads all convolutions of a network; otherwise as [`Backbone::load_first`].
+    ///
+    /// # Errors
+    /// Whatever `tensor` reports.
+    pub fn load(network: &Network, tensor: &ReadTensor) -> Result<Backbone, ModelError> {
+        Backbone::load_first(network, network.convolutions().count(), tensor)
+    }
+
+    /// Returns a backbone of these layers, none of which runs yet.
+    pub(super) fn empty(layers: Vec<Convolution>, padding: Padding) -> Backbone {
+        Backbone { layers, run: Vec::new(), folded: Vec::new(), parameters: Vec::new(), padding }
+    }
+
+    /// Appends a layer to run, with its folded weight and bias as they are stored.
+    pub(super) fn push(&mut self, layer: Convolution, weight: &[f32], bias: &[f32]) {
+        let folded = Folded { weight: self.append(weight), bias: self.append(bias) };
+        self.folded.push(folded);
+        self.run.push(layer);
+    }
+
+    /// Returns the folded weight and bias of a layer that runs.
+    pub(super) fn weight_and_bias(&self, layer: usize) -> (&[f32], &[f32]) {
+        let values = |(start, length): (usize, usize)| &self.parameters[start..start + length];
+        (values(self.folded[layer].weight), values(self.folded[layer].bias))
+    }
+
+    /// Appends values at the next position that every adapter can bind: a multiple of 256 bytes.
+    fn append(&mut self, values: &[f32]) -> (usize, usize) {
+        let start = self.parameters.len().next_multiple_of(64);
+        self.parameters.resize(start, 0.0);
+        self.parameters.extend_from_slice(values);
+        (start, values.len())
+    }
+
+    /// Returns the folded parameters as 32-bit floats, for the tensor that [`Backbone::plan_weights`] declares.
+    pub fn parameters(&self) -> &[f32] {
+        &self.parameters
+    }
+
+    /// Returns the folded parameters for the tensor that [`Backbone::plan_weights`] declares: weights stored at `precision`,
+    /// biases as 32-bit floats.
+    pub fn stored_parameters(&self, precision: Precision) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for (folded, places) in self.folded.iter().zip(self.places(precision)) {
+            let parts = [(folded.weight, precision), (folded.bias, Precision::F32)];
+            for (((start, length), precision), (offset, _)) in parts.into_iter().zip(places) {
+                bytes.resize(offset as usize, 0);
+                bytes.extend(precision.stored(&self.parameters[start..start + length]));
+            }
+        }
+        bytes
+    }
+
+    /// Returns the first layer with a folded weight that a precision cannot hold, and that weight.
+    pub fn beyond(&self, precision: Precision) -> Option<(&Convolution, f32)> {
+        let too_large = |weight: &&f32| weight.abs() > precision.largest();
+        let mut layers = self.run.iter().enumerate();
+        layers.find_map(|(at, layer)| self.weight_and_bias(at).0.iter().find(too_large).map(|weight| (layer, *weight)))
+    }
+
+    /// Returns offset and size in bytes of each layer's weight and bias, each where every adapter can bind it.
+    fn places(&self, precision: Precision) -> Vec<[(u64, u64); 2]> {
+        let mut end = 0_u64;
+        let mut place = |(_, length): (usize, usize), precision: Precision| {
+            let (offset, bytes) = (end.next_multiple_of(ALIGNMENT), precision.bytes() * length as u64);
+            end = offset + bytes;
+            (offset, bytes)
+        };
+        self.folded.iter().map(|folded| [place(folded.weight, precision), place(folded.bias, Precision::F32)]).collect()
+    }
+
+    /// Returns the convolutions in order, as the network describes them.
+    pub fn layers(&self) -> &[Convolution] {
+        &self.layers
+    }
+
+    /// Returns where windows start.
+    pub fn padding(&self) -> Padding {
+        self.padding
+    }
+
+    /// Returns the number of features.
+    pub fn features(&self) -> u32 {
+        self.layers.last().map_or(0, |layer| layer.outputs)
+    }
+
+    /// Declares the tensor of all weights, stored at `precision`.
+    pub fn plan_weights(&self, plan: &mut Plan, precision: Precision) -> View {
+        let end = self.places(precision).last().map_or(0, |[_, (offset, bytes)]| offset + bytes);
+        plan.persistent("backbone weights", end)
+    }
+
+    /// Returns the layers as they run with the parameters in `weights`, stored at `precision`.
+    pub fn run_layers(&self, weights: View, precision: Precision) -> Vec<RunLayer<'_>> {
+        let part = |(offset, bytes): (u64, u64)| View { offset, bytes, ..weights };
+        let layers = self.run.iter().zip(self.places(precision));
+        layers.map(|(layer, places)| RunLayer::Folded(FoldedConvolution { layer, parameters: places.map(part) })).collect()
+    }
+
+    /// Appends the convolutions on numbers that are stored at the profile's precision: \[batch, size, size, 4\] in, the last
+    /// activations \[batch, size/32, size/32, features\] out. `watch` sees the output of each block with its position and its
+    /// channels without padding.
+    pub fn plan_convolutions(
+        &self,
+        plan: &mut Plan,
+        profile: &DeviceProfile,
+        shape: [u32; 2],
+        weights: View,
+        input: View,
+        watch: &mut dyn FnMut(usize, Activations, u32),
+    ) -> Activations {
+        self.lower(plan, profile, shape, weights, input, (&[], None), watch)
+    }
+
+    /// Appends the whole backbone with its global average pool: \[batch, size, size, 4\] in, \[batch, features\] out.
+    pub fn plan_features(&self, plan: &mut Plan, profile: &DeviceProfile, shape: [u32; 2], weights: View, input: View) -> View {
+        let features = plan.persistent("features", 4 * u64::from(shape[0]) * u64::from(padded_channels(self.features())));
+        self.lower(plan, profile, shape, weights, input, (&[RunLayer::Pool], Some(features)), &mut |_, _, _| ());
+        features
+    }
+
+    /// Appends the convolutions and what follows them. The last result goes to `result`, if given.
+    #[expect(clippy::too_many_arguments, reason = "each is a different thing that a caller decides")]
+    pub(super) fn lower(
+        &self,
+        plan: &mut Plan,
+        profile: &DeviceProfile,
+        [batch, size]: [u32; 2],
+        weights: View,
+        input: View,
+        (following, result): (&[RunLayer], Option<View>),
+        watch: &mut dyn FnMut(usize, Activations, u32),
+    ) -> Activations {
+        let precision = profile.precision;
+        let input = Activations { view: input, batch, extent: [size, size], channels: 4, precision };
+        let mut lowering = Lowering::new(plan, profile, self.padding);
+        let mut run = self.run_layers(weights, precision);
+        run.extend_from_slice(following);
+        let run = lowering.fuse(run, input);
+        lowering.forward(&run, input, result, watch)
+    }
+
+    /// Returns a plan of the backbone and nothing else, with its weights, its input \[batch, size, size, 4\] and its features.
+    pub fn plan_alone(&self, profile: &DeviceProfile, shape: [u32; 2]) -> (Plan, [View; 3]) {
+        let [batch, size] = shape.map(u64::from);
+        let mut plan = Plan::new("backbone");
+        let weights = self.plan_weights(&mut plan, profile.precision);
+        let input = plan.persistent("input", 4 * profile.precision.bytes() * batch * size * size);
+        let features = self.plan_features(&mut plan, profile, shape, weights, input);
+        (plan, [weights, input, features])
+    }
+}
+
+/// Scales a weight channel by channel and arranges it as its kernel reads it: outputs last, channels padded to four, and a
+/// pointwise layer's weights in panels.
+fn fold(layer: &Convolution, weight: &[f32], scale: &[f64]) -> Vec<f32> {
+    let [taps, inputs] = [layer.taps(), layer.inputs_per_output()].map(|count| count as usize);
+    let outputs = layer.outputs as usize;
+    let padded_inputs = if layer.kind == ConvolutionKind::Depthwise { 1 } else { padded_channels(layer.inputs) as usize };
+    let padded_outputs = padded_channels(layer.outputs) as usize;
+    let mut folded = vec![0.0; taps * padded_inputs * padded_outputs];
+    for output in 0..outputs {
+        for input in 0..inputs {
+            for tap in 0..taps {
+                let value = f64::from(weight[(output * inputs + input) * taps + tap]) * scale[output];
+                folded[(tap * padded_inputs + input) * padded_outputs + output] = value as f32;
+            }
+        }
+    }
+    let layout = if layer.kind == ConvolutionKind::Pointwise { WeightLayout::Panels } else { WeightLayout::Rows };
+    layout.arranged(folded, padded_outputs as u32)
+}

@@ -1,0 +1,256 @@
+//! The forward pass, in inference and in training.
+//!
+//! Training keeps the raw result of every convolution and recomputes its activated one where it is needed again.
+
+use super::{Activations, Lowering, RunLayer, Saved, Source, TrainingNorm};
+use crate::nn::network::{Convolution, ConvolutionKind, NormLayer};
+use crate::nn::training::LayerSlots;
+use crate::ops::{
+    Activation, BatchNorm, BatchNormCombine, BatchNormStatistics, Dropout, DropoutMask, GlobalAveragePool, Normalised, Pointwise,
+};
+use crate::plan::{Precision, RowParts, View, WeightLayout};
+
+/// Sees the output of each block of convolutions: its position, the activations, and their channels without padding.
+pub type Watch<'a> = dyn FnMut(usize, Activations, u32) + 'a;
+
+/// What the layers so far computed.
+#[derive(Clone, Copy)]
+struct Value {
+    activations: Activations,
+    /// What turns the activations into the layer's result, where that is left to the kernel that reads them.
+    normalised: Option<Normalised>,
+    source: Source,
+    /// The block of the last convolution, and what the block read.
+    block: Option<usize>,
+    block_input: Activations,
+    /// Channels without padding.
+    channels: u32,
+}
+
+impl Lowering<'_> {
+    /// Appends the layers of `run` and returns what the last one computes. Its result goes to `result`, if given.
+    pub fn forward(&mut self, run: &[RunLayer], input: Activations, result: Option<View>, watch: &mut Watch) -> Activations {
+        let source = Source::Kept(input);
+        let mut value = Value { activations: input, normalised: None, source, block: None, block_input: input, channels: 0 };
+        for (at, layer) in run.iter().enumerate() {
+            let result = result.filter(|_| at + 1 == run.len());
+            let block = block_of(layer);
+            if block != value.block {
+                if let Some(ended) = value.block {
+                    watch(ended, value.activations, value.channels);
+                }
+                (value.block, value.block_input) = (block, value.activations);
+            }
+            let saved = self.layer(run, at, &mut value, result);
+            value.channels = channels_of(layer).unwrap_or(value.channels);
+            self.saved.push(saved);
+        }
+        if let Some(ended) = value.block {
+            watch(ended, value.activations, value.channels);
+        }
+        value.activations
+    }
+
+    fn layer(&mut self, run: &[RunLayer], at: usize, value: &mut Value, result: Option<View>) -> Saved {
+        let x = value.activations;
+        let layout = WeightLayout::Panels;
+        match run[at] {
+            RunLayer::Folded(folded) => {
+                let layer = folded.layer;
+                let y = self.result(layer, x);
+                let residual = layer.residual.then_some(value.block_input);
+                self.convolution((layer, layer.activation, layout), (x, None), folded.parameters, residual, y);
+                value.keep(y);
+                Saved::Nothing
+            }
+            RunLayer::Fused { expand, depthwise, choice } => {
+                let y = self.fused(expand, depthwise, choice, x);
+                value.keep(y);
+                Saved::Nothing
+            }
+            RunLayer::Normalised { layer, slots, trained } => {
+                let raw = self.raw(layer, slots, x, value.normalised);
+                let saved = Saved::Convolution { source: value.source, raw };
+                self.convolution_statistics(layer, slots, trained, raw);
+                value.normalised = is_left_to_the_next(layer, &run[at + 1..]).then(|| self.normalised(layer, slots));
+                value.activations = match value.normalised {
+                    Some(_) => raw,
+                    None => self.activated(layer, slots, raw, layer.residual.then_some(value.block_input)),
+                };
+                // The sum that ends a residual block cannot be recomputed from the block's own raw result alone.
+                value.source = if layer.residual { Source::Kept(value.activations) } else { Source::Activated(at) };
+                saved
+            }
+            RunLayer::Pool => {
+                let y = self.placed("features", x.batch, x.channels, result);
+                let (positions, channels) = (x.positions(), x.channels);
+                self.each(&[x, y], |_, range| {
+                    let pool = GlobalAveragePool { batch: range.end - range.start, positions, channels };
+                    pool.step("global average pool", x.precision, x.images(range), y.images(range))
+                });
+                value.keep(y);
+                Saved::Pool(x)
+            }
+            RunLayer::Dense { layer, parameters: [kernel, bias], layout, .. } => {
+                let y = self.placed(&layer.label, x.batch, layer.outputs, result);
+                self.product(&layer.label, layer.activation, layout, [x.view, kernel, bias], [x, y]);
+                value.keep(y);
+                Saved::Dense { x, y }
+            }
+            RunLayer::BatchNorm { layer, slots } => {
+                let y = self.feature_norm(layer, slots, x);
+                value.keep(y);
+                Saved::Rows(x)
+            }
+            RunLayer::Dropout { rate, mask, seed } => {
+                if let Some(seed) = seed {
+                    let draw = DropoutMask { rows: x.batch, channels: x.channels, rate, seed, epoch: 0, first_sample: 0 };
+                    self.draw = Some((self.plan.steps().len(), draw));
+                    self.plan.push(draw.step("dropout mask", mask));
+                }
+                let y = self.rows("dropped", x.batch, x.channels);
+                self.plan.push(Dropout { rows: x.batch, channels: x.channels, rate }.step("dropout", x.view, mask, y.view));
+                value.keep(y);
+                Saved::Rows(x)
+            }
+        }
+    }
+
+    /// Returns a tensor \[batch, channels\]: the given one, or a new transient one.
+    fn placed(&mut self, label: &str, batch: u32, channels: u32, view: Option<View>) -> Activations {
+        let channels = crate::ops::padded_channels(channels);
+        match view {
+            Some(view) => Activations { view, batch, extent: [1, 1], channels, precision: Precision::F32 },
+            None => self.rows(label, batch, channels),
+        }
+    }
+
+    /// Appends y = activation(x · w + bias) over the batch.
+    pub(super) fn product(
+        &mut self,
+        label: &str,
+        activation: Activation,
+        layout: WeightLayout,
+        operands: [View; 3],
+        [x, y]: [Activations; 2],
+    ) {
+        let layer = Pointwise { rows: x.batch, inputs: x.channels, outputs: y.channels, layout, activation };
+        // Rows of features are 32-bit floats, whatever the convolutions are stored as.
+        let choice = layer.choice(&self.profile.with_precision(x.precision));
+        self.plan.push(layer.step(label, choice, self.profile, operands, None, y.view));
+    }
+
+    /// Appends a convolution without bias and activation.
+    fn raw(&mut self, layer: &Convolution, slots: &LayerSlots, x: Activations, normalised: Option<Normalised>) -> Activations {
+        let raw = self.result(layer, x);
+        let parameters = [slots.kernel().view(self.buffers().weights), self.zeros(raw.channels)];
+        self.convolution((layer, Activation::None, WeightLayout::Rows), (x, normalised), parameters, None, raw);
+        raw
+    }
+
+    /// Appends the statistics of the batch. Those of a trained layer move the running ones.
+    fn convolution_statistics(&mut self, layer: &Convolution, slots: &LayerSlots, trained: bool, raw: Activations) {
+        let channels = raw.channels;
+        let label = format!("{} statistics", layer.name);
+        let sizes = [u64::from(raw.positions()), 8 * u64::from(channels)];
+        let split = |profile: &crate::profiles::DeviceProfile, _, rows| profile.row_parts(rows, (channels / 4).div_ceil(4));
+        let (of_parts, parts) = self.sum_rows(&label, &[raw], sizes, split, |_, range, rows, view| {
+            BatchNormStatistics { rows, channels }.step(&label, raw.images(range), view)
+        });
+        let (_, TrainingNorm { momentum, running_statistics }) = self.training();
+        let combine = BatchNormCombine {
+            rows: parts,
+            channels,
+            momentum: if trained { momentum } else { 1.0 },
+            correction: running_statistics.correction(parts.rows, true, self.epsilon),
+        };
+        self.combine(&label, combine, of_parts, slots);
+    }
+
+    /// Appends the statistics of the batch from those of its parts, and what moves the running ones by them.
+    fn combine(&mut self, label: &str, combine: BatchNormCombine, of_parts: View, slots: &LayerSlots) {
+        if combine.momentum < 1.0 {
+            self.moving.push((self.plan.steps().len(), combine));
+        }
+        let buffers = self.buffers();
+        let [of_batch, running] = [buffers.of_batch, buffers.running].map(|buffer| slots.running().view(buffer));
+        self.plan.push(combine.step(label, of_parts, of_batch, running));
+    }
+
+    /// Appends batch norm with the statistics of this batch, the layer's activation and a shortcut.
+    fn activated(
+        &mut self,
+        layer: &Convolution,
+        slots: &LayerSlots,
+        raw: Activations,
+        shortcut: Option<Activations>,
+    ) -> Activations {
+        let label = format!("{} activated", layer.name);
+        let y = self.like(&label, raw);
+        let Normalised { statistics, affine, epsilon, activation } = self.normalised(layer, slots);
+        let mut tensors = vec![raw, y];
+        tensors.extend(shortcut);
+        self.each(&tensors, |_, range| {
+            let rows = (range.end - range.start) * raw.positions();
+            let norm = BatchNorm { rows, channels: raw.channels, epsilon, activation };
+            let shortcut = shortcut.map(|shortcut| shortcut.images(range));
+            norm.step(&label, raw.images(range), statistics, affine, shortcut, y.images(range))
+        });
+        y
+    }
+
+    /// Appends batch norm of features with the statistics of this batch.
+    fn feature_norm(&mut self, layer: &NormLayer, slots: &LayerSlots, x: Activations) -> Activations {
+        // A batch of features is a single part.
+        let (rows, channels) = (RowParts::whole(x.batch), x.channels);
+        let label = format!("{} statistics", layer.label);
+        let of_parts = self.plan.transient(&label, 8 * u64::from(channels));
+        self.plan.push(BatchNormStatistics { rows, channels }.step(&label, x.view, of_parts));
+        let (buffers, TrainingNorm { running_statistics, .. }) = self.training();
+        let correction = running_statistics.correction(x.batch, false, layer.epsilon);
+        let combine = BatchNormCombine { rows, channels, momentum: layer.momentum, correction };
+        self.combine(&label, combine, of_parts, slots);
+        let y = self.rows(&format!("{} normalised", layer.label), x.batch, channels);
+        let norm = BatchNorm { rows: x.batch, channels, epsilon: layer.epsilon, activation: Activation::None };
+        let [statistics, affine] = [slots.running().view(buffers.of_batch), slots.affine().view(buffers.weights)];
+        self.plan.push(norm.step(&layer.label, x.view, statistics, affine, None, y.view));
+        y
+    }
+}
+
+impl Value {
+    /// Goes on with the result of a layer that is stored as it is.
+    fn keep(&mut self, y: Activations) {
+        (self.activations, self.normalised, self.source) = (y, None, Source::Kept(y));
+    }
+}
+
+/// Returns whether the next layer normalises what it loads, so that an expanded tensor is not written a second time. Only
+/// depthwise convolutions do; and a block that adds its input to its output needs that input as a tensor.
+fn is_left_to_the_next(layer: &Convolution, rest: &[RunLayer]) -> bool {
+    let Some(RunLayer::Normalised { layer: next, .. }) = rest.first() else { return false };
+    let ends_residual = |other: &RunLayer| match other {
+        RunLayer::Normalised { layer: other, .. } => other.block == next.block && other.residual,
+        _ => false,
+    };
+    let begins_residual = next.block != layer.block && rest.iter().any(ends_residual);
+    next.kind == ConvolutionKind::Depthwise && !layer.residual && !begins_residual
+}
+
+fn channels_of(layer: &RunLayer) -> Option<u32> {
+    match layer {
+        RunLayer::Folded(folded) => Some(folded.layer.outputs),
+        RunLayer::Fused { depthwise, .. } => Some(depthwise.layer.outputs),
+        RunLayer::Normalised { layer, .. } => Some(layer.outputs),
+        _ => None,
+    }
+}
+
+fn block_of(layer: &RunLayer) -> Option<usize> {
+    match layer {
+        RunLayer::Folded(folded) => Some(folded.layer.block),
+        RunLayer::Fused { depthwise, .. } => Some(depthwise.layer.block),
+        RunLayer::Normalised { layer, .. } => Some(layer.block),
+        _ => None,
+    }
+}

@@ -1,0 +1,252 @@
+//! A model as a file holds it: backbone, what comes after it, and how its input is scaled.
+
+use std::path::{Path, PathBuf};
+
+use super::backbone::{self, Backbone};
+use super::dense::DeclaredDense;
+use super::lowering::RunLayer;
+use super::mobilenet_v2::{WIDTHS, mobilenet_v2};
+use super::network::Network;
+use super::weights::{Convention, ExpectedTensor, WeightsFile, find_backbone};
+use super::{BatchShape, Dense, Head, ImageRunner, ModelError, Normalisation};
+use crate::ops::{Activation, Interpolation, Padding, padded_channels};
+use crate::plan::{Plan, Precision};
+use crate::profiles::Device;
+
+/// What follows the backbone's features.
+#[derive(Debug, Clone)]
+pub enum Top {
+    /// ImageNet's classes: logits.
+    Classifier(Dense),
+    /// Facial attributes: probabilities.
+    Attributes(Head),
+    /// Nothing.
+    None,
+}
+
+/// Backbone, top and convention, ready to be planned.
+#[derive(Debug, Clone)]
+pub struct Model {
+    /// The convolutions.
+    pub backbone: Backbone,
+    /// What follows them.
+    pub top: Top,
+    /// Names of the outputs, where the file knows them.
+    pub attributes: Vec<String>,
+    /// Padding, ε and input scaling.
+    pub convention: Convention,
+    /// Height and width of the input.
+    pub size: u32,
+    /// What the backbone's activations and weights are stored as when it runs; its features, and what follows, are 32-bit floats.
+    pub precision: Precision,
+    /// Every file that the model was read from, with its SHA-256.
+    pub files: Vec<(PathBuf, String)>,
+}
+
+/// Metadata keys of our own weights files.
+pub mod keys {
+    /// SHA-256 of the backbone's file, in a file that holds only a head.
+    pub const BACKBONE_SHA256: &str = "backbone_sha256";
+    /// Name of the backbone's file, beside the head's.
+    pub const BACKBONE_FILE: &str = "backbone_file";
+    /// Names of the outputs, separated by commas.
+    pub const ATTRIBUTES: &str = "attributes";
+    /// Height and width of the input.
+    pub const SIZE: &str = "size";
+}
+
+const CLASSIFIER: [&str; 2] = ["classifier.1.weight", "classifier.1.bias"];
+
+impl Model {
+    /// Reads a whole model, or a head and the backbone it names: `backbone` where given, else the file of that name beside the head
+    /// or where [`find_backbone`](super::weights::find_backbone) looks for it.
+    ///
+    /// # Errors
+    /// The file cannot be read, holds another model, or names a backbone that is not there or not the one.
+    pub fn open(path: &Path, backbone: Option<&Path>) -> Result<Model, ModelError> {
+        let file = WeightsFile::open(path)?;
+        let Some(wanted) = file.metadata().get(keys::BACKBONE_SHA256).map(|hash| hash.to_string()) else {
+            return whole(path, &file);
+        };
+        let named = file.metadata().get(keys::BACKBONE_FILE).map_or("", |name| name).to_string();
+        let found = if backbone.is_none() { find_backbone(&named, path)? } else { PathBuf::new() };
+        let backbone_path = backbone.unwrap_or(&found);
+        let backbone_file = WeightsFile::open(backbone_path)?;
+        if backbone_file.sha256() != wanted {
+            let found = backbone_file.sha256().to_string();
+            return Err(ModelError::WrongBackbone {
+                head: path.to_path_buf(),
+                backbone: backbone_path.to_path_buf(),
+                wanted,
+                found,
+            });
+        }
+        let mut model = whole(backbone_path, &backbone_file)?;
+        let (head, attributes) = read_head(path, &file)?;
+        (model.top, model.attributes) = (Top::Attributes(head), attributes);
+        model.size = input_size(path, &file)?;
+        model.files.push((path.to_path_buf(), file.sha256().to_string()));
+        Ok(model)
+    }
+
+    /// The same model, its backbone stored in `precision`.
+    ///
+    /// # Errors
+    /// [`ModelError::BeyondPrecision`] for a weight that it cannot hold.
+    pub fn stored_in(self, precision: Precision) -> Result<Model, ModelError> {
+        match self.backbone.beyond(precision) {
+            None => Ok(Model { precision, ..self }),
+            Some((layer, weight)) => {
+                let path = self.files.first().map_or_else(PathBuf::new, |(path, _)| path.clone());
+                Err(ModelError::BeyondPrecision { path, layer: layer.name.clone(), weight, precision })
+            }
+        }
+    }
+
+    /// Describes the convolutions and the pool, as training starts from them.
+    pub fn network(&self) -> Network {
+        let convolutions = self.backbone.layers().iter().cloned();
+        Network::of_convolutions(convolutions, self.convention.padding, self.convention.epsilon)
+    }
+
+    /// Number of outputs.
+    pub fn outputs(&self) -> u32 {
+        match &self.top {
+            Top::Classifier(dense) => dense.outputs,
+            Top::Attributes(head) => head.attributes,
+            Top::None => self.backbone.features(),
+        }
+    }
+
+    /// A runner for batches of `batch` images.
+    pub fn runner<'a>(&'a self, device: &Device, batch: u32, interpolation: Interpolation) -> ImageRunner<'a> {
+        let (profile, size, precision) = (device.profile().clone(), self.size, self.precision);
+        let stored = profile.with_precision(precision);
+        let (scale, shift) = self.convention.input.multiplier_and_offset();
+        let normalisation = Normalisation { scale, shift };
+        let shape = BatchShape { batch, size, interpolation, normalisation, profile: stored.clone() };
+        let build = move |plan: &mut Plan, input| {
+            let weights = self.backbone.plan_weights(plan, precision);
+            let head = match &self.top {
+                Top::Attributes(head) => head.folded().to_vec(),
+                _ => Vec::new(),
+            };
+            let layers: Vec<(&str, &Dense)> = match &self.top {
+                Top::None => Vec::new(),
+                Top::Classifier(dense) => vec![("classifier", dense)],
+                Top::Attributes(_) => Head::LABELS.into_iter().zip(&head).collect(),
+            };
+            let declared = DeclaredDense::new(&layers, plan);
+            let result = plan.persistent("result", 4 * u64::from(batch) * u64::from(padded_channels(self.outputs())));
+            let mut following = vec![RunLayer::Pool];
+            following.extend(declared.run_layers());
+            let following = (&following[..], Some(result));
+            self.backbone.lower(plan, &stored, [batch, size], weights, input, following, &mut |_, _, _| ());
+            let mut uploads = vec![(weights, self.backbone.stored_parameters(precision))];
+            uploads.extend(declared.uploads.iter().cloned());
+            (result, uploads)
+        };
+        ImageRunner::new(shape, self.outputs(), Box::new(build))
+    }
+}
+
+fn expected(name: &str, shape: &[usize]) -> ExpectedTensor {
+    ExpectedTensor { name: name.to_string(), shape: shape.to_vec() }
+}
+
+/// Describes the network of a width, before the file says where windows start and what batch norm adds.
+fn described(width: f32) -> Network {
+    mobilenet_v2(width, Padding::TensorflowSame, 1e-3)
+}
+
+/// The width multiplier whose first layers have the shapes that the file has.
+fn width_of(file: &WeightsFile) -> Option<f32> {
+    WIDTHS.into_iter().find(|width| {
+        let tensors = backbone::expected_tensors(&described(*width));
+        tensors
+            .iter()
+            .filter(|(_, shape)| shape.len() == 4)
+            .all(|(name, shape)| file.shape(name).is_none_or(|found| found == shape))
+            && tensors.iter().any(|(name, _)| file.shape(name).is_some())
+    })
+}
+
+/// A file with a backbone: alone, with ImageNet's classifier or with a head.
+fn whole(path: &Path, file: &WeightsFile) -> Result<Model, ModelError> {
+    let network = described(width_of(file).unwrap_or(1.0));
+    let mut tensors: Vec<ExpectedTensor> =
+        backbone::expected_tensors(&network).iter().map(|(name, shape)| expected(name, shape)).collect();
+    let features = network.outputs() as usize;
+    let classes = file.shape(CLASSIFIER[0]).and_then(|shape| shape.first().copied());
+    if let Some(classes) = classes {
+        tensors.extend([expected(CLASSIFIER[0], &[classes, features]), expected(CLASSIFIER[1], &[classes])]);
+    }
+    let head = file.shape(Head::TENSORS[0]).is_some();
+    if head {
+        tensors.extend(Head::expected_tensors(file));
+    }
+    file.check(&tensors)?;
+
+    let convention = file.convention()?;
+    let backbone =
+        Backbone::load(&Network { padding: convention.padding, epsilon: convention.epsilon, ..network }, &|name, shape| {
+            Ok(file.f32(name, shape)?)
+        })?
+        .composed();
+    let (mut top, mut attributes) = (Top::None, Vec::new());
+    if head {
+        let (read, names) = read_head(path, file)?;
+        (top, attributes) = (Top::Attributes(read), names);
+    } else if let Some(classes) = classes {
+        let weight = file.f32(CLASSIFIER[0], &[classes, features])?;
+        let bias = file.f32(CLASSIFIER[1], &[classes])?;
+        top = Top::Classifier(Dense::from_torch([classes as u32, features as u32], &weight, bias, Activation::None));
+    }
+    let size = input_size(path, file)?;
+    let files = vec![(path.to_path_buf(), file.sha256().to_string())];
+    Ok(Model { backbone, top, attributes, convention, size, precision: Precision::F32, files })
+}
+
+fn read_head(path: &Path, file: &WeightsFile) -> Result<(Head, Vec<String>), ModelError> {
+    let head = Head::read(file)?;
+    let names: Vec<String> =
+        file.metadata().get(keys::ATTRIBUTES).map_or(Vec::new(), |names| names.split(',').map(String::from).collect());
+    if names.len() != head.attributes as usize {
+        return Err(ModelError::AttributeNames {
+            path: path.to_path_buf(),
+            expected: head.attributes as usize,
+            found: names.len(),
+        });
+    }
+    Ok((head, names))
+}
+
+/// Height and width of the input by the file's metadata: 224 where it says nothing, else a multiple of 32 from 32 to 1,024.
+fn input_size(path: &Path, file: &WeightsFile) -> Result<u32, ModelError> {
+    let metadata = file.metadata();
+    let Some(text) = metadata.get(keys::SIZE) else { return Ok(224) };
+    let valid = text.parse().ok().filter(|size| (32..=1024).contains(size) && size % 32 == 0);
+    valid.ok_or_else(|| ModelError::InputSize { path: path.to_path_buf(), found: text.to_string() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_weight_that_a_precision_cannot_hold_is_refused_with_its_layer() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("weights/mobilenet_v2_celeba.safetensors");
+        let model = Model::open(&path, None).expect("the shipped model");
+        assert_eq!(model.clone().stored_in(Precision::F16).expect("it fits").precision, Precision::F16);
+        // The third layer's batch norm multiplies by 10⁶.
+        let tensor = |name: &str, shape: &[usize]| {
+            let value = if name == "features.1.conv.2.weight" { 1e6 } else { 1.0 };
+            Ok(vec![value; shape.iter().product()])
+        };
+        let backbone = Backbone::load(&described(1.0), &tensor).expect("made-up weights");
+        let model = Model { backbone, ..model };
+        assert!(model.clone().stored_in(Precision::F32).is_ok());
+        let message = model.stored_in(Precision::F16).expect_err("too large").to_string();
+        assert!(message.contains("features.1.conv.1") && message.contains("--precision f32"), "{message}");
+    }
+}

@@ -1,0 +1,288 @@
+//! The table of software adapters.
+//!
+//! On a processor memory operations decide. The subgroup kernels have the fewest of them, so they come first; the kernels that
+//! move eight numbers at once (`wide`) have fewer than those that move four. The last rows about an operation need neither
+//! subgroups nor 64-bit integers, and 16-bit floats are left to the table of GPUs.
+//!
+//! The bounds on rows were derived for subgroups of eight.
+
+use crate::profiles::Condition::{AtLeast, AtMost, Is, MultipleOf};
+use crate::profiles::Operation::{DenseBackwardWeight, Depthwise, DepthwiseBackwardInput, ExpandDepthwise, Pointwise, Stem};
+use crate::profiles::Quantity::{Inputs, OutWidth, Outputs, Rows, Stride};
+use crate::profiles::{Provenance, Row};
+
+/// Returns what `lineament tune` measured for a layer of MobileNetV2 at 224, 128 or 96 pixels, while other programs ran. The
+/// alternative that a figure names was measured in the same run.
+const fn tuned(figure: &'static str) -> Provenance {
+    Provenance {
+        tool: "lineament tune",
+        device: "llvmpipe, LLVM 15.0.6, two processors, subgroups of eight",
+        date: "2026-11-30",
+        figure,
+    }
+}
+
+/// States that a row serves adapters that lack what the rows above it need.
+const fn fallback(reason: &'static str) -> Provenance {
+    Provenance { tool: "none", device: "adapters without subgroups or 64-bit integers", date: "2026-11-30", figure: reason }
+}
+
+/// The rows, in the order in which they are tried.
+pub const TABLE: &[Row] = &[
+    // A single row: lanes hold columns, as all lanes but one would be idle otherwise.
+    Row::new(
+        Pointwise,
+        &[Is(Rows, 1)],
+        "pointwise_columns",
+        "1 row wide",
+        tuned("0.74 ms for 1 row, 1280 to 1536; 1x32 takes 1.79"),
+    ),
+    // A batch of feature vectors: no lane computes a row that is not there.
+    Row::new(
+        Pointwise,
+        &[AtMost(Rows, 8)],
+        "pointwise_subgroup",
+        "1x32",
+        tuned("2.7 ms for 8 rows, 1280 to 1536; 2x32 takes 3.4"),
+    ),
+    Row::new(
+        Pointwise,
+        &[AtMost(Rows, 16)],
+        "pointwise_subgroup",
+        "2x32",
+        tuned("0.27 ms for 16 rows, 160 to 960; 1x32 takes 0.33"),
+    ),
+    // Narrow results. Tiles of 32 columns would compute columns that are not there.
+    Row::new(
+        Pointwise,
+        &[AtMost(Outputs, 16), AtLeast(Rows, 8192)],
+        "pointwise_subgroup",
+        "8x16 wide",
+        tuned("6.3 ms for 100,352 rows, 32 to 16; 5x32 wide takes 19"),
+    ),
+    Row::new(
+        Pointwise,
+        &[AtMost(Outputs, 24), AtLeast(Rows, 3136)],
+        "pointwise_subgroup",
+        "8x24 wide",
+        tuned("0.50 ms for 3136 rows, 96 to 24; 7x32 wide takes 0.83"),
+    ),
+    // The tile of one image's layers of 14 × 14 pixels, so that those of 28 × 28 need not compile another.
+    Row::new(
+        Pointwise,
+        &[AtMost(Outputs, 32), AtMost(Rows, 784), MultipleOf(Rows, 7)],
+        "pointwise_subgroup",
+        "5x32 wide",
+        tuned("0.27 ms for 784 rows, 144 to 32; 7x32 wide takes 0.29"),
+    ),
+    // Images of 7 × 7 pixels have multiples of 40 channels, and 32 would leave one thread alone with the last of five tiles.
+    Row::new(
+        Pointwise,
+        &[AtMost(Rows, 392), MultipleOf(Rows, 7), MultipleOf(Outputs, 40)],
+        "pointwise_subgroup",
+        "7x40 wide",
+        tuned("0.50 ms for 49 rows, 960 to 160; 7x32 wide takes 0.58"),
+    ),
+    // Twice as many columns load each row half as often. With fewer rows they take longer to compile than they save.
+    Row::new(
+        Pointwise,
+        &[AtLeast(Rows, 225), AtLeast(Inputs, 64), AtLeast(Outputs, 128), MultipleOf(Outputs, 64)],
+        "pointwise_subgroup",
+        "5x64 wide",
+        tuned("4.7 ms for 1568 rows, 64 to 384; 7x32 wide takes 5.9"),
+    ),
+    // Few rows: tiles of forty rows end nearer to the last row than those of 56 or 64.
+    Row::new(
+        Pointwise,
+        &[AtMost(Rows, 40)],
+        "pointwise_subgroup",
+        "5x32 wide",
+        tuned("0.16 ms for 36 rows, 384 to 96; 8x32 wide takes 0.22"),
+    ),
+    Row::new(
+        Pointwise,
+        &[AtLeast(Rows, 65), AtMost(Rows, 80)],
+        "pointwise_subgroup",
+        "5x32 wide",
+        tuned("0.74 ms for 72 rows, 160 to 960; 8x32 wide takes 1.24"),
+    ),
+    Row::new(
+        Pointwise,
+        &[AtLeast(Rows, 129), AtMost(Rows, 200)],
+        "pointwise_subgroup",
+        "5x32 wide",
+        tuned("0.61 ms for 196 rows, 576 to 96; 7x32 wide takes 0.76"),
+    ),
+    // Images have 49 · 4ⁿ pixels, or 4ⁿ.
+    Row::new(
+        Pointwise,
+        &[MultipleOf(Rows, 7), MultipleOf(Outputs, 40)],
+        "pointwise_subgroup",
+        "7x40 wide",
+        tuned("0.35 ms for 49 rows, 576 to 160; 7x32 wide takes 0.37"),
+    ),
+    Row::new(
+        Pointwise,
+        &[MultipleOf(Rows, 7)],
+        "pointwise_subgroup",
+        "7x32 wide",
+        tuned("1.8 ms for 6272 rows, 144 to 32; 8x32 wide takes 1.9"),
+    ),
+    Row::new(Pointwise, &[], "pointwise_subgroup", "8x32 wide", tuned("0.16 ms for 64 rows, 64 to 384; 5x32 wide takes 0.21")),
+    Row::new(Pointwise, &[], "pointwise_subgroup", "8x32", fallback("moves four numbers at once, as WebGPU does")),
+    Row::new(Pointwise, &[AtMost(Rows, 63)], "pointwise_registers", "4x4", fallback("a workgroup of 8x8 would compute 64 rows")),
+    Row::new(
+        Pointwise,
+        &[],
+        "pointwise_registers",
+        "8x8",
+        fallback("13.8 GFLOP/s at 96 to 24 of 8 x 56 x 56, where tiles in workgroup memory reach 3.8"),
+    ),
+    // As many columns as there are outputs, and as many inputs a lane as divide what there is.
+    Row::new(
+        DenseBackwardWeight,
+        &[AtMost(Outputs, 16)],
+        "dense_backward_weight_subgroup",
+        "4x16",
+        tuned("14 ms for 100,352 rows, 32 to 16; 4x24 takes 19"),
+    ),
+    Row::new(
+        DenseBackwardWeight,
+        &[AtMost(Outputs, 24)],
+        "dense_backward_weight_subgroup",
+        "4x24",
+        tuned("6.2 ms for 25,088 rows, 96 to 24; 4x32 takes 9.0"),
+    ),
+    Row::new(
+        DenseBackwardWeight,
+        &[MultipleOf(Outputs, 64), MultipleOf(Inputs, 64)],
+        "dense_backward_weight_subgroup",
+        "8x64",
+        tuned("17 ms for 392 rows, 960 to 320; 4x64 takes 20"),
+    ),
+    Row::new(
+        DenseBackwardWeight,
+        &[MultipleOf(Outputs, 64)],
+        "dense_backward_weight_subgroup",
+        "4x64",
+        tuned("3.8 ms for 6272 rows, 32 to 192; 4x32 takes 4.8"),
+    ),
+    Row::new(
+        DenseBackwardWeight,
+        &[MultipleOf(Inputs, 64)],
+        "dense_backward_weight_subgroup",
+        "8x32",
+        tuned("3.6 ms for 392 rows, 576 to 160; 4x32 takes 4.3"),
+    ),
+    Row::new(
+        DenseBackwardWeight,
+        &[],
+        "dense_backward_weight_subgroup",
+        "4x32",
+        tuned("14 ms for 25,088 rows, 24 to 144; 8x32 takes 39"),
+    ),
+    Row::new(
+        DenseBackwardWeight,
+        &[],
+        "dense_backward_weight_registers",
+        "8x8",
+        fallback("loads least of the kernels without subgroups"),
+    ),
+    // Strips that end where the image ends: widths are 7 · 2ⁿ or 2ⁿ.
+    Row::new(
+        Depthwise,
+        &[Is(Stride, 1), MultipleOf(OutWidth, 7)],
+        "depthwise_strip",
+        "stride 1, 14x7 wide",
+        tuned("0.23 ms for 1 x 14 x 14 x 576; 14x8 wide takes 0.26"),
+    ),
+    Row::new(
+        Depthwise,
+        &[Is(Stride, 1)],
+        "depthwise_strip",
+        "stride 1, 14x8 wide",
+        tuned("0.23 ms for 1 x 64 x 64 x 32; tiles of 4x7 take 0.38"),
+    ),
+    Row::new(
+        Depthwise,
+        &[Is(Stride, 2)],
+        "depthwise_strip",
+        "stride 2, 14x4 wide",
+        tuned("0.15 ms for 1 x 14 x 14 x 576; tiles of 2x4 take 0.24"),
+    ),
+    Row::new(
+        Depthwise,
+        &[Is(Stride, 1)],
+        "depthwise_strip",
+        "stride 1, 14x7",
+        fallback("moves four numbers at once, as WebGPU does"),
+    ),
+    Row::new(
+        Depthwise,
+        &[Is(Stride, 2)],
+        "depthwise_strip",
+        "stride 2, 14x4",
+        fallback("moves four numbers at once, as WebGPU does"),
+    ),
+    // Both layers at once, as far as a lane's registers hold the weights of the inputs. Between them is the largest tensor of a
+    // block, which is then neither written nor read.
+    Row::new(
+        ExpandDepthwise,
+        &[Is(Stride, 1), MultipleOf(OutWidth, 7), AtMost(Inputs, 24)],
+        "expand_depthwise",
+        "stride 1, 56x7 of 24 wide",
+        tuned("2.4 ms for 1 x 56 x 56, 24 to 144; the layers apart take 3.9"),
+    ),
+    Row::new(
+        ExpandDepthwise,
+        &[Is(Stride, 1), AtMost(Inputs, 24)],
+        "expand_depthwise",
+        "stride 1, 56x8 of 24 wide",
+        tuned("0.48 ms for 1 x 32 x 32, 24 to 144; 56x7 takes 0.67"),
+    ),
+    Row::new(
+        ExpandDepthwise,
+        &[Is(Stride, 1), MultipleOf(OutWidth, 7), AtMost(Inputs, 32)],
+        "expand_depthwise",
+        "stride 1, 56x7 of 32 wide",
+        tuned("0.87 ms for 1 x 28 x 28, 32 to 192; the layers apart take 1.08"),
+    ),
+    Row::new(
+        ExpandDepthwise,
+        &[Is(Stride, 1), AtMost(Inputs, 32)],
+        "expand_depthwise",
+        "stride 1, 56x8 of 32 wide",
+        tuned("0.21 ms for 1 x 16 x 16, 32 to 192; the layers apart take 0.42"),
+    ),
+    Row::new(
+        ExpandDepthwise,
+        &[Is(Stride, 2), AtMost(Inputs, 24)],
+        "expand_depthwise",
+        "stride 2, 28x4 of 24 wide",
+        tuned("0.28 ms for 1 x 32 x 32, 24 to 144; the layers apart take 0.86"),
+    ),
+    Row::new(
+        ExpandDepthwise,
+        &[Is(Stride, 2), AtMost(Inputs, 32)],
+        "expand_depthwise",
+        "stride 2, 28x4 of 32 wide",
+        tuned("0.70 ms for 1 x 64 x 64, 32 to 96; the layers apart take 1.88"),
+    ),
+    Row::new(
+        DepthwiseBackwardInput,
+        &[Is(Stride, 1)],
+        "depthwise_backward_input",
+        "stride 1, 4x7",
+        tuned("6.7 ms for 8 x 28 x 28 x 192; 2x4 takes 8.8"),
+    ),
+    Row::new(
+        DepthwiseBackwardInput,
+        &[Is(Stride, 2)],
+        "depthwise_backward_input",
+        "stride 2, 4x8",
+        tuned("3.0 ms for 8 x 14 x 14 x 576; 2x4 takes 3.6"),
+    ),
+    // The strips take images of three channels at stride 2. Every other first layer takes the kernel of GPUs.
+    Row::new(Stem, &[MultipleOf(OutWidth, 7)], "stem_strip", "7x32 wide", tuned("STEM7")),
+    Row::new(Stem, &[], "stem_strip", "8x32 wide", tuned("STEM8")),
+];
