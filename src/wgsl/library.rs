@@ -23,7 +23,7 @@ const SNIPPETS: &[(&str, &str)] = &[
     ("weight_panels", include_str!("../../shaders/lib/weight_panels.wgsl")),
 ];
 
-/// Returns the source of the snippet `name`, if there is one.
-pub(super) fn snippet(name: &str) -> Option<&'static str> {
+/// Returns the source of the snippet `shaders/lib/NAME.wgsl`, by the name that `#import` gives.
+pub fn snippet(name: &str) -> Option<&'static str> {
     SNIPPETS.iter().find(|(known, _)| *known == name).map(|(_, source)| *source)
 }

@@ -8,6 +8,7 @@ pub mod reflect;
 mod translate;
 
 pub use expand::expand;
+pub use library::snippet;
 pub use translate::{Language, translate};
 
 /// Why a shader is invalid.

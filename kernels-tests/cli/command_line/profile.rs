@@ -4,6 +4,9 @@ use super::{BACKBONE, lineament, refused, text};
 
 #[test]
 fn a_plan_tells_steps_places_and_peak() {
+    if crate::requirements::lacks_adapter() {
+        return;
+    }
     for arguments in
         [&["plan", "--model", BACKBONE, "--batch", "2"][..], &["plan", "--model", BACKBONE, "--train", "--size", "96"]]
     {
@@ -30,6 +33,9 @@ fn a_plan_tells_steps_places_and_peak() {
 
 #[test]
 fn a_profile_adds_up_in_every_form() {
+    if crate::requirements::lacks_adapter() {
+        return;
+    }
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_string();
     let (csv, trace, chart, page) = (path("steps.csv"), path("trace.json"), path("roofline.svg"), path("roofline.html"));
@@ -65,6 +71,9 @@ fn a_profile_adds_up_in_every_form() {
 
 #[test]
 fn a_task_is_timed_as_one_json_line() {
+    if crate::requirements::lacks_adapter() {
+        return;
+    }
     for (task, size) in [
         ("backbone", "1"),
         ("train-head", "4"),
