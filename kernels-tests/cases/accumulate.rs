@@ -3,9 +3,9 @@
 use lineament::ops::{ACCUMULATE, Accumulate};
 
 use super::by_shape;
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::values;
-use crate::reference::{accumulate::accumulate, widen};
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::random::values;
+use lineament::ops::reference::{accumulate::accumulate, widen};
 
 /// One vector of four, multiples of a prime, and a workgroup ± one vector. If `kept` is 0, the old sum holds a NaN, which must
 /// not remain.

@@ -3,9 +3,9 @@
 use lineament::ops::{ACTIVATION_FORWARD, Activation, ActivationForward};
 
 use super::by_shape;
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::values;
-use crate::reference::{activation_forward::activation_forward, widen};
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::random::values;
+use lineament::ops::reference::{activation_forward::activation_forward, widen};
 
 /// (rows, channels): one, primes, tile ± 1.
 const TESTS: &[(u32, u32)] = &[(1, 4), (7, 36), (63, 4), (5, 52)];

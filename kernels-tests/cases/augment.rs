@@ -3,10 +3,10 @@
 use lineament::ops::{AUGMENT, Augment, ImageRecord, TransformRecord};
 
 use super::by_shape;
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::bits24;
-use crate::reference::augment::augment;
-use crate::reference::resize_normalise::Picture;
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::augment::augment;
+use lineament::ops::reference::random::bits24;
+use lineament::ops::reference::resize_normalise::Picture;
 
 /// (output rows and columns, (rows, columns) of each image): one pixel, primes, enlarging, shrinking, and several sizes in one
 /// batch.

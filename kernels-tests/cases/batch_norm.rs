@@ -4,10 +4,10 @@ use lineament::ops::{Activation, BATCH_NORM, BatchNorm};
 use lineament::plan::View;
 
 use super::by_shape;
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::{unit, values};
-use crate::reference::batch_norm_backward_weight::before_activation;
-use crate::reference::{batch_norm::batch_norm, pointwise::activate, widen};
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::batch_norm_backward_weight::before_activation;
+use lineament::ops::reference::random::{unit, values};
+use lineament::ops::reference::{batch_norm::batch_norm, pointwise::activate, widen};
 
 /// (rows, channels, activation, whether there is a residual): one row, primes, and a workgroup of rows ± 1.
 const TESTS: &[(u32, u32, Activation, bool)] = &[

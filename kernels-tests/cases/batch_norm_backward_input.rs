@@ -4,12 +4,12 @@ use lineament::ops::{Activation, BATCH_NORM_BACKWARD_INPUT, BatchNormBackwardInp
 
 use super::batch_norm::Backward;
 use super::by_shape;
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::values;
-use crate::reference::batch_norm_backward_weight::batch_norm_backward_weight;
-use crate::reference::batch_norm_backward_input::batch_norm_backward_input;
-use crate::reference::batch_norm_statistics::batch_norm_statistics;
-use crate::reference::widen;
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::batch_norm_backward_input::batch_norm_backward_input;
+use lineament::ops::reference::batch_norm_backward_weight::batch_norm_backward_weight;
+use lineament::ops::reference::batch_norm_statistics::batch_norm_statistics;
+use lineament::ops::reference::random::values;
+use lineament::ops::reference::widen;
 
 /// (rows, all rows, channels): one row, primes, a workgroup of rows ± 1, and parts of the rows.
 const TESTS: &[(u32, u32, u32)] = &[(1, 1, 4), (7, 7, 12), (63, 63, 4), (13, 20, 20), (65, 65, 68), (9, 3001, 8)];

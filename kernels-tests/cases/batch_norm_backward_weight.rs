@@ -7,9 +7,9 @@ use lineament::plan::RowParts;
 
 use super::batch_norm::Backward;
 use super::by_shape;
-use crate::case::{Bounds, Case, Context, Expected, Purpose};
-use crate::reference::batch_norm_backward_weight::batch_norm_backward_weight;
-use crate::reference::widen;
+use crate::harness::case::{Bounds, Case, Context, Expected, Purpose};
+use lineament::ops::reference::batch_norm_backward_weight::batch_norm_backward_weight;
+use lineament::ops::reference::widen;
 
 /// (rows, rows per part, channels): one row, primes, 16 rows ± 1, more than one run of rows, and more than one part.
 const TESTS: &[(u32, u32, u32)] = &[

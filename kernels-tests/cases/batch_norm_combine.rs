@@ -6,10 +6,10 @@ use lineament::ops::{BATCH_NORM_COMBINE, BatchNormCombine};
 use lineament::plan::RowParts;
 
 use super::by_shape;
-use crate::case::{Bounds, Case, Context, Expected, Purpose, paired};
-use crate::random::{unit, values};
-use crate::reference::batch_norm_combine::{batch_norm_combine, running};
-use crate::reference::widen;
+use crate::harness::case::{Bounds, Case, Context, Expected, Purpose, paired};
+use lineament::ops::reference::batch_norm_combine::{batch_norm_combine, running};
+use lineament::ops::reference::random::{unit, values};
+use lineament::ops::reference::widen;
 
 /// (rows, rows per part, channels, offset of every mean): one part, 16 parts ± 1, and last parts with fewer rows.
 const TESTS: &[(u32, u32, u32, f32)] =

@@ -5,9 +5,9 @@ use lineament::ops::{BATCH_NORM_STATISTICS, BatchNormStatistics};
 use lineament::plan::RowParts;
 
 use super::by_shape;
-use crate::case::{Bounds, Case, Context, Expected, Purpose};
-use crate::random::values;
-use crate::reference::{batch_norm_statistics::statistics_of_parts, widen};
+use crate::harness::case::{Bounds, Case, Context, Expected, Purpose};
+use lineament::ops::reference::random::values;
+use lineament::ops::reference::{batch_norm_statistics::statistics_of_parts, widen};
 
 /// (rows, rows per part, channels, offset of every value, further offset of the first row of each part): one row, primes, 16
 /// rows ± 1, more than one run of rows, and several parts.

@@ -3,9 +3,9 @@
 use lineament::ops::{BINARY_ACCURACY, BinaryAccuracy, padded_channels};
 
 use super::{by_shape, cosine_proximity::padded};
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::bits24;
-use crate::reference::{binary_accuracy::binary_accuracy, widen};
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::random::bits24;
+use lineament::ops::reference::{binary_accuracy::binary_accuracy, widen};
 
 /// (rows, attributes): one of each, primes, and more attributes than one workgroup counts.
 const TESTS: &[(u32, u32)] = &[(1, 1), (7, 37), (64, 40), (131, 259)];

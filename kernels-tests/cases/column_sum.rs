@@ -4,9 +4,9 @@ use lineament::ops::{COLUMN_SUM, ColumnSum};
 use lineament::plan::RowParts;
 
 use super::by_shape;
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::values;
-use crate::reference::{column_sum::column_sum, widen};
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::random::values;
+use lineament::ops::reference::{column_sum::column_sum, widen};
 
 /// (rows, rows per part, channels): one row, primes, 16 rows ± 1, more than one run of rows, and more than one part.
 const TESTS: &[(u32, u32, u32)] = &[

@@ -4,9 +4,9 @@
 use lineament::ops::{COSINE_PROXIMITY, CosineForm, CosineProximity, padded_channels};
 
 use super::by_shape;
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::{bits24, unit};
-use crate::reference::cosine_proximity::{cosine_proximity, cosine_proximity_gradient};
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::cosine_proximity::{cosine_proximity, cosine_proximity_gradient};
+use lineament::ops::reference::random::{bits24, unit};
 
 /// (batch, attributes): one of each, primes, and more attributes than one pass of a workgroup reads.
 const TESTS: &[(u32, u32)] = &[(1, 1), (7, 37), (5, 40), (3, 259), (64, 37), (67, 4)];
@@ -28,7 +28,7 @@ fn case((batch, attributes): (u32, u32), form: CosineForm, purpose: Purpose) -> 
     let label = |i: usize| f32::from(u8::from(bits24(21, 1, i as u64).is_multiple_of(3) && i / a % 7 != 2));
     let y: Vec<f32> = (0..elements).map(label).collect();
     let views = (case.input("predictions", &padded(&p, a, 0.5)), case.input("labels", &padded(&y, a, 1.0)));
-    let [p, y] = [p, y].map(|values| std::rc::Rc::new(crate::reference::widen(&values)));
+    let [p, y] = [p, y].map(|values| std::rc::Rc::new(lineament::ops::reference::widen(&values)));
     let (for_loss, labels) = (p.clone(), y.clone());
     let expected = move || cosine_proximity(form, a, &for_loss, &labels);
     let loss = case.output("loss", batch as usize, Bounds::float(1e-12, 1e-6), Box::new(expected));

@@ -4,9 +4,9 @@ use lineament::ops::{DenseBackwardWeight, dense_backward_weight_variants};
 use lineament::plan::{Kernel, RowParts, Variant};
 
 use super::{by_shape, layer_input::normalised};
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::values;
-use crate::reference::{dense_backward_weight::dense_backward_weight, widen};
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::random::values;
+use lineament::ops::reference::{dense_backward_weight::dense_backward_weight, widen};
 
 /// (rows, rows a part, inputs, outputs): one, primes, tile ± 1, several parts and a last one that is not full,
 /// parts as long as they get.
@@ -64,6 +64,13 @@ fn case(
     // The sums, and the errors that one may allow them, grow with the root of the run.
     let max_abs = 4e-5 * (f64::from(rows_a_part) / 128.0).max(1.0).sqrt();
     let dw = case.output("dw", rows.count() as usize * k * n, Bounds::float(1e-12, max_abs), Box::new(expected));
-    case.plan.push(DenseBackwardWeight { rows, inputs, outputs }.step("dw", family, context.capabilities.lanes, input, views.1, dw));
+    case.plan.push(DenseBackwardWeight { rows, inputs, outputs }.step(
+        "dw",
+        family,
+        context.capabilities.subgroup_size,
+        input,
+        views.1,
+        dw,
+    ));
     case
 }

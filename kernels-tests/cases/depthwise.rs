@@ -4,9 +4,9 @@ use lineament::ops::{Activation, Choice, Depthwise, Padding, depthwise_variants}
 use lineament::plan::Precision;
 
 use super::layer_input::normalised;
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::values;
-use crate::reference::{depthwise::depthwise, widen};
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::random::values;
+use lineament::ops::reference::{depthwise::depthwise, widen};
 
 /// (batch, height, width, channels, activation): one pixel, primes, and tile ± 1 of the tiles 4 × 7, 7 × 7 and 2 × 4 at both strides, and several
 /// strips.

@@ -4,9 +4,9 @@ use lineament::ops::{Activation, DEPTHWISE_BACKWARD_INPUT, Depthwise, DepthwiseB
 use lineament::plan::Variant;
 
 use super::by_shape;
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::values;
-use crate::reference::{depthwise_backward_input::depthwise_backward_input, widen};
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::random::values;
+use lineament::ops::reference::{depthwise_backward_input::depthwise_backward_input, widen};
 
 /// (batch, height, width, channels): one pixel, primes, and the tiles 4 × 7, 4 × 8 and 2 × 4 ± 1.
 pub const TESTS: &[(u32, u32, u32, u32)] =

@@ -1,13 +1,13 @@
 //! Gradient of a depthwise convolution by its weights, at both strides, with both paddings, in one part and in several.
 
 use lineament::ops::{DEPTHWISE_BACKWARD_WEIGHT, Depthwise, DepthwiseBackwardWeight};
-use lineament::plan::RowParts;
+use lineament::plan::{Capabilities, RowParts};
 use lineament::profiles::DeviceProfile;
 
 use super::{by_shape, depthwise_backward_input, layer_input::normalised};
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::values;
-use crate::reference::{depthwise_backward_weight::depthwise_backward_weight, widen};
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::random::values;
+use lineament::ops::reference::{depthwise_backward_weight::depthwise_backward_weight, widen};
 
 pub fn cases(context: Context) -> Vec<Case> {
     let in_parts = |layer: Depthwise| {
@@ -17,8 +17,8 @@ pub fn cases(context: Context) -> Vec<Case> {
         splits.into_iter().map(move |rows| DepthwiseBackwardWeight { layer, rows })
     };
     let tests: Vec<DepthwiseBackwardWeight> = depthwise_backward_input::test_layers().into_iter().flat_map(in_parts).collect();
-    let profile = DeviceProfile::plain(true, context.capabilities.lanes);
-    let chosen = |layer| DepthwiseBackwardWeight { layer, rows: profile.depthwise_backward_weight(layer) };
+    let profile = DeviceProfile::new(Capabilities::webgpu(true, context.capabilities.subgroup_size));
+    let chosen = |layer| DepthwiseBackwardWeight { layer, rows: DepthwiseBackwardWeight::parts(&profile, layer) };
     let benchmarks: Vec<DepthwiseBackwardWeight> = depthwise_backward_input::benchmark_layers().into_iter().map(chosen).collect();
     by_shape(context, &tests, &benchmarks, case)
 }

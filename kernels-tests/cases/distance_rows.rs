@@ -3,7 +3,7 @@
 use lineament::ops::{Metric, RowFormat};
 use lineament::plan::Variant;
 
-use crate::random::values;
+use lineament::ops::reference::random::values;
 
 /// The same rows for the reference and for a kernel.
 pub struct DistanceRows {

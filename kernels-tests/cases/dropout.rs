@@ -3,9 +3,9 @@
 use lineament::ops::{DROPOUT, Dropout};
 
 use super::by_shape;
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::{bits24, values};
-use crate::reference::{dropout::dropout, widen};
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::random::{bits24, values};
+use lineament::ops::reference::{dropout::dropout, widen};
 
 /// (rows, channels, rate): one row, primes, and a workgroup ± 1.
 const TESTS: &[(u32, u32, f32)] = &[(1, 4, 0.3), (7, 36, 0.3), (63, 4, 0.0), (13, 20, 0.9), (5, 52, 0.5), (65, 68, 0.5)];

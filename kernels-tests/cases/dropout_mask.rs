@@ -3,8 +3,8 @@
 use lineament::ops::{DROPOUT_MASK, DropoutMask};
 
 use super::by_shape;
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::reference::dropout_mask::dropout_mask;
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::dropout_mask::dropout_mask;
 
 /// One row, primes and a workgroup ± 1; a rate of 0 and one close to 1; and the largest values of seed, epoch and sample.
 const TESTS: &[DropoutMask] = &[

@@ -7,9 +7,9 @@ use lineament::ops::{ELEMENTWISE_LOSS, ElementwiseFormula, ElementwiseLoss, padd
 
 use super::by_shape;
 use super::cosine_proximity::padded;
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::{bits24, unit};
-use crate::reference::elementwise_loss::{elementwise_loss, elementwise_loss_gradient};
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::elementwise_loss::{elementwise_loss, elementwise_loss_gradient};
+use lineament::ops::reference::random::{bits24, unit};
 
 /// (batch, attributes, whether all predictions are correct and nearly certain). The cases have one of each, primes, and more
 /// attributes than one pass of a workgroup reads.
@@ -53,7 +53,7 @@ fn case((batch, attributes, certain): Shape, formula: ElementwiseFormula, weight
     let w: Vec<f32> = (0..elements).map(|i| if weighted { weight(i) } else { 1.0 }).collect();
     let operands = [case.input("predictions", &padded(&p, a, 0.5)), case.input("labels", &padded(&y, a, 1.0))];
     let weights = weighted.then(|| case.input("weights", &padded(&w, a, 3.0)));
-    let [p, y, w] = [p, y, w].map(|values| std::rc::Rc::new(crate::reference::widen(&values)));
+    let [p, y, w] = [p, y, w].map(|values| std::rc::Rc::new(lineament::ops::reference::widen(&values)));
     let (predictions, labels, weights_of_loss) = (p.clone(), y.clone(), w.clone());
     let expected = move || elementwise_loss(formula, a, &predictions, &labels, &weights_of_loss);
     let loss = case.output("loss", batch as usize, Bounds::float(1e-11, 2e-5), Box::new(expected));

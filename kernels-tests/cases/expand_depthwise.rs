@@ -3,9 +3,9 @@
 use lineament::ops::{Activation, Depthwise, EXPAND_DEPTHWISE, ExpandDepthwise, Padding};
 use lineament::plan::{Variant, WeightLayout};
 
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::values;
-use crate::reference::expand_depthwise::expand_depthwise;
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::expand_depthwise::expand_depthwise;
+use lineament::ops::reference::random::values;
 
 /// (batch, height, width, inputs, channels, activation): one pixel, primes, strips ± 1 in columns and several down, fewer inputs
 /// than a variant has room for and as many, and blocks of channels that are full, cut and single.
@@ -75,6 +75,6 @@ fn case(shape: ExpandDepthwise, variant: &'static Variant, context: Context) -> 
     let expected = move || expand_depthwise(shape, [&x, &w_expand, &bias_expand, &w, &bias]);
     let y = case.output("y", outputs, Bounds::float(1e-11, 2e-5), Box::new(expected));
     let label = case.name.clone();
-    case.plan.push(shape.step(&label, (&EXPAND_DEPTHWISE, variant), context.capabilities.lanes, views, y));
+    case.plan.push(shape.step(&label, (&EXPAND_DEPTHWISE, variant), context.capabilities.subgroup_size, views, y));
     case
 }

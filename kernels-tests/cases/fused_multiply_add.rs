@@ -3,9 +3,9 @@
 use lineament::ops::{FUSED_MULTIPLY_ADD, FusedMultiplyAdd};
 use lineament::plan::Variant;
 
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::values;
-use crate::reference::fused_multiply_add::fused_multiply_add;
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::fused_multiply_add::fused_multiply_add;
+use lineament::ops::reference::random::values;
 
 /// (vectors, rounds): one vector, a prime, and 64 threads ± 1. There are few rounds, so that one round too many or too few
 /// changes the result clearly.

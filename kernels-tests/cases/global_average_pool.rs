@@ -3,9 +3,9 @@
 use lineament::ops::{GLOBAL_AVERAGE_POOL, GlobalAveragePool};
 use lineament::plan::Variant;
 
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::values;
-use crate::reference::global_average_pool::global_average_pool;
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::global_average_pool::global_average_pool;
+use lineament::ops::reference::random::values;
 
 /// (batch, positions, channels): one, primes, and 64 channel quads ± 1.
 const TESTS: &[(u32, u32, u32)] = &[(1, 1, 4), (3, 49, 8), (2, 7, 252), (1, 11, 260), (5, 25, 1280), (2, 3136, 20)];

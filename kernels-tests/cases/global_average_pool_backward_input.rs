@@ -3,9 +3,9 @@
 use lineament::ops::{GLOBAL_AVERAGE_POOL_BACKWARD_INPUT, GlobalAveragePool, GlobalAveragePoolBackwardInput};
 
 use super::by_shape;
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::values;
-use crate::reference::{global_average_pool_backward_input::global_average_pool_backward_input, widen};
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::random::values;
+use lineament::ops::reference::{global_average_pool_backward_input::global_average_pool_backward_input, widen};
 
 /// (batch, positions, channels): one, primes, a workgroup of 64 threads ± 1.
 const TESTS: &[(u32, u32, u32)] = &[(1, 1, 4), (2, 7, 12), (3, 21, 4), (1, 13, 20), (1, 5, 52)];
@@ -16,7 +16,8 @@ pub fn cases(context: Context) -> Vec<Case> {
 }
 
 fn case((batch, positions, channels): (u32, u32, u32), purpose: Purpose) -> Case {
-    let mut case = Case::new(GLOBAL_AVERAGE_POOL_BACKWARD_INPUT.name, "default", format!("{batch}x{positions}x{channels}"), purpose);
+    let mut case =
+        Case::new(GLOBAL_AVERAGE_POOL_BACKWARD_INPUT.name, "default", format!("{batch}x{positions}x{channels}"), purpose);
     let layer = GlobalAveragePool { batch, positions, channels };
     let gy = values(26, 0, (batch * channels) as usize);
     let view = case.input("gy", &gy);

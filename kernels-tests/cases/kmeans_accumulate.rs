@@ -3,9 +3,9 @@
 use lineament::ops::{KMEANS_ACCUMULATE, KmeansAccumulate, KmeansShape};
 
 use super::kmeans_assign::{labels, states};
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::{unit, values};
-use crate::reference::kmeans_accumulate::kmeans_accumulate;
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::kmeans_accumulate::kmeans_accumulate;
+use lineament::ops::reference::random::{unit, values};
 
 /// (rows, columns, clusters, restarts, rows in a chunk, whether finished restarts are processed). The shapes include one of
 /// everything, a chunk ± 1 row, clusters without rows, and more workgroups than a dimension of the grid allows.

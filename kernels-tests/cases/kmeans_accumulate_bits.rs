@@ -3,9 +3,9 @@
 use lineament::ops::{Choice, KmeansAccumulate, KmeansAccumulateBits, KmeansShape, kmeans_accumulate_bits_variants};
 
 use super::kmeans_assign::{binary, labels, states};
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::{bits24, values};
-use crate::reference::kmeans_accumulate::kmeans_accumulate;
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::kmeans_accumulate::kmeans_accumulate;
+use lineament::ops::reference::random::{bits24, values};
 
 /// (rows, columns, clusters, restarts, binary digits of the largest weight, whether finished restarts are processed). 0 digits
 /// mean that all weights are 1. The shapes include one of everything, a group of 32 rows and a chunk ± 1, the 16 clusters of a
@@ -77,7 +77,7 @@ fn case(test: Shape, choice: Choice, context: Context) -> Case {
     case.plan.push(step.step(
         &label,
         choice,
-        context.capabilities.lanes,
+        context.capabilities.subgroup_size,
         [planes, counts, digits, scales, labels, states, partials],
     ));
     case

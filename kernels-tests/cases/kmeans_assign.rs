@@ -2,9 +2,9 @@
 
 use lineament::ops::{Choice, KmeansAssign, KmeansShape, RestartState, Ties, kmeans_assign_variants};
 
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::{bits24, values};
-use crate::reference::kmeans_assign::{CHANGED, kmeans_assign};
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::kmeans_assign::{CHANGED, kmeans_assign};
+use lineament::ops::reference::random::{bits24, values};
 
 /// (rows, columns, clusters, restarts, rule for ties, whether finished restarts are processed). The shapes include one of
 /// everything, primes, the tiles of every variant ± 1 in rows and in centres, more columns than are loaded at a time, and more
@@ -110,7 +110,7 @@ fn case(step: KmeansAssign, (kernel, variant): Choice, context: Context) -> Case
     case.plan.push(step.step(
         &label,
         (kernel, variant),
-        context.capabilities.lanes,
+        context.capabilities.subgroup_size,
         [rows, scales, centers, keys, states, labels, distances],
     ));
     case

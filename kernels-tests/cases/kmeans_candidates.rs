@@ -2,9 +2,9 @@
 
 use lineament::ops::{KMEANS_CANDIDATES, KmeansCandidates, KmeansPotential, KmeansShape};
 
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::{bits24, unit, values};
-use crate::reference::kmeans_candidates::kmeans_candidates;
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::kmeans_candidates::kmeans_candidates;
+use lineament::ops::reference::random::{bits24, unit, values};
 
 /// (rows, columns, clusters, restarts, trials, step, rows in a chunk). The shapes include the first, the last and other steps, a
 /// single row, a chunk ± 1 row, 64 chunks ± 1 and several times as many, and more workgroups than a dimension of the grid allows.

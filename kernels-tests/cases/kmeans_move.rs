@@ -3,11 +3,11 @@
 use lineament::ops::{KMEANS_MOVE, KmeansMove, KmeansShape, RestartState};
 
 use super::kmeans_assign::{labels, states};
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::{bits24, unit, values};
-use crate::reference::kmeans_accumulate::kmeans_accumulate;
-use crate::reference::kmeans_assign::CHANGED;
-use crate::reference::kmeans_move::{Inputs, kmeans_move};
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::kmeans_accumulate::kmeans_accumulate;
+use lineament::ops::reference::kmeans_assign::CHANGED;
+use lineament::ops::reference::kmeans_move::{Inputs, kmeans_move};
+use lineament::ops::reference::random::{bits24, unit, values};
 
 /// The reason why the running restarts of a case end, or the state of their clusters.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -3,9 +3,9 @@
 use lineament::ops::{KMEANS_POTENTIAL, KmeansPotential, KmeansShape};
 use lineament::plan::Variant;
 
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::{bits24, unit, values};
-use crate::reference::kmeans_potential::kmeans_potential;
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::kmeans_potential::kmeans_potential;
+use lineament::ops::reference::random::{bits24, unit, values};
 
 /// (rows, columns, clusters, restarts, trials, step). The shapes include the first, the last and other steps, the tiles of every
 /// variant ± 1 in rows and in candidates, more than one tile of candidates, and more workgroups than a dimension of the grid
@@ -47,7 +47,7 @@ fn case(step: KmeansPotential, variant: &'static Variant, context: Context) -> C
     let closest: Vec<f32> = (0..(r * n) as u64).map(|index| 10.0 * unit(15, 2, index)).collect();
     let picks: Vec<u32> = (0..(r * (k + 1) * (t + 1)) as u64).map(|index| bits24(15, 3, index) % rows).collect();
     let views = [case.input("rows", &x), case.input("weights", &weights), case.input("picks", &picks)];
-    let chunk_rows = KmeansPotential::chunk_rows(variant, context.capabilities.lanes) as usize;
+    let chunk_rows = KmeansPotential::chunk_rows(variant, context.capabilities.subgroup_size) as usize;
     let before = closest.clone();
     let expected = move || kmeans_potential(step, chunk_rows, [&x, &weights, &closest], &picks);
     let of_closest = expected.clone();
@@ -56,6 +56,6 @@ fn case(step: KmeansPotential, variant: &'static Variant, context: Context) -> C
     let potentials = case.output("potentials", r * t * n.div_ceil(chunk_rows), bounds, Box::new(move || expected().1));
     let [rows, weights, picks] = views;
     let label = case.name.clone();
-    case.plan.push(step.step(&label, variant, context.capabilities.lanes, [rows, weights, picks, closest, potentials]));
+    case.plan.push(step.step(&label, variant, context.capabilities.subgroup_size, [rows, weights, picks, closest, potentials]));
     case
 }

@@ -3,9 +3,9 @@
 use lineament::ops::{KMEANS_REDUCE, KmeansReduce, KmeansShape};
 
 use super::kmeans_assign::states;
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::values;
-use crate::reference::kmeans_reduce::kmeans_reduce;
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::kmeans_reduce::kmeans_reduce;
+use lineament::ops::reference::random::values;
 
 /// (chunks, columns, clusters, restarts). The shapes include one of everything, 32 chunks ± 1 and several times as many (the
 /// kernel adds up 32 at a time), and a workgroup ± 1.

@@ -3,9 +3,9 @@
 use lineament::ops::{Activation, LayerInput, Normalised};
 use lineament::plan::View;
 
-use crate::case::Case;
-use crate::random::values;
-use crate::reference::{batch_norm::batch_norm, pointwise::activate, widen};
+use crate::harness::case::Case;
+use lineament::ops::reference::random::values;
+use lineament::ops::reference::{batch_norm::batch_norm, pointwise::activate, widen};
 
 const EPSILON: f32 = 1e-3;
 
@@ -24,6 +24,7 @@ pub fn normalised(case: &mut Case, (view, x): (View, &[f32]), channels: u32, is_
     let affine = case.input("affine", &[&gamma[..], &beta].concat());
     let [mean, variance, gamma, beta] = [mean, variance, gamma, beta].map(|numbers| widen(&numbers));
     let rows = batch_norm(EPSILON.into(), &widen(x), [&mean, &variance], [&gamma, &beta]);
-    let input = LayerInput { view, normalised: Some(Normalised { statistics, affine, epsilon: EPSILON, activation: Activation::Relu6 }) };
+    let input =
+        LayerInput { view, normalised: Some(Normalised { statistics, affine, epsilon: EPSILON, activation: Activation::Relu6 }) };
     (input, rows.into_iter().map(|value| activate(Activation::Relu6, value)).collect())
 }

@@ -8,17 +8,17 @@ mod adam;
 mod add;
 mod augment;
 mod batch_norm;
-mod batch_norm_combine;
-mod batch_norm_backward_weight;
 mod batch_norm_backward_input;
+mod batch_norm_backward_weight;
+mod batch_norm_combine;
 mod batch_norm_statistics;
 mod binary_accuracy;
 mod column_sum;
 mod cosine_proximity;
 mod dense_backward_weight;
 mod depthwise;
-mod depthwise_backward_weight;
 mod depthwise_backward_input;
+mod depthwise_backward_weight;
 mod distance_rows;
 mod dropout;
 mod dropout_mask;
@@ -37,19 +37,20 @@ mod kmeans_reduce;
 mod layer_input;
 mod loss_mean;
 mod neighbours;
+mod optimizers;
 mod pairwise;
 mod pointwise;
 mod resize_normalise;
 mod sgd;
 mod silhouette;
 mod stem;
-mod stem_backward_weight;
 mod stem_backward_input;
+mod stem_backward_weight;
 pub mod stream;
 mod sum_of_parts;
 mod transpose;
 
-use crate::case::{Case, Context, Purpose};
+use crate::harness::case::{Case, Context, Purpose};
 
 /// The cases of every kernel on an adapter.
 pub const ALL: &[fn(Context) -> Vec<Case>] = &[
@@ -99,6 +100,7 @@ pub const ALL: &[fn(Context) -> Vec<Case>] = &[
     adadelta::cases,
     adam::cases,
     sgd::cases,
+    optimizers::cases,
 ];
 
 /// The cases of a kernel by shape: all benchmarks, or all tests and again with their grids folded those that can be.

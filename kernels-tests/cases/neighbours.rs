@@ -4,9 +4,9 @@ use lineament::ops::{Metric, NEIGHBOURS, NeighbourSlice};
 use lineament::plan::Variant;
 
 use super::distance_rows::{METRICS, distance_rows, format_of};
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::unit;
-use crate::reference::neighbours::neighbours;
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::neighbours::neighbours;
+use lineament::ops::reference::random::unit;
 
 /// (rows, columns, first row, row after the last one). The shapes include a single row, a word of 32 rows ± 1, the tiles of every
 /// variant ± 1, and slices that do not begin at row 0.
@@ -65,6 +65,6 @@ fn case(
     let counts = case.output("counts", (end_row - first_row) as usize, Bounds::integers(), counted);
     let [rows, traits, occurrences] = views;
     let label = case.name.clone();
-    case.plan.push(shape.step(&label, variant, context.capabilities.lanes, [rows, traits, occurrences, within, counts]));
+    case.plan.push(shape.step(&label, variant, context.capabilities.subgroup_size, [rows, traits, occurrences, within, counts]));
     case
 }

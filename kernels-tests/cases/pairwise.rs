@@ -5,8 +5,8 @@ use lineament::ops::{Metric, PAIRWISE, PairwiseSlice};
 use lineament::plan::Variant;
 
 use super::distance_rows::{METRICS, distance_rows, format_of};
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::values;
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::random::values;
 
 /// (rows, columns, first row, row after the last one). The shapes include a single row, the tiles of every variant ± 1, more than
 /// one quad of bits, more columns than are loaded at a time, and slices that do not begin at row 0.
@@ -43,12 +43,12 @@ fn case(
     let views = [case.input("rows", &given.words), case.input("traits", &given.traits)];
     let expected = {
         let before = before.clone();
-        move || crate::reference::pairwise::pairwise(shape, &given.values, &before)
+        move || lineament::ops::reference::pairwise::pairwise(shape, &given.values, &before)
     };
     // The bound grows with the number of columns, because the rounding error of a sum grows with the number of its terms.
     let out = case.updated("distances", &before, Bounds::float(1e-11, (4e-7 * f64::from(columns)).max(1e-5)), Box::new(expected));
     let [rows, traits] = views;
     let label = case.name.clone();
-    case.plan.push(shape.step(&label, variant, context.capabilities.lanes, [rows, traits, out]));
+    case.plan.push(shape.step(&label, variant, context.capabilities.subgroup_size, [rows, traits, out]));
     case
 }

@@ -3,9 +3,9 @@
 use lineament::ops::{Activation, Choice, Pointwise, pointwise_variants};
 use lineament::plan::{Precision, WeightLayout};
 
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::values;
-use crate::reference::pointwise::pointwise;
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::pointwise::pointwise;
+use lineament::ops::reference::random::values;
 
 /// (rows, inputs, outputs, activation, residual): one, primes, tile ± 1.
 const TESTS: &[(u32, u32, u32, Activation, bool)] = &[
@@ -96,7 +96,7 @@ fn case(shape: Pointwise, family: Choice, residual: bool, context: Context) -> C
     };
     let expected = move || pointwise([m, k, n], activation, [&x, &w, &bias], shortcut.as_deref());
     let y = case.output("y", m * n, bounds, Box::new(expected));
-    let step = shape.step(&case.name.clone(), family, context.capabilities.lanes, views, residual, y);
+    let step = shape.step(&case.name.clone(), family, context.capabilities.subgroup_size, views, residual, y);
     case.plan.push(step);
     case
 }

@@ -3,9 +3,9 @@
 use lineament::ops::{ImageRecord, Interpolation, RESIZE_NORMALISE, ResizeNormalise};
 use lineament::plan::Variant;
 
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::bits24;
-use crate::reference::resize_normalise::{Picture, resize_normalise};
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::random::bits24;
+use lineament::ops::reference::resize_normalise::{Picture, resize_normalise};
 
 /// (output size, (rows, columns) of each image): one pixel, primes, enlarging, shrinking, the same size, and several sizes in
 /// one batch.

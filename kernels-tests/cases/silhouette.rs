@@ -4,9 +4,9 @@ use lineament::ops::{Metric, SILHOUETTE, SilhouetteSlice};
 use lineament::plan::Variant;
 
 use super::distance_rows::{METRICS, distance_rows, format_of};
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::{unit, values};
-use crate::reference::silhouette::silhouette;
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::random::{unit, values};
+use lineament::ops::reference::silhouette::silhouette;
 
 /// (sizes of the clusters, columns, first row, row after the last one). The shapes include two rows, a row alone in its cluster,
 /// the tiles of every variant ± 1, clusters of more than 64 tiles, more columns than are loaded at a time, and slices of the
@@ -83,6 +83,6 @@ fn case(test: Test, metric: Metric, variant: &'static Variant, context: Context)
     let out = case.updated("silhouettes", &before, Bounds::float(1e-10, 1e-5), Box::new(expected));
     let [rows, traits, starts, occurrences] = views;
     let label = case.name.clone();
-    case.plan.push(shape.step(&label, variant, context.capabilities.lanes, [rows, traits, starts, occurrences, out]));
+    case.plan.push(shape.step(&label, variant, context.capabilities.subgroup_size, [rows, traits, starts, occurrences, out]));
     case
 }

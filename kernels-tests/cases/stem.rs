@@ -3,9 +3,9 @@
 use lineament::ops::{Activation, Choice, Padding, Stem, stem_variants};
 use lineament::plan::Precision;
 
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::values;
-use crate::reference::stem::stem;
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::random::values;
+use lineament::ops::reference::stem::stem;
 
 /// (batch, height, width, inputs, outputs, activation): one pixel, primes, 8 pixels × 8 outputs ± 1 pixel or quad, more pixels and
 /// outputs than a subgroup holds, and widths of whole pairs of pixels: one, one strip of 7 or 8 at stride 2, and more than that.
@@ -73,6 +73,6 @@ fn case(shape: Stem, (kernel, variant): Choice, context: Context) -> Case {
     let elements = (batch * out_height * out_width * outputs) as usize;
     let expected = move || stem(shape, [&x, &w, &bias]);
     let y = case.output("y", elements, Bounds::stored(precision, 2e-5), Box::new(expected));
-    case.plan.push(shape.step(kernel.name, (kernel, variant), context.capabilities.lanes, views, y));
+    case.plan.push(shape.step(kernel.name, (kernel, variant), context.capabilities.subgroup_size, views, y));
     case
 }

@@ -3,9 +3,9 @@
 use lineament::ops::{STEM_BACKWARD_INPUT, Stem, StemBackwardInput};
 
 use super::{by_shape, stem_backward_weight};
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::values;
-use crate::reference::{stem_backward_input::stem_backward_input, widen};
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::random::values;
+use lineament::ops::reference::{stem_backward_input::stem_backward_input, widen};
 
 pub fn cases(context: Context) -> Vec<Case> {
     by_shape(context, &stem_backward_weight::test_layers(), &stem_backward_weight::benchmark_layers(), case)

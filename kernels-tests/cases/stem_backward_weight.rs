@@ -1,13 +1,13 @@
 //! Gradient of the first layer by its weights, at both strides, with both paddings, in one part and in several.
 
 use lineament::ops::{Activation, Padding, STEM_BACKWARD_WEIGHT, Stem, StemBackwardWeight};
-use lineament::plan::RowParts;
+use lineament::plan::{Capabilities, RowParts};
 use lineament::profiles::DeviceProfile;
 
 use super::by_shape;
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::values;
-use crate::reference::{stem_backward_weight::stem_backward_weight, widen};
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::random::values;
+use lineament::ops::reference::{stem_backward_weight::stem_backward_weight, widen};
 
 /// (batch, height, width, inputs, outputs): one pixel, primes, odd and even sizes.
 const TESTS: &[(u32, u32, u32, u32, u32)] =
@@ -47,8 +47,9 @@ pub fn cases(context: Context) -> Vec<Case> {
         splits.into_iter().map(move |rows| StemBackwardWeight { layer, rows })
     };
     let tests: Vec<StemBackwardWeight> = test_layers().into_iter().flat_map(in_parts).collect();
-    let profile = DeviceProfile::plain(true, context.capabilities.lanes);
-    let benchmarks = benchmark_layers().map(|layer| StemBackwardWeight { layer, rows: profile.stem_backward_weight(layer) });
+    let profile = DeviceProfile::new(Capabilities::webgpu(true, context.capabilities.subgroup_size));
+    let benchmarks =
+        benchmark_layers().map(|layer| StemBackwardWeight { layer, rows: StemBackwardWeight::parts(&profile, layer) });
     by_shape(context, &tests, &benchmarks, case)
 }
 

@@ -3,9 +3,9 @@
 use lineament::ops::{STREAM, Stream};
 use lineament::plan::Variant;
 
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::values;
-use crate::reference::stream::stream;
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::random::values;
+use lineament::ops::reference::stream::stream;
 
 /// Numbers of vectors: one, a prime, and the 64 or 256 vectors of a workgroup ± 1.
 const TESTS: &[u32] = &[1, 63, 65, 255, 257, 1009];

@@ -3,9 +3,9 @@
 use lineament::ops::{SUM_OF_PARTS, SumOfParts};
 
 use super::by_shape;
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::values;
-use crate::reference::{sum_of_parts::sum_of_parts, widen};
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::random::values;
+use lineament::ops::reference::{sum_of_parts::sum_of_parts, widen};
 
 /// (parts, elements): one part, a run of 16 parts ± 1, and a workgroup of 256 elements ± 4.
 const TESTS: &[(u32, u32)] = &[(1, 4), (15, 12), (16, 252), (17, 256), (37, 260), (2, 1028)];

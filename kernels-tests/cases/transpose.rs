@@ -3,9 +3,9 @@
 use lineament::ops::{TRANSPOSE, Transpose};
 
 use super::by_shape;
-use crate::case::{Bounds, Case, Context, Purpose};
-use crate::random::values;
-use crate::reference::{transpose::transpose, widen};
+use crate::harness::case::{Bounds, Case, Context, Purpose};
+use lineament::ops::reference::random::values;
+use lineament::ops::reference::{transpose::transpose, widen};
 
 /// (rows, columns): one block of 4 × 4, odd numbers of blocks, and a single row or column of blocks.
 const TESTS: &[(u32, u32)] = &[(4, 4), (12, 20), (4, 260), (252, 4), (28, 36), (68, 132)];

@@ -33,6 +33,17 @@ pub struct Gpu {
     failure: Arc<Mutex<Option<DeviceError>>>,
 }
 
+/// What a device allows one workgroup of a kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WorkgroupLimits {
+    /// Largest number of threads.
+    pub threads: u32,
+    /// Largest number of bytes of workgroup memory.
+    pub memory_bytes: u32,
+    /// Largest number of storage bindings.
+    pub storage_bindings: u32,
+}
+
 /// A limit's name, how to read it, and the least that will do.
 type Need = (&'static str, fn(&wgpu::Limits) -> u64, u64);
 
@@ -133,6 +144,15 @@ impl Gpu {
     /// Returns the alignment in bytes that the device asks of a part of a uniform buffer.
     pub fn uniform_alignment(&self) -> u64 {
         u64::from(self.limits.min_uniform_buffer_offset_alignment)
+    }
+
+    /// Returns what the device allows one workgroup. Not every driver refuses a shader that needs more.
+    pub fn workgroup_limits(&self) -> WorkgroupLimits {
+        WorkgroupLimits {
+            threads: self.limits.max_compute_invocations_per_workgroup,
+            memory_bytes: self.limits.max_compute_workgroup_storage_size,
+            storage_bindings: self.limits.max_storage_buffers_per_shader_stage,
+        }
     }
 
     /// The limits the device was opened with.

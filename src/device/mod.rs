@@ -12,7 +12,7 @@ mod timing;
 
 pub use adapter::{AdapterReport, AdapterRequest, list_adapters};
 pub use buffer::{Buffer, PendingRead};
-pub use device::Gpu;
+pub use device::{Gpu, WorkgroupLimits};
 pub use pass::{Bindings, Pass};
 pub use pipeline::Pipeline;
 pub use timing::{Clock, PassTime};

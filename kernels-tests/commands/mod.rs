@@ -1,0 +1,11 @@
+//! The commands of the `kernels` program, one file each.
+
+pub mod arguments;
+mod backbone;
+mod baseline;
+pub mod emit;
+pub mod mutants;
+pub mod perf;
+pub mod support;
+pub mod test;
+mod training_step;

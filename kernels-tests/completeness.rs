@@ -1,0 +1,68 @@
+//! Every kernel is whole: its shader, its Rust side, its reference, its cases and its benchmark. Needs no GPU.
+
+use std::path::{Path, PathBuf};
+
+use lineament::ops;
+use lineament::plan::{Capabilities, Kernel};
+
+use crate::cases;
+use crate::harness::case::{Context, Purpose};
+
+/// Returns the capabilities of an adapter on which every variant runs.
+fn everything() -> Capabilities {
+    Capabilities { shader_f16: true, shader_int64: true, ..Capabilities::webgpu(true, Some(8)) }
+}
+
+/// The file of a kernel in `folder`; kernels of one family share that of the family, so `pointwise_registers` may find
+/// `pointwise.rs`.
+fn file(folder: &str, kernel: &Kernel) -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(folder);
+    let ends = kernel.name.match_indices('_').map(|(at, _)| at).chain([kernel.name.len()]);
+    let mut names = ends.map(|end| folder.join(format!("{}.rs", &kernel.name[..end])));
+    names.rfind(|path| path.is_file())
+}
+
+#[test]
+fn every_kernel_has_its_files() {
+    for kernel in ops::ALL {
+        let shader = format!("{}/../shaders/{}/{}.wgsl", env!("CARGO_MANIFEST_DIR"), kernel.group, kernel.name);
+        let text = std::fs::read_to_string(&shader).unwrap_or_else(|error| panic!("{shader}: {error}"));
+        assert_eq!(text, kernel.source, "{shader} is not what kernel {} runs", kernel.name);
+        // An optimizer's reference is in its own file, and the cases of all optimizers come from the table.
+        let is_optimizer = ops::OPTIMIZERS.iter().any(|entry| entry.with(|_| None).kernel().name == kernel.name);
+        let folders = ["src/ops", "src/ops/reference", "kernels-tests/cases"];
+        for folder in if is_optimizer { &folders[..1] } else { &folders } {
+            assert!(file(folder, kernel).is_some(), "kernel {} has no file in {folder}", kernel.name);
+        }
+    }
+}
+
+#[test]
+fn every_variant_is_tested_and_timed() {
+    for purpose in [Purpose::Test, Purpose::Benchmark] {
+        let context = Context { capabilities: everything(), purpose };
+        let mut found: Vec<(&str, &str)> = Vec::new();
+        for cases in cases::ALL {
+            let cases = cases(context);
+            found.extend(cases.iter().filter(|case| case.purpose == purpose).map(|case| (case.kernel, case.variant)));
+        }
+        for kernel in ops::ALL {
+            for variant in kernel.variants {
+                let has = found.contains(&(kernel.name, variant.name));
+                assert!(has, "kernel {}, variant {} has no case of kind {purpose:?}", kernel.name, variant.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn cases_of_a_kernel_have_names_of_their_own_and_run_it() {
+    let mut labels = std::collections::HashSet::new();
+    for case in cases::ALL.iter().flat_map(|cases| cases(Context { capabilities: everything(), purpose: Purpose::Test })) {
+        assert!(labels.insert(case.label()), "two cases are called `{}`", case.label());
+        let runs =
+            case.plan.steps().iter().any(|step| (step.kernel.as_ref(), step.variant.as_ref()) == (case.kernel, case.variant));
+        assert!(runs, "`{}` does not run its kernel", case.label());
+        assert!(!case.outputs.is_empty(), "`{}` compares nothing", case.label());
+    }
+}

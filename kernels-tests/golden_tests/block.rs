@@ -1,0 +1,90 @@
+//! Inverted residual blocks of the `kernels` group in inference mode: expand, depthwise, project, with batch norm folded.
+
+use lineament::ops::{Activation, Depthwise, Padding, Pointwise};
+use lineament::plan::{View, WeightLayout};
+use lineament::profiles::{Device, DeviceProfile};
+
+use crate::golden_tests::data::{Array, GoldenError};
+use crate::golden_tests::kernels::{FORWARD, Fixture, padded};
+use crate::harness::case::{Case, Purpose};
+
+/// A convolution of the block with its batch norm folded, as the kernels take it.
+struct Folded {
+    w: Vec<f32>,
+    shape: Vec<u32>,
+    bias: Vec<f32>,
+}
+
+/// Folds `{part}_w` and its batch norm: w·γ/√(σ² + ε) and β − μ·γ/√(σ² + ε), in double precision.
+fn fold(fixture: &Fixture, part: &str, layout: &str) -> Result<Folded, GoldenError> {
+    let epsilon = fixture.entry["params"]["eps"].as_f64().ok_or_else(|| fixture.unusable("eps"))?;
+    let array = |name: &str| fixture.arrays.get(&format!("{part}_{name}"));
+    let [gamma, beta, mean, variance] = [array("gamma")?, array("beta")?, array("mean")?, array("var")?];
+    let mut w = array("w")?.arranged(layout)?;
+    let channels = gamma.values.len();
+    let same = [beta, mean, variance].iter().all(|array| array.values.len() == channels);
+    if !same || w.shape.last() != Some(&channels) {
+        let reason = format!("does not have the {channels} channels of {part}_gamma, or its batch norm has not");
+        return Err(GoldenError::Tensor { tensor: format!("{part}_w"), reason });
+    }
+    let scale: Vec<f64> = (0..channels).map(|c| gamma.values[c] / (variance.values[c] + epsilon).sqrt()).collect();
+    for (at, value) in w.values.iter_mut().enumerate() {
+        *value *= scale[at % channels];
+    }
+    let bias = (0..channels).map(|c| beta.values[c] - mean.values[c] * scale[c]).collect();
+    let bias = Array { shape: vec![channels], layout: "C".to_string(), values: bias };
+    let single = |values: Vec<f64>| values.into_iter().map(|value| value as f32).collect();
+    let (w, shape) = padded(&w, layout)?;
+    Ok(Folded { w: single(w), shape, bias: single(padded(&bias, "C")?.0) })
+}
+
+/// The block as the network runs it, with the variants that it would choose.
+pub fn inference(device: &Device, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
+    let profile = device.profile();
+    let (x, x_shape) = fixture.input("x", "NHWC")?;
+    let (batch, mut size, mut channels) = (x_shape[0], [x_shape[1], x_shape[2]], x_shape[3]);
+    let stride = fixture.number("stride")?;
+    let residual = fixture.entry["params"]["residual"].as_bool().ok_or_else(|| fixture.unusable("residual"))?;
+    if fixture.entry["params"]["padding"] != "TensorFlow SAME" {
+        return Err(fixture.unusable("padding"));
+    }
+    let mut case = Case::new("block", "inference", fixture.file.to_string(), Purpose::Test);
+    let input = case.input("x", &x);
+    let mut current = input;
+    let bytes = |size: [u32; 2], channels: u32| 4 * u64::from(batch) * u64::from(size[0] * size[1]) * u64::from(channels);
+
+    if fixture.number("expand")? != 1 {
+        let expand = fold(fixture, "expand", "HWIO")?;
+        let y = case.plan.transient("expanded", bytes(size, expand.shape[3]));
+        push_pointwise(&mut case, profile, &expand, (batch * size[0] * size[1], Activation::Relu6), current, None, y);
+        (current, channels) = (y, expand.shape[3]);
+    }
+    let part = fold(fixture, "depthwise", "HW1C")?;
+    let shape = Depthwise { batch, size, channels, stride, padding: Padding::TensorflowSame, activation: Activation::Relu6 };
+    size = shape.out_size();
+    let y = case.plan.transient("depthwise", bytes(size, channels));
+    let views = [current, case.input("depthwise_w", &part.w), case.input("depthwise_b", &part.bias)];
+    case.plan.push(shape.step("depthwise", shape.choice(profile), views, y));
+
+    let project = fold(fixture, "project", "HWIO")?;
+    let (expected, _) = padded(fixture.arrays.get("y")?, "NHWC")?;
+    let result = case.output("y", expected.len(), FORWARD, Box::new(move || expected.clone()));
+    let rows = batch * size[0] * size[1];
+    push_pointwise(&mut case, profile, &project, (rows, Activation::None), y, residual.then_some(input), result);
+    Ok(vec![case])
+}
+
+fn push_pointwise(
+    case: &mut Case,
+    profile: &DeviceProfile,
+    part: &Folded,
+    (rows, activation): (u32, Activation),
+    x: View,
+    residual: Option<View>,
+    y: View,
+) {
+    let (inputs, outputs) = (part.shape[2], part.shape[3]);
+    let views = [x, case.input("w", &part.w), case.input("bias", &part.bias)];
+    let shape = Pointwise { rows, inputs, outputs, layout: WeightLayout::Rows, activation };
+    case.plan.push(shape.step("pointwise", shape.choice(profile), profile.capabilities.subgroup_size, views, residual, y));
+}

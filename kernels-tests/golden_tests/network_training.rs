@@ -1,0 +1,194 @@
+//! One training step of the whole model against Keras: loss, predictions and the gradient by every parameter.
+
+use std::path::Path;
+
+use lineament::app::train::{Masks, NetworkSession, Part, Samples, SessionShape};
+use lineament::nn::mobilenet_v2::layers;
+use lineament::nn::training::{FrozenNorm, HeadShape, Loss, NetworkShape, NetworkState, RunningStatistics};
+use lineament::nn::{Head, ModelError};
+use lineament::ops::{Adadelta, Padding};
+use lineament::profiles::Device;
+use serde_json::Value;
+
+use crate::golden_tests::data::{Array, Arrays, GoldenError, Manifest};
+use crate::golden_tests::recipe::Recipe;
+use crate::harness::outcome::{FixtureResult, Verdict};
+
+/// What a gradient may differ by, in parts of its tensor's l2 norm: ReLU6 opens or closes on rounding, so that the library's own
+/// single precision is off by as much (SEMANTICS.md).
+const NOISE: [(f64, f64); 2] = [(1.0, 0.03), (0.35, 0.08)];
+/// And what one may that is zero but for rounding, as a multiple of what the library's single precision makes of it.
+const ZERO: f64 = 10.0;
+/// What the loss may differ by, and a prediction in training mode, where the noise of batch statistics of few pixels is in it.
+const LOSS: f64 = 1e-5;
+const PREDICTION: f64 = 1e-4;
+
+/// Width, size and batch of the fixtures, by the forward fixture that belongs to them.
+pub struct Fixture<'a> {
+    pub device: &'a Device,
+    pub folder: &'a Path,
+    pub manifest: &'a Manifest,
+    pub width: f64,
+    pub size: u32,
+    pub batch: u32,
+}
+
+/// What a step leaves.
+struct Step {
+    state: NetworkState,
+    loss: f64,
+    predictions: Vec<f64>,
+    gradients: Vec<f32>,
+}
+
+impl Fixture<'_> {
+    /// Loss, predictions and the first layer's gradient.
+    pub fn training(&self, file: &str, entry: &Value) -> Result<Vec<FixtureResult>, GoldenError> {
+        let arrays = Arrays::read(&self.folder.join(file), entry)?;
+        let step = self.step(&arrays.get("labels")?.values)?;
+        let unusable = || GoldenError::Manifest { fixture: file.to_string(), key: "loss".to_string() };
+        let loss = entry["params"]["loss"].as_f64().ok_or_else(unusable)?;
+        let predictions = &arrays.get("predictions")?.values;
+        let expected = arrays.get("grad_Conv1_kernel")?;
+        let bound = self.noise() * norm(&expected.values);
+        let found = in_keras_order(&step, 0);
+        let error = norm(&found.iter().zip(&expected.values).map(|(a, b)| a - b).collect::<Vec<_>>());
+        Ok(vec![
+            FixtureResult::within(file, "loss", &[step.loss], &[loss], LOSS),
+            FixtureResult::within(file, "predictions", &step.predictions, predictions, PREDICTION),
+            FixtureResult::within(file, "grad_Conv1_kernel", &[error], &[0.0], bound),
+        ])
+    }
+
+    /// Norm, largest element, sum and samples of the gradient by every parameter.
+    pub fn gradients(&self, file: &str) -> Result<Vec<FixtureResult>, GoldenError> {
+        let expected = crate::golden_tests::data::json(&self.folder.join(file))?;
+        let unusable = |key: &str| GoldenError::Manifest { fixture: file.to_string(), key: key.to_string() };
+        let training = file.replacen("gradients", "training", 1).replace(".json", ".safetensors");
+        let arrays = match self.manifest.files.get(&training) {
+            Some(entry) => Arrays::read(&self.folder.join(&training), entry)?,
+            None => return Err(unusable(&training)),
+        };
+        let step = self.step(&arrays.get("labels")?.values)?;
+        let parameters = expected["parameters"].as_array().ok_or_else(|| unusable("parameters"))?;
+        let mut results = Vec::new();
+        for (index, line) in parameters.iter().enumerate() {
+            let name = line["name"].as_str().ok_or_else(|| unusable("name"))?;
+            let result = self.compare(file, name, line, &in_keras_order(&step, index));
+            results.push(result.ok_or_else(|| unusable(name))?);
+        }
+        let count = step.state.table.trained_slots().map(|slot| slot.tensors.len()).sum::<usize>();
+        let verdict = if count == parameters.len() {
+            Verdict::Passed
+        } else {
+            Verdict::Failed(format!("the network has {count} trained parameters, the fixture {}", parameters.len()))
+        };
+        results.push(FixtureResult { tensor: "parameters".to_string(), ..FixtureResult::behaviour(file, "all", verdict) });
+        Ok(results)
+    }
+
+    fn compare(&self, file: &str, name: &str, line: &Value, found: &[f64]) -> Option<FixtureResult> {
+        let number = |key: &str| line[key].as_f64();
+        let list = |key: &str| line[key].as_array().map(|list| list.iter().filter_map(Value::as_f64).collect::<Vec<f64>>());
+        if list("shape")?.iter().product::<f64>() != found.len() as f64 {
+            return None;
+        }
+        let (l2, float32) = (number("l2")?, number("float32_l2_error")?);
+        // Where the gradient is zero but for rounding, its norm says nothing.
+        let bound = if float32 > l2 { ZERO * float32 } else { self.noise() * l2 };
+        let mut differences = vec![norm(found) - l2];
+        differences.push(found.iter().fold(0.0f64, |most, value| most.max(value.abs())) - number("max_abs")?);
+        // By Cauchy and Schwarz a sum is off by √n times as much at most.
+        differences.push((found.iter().sum::<f64>() - number("sum")?) / (found.len() as f64).sqrt());
+        for (index, sample) in list("sample_flat_index")?.iter().zip(list("sample")?) {
+            differences.push(found.get(*index as usize)? - sample);
+        }
+        let zeros = vec![0.0; differences.len()];
+        Some(FixtureResult::within(file, name, &differences, &zeros, bound))
+    }
+
+    fn noise(&self) -> f64 {
+        NOISE.iter().find(|(width, _)| *width == self.width).map_or(0.0, |(_, noise)| *noise)
+    }
+
+    /// One forward and backward pass with the recipe's weights, input and mask.
+    fn step(&self, labels: &[f64]) -> Result<Step, GoldenError> {
+        let recipe = Recipe::read(self.folder)?;
+        let mut tensors = recipe.tensors(&format!("width_{:.2}", self.width))?;
+        tensors.extend(recipe.tensors("head_37")?);
+        let size_of =
+            |name: &str, axis: usize| tensors.get(name).and_then(|(shape, _)| shape.get(axis)).map_or(0, |size| *size as u32);
+        let [features, hidden] = [0, 1].map(|axis| size_of(Head::TENSORS[0], axis));
+        let attributes = size_of(Head::TENSORS[6], 1);
+        let network = NetworkShape {
+            layers: layers(self.width as f32),
+            first_trained: 0,
+            frozen_norm: FrozenNorm::Inference,
+            padding: Padding::TensorflowSame,
+            epsilon: 1e-3,
+            momentum: 0.999,
+            running_statistics: RunningStatistics::Tensorflow64,
+            size: self.size,
+            head: HeadShape { features, hidden: Some(hidden), attributes, dropout: 0.3, momentum: 0.99 },
+        };
+        let tensor = |name: &str, shape: &[usize]| match tensors.get(name) {
+            Some((found, values)) if found == shape => Ok(values.clone()),
+            _ => Err(missing(name, shape)),
+        };
+        let state = NetworkState::read(&network, &tensor)?;
+        let session = SessionShape {
+            network,
+            loss: Loss::Cosine,
+            optimizer: Adadelta::KERAS.into(),
+            masks: Masks::Given,
+            losses: 1,
+            accumulates: false,
+            weighted: false,
+            normalisation: None,
+        };
+        let mut session = NetworkSession::new(self.device, session, self.batch, &state, 0)?;
+        let pixels = (self.batch * self.size * self.size) as usize;
+        let kept = recipe.mask(self.batch, hidden)?;
+        let stride = kept.len() / self.batch as usize;
+        let mask: Vec<u8> = kept.chunks(stride).flat_map(|row| &row[..hidden as usize]).map(|kept| *kept as u8).collect();
+        let labels: Vec<f32> = labels.iter().map(|label| *label as f32).collect();
+        session.pass(&Part {
+            samples: Samples::Values(&recipe.input(3 * pixels)?),
+            labels: &labels,
+            weights: None,
+            mask: Some(&mask),
+            epoch: 0,
+            first_sample: 0,
+            position: 0,
+            first: true,
+            weight: 1.0,
+        })?;
+        let predictions = session.predictions(self.batch)?.into_iter().map(f64::from).collect();
+        let loss = session.losses(0, 1)?.first().copied().map_or(f64::NAN, f64::from);
+        Ok(Step { gradients: session.gradients()?, state, loss, predictions })
+    }
+}
+
+/// A tensor that the recipe lacks.
+fn missing(name: &str, shape: &[usize]) -> ModelError {
+    let (path, name, expected) = ("recipe.json".into(), name.to_string(), shape.to_vec());
+    lineament::nn::weights::WeightsError::Shape { path, name, expected, found: Vec::new() }.into()
+}
+
+fn norm(values: &[f64]) -> f64 {
+    values.iter().map(|value| value * value).sum::<f64>().sqrt()
+}
+
+/// The gradient by trained parameter `index`, in Keras' order of parameters and of elements. Ours are in the same order of
+/// parameters; a convolution's weight is OIHW and there HWIO, or HWC1.
+fn in_keras_order(step: &Step, index: usize) -> Vec<f64> {
+    let mut slots = step.state.table.trained_slots().flat_map(|slot| (0..slot.tensors.len()).map(move |which| (slot, which)));
+    let Some((slot, which)) = slots.nth(index) else { return Vec::new() };
+    let shape = &slot.tensors[which].shape;
+    let values: Vec<f64> = slot.load(which, &step.gradients).into_iter().map(f64::from).collect();
+    if shape.len() != 4 {
+        return values;
+    }
+    let array = Array { shape: shape.clone(), layout: "OIHW".to_string(), values };
+    array.arranged("HWIO").map(|array| array.values).unwrap_or_default()
+}

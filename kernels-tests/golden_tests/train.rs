@@ -1,0 +1,70 @@
+//! The `losses`, `optimizers`, `training` and `era` groups: what Keras and PyTorch compute of what networks are trained with.
+
+use std::path::Path;
+
+use lineament::ops::padded_channels;
+use lineament::profiles::Device;
+use serde_json::Value;
+
+use super::{head, keras2, losses, optimizers, tiny};
+use crate::golden_tests::data::{Arrays, GoldenError, Manifest};
+use crate::golden_tests::failed;
+use crate::golden_tests::kernels::Fixture;
+use crate::harness::compare;
+use crate::harness::outcome::{FixtureResult, Verdict};
+
+/// What comparing a fixture gives.
+pub type Results = Result<Vec<FixtureResult>, GoldenError>;
+
+/// What a kernel may differ by from double precision.
+pub const NMSE: f64 = 1e-10;
+
+/// Runs every fixture of a group.
+pub fn run(device: &Device, folder: &Path, manifest: &Manifest) -> Vec<FixtureResult> {
+    let one = |(file, entry): (&String, &Value)| {
+        let (run, tensor): (fn(&Device, &Fixture) -> Results, &str) = match manifest.group.as_str() {
+            "losses" => (losses::tensorflow2, "losses"),
+            "era" if file.starts_with("losses") => (losses::keras2, "losses"),
+            "era" if file.starts_with("optimizer") => (optimizers::run, "params"),
+            "era" => return keras2::run(device, folder, file, entry),
+            "optimizers" => (optimizers::run, "params"),
+            "training" if file.starts_with("head") => (head::run, "loss"),
+            // What the other files start from.
+            "training" if file.starts_with("tiny_inputs") => return Vec::new(),
+            _ => return tiny::run(device, folder, file, entry),
+        };
+        let fixture = Arrays::read(&folder.join(file), entry).map(|arrays| Fixture { file, entry, arrays });
+        fixture.and_then(|fixture| run(device, &fixture)).unwrap_or_else(|error| vec![failed(file, tensor, &error)])
+    };
+    manifest.files.iter().flat_map(one).collect()
+}
+
+/// Compares by normalised mean squared error, with what a kernel may differ by.
+pub fn near(file: &str, tensor: &str, found: &[f32], expected: &[f64]) -> FixtureResult {
+    near_within(file, tensor, found, expected, NMSE)
+}
+
+/// Compares by normalised mean squared error.
+pub fn near_within(file: &str, tensor: &str, found: &[f32], expected: &[f64], nmse: f64) -> FixtureResult {
+    let comparison = compare::floats(found, expected, nmse, f64::INFINITY);
+    let verdict = comparison.fault.map_or(Verdict::Passed, |fault| Verdict::Failed(fault.to_string()));
+    FixtureResult {
+        tensor: tensor.to_string(),
+        nmse: comparison.nmse,
+        max_abs: comparison.max_abs,
+        ..FixtureResult::behaviour(file, &format!("NMSE ≤ {nmse:.0e}"), verdict)
+    }
+}
+
+/// Rows of `width` values padded to a multiple of four.
+pub fn padded(values: &[f64], width: usize) -> Vec<f32> {
+    let stride = padded_channels(width as u32) as usize;
+    let row =
+        |row: &[f64]| row.iter().map(|value| *value as f32).chain(std::iter::repeat_n(0.0, stride - width)).collect::<Vec<_>>();
+    values.chunks(width).flat_map(row).collect()
+}
+
+/// Rows padded to a multiple of four without their padding.
+pub fn unpadded(values: &[f32], width: usize) -> Vec<f32> {
+    values.chunks(padded_channels(width as u32) as usize).flat_map(|row| &row[..width]).copied().collect()
+}

@@ -1,0 +1,7 @@
+//! What every command shares: cases, how they run, how results are compared, and what counts as passed.
+
+pub mod case;
+pub mod compare;
+pub mod outcome;
+pub mod run_case;
+pub mod timing;

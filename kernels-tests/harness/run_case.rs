@@ -1,0 +1,72 @@
+//! Running one case: everything poisoned, inputs written, run twice, outputs compared.
+
+use lineament::device::DeviceError;
+use lineament::plan::{Precision, Residence, TensorId, View};
+use lineament::profiles::Device;
+use lineament::scheduler::Program;
+
+use crate::harness::case::{Case, Numbers, Output};
+use crate::harness::compare::{self, Comparison, POISON};
+
+/// What everything but outputs holds around what is written there: a NaN too, but one that an output never starts with.
+const STRAY: u32 = 0x7FC0_BEEF;
+
+/// How one output of a case came out.
+pub struct OutputResult {
+    /// The output's label.
+    pub tensor: &'static str,
+    /// The errors, and what is wrong.
+    pub comparison: Comparison,
+    /// Bound of the normalised mean squared error.
+    pub nmse_bound: f64,
+    /// Bound of the largest absolute error.
+    pub max_abs_bound: f64,
+}
+
+/// Runs a case twice from poisoned memory and compares every output with its reference.
+///
+/// # Errors
+/// The plan does not fit the adapter, a shader does not compile, or the device fails.
+pub fn run_case(device: &Device, case: &Case) -> Result<Vec<OutputResult>, DeviceError> {
+    let program = Program::new(device, &case.plan, &[])?;
+    let first = run_once(device, case, &program)?;
+    let second = run_once(device, case, &program)?;
+    let outputs = case.outputs.iter().zip(first.iter().zip(&second));
+    Ok(outputs.map(|(output, (first, second))| compare_output(output, first, second)).collect())
+}
+
+/// Everything in the tensors of the outputs, guard bands included, after a run from poisoned memory.
+fn run_once(device: &Device, case: &Case, program: &Program) -> Result<Vec<Vec<f32>>, DeviceError> {
+    for (index, tensor) in case.plan.tensors().iter().enumerate() {
+        if tensor.residence == Residence::Persistent {
+            let is_output = case.outputs.iter().any(|output| output.view.tensor.0 == index);
+            let words = vec![if is_output { POISON } else { STRAY }; tensor.bytes.div_ceil(4) as usize];
+            program.write(device, whole(TensorId(index), tensor.bytes), bytemuck::cast_slice(&words));
+        }
+    }
+    for (view, bytes) in &case.inputs {
+        program.write(device, *view, bytes);
+    }
+    program.run(device)?;
+    let tensors = case.outputs.iter().map(|output| output.view.tensor);
+    tensors.map(|tensor| program.read(device, whole(tensor, case.plan.tensors()[tensor.0].bytes))).collect()
+}
+
+fn whole(tensor: TensorId, bytes: u64) -> View {
+    View { tensor, offset: 0, bytes }
+}
+
+fn compare_output(output: &Output, first: &[f32], second: &[f32]) -> OutputResult {
+    let (start, length) = ((output.view.offset / 4) as usize, (output.view.bytes / 4) as usize);
+    let words = &first[start..start + length];
+    let expected = (output.expected)();
+    let floats = |found: &[f32]| compare::floats(&output.elements.of(found), &expected, output.nmse, output.max_abs);
+    let mut comparison = match output.numbers {
+        Numbers::Integers => compare::integers(&output.elements.of(words), &expected),
+        Numbers::Floats(Precision::F32) => floats(words),
+        Numbers::Floats(Precision::F16) => floats(&compare::halves(words)),
+    };
+    let elsewhere = || compare::guards(first, start, length).or_else(|| compare::repeatable(first, second));
+    comparison.fault = comparison.fault.or_else(elsewhere);
+    OutputResult { tensor: output.label, comparison, nmse_bound: output.nmse, max_abs_bound: output.max_abs }
+}

@@ -1,0 +1,177 @@
+//! The `kernels` program as a user runs it. Needs an adapter; `tools/setup` installs a software one.
+
+use std::path::Path;
+use std::process::Command;
+
+/// What a run of the program left.
+struct Outcome {
+    status: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+fn kernels(arguments: &[&str]) -> Outcome {
+    let output = Command::new(env!("CARGO_BIN_EXE_kernels"))
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("the kernels program starts");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!stderr.contains("no GPU adapter was found"), "these tests need a GPU adapter; run tools/setup\n{stderr}");
+    Outcome { status: output.status.code(), stdout: String::from_utf8_lossy(&output.stdout).into_owned(), stderr }
+}
+
+impl Outcome {
+    /// Passed, failed and skipped by the last line of stdout.
+    fn counts(&self) -> [usize; 3] {
+        let last = self.stdout.lines().last().unwrap_or_default();
+        let words: Vec<&str> = last.split([' ', ',']).filter(|word| !word.is_empty()).collect();
+        assert_eq!([words[1], words[3], words[5]], ["passed", "failed", "skipped"], "last line: {last}\n{}", self.stderr);
+        [0, 2, 4].map(|at| words[at].parse().unwrap())
+    }
+
+    /// At least `passed` passed, none failed, and the program says so.
+    fn assert_good(&self, passed: usize) {
+        let counts = self.counts();
+        assert_eq!((self.status, counts[1]), (Some(0), 0), "{}", self.stderr);
+        assert!(counts[0] >= passed, "only {} passed, at least {passed} are wanted", counts[0]);
+    }
+}
+
+#[test]
+fn every_kernel_agrees_with_its_reference() {
+    kernels(&["test"]).assert_good(700);
+}
+
+#[test]
+fn every_mutant_is_rejected() {
+    kernels(&["mutants"]).assert_good(70);
+}
+
+#[test]
+fn golden_data_is_reproduced() {
+    kernels(&["test", "--golden", "golden"]).assert_good(900);
+}
+
+#[test]
+fn a_table_and_an_object_say_the_same() {
+    let table = kernels(&["test", "--filter", "stream"]);
+    let object = kernels(&["test", "--filter", "stream", "--json"]);
+    let value: serde_json::Value = serde_json::from_str(&object.stdout).expect("one JSON object");
+    let [passed, failed, skipped] = table.counts();
+    assert_eq!(value["summary"], serde_json::json!({ "passed": passed, "failed": failed, "skipped": skipped }));
+    assert_eq!(value["cases"].as_array().map(Vec::len), Some(passed));
+}
+
+#[test]
+fn timing_gives_ceilings_and_shares() {
+    let outcome = kernels(&["perf", "--filter", "global_average_pool", "--json"]);
+    assert_eq!(outcome.status, Some(0), "{}", outcome.stderr);
+    let value: serde_json::Value = serde_json::from_str(&outcome.stdout).expect("one JSON object");
+    let cases = value["cases"].as_array().expect("cases");
+    assert!(!cases.is_empty());
+    for ceiling in ["flops_a_second", "bytes_a_second"] {
+        assert!(value["ceilings"][ceiling].as_f64().is_some_and(|ceiling| ceiling > 1e8), "{}", value["ceilings"]);
+        let positive = |case: &serde_json::Value| case[ceiling].as_f64().is_some_and(|number| number > 0.0);
+        assert!(cases.iter().all(positive), "{cases:?}");
+    }
+    let spread = |case: &serde_json::Value| {
+        let [first, third] = [0, 1].map(|at| case["quartiles"][at].as_f64().expect("a quartile"));
+        let (median, cold) = (case["seconds"].as_f64().expect("seconds"), case["cold_seconds"].as_f64().expect("seconds"));
+        0.0 < first && first <= median && median <= third && cold > 0.0
+    };
+    assert!(cases.iter().all(spread), "{cases:?}");
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("baseline.json");
+    // As if every case had taken a thousand times as long.
+    let mut before = value.clone();
+    for case in before["cases"].as_array_mut().expect("cases") {
+        case["seconds"] = (1e3 * case["seconds"].as_f64().expect("seconds")).into();
+        case["quartiles"] = serde_json::json!([case["seconds"], case["seconds"]]);
+    }
+    std::fs::write(&file, before.to_string()).unwrap();
+    let file = file.to_str().unwrap();
+    let outcome = kernels(&["perf", "--filter", "global_average_pool", "--runs", "3", "--baseline", file]);
+    assert_eq!(outcome.stdout.matches("FASTER").count(), cases.len(), "{}", outcome.stdout);
+    assert!(outcome.stderr.contains(&format!("{} faster, 0 slower", cases.len())), "{}", outcome.stderr);
+    let refused = kernels(&["perf", "--baseline", "no/such.json"]);
+    assert!(refused.status == Some(1) && refused.stderr.contains("no/such.json"), "{}", refused.stderr);
+}
+
+#[test]
+fn a_kernel_is_printed_in_every_language() {
+    // (language, what it must hold)
+    let languages = [("wgsl", "fn main("), ("msl", "kernel void"), ("hlsl", "[numthreads"), ("glsl", "layout(local_size_x")];
+    for (language, part) in languages {
+        let outcome = kernels(&["emit", "stream", "--variant", "1 vector", "--as", language]);
+        assert!(outcome.status == Some(0) && outcome.stdout.contains(part), "{language}: {}{}", outcome.stdout, outcome.stderr);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("silhouette.spv");
+    let out = file.to_str().unwrap();
+    assert_eq!(kernels(&["emit", "silhouette", "--as", "spirv", "--override", "METRIC=2", "--out", out]).status, Some(0));
+    assert_eq!(std::fs::read(&file).unwrap()[..4], [3, 2, 35, 7], "SPIR-V begins with its magic number");
+    for (arguments, part) in [
+        (&["emit", "streams"][..], "there is no kernel `streams`"),
+        (&["emit", "stream", "--variant", "9 vectors"], "4 vectors"),
+        (&["emit", "silhouette", "--override", "METRICS=1"], "METRIC"),
+    ] {
+        let outcome = kernels(arguments);
+        assert!(outcome.status == Some(1) && outcome.stderr.contains(part), "{arguments:?}: {}", outcome.stderr);
+    }
+}
+
+#[test]
+fn every_kernel_has_a_variant_that_runs_here() {
+    kernels(&["support"]).assert_good(60);
+}
+
+#[test]
+fn misuse_and_missing_folders_are_told_apart() {
+    assert_eq!(kernels(&["tset"]).status, Some(2));
+    assert_eq!(kernels(&["test", "--no-such-option"]).status, Some(2));
+    let missing = kernels(&["test", "--golden", "no/such/folder"]);
+    assert_eq!(missing.status, Some(1));
+    assert!(missing.stderr.contains("no/such/folder"), "{}", missing.stderr);
+    let empty = tempfile::tempdir().unwrap();
+    let empty = kernels(&["test", "--golden", empty.path().to_str().unwrap()]);
+    assert_eq!(empty.status, Some(1));
+    assert!(empty.stderr.contains("manifest.json"), "{}", empty.stderr);
+    let adapter = kernels(&["test", "--adapter", "no such adapter"]);
+    assert_eq!(adapter.status, Some(1));
+    assert!(adapter.stderr.contains("no such adapter"), "{}", adapter.stderr);
+}
+
+type Change = fn(&mut Vec<u8>);
+
+/// A group of one fixture, copied from the golden data and changed by `change`.
+fn changed_group(folder: &Path, change: Change) {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/kernels");
+    let file = "global_average_pool_0.safetensors";
+    let manifest: serde_json::Value = serde_json::from_slice(&std::fs::read(source.join("manifest.json")).unwrap()).unwrap();
+    let only = serde_json::json!({ "group": "kernels", "files": { file: manifest["files"][file] } });
+    std::fs::write(folder.join("manifest.json"), only.to_string()).unwrap();
+    let mut bytes = std::fs::read(source.join(file)).unwrap();
+    change(&mut bytes);
+    std::fs::write(folder.join(file), bytes).unwrap();
+}
+
+#[test]
+fn golden_data_that_disagrees_or_is_damaged_fails() {
+    // (what is done to the fixture, failures)
+    let changes: [(Change, usize); 3] = [
+        (|_| (), 0),
+        // One bit in the exponent of the last element of the last tensor, which is y.
+        (|bytes| *bytes.last_mut().unwrap() ^= 1, 1),
+        (|bytes| bytes.truncate(bytes.len() - 3), 1),
+    ];
+    for (change, failures) in changes {
+        let folder = tempfile::tempdir().unwrap();
+        changed_group(folder.path(), change);
+        let outcome = kernels(&["test", "--golden", folder.path().to_str().unwrap()]);
+        assert_eq!(outcome.counts()[1], failures, "{}", outcome.stderr);
+        assert_eq!(outcome.status, Some(i32::from(failures > 0)));
+        assert_eq!(outcome.stderr.contains("replay: kernels test --golden"), failures > 0, "{}", outcome.stderr);
+    }
+}
