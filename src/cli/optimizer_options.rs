@@ -71,6 +71,7 @@ impl Args for OptimizerArguments {
         let command = command
             .arg(
                 Arg::new("optimizer")
+                    .value_name("NAME")
                     .long("optimizer")
                     .help("Optimizer to train with")
                     .value_parser(PossibleValuesParser::new(names))
@@ -78,6 +79,7 @@ impl Args for OptimizerArguments {
             )
             .arg(
                 Arg::new("learning-rate")
+                    .value_name("RATE")
                     .long("learning-rate")
                     .help(format!("Learning rate, or its peak if the schedule changes it [default: {}]", rates.join(", ")))
                     .value_parser(clap::value_parser!(f64)),
@@ -101,7 +103,7 @@ fn argument(option: &'static OptimizerOption) -> Arg {
     };
     let defaults: Vec<String> = users_of(option.name).into_iter().map(default).collect();
     let help = format!("{} [default: {}]", option.about, defaults.join(", "));
-    argument.value_parser(clap::value_parser!(f64)).help(help)
+    argument.value_name("NUMBER").value_parser(clap::value_parser!(f64)).help(help)
 }
 
 impl FromArgMatches for OptimizerArguments {
