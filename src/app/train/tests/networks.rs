@@ -74,8 +74,8 @@ fn a_network_gives_the_same_bytes_again_on_any_threads_and_when_it_is_stopped_an
 
     // The run is stopped after so many steps and validation batches. An epoch has three of each.
     let broken = tempfile::tempdir().unwrap();
-    let course = [(0, (1, 0)), (1, (1, 1)), (3, (1, 3)), (3, (2, 0)), (1, (2, 1)), (2, (2, 3)), (1, (2, 3))];
-    for (after, place) in course {
+    let interruptions = [(0, (1, 0)), (1, (1, 1)), (3, (1, 3)), (3, (2, 0)), (1, (2, 1)), (2, (2, 3)), (1, (2, 3))];
+    for (after, place) in interruptions {
         let mut heard = 0;
         let mut stops = |progress| {
             heard += usize::from(matches!(progress, Progress::Step { .. } | Progress::Validation { .. }));
