@@ -156,8 +156,9 @@ impl Mutant {
             let (original, changed) = (join(original.iter().map(|line| line.text)), join(changed.into_iter()));
             for variant in kernel.variants {
                 let constants = variant.expansion(subgroup_size);
-                let expanded =
-                    |source: &str| expand(source, &constants).map_err(|error| MutantError::Expansion { mutant: mutant(), error });
+                let expanded = |source: &str| {
+                    expand(source, &constants, kernel.params).map_err(|error| MutantError::Expansion { mutant: mutant(), error })
+                };
                 let (original, changed) = (expanded(&original)?, expanded(&changed)?);
                 // A mutant may also give a line as one variant has it after expansion.
                 let mut in_variant = in_source.clone();
@@ -433,7 +434,13 @@ mod tests {
             let flat = join(lines.iter().map(|line| line.text));
             for variant in kernel.variants {
                 let constants = variant.expansion(Some(8));
-                assert_eq!(expand(&flat, &constants), expand(kernel.source, &constants), "{} {}", kernel.name, variant.name);
+                assert_eq!(
+                    expand(&flat, &constants, kernel.params),
+                    expand(kernel.source, &constants, kernel.params),
+                    "{} {}",
+                    kernel.name,
+                    variant.name
+                );
             }
         }
     }
