@@ -10,7 +10,7 @@ use crate::profiles::Device;
 
 #[test]
 fn a_checkpoint_of_another_network_or_run_is_refused() {
-    let device = Device::open(&Default::default()).unwrap();
+    let Some(device) = crate::testing::device() else { return };
     let (pictures, folder) = (Pictures::new(8), tempfile::tempdir().unwrap());
     let resumed = |trial: Trial, data: &TrainingData| trial.run(&device, data, Some(folder.path()), true, &mut |_| false);
     resumed(trial(), &pictures.data()).unwrap();
@@ -59,7 +59,7 @@ fn widened(trial: &mut Trial) {
 
 #[test]
 fn a_truncated_checkpoint_is_refused_and_left_as_it_is() {
-    let device = Device::open(&Default::default()).unwrap();
+    let Some(device) = crate::testing::device() else { return };
     let (pictures, folder) = (Pictures::new(8), tempfile::tempdir().unwrap());
     let data = pictures.data();
     let resumed = || trial().run(&device, &data, Some(folder.path()), true, &mut |_| false);
@@ -84,7 +84,7 @@ fn a_truncated_checkpoint_is_refused_and_left_as_it_is() {
 
 #[test]
 fn a_picture_that_does_not_decode_ends_the_run_with_its_name() {
-    let device = Device::open(&Default::default()).unwrap();
+    let Some(device) = crate::testing::device() else { return };
     for (picture, used_in) in [(3, "training"), (11, "validation")] {
         let (pictures, folder) = (Pictures::new(8), tempfile::tempdir().unwrap());
         let path = pictures.folder.path().join(format!("{picture:03}.png"));
@@ -106,8 +106,7 @@ fn a_picture_that_does_not_decode_ends_the_run_with_its_name() {
 
 /// Trains a head on eight rows of features in batches of two. One row overflows the first product, and with it the statistics of
 /// its batch.
-fn overflowing(folder: &Path, every: usize) -> (usize, TrainError) {
-    let device = Device::open(&Default::default()).unwrap();
+fn overflowing(device: &Device, folder: &Path, every: usize) -> (usize, TrainError) {
     let features = 16;
     let mut values: Vec<f32> = (0..8 * features).map(|at| (at % 7) as f32 / 7.0).collect();
     values[5 * features..6 * features].fill(3e38);
@@ -122,13 +121,14 @@ fn overflowing(folder: &Path, every: usize) -> (usize, TrainError) {
         (trial.settings.batch, trial.settings.micro_batch, trial.settings.checkpoint_every) = (2, 2, every);
     });
     let place = crate::nn::random::shuffled(trial.settings.seed, 0, &rows).iter().position(|row| *row == 5).unwrap();
-    (place / 2, trial.run(&device, &data, Some(folder), false, &mut |_| false).unwrap_err())
+    (place / 2, trial.run(device, &data, Some(folder), false, &mut |_| false).unwrap_err())
 }
 
 #[test]
 fn a_loss_that_is_not_finite_names_step_tensor_and_the_last_good_checkpoint() {
+    let Some(device) = crate::testing::device() else { return };
     let folder = tempfile::tempdir().unwrap();
-    let (before, error) = overflowing(folder.path(), 1);
+    let (before, error) = overflowing(&device, folder.path(), 1);
     assert!(before > 0, "choose another seed: the first step has no checkpoint before it");
     let last = folder.path().join(LAST);
     let TrainError::NotFinite { epoch: 1, step, tensor: Some(tensor), saved: Some(saved), .. } = &error else {
