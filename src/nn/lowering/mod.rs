@@ -130,7 +130,7 @@ enum Saved {
     Nothing,
     /// The input of a convolution, and its result before batch norm.
     Convolution { source: Source, raw: Activations },
-    /// The input of a pool, of which only the shape is needed.
+    /// The input of a pool. Only its shape is needed.
     Pool(Activations),
     /// Input and result of a dense layer.
     Dense { x: Activations, y: Activations },
