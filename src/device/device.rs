@@ -180,7 +180,7 @@ impl Gpu {
         &self.limits
     }
 
-    /// Returns what the device can do.
+    /// Returns the device's capabilities.
     pub fn capabilities(&self) -> &Capabilities {
         &self.capabilities
     }
@@ -231,7 +231,7 @@ impl Gpu {
     }
 }
 
-/// Returns WebGPU's default limits, raised to the adapter's where larger models, batches or tiles benefit.
+/// Returns wgpu's downlevel default limits, raised to the adapter's where larger models, batches or tiles benefit.
 fn wanted_limits(adapter: &wgpu::Limits) -> wgpu::Limits {
     let defaults = wgpu::Limits::downlevel_defaults();
     wgpu::Limits {

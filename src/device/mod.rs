@@ -55,7 +55,7 @@ pub enum DeviceError {
         reason: String,
     },
     /// The adapter's shaders do not support 16-bit floats.
-    #[error("adapter {adapter}: its shaders do not support 16-bit floats; use --precision f32, or choose another with --adapter")]
+    #[error("adapter {adapter}: its shaders have no 16-bit floats; use --precision f32, or choose another with --adapter")]
     NoHalf {
         /// The adapter's name.
         adapter: String,

@@ -6,7 +6,7 @@ use super::pass::Pass;
 use super::{DeviceError, Gpu};
 
 /// The largest number of passes in a query set: WebGPU allows 4,096 queries, and each pass takes two.
-const PASSES_A_SET: usize = 2048;
+const PASSES_PER_SET: usize = 2048;
 
 /// The clock that measured a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -38,12 +38,12 @@ pub struct PassTime {
 
 impl Gpu {
     /// Runs `count` passes and returns the time of each and the clock that measured it. `record` gets the number of the pass,
-    /// from 0, and records it. Without plausible timestamps, the passes run one by one.
+    /// from 0, and records it. Without plausible timestamps, or with more than 2,048 passes, they run one by one.
     ///
     /// # Errors
     /// Returns the device's error.
     pub fn time_passes(&self, count: usize, record: impl Fn(usize, &mut Pass)) -> Result<(Vec<PassTime>, Clock), DeviceError> {
-        if self.report().timestamps && count <= PASSES_A_SET {
+        if self.report().timestamps && count <= PASSES_PER_SET {
             let times = self.by_timestamps(count, &record)?;
             if are_plausible(&times) {
                 return Ok((times, Clock::GpuTimestamps));

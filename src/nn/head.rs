@@ -53,7 +53,7 @@ impl Head {
         ]
     }
 
-    /// Returns the number of values in all tensors. The paper's head with 37 attributes has 2,030,629, of which 3,072 (the
+    /// Returns the number of values in all tensors. The paper's head with 37 attributes has 2,030,629; 3,072 of these (the
     /// running statistics) are not trained.
     pub fn parameters(&self) -> usize {
         self.tensors.iter().map(Vec::len).sum()

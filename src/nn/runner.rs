@@ -1,4 +1,4 @@
-//! Running a network over batches of images: pack, upload, run, read back.
+//! Runs networks on batches of images: packs and uploads the pixels, runs the plan, and reads the results back.
 
 use super::ModelError;
 use super::dense::Upload;
@@ -45,8 +45,10 @@ pub struct ImageRunner<'a> {
     ready: Option<Ready>,
 }
 
+/// The compiled program and its views.
 struct Ready {
     program: Program,
+    /// Size in bytes of the tensor of pixels.
     pixel_bytes: u64,
     pixels: View,
     images: View,

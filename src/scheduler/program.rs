@@ -37,14 +37,14 @@ impl Footprint {
         let reusable = other.map_or(&[][..], |other| &other.banks);
         let banks = Arena::plan(plan, gpu.capabilities().buffer_bytes).banks;
         let own = banks.iter().enumerate().filter(|(index, bank)| reusable.get(*index).is_none_or(|reusable| reusable < bank));
-        let of_banks: u64 = own.map(|(_, bank)| bank).sum();
+        let bank_bytes: u64 = own.map(|(_, bank)| bank).sum();
         let is_own = |tensor: usize| shared.iter().all(|view| view.tensor.0 != tensor);
         let tensors = plan.tensors().iter().enumerate();
-        let of_tensors: u64 = tensors
+        let tensor_bytes: u64 = tensors
             .filter(|(index, tensor)| tensor.residence == Residence::Persistent && is_own(*index))
             .map(|(_, tensor)| tensor.bytes.max(4).next_multiple_of(4))
             .sum();
-        let bytes = of_banks + of_tensors + params_stride(gpu) * plan.steps().len().max(1) as u64;
+        let bytes = bank_bytes + tensor_bytes + params_stride(gpu) * plan.steps().len().max(1) as u64;
         Footprint { banks, bytes }
     }
 }
