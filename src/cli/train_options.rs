@@ -63,7 +63,7 @@ pub struct TrainingArguments {
     dropout: f32,
     /// Random changes to training images
     #[arg(long, value_parser = one_of(AUGMENTATIONS), default_value = "none")]
-    augment: Option<AugmentationRanges>,
+    augment: Augment,
     /// Number of steps between two checkpoints within an epoch
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     checkpoint_every: u32,
@@ -108,10 +108,14 @@ const SCHEDULES: &Choices<ScheduleName> = &[
     ("cosine", "The learning rate rises, then falls, along a cosine", ScheduleName::Cosine),
 ];
 
-const AUGMENTATIONS: &Choices<Option<AugmentationRanges>> = &[
-    ("none", "No changes", None),
-    ("paper", "As in the paper's script: rotation, shift, shear, zoom and mirroring", Some(AugmentationRanges::PAPER)),
-    ("light", "Mirroring, with small rotations, shifts and zooms", Some(LIGHT)),
+/// How training images are varied, if at all. clap would take an `Option` itself for an argument that may be absent.
+#[derive(Clone, Copy)]
+struct Augment(Option<AugmentationRanges>);
+
+const AUGMENTATIONS: &Choices<Augment> = &[
+    ("none", "No changes", Augment(None)),
+    ("paper", "As in the paper's script: rotation, shift, shear, zoom and mirroring", Augment(Some(AugmentationRanges::PAPER))),
+    ("light", "Mirroring, with small rotations, shifts and zooms", Augment(Some(LIGHT))),
 ];
 
 /// Mirroring, and movements about as large as the differences between faces in aligned pictures.
@@ -150,7 +154,7 @@ impl TrainingArguments {
                 ScheduleName::Constant => Schedule::Constant,
                 ScheduleName::Cosine => Schedule::Cosine { warm_up: self.warm_up },
             },
-            augmentation: self.augment,
+            augmentation: self.augment.0,
             label_smoothing: self.label_smoothing,
             checkpoint_every: self.checkpoint_every as usize,
         }

@@ -132,9 +132,10 @@ impl Program {
             gpu.write(&params, at, &step.params);
             let mut entries = vec![(&params, at, step.params.len() as u64)];
             for view in &step.bindings {
-                if let Some((buffer, offset, _)) = &tensors[view.tensor.0] {
-                    entries.push((buffer, offset + view.offset, view.bytes));
-                }
+                let Some((buffer, offset, _)) = &tensors[view.tensor.0] else {
+                    return Err(PlanError::UnusedTensor { plan: plan.label.clone(), tensor: view.tensor.0 }.into());
+                };
+                entries.push((buffer, offset + view.offset, view.bytes));
             }
             steps.push(Recorded {
                 label: step.label.clone(),

@@ -257,7 +257,6 @@ impl Store {
 mod tests {
     use super::*;
     use crate::app::tune::measure::Verdict;
-    use crate::profiles::Device;
 
     #[test]
     fn dates_follow_the_calendar() {

@@ -48,7 +48,10 @@ impl Lowering<'_> {
     /// the mean with respect to the predictions, and the position of the step that stores the mean.
     pub fn loss(&mut self, loss: Loss, attributes: u32, predictions: Activations, tensors: LossTensors) -> (Activations, usize) {
         let LossTensors { labels, label_weights, losses, correct } = tensors;
-        assert!(label_weights.is_none() || loss.takes_label_weights(), "{loss:?} is no mean over attributes and takes no label weights");
+        assert!(
+            label_weights.is_none() || loss.takes_label_weights(),
+            "{loss:?} is no mean over attributes and takes no label weights"
+        );
         let batch = predictions.batch;
         let of_samples = self.plan.transient("loss", 4 * u64::from(batch));
         let gradient = self.rows("gradient of predictions", batch, attributes);

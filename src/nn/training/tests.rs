@@ -7,7 +7,7 @@ use crate::nn::{Backbone, Convolution, ConvolutionKind, Network};
 use crate::ops::reference::widen;
 use crate::ops::{Activation, Padding, Sgd};
 use crate::plan::Capabilities;
-use crate::profiles::{Device, DeviceProfile};
+use crate::profiles::DeviceProfile;
 use crate::scheduler::Program;
 
 fn shape(layers: Vec<Convolution>, size: u32, hidden: u32) -> NetworkShape {

@@ -100,7 +100,6 @@ mod linux {
     #[cfg(test)]
     mod tests {
         use super::*;
-        use crate::device::Gpu;
 
         #[test]
         fn workers_are_bound_to_a_processor_each() {

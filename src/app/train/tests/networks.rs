@@ -7,7 +7,6 @@ use crate::app::train::*;
 use crate::nn::training::*;
 use crate::nn::weights::WeightsFile;
 use crate::nn::{Backbone, Convolution};
-use crate::profiles::Device;
 
 fn files(folder: &Path) -> Vec<Vec<u8>> {
     [LAST, BEST, HISTORY].map(|name| std::fs::read(folder.join(name)).unwrap()).to_vec()
