@@ -5,6 +5,7 @@
 
 mod clusterer;
 mod context;
+mod devices;
 mod error;
 mod evaluator;
 mod event;
@@ -23,6 +24,7 @@ pub use clusterer::{
     ClusterRows, Clusterer, Phases, RowOptions, RowWeights, compare_methods, comparison_details, write_comparison,
 };
 pub use context::{Cancellation, Context};
+pub use devices::devices_text;
 pub use error::Error;
 pub use evaluator::{Evaluated, Evaluator, EvaluatorOptions};
 pub use event::{Event, Observer, Silent};

@@ -1,8 +1,7 @@
 //! `lineament plan`
 
 use clap::Args;
-use lineament::app::measure::{Traffic, Workload};
-use lineament::scheduler::Arena;
+use lineament::app::measure::Workload;
 
 use super::arguments::{GpuArguments, WorkloadArguments};
 use super::display::Display;
@@ -32,24 +31,7 @@ impl Plan {
             print_line(serde_json::to_string(&workload.document()?)?)?;
             return Ok(Outcome::Done);
         }
-        let (mut bytes, mut traffic, mut fused) = (0, 0, 0);
-        for plan in &workload.plans {
-            print_line(plan.to_string().trim_end())?;
-            let arena = Arena::plan(plan, device.capabilities().buffer_bytes);
-            print_line(arena.table(plan).trim_end())?;
-            bytes += arena.bytes() + plan.persistent_bytes();
-            let moved = Traffic::of(plan);
-            (traffic, fused) = (traffic + moved.bytes, fused + moved.with_fused_expansions);
-        }
-        print_line(format_args!("{}: {:.1} MB on the device at most", workload.name, bytes as f64 / 1e6))?;
-        let an_image = |bytes: u64| bytes as f64 / 1e6 / f64::from(workload.batch);
-        // Training keeps the expanded tensors for the backward pass, so fusion would not save their traffic.
-        let fused = if workload.is_training() {
-            String::new()
-        } else {
-            format!("; {:.1} if all expansions were fused with their depthwise convolutions", an_image(fused))
-        };
-        print_line(format_args!("traffic by formula: {:.1} MB an image{fused}", an_image(traffic)))?;
+        print_line(workload.to_text(&device).trim_end())?;
         Ok(Outcome::Done)
     }
 }

@@ -115,19 +115,8 @@ struct Augment(Option<AugmentationRanges>);
 const AUGMENTATIONS: &Choices<Augment> = &[
     ("none", "No changes", Augment(None)),
     ("paper", "As in the paper's script: rotation, shift, shear, zoom and mirroring", Augment(Some(AugmentationRanges::PAPER))),
-    ("light", "Mirroring, with small rotations, shifts and zooms", Augment(Some(LIGHT))),
+    ("light", "Mirroring, with small rotations, shifts and zooms", Augment(Some(AugmentationRanges::LIGHT))),
 ];
-
-/// Mirroring, and movements about as large as the differences between faces in aligned pictures.
-const LIGHT: AugmentationRanges = AugmentationRanges {
-    rotation: 8.0,
-    row_shift: 0.04,
-    column_shift: 0.04,
-    shear: 0.0,
-    zoom: 0.08,
-    magnify_only: false,
-    mirror: true,
-};
 
 impl TrainingArguments {
     /// Refuses options that contradict each other.

@@ -1,5 +1,6 @@
 //! The work that is planned and profiled: a batch of predictions, or a training step.
 
+use super::Traffic;
 use crate::app::{Error, default_batch};
 use crate::data::Rgb8Image;
 use crate::device::DeviceError;
@@ -9,7 +10,7 @@ use crate::ops::Adadelta;
 use crate::ops::Interpolation;
 use crate::plan::{Plan, PlanDocument, Precision, TensorId, View};
 use crate::profiles::{Device, DeviceProfile};
-use crate::scheduler::{Program, document};
+use crate::scheduler::{Arena, Program, document};
 use crate::wgsl::ShaderError;
 
 /// How much of a training step to run.
@@ -178,6 +179,30 @@ impl Workload {
             plans: self.plans.iter().map(document).collect::<Result<_, _>>()?,
             shared: self.shared.iter().map(|(view, first)| SharedTensor { tensor: view.tensor, first: first.tensor }).collect(),
         })
+    }
+
+    /// Returns the plans with their steps, shapes, cost and arena offsets, the peak memory, and the traffic by formula.
+    pub fn to_text(&self, device: &Device) -> String {
+        let (mut bytes, mut traffic, mut fused) = (0, 0, 0);
+        let mut lines = Vec::new();
+        for plan in &self.plans {
+            lines.push(plan.to_string().trim_end().to_string());
+            let arena = Arena::plan(plan, device.capabilities().buffer_bytes);
+            lines.push(arena.table(plan).trim_end().to_string());
+            bytes += arena.bytes() + plan.persistent_bytes();
+            let moved = Traffic::of(plan);
+            (traffic, fused) = (traffic + moved.bytes, fused + moved.with_fused_expansions);
+        }
+        lines.push(format!("{}: {:.1} MB on the device at most", self.name, bytes as f64 / 1e6));
+        let per_image = |bytes: u64| bytes as f64 / 1e6 / f64::from(self.batch);
+        // A training step keeps what it expands for the backward pass.
+        let fused = if self.is_training {
+            String::new()
+        } else {
+            format!("; {:.1} if all expansions were fused with their depthwise convolutions", per_image(fused))
+        };
+        lines.push(format!("traffic by formula: {:.1} MB an image{fused}", per_image(traffic)));
+        lines.join("\n") + "\n"
     }
 
     /// Returns whether this is a training step or its forward pass, and not a prediction.

@@ -27,6 +27,17 @@ pub struct AugmentationRanges {
 }
 
 impl AugmentationRanges {
+    /// Images are mirrored, and moved about as much as faces in aligned pictures differ.
+    pub const LIGHT: AugmentationRanges = AugmentationRanges {
+        rotation: 8.0,
+        row_shift: 0.04,
+        column_shift: 0.04,
+        shear: 0.0,
+        zoom: 0.08,
+        magnify_only: false,
+        mirror: true,
+    };
+
     /// The ranges in the paper's script: `rotation_range=20, width_shift_range=0.2, height_shift_range=0.2, shear_range=0.2,
     /// zoom_range=0.2, horizontal_flip=True`.
     pub const PAPER: AugmentationRanges = AugmentationRanges {
