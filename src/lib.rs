@@ -1,15 +1,52 @@
 //! Lineament: facial-attribute prediction and clustering on any GPU.
 //!
 //! The crate reproduces "Transfer Learning for Facial Attributes Prediction and Clustering" (Anzalone et al., 2019)
-//! directly on wgpu with hand-written WGSL kernels. Modules form layers, and imports point downwards only: [`app`], [`report`],
-//! [`evaluation`], [`cluster`], [`nn`], [`data`], [`ops`], [`profiles`], [`scheduler`], [`device`], [`wgsl`], [`plan`].
+//! directly on wgpu with hand-written WGSL kernels. This page lists what most programs need. Every use case takes options with
+//! defaults, tells what it does as [events](app::Event), can be [cancelled](app::Cancellation), and returns its result as a value.
+//!
+//! ```no_run
+//! use lineament::app::{ClusterRows, Context, PredictionOptions, RowOptions, model_path};
+//! use lineament::{AdapterRequest, Clusterer, Device, KMeans, Method, Model, Predictor};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let device = Device::open(&AdapterRequest::default())?;
+//! let model = Model::open(&model_path(None, "mobilenet_v2_celeba.safetensors")?, None)?;
+//! let images = lineament::data::folder::expand(&["photographs".into()])?.into_iter().map(Into::into).collect::<Vec<_>>();
+//! let predictions = Predictor::new(&device, &model, PredictionOptions::default())?.predict(&images)?;
+//! predictions.table.write("attributes.csv".as_ref())?;
+//! let rows = ClusterRows::new(predictions.table, &RowOptions::default(), &Context::default())?;
+//! let kmeans = KMeans { k: 8, n_init: 10, seed: 0, tolerance: 1e-4, iterations: 300, initial: None };
+//! let clusters = Clusterer::new(&device, Method::Kmeans(kmeans), 8).cluster(rows)?;
+//! println!("silhouette {:?} of clusters of {:?} images", clusters.silhouette, clusters.sizes);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Three longer examples lie in `tools/examples`: `predict_folder`, `train_head` and `cluster_rows`.
+//!
+//! # Layers
+//!
+//! Modules form layers, and imports point downwards only: [`app`], [`report`], [`evaluation`], [`cluster`], [`nn`], [`data`],
+//! [`ops`], [`profiles`], [`scheduler`], [`device`], [`wgsl`], [`plan`]. What this page re-exports, and what [`app`], [`data`],
+//! [`cluster`], [`evaluation`] and [`report`] offer, is meant to stay as it is. The layers from [`nn`] downwards are for kernel
+//! authors and may change with any version.
+//!
+//! # Features
+//!
+//! `cli`, on by default, builds the program `lineament` and brings its dependencies. A library takes `default-features = false`.
+
+#![warn(missing_docs)]
 
 pub mod app;
 pub mod cluster;
+// The fields of its errors are explained where their variants are.
+#[allow(missing_docs)]
 pub mod data;
 pub mod device;
 pub mod evaluation;
 pub mod nn;
+// The operands of the f64 references are those of their kernels.
+#[allow(missing_docs)]
 pub mod ops;
 pub mod plan;
 pub mod profiles;
@@ -19,3 +56,14 @@ pub mod wgsl;
 
 #[cfg(test)]
 mod layers;
+
+#[doc(inline)]
+pub use app::{Cancellation, Clusterer, Context, Error, Evaluator, Event, Observer, Predictor, Report, Reproduction, Trainer};
+#[doc(inline)]
+pub use cluster::{CountedRows, KMeans, Method, silhouette};
+#[doc(inline)]
+pub use device::AdapterRequest;
+#[doc(inline)]
+pub use nn::Model;
+#[doc(inline)]
+pub use profiles::Device;

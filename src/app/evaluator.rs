@@ -1,4 +1,4 @@
-//! Predictions compared with labels: the paper's Table I, and what accuracy alone hides.
+//! Compares predictions with labels: the paper's Table I, and measures that account for rare attributes.
 
 use std::path::{Path, PathBuf};
 
@@ -8,34 +8,80 @@ use super::context::Context;
 use super::error::Error;
 use super::predict::{PredictionOptions, Predictions, Predictor};
 use super::run_folder::{RunFolder, pretty_json, write_file};
+use crate::data::attributes::paper_attributes;
 use crate::data::labels::LabelledFolder;
 use crate::data::{Dataset, ImageSource, Partition};
+use crate::evaluation::published::{PAPER_ACCURACY, PAPER_HAMMING_DISTANCE, PAPER_LOSS};
 use crate::evaluation::{Alignment, Evaluation, HalfPrecision, Metrics, TableOne, align, confident_mistakes};
 use crate::nn::Model;
 use crate::plan::Precision;
 use crate::profiles::Device;
 
-/// Mistakes that `metrics.json` names and the report shows.
+/// Number of mistakes that `metrics.json` lists and the report shows.
 const MISTAKES: usize = 24;
 
-/// What is evaluated, and how.
+/// Options of an evaluation.
 #[derive(Debug, Clone, Default)]
 pub struct EvaluatorOptions {
     /// The images to evaluate on; `None` takes the test images, or all images of a label CSV without partitions.
     pub partition: Option<Partition>,
-    /// How images are brought to the model.
+    /// How images are prepared for the model.
     pub prediction: PredictionOptions,
-    /// The run folder to write `metrics.csv`, `metrics.json`, `table1.csv` and `attributes.csv` into.
+    /// The run folder to write `metrics.csv`, `metrics.json`, `table1.csv` and `attributes.csv` to, if any.
     pub run: Option<PathBuf>,
 }
 
-/// An evaluation, and the predictions that it is of.
+/// An evaluation, and the predictions that were evaluated.
 #[derive(Debug, Clone)]
 pub struct Evaluated {
-    /// The figures.
+    /// The figures of the evaluation.
     pub evaluation: Evaluation,
-    /// What the model predicts.
+    /// The model's predictions.
     pub predictions: Predictions,
+}
+
+impl Evaluated {
+    /// Returns Table I, and the figures over all attributes, as text.
+    pub fn to_text(&self) -> String {
+        let metrics = &self.evaluation.metrics;
+        let table = TableOne::new(metrics).to_text();
+        let half = self.evaluation.half_precision.as_ref().map_or(String::new(), half_precision_text);
+        format!("Table I, in percent\n\n{table}\n{}{half}", summary(metrics))
+    }
+}
+
+/// Describes how 16-bit floats changed the predictions.
+fn half_precision_text(half: &HalfPrecision) -> String {
+    let HalfPrecision { largest_difference, mean_difference, decisions_changed, accuracy_in_f32, cosine_proximity_in_f32 } = half;
+    format!(
+        "in f32             accuracy {accuracy_in_f32:.4}, cosine proximity {cosine_proximity_in_f32:.4}; \
+         f16 changes probabilities by {mean_difference:.1e} on average and {largest_difference:.1e} at most, \
+         and {:.3} % of the decisions",
+        100.0 * decisions_changed
+    )
+}
+
+/// Returns the figures over all attributes, with the paper's figures if the attributes are the paper's.
+fn summary(metrics: &Metrics) -> String {
+    let evaluated = metrics.attributes.iter().map(|one| one.attribute.as_str());
+    let is_papers = evaluated.eq(paper_attributes());
+    let paper = |figure: f64, decimals: usize| {
+        if is_papers { format!("  (paper, on CelebA's test images: {figure:.decimals$})") } else { String::new() }
+    };
+    let means = &metrics.means;
+    let optional = |figure: Option<f64>| figure.map_or("undefined".to_string(), |figure| format!("{figure:.4}"));
+    let lines = [
+        ("accuracy", format!("{:.4}{}", means.accuracy, paper(PAPER_ACCURACY, 4))),
+        ("majority guess", format!("{:.4}", means.majority_accuracy)),
+        ("balanced accuracy", optional(means.balanced_accuracy)),
+        ("ROC-AUC", optional(means.roc_auc)),
+        ("average precision", optional(means.average_precision)),
+        ("F1", format!("{:.4}", means.f1)),
+        ("Hamming distance", format!("{:.4}{}", metrics.average_hamming_distance, paper(PAPER_HAMMING_DISTANCE, 4))),
+        ("cosine proximity", format!("{:.4}{}", metrics.cosine_proximity, paper(PAPER_LOSS, 4))),
+        ("all right", format!("{:.4} of the {} images", metrics.exact_match, metrics.images)),
+    ];
+    lines.into_iter().map(|(name, figure)| format!("{name:18} {figure}\n")).collect()
 }
 
 /// Evaluates a model on labelled images.
@@ -57,12 +103,12 @@ impl<'a> Evaluator<'a> {
         Evaluator { context: context.clone(), ..self }
     }
 
-    /// Predicts, compares with the labels, and writes into the run folder where one is named. `path` is where the data come from,
-    /// for messages and records.
+    /// Predicts the attributes of the images, compares them with the labels, and writes the results to the run folder if there is
+    /// one. `path` names the data in messages and records.
     ///
     /// # Errors
-    /// The model does not predict a labelled attribute, the partition is empty, no image can be used, a file cannot be written, or
-    /// the device fails.
+    /// The model does not predict a labelled attribute, the partition is empty, no image can be used, a file cannot be written,
+    /// or the device fails.
     pub fn evaluate(&self, folder: &LabelledFolder, path: &Path) -> Result<Evaluated, Error> {
         let (data, model) = (&folder.dataset, self.model);
         let alignment = align(&model.attributes, &data.attributes)?;
@@ -81,9 +127,9 @@ impl<'a> Evaluator<'a> {
         let half_precision = match model.precision {
             Precision::F32 => None,
             Precision::F16 => {
-                self.context.message("the same in 32-bit floats, to be put beside");
+                self.context.message("predicting again in 32-bit floats, for comparison");
                 let model = Model { precision: Precision::F32, ..model.clone() };
-                // Those that could not be used are named already.
+                // Images that cannot be used have been reported already.
                 let used: Vec<ImageSource> = predictions.used.iter().map(|used| images[*used].clone()).collect();
                 let mut predictor = Predictor::new(self.device, &model, self.options.prediction)?.with_context(&self.context);
                 let single = predictor.predict(&used)?;
@@ -115,7 +161,7 @@ impl<'a> Evaluator<'a> {
         Ok(Evaluated { evaluation, predictions })
     }
 
-    /// Returns the images to evaluate on, and the partition that they are, if it is one.
+    /// Returns the rows of the images to evaluate on, and their partition if they are one.
     fn rows(&self, folder: &LabelledFolder, path: &Path) -> Result<(Option<Partition>, Vec<usize>), Error> {
         let data = &folder.dataset;
         if self.options.partition.is_none() && !folder.partitioned {

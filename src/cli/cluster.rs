@@ -13,7 +13,7 @@ use super::display::Display;
 use super::output::{print_line, write_out};
 use super::{Outcome, Verdict};
 
-/// Cluster faces by their attributes
+/// Group faces into clusters by their attributes
 #[derive(Args)]
 pub struct Cluster {
     #[command(flatten)]
@@ -23,7 +23,7 @@ pub struct Cluster {
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
-    /// Write the JSON to this file
+    /// Write the result as JSON to this file
     #[arg(long)]
     out: Option<PathBuf>,
     #[command(flatten)]
@@ -60,25 +60,7 @@ impl Cluster {
             write_out(None, &bytes)?;
             return Ok(());
         }
-        let (method, k) = (&result.method, result.k);
-        let silhouette = result.silhouette.map_or("undefined".to_string(), |value| format!("{value:.4}"));
-        let more = [
-            ("silhouette of the weighted rows", result.silhouette_weighted),
-            ("silhouette without noise", result.silhouette_without_noise),
-            ("inertia", result.inertia),
-        ];
-        let more = more.iter().filter_map(|(name, value)| value.map(|value| format!(", {name} {value:.4}")));
-        print_line(format_args!("{method}, k = {k}: silhouette {silhouette}{}", more.collect::<String>()))?;
-        for (cluster, size) in result.sizes.iter().enumerate() {
-            print_line(format_args!("  cluster {cluster}: {size} faces"))?;
-        }
-        let noise = result.labels.iter().filter(|label| **label == -1).count();
-        if noise > 0 {
-            print_line(format_args!("  noise: {noise} faces"))?;
-        }
-        if let Some(distinct) = result.distinct_rows.filter(|distinct| *distinct < result.labels.len()) {
-            print_line(format_args!("{distinct} of the {} rows are distinct", result.labels.len()))?;
-        }
+        print_line(Clusterer::summary(result).trim_end())?;
         Ok(())
     }
 }

@@ -9,15 +9,15 @@ use super::display::Display;
 use super::output::print_line;
 use super::{Outcome, Verdict};
 
-/// Print the plan of a prediction or training step: steps, shapes, cost, arena offsets, peak memory
+/// Print the plan of a prediction or training step: its steps, shapes, costs, memory layout and peak memory
 #[derive(Args)]
 pub struct Plan {
     #[command(flatten)]
     workload: WorkloadArguments,
     #[command(flatten)]
     device: GpuArguments,
-    /// Print the plans as one JSON object that another WebGPU program can replay: kernels, expanded WGSL, constants, tensors,
-    /// views and grids
+    /// Print the plans as one JSON object that another WebGPU program can replay. It holds kernels, expanded WGSL, constants,
+    /// tensors, views and grids
     #[arg(long)]
     json: bool,
 }
@@ -43,7 +43,7 @@ impl Plan {
         }
         print_line(format_args!("{}: {:.1} MB on the device at most", workload.name, bytes as f64 / 1e6))?;
         let an_image = |bytes: u64| bytes as f64 / 1e6 / f64::from(workload.batch);
-        // What a training step expands it keeps for the way back.
+        // Training keeps the expanded tensors for the backward pass, so fusion would not save their traffic.
         let fused = if workload.is_training() {
             String::new()
         } else {

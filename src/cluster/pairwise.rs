@@ -47,7 +47,7 @@ pub fn condensed(device: &Device, rows: &CountedRows, metric: Metric) -> Result<
     let out = plan.persistent("distances", 4 * (length * n) as u64);
     let variant = distance_variant(device.profile(), &PAIRWISE, packed.format, length as u32);
     let slice = PairwiseSlice { end_row: length as u32, ..whole };
-    plan.push(slice.step("pairwise distances", variant, device.capabilities().subgroup_size, [values, traits, out]));
+    plan.push(slice.step("pairwise distances", variant, device.profile(), [values, traits, out]));
     let program = Program::new(device, &plan, &[])?;
     write_rows(device, &program, [values, traits], &packed);
 
@@ -93,12 +93,7 @@ pub fn neighbours(device: &Device, rows: &CountedRows, metric: Metric, radius: f
     // The kernel always computes whole words of 32 rows, whatever the number of rows.
     let variant = distance_variant(device.profile(), &NEIGHBOURS, packed.format, 32);
     let slice = NeighbourSlice { end_row: length as u32, ..whole };
-    plan.push(slice.step(
-        "neighbours",
-        variant,
-        device.capabilities().subgroup_size,
-        [values, traits, occurrences, within, counts],
-    ));
+    plan.push(slice.step("neighbours", variant, device.profile(), [values, traits, occurrences, within, counts]));
     let program = Program::new(device, &plan, &[])?;
     write_rows(device, &program, [values, traits], &packed);
     program.write(device, occurrences, bytemuck::cast_slice(&rows.counts));

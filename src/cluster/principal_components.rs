@@ -132,7 +132,7 @@ impl Centred {
         let parts = plan.transient("parts", 4 * u64::from(rows.count()) * u64::from(elements));
         let gram = plan.persistent("Gram matrix", 4 * u64::from(elements));
         let product = DenseBackwardWeight { rows, inputs: columns, outputs: columns };
-        plan.push(product.step("product", product.choice(profile), profile.capabilities.subgroup_size, x, x, parts));
+        plan.push(product.step("product", product.choice(profile), profile, x, x, parts));
         plan.push(SumOfParts { count: rows.count(), elements }.step("sum of parts", parts, gram));
         let found = run(device, &plan, &[(x, &self.transposed)], gram)?;
         // Both triangles hold sums of the same products, which may round differently. Their mean is exactly symmetric.
@@ -158,7 +158,7 @@ impl Centred {
         let bias = plan.persistent("bias", 4 * u64::from(outputs));
         let y = plan.persistent("components", 4 * u64::from(self.p) * u64::from(outputs));
         let layer = Pointwise { rows: self.p, inputs, outputs, layout: WeightLayout::Rows, activation: Activation::None };
-        plan.push(layer.step("components", layer.choice(profile), profile.capabilities.subgroup_size, [x, w, bias], None, y));
+        plan.push(layer.step("components", layer.choice(profile), profile, [x, w, bias], None, y));
         let zeros = vec![0.0f32; outputs as usize];
         let found = run(device, &plan, &[(x, &self.transposed), (w, &weights), (bias, &zeros)], y)?;
         let component = |at: usize| found.iter().skip(at).step_by(outputs as usize).map(|value| f64::from(*value)).collect();

@@ -121,8 +121,8 @@ impl Backbone {
         bytes
     }
 
-    /// Returns the first layer with a folded weight that a precision cannot hold, and that weight.
-    pub fn beyond(&self, precision: Precision) -> Option<(&Convolution, f32)> {
+    /// Returns the first layer with a folded weight that is too large for `precision`, and that weight.
+    pub fn weight_too_large_for(&self, precision: Precision) -> Option<(&Convolution, f32)> {
         let too_large = |weight: &&f32| weight.abs() > precision.largest();
         let mut layers = self.run.iter().enumerate();
         layers.find_map(|(at, layer)| self.weight_and_bias(at).0.iter().find(too_large).map(|weight| (layer, *weight)))

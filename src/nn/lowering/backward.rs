@@ -38,8 +38,8 @@ impl Lowering<'_> {
                     self.convolution_input((layer, slots), x, by_raw, shortcut)
                 }
                 (RunLayer::Pool, Saved::Pool(x)) => self.pool_backward(x, gradient),
-                (RunLayer::Dense { layer, slots: Some(slots), .. }, Saved::Dense { x, y }) => {
-                    match self.dense_backward((layer, slots), [x, y], gradient, wants_input) {
+                (RunLayer::Dense { layer, slots: Some(slots), .. }, Saved::Dense { x, basis }) => {
+                    match self.dense_backward((layer, slots), [x, basis], gradient, wants_input) {
                         Some(by_input) => by_input,
                         None => return,
                     }
@@ -127,7 +127,6 @@ impl Lowering<'_> {
             ConvolutionKind::Depthwise => DepthwiseBackwardWeight::parts(profile, Depthwise { batch, ..depthwise }),
             ConvolutionKind::Pointwise => profile.row_parts(rows, inputs.div_ceil(32) * outputs.div_ceil(32)),
         };
-        let lanes = self.profile.capabilities.subgroup_size;
         let sizes = [u64::from(rows_per_image), part_bytes];
         let (of_parts, parts) = self.sum_rows(&label, &[x, gy], sizes, split, |profile, range, rows, view| {
             let (batch, gy_part) = (range.end - range.start, gy.images(range));
@@ -142,7 +141,7 @@ impl Lowering<'_> {
                 }
                 ConvolutionKind::Pointwise => {
                     let layer = DenseBackwardWeight { rows, inputs, outputs };
-                    layer.step(&label, layer.choice(profile), lanes, x_part, gy_part, view)
+                    layer.step(&label, layer.choice(profile), profile, x_part, gy_part, view)
                 }
             }
         });
@@ -167,14 +166,13 @@ impl Lowering<'_> {
                 let transposed = self.plan.transient(&format!("{} transposed", layer.name), weight.bytes);
                 self.plan.push(Transpose { rows: x.channels, columns: gy.channels }.step(&label, weight, transposed));
                 let zeros = self.zeros(x.channels);
-                let lanes = self.profile.capabilities.subgroup_size;
                 self.each(&tensors, |profile, range| {
                     let (rows, inputs, outputs) = ((range.end - range.start) * gy.positions(), gy.channels, x.channels);
                     let (layout, activation) = (WeightLayout::Rows, Activation::None);
                     let product = Pointwise { rows, inputs, outputs, layout, activation };
                     let operands = [gy.images(range), transposed, zeros];
                     let shortcut = shortcut.map(|shortcut| shortcut.images(range));
-                    product.step(&label, product.choice(profile), lanes, operands, shortcut, by_x.images(range))
+                    product.step(&label, product.choice(profile), profile, operands, shortcut, by_x.images(range))
                 });
                 by_x
             }
@@ -207,28 +205,28 @@ impl Lowering<'_> {
     fn dense_backward(
         &mut self,
         (layer, slots): (&DenseLayer, &LayerSlots),
-        [x, y]: [Activations; 2],
+        [x, basis]: [Activations; 2],
         gy: Activations,
         wants_input: bool,
     ) -> Option<Activations> {
-        let (rows, lanes) = (x.batch, self.profile.capabilities.subgroup_size);
+        let rows = x.batch;
         let label = |what: &str| format!("{} {what}", layer.label);
         let gradient = match layer.activation {
             Activation::None => gy,
             activation => {
-                let gradient = self.rows(&label("gradient before activation"), rows, y.channels);
-                let backward = ActivationBackward { rows, channels: y.channels, activation };
-                self.plan.push(backward.step(&label("activation gradient"), gy.view, y.view, gradient.view));
+                let gradient = self.rows(&label("gradient before activation"), rows, basis.channels);
+                let backward = ActivationBackward { rows, channels: basis.channels, activation };
+                self.plan.push(backward.step(&label("activation gradient"), gy.view, basis.view, gradient.view));
                 gradient
             }
         };
         let buffers = self.buffers();
-        let [inputs, outputs] = [x.channels, y.channels];
+        let [inputs, outputs] = [x.channels, basis.channels];
         let whole = RowParts::whole(rows);
         let product = DenseBackwardWeight { rows: whole, inputs, outputs };
         let [kernel, bias] = [slots.kernel(), slots.bias()].map(|slot| slot.view(buffers.gradients));
         let choice = product.choice(self.profile);
-        self.plan.push(product.step(&label("weight gradient"), choice, lanes, x.view, gradient.view, kernel));
+        self.plan.push(product.step(&label("weight gradient"), choice, self.profile, x.view, gradient.view, kernel));
         let sum = ColumnSum { rows: whole, channels: outputs };
         self.plan.push(sum.step(&label("bias gradient"), gradient.view, bias));
         wants_input.then(|| {

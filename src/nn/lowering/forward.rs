@@ -6,7 +6,8 @@ use super::{Activations, Lowering, RunLayer, Saved, Source, TrainingNorm};
 use crate::nn::network::{Convolution, ConvolutionKind, NormLayer};
 use crate::nn::training::LayerSlots;
 use crate::ops::{
-    Activation, BatchNorm, BatchNormCombine, BatchNormStatistics, Dropout, DropoutMask, GlobalAveragePool, Normalised, Pointwise,
+    Activation, ActivationForward, BatchNorm, BatchNormCombine, BatchNormStatistics, Dropout, DropoutMask, GlobalAveragePool,
+    GradientBasis, Normalised, Pointwise,
 };
 use crate::plan::{Precision, RowParts, View, WeightLayout};
 
@@ -91,11 +92,21 @@ impl Lowering<'_> {
                 value.keep(y);
                 Saved::Pool(x)
             }
-            RunLayer::Dense { layer, parameters: [kernel, bias], layout, .. } => {
+            RunLayer::Dense { layer, parameters: [kernel, bias], layout, slots } => {
                 let y = self.placed(&layer.label, x.batch, layer.outputs, result);
-                self.product(&layer.label, layer.activation, layout, [x.view, kernel, bias], [x, y]);
                 value.keep(y);
-                Saved::Dense { x, y }
+                // Some activations have a gradient that their result does not tell: what goes into them is kept.
+                let keeps_raw = slots.is_some() && layer.activation.gradient_basis() == GradientBasis::Input;
+                if !keeps_raw {
+                    self.product(&layer.label, layer.activation, layout, [x.view, kernel, bias], [x, y]);
+                    return Saved::Dense { x, basis: y };
+                }
+                let raw = self.rows(&format!("{} raw", layer.label), x.batch, layer.outputs);
+                self.product(&layer.label, Activation::None, layout, [x.view, kernel, bias], [x, raw]);
+                let (rows, channels, activation) = (x.batch, y.channels, layer.activation);
+                let label = format!("{} activation", layer.label);
+                self.plan.push(ActivationForward { rows, channels, activation }.step(&label, raw.view, y.view));
+                Saved::Dense { x, basis: raw }
             }
             RunLayer::BatchNorm { layer, slots } => {
                 let y = self.feature_norm(layer, slots, x);
@@ -135,10 +146,9 @@ impl Lowering<'_> {
         [x, y]: [Activations; 2],
     ) {
         let layer = Pointwise { rows: x.batch, inputs: x.channels, outputs: y.channels, layout, activation };
-        let lanes = self.profile.capabilities.subgroup_size;
         // Rows of features are 32-bit floats, whatever the convolutions are stored as.
         let choice = layer.choice(&self.profile.with_precision(x.precision));
-        self.plan.push(layer.step(label, choice, lanes, operands, None, y.view));
+        self.plan.push(layer.step(label, choice, self.profile, operands, None, y.view));
     }
 
     /// Appends a convolution without bias and activation.

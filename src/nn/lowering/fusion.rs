@@ -64,11 +64,10 @@ impl Lowering<'_> {
         let label = format!("{} + {}", expand.layer.name, depthwise.layer.name);
         let [[w_expand, bias_expand], [w, bias]] = [expand, depthwise].map(|folded| folded.parameters);
         let whole = self.expansion(expand, depthwise, x);
-        let lanes = self.profile.capabilities.subgroup_size;
-        self.each(&[x, y], |_, range| {
+        self.each(&[x, y], |profile, range| {
             let layer = ExpandDepthwise { depthwise: Depthwise { batch: range.end - range.start, ..whole.depthwise }, ..whole };
             let bindings = [x.images(range), w_expand, bias_expand, w, bias];
-            layer.step(&label, choice, lanes, bindings, y.images(range))
+            layer.step(&label, choice, profile, bindings, y.images(range))
         });
         y
     }

@@ -132,8 +132,8 @@ enum Saved {
     Convolution { source: Source, raw: Activations },
     /// Of a pool: the shape of what it read.
     Pool(Activations),
-    /// Of a dense layer: what it read, and its result.
-    Dense { x: Activations, y: Activations },
+    /// Of a dense layer: what it read, and what the gradient of its activation is computed from.
+    Dense { x: Activations, basis: Activations },
     /// Of batch norm and dropout: what it read.
     Rows(Activations),
 }
@@ -288,7 +288,6 @@ impl<'a> Lowering<'a> {
         let mut tensors = vec![x, y];
         tensors.extend(residual);
         let label = layer.name.as_str();
-        let lanes = self.profile.capabilities.subgroup_size;
         let [stem, depthwise] = [ConvolutionKind::Stem, ConvolutionKind::Depthwise].map(|kind| layer.kind == kind);
         let (stem_of, depthwise_of) = (self.stem(layer, activation, x, y, 0), self.depthwise(layer, activation, x, 0));
         self.each(&tensors, |profile, range| {
@@ -297,7 +296,7 @@ impl<'a> Lowering<'a> {
             let (part, result) = (x.images(range), y.images(range));
             if stem {
                 let layer = Stem { batch: images, ..stem_of };
-                layer.step(label, layer.choice(profile), lanes, [part, w, bias], result)
+                layer.step(label, layer.choice(profile), profile, [part, w, bias], result)
             } else if depthwise {
                 let layer = Depthwise { batch: images, ..depthwise_of };
                 layer.step_on(label, layer.choice(profile), LayerInput { view: part, normalised }, [w, bias], result)
@@ -305,7 +304,7 @@ impl<'a> Lowering<'a> {
                 let (rows, inputs, outputs) = (images * x.positions(), x.channels, y.channels);
                 let layer = Pointwise { rows, inputs, outputs, layout, activation };
                 let residual = residual.map(|residual| residual.images(range));
-                layer.step(label, layer.choice(profile), lanes, [part, w, bias], residual, result)
+                layer.step(label, layer.choice(profile), profile, [part, w, bias], residual, result)
             }
         });
     }

@@ -1,4 +1,4 @@
-//! What a run of a network refuses, and what it leaves behind when it must end.
+//! The errors of a network's run, and the files that it leaves behind when it must end.
 
 use std::path::Path;
 
@@ -36,7 +36,7 @@ fn a_checkpoint_of_another_network_or_run_is_refused() {
         let message = resumed(trial, &pictures.data()).unwrap_err().to_string();
         assert!(message.contains(what) && message.contains("last.safetensors"), "{what}: {message}");
     }
-    // Other labels, pictures or partition are other data, other attributes another network.
+    // Other labels, pictures or partitions are other data; other attributes make another network.
     let other = Pictures::new(10);
     let message = resumed(trial(), &other.data()).unwrap_err().to_string();
     assert!(message.contains("was trained with data "), "{message}");
@@ -72,7 +72,7 @@ fn a_truncated_checkpoint_is_refused_and_left_as_it_is() {
         assert!(message.contains("last.safetensors"), "{length} bytes: {message}");
         assert!(std::fs::read(&last).unwrap() == bytes[..length], "{length} bytes were written over");
     }
-    // The best model is needed, too, once an epoch is done.
+    // After the first epoch, the best model is also needed.
     std::fs::write(&last, &bytes).unwrap();
     let best = folder.path().join(BEST);
     let model = std::fs::read(&best).unwrap();
@@ -97,15 +97,15 @@ fn a_picture_that_does_not_decode_ends_the_run_with_its_name() {
         assert!(matches!(error, TrainError::Image(_)), "{message}");
         assert!(message.contains(&format!("{picture:03}.png")) && message.contains("--skip-unreadable"), "{used_in}: {message}");
 
-        // Once it is whole again, the run gives what it would have given.
+        // Once the image is readable again, the run gives the same result as without the interruption.
         std::fs::write(&path, &whole).unwrap();
         let again = run(true).unwrap();
         assert_eq!(again.history, trial().train(&device, &data).unwrap().history);
     }
 }
 
-/// Trains a head on eight rows of features in batches of two. One row overflows the first product, and with it the
-/// statistics of the batch that it falls into.
+/// Trains a head on eight rows of features in batches of two. One row overflows the first product, and with it the statistics of
+/// its batch.
 fn overflowing(folder: &Path, every: usize) -> (usize, TrainError) {
     let device = Device::open(&Default::default()).unwrap();
     let features = 16;
@@ -139,7 +139,7 @@ fn a_loss_that_is_not_finite_names_step_tensor_and_the_last_good_checkpoint() {
     for part in ["epoch 1, step", "head.bn.mean", "last.safetensors", "lower the learning rate"] {
         assert!(message.contains(part), "{message}");
     }
-    // That checkpoint is of the steps before, and finite.
+    // The checkpoint has the state before the failing step, and is finite.
     let file = crate::nn::weights::WeightsFile::open(&last).unwrap();
     assert_eq!(file.metadata()["steps"], before.to_string());
     assert!(file.f32("head.dense1.kernel", &[16, 12]).unwrap().iter().all(|value| value.is_finite()));
