@@ -22,7 +22,9 @@ fn winners_are_kept_explained_used_and_renewed() {
     let output = with_cache(&cache, &tune);
     let (words, messages) = (text(&output.stdout), text(&output.stderr));
     assert!(output.status.success(), "{messages}");
-    for part in ["stem 1x64x64", "depthwise input gradient 2x", "dense weight gradient", "pointwise", "shapes use another variant"] {
+    for part in
+        ["stem 1x64x64", "depthwise input gradient 2x", "dense weight gradient", "pointwise", "shapes use another variant"]
+    {
         assert!(words.contains(part), "{part} is not in {words}");
     }
     assert!(messages.contains(", 0 known before; kept in"), "{messages}");
