@@ -56,6 +56,8 @@ pub mod wgsl;
 
 #[cfg(test)]
 mod layers;
+#[cfg(test)]
+mod testing;
 
 #[doc(inline)]
 pub use app::{Cancellation, Clusterer, Context, Error, Evaluator, Event, Observer, Predictor, Report, Reproduction, Trainer};

@@ -21,6 +21,8 @@ const TESTS: &[(u32, u32, u32, u32, Activation)] = &[
     (2, 14, 16, 32, Activation::None),
     (1, 59, 9, 4, Activation::None),
     (1, 31, 17, 24, Activation::None),
+    // At stride 2 two strips of eight rows for fifteen, in two images.
+    (2, 30, 9, 8, Activation::None),
 ];
 
 /// The model's layers at 224 × 224, batch 8: (size, channels, stride).

@@ -70,6 +70,10 @@ pub fn cases(context: Context) -> Vec<Case> {
                 let shape = Pointwise { rows, inputs, outputs, layout, activation };
                 if shape.suits(family.1) {
                     cases.push(case(shape, family, residual, context));
+                    // Several tiles of every variant, as a line of workgroups that is folded over two dimensions.
+                    if (rows, inputs) == (65, 72) {
+                        cases.extend(case(shape, family, residual, context).folded());
+                    }
                 }
             }
         }

@@ -32,6 +32,9 @@ pub fn cases(context: Context) -> Vec<Case> {
         for shape in shapes.iter().filter(suits) {
             let both = [Interpolation::Nearest, Interpolation::Bilinear];
             cases.extend(both.map(|interpolation| case(*shape, interpolation, variant, context.purpose)));
+            if context.purpose == Purpose::Test {
+                cases.extend(case(*shape, Interpolation::Nearest, variant, Purpose::Test).folded());
+            }
         }
         if context.purpose == Purpose::Test && suits(&&FOLDED) {
             cases.push(case(FOLDED, Interpolation::Nearest, variant, Purpose::Test));

@@ -1,6 +1,6 @@
 //! Cases of `silhouette`, which computes the silhouettes of a slice of rows, under every metric.
 
-use lineament::ops::{Metric, SILHOUETTE, SilhouetteSlice};
+use lineament::ops::{Metric, RowFormat, SILHOUETTE, SilhouetteSlice};
 use lineament::plan::Variant;
 
 use super::distance_rows::{METRICS, distance_rows, format_of};
@@ -20,13 +20,15 @@ const TESTS: &[Test] = &[
     (&[5, 20], 130, 0, 25),
     (&[1100, 5, 131], 8, 0, 1236),
     (&[255, 2, 256, 257], 20, 256, 513),
+    (&[4200, 5], 64, 0, 70),
+    (&[4200, 5], 128, 0, 70),
 ];
 
 pub fn cases(context: Context) -> Vec<Case> {
     let mut cases = Vec::new();
     for variant in SILHOUETTE.variants.iter().filter(|variant| context.runs(variant)) {
         if context.purpose == Purpose::Benchmark {
-            let columns = 37.max(64 * variant.constant("QUADS") - 27);
+            let columns = if format_of(variant) == RowFormat::Bits { 64 * variant.constant("QUADS") - 27 } else { 37 };
             cases.push(case((&[512; 8], columns, 0, 4096), Metric::Euclidean, variant, context));
             continue;
         }

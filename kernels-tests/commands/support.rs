@@ -9,8 +9,7 @@ use naga::AddressSpace;
 
 use super::test::missing;
 use crate::commands::arguments::CommonArguments;
-use crate::harness::outcome::Tally;
-use crate::harness::outcome::Verdict;
+use crate::harness::outcome::{CheckResult, Tally, Verdict};
 
 /// Compiles everything, prints a line for each kernel and the reason for each variant that does not run.
 ///
@@ -21,13 +20,13 @@ pub fn run(arguments: &CommonArguments) -> Result<Tally, DeviceError> {
     let mut tally = Tally::default();
     let mut rows = Vec::new();
     for kernel in ALL.iter().filter(|kernel| arguments.wants(kernel.name)) {
-        let verdicts: Vec<_> = kernel.variants.iter().map(|variant| (variant.name, verdict(&device, kernel, variant))).collect();
-        let running = verdicts.iter().filter(|(_, verdict)| *verdict == Verdict::Passed).count();
+        let results: Vec<CheckResult> = kernel.variants.iter().map(|variant| check(&device, kernel, variant)).collect();
+        let running = results.iter().filter(|result| result.verdict == Verdict::Passed).count();
         if !arguments.json {
             let words = if running > 0 { "runs" } else { "DOES NOT RUN" };
-            println!("{:24} {words}: {running} of {} variants", kernel.name, verdicts.len());
+            println!("{:24} {words}: {running} of {} variants", kernel.name, results.len());
         }
-        for (name, verdict) in &verdicts {
+        for CheckResult { part: name, verdict, .. } in &results {
             tally.add(verdict);
             let (word, reason) = verdict.words();
             if !reason.is_empty() && !arguments.json {
@@ -59,7 +58,12 @@ pub fn run(arguments: &CommonArguments) -> Result<Tally, DeviceError> {
     Ok(tally)
 }
 
-/// Whether a variant compiles here; skipped where the adapter lacks what it needs, failed where it refuses what it should take.
+/// Compiles one variant.
+fn check(device: &Device, kernel: &'static Kernel, variant: &'static Variant) -> CheckResult {
+    CheckResult::new(kernel.name, variant.name, verdict(device, kernel, variant))
+}
+
+/// Returns whether a variant compiles here; skipped where the adapter lacks what it needs, failed where it refuses what it should take.
 fn verdict(device: &Device, kernel: &'static Kernel, variant: &'static Variant) -> Verdict {
     if let Some(reason) = missing(device, variant) {
         return Verdict::Skipped(reason.to_string());

@@ -8,18 +8,8 @@ use lineament::profiles::Device;
 use crate::cases;
 use crate::commands::arguments::{CommonArguments, context};
 use crate::harness::case::{Case, Purpose};
-use crate::harness::outcome::Tally;
-use crate::harness::outcome::Verdict;
+use crate::harness::outcome::{CheckResult, Tally, Verdict};
 use crate::harness::run_case::{OutputResult, run_case};
-
-/// What one case came to.
-struct CaseResult {
-    kernel: &'static str,
-    variant: &'static str,
-    label: String,
-    outputs: Vec<OutputResult>,
-    verdict: Verdict,
-}
 
 /// Runs what the filter asks for, prints a line for each kernel and variant, and counts.
 ///
@@ -46,14 +36,13 @@ pub fn run(arguments: &CommonArguments) -> Result<Tally, DeviceError> {
 }
 
 /// The variants that this adapter cannot run.
-fn skipped(device: &Device, arguments: &CommonArguments) -> Vec<CaseResult> {
+fn skipped(device: &Device, arguments: &CommonArguments) -> Vec<CheckResult> {
     let mut results = Vec::new();
     for kernel in ops::ALL {
         for variant in kernel.variants {
             let label = format!("{} {}", kernel.name, variant.name);
             if let (Some(reason), true) = (missing(device, variant), arguments.wants(&label)) {
-                let verdict = Verdict::Skipped(reason.to_string());
-                results.push(CaseResult { kernel: kernel.name, variant: variant.name, label, outputs: Vec::new(), verdict });
+                results.push(CheckResult::new(&label, "", Verdict::Skipped(reason.to_string())));
             }
         }
     }
@@ -65,9 +54,9 @@ pub fn missing(device: &Device, variant: &Variant) -> Option<&'static str> {
     variant.lacks(device.capabilities())
 }
 
-fn check(device: &Device, case: &Case, arguments: &CommonArguments) -> CaseResult {
-    let label = case.label();
-    let (outputs, failure) = match run_case(device, case) {
+/// Runs one case.
+fn check(device: &Device, case: &Case, arguments: &CommonArguments) -> CheckResult {
+    let (outputs, failure) = match run_case(device, &case.plan, case) {
         Ok(outputs) => {
             let fault = |output: &OutputResult| Some(format!("{}: {}", output.tensor, output.comparison.fault.as_ref()?));
             let failure = outputs.iter().find_map(fault);
@@ -76,22 +65,28 @@ fn check(device: &Device, case: &Case, arguments: &CommonArguments) -> CaseResul
         Err(error) => (Vec::new(), Some(error.to_string())),
     };
     let verdict = failure.map_or(Verdict::Passed, Verdict::Failed);
-    if let Verdict::Failed(reason) = &verdict {
+    let worst = |number: fn(&OutputResult) -> f64| outputs.iter().map(number).fold(0.0, f64::max);
+    let (nmse, max_abs) = (worst(|output| output.comparison.nmse), worst(|output| output.comparison.max_abs));
+    let subject = format!("{} {}", case.kernel, case.variant);
+    let result = CheckResult { nmse, max_abs, outputs, ..CheckResult::new(&subject, &case.name, verdict) };
+    if let Verdict::Failed(reason) = &result.verdict {
+        let label = result.label();
         eprintln!("FAILED {label}: {reason}\n  replay: kernels test --filter '{label}'{}", arguments.adapter_arguments());
     }
-    CaseResult { kernel: case.kernel, variant: case.variant, label, outputs, verdict }
+    result
 }
 
-fn print_table(results: &[CaseResult], verbose: bool) {
+fn print_table(results: &[CheckResult], verbose: bool) {
     println!(
         "{:24} {:20} {:>5} {:>11} {:>8} {:>11} {:>8}",
         "kernel", "variant", "cases", "worst NMSE", "bound", "worst error", "bound"
     );
-    for group in results.chunk_by(|a, b| (a.kernel, a.variant) == (b.kernel, b.variant)) {
+    for group in results.chunk_by(|a, b| a.subject == b.subject) {
         if verbose {
             group.iter().for_each(print_case);
         }
-        let name = format!("{:24} {:20}", group[0].kernel, group[0].variant);
+        let (kernel, variant) = kernel_and_variant(&group[0]);
+        let name = format!("{kernel:24} {variant:20}");
         if let Verdict::Skipped(reason) = &group[0].verdict {
             println!("{name} skipped: {reason}");
             continue;
@@ -111,15 +106,26 @@ fn print_table(results: &[CaseResult], verbose: bool) {
     }
 }
 
-fn print_case(result: &CaseResult) {
+/// Splits the subject of a case. Names of kernels hold no blanks.
+fn kernel_and_variant(result: &CheckResult) -> (&str, &str) {
+    result.subject.split_once(' ').unwrap_or((&result.subject, ""))
+}
+
+fn print_case(result: &CheckResult) {
     for output in &result.outputs {
         let comparison = &output.comparison;
         let word = if comparison.fault.is_none() { "ok" } else { "FAILED" };
-        println!("  {}, {}: NMSE {:.2e}, error {:.2e}, {word}", result.label, output.tensor, comparison.nmse, comparison.max_abs);
+        println!(
+            "  {}, {}: NMSE {:.2e}, error {:.2e}, {word}",
+            result.label(),
+            output.tensor,
+            comparison.nmse,
+            comparison.max_abs
+        );
     }
 }
 
-fn json(device: &Device, results: &[CaseResult], tally: Tally) -> serde_json::Value {
+fn json(device: &Device, results: &[CheckResult], tally: Tally) -> serde_json::Value {
     let cases = results.iter().map(|result| {
         let outputs = result.outputs.iter().map(|output| {
             let comparison = &output.comparison;
@@ -130,8 +136,9 @@ fn json(device: &Device, results: &[CaseResult], tally: Tally) -> serde_json::Va
             })
         });
         let (verdict, reason) = result.verdict.words();
+        let (kernel, variant) = kernel_and_variant(result);
         serde_json::json!({
-            "kernel": result.kernel, "variant": result.variant, "case": result.label,
+            "kernel": kernel, "variant": variant, "case": result.label(),
             "verdict": verdict, "reason": reason, "outputs": outputs.collect::<Vec<_>>(),
         })
     });

@@ -12,9 +12,9 @@ use serde_json::Value;
 
 use crate::golden_tests::data::{Arrays, GoldenError, Manifest, json};
 use crate::golden_tests::{failed, skipped};
-use crate::harness::outcome::{FixtureResult, Verdict};
+use crate::harness::outcome::{CheckResult, Verdict};
 
-type Results = Result<Vec<FixtureResult>, GoldenError>;
+type Results = Result<Vec<CheckResult>, GoldenError>;
 
 /// The largest error of an element of a matrix, and of what Keras drew.
 const MATRIX: f64 = 1e-6;
@@ -24,7 +24,7 @@ const PIXEL: f64 = 2.0 / 255.0;
 const STRAY: f64 = 0.001;
 
 /// Runs every fixture of the group.
-pub fn run(device: &Device, folder: &Path, manifest: &Manifest) -> Vec<FixtureResult> {
+pub fn run(device: &Device, folder: &Path, manifest: &Manifest) -> Vec<CheckResult> {
     let group = Group { device, folder, manifest };
     let one = |file: &String| {
         let results = match file.as_str() {
@@ -127,7 +127,7 @@ impl Group<'_> {
             // The kernel that augments resizes as the one that does not.
             for treatment in [Treatment::Resized, Treatment::Augmented(Augmentation::IDENTITY)] {
                 let found = self.compute(&image, [size, size], 1.0, &treatment)?;
-                results.push(FixtureResult::within(file, name, &found, &arrays.get(name)?.values, 0.0));
+                results.push(CheckResult::within(file, name, &found, &arrays.get(name)?.values, 0.0));
             }
         }
         Ok(results)
@@ -155,7 +155,7 @@ impl Group<'_> {
             // Rows are told down the first column, columns along the first row.
             let stride = 3 * if channel == 0 { size as usize } else { 1 };
             let found: Vec<f64> = found[channel..].iter().step_by(stride).take(size as usize).copied().collect();
-            results.push(FixtureResult::within(file, name, &found, &numbers(expected), 0.0));
+            results.push(CheckResult::within(file, name, &found, &numbers(expected), 0.0));
         }
         Ok(results)
     }
@@ -168,7 +168,7 @@ impl Group<'_> {
             Ok(_) => Verdict::Failed("other pixels than resize.safetensors".to_string()),
             Err(error) => Verdict::Failed(error.to_string()),
         };
-        Ok(vec![FixtureResult::behaviour(file, "equal", verdict)])
+        Ok(vec![CheckResult::behaviour(file, "equal", verdict)])
     }
 
     /// Red, green and blue of every pixel of an image treated and scaled on the GPU.
@@ -234,12 +234,12 @@ fn augmentation(tuple: &Value) -> Result<Augmentation, GoldenError> {
     })
 }
 
-fn matrix(file: &str, name: &str, augmentation: &Augmentation, size: [u32; 2], expected: &[f64]) -> FixtureResult {
-    FixtureResult::within(file, name, augmentation.matrix(size).as_flattened(), expected, MATRIX)
+fn matrix(file: &str, name: &str, augmentation: &Augmentation, size: [u32; 2], expected: &[f64]) -> CheckResult {
+    CheckResult::within(file, name, augmentation.matrix(size).as_flattened(), expected, MATRIX)
 }
 
 /// Compares what the paper's ranges make of the numbers that NumPy draws with what Keras drew.
-fn drawn(file: &str, seed: u64, expected: &Augmentation, size: [u32; 2]) -> FixtureResult {
+fn drawn(file: &str, seed: u64, expected: &Augmentation, size: [u32; 2]) -> CheckResult {
     let mut generator = MersenneTwister::new(seed as u32);
     let draws: [f64; DRAWS] = std::array::from_fn(|_| generator.unit());
     let values = |a: &Augmentation| {
@@ -247,13 +247,13 @@ fn drawn(file: &str, seed: u64, expected: &Augmentation, size: [u32; 2]) -> Fixt
         [a.rotation, a.row_shift, a.column_shift, a.shear, a.row_zoom, a.column_zoom, mirrored]
     };
     let found = values(&AugmentationRanges::PAPER.from_draws(draws, size));
-    FixtureResult::within(file, &format!("seed {seed}"), &found, &values(expected), DRAWN)
+    CheckResult::within(file, &format!("seed {seed}"), &found, &values(expected), DRAWN)
 }
 
 /// Compares pixels, of which a few may differ by more than the bound.
-fn pixels(file: &str, name: &str, found: &[f64], expected: &[f64]) -> FixtureResult {
-    let mut result = FixtureResult::within(file, name, found, expected, PIXEL);
-    result.bound = format!("{PIXEL:.4} but {} %", 100.0 * STRAY);
+fn pixels(file: &str, name: &str, found: &[f64], expected: &[f64]) -> CheckResult {
+    let mut result = CheckResult::within(file, name, found, expected, PIXEL);
+    result.note = format!("{PIXEL:.4} but {} %", 100.0 * STRAY);
     // A NaN is no value within a bound.
     let within = |(found, expected): (&f64, &f64)| (found - expected).abs() <= PIXEL;
     let stray =

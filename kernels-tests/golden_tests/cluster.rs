@@ -13,7 +13,7 @@ use safetensors::tensor::Dtype;
 use serde_json::Value;
 
 use super::{cluster_methods, cluster_orders, figure5};
-use crate::harness::outcome::{FixtureResult, Verdict};
+use crate::harness::outcome::{CheckResult, Verdict};
 
 /// Bound of the relative error of an inertia.
 const INERTIA: f64 = 1e-5;
@@ -28,17 +28,17 @@ const CENTER: f64 = 1e-5;
 pub(crate) type Outcome<T> = Result<T, String>;
 
 /// Runs every fixture of the folder's manifest; what cannot be read is a failure.
-pub fn run(device: &Device, folder: &Path) -> Vec<FixtureResult> {
+pub fn run(device: &Device, folder: &Path) -> Vec<CheckResult> {
     let files = match manifest(folder) {
         Ok(files) => files,
-        Err(problem) => return vec![FixtureResult::behaviour("manifest.json", "readable", Verdict::Failed(problem))],
+        Err(problem) => return vec![CheckResult::behaviour("manifest.json", "readable", Verdict::Failed(problem))],
     };
     let group = Group { device, folder };
     // The data are what the other fixtures are computed from.
     let fixtures = files.iter().filter(|(name, _)| *name != "data.safetensors");
     fixtures
         .flat_map(|(name, entry)| {
-            let failed = |problem| vec![FixtureResult::behaviour(name, "runs", Verdict::Failed(problem))];
+            let failed = |problem| vec![CheckResult::behaviour(name, "runs", Verdict::Failed(problem))];
             group.run(name, &entry["params"]).unwrap_or_else(failed)
         })
         .collect()
@@ -126,7 +126,7 @@ pub(crate) struct Group<'a> {
 }
 
 impl Group<'_> {
-    fn run(&self, name: &str, params: &Value) -> Outcome<Vec<FixtureResult>> {
+    fn run(&self, name: &str, params: &Value) -> Outcome<Vec<CheckResult>> {
         match name.split(['_', '.']).next().unwrap_or(name) {
             "kmeans" if name.ends_with(".json") => self.best(name),
             "kmeans" => self.kmeans(name, params),
@@ -138,8 +138,8 @@ impl Group<'_> {
                 .or_else(|| figure5::run(self, name))
                 .unwrap_or_else(|| {
                     let reason = if kind == "ties" { "a note, nothing to compare" } else { "no test reads it" };
-                    let skipped = FixtureResult::behaviour(name, "", Verdict::Skipped(reason.to_string()));
-                    Ok(vec![FixtureResult { tensor: "all".to_string(), ..skipped }])
+                    let skipped = CheckResult::behaviour(name, "", Verdict::Skipped(reason.to_string()));
+                    Ok(vec![CheckResult { part: "all".to_string(), ..skipped }])
                 }),
         }
     }
@@ -172,7 +172,7 @@ impl Group<'_> {
     }
 
     /// k-means from given centres, for every tolerance that the fixture holds labels of.
-    fn kmeans(&self, name: &str, params: &Value) -> Outcome<Vec<FixtureResult>> {
+    fn kmeans(&self, name: &str, params: &Value) -> Outcome<Vec<CheckResult>> {
         let tensors = Tensors::read(&self.folder.join(name))?;
         let data = self.data(params["data"].as_str().ok_or("the manifest names no data")?)?;
         let mut results = Vec::new();
@@ -193,7 +193,7 @@ impl Group<'_> {
             let inertia = number(params, &format!("inertia{suffix}"))?;
             let iterations = number(params, &format!("n_iter{suffix}"))?;
             let check = |tensor: &str, found: &[f64], expected: &[f64], bound| {
-                FixtureResult::within(name, &format!("{tensor}{suffix}"), found, expected, bound)
+                CheckResult::within(name, &format!("{tensor}{suffix}"), found, expected, bound)
             };
             results.push(check("labels", &labels, expected("labels")?, 0.0));
             results.push(check("centers", &centers, expected("centers")?, CENTER));
@@ -211,12 +211,12 @@ impl Group<'_> {
     /// those that `tools/golden/gen_kmeans_best_seeds.py` adds. The median of ours must lie in or below the range of theirs,
     /// and the best of ours in or below its lower half. With equal chances the one fails once in a thousand times, the other
     /// once in two hundred.
-    fn best(&self, name: &str) -> Outcome<Vec<FixtureResult>> {
+    fn best(&self, name: &str) -> Outcome<Vec<CheckResult>> {
         let table = json(&self.folder.join(name))?;
         let sets = table.as_object().ok_or("it is not an object")?;
         if !self.folder.join(MORE_SEEDS).is_file() {
-            let skipped = FixtureResult::behaviour(name, "", Verdict::Skipped(format!("{MORE_SEEDS} is not there")));
-            return Ok(vec![FixtureResult { tensor: "all".to_string(), ..skipped }]);
+            let skipped = CheckResult::behaviour(name, "", Verdict::Skipped(format!("{MORE_SEEDS} is not there")));
+            return Ok(vec![CheckResult { part: "all".to_string(), ..skipped }]);
         }
         let more = json(&self.folder.join(MORE_SEEDS))?;
         let mut results = Vec::new();
@@ -241,20 +241,21 @@ impl Group<'_> {
                 let above = (ours.median - theirs.highest).max(ours.lowest - theirs.median).max(0.0);
                 let words = |range: &Range| format!("{} to {}, median {}", range.lowest, range.highest, range.median);
                 let reason = format!("{}; scikit-learn {}", words(&ours), words(&theirs));
-                results.push(FixtureResult {
-                    fixture: name.to_string(),
-                    tensor: format!("{set} {k}"),
+                results.push(CheckResult {
+                    subject: name.to_string(),
+                    part: format!("{set} {k}"),
                     nmse: (above / theirs.highest).powi(2),
                     max_abs: above,
-                    bound: format!("median ≤ {:.4}, best ≤ {:.4}", theirs.highest, theirs.median),
+                    note: format!("median ≤ {:.4}, best ≤ {:.4}", theirs.highest, theirs.median),
                     verdict: if above <= INERTIA * theirs.highest { Verdict::Passed } else { Verdict::Failed(reason) },
+                    outputs: Vec::new(),
                 });
             }
         }
         Ok(results)
     }
 
-    fn silhouette(&self, name: &str, params: &Value) -> Outcome<Vec<FixtureResult>> {
+    fn silhouette(&self, name: &str, params: &Value) -> Outcome<Vec<CheckResult>> {
         let tensors = Tensors::read(&self.folder.join(name))?;
         let stem = name.trim_end_matches(".safetensors").trim_start_matches("silhouette_");
         let data = self.data(params["data"].as_str().unwrap_or(stem))?;
@@ -268,7 +269,7 @@ impl Group<'_> {
         self.compare_silhouette(name, &data, tensors.get("labels")?, metric, tensors.get("silhouette")?, &score)
     }
 
-    fn silhouette_of_listed_rows(&self, name: &str) -> Outcome<Vec<FixtureResult>> {
+    fn silhouette_of_listed_rows(&self, name: &str) -> Outcome<Vec<CheckResult>> {
         let fixture = json(&self.folder.join(name))?;
         let metric = if name.contains("cosine") { Metric::Cosine } else { Metric::Euclidean };
         let samples = numbers(&fixture["samples"]);
@@ -284,20 +285,20 @@ impl Group<'_> {
         metric: Metric,
         samples: &[f64],
         score: &[f64],
-    ) -> Outcome<Vec<FixtureResult>> {
+    ) -> Outcome<Vec<CheckResult>> {
         let labels: Vec<i64> = labels.iter().map(|label| *label as i64).collect();
         let rows = CountedRows::distinct(&data.values, data.rows, data.columns);
         let found = rows.and_then(|rows| silhouette(self.device, &rows, &labels, metric));
         let found = found.map_err(|error| error.to_string())?;
         let found_samples: Vec<f64> = found.samples.iter().map(|value| f64::from(*value)).collect();
         Ok(vec![
-            FixtureResult::within(name, "samples", &found_samples, samples, SILHOUETTE),
-            FixtureResult::within(name, "score", &[found.mean], score, SILHOUETTE),
+            CheckResult::within(name, "samples", &found_samples, samples, SILHOUETTE),
+            CheckResult::within(name, "score", &[found.mean], score, SILHOUETTE),
         ])
     }
 
     /// Numbers of labels that scikit-learn refuses, on the rows that the group lists.
-    fn silhouette_errors(&self, name: &str) -> Outcome<Vec<FixtureResult>> {
+    fn silhouette_errors(&self, name: &str) -> Outcome<Vec<CheckResult>> {
         let fixture = json(&self.folder.join(name))?;
         let data = listed(&json(&self.folder.join("silhouette_cosine_zero_rows.json"))?);
         let mut results = Vec::new();
@@ -313,8 +314,8 @@ impl Group<'_> {
                 Err(error) => Verdict::Failed(format!("refused for another reason: {error}")),
                 Ok(_) => Verdict::Failed("accepted".to_string()),
             };
-            let behaviour = FixtureResult::behaviour(name, "refused", verdict);
-            results.push(FixtureResult { tensor: case.clone(), ..behaviour });
+            let behaviour = CheckResult::behaviour(name, "refused", verdict);
+            results.push(CheckResult { part: case.clone(), ..behaviour });
         }
         Ok(results)
     }
@@ -333,18 +334,18 @@ mod tests {
 
     #[test]
     fn the_shipped_fixtures_hold() {
-        let device = Device::open(&Default::default()).unwrap();
+        let Some(device) = crate::harness::requirements::device() else { return };
         let results = run(&device, &Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/cluster"));
         let mut failures = Vec::new();
         for result in &results {
             if let Verdict::Failed(reason) = &result.verdict {
-                failures.push(format!("{} {}: {reason}", result.fixture, result.tensor));
+                failures.push(format!("{} {}: {reason}", result.subject, result.part));
             }
         }
         let passed = results.iter().filter(|result| result.verdict == Verdict::Passed).count();
         assert!(failures.is_empty() && passed > 100, "{passed} passed\n{}", failures.join("\n"));
         for curve in figure5::WEIGHTED {
-            let held = results.iter().any(|result| result.tensor == curve && result.verdict == Verdict::Passed);
+            let held = results.iter().any(|result| result.part == curve && result.verdict == Verdict::Passed);
             assert!(held, "{curve} was not compared");
         }
     }

@@ -10,7 +10,7 @@ use lineament::cluster::{
 use serde_json::Value;
 
 use crate::golden_tests::cluster::{Data, Group, Outcome, Tensors, json, number, numbers};
-use crate::harness::outcome::{FixtureResult, Verdict};
+use crate::harness::outcome::{CheckResult, Verdict};
 
 /// Bound of the absolute error of a merge's distance.
 const DISTANCE: f64 = 1e-5;
@@ -18,7 +18,7 @@ const DISTANCE: f64 = 1e-5;
 const K: usize = 16;
 
 /// Runs a fixture if it is of one of these methods.
-pub fn run(group: &Group, name: &str, params: &Value) -> Option<Outcome<Vec<FixtureResult>>> {
+pub fn run(group: &Group, name: &str, params: &Value) -> Option<Outcome<Vec<CheckResult>>> {
     match name.split(['_', '.']).next()? {
         "agglomerative" if name.ends_with(".json") => Some(ties(group, name)),
         "agglomerative" => Some(agglomerative(group, name, params)),
@@ -75,7 +75,7 @@ fn renumbered(labels: impl Iterator<Item = i64>) -> Vec<f64> {
     labels.map(number).collect()
 }
 
-fn agglomerative(group: &Group, name: &str, params: &Value) -> Outcome<Vec<FixtureResult>> {
+fn agglomerative(group: &Group, name: &str, params: &Value) -> Outcome<Vec<CheckResult>> {
     let tensors = Tensors::read(&group.folder.join(name))?;
     let stem = name.trim_start_matches("agglomerative_").trim_end_matches(".safetensors");
     let (data, linkage, metric) = setting(group, stem)?;
@@ -86,32 +86,32 @@ fn agglomerative(group: &Group, name: &str, params: &Value) -> Outcome<Vec<Fixtu
         let expected_labels = renumbered(tensors.get("labels")?.iter().map(|label| *label as i64));
         let score = silhouette(group.device, &rows(&data)?, &labels, Metric::Euclidean).map_err(|error| error.to_string())?;
         return Ok(vec![
-            FixtureResult::within(name, "distances", &found, expected, DISTANCE),
-            FixtureResult::within(name, "labels", &renumbered(labels.into_iter()), &expected_labels, 0.0),
-            FixtureResult::within(name, "silhouette", &[score.mean], &[number(params, "silhouette")?], DISTANCE),
+            CheckResult::within(name, "distances", &found, expected, DISTANCE),
+            CheckResult::within(name, "labels", &renumbered(labels.into_iter()), &expected_labels, 0.0),
+            CheckResult::within(name, "silhouette", &[score.mean], &[number(params, "silhouette")?], DISTANCE),
         ]);
     }
     let expected = tensors.get("distances_sorted")?;
     if linkage == Linkage::Single {
-        return Ok(vec![FixtureResult::within(name, "distances_sorted", &found, expected, DISTANCE)]);
+        return Ok(vec![CheckResult::within(name, "distances_sorted", &found, expected, DISTANCE)]);
     }
     let at_zero = |distances: &[f64]| distances.iter().filter(|distance| **distance < DISTANCE).count() as f64;
     let skipped = Verdict::Skipped("rows are equally near: labels and distances above 0 follow their order".to_string());
     Ok(vec![
-        FixtureResult::within(name, "merges at distance 0", &[at_zero(&found)], &[at_zero(expected)], 0.0),
-        FixtureResult { tensor: "labels".to_string(), ..FixtureResult::behaviour(name, "", skipped) },
+        CheckResult::within(name, "merges at distance 0", &[at_zero(&found)], &[at_zero(expected)], 0.0),
+        CheckResult { part: "labels".to_string(), ..CheckResult::behaviour(name, "", skipped) },
     ])
 }
 
 /// The silhouette, euclidean whatever the metric of the tree, of our rule for ties, within what scikit-learn gives for six orders of the rows, widened by their range.
-fn ties(group: &Group, name: &str) -> Outcome<Vec<FixtureResult>> {
+fn ties(group: &Group, name: &str) -> Outcome<Vec<CheckResult>> {
     let table = json(&group.folder.join(name))?;
     let mut results = Vec::new();
     for (stem, entry) in table.as_object().ok_or("it is not an object")? {
         let theirs = numbers(&entry["silhouette_of_6_row_orders"]);
         if theirs.is_empty() {
             let skipped = Verdict::Skipped("the fixture lists no other orders of the rows".to_string());
-            results.push(FixtureResult { tensor: stem.clone(), ..FixtureResult::behaviour(name, "", skipped) });
+            results.push(CheckResult { part: stem.clone(), ..CheckResult::behaviour(name, "", skipped) });
             continue;
         }
         let (data, linkage, metric) = setting(group, stem)?;
@@ -125,12 +125,12 @@ fn ties(group: &Group, name: &str) -> Outcome<Vec<FixtureResult>> {
         let reason = format!("{ours}, scikit-learn {lowest} to {highest}");
         let verdict = if within { Verdict::Passed } else { Verdict::Failed(reason) };
         let bound = format!("{:.4} to {:.4}", lowest - range, highest + range);
-        results.push(FixtureResult { tensor: stem.clone(), ..FixtureResult::behaviour(name, &bound, verdict) });
+        results.push(CheckResult { part: stem.clone(), ..CheckResult::behaviour(name, &bound, verdict) });
     }
     Ok(results)
 }
 
-fn density(group: &Group, name: &str, params: &Value) -> Outcome<Vec<FixtureResult>> {
+fn density(group: &Group, name: &str, params: &Value) -> Outcome<Vec<CheckResult>> {
     let tensors = Tensors::read(&group.folder.join(name))?;
     let stem = name.trim_start_matches("dbscan_");
     let data = group.data(stem.split_once("_eps").ok_or("the name tells no eps")?.0)?;
@@ -140,18 +140,18 @@ fn density(group: &Group, name: &str, params: &Value) -> Outcome<Vec<FixtureResu
     let labels: Vec<f64> = found.labels.iter().map(|label| *label as f64).collect();
     let core: Vec<f64> = found.core.iter().map(|core| f64::from(u8::from(*core))).collect();
     Ok(vec![
-        FixtureResult::within(name, "labels", &labels, tensors.get("labels")?, 0.0),
-        FixtureResult::within(name, "core", &core, tensors.get("core")?, 0.0),
+        CheckResult::within(name, "labels", &labels, tensors.get("labels")?, 0.0),
+        CheckResult::within(name, "core", &core, tensors.get("core")?, 0.0),
     ])
 }
 
-fn spectral(group: &Group, name: &str) -> Outcome<Vec<FixtureResult>> {
+fn spectral(group: &Group, name: &str) -> Outcome<Vec<CheckResult>> {
     let tensors = Tensors::read(&group.folder.join(name))?;
     let data = group.data(name.trim_start_matches("spectral_").trim_end_matches(".safetensors"))?;
     let found = Spectral::new(&distances(group, &data, Metric::Euclidean)?, 1.0).map_err(|error| error.to_string())?;
     let expected = tensors.get("eigenvalues")?;
     Ok(vec![
-        FixtureResult::within(name, "eigenvalues", &found.eigenvalues[..expected.len()], expected, DISTANCE),
-        FixtureResult::within(name, "degree", &found.degrees, tensors.get("degree")?, 1e-4),
+        CheckResult::within(name, "eigenvalues", &found.eigenvalues[..expected.len()], expected, DISTANCE),
+        CheckResult::within(name, "degree", &found.degrees, tensors.get("degree")?, 1e-4),
     ])
 }

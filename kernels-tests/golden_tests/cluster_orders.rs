@@ -12,7 +12,7 @@ use lineament::cluster::{
 use serde_json::Value;
 
 use crate::golden_tests::cluster::{Group, Outcome, Tensors, number};
-use crate::harness::outcome::FixtureResult;
+use crate::harness::outcome::CheckResult;
 
 /// Bound of the absolute error of a reachability, a core distance and a centre's coordinate.
 const DISTANCE: f64 = 1e-5;
@@ -20,7 +20,7 @@ const DISTANCE: f64 = 1e-5;
 const ROUNDING: f64 = 1e-13;
 
 /// Runs a fixture if it is of one of these methods.
-pub fn run(group: &Group, name: &str, params: &Value) -> Option<Outcome<Vec<FixtureResult>>> {
+pub fn run(group: &Group, name: &str, params: &Value) -> Option<Outcome<Vec<CheckResult>>> {
     let (kind, rest) = name.trim_end_matches(".safetensors").split_once('_')?;
     match kind {
         "optics" => Some(order(group, name, rest)),
@@ -42,7 +42,7 @@ fn widen<T: Copy + Into<f64>>(values: &[T]) -> Vec<f64> {
     values.iter().map(|value| (*value).into()).collect()
 }
 
-fn order(group: &Group, name: &str, rest: &str) -> Outcome<Vec<FixtureResult>> {
+fn order(group: &Group, name: &str, rest: &str) -> Outcome<Vec<CheckResult>> {
     let tensors = Tensors::read(&group.folder.join(name))?;
     let (set, metric) = rest.rsplit_once('_').ok_or("the name tells no metric")?;
     let metric = if metric == "hamming" { Metric::Hamming } else { Metric::Euclidean };
@@ -56,13 +56,13 @@ fn order(group: &Group, name: &str, rest: &str) -> Outcome<Vec<FixtureResult>> {
     let finite =
         |values: &[f64]| values.iter().map(|value| if value.is_infinite() { -1.0 } else { *value }).collect::<Vec<f64>>();
     let near = |tensor: &str, found: &[f64]| {
-        Outcome::Ok(FixtureResult::within(name, tensor, &finite(found), &finite(tensors.get(tensor)?), DISTANCE))
+        Outcome::Ok(CheckResult::within(name, tensor, &finite(found), &finite(tensors.get(tensor)?), DISTANCE))
     };
     Ok(vec![
-        FixtureResult::within(name, "ordering", &ordering, tensors.get("ordering")?, 0.0),
+        CheckResult::within(name, "ordering", &ordering, tensors.get("ordering")?, 0.0),
         near("reachability", &found.reachability)?,
         near("core_distances", &found.core_distances)?,
-        FixtureResult::within(name, "labels", &labels, tensors.get("labels")?, 0.0),
+        CheckResult::within(name, "labels", &labels, tensors.get("labels")?, 0.0),
     ])
 }
 
@@ -91,7 +91,7 @@ fn settled(found: &[f64], expected: &[f64], reachability: &[f64]) -> Vec<f64> {
     settled
 }
 
-fn birch(group: &Group, name: &str, set: &str, params: &Value) -> Outcome<Vec<FixtureResult>> {
+fn birch(group: &Group, name: &str, set: &str, params: &Value) -> Outcome<Vec<CheckResult>> {
     let tensors = Tensors::read(&group.folder.join(name))?;
     let settings = BirchSettings { threshold: number(params, "threshold")?, branching_factor: 50 };
     let found = Birch::fit(&rows(group, set)?, settings).map_err(|error| error.to_string())?;
@@ -100,14 +100,14 @@ fn birch(group: &Group, name: &str, set: &str, params: &Value) -> Outcome<Vec<Fi
     let first_of = |row: &u32| found.nearest.iter().position(|other| other == row).unwrap_or_default();
     let of_subcluster: Vec<f64> = found.nearest.iter().map(|row| expected_labels[first_of(row)]).collect();
     let mut results = vec![
-        FixtureResult::within(name, "subcluster_centers", &found.centers, tensors.get("subcluster_centers")?, DISTANCE),
-        FixtureResult::within(name, "labels within subclusters", &of_subcluster, expected_labels, 0.0),
+        CheckResult::within(name, "subcluster_centers", &found.centers, tensors.get("subcluster_centers")?, DISTANCE),
+        CheckResult::within(name, "labels within subclusters", &of_subcluster, expected_labels, 0.0),
     ];
     let centers = found.center_rows().map_err(|error| error.to_string())?;
     let tree = agglomerate(Linkage::Ward, distances(group, &centers, Metric::Euclidean)?, &centers.counts, &centers.last_rows());
     let labels = found.labels(&tree.cut(number(params, "k")? as usize).map_err(|error| error.to_string())?);
     let labels: Vec<f64> = labels.iter().map(|label| *label as f64).collect();
-    results.push(FixtureResult::within(name, "labels", &numbered_by_first(&labels), &numbered_by_first(expected_labels), 0.0));
+    results.push(CheckResult::within(name, "labels", &numbered_by_first(&labels), &numbered_by_first(expected_labels), 0.0));
     Ok(results)
 }
 

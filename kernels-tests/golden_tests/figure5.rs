@@ -8,7 +8,7 @@ use lineament::cluster::{CountedRows, KMeans, KMeansFit, Metric, silhouette};
 use serde_json::Value;
 
 use crate::golden_tests::cluster::{Data, Group, Outcome, json, numbers};
-use crate::harness::outcome::{FixtureResult, Verdict};
+use crate::harness::outcome::{CheckResult, Verdict};
 
 /// Bound of the absolute error of a silhouette, as for labels that are given.
 const SILHOUETTE: f64 = 1e-5;
@@ -22,21 +22,21 @@ const STARTS: &str = "figure5_kmeans_starts.json";
 const SEEDS: &str = "figure5_kmeans_seeds.json";
 
 /// Runs the table if it is this fixture.
-pub fn run(group: &Group, name: &str) -> Option<Outcome<Vec<FixtureResult>>> {
+pub fn run(group: &Group, name: &str) -> Option<Outcome<Vec<CheckResult>>> {
     (name == "figure5.json").then(|| table(group, name))
 }
 
-fn table(group: &Group, name: &str) -> Outcome<Vec<FixtureResult>> {
+fn table(group: &Group, name: &str) -> Outcome<Vec<CheckResult>> {
     let table = json(&group.folder.join(name))?;
     let mut results = Vec::new();
-    let skipped = |tensor: &str, reason: String| FixtureResult {
-        tensor: tensor.to_string(),
-        ..FixtureResult::behaviour(name, "", Verdict::Skipped(reason))
+    let skipped = |tensor: &str, reason: String| CheckResult {
+        part: tensor.to_string(),
+        ..CheckResult::behaviour(name, "", Verdict::Skipped(reason))
     };
     if group.folder.join(STARTS).is_file() {
         let starts = json(&group.folder.join(STARTS))?;
         for (tensor, found) in WEIGHTED.into_iter().zip(weighted_curves(group, &starts)?) {
-            results.push(FixtureResult::within(name, tensor, &found, &numbers(&table[tensor]), SILHOUETTE));
+            results.push(CheckResult::within(name, tensor, &found, &numbers(&table[tensor]), SILHOUETTE));
         }
     } else {
         results.extend(WEIGHTED.map(|tensor| skipped(tensor, format!("{STARTS} is not there"))));

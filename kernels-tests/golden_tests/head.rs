@@ -9,7 +9,7 @@ use lineament::profiles::Device;
 use crate::golden_tests::data::GoldenError;
 use crate::golden_tests::kernels::Fixture;
 use crate::golden_tests::train::Results;
-use crate::harness::outcome::FixtureResult;
+use crate::harness::outcome::CheckResult;
 
 /// The largest error of a loss, over all steps.
 pub const LOSS: f64 = 1e-5;
@@ -106,13 +106,13 @@ fn compare(device: &Device, fixture: &Fixture, made: &Fixture, running_statistic
         let correct: u32 = session.correct()?.iter().sum();
         accuracies.push(f64::from(correct) / f64::from(batch * attributes));
     }
-    let within = |tensor: &str, found: &[f32], bound: f64| -> Result<FixtureResult, GoldenError> {
+    let within = |tensor: &str, found: &[f32], bound: f64| -> Result<CheckResult, GoldenError> {
         let found: Vec<f64> = found.iter().map(|value| f64::from(*value)).collect();
-        Ok(FixtureResult::within(made.file, tensor, &found, &made.arrays.get(tensor)?.values, bound))
+        Ok(CheckResult::within(made.file, tensor, &found, &made.arrays.get(tensor)?.values, bound))
     };
     let mut results = vec![within("loss", &session.losses(0, steps)?, LOSS)?];
     let expected = &made.arrays.get("binary_accuracy")?.values;
-    results.push(FixtureResult::within(made.file, "binary_accuracy", &accuracies, expected, accuracy));
+    results.push(CheckResult::within(made.file, "binary_accuracy", &accuracies, expected, accuracy));
     let trained = session.read_state()?;
     let tensors = trained.tensors();
     for (name, stored) in NAMES.into_iter().zip(Head::TENSORS) {
@@ -125,7 +125,7 @@ fn compare(device: &Device, fixture: &Fixture, made: &Fixture, running_statistic
     // Keras 2.2.4's is not stored.
     if let Some(expected) = made.entry["params"]["final_loss_inference"].as_f64() {
         let found = f64::from(session.evaluated(1)?.0[0]);
-        results.push(FixtureResult::within(made.file, "final_loss_inference", &[found], &[expected], LOSS));
+        results.push(CheckResult::within(made.file, "final_loss_inference", &[found], &[expected], LOSS));
     }
     Ok(results)
 }

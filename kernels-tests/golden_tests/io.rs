@@ -12,7 +12,7 @@ use lineament::nn::weights::{ExpectedTensor, WeightsFile};
 use safetensors::SafeTensors;
 use serde_json::Value;
 
-use crate::harness::outcome::{FixtureResult, Verdict};
+use crate::harness::outcome::{CheckResult, Verdict};
 
 /// How far a decoded JPEG may be from the fixture's, in grey levels: JPEG leaves its decoders some rounding, and a fixture may
 /// come from another version of Pillow's.
@@ -36,10 +36,10 @@ struct Case<'a> {
 }
 
 /// Runs every case of the `cases.json` in `folder`; a folder without a readable one is a single failure.
-pub fn run(folder: &Path) -> Vec<FixtureResult> {
+pub fn run(folder: &Path) -> Vec<CheckResult> {
     let group = match Group::open(folder) {
         Ok(group) => group,
-        Err(problem) => return vec![FixtureResult::behaviour("io/cases.json", "readable", Verdict::Failed(problem))],
+        Err(problem) => return vec![CheckResult::behaviour("io/cases.json", "readable", Verdict::Failed(problem))],
     };
     let run_one = |(name, says): (&String, &Value)| {
         let case = Case { name, path: folder.join(name), says };
@@ -58,7 +58,7 @@ impl<'a> Group<'a> {
         Ok(Self { folder, cases: cases.into_iter().collect(), celeba: json("celeba_values.json")?, pixels })
     }
 
-    fn run(&self, case: &Case) -> Vec<FixtureResult> {
+    fn run(&self, case: &Case) -> Vec<CheckResult> {
         let (kind, file) = case.name.split_once('/').unwrap_or(("", case.name));
         let results = match kind {
             "celeba" if file.contains("partition") => self.partition(case),
@@ -70,7 +70,7 @@ impl<'a> Group<'a> {
         results.unwrap_or_else(|problem| vec![case.behaviour("well-formed case", Verdict::Failed(problem))])
     }
 
-    fn attributes(&self, case: &Case) -> Outcome<Vec<FixtureResult>> {
+    fn attributes(&self, case: &Case) -> Outcome<Vec<CheckResult>> {
         let read = celeba::read_attributes(&case.path);
         case.judge(read, |list| {
             let images = names(&self.celeba["ids"])?;
@@ -81,7 +81,7 @@ impl<'a> Group<'a> {
     }
 
     /// A partition is right or wrong only beside the labels: those of the folder's own `list_attr_celeba`.
-    fn partition(&self, case: &Case) -> Outcome<Vec<FixtureResult>> {
+    fn partition(&self, case: &Case) -> Outcome<Vec<CheckResult>> {
         let labels = self.folder.join("celeba/list_attr_celeba.txt");
         let labels = celeba::read_attributes(&labels).map_err(|error| error.to_string())?;
         let joined = celeba::read_partition(&case.path).and_then(|list| celeba::join_partition(&labels, &list));
@@ -91,7 +91,7 @@ impl<'a> Group<'a> {
         })
     }
 
-    fn safetensors(&self, case: &Case) -> Outcome<Vec<FixtureResult>> {
+    fn safetensors(&self, case: &Case) -> Outcome<Vec<CheckResult>> {
         let opened = WeightsFile::open(&case.path);
         if case.expects() == "error as model weights" {
             let file = opened.map_err(|error| format!("a sound file was refused: {error}"))?;
@@ -124,7 +124,7 @@ impl<'a> Group<'a> {
         good.max_by_key(Vec::len).unwrap_or_default()
     }
 
-    fn image(&self, case: &Case) -> Outcome<Vec<FixtureResult>> {
+    fn image(&self, case: &Case) -> Outcome<Vec<CheckResult>> {
         case.judge(decode(&case.path), |picture| {
             let file = case.name.rsplit('/').next().unwrap_or(case.name);
             let stored = SafeTensors::deserialize(&self.pixels).map_err(|error| error.to_string())?;
@@ -150,25 +150,25 @@ impl Case<'_> {
         format!("io/{}", self.name)
     }
 
-    fn behaviour(&self, bound: &str, verdict: Verdict) -> FixtureResult {
-        FixtureResult::behaviour(&self.fixture(), bound, verdict)
+    fn behaviour(&self, bound: &str, verdict: Verdict) -> CheckResult {
+        CheckResult::behaviour(&self.fixture(), bound, verdict)
     }
 
-    fn within(&self, tensor: &str, actual: &[f64], expected: &[f64], largest: f64) -> FixtureResult {
-        FixtureResult::within(&self.fixture(), tensor, actual, expected, largest)
+    fn within(&self, tensor: &str, actual: &[f64], expected: &[f64], largest: f64) -> CheckResult {
+        CheckResult::within(&self.fixture(), tensor, actual, expected, largest)
     }
 
-    fn same(&self, tensor: &str, holds: bool) -> FixtureResult {
+    fn same(&self, tensor: &str, holds: bool) -> CheckResult {
         let verdict = if holds { Verdict::Passed } else { Verdict::Failed("it differs".to_owned()) };
-        FixtureResult { tensor: tensor.to_owned(), ..self.behaviour("equal", verdict) }
+        CheckResult { part: tensor.to_owned(), ..self.behaviour("equal", verdict) }
     }
 
     /// Compares what was read where the case says `ok`, and looks for a good error where it says `error`.
     fn judge<T, E: std::error::Error>(
         &self,
         outcome: Result<T, E>,
-        compare: impl FnOnce(T) -> Outcome<Vec<FixtureResult>>,
-    ) -> Outcome<Vec<FixtureResult>> {
+        compare: impl FnOnce(T) -> Outcome<Vec<CheckResult>>,
+    ) -> Outcome<Vec<CheckResult>> {
         match (self.expects(), outcome) {
             ("ok" | "ok-high-byte", Ok(value)) => compare(value),
             ("ok" | "ok-high-byte", Err(error)) => Ok(vec![self.behaviour("read", Verdict::Failed(error.to_string()))]),
@@ -188,7 +188,7 @@ impl Case<'_> {
         outcome: Result<T, E>,
         names_fault: impl FnOnce(&str) -> bool,
         bound: &str,
-    ) -> FixtureResult {
+    ) -> CheckResult {
         let verdict = match outcome.map_err(|error| error.to_string()) {
             Ok(_) => Verdict::Failed("it was accepted".to_owned()),
             Err(message) if message.contains(&*self.path.to_string_lossy()) && names_fault(&message) => Verdict::Passed,
@@ -252,8 +252,8 @@ mod tests {
         }
     }
 
-    fn failed(results: &[FixtureResult]) -> Vec<&str> {
-        results.iter().filter(|result| result.verdict != Verdict::Passed).map(|result| result.fixture.as_str()).collect()
+    fn failed(results: &[CheckResult]) -> Vec<&str> {
+        results.iter().filter(|result| result.verdict != Verdict::Passed).map(|result| result.subject.as_str()).collect()
     }
 
     #[test]
@@ -263,7 +263,7 @@ mod tests {
         assert!(bad.is_empty(), "{bad:#?}");
         let cases: Value = serde_json::from_slice(&std::fs::read(golden().join("cases.json")).unwrap()).unwrap();
         for name in cases.as_object().unwrap().keys() {
-            assert!(results.iter().any(|result| result.fixture == format!("io/{name}")), "{name} was not run");
+            assert!(results.iter().any(|result| result.subject == format!("io/{name}")), "{name} was not run");
         }
     }
 

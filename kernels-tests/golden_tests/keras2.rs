@@ -17,10 +17,10 @@ use crate::golden_tests::failed;
 use crate::golden_tests::kernels::Fixture;
 use crate::golden_tests::layers::parts;
 use crate::golden_tests::train::{Results, near, padded, unpadded};
-use crate::harness::outcome::FixtureResult;
+use crate::harness::outcome::CheckResult;
 
 /// A fixture of the group, but for losses and optimizers. What its training starts from lies in the group beside it.
-pub fn run(device: &Device, folder: &Path, file: &str, entry: &Value) -> Vec<FixtureResult> {
+pub fn run(device: &Device, folder: &Path, file: &str, entry: &Value) -> Vec<CheckResult> {
     let read = || Ok(Fixture { file, entry, arrays: Arrays::read(&folder.join(file), entry)? });
     let training = || folder.parent().map_or(PathBuf::from("training"), |parent| parent.join("training"));
     let results = match file {
@@ -119,7 +119,7 @@ fn corrections(file: &str, facts: &Value) -> Results {
             expected *= count as f64 / (count as f64 - less);
         }
         let found = RunningStatistics::Keras2.correction(count as u32, name.contains("_4d"), HEAD_EPSILON);
-        Ok(FixtureResult::within(file, name, &[f64::from(found)], &[expected], 1e-6))
+        Ok(CheckResult::within(file, name, &[f64::from(found)], &[expected], 1e-6))
     };
     facts.map(one).collect()
 }
@@ -128,7 +128,7 @@ fn corrections(file: &str, facts: &Value) -> Results {
 fn paper(file: &str, model: &Value) -> Results {
     let mut results = Vec::new();
     let mut exactly = |tensor: &str, found: &[f64], expected: &Value| {
-        results.push(FixtureResult::within(file, tensor, found, &numbers(expected), 0.0));
+        results.push(CheckResult::within(file, tensor, found, &numbers(expected), 0.0));
     };
     let shape = NetworkShape::paper(1.0, 224, 40);
     for attributes in [37, 40] {
@@ -171,7 +171,7 @@ fn paper(file: &str, model: &Value) -> Results {
         ("head_batchnorm", [shape.head().momentum, HEAD_EPSILON]),
     ] {
         let found = [momentum, epsilon].map(f64::from);
-        results.push(FixtureResult::within(file, name, &found, &numbers(&model[name]), 1e-7));
+        results.push(CheckResult::within(file, name, &found, &numbers(&model[name]), 1e-7));
     }
     Ok(results)
 }

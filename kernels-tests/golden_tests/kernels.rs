@@ -15,14 +15,14 @@ use crate::commands::test::missing;
 use crate::golden_tests::data::{Array, Arrays, GoldenError, Manifest};
 use crate::golden_tests::{failed, skipped};
 use crate::harness::case::{Bounds, Case, Purpose};
-use crate::harness::outcome::FixtureResult;
+use crate::harness::outcome::CheckResult;
 
 /// Runs every fixture of the group.
-pub fn run(device: &Device, folder: &Path, manifest: &Manifest) -> Vec<FixtureResult> {
+pub fn run(device: &Device, folder: &Path, manifest: &Manifest) -> Vec<CheckResult> {
     manifest.files.iter().flat_map(|(file, entry)| run_fixture(device, folder, file, entry)).collect()
 }
 
-fn run_fixture(device: &Device, folder: &Path, file: &str, entry: &Value) -> Vec<FixtureResult> {
+fn run_fixture(device: &Device, folder: &Path, file: &str, entry: &Value) -> Vec<CheckResult> {
     let fits = |(start, part, _): &&(&str, &str, Build)| file.starts_with(start) && file.contains(part);
     if let Some(results) = layers::kernels_fixture(device, folder, file, entry) {
         return results;
@@ -34,7 +34,7 @@ fn run_fixture(device: &Device, folder: &Path, file: &str, entry: &Value) -> Vec
     let fixture = Arrays::read(&folder.join(file), entry).map(|arrays| Fixture { file, entry, arrays });
     let results = fixture.and_then(|fixture| {
         let mut results = layers::compare(device, file, &build(device, &fixture)?)?;
-        let compared: Vec<String> = results.iter().map(|result| result.tensor.clone()).collect();
+        let compared: Vec<String> = results.iter().map(|result| result.part.clone()).collect();
         let missing = fixture.arrays.gradients().filter(|name| !compared.iter().any(|tensor| tensor == name));
         results.extend(missing.map(|name| skipped(file, name, "no case computes it")));
         Ok(results)

@@ -17,11 +17,11 @@ use crate::golden_tests::data::{Array, Arrays, GoldenError};
 use crate::golden_tests::failed;
 use crate::golden_tests::kernels::{FORWARD, Fixture};
 use crate::harness::case::{Case, Expected, Purpose};
-use crate::harness::outcome::{FixtureResult, Verdict};
+use crate::harness::outcome::{CheckResult, Verdict};
 use crate::harness::run_case::run_case;
 
 /// Compares every tensor of a fixture of these layers; `None` for another kind of fixture.
-pub fn kernels_fixture(device: &Device, folder: &Path, file: &str, entry: &Value) -> Option<Vec<FixtureResult>> {
+pub fn kernels_fixture(device: &Device, folder: &Path, file: &str, entry: &Value) -> Option<Vec<CheckResult>> {
     let (_, build) = KINDS.iter().find(|(start, _)| file.starts_with(start))?;
     let fixture = Arrays::read(&folder.join(file), entry).map(|arrays| Fixture { file, entry, arrays });
     let results = fixture.and_then(|fixture| compare(device, file, &build(device, &fixture)?));
@@ -42,13 +42,13 @@ const KINDS: &[(&str, Build)] = &[
 ];
 
 /// Runs all cases; a tensor that several compute is as good as the worst of them.
-pub fn compare(device: &Device, file: &str, cases: &[Case]) -> Result<Vec<FixtureResult>, GoldenError> {
-    let mut results: BTreeMap<&str, FixtureResult> = BTreeMap::new();
+pub fn compare(device: &Device, file: &str, cases: &[Case]) -> Result<Vec<CheckResult>, GoldenError> {
+    let mut results: BTreeMap<&str, CheckResult> = BTreeMap::new();
     for case in cases {
-        for output in run_case(device, case)? {
-            let result = results.entry(output.tensor).or_insert_with(|| FixtureResult {
-                tensor: output.tensor.to_string(),
-                ..FixtureResult::behaviour(file, &format!("NMSE ≤ {:.0e}", output.nmse_bound), Verdict::Passed)
+        for output in run_case(device, &case.plan, case)? {
+            let result = results.entry(output.tensor).or_insert_with(|| CheckResult {
+                part: output.tensor.to_string(),
+                ..CheckResult::behaviour(file, &format!("NMSE ≤ {:.0e}", output.nmse_bound), Verdict::Passed)
             });
             result.nmse = result.nmse.max(output.comparison.nmse);
             result.max_abs = result.max_abs.max(output.comparison.max_abs);

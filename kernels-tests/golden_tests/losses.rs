@@ -10,7 +10,7 @@ use lineament::scheduler::Program;
 use crate::golden_tests::data::{Array, GoldenError};
 use crate::golden_tests::kernels::Fixture;
 use crate::golden_tests::train::{NMSE, Results, near, padded, unpadded};
-use crate::harness::outcome::{FixtureResult, Verdict};
+use crate::harness::outcome::{CheckResult, Verdict};
 
 /// What a value may differ by where the exact one is 0.
 const ZERO: f64 = 1e-7;
@@ -126,9 +126,9 @@ fn accuracies(device: &Device, predictions: &Array, labels: &Array) -> Result<Ve
 }
 
 /// Compares each row by itself, since gradients of rows may be orders of magnitude apart.
-fn near_by_row(file: &str, tensor: &str, width: usize, found: &[f32], expected: &[f64]) -> FixtureResult {
+fn near_by_row(file: &str, tensor: &str, width: usize, found: &[f32], expected: &[f64]) -> CheckResult {
     let mut worst = near(file, tensor, &[], &[]);
-    worst.bound = format!("row NMSE ≤ {NMSE:e}, or error ≤ {ZERO:e}");
+    worst.note = format!("row NMSE ≤ {NMSE:e}, or error ≤ {ZERO:e}");
     for (row, (found, expected)) in found.chunks(width).zip(expected.chunks(width)).enumerate() {
         let result = near(file, tensor, found, expected);
         worst.max_abs = worst.max_abs.max(result.max_abs);

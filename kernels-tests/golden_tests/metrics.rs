@@ -7,7 +7,7 @@ use lineament::evaluation::{AttributeMetrics, Metrics};
 use serde_json::Value;
 
 use crate::golden_tests::data::{Arrays, GoldenError, Manifest, json};
-use crate::harness::outcome::{FixtureResult, Verdict};
+use crate::harness::outcome::{CheckResult, Verdict};
 
 /// Bound of the absolute error of a share.
 const BOUND: f64 = 1e-9;
@@ -36,12 +36,12 @@ const FIGURES: [(&str, Figure, f64); 15] = [
 ];
 
 /// Runs every fixture of the group; what cannot be read is a failure.
-pub fn run(folder: &Path, manifest: &Manifest) -> Vec<FixtureResult> {
+pub fn run(folder: &Path, manifest: &Manifest) -> Vec<CheckResult> {
     compare(folder, manifest)
-        .unwrap_or_else(|error| vec![FixtureResult::behaviour("manifest.json", "readable", Verdict::Failed(error.to_string()))])
+        .unwrap_or_else(|error| vec![CheckResult::behaviour("manifest.json", "readable", Verdict::Failed(error.to_string()))])
 }
 
-fn compare(folder: &Path, manifest: &Manifest) -> Result<Vec<FixtureResult>, GoldenError> {
+fn compare(folder: &Path, manifest: &Manifest) -> Result<Vec<CheckResult>, GoldenError> {
     let entry = manifest.files.get(PREDICTIONS).ok_or_else(|| missing(PREDICTIONS, "files"))?;
     let arrays = Arrays::read(&folder.join(PREDICTIONS), entry)?;
     let (labels, scores) = (arrays.get("labels")?, arrays.get("scores")?);
@@ -55,7 +55,7 @@ fn compare(folder: &Path, manifest: &Manifest) -> Result<Vec<FixtureResult>, Gol
     let probabilities: Vec<f32> = scores.values.iter().map(|value| *value as f32).collect();
     let metrics = Metrics::new(&names, &probabilities, &labels.values.iter().map(|value| *value as u8).collect::<Vec<_>>());
 
-    let mut results: Vec<FixtureResult> = FIGURES
+    let mut results: Vec<CheckResult> = FIGURES
         .iter()
         .map(|(name, figure, bound)| {
             let found = metrics.attributes.iter().map(figure).collect::<Vec<_>>();
@@ -63,13 +63,13 @@ fn compare(folder: &Path, manifest: &Manifest) -> Result<Vec<FixtureResult>, Gol
         })
         .collect();
     let binary: Vec<f64> = probabilities.iter().map(|value| f64::from(value.round_ties_even())).collect();
-    results.push(FixtureResult::within(PREDICTIONS, "binary", &binary, &arrays.get("binary")?.values, 0.0));
+    results.push(CheckResult::within(PREDICTIONS, "binary", &binary, &arrays.get("binary")?.values, 0.0));
     results.extend(overall(&metrics, &json(&folder.join("overall.json"))?));
     results.extend(original(&metrics, &json(&folder.join("original_script.json"))?));
     Ok(results)
 }
 
-fn overall(metrics: &Metrics, expected: &Value) -> Vec<FixtureResult> {
+fn overall(metrics: &Metrics, expected: &Value) -> Vec<CheckResult> {
     const FILE: &str = "overall.json";
     let means = &metrics.means;
     let figures = [
@@ -82,7 +82,7 @@ fn overall(metrics: &Metrics, expected: &Value) -> Vec<FixtureResult> {
         ("macro_roc_auc_defined", means.roc_auc),
         ("mean_average_precision_defined", means.average_precision),
     ];
-    let mut results: Vec<FixtureResult> =
+    let mut results: Vec<CheckResult> =
         figures.iter().map(|(name, found)| optional(FILE, name, &[*found], &[&expected[*name]], BOUND)).collect();
     let name = "hamming_distance_histogram";
     let found: Vec<Option<f64>> = metrics.hamming_distances.iter().map(|count| Some(*count as f64)).collect();
@@ -91,7 +91,7 @@ fn overall(metrics: &Metrics, expected: &Value) -> Vec<FixtureResult> {
 }
 
 /// The script's two ratios, rounded as it rounds them. Where nothing is predicted it divides by zero.
-fn original(metrics: &Metrics, expected: &Value) -> Vec<FixtureResult> {
+fn original(metrics: &Metrics, expected: &Value) -> Vec<CheckResult> {
     let hundredths = |ratio: f64| (ratio * 100.0).round_ties_even() / 100.0;
     let ratios: [(&str, Figure); 2] =
         [("mistakes", |one| Some(one.mis_prediction_ratio)), ("mistakes2", |one| one.mistakes_a_positive_prediction)];
@@ -103,18 +103,18 @@ fn original(metrics: &Metrics, expected: &Value) -> Vec<FixtureResult> {
 }
 
 /// Compares figures that may be missing: `null`, or "Infinity" for a division by zero, stands for a missing one.
-fn optional(file: &str, name: &str, found: &[Option<f64>], expected: &[&Value], bound: f64) -> FixtureResult {
+fn optional(file: &str, name: &str, found: &[Option<f64>], expected: &[&Value], bound: f64) -> CheckResult {
     let missing = |value: &&Value| value.is_null() || value.as_str() == Some("Infinity");
     let disagree = found.len() != expected.len()
         || found.iter().zip(expected).any(|(found, expected)| found.is_none() != missing(expected) || malformed(expected));
     if disagree {
         let reason = format!("found {found:?} where {expected:?} is expected");
-        let behaviour = FixtureResult::behaviour(file, "missing in the same places", Verdict::Failed(reason));
-        return FixtureResult { tensor: name.to_string(), ..behaviour };
+        let behaviour = CheckResult::behaviour(file, "missing in the same places", Verdict::Failed(reason));
+        return CheckResult { part: name.to_string(), ..behaviour };
     }
     let found: Vec<f64> = found.iter().copied().flatten().collect();
     let expected: Vec<f64> = expected.iter().filter_map(|value| value.as_f64()).collect();
-    FixtureResult::within(file, name, &found, &expected, bound)
+    CheckResult::within(file, name, &found, &expected, bound)
 }
 
 /// Whether a value is neither a number nor one of the two ways to have none.
@@ -142,7 +142,7 @@ mod tests {
         let results = run(folder, &Manifest::read(folder).unwrap());
         assert!(results.len() == 27 || results.len() == 1, "{}", results.len());
         let failed = results.into_iter().filter(|result| result.verdict != Verdict::Passed);
-        failed.map(|result| format!("{} {}", result.fixture, result.tensor)).collect()
+        failed.map(|result| format!("{} {}", result.subject, result.part)).collect()
     }
 
     #[test]

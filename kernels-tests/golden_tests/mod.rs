@@ -31,8 +31,7 @@ use lineament::profiles::Device;
 
 use crate::commands::arguments::CommonArguments;
 use crate::golden_tests::data::{GoldenError, Manifest};
-use crate::harness::outcome::Tally;
-use crate::harness::outcome::{FixtureResult, Verdict};
+use crate::harness::outcome::{CheckResult, Tally, Verdict};
 
 /// Runs every fixture of a group, or of every group in a folder, prints a line for each tensor, and counts.
 ///
@@ -45,7 +44,7 @@ pub fn run(arguments: &CommonArguments, folder: &Path) -> Result<Tally, GoldenEr
     let mut lines = Vec::new();
     for folder in groups {
         for result in run_group(&device, &folder)? {
-            let label = format!("{} {}", result.fixture, result.tensor);
+            let label = result.label();
             if !arguments.wants(&label) {
                 continue;
             }
@@ -83,7 +82,7 @@ fn groups(folder: &Path) -> Result<Vec<PathBuf>, GoldenError> {
     if groups.is_empty() { Err(GoldenError::NoGroups { path: folder.to_path_buf() }) } else { Ok(groups) }
 }
 
-fn run_group(device: &Device, folder: &Path) -> Result<Vec<FixtureResult>, GoldenError> {
+fn run_group(device: &Device, folder: &Path) -> Result<Vec<CheckResult>, GoldenError> {
     let manifest = Manifest::read(folder)?;
     let mut results = match manifest.group.as_str() {
         "kernels" => kernels::run(device, folder, &manifest),
@@ -103,25 +102,25 @@ fn run_group(device: &Device, folder: &Path) -> Result<Vec<FixtureResult>, Golde
         }
     };
     for result in &mut results {
-        if !result.fixture.starts_with(&format!("{}/", manifest.group)) {
-            result.fixture = format!("{}/{}", manifest.group, result.fixture);
+        if !result.subject.starts_with(&format!("{}/", manifest.group)) {
+            result.subject = format!("{}/{}", manifest.group, result.subject);
         }
     }
     Ok(results)
 }
 
 /// A result that says why a tensor was not compared.
-pub fn skipped(fixture: &str, tensor: &str, reason: &str) -> FixtureResult {
-    FixtureResult { tensor: tensor.to_string(), ..FixtureResult::behaviour(fixture, "", Verdict::Skipped(reason.to_string())) }
+pub fn skipped(fixture: &str, tensor: &str, reason: &str) -> CheckResult {
+    CheckResult::new(fixture, tensor, Verdict::Skipped(reason.to_string()))
 }
 
 /// A result for a fixture that could not be run.
-pub fn failed(fixture: &str, tensor: &str, error: &GoldenError) -> FixtureResult {
-    FixtureResult { tensor: tensor.to_string(), ..FixtureResult::behaviour(fixture, "", Verdict::Failed(error.to_string())) }
+pub fn failed(fixture: &str, tensor: &str, error: &GoldenError) -> CheckResult {
+    CheckResult::new(fixture, tensor, Verdict::Failed(error.to_string()))
 }
 
-fn print(result: &FixtureResult) {
-    let FixtureResult { fixture, tensor, nmse, max_abs, bound, verdict } = result;
+fn print(result: &CheckResult) {
+    let CheckResult { subject: fixture, part: tensor, nmse, max_abs, note: bound, verdict, .. } = result;
     let name = format!("{fixture:50} {tensor:24}");
     match verdict {
         Verdict::Skipped(reason) => println!("{name} skipped: {reason}"),
@@ -130,8 +129,8 @@ fn print(result: &FixtureResult) {
     }
 }
 
-fn json(result: &FixtureResult) -> serde_json::Value {
-    let FixtureResult { fixture, tensor, nmse, max_abs, bound, verdict } = result;
+fn json(result: &CheckResult) -> serde_json::Value {
+    let CheckResult { subject: fixture, part: tensor, nmse, max_abs, note: bound, verdict, .. } = result;
     let (verdict, reason) = verdict.words();
     serde_json::json!({
         "fixture": fixture, "tensor": tensor, "nmse": nmse, "max_abs": max_abs, "bound": bound,

@@ -16,7 +16,7 @@ use super::{masked_head, network_training};
 use crate::golden_tests::data::{Arrays, GoldenError, Manifest, json};
 use crate::golden_tests::recipe::{Recipe, Tensors};
 use crate::golden_tests::{failed, skipped};
-use crate::harness::outcome::{FixtureResult, Verdict};
+use crate::harness::outcome::{CheckResult, Verdict};
 
 /// What features may differ by: ten times what the libraries' own float32 runs do. Values are 0 to 6.
 const FEATURES_BOUND: f64 = 4e-4;
@@ -36,7 +36,7 @@ const CONVENTIONS: [(&str, Padding, f32); 2] =
     [("keras", Padding::TensorflowSame, 1e-3), ("torchvision", Padding::Symmetric, 1e-5)];
 
 /// Runs every fixture of the group.
-pub fn run(device: &Device, folder: &Path, manifest: &Manifest) -> Vec<FixtureResult> {
+pub fn run(device: &Device, folder: &Path, manifest: &Manifest) -> Vec<CheckResult> {
     let group = Group { device, folder, manifest };
     let one = |(file, entry): (&String, &Value)| {
         let kind = file.split(['_', '.']).next().unwrap_or_default();
@@ -88,7 +88,7 @@ impl Group<'_> {
         Ok(network_training::Fixture { device, folder, manifest, width, size, batch })
     }
 
-    fn forward(&self, file: &str, entry: &Value) -> Result<Vec<FixtureResult>, GoldenError> {
+    fn forward(&self, file: &str, entry: &Value) -> Result<Vec<CheckResult>, GoldenError> {
         let (shape, recipe) = (self.shape(file)?, Recipe::read(self.folder)?);
         let arrays = Arrays::read(&self.folder.join(file), entry)?;
         let names = || entry["tensors"].as_object().into_iter().flatten().map(|(name, _)| name.as_str());
@@ -104,7 +104,7 @@ impl Group<'_> {
         arrays: &Arrays,
         (recipe, shape): (&Recipe, &Shape),
         precision: Precision,
-    ) -> Result<FixtureResult, GoldenError> {
+    ) -> Result<CheckResult, GoldenError> {
         let bounds = match precision {
             Precision::F32 => [FEATURES_BOUND, PREDICTIONS_BOUND],
             Precision::F16 => [FEATURES_OF_F16_BOUND, PREDICTIONS_OF_F16_BOUND],
@@ -127,7 +127,7 @@ impl Group<'_> {
             _ => return Ok(skipped(file, name, "not built yet")),
         };
         let tensor = if precision == Precision::F16 { format!("{name} by f16") } else { name.to_string() };
-        Ok(FixtureResult::within(file, &tensor, &found, &arrays.get(name)?.arranged("NC")?.values, bound))
+        Ok(CheckResult::within(file, &tensor, &found, &arrays.get(name)?.arranged("NC")?.values, bound))
     }
 
     /// The network as the program runs it: features, or predictions where there is a head; with the recipe's dropout mask
@@ -194,7 +194,7 @@ impl Group<'_> {
         self.device.profile()
     }
 
-    fn blocks(&self, file: &str) -> Result<Vec<FixtureResult>, GoldenError> {
+    fn blocks(&self, file: &str) -> Result<Vec<CheckResult>, GoldenError> {
         let forward = file.replacen("blocks", "forward", 1).replace(".json", ".safetensors");
         let (shape, recipe) = (self.shape(&forward)?, Recipe::read(self.folder)?);
         let expected = json(&self.folder.join(file))?;
@@ -240,17 +240,17 @@ impl Group<'_> {
         watched.iter().map(|(view, channels)| Ok(stripped(&program.read(self.device, *view)?, *channels))).collect()
     }
 
-    fn recipe(&self, file: &str) -> Result<Vec<FixtureResult>, GoldenError> {
+    fn recipe(&self, file: &str) -> Result<Vec<CheckResult>, GoldenError> {
         let recipe = Recipe::read(self.folder)?;
         let check = |list: &str| match recipe.tensors(list) {
-            Ok(_) => FixtureResult { tensor: list.to_string(), ..FixtureResult::behaviour(file, "bits", Verdict::Passed) },
+            Ok(_) => CheckResult { part: list.to_string(), ..CheckResult::behaviour(file, "bits", Verdict::Passed) },
             Err(error) => failed(file, list, &error),
         };
         Ok(recipe.lists().into_iter().map(check).collect())
     }
 
     /// Keras' parameter counts of the paper's model, against the tensors that ours is made of.
-    fn counts(&self, file: &str) -> Result<Vec<FixtureResult>, GoldenError> {
+    fn counts(&self, file: &str) -> Result<Vec<CheckResult>, GoldenError> {
         let (counts, recipe) = (json(&self.folder.join(file))?, Recipe::read(self.folder)?);
         let models = counts["parameters"].as_object().into_iter().flatten();
         let one = |(name, expected): (&String, &Value)| {
@@ -261,7 +261,7 @@ impl Group<'_> {
                 [backbone[0] + head[0], backbone[1] + head[1], backbone[0] - backbone[1] + head[0] - head[1], backbone[0]];
             let keys = ["total", "trainable", "non_trainable", "backbone_total"];
             let expected: Vec<f64> = keys.iter().filter_map(|key| expected[key].as_f64()).collect();
-            Ok(FixtureResult::within(file, name, &found, &expected, 0.0))
+            Ok(CheckResult::within(file, name, &found, &expected, 0.0))
         };
         models.map(one).collect()
     }
@@ -318,7 +318,7 @@ fn stripped(values: &[f32], channels: u32) -> Vec<f64> {
 }
 
 /// A block's activations against the sampled elements and moments of the fixture; `None` where that is malformed.
-fn compare(file: &str, tensor: &str, expected: &Value, activations: &[f64]) -> Option<FixtureResult> {
+fn compare(file: &str, tensor: &str, expected: &Value, activations: &[f64]) -> Option<CheckResult> {
     let number = |key: &str| expected[key].as_f64();
     let list = |key: &str| expected[key].as_array().map(|list| list.iter().filter_map(Value::as_f64).collect::<Vec<f64>>());
     let shape = list("shape_nhwc")?;
@@ -333,5 +333,5 @@ fn compare(file: &str, tensor: &str, expected: &Value, activations: &[f64]) -> O
     found.extend([mean, variance.sqrt(), extreme(f64::min)?, extreme(f64::max)?]);
     let mut wanted = list("sample")?;
     wanted.extend([number("mean")?, number("std")?, number("min")?, number("max")?]);
-    Some(FixtureResult::within(file, tensor, &found, &wanted, BLOCK_BOUND * number("float32_max_abs_error")?))
+    Some(CheckResult::within(file, tensor, &found, &wanted, BLOCK_BOUND * number("float32_max_abs_error")?))
 }

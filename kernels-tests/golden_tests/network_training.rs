@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::golden_tests::data::{Array, Arrays, GoldenError, Manifest};
 use crate::golden_tests::recipe::Recipe;
-use crate::harness::outcome::{FixtureResult, Verdict};
+use crate::harness::outcome::{CheckResult, Verdict};
 
 /// What a gradient may differ by, in parts of its tensor's l2 norm: ReLU6 opens or closes on rounding, so that the library's own
 /// single precision is off by as much (SEMANTICS.md).
@@ -43,7 +43,7 @@ struct Step {
 
 impl Fixture<'_> {
     /// Loss, predictions and the first layer's gradient.
-    pub fn training(&self, file: &str, entry: &Value) -> Result<Vec<FixtureResult>, GoldenError> {
+    pub fn training(&self, file: &str, entry: &Value) -> Result<Vec<CheckResult>, GoldenError> {
         let arrays = Arrays::read(&self.folder.join(file), entry)?;
         let step = self.step(&arrays.get("labels")?.values)?;
         let unusable = || GoldenError::Manifest { fixture: file.to_string(), key: "loss".to_string() };
@@ -54,14 +54,14 @@ impl Fixture<'_> {
         let found = in_keras_order(&step, 0);
         let error = norm(&found.iter().zip(&expected.values).map(|(a, b)| a - b).collect::<Vec<_>>());
         Ok(vec![
-            FixtureResult::within(file, "loss", &[step.loss], &[loss], LOSS),
-            FixtureResult::within(file, "predictions", &step.predictions, predictions, PREDICTION),
-            FixtureResult::within(file, "grad_Conv1_kernel", &[error], &[0.0], bound),
+            CheckResult::within(file, "loss", &[step.loss], &[loss], LOSS),
+            CheckResult::within(file, "predictions", &step.predictions, predictions, PREDICTION),
+            CheckResult::within(file, "grad_Conv1_kernel", &[error], &[0.0], bound),
         ])
     }
 
     /// Norm, largest element, sum and samples of the gradient by every parameter.
-    pub fn gradients(&self, file: &str) -> Result<Vec<FixtureResult>, GoldenError> {
+    pub fn gradients(&self, file: &str) -> Result<Vec<CheckResult>, GoldenError> {
         let expected = crate::golden_tests::data::json(&self.folder.join(file))?;
         let unusable = |key: &str| GoldenError::Manifest { fixture: file.to_string(), key: key.to_string() };
         let training = file.replacen("gradients", "training", 1).replace(".json", ".safetensors");
@@ -83,11 +83,11 @@ impl Fixture<'_> {
         } else {
             Verdict::Failed(format!("the network has {count} trained parameters, the fixture {}", parameters.len()))
         };
-        results.push(FixtureResult { tensor: "parameters".to_string(), ..FixtureResult::behaviour(file, "all", verdict) });
+        results.push(CheckResult { part: "parameters".to_string(), ..CheckResult::behaviour(file, "all", verdict) });
         Ok(results)
     }
 
-    fn compare(&self, file: &str, name: &str, line: &Value, found: &[f64]) -> Option<FixtureResult> {
+    fn compare(&self, file: &str, name: &str, line: &Value, found: &[f64]) -> Option<CheckResult> {
         let number = |key: &str| line[key].as_f64();
         let list = |key: &str| line[key].as_array().map(|list| list.iter().filter_map(Value::as_f64).collect::<Vec<f64>>());
         if list("shape")?.iter().product::<f64>() != found.len() as f64 {
@@ -104,7 +104,7 @@ impl Fixture<'_> {
             differences.push(found.get(*index as usize)? - sample);
         }
         let zeros = vec![0.0; differences.len()];
-        Some(FixtureResult::within(file, name, &differences, &zeros, bound))
+        Some(CheckResult::within(file, name, &differences, &zeros, bound))
     }
 
     fn noise(&self) -> f64 {

@@ -13,9 +13,9 @@ use lineament::scheduler::Program;
 
 use crate::golden_tests::data::{Arrays, GoldenError, Manifest};
 use crate::golden_tests::{failed, skipped};
-use crate::harness::outcome::{FixtureResult, Verdict};
+use crate::harness::outcome::{CheckResult, Verdict};
 
-type Results = Result<Vec<FixtureResult>, GoldenError>;
+type Results = Result<Vec<CheckResult>, GoldenError>;
 
 /// Bounds of the absolute errors of a mean on the scale from 0 to 1 and of a component's entry, and of relative errors.
 const MEAN: f64 = 1e-6;
@@ -26,7 +26,7 @@ const FIXED: f64 = 1.0;
 const FLOATING: f64 = 1e-2;
 
 /// Runs every fixture of the group.
-pub fn run(device: &Device, folder: &Path, manifest: &Manifest) -> Vec<FixtureResult> {
+pub fn run(device: &Device, folder: &Path, manifest: &Manifest) -> Vec<CheckResult> {
     let one = |file: &String| {
         let arrays = |file: &str| Arrays::read(&folder.join(file), &manifest.files[file]);
         let results = match file.as_str() {
@@ -75,8 +75,7 @@ fn many(device: &Device, file: &str, arrays: &Arrays) -> Results {
     let (mean, directions) = (wide(&found.mean), wide(&found.components));
     let of_opencv = with_signs_of(&expected("components_cv2_float32")?, &directions, mean.len());
     let eigenvalues: Vec<f64> = found.explained_variance.iter().map(|one| one * (n - 1) as f64 / n as f64).collect();
-    let within =
-        |tensor: &str, found: &[f64], expected: &[f64], bound| FixtureResult::within(file, tensor, found, expected, bound);
+    let within = |tensor: &str, found: &[f64], expected: &[f64], bound| CheckResult::within(file, tensor, found, expected, bound);
     let relative = |tensor: &str, found: &[f64]| {
         let expected = expected(tensor)?;
         let ratios: Vec<f64> = found.iter().zip(&expected).map(|(found, expected)| found / expected).collect();
@@ -106,10 +105,10 @@ fn few(device: &Device, file: &str, few: &Arrays, many: &Arrays) -> Results {
         found => Verdict::Failed(format!("{found} numbers for components of one image, which has none")),
     };
     Ok(vec![
-        FixtureResult::within(file, "mean_3", &wide(&three.mean), &few.get("mean_3")?.values, MEAN),
-        FixtureResult::within(file, "components_3", &directions, &with_signs_of(expected, &directions, p), COMPONENT),
-        FixtureResult::within(file, "mean_1", &wide(&one.mean), &few.get("mean_1")?.values, MEAN),
-        FixtureResult { tensor: "components_1".to_string(), ..FixtureResult::behaviour(file, "none", verdict) },
+        CheckResult::within(file, "mean_3", &wide(&three.mean), &few.get("mean_3")?.values, MEAN),
+        CheckResult::within(file, "components_3", &directions, &with_signs_of(expected, &directions, p), COMPONENT),
+        CheckResult::within(file, "mean_1", &wide(&one.mean), &few.get("mean_1")?.values, MEAN),
+        CheckResult { part: "components_1".to_string(), ..CheckResult::behaviour(file, "none", verdict) },
     ])
 }
 
@@ -130,11 +129,11 @@ fn resize(device: &Device, file: &str, arrays: &Arrays) -> Results {
         let (bound, is_float) = if name.contains("float") { (FLOATING, true) } else { (FIXED, false) };
         if !is_float {
             let found: Vec<f64> = resize_bilinear(&picture, width, height).into_raw().into_iter().map(f64::from).collect();
-            results.push(FixtureResult::within(file, name, &found, &array.values, bound));
+            results.push(CheckResult::within(file, name, &found, &array.values, bound));
         }
         if width == height {
             let found = on_gpu(device, &image, width)?;
-            results.push(FixtureResult::within(file, &format!("{name}, GPU"), &found, &array.values, bound));
+            results.push(CheckResult::within(file, &format!("{name}, GPU"), &found, &array.values, bound));
         }
     }
     Ok(results)

@@ -15,7 +15,7 @@ use crate::golden_tests::data::{Arrays, GoldenError, Manifest};
 use crate::golden_tests::failed;
 use crate::golden_tests::head::{LOSS, WEIGHT};
 use crate::golden_tests::train::Results;
-use crate::harness::outcome::FixtureResult;
+use crate::harness::outcome::CheckResult;
 
 /// The file with the images, the labels and the weights to start from.
 const INPUTS: &str = "tiny_inputs.safetensors";
@@ -50,7 +50,7 @@ const PYTORCH: Way =
 const KERAS2: Way = Way { running_statistics: RunningStatistics::Keras2, ..PYTORCH };
 
 /// Compares losses, final weights and predictions with a fixture of the `training` group.
-pub fn run(device: &Device, folder: &Path, file: &str, entry: &Value) -> Vec<FixtureResult> {
+pub fn run(device: &Device, folder: &Path, file: &str, entry: &Value) -> Vec<CheckResult> {
     let ways: &[Way] = if file.contains("keras224") { &[PYTORCH] } else { &[DOUBLE, UNBIASED] };
     let results = Arrays::read(&folder.join(file), entry)
         .and_then(|expected| Tiny::read(folder, file, &expected)?.compare_all(device, file, ways));
@@ -137,8 +137,8 @@ impl Tiny<'_> {
             })?;
             session.update(1.0)?;
         }
-        let within = |tensor: &str, found: &[f64], bound: f64| -> Result<FixtureResult, GoldenError> {
-            Ok(FixtureResult::within(file, tensor, found, &self.expected.get(tensor)?.values, bound))
+        let within = |tensor: &str, found: &[f64], bound: f64| -> Result<CheckResult, GoldenError> {
+            Ok(CheckResult::within(file, tensor, found, &self.expected.get(tensor)?.values, bound))
         };
         let wide = |values: &[f32]| values.iter().map(|value| f64::from(*value)).collect::<Vec<f64>>();
         let mut results = Vec::new();

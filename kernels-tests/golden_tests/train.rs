@@ -11,16 +11,16 @@ use crate::golden_tests::data::{Arrays, GoldenError, Manifest};
 use crate::golden_tests::failed;
 use crate::golden_tests::kernels::Fixture;
 use crate::harness::compare;
-use crate::harness::outcome::{FixtureResult, Verdict};
+use crate::harness::outcome::{CheckResult, Verdict};
 
 /// What comparing a fixture gives.
-pub type Results = Result<Vec<FixtureResult>, GoldenError>;
+pub type Results = Result<Vec<CheckResult>, GoldenError>;
 
 /// What a kernel may differ by from double precision.
 pub const NMSE: f64 = 1e-10;
 
 /// Runs every fixture of a group.
-pub fn run(device: &Device, folder: &Path, manifest: &Manifest) -> Vec<FixtureResult> {
+pub fn run(device: &Device, folder: &Path, manifest: &Manifest) -> Vec<CheckResult> {
     let one = |(file, entry): (&String, &Value)| {
         let (run, tensor): (fn(&Device, &Fixture) -> Results, &str) = match manifest.group.as_str() {
             "losses" => (losses::tensorflow2, "losses"),
@@ -40,19 +40,19 @@ pub fn run(device: &Device, folder: &Path, manifest: &Manifest) -> Vec<FixtureRe
 }
 
 /// Compares by normalised mean squared error, with what a kernel may differ by.
-pub fn near(file: &str, tensor: &str, found: &[f32], expected: &[f64]) -> FixtureResult {
+pub fn near(file: &str, tensor: &str, found: &[f32], expected: &[f64]) -> CheckResult {
     near_within(file, tensor, found, expected, NMSE)
 }
 
 /// Compares by normalised mean squared error.
-pub fn near_within(file: &str, tensor: &str, found: &[f32], expected: &[f64], nmse: f64) -> FixtureResult {
+pub fn near_within(file: &str, tensor: &str, found: &[f32], expected: &[f64], nmse: f64) -> CheckResult {
     let comparison = compare::floats(found, expected, nmse, f64::INFINITY);
     let verdict = comparison.fault.map_or(Verdict::Passed, |fault| Verdict::Failed(fault.to_string()));
-    FixtureResult {
-        tensor: tensor.to_string(),
+    CheckResult {
+        part: tensor.to_string(),
         nmse: comparison.nmse,
         max_abs: comparison.max_abs,
-        ..FixtureResult::behaviour(file, &format!("NMSE ≤ {nmse:.0e}"), verdict)
+        ..CheckResult::behaviour(file, &format!("NMSE ≤ {nmse:.0e}"), verdict)
     }
 }
 

@@ -3,5 +3,7 @@
 pub mod case;
 pub mod compare;
 pub mod outcome;
+#[cfg(test)]
+pub mod requirements;
 pub mod run_case;
 pub mod timing;

@@ -1,19 +1,22 @@
-//! Verdicts, how they are counted, and the results of comparing with golden data.
+//! The result of a check, and how results are counted. Every command reports with these types.
 
 use std::fmt;
 
-/// Whether a fixture held.
+use super::run_case::OutputResult;
+
+/// Whether a check held.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
+    /// It held.
     Passed,
-    /// Why not.
+    /// It did not hold, and why.
     Failed(String),
-    /// Why it was not run.
+    /// It was not run, and why.
     Skipped(String),
 }
 
 impl Verdict {
-    /// The word for it, and the reason where there is one.
+    /// Returns the word for it, and the reason, which is empty where the check passed.
     pub fn words(&self) -> (&'static str, &str) {
         match self {
             Verdict::Passed => ("passed", ""),
@@ -23,19 +26,19 @@ impl Verdict {
     }
 }
 
-/// How many passed, failed and were skipped.
+/// How many checks passed, failed and were skipped.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Tally {
-    /// As they should be.
+    /// Checks that held.
     pub passed: usize,
-    /// Not as they should be.
+    /// Checks that did not hold.
     pub failed: usize,
-    /// Not run.
+    /// Checks that were not run.
     pub skipped: usize,
 }
 
 impl Tally {
-    /// Adds one verdict.
+    /// Counts one verdict.
     pub fn add(&mut self, verdict: &Verdict) {
         match verdict {
             Verdict::Passed => self.passed += 1,
@@ -51,31 +54,44 @@ impl fmt::Display for Tally {
     }
 }
 
-/// One line of the report: one tensor (or one behaviour) of one fixture.
+/// The result of one check: a case, a tensor of golden data, a variant, or a mutant in a variant.
 #[derive(Debug, Clone)]
-pub struct FixtureResult {
-    /// The fixture's file, from the golden folder.
-    pub fixture: String,
-    /// The tensor compared, or `behaviour` where a file must be refused.
-    pub tensor: String,
-    /// Σ(actual - expected)² / Σ expected²; 0 where nothing is compared by number.
+pub struct CheckResult {
+    /// What was checked: kernel and variant, a file of golden data, or a mutant.
+    pub subject: String,
+    /// The part of it: a case, a tensor, or a variant.
+    pub part: String,
+    /// Σ(actual − expected)² / Σ expected², the largest of the outputs; 0 where no numbers are compared.
     pub nmse: f64,
-    /// The largest |actual - expected|; 0 where nothing is compared by number.
+    /// The largest |actual − expected|; 0 where no numbers are compared.
     pub max_abs: f64,
-    /// What was asked for.
-    pub bound: String,
+    /// The bound in words, or the case that rejected a mutant.
+    pub note: String,
+    /// Whether the check held.
     pub verdict: Verdict,
+    /// The outputs of a case; empty for other checks.
+    pub outputs: Vec<OutputResult>,
 }
 
-impl FixtureResult {
-    /// A result without numbers.
-    pub fn behaviour(fixture: &str, bound: &str, verdict: Verdict) -> Self {
-        let (fixture, tensor, bound) = (fixture.to_owned(), "behaviour".to_owned(), bound.to_owned());
-        Self { fixture, tensor, nmse: 0.0, max_abs: 0.0, bound, verdict }
+impl CheckResult {
+    /// Returns a result without numbers.
+    pub fn new(subject: &str, part: &str, verdict: Verdict) -> CheckResult {
+        let (subject, part) = (subject.to_string(), part.to_string());
+        CheckResult { subject, part, nmse: 0.0, max_abs: 0.0, note: String::new(), verdict, outputs: Vec::new() }
     }
 
-    /// Compares element by element, allowing `largest` between any two. Lengths that differ fail, and so does any NaN.
-    pub fn within(fixture: &str, tensor: &str, actual: &[f64], expected: &[f64], largest: f64) -> Self {
+    /// Returns the result of how a file of golden data was read or refused.
+    pub fn behaviour(subject: &str, note: &str, verdict: Verdict) -> CheckResult {
+        CheckResult { note: note.to_string(), ..CheckResult::new(subject, "behaviour", verdict) }
+    }
+
+    /// Returns what `--filter` selects by and what replays a failure: subject and part.
+    pub fn label(&self) -> String {
+        format!("{} {}", self.subject, self.part).trim_end().to_string()
+    }
+
+    /// Compares element by element and allows a difference of `largest`. Different lengths and NaN fail.
+    pub fn within(subject: &str, part: &str, actual: &[f64], expected: &[f64], largest: f64) -> CheckResult {
         let differences = actual.iter().zip(expected).map(|(actual, expected)| actual - expected);
         let error: f64 = differences.clone().map(|difference| difference * difference).sum();
         let size: f64 = expected.iter().map(|value| value * value).sum();
@@ -88,14 +104,8 @@ impl FixtureResult {
         } else {
             Verdict::Failed(format!("differs by {max_abs}"))
         };
-        Self {
-            fixture: fixture.to_owned(),
-            tensor: tensor.to_owned(),
-            nmse: if error == 0.0 { 0.0 } else { error / size },
-            max_abs,
-            bound: format!("max abs ≤ {largest}"),
-            verdict,
-        }
+        let nmse = if error == 0.0 { 0.0 } else { error / size };
+        CheckResult { nmse, max_abs, note: format!("max abs ≤ {largest}"), ..CheckResult::new(subject, part, verdict) }
     }
 }
 
@@ -113,9 +123,9 @@ mod tests {
             (&[f64::NAN, 2.0], 9.0, false),
         ];
         for (actual, largest, passes) in cases {
-            let result = FixtureResult::within("f", "t", actual, &[1.0, 2.0], largest);
+            let result = CheckResult::within("f", "t", actual, &[1.0, 2.0], largest);
             assert_eq!(result.verdict == Verdict::Passed, passes, "{result:?}");
         }
-        assert_eq!(FixtureResult::within("f", "t", &[1.0, 2.5], &[1.0, 2.0], 1.0).nmse, 0.05);
+        assert_eq!(CheckResult::within("f", "t", &[1.0, 2.5], &[1.0, 2.0], 1.0).nmse, 0.05);
     }
 }

@@ -1,7 +1,7 @@
 //! Running one case: everything poisoned, inputs written, run twice, outputs compared.
 
 use lineament::device::DeviceError;
-use lineament::plan::{Precision, Residence, TensorId, View};
+use lineament::plan::{Plan, Precision, Residence, TensorId, View};
 use lineament::profiles::Device;
 use lineament::scheduler::Program;
 
@@ -11,7 +11,8 @@ use crate::harness::compare::{self, Comparison, POISON};
 /// What everything but outputs holds around what is written there: a NaN too, but one that an output never starts with.
 const STRAY: u32 = 0x7FC0_BEEF;
 
-/// How one output of a case came out.
+/// How one output of a case compares with its reference.
+#[derive(Debug, Clone)]
 pub struct OutputResult {
     /// The output's label.
     pub tensor: &'static str,
@@ -23,12 +24,13 @@ pub struct OutputResult {
     pub max_abs_bound: f64,
 }
 
-/// Runs a case twice from poisoned memory and compares every output with its reference.
+/// Runs a case twice from poisoned memory and compares every output with its reference. `plan` is the case's plan, or the same
+/// plan with broken shaders.
 ///
 /// # Errors
 /// The plan does not fit the adapter, a shader does not compile, or the device fails.
-pub fn run_case(device: &Device, case: &Case) -> Result<Vec<OutputResult>, DeviceError> {
-    let program = Program::new(device, &case.plan, &[])?;
+pub fn run_case(device: &Device, plan: &Plan, case: &Case) -> Result<Vec<OutputResult>, DeviceError> {
+    let program = Program::new(device, plan, &[])?;
     let first = run_once(device, case, &program)?;
     let second = run_once(device, case, &program)?;
     let outputs = case.outputs.iter().zip(first.iter().zip(&second));

@@ -10,8 +10,8 @@
 // One thread computes $PIXELS neighbouring pixels of a row × $OUTPUTS output channels; a workgroup of 64 threads takes the output channels
 // of a pixel group first, so that its stores are consecutive.
 // Cost: 18 · inputs flops an output; a thread loads $(OUTPUTS) vectors of w for every $(4 * PIXELS * OUTPUTS) multiply-adds.
-#import activate
 #import stored
+#import activate
 #params
 
 @group(0) @binding(1) var<storage, read> x: array<Stored>;

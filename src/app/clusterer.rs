@@ -1,4 +1,4 @@
-//! Clustering of images by their attributes, and the comparison of methods.
+//! Clusters images by their attributes, and compares clustering methods.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,14 +17,14 @@ use crate::data::AttributeTable;
 use crate::profiles::Device;
 use crate::report::figure_five_svg;
 
-/// Which columns of a table are clustered, and how.
+/// Selects and weights the columns of a table before clustering.
 #[derive(Debug, Clone)]
 pub struct RowOptions {
-    /// Names of the columns; empty takes all. `paper-ten` and `paper-37` stand for the paper's choices.
+    /// Names of the columns; an empty list takes all. `paper-ten` and `paper-37` stand for the paper's selections.
     pub select: Vec<String>,
-    /// How the columns are weighted, if they are.
+    /// The rule that weights the columns, if they are weighted.
     pub weights: Option<WeightRule>,
-    /// Whether equal rows are taken together and counted: faster, with the same clusters.
+    /// Whether equal rows are merged and counted. This is faster and gives the same clusters.
     pub compress: bool,
 }
 
@@ -34,46 +34,46 @@ impl Default for RowOptions {
     }
 }
 
-/// Rows to cluster.
+/// The rows to cluster.
 #[derive(Debug, Clone)]
 pub struct ClusterRows {
     /// Name of each image, shape `[n]`.
     pub images: Vec<String>,
     /// Name of each column, shape `[d]`.
     pub columns: Vec<String>,
-    /// `columns` where they were selected; empty where they are all that the table has.
+    /// `columns` if they were selected; empty if all columns of the table are used.
     pub select: Vec<String>,
     /// Values, shape `[n, d]`, row-major.
     pub values: Vec<f32>,
-    /// The weights, if there are any.
+    /// The column weights, if there are any.
     pub weights: Option<RowWeights>,
-    /// Whether equal rows are taken together and counted.
+    /// Whether equal rows are merged and counted.
     pub compress: bool,
 }
 
-/// Weights of columns.
+/// The weights of the columns.
 #[derive(Debug, Clone)]
 pub struct RowWeights {
-    /// Where they come from.
+    /// The rule that gave the weights.
     pub rule: WeightRule,
     /// Weight of each column, shape `[d]`.
     pub of_columns: Vec<f32>,
-    /// Values multiplied by them, shape `[n, d]`, row-major.
+    /// Values multiplied by the weights, shape `[n, d]`, row-major.
     pub values: Vec<f32>,
 }
 
 impl ClusterRows {
-    /// Takes rows from a table; tells the observer which columns are the same for every image.
+    /// Takes rows from a table. Notes for the observer which columns are the same for every image.
     ///
     /// # Errors
-    /// A column is unknown or selected twice, or has no weight.
+    /// A column is unknown, selected twice, or has no weight.
     pub fn new(table: AttributeTable, options: &RowOptions, context: &Context) -> Result<ClusterRows, Error> {
         let (values, columns) = select_columns(&table, &options.select)?;
         let constant = constant_columns(&values, columns.len());
         if !constant.is_empty() {
             let names: Vec<&str> = constant.iter().map(|column| columns[*column].as_str()).collect();
-            let (is, says) = if names.len() == 1 { ("is", "it tells") } else { ("are", "they tell") };
-            context.note(format!("{} {is} the same for every image: {says} no clusters apart", names.join(", ")));
+            let (is, says) = if names.len() == 1 { ("is", "it does") } else { ("are", "they do") };
+            context.note(format!("{} {is} the same for every image, so {says} not distinguish clusters", names.join(", ")));
         }
         let weights = options.weights.clone().map(|rule| -> Result<_, ClusterError> {
             let of_columns = rule.weights(&columns, &table)?;
@@ -90,7 +90,7 @@ impl ClusterRows {
         })
     }
 
-    /// Returns the values that are clustered: the weighted ones where there are weights. Shape `[n, d]`, row-major.
+    /// Returns the values that are clustered: the weighted ones if there are weights. Shape `[n, d]`, row-major.
     pub fn fitted(&self) -> &[f32] {
         self.weights.as_ref().map_or(&self.values, |weights| &weights.values)
     }
@@ -104,7 +104,7 @@ impl ClusterRows {
     }
 }
 
-/// Seconds that the phases of some work took.
+/// The seconds that each phase of some work took.
 #[derive(Debug, Clone)]
 pub struct Phases {
     since: Instant,
@@ -119,7 +119,7 @@ impl Default for Phases {
 }
 
 impl Phases {
-    /// Ends a phase; the next one begins.
+    /// Ends the current phase under a name and starts the next one.
     pub fn end(&mut self, name: &str) {
         self.seconds.insert(name.into(), self.since.elapsed().as_secs_f64());
         self.since = Instant::now();
@@ -148,15 +148,15 @@ impl<'a> Clusterer<'a> {
     /// Clusters rows and scores the clusters by their silhouette.
     ///
     /// # Errors
-    /// The rows do not suit the method, or the device fails.
+    /// The method cannot cluster these rows, or the device fails.
     pub fn cluster(&self, rows: ClusterRows) -> Result<ClusterResult, Error> {
         self.cluster_after(rows, Phases::default())
     }
 
-    /// Clusters rows as [`Clusterer::cluster`] does, and adds its phases to those that came before.
+    /// Clusters rows as [`Clusterer::cluster`] does, and adds its phases to the earlier ones.
     ///
     /// # Errors
-    /// As [`Clusterer::cluster`].
+    /// The same as [`Clusterer::cluster`].
     pub fn cluster_after(&self, input: ClusterRows, mut phases: Phases) -> Result<ClusterResult, Error> {
         let (device, n, width) = (self.device, input.images.len(), input.columns.len());
         let count = if input.compress { CountedRows::distinct } else { CountedRows::every };
@@ -172,7 +172,7 @@ impl<'a> Clusterer<'a> {
             Some(unweighted) => Scores::of(device, unweighted, Some(&rows), &labels)?,
         };
         if scores.silhouette.is_none() {
-            // The clustering stands all the same.
+            // The clustering is still valid without a score.
             self.context.note("a silhouette needs from 2 clusters to one fewer than there are images");
         }
         phases.end("silhouette");
@@ -222,7 +222,7 @@ impl<'a> Clusterer<'a> {
         text
     }
 
-    /// Returns what a run folder records of a clustering by some columns.
+    /// Returns the details of a clustering by `columns` that a run folder records.
     pub fn details(result: &ClusterResult, columns: &[String]) -> Map<String, Value> {
         let mut details = Map::new();
         details.insert("method".into(), json!(result.method));
@@ -240,7 +240,8 @@ fn adapter_of(device: &Device) -> String {
     format!("{} ({}, {})", report.name, report.backend, report.kind)
 }
 
-/// Compares clustering methods over the number of clusters: the paper's figure 5. Tells the observer what is missing and why.
+/// Compares clustering methods over the number of clusters: the paper's figure 5. Notes for the observer which points are missing
+/// and why.
 ///
 /// # Errors
 /// The rows cannot be clustered, the device fails, or the context is cancelled.
@@ -277,7 +278,7 @@ pub fn write_comparison(folder: &Path, comparison: &Comparison) -> Result<(), Er
     Ok(write_file(&folder.join("comparison.svg"), figure_five_svg(comparison).as_bytes())?)
 }
 
-/// Returns what a run folder records of a comparison.
+/// Returns the details of a comparison that a run folder records.
 pub fn comparison_details(comparison: &Comparison) -> Map<String, Value> {
     let methods = comparison.curves.iter().map(|curve| &curve.method).chain(comparison.marks.iter().map(|mark| &mark.method));
     let mut details = Map::new();

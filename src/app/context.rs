@@ -1,4 +1,4 @@
-//! What every use case is given: who watches it, how it is stopped, and the command that it serves.
+//! The context of a use case: its observer, its cancellation, and the command that started it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::error::Error;
 use super::event::{Event, Observer, Silent};
 
-/// A flag that stops long work. Clones share one flag, so another thread or a signal handler may set it.
+/// A flag that stops long work. Clones share the flag, so another thread or a signal handler can set it.
 ///
 /// ```
 /// let cancellation = lineament::Cancellation::new();
@@ -23,23 +23,23 @@ impl Cancellation {
         Cancellation::default()
     }
 
-    /// Asks the work to stop; returns whether that was asked before.
+    /// Asks the work to stop. Returns whether it had been asked before.
     pub fn cancel(&self) -> bool {
         self.0.swap(true, Ordering::SeqCst)
     }
 
-    /// Returns whether the work is to stop.
+    /// Returns whether the work has been asked to stop.
     pub fn is_cancelled(&self) -> bool {
         self.0.load(Ordering::SeqCst)
     }
 
-    /// Returns the flag itself, for the layers below.
+    /// Returns the underlying flag, for the layers below.
     pub fn flag(&self) -> &AtomicBool {
         &self.0
     }
 }
 
-/// The surroundings of a use case. The default ignores events, is never cancelled and names no command.
+/// The context of a use case. The default ignores events, is never cancelled, and names no command.
 #[derive(Clone)]
 pub struct Context<'a> {
     /// Receives the events.
@@ -57,7 +57,7 @@ impl Default for Context<'_> {
 }
 
 impl<'a> Context<'a> {
-    /// Returns a context with an observer, which is never cancelled and names no command.
+    /// Returns a context with an observer. It is never cancelled and names no command.
     pub fn observed(observer: &'a dyn Observer) -> Context<'a> {
         Context { observer, ..Context::default() }
     }
@@ -87,7 +87,7 @@ impl<'a> Context<'a> {
         self.send(Event::Finished);
     }
 
-    /// Fails once the work is to stop.
+    /// Fails if the work has been asked to stop; `doing` says what is interrupted.
     pub(crate) fn check(&self, doing: &'static str) -> Result<(), Error> {
         if self.cancellation.is_cancelled() { Err(Error::Cancelled { doing }) } else { Ok(()) }
     }

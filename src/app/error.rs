@@ -1,4 +1,4 @@
-//! What can go wrong in a use case.
+//! The errors of the use cases.
 
 use std::io;
 use std::path::PathBuf;
@@ -18,17 +18,17 @@ use crate::report::ReportError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The options contradict each other or cannot be meant.
+    /// The options contradict each other or make no sense.
     #[error("{0}")]
     Misuse(String),
-    /// The model has no head for attributes.
+    /// The model has no head that predicts attributes.
     #[error("{}: predicts no attributes; train a head with `lineament train`", path.display())]
     NoAttributes {
         /// The model's file.
         path: PathBuf,
     },
     /// The model has no ImageNet classifier.
-    #[error("{}: holds no ImageNet classifier; use weights/mobilenet_v2_imagenet.safetensors", path.display())]
+    #[error("{}: has no ImageNet classifier; use weights/mobilenet_v2_imagenet.safetensors", path.display())]
     NoClassifier {
         /// The model's file.
         path: PathBuf,
@@ -36,40 +36,40 @@ pub enum Error {
     /// No image could be decoded.
     #[error("none of the images could be used; nothing was written")]
     NoImages,
-    /// An image that is needed cannot be used.
+    /// A required image cannot be used.
     #[error("{0}")]
     Image(String),
     /// The model was not read from a file, so its backbone cannot be read again.
-    #[error("the model was read from no file; open one with Model::open")]
+    #[error("the model was not read from a file; open it with Model::open")]
     NoFile,
-    /// A size that the network cannot divide.
-    #[error("--size {size}: is no multiple of 32, by which the network divides it")]
+    /// The size is not a multiple of 32.
+    #[error("--size {size}: is not a multiple of 32; choose one, because the network halves the size five times")]
     Size {
-        /// Height and width asked for.
+        /// The requested height and width.
         size: u32,
     },
-    /// CelebA has no labels for what the model predicts.
-    #[error("CelebA labels none of what the model predicts: {predicted}; choose another model")]
+    /// CelebA has no labels for the attributes that the model predicts.
+    #[error("CelebA has labels for none of the model's attributes: {predicted}; choose another model")]
     NotLabelled {
         /// The model's attributes.
         predicted: String,
     },
-    /// The data hold no images of the partition.
-    #[error("{}: holds no {wanted} images; it holds {held}: name one with --partition", path.display())]
+    /// The data contain no images of the partition.
+    #[error("{}: has no {wanted} images; it has {held}: name one with --partition", path.display())]
     NoPartition {
-        /// The data.
+        /// The path of the data.
         path: PathBuf,
-        /// The partition asked for.
+        /// The requested partition.
         wanted: &'static str,
-        /// The partitions that the data hold.
+        /// The partitions that the data contain.
         held: String,
     },
-    /// A run folder cannot be made.
+    /// A run folder cannot be created.
     #[error("{}: {source}; choose a folder that can be written", path.display())]
     Folder {
         /// The folder.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// A file cannot be written.
@@ -77,10 +77,10 @@ pub enum Error {
     Unwritable {
         /// The file.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// A folder was named where a file is wanted.
+    /// A folder was named instead of a file.
     #[error("{}: is a folder; name a file in it", path.display())]
     IsFolder {
         /// The folder.
@@ -91,7 +91,7 @@ pub enum Error {
     File {
         /// The file.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// A JSON file of a run folder is damaged.
@@ -99,41 +99,41 @@ pub enum Error {
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The JSON error.
         source: serde_json::Error,
-        /// What to do.
+        /// How to repair it.
         remedy: &'static str,
     },
-    /// A reproduction has no model yet.
+    /// A reproduction has no trained model yet.
     #[error("{}: missing; train it with --only train, or name a model with --model", path.display())]
     NotTrained {
-        /// Where it would be.
+        /// The path where the model is expected.
         path: PathBuf,
     },
     /// The work was cancelled.
     #[error("stopped while {doing}; nothing was written")]
     Cancelled {
-        /// What was being done.
+        /// What was interrupted.
         doing: &'static str,
     },
-    /// The images were being looked at when training was cancelled.
-    #[error("stopped while looking at the images; nothing was trained yet")]
+    /// Training was cancelled while the images were being checked.
+    #[error("stopped while checking the images; nothing was trained yet")]
     CancelledBeforeTraining,
     /// A reproduction was cancelled between two steps.
-    #[error("stopped after {step}, {left} steps before the end; the same command goes on")]
+    #[error("stopped after {step} with {left} steps left; run the same command again to continue")]
     CancelledAfterStep {
-        /// The last step that was done.
+        /// The last step that was completed.
         step: &'static str,
         /// Number of steps that are left.
         left: usize,
     },
-    /// A result cannot be turned into JSON.
+    /// A result cannot be converted to JSON.
     #[error(transparent)]
     Json(#[from] serde_json::Error),
-    /// A result cannot be turned into CSV.
+    /// A result cannot be converted to CSV.
     #[error(transparent)]
     Csv(#[from] io::Error),
-    /// The device reports something.
+    /// The device failed.
     #[error(transparent)]
     Device(#[from] DeviceError),
     /// The model cannot be read or run.
@@ -148,7 +148,7 @@ pub enum Error {
     /// An image cannot be decoded.
     #[error(transparent)]
     Decode(#[from] DecodeError),
-    /// An image cannot be decoded, and is not to be left out.
+    /// An image cannot be decoded, and unreadable images are not left out.
     #[error(transparent)]
     Unreadable(#[from] UnreadableImage),
     /// The features of the images cannot be computed.
@@ -181,7 +181,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Returns whether the request itself is wrong, so that no other machine or data could serve it.
+    /// Returns whether the request itself is wrong, so that it would fail with any machine or data.
     pub fn is_misuse(&self) -> bool {
         matches!(self, Error::Misuse(_) | Error::NoAttributes { .. } | Error::NoClassifier { .. } | Error::NoImages)
     }

@@ -1,4 +1,4 @@
-//! Predictions compared with labels: the paper's Table I, and what accuracy alone hides.
+//! Compares predictions with labels: the paper's Table I, and measures that account for rare attributes.
 
 use std::path::{Path, PathBuf};
 
@@ -17,31 +17,31 @@ use crate::nn::Model;
 use crate::plan::Precision;
 use crate::profiles::Device;
 
-/// Mistakes that `metrics.json` names and the report shows.
+/// Number of mistakes that `metrics.json` lists and the report shows.
 const MISTAKES: usize = 24;
 
-/// What is evaluated, and how.
+/// Options of an evaluation.
 #[derive(Debug, Clone, Default)]
 pub struct EvaluatorOptions {
     /// The images to evaluate on; `None` takes the test images, or all images of a label CSV without partitions.
     pub partition: Option<Partition>,
-    /// How images are brought to the model.
+    /// How images are prepared for the model.
     pub prediction: PredictionOptions,
-    /// The run folder to write `metrics.csv`, `metrics.json`, `table1.csv` and `attributes.csv` into.
+    /// The run folder to write `metrics.csv`, `metrics.json`, `table1.csv` and `attributes.csv` to, if any.
     pub run: Option<PathBuf>,
 }
 
-/// An evaluation, and the predictions that it is of.
+/// An evaluation, and the predictions that were evaluated.
 #[derive(Debug, Clone)]
 pub struct Evaluated {
-    /// The figures.
+    /// The figures of the evaluation.
     pub evaluation: Evaluation,
-    /// What the model predicts.
+    /// The model's predictions.
     pub predictions: Predictions,
 }
 
 impl Evaluated {
-    /// Returns Table I, and the figures of all attributes together.
+    /// Returns Table I, and the figures over all attributes, as text.
     pub fn to_text(&self) -> String {
         let metrics = &self.evaluation.metrics;
         let table = TableOne::new(metrics).to_text();
@@ -50,16 +50,18 @@ impl Evaluated {
     }
 }
 
-/// Says what 16-bit floats changed.
+/// Describes how 16-bit floats changed the predictions.
 fn half_precision_text(half: &HalfPrecision) -> String {
     let HalfPrecision { largest_difference, mean_difference, decisions_changed, accuracy_in_f32, cosine_proximity_in_f32 } = half;
     format!(
-        "in f32             accuracy {accuracy_in_f32:.4}, cosine proximity {cosine_proximity_in_f32:.4}; by f16 a probability moves by          {mean_difference:.1e}, at most {largest_difference:.1e}, and {:.3} % of the decisions change",
+        "in f32             accuracy {accuracy_in_f32:.4}, cosine proximity {cosine_proximity_in_f32:.4}; \
+         f16 changes probabilities by {mean_difference:.1e} on average and {largest_difference:.1e} at most, \
+         and {:.3} % of the decisions",
         100.0 * decisions_changed
     )
 }
 
-/// Returns the figures of all attributes together, beside the paper's where they are of the same attributes.
+/// Returns the figures over all attributes, with the paper's figures if the attributes are the paper's.
 fn summary(metrics: &Metrics) -> String {
     let evaluated = metrics.attributes.iter().map(|one| one.attribute.as_str());
     let is_papers = evaluated.eq(paper_attributes());
@@ -101,12 +103,12 @@ impl<'a> Evaluator<'a> {
         Evaluator { context: context.clone(), ..self }
     }
 
-    /// Predicts, compares with the labels, and writes into the run folder where one is named. `path` is where the data come from,
-    /// for messages and records.
+    /// Predicts the attributes of the images, compares them with the labels, and writes the results to the run folder if there is
+    /// one. `path` names the data in messages and records.
     ///
     /// # Errors
-    /// The model does not predict a labelled attribute, the partition is empty, no image can be used, a file cannot be written, or
-    /// the device fails.
+    /// The model does not predict a labelled attribute, the partition is empty, no image can be used, a file cannot be written,
+    /// or the device fails.
     pub fn evaluate(&self, folder: &LabelledFolder, path: &Path) -> Result<Evaluated, Error> {
         let (data, model) = (&folder.dataset, self.model);
         let alignment = align(&model.attributes, &data.attributes)?;
@@ -125,9 +127,9 @@ impl<'a> Evaluator<'a> {
         let half_precision = match model.precision {
             Precision::F32 => None,
             Precision::F16 => {
-                self.context.message("the same in 32-bit floats, to be put beside");
+                self.context.message("predicting again in 32-bit floats, for comparison");
                 let model = Model { precision: Precision::F32, ..model.clone() };
-                // Those that could not be used are named already.
+                // Images that cannot be used have been reported already.
                 let used: Vec<ImageSource> = predictions.used.iter().map(|used| images[*used].clone()).collect();
                 let mut predictor = Predictor::new(self.device, &model, self.options.prediction)?.with_context(&self.context);
                 let single = predictor.predict(&used)?;
@@ -159,7 +161,7 @@ impl<'a> Evaluator<'a> {
         Ok(Evaluated { evaluation, predictions })
     }
 
-    /// Returns the images to evaluate on, and the partition that they are, if it is one.
+    /// Returns the rows of the images to evaluate on, and their partition if they are one.
     fn rows(&self, folder: &LabelledFolder, path: &Path) -> Result<(Option<Partition>, Vec<usize>), Error> {
         let data = &folder.dataset;
         if self.options.partition.is_none() && !folder.partitioned {

@@ -1,51 +1,51 @@
-//! What a use case tells while it works.
+//! The events that a use case sends while it works.
 
 use std::fmt;
 
 use super::train::Progress;
 
-/// Something that happened in a use case. Its text is what a person would want to read.
+/// Something that happened in a use case. Its `Display` text is meant for users.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
-    /// What is done or was found.
+    /// Something was done or found.
     Message(String),
-    /// Something that the user may want to know but need not act on.
+    /// Information that requires no action.
     Note(String),
-    /// Something that probably is not what the user wants.
+    /// Something is probably not what the user intended.
     Warning(String),
-    /// The text of a result. A command line prints it to standard output.
+    /// The text of a result. The command line prints it to standard output.
     Output(String),
-    /// An image that cannot be read is left out, for this reason.
+    /// An image that cannot be read is left out, for the given reason.
     Skipped(String),
     /// Some of the images could not be used.
     Unusable {
         /// Number of images that were given.
         images: usize,
-        /// Why each of the unusable ones cannot be used.
+        /// The reason for each image that cannot be used.
         reasons: Vec<String>,
     },
     /// Counted work begins. It ends with [`Event::Finished`] unless it fails.
     Started {
-        /// What is worked on; may be empty.
+        /// Name of the work; may be empty.
         task: String,
         /// What is counted, in the plural.
         unit: &'static str,
-        /// How many there are.
+        /// Number of units in total.
         total: u64,
     },
-    /// That many are done.
+    /// Some units of the counted work are done.
     Advanced {
-        /// Number done so far, of the total that [`Event::Started`] gave.
+        /// Number of units done so far, of the total in [`Event::Started`].
         done: u64,
     },
     /// The counted work is done.
     Finished,
-    /// How far a training run has come.
+    /// Progress of a training run.
     Training {
-        /// What was reached.
+        /// The progress.
         progress: Progress,
-        /// Images for each update of the weights.
+        /// Number of images in each update of the weights.
         batch: u32,
     },
 }

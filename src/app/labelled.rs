@@ -1,4 +1,4 @@
-//! Labelled images: which labels are taken, and which images.
+//! Opens labelled images, and selects labels and images.
 
 use std::path::{Path, PathBuf};
 
@@ -9,25 +9,26 @@ use crate::data::labels::{LabelOptions, LabelledFolder, UnknownLabels, open_labe
 use crate::data::{DataError, Dataset, Partition, open_celeba};
 use crate::nn::Model;
 
-/// Which labels of the images are taken, and which images.
+/// Selects labels and images.
 #[derive(Debug, Clone, Default)]
 pub struct LabelSelection {
-    /// The label CSV; `None` takes `labels.csv` in the folder of the data.
+    /// Path of the label CSV; `None` takes `labels.csv` in the data folder.
     pub labels: Option<PathBuf>,
-    /// Only these attributes; empty takes all columns of a label CSV, and of CelebA those that the caller names.
+    /// The attributes to use. If it is empty, all columns of a label CSV are used, and for CelebA the attributes that the caller
+    /// names.
     pub attributes: Vec<String>,
-    /// Whether to drop rows of a label CSV that hold −1 for "unsure" beside 0 and 1, instead of refusing them.
+    /// Whether to drop rows of a label CSV that contain −1 ("unsure") instead of refusing them.
     pub drop_unsure: bool,
     /// Whether to drop images that have none of the attributes; the cosine loss learns nothing from them.
     pub drop_zero: bool,
 }
 
 impl LabelSelection {
-    /// Opens CelebA as it is distributed, or a folder of images with a label CSV. Of CelebA the attributes `of_celeba` are taken
-    /// where the selection names none. `seed` draws the partition of a label CSV that has none.
+    /// Opens CelebA as it is distributed, or a folder of images with a label CSV. If the selection names no attributes, those in
+    /// `of_celeba` are used for CelebA. If a label CSV has no partitions, `seed` draws them.
     ///
     /// # Errors
-    /// The data or their labels cannot be used; the message names the line.
+    /// The data or their labels cannot be used. The message names the line.
     pub fn open(&self, data: &Path, of_celeba: &[&str], seed: u64, context: &Context) -> Result<LabelledFolder, DataError> {
         let mut folder = self.read(data, of_celeba, seed, context)?;
         if self.drop_zero {
@@ -51,18 +52,18 @@ impl LabelSelection {
         }
         if folder.unlisted > 0 {
             let unlisted = folder.unlisted;
-            context.note(format!("{unlisted} images beside those of the label list have no row in it and are not used"));
+            context.note(format!("{unlisted} images have no row in the label list and are not used"));
         }
         Ok(folder)
     }
 }
 
-/// Returns CelebA's attributes that a model predicts.
+/// Returns those of CelebA's attributes that a model predicts.
 pub fn celeba_attributes_of(model: &Model) -> Vec<&'static str> {
     CELEBA_ATTRIBUTES.into_iter().filter(|name| model.attributes.iter().any(|one| one == name)).collect()
 }
 
-/// Checks that data have images for training and for validation, and tells the observer how many.
+/// Checks that data have images for training and validation, and reports how many.
 ///
 /// # Errors
 /// A partition is empty.
@@ -71,7 +72,7 @@ pub fn check_training_data(path: &Path, data: &Dataset, context: &Context) -> Re
     let constant = data.constant_attributes(Partition::Train);
     if !constant.is_empty() {
         let names = constant.join(", ");
-        let text = format!("all training images are labelled alike for {names}; nothing can be learnt of that");
+        let text = format!("all training images have the same label for {names}, so nothing can be learnt about it");
         context.send(super::Event::Warning(text));
     }
     let [train, validation] = [Partition::Train, Partition::Validation].map(|partition| data.indices_of(partition).len());

@@ -1,7 +1,7 @@
-//! The use cases, as a library: predicting, training, evaluating, clustering, reporting, reproducing, measuring and autotuning.
+//! The use cases as a library: predicting, training, evaluating, clustering, reporting, reproducing, measuring and autotuning.
 //!
-//! Each use case takes plain options with defaults and a [`Context`], tells an [`Observer`] what it does, stops when its
-//! [`Cancellation`] is set, and returns its result as a value. A use case prints nothing.
+//! Each use case takes plain options with defaults and a [`Context`]. It sends events to an [`Observer`], stops when its
+//! [`Cancellation`] is set, and returns its result as a value. No use case prints anything.
 
 mod clusterer;
 mod context;

@@ -1,4 +1,4 @@
-//! Opening what use cases need: an adapter with its tuned variants, and models.
+//! Opens what use cases need: an adapter with its tuned variants, and models.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,20 +12,20 @@ use crate::nn::{Model, Top};
 use crate::plan::Precision;
 use crate::profiles::{Device, software};
 
-/// The most threads that compile pipelines at once: with more, a driver and its disk are the limit.
+/// Maximum number of threads that compile pipelines. With more threads, the driver and the disk cache are the bottleneck.
 const MOST_COMPILERS: usize = 8;
 
-/// How an adapter is opened.
+/// Options for opening an adapter.
 #[derive(Debug, Clone)]
 pub struct DeviceOptions {
-    /// Which adapter.
+    /// The adapter to open.
     pub adapter: AdapterRequest,
-    /// Whether to use the variants that the autotuner found fastest on it.
+    /// Whether to use the variants that the autotuner found fastest on the adapter.
     pub tuned: bool,
     /// Whether to keep compiled pipelines in the user's cache folder.
     pub keep_pipelines: bool,
-    /// Whether a software adapter may bind its driver's threads to processors and compile on several devices. That changes how the
-    /// driver works for the whole process, so a program must ask for it.
+    /// Whether to bind the threads of a software adapter's driver to processors and to compile on several devices. This changes
+    /// the driver's behaviour for the whole process, so it is off by default.
     pub adjust_software_driver: bool,
 }
 
@@ -35,10 +35,10 @@ impl Default for DeviceOptions {
     }
 }
 
-/// Opens an adapter and tells the observer which one it is and whether tuned variants are used.
+/// Opens an adapter and reports its name and whether tuned variants are used.
 ///
 /// # Errors
-/// There is no adapter, none matches, it is too small, or it does not open.
+/// There is no adapter, none matches, its limits are too small, or it cannot be opened.
 pub fn open_device(options: &DeviceOptions, context: &Context) -> Result<Device, DeviceError> {
     let open = if options.adjust_software_driver { software::open } else { Device::open };
     let mut device = open(&options.adapter)?;
@@ -47,7 +47,7 @@ pub fn open_device(options: &DeviceOptions, context: &Context) -> Result<Device,
     }
     device.gpu_mut().compile_on(std::thread::available_parallelism().map_or(1, |threads| threads.get().min(MOST_COMPILERS)));
     let report = device.report();
-    let note = if device.is_software() { " — a software adapter: this computes on the processor" } else { "" };
+    let note = if device.is_software() { " — a software adapter, which computes on the CPU" } else { "" };
     context.message(format!("adapter: {} ({}, {}){note}", report.name, report.backend, report.kind));
     if options.tuned {
         use_winners(&mut device, context);
@@ -55,28 +55,31 @@ pub fn open_device(options: &DeviceOptions, context: &Context) -> Result<Device,
     Ok(device)
 }
 
-/// Uses the autotuner's winners. A store that cannot be read keeps nobody from working, because the shipped variants are right too.
+/// Uses the autotuner's winners. A store that cannot be read is reported but is no error, because the shipped variants are also
+/// correct.
 fn use_winners(device: &mut Device, context: &Context) {
     match cache_folder().and_then(|folder| Store::read(&folder, device.report())) {
         Err(StoreError::NoFolder) => {}
-        Err(error) => context.note(format!("choices as shipped: {error}")),
+        Err(error) => context.note(format!("using the choices as shipped: {error}")),
         Ok(store) => {
             let (winners, stale) = store.winners(device.profile());
             if stale > 0 {
-                context.note(format!("{stale} tuned choices are of other shaders; `lineament tune` renews them"));
+                context.note(format!(
+                    "{stale} tuned choices are outdated because their shaders have changed; `lineament tune` renews them"
+                ));
             }
             if !winners.is_empty() {
-                context.message(format!("tuned: {} choices of variants (LINEAMENT_TUNING=off leaves them out)", winners.len()));
+                context.message(format!("tuned: using {} tuned variants (LINEAMENT_TUNING=off disables them)", winners.len()));
                 device.tune(Arc::new(winners));
             }
         }
     }
 }
 
-/// Returns the model file that was named, or the shipped one of the name `default`.
+/// Returns the model file that was named, or the shipped file called `default`.
 ///
 /// # Errors
-/// No file is named and the shipped one is in none of the places where it is looked for.
+/// No file is named, and the shipped file is in none of the places where it is looked for.
 pub fn model_path(named: Option<&Path>, default: &str) -> Result<PathBuf, Error> {
     match named {
         Some(path) => Ok(path.to_path_buf()),
@@ -87,7 +90,7 @@ pub fn model_path(named: Option<&Path>, default: &str) -> Result<PathBuf, Error>
 /// Opens a model that predicts attributes, with its backbone stored in `precision`.
 ///
 /// # Errors
-/// The file cannot be used, has no head for attributes, or its backbone is not found.
+/// The file cannot be used, it has no head for attributes, or its backbone is not found.
 pub fn open_attribute_model(path: &Path, backbone: Option<&Path>, precision: Precision) -> Result<Model, Error> {
     let model = Model::open(path, backbone)?;
     if !matches!(model.top, Top::Attributes(_)) {
@@ -96,7 +99,8 @@ pub fn open_attribute_model(path: &Path, backbone: Option<&Path>, precision: Pre
     Ok(model.stored_in(precision)?)
 }
 
-/// Opens weights to start a training from, for images of `size` × `size` pixels or of the size that the weights were made for.
+/// Opens the weights from which a training starts, for images of `size` × `size` pixels. `None` takes the size that the weights
+/// were made for.
 ///
 /// # Errors
 /// The file cannot be used, or the size is not a multiple of 32.
@@ -109,7 +113,7 @@ pub fn open_start(path: &Path, size: Option<u32>) -> Result<Model, Error> {
     Ok(model)
 }
 
-/// Returns the number of images in a batch where the user names none: what a software adapter is fastest with, and what fills a GPU.
+/// Returns the default number of images in a batch: the fastest one on a software adapter, and one that fills a GPU.
 pub fn default_batch(device: &Device) -> u32 {
     if device.is_software() { 8 } else { 32 }
 }

@@ -1,4 +1,4 @@
-//! Predictions for many images, in batches.
+//! Predicts attributes for many images, in batches.
 
 use std::path::Path;
 
@@ -15,14 +15,14 @@ use crate::ops::Interpolation;
 use crate::plan::Precision;
 use crate::profiles::Device;
 
-/// How images are brought to a model.
+/// Options for preparing images for a model.
 #[derive(Debug, Clone, Copy)]
 pub struct PredictionOptions {
-    /// Images in a batch; `None` takes what suits the adapter ([`default_batch`]).
+    /// Number of images in a batch; `None` takes [`default_batch`] for the adapter.
     pub batch: Option<u32>,
     /// How images are resized to the network's input.
     pub interpolation: Interpolation,
-    /// The part of each image that is looked at; `None` takes all of it.
+    /// The part of each image that is used; `None` takes the whole image.
     pub crop: Option<Crop>,
 }
 
@@ -35,20 +35,20 @@ impl Default for PredictionOptions {
 /// An image that could not be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// Position of the image in the list.
+    /// Index of the image in the list.
     pub index: usize,
-    /// Why it could not be used; names the file.
+    /// The reason; it names the file.
     pub reason: String,
 }
 
-/// What a model predicts for a list of images.
+/// The predictions of a model for a list of images.
 #[derive(Debug, Clone)]
 pub struct Predictions {
-    /// Probabilities of the images that could be used, shape \[used, attributes\].
+    /// Probabilities for the images that could be used, shape \[used, attributes\].
     pub table: AttributeTable,
-    /// Positions of these images in the list.
+    /// Indices of these images in the list.
     pub used: Vec<usize>,
-    /// The other images.
+    /// The images that could not be used.
     pub failures: Vec<Failure>,
 }
 
@@ -63,7 +63,7 @@ pub struct Predictor<'a> {
 }
 
 impl<'a> Predictor<'a> {
-    /// Returns a predictor; programs are compiled with its first batch and kept.
+    /// Returns a predictor. Its programs are compiled for the first batch and kept.
     ///
     /// # Errors
     /// [`Error::NoAttributes`] if the model has no head for attributes.
@@ -82,7 +82,8 @@ impl<'a> Predictor<'a> {
         Predictor { context: context.clone(), ..self }
     }
 
-    /// Predicts the attributes of images. Those that cannot be used are reported as [`Event::Unusable`]; the rest is done.
+    /// Predicts the attributes of images. Images that cannot be used are reported as [`Event::Unusable`]; the others are
+    /// processed.
     ///
     /// # Errors
     /// No image can be used, the device fails, or the context is cancelled.
@@ -104,7 +105,7 @@ impl<'a> Predictor<'a> {
         Ok(Predictions { table, used, failures })
     }
 
-    /// Hands the probabilities of each image to `use_row` as they are computed, in the order of the list; returns the images that
+    /// Calls `use_row` with the index and the probabilities of each image, in the order of the list. Returns the images that
     /// could not be used.
     ///
     /// # Errors
@@ -116,7 +117,7 @@ impl<'a> Predictor<'a> {
         Ok(failures)
     }
 
-    /// Returns what a run folder records of predictions: the weights, and how many images were used.
+    /// Returns the details of predictions that a run folder records: the weights, and how many images were used.
     pub fn details(&self, predictions: &Predictions) -> Map<String, Value> {
         let mut details = weights_of(self.model);
         if self.model.precision != Precision::F32 {
@@ -131,25 +132,25 @@ impl<'a> Predictor<'a> {
     }
 }
 
-/// Returns the record of a model's files, as `weights`.
+/// Returns the paths and hashes of a model's files, under the key `weights`.
 pub(super) fn weights_of(model: &Model) -> Map<String, Value> {
     let weights: Vec<_> =
         model.files.iter().map(|(path, hash)| json!({"file": path.display().to_string(), "sha256": hash})).collect();
     Map::from_iter([("weights".to_string(), json!(weights))])
 }
 
-/// A class of ImageNet and its probability.
+/// An ImageNet class and its probability.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RankedClass {
-    /// Index of the class, from 0.
+    /// Index of the class, starting at 0.
     pub class: usize,
-    /// Its name.
+    /// Name of the class.
     pub name: String,
-    /// Its probability.
+    /// Probability of the class.
     pub probability: f32,
 }
 
-/// What a classifier says of a list of images.
+/// The results of a classifier for a list of images.
 #[derive(Debug, Clone)]
 pub struct Classifications {
     /// The most probable classes of each image, best first; `None` for an image that could not be used.
@@ -158,7 +159,7 @@ pub struct Classifications {
     pub failures: Vec<Failure>,
 }
 
-/// Names the ImageNet class of images: returns the `top` most probable classes of each.
+/// Returns the `top` most probable ImageNet classes of each image.
 ///
 /// # Errors
 /// The model has no ImageNet classifier, the device fails, or the context is cancelled.
@@ -197,18 +198,19 @@ fn tell_failures(images: usize, failures: &[Failure], context: &Context) {
     }
 }
 
-/// A pass over images.
+/// The settings of a pass over images.
 pub(super) struct Pass<'t> {
     pub images: Vec<ImageSource>,
-    /// Images in a batch.
+    /// Number of images in a batch.
     pub batch: u32,
     pub crop: Option<Crop>,
-    /// What the observer is told is done; may be empty.
+    /// Name of the work that the observer is told; may be empty.
     pub task: &'t str,
 }
 
-/// Runs every image through the network in batches. Images are decoded in parallel ahead of the GPU, which has its next batch when
-/// it is done with one. `use_row` receives the results in order. Returns the images that cannot be used; the rest is done.
+/// Runs every image through the network in batches. Images are decoded in parallel ahead of the GPU, and the next batch is
+/// submitted before the results of the last one are read. `use_row` receives the results in order. Returns the images that could
+/// not be used.
 pub(super) fn run_images(
     device: &Device,
     runner: &mut ImageRunner,
@@ -220,7 +222,7 @@ pub(super) fn run_images(
     let (mut failures, mut pending, mut done) = (Vec::new(), Vec::with_capacity(batch as usize), 0);
     let limit = device.capabilities().binding_bytes;
     let mut decoded = decode_ahead(images.clone(), decoding_threads(), 2 * batch as usize);
-    // The batch that the device works on, and which images it holds.
+    // The batch that is running on the device, and the indices of its images.
     let mut started: Option<(Started, Vec<usize>)> = None;
     let mut use_rows = |runner: &ImageRunner, (started, indices): (Started, Vec<usize>)| {
         let rows = runner.finish(device, started)?;
@@ -268,7 +270,7 @@ pub(super) fn run_images(
 fn too_large(path: &Path, image: &Rgb8Image, limit: u64) -> String {
     let (path, most) = (path.display(), limit / 3_000_000);
     format!(
-        "{path}: {} × {} pixels, more than the {most} megapixels that this adapter takes at once; make it smaller",
+        "{path}: {} × {} pixels, more than the {most} megapixels that this adapter can process at once; make the image smaller",
         image.width, image.height
     )
 }

@@ -1,4 +1,4 @@
-//! Run folders: results, and `config.json`, which records how each of them was made.
+//! Run folders: results, and `config.json`, which records how each result was made.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use super::error::Error;
 use crate::data::{DataError, write_atomically};
 use crate::profiles::Device;
 
-/// Verbs that write `attributes.csv`. The record of one says nothing of a file that another has replaced.
+/// Subcommands that write `attributes.csv`. Each one replaces the file, so it also replaces the other's record.
 const WRITE_ATTRIBUTES: [&str; 2] = ["predict", "eval"];
 
 /// A folder with the results of a run.
@@ -21,22 +21,23 @@ pub struct RunFolder {
 }
 
 impl RunFolder {
-    /// Makes the folder and those above it where they are missing.
+    /// Opens the folder, and creates it and its parents if they are missing.
     ///
     /// # Errors
-    /// It cannot be made or written.
+    /// The folder cannot be created or written.
     pub fn create(path: &Path) -> Result<RunFolder, Error> {
         std::fs::create_dir_all(path).map_err(|source| Error::Folder { path: path.to_path_buf(), source })?;
         ensure_writable(&path.join("config.json"))?;
         Ok(RunFolder { path: path.to_path_buf() })
     }
 
-    /// Returns the place of a file in the folder.
+    /// Returns the path of a file in the folder.
     pub fn at(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
 
-    /// Records in `config.json` how a verb's result was made. The records of other verbs stay, unless their file was replaced.
+    /// Records in `config.json` how the result of the subcommand `verb` was made. The records of other subcommands are kept
+    /// unless their file was replaced.
     ///
     /// # Errors
     /// `config.json` is damaged or cannot be written.
@@ -50,7 +51,7 @@ impl RunFolder {
         let path = self.at("config.json");
         let mut config: Map<String, Value> = match std::fs::read(&path) {
             Ok(bytes) => serde_json::from_slice(&bytes).map_err(|source| {
-                let (path, remedy) = (path.clone(), "remove it and run again");
+                let (path, remedy) = (path.clone(), "remove it and run the command again");
                 Error::Damaged { path, source, remedy }
             })?,
             Err(_) => Map::new(),
@@ -76,10 +77,10 @@ impl RunFolder {
     }
 }
 
-/// Checks, before long work, that a file can be written at `path`; leaves nothing behind.
+/// Checks, before long work, that a file can be written to `path`. Leaves nothing behind.
 ///
 /// # Errors
-/// The folder is missing or cannot be written, or `path` is a folder itself.
+/// The folder is missing or cannot be written, or `path` is itself a folder.
 pub fn ensure_writable(path: &Path) -> Result<(), Error> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     match tempfile::tempfile_in(folder) {
@@ -89,7 +90,7 @@ pub fn ensure_writable(path: &Path) -> Result<(), Error> {
     }
 }
 
-/// Writes a whole file or nothing.
+/// Writes a file, completely or not at all.
 ///
 /// # Errors
 /// The file cannot be written.
@@ -100,17 +101,17 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), DataError> {
 /// Returns a value as indented JSON that ends with a line break.
 ///
 /// # Errors
-/// The value cannot be turned into JSON.
+/// The value cannot be converted to JSON.
 pub fn pretty_json(value: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> {
     let mut bytes = serde_json::to_vec_pretty(value)?;
     bytes.push(b'\n');
     Ok(bytes)
 }
 
-/// Returns a value as JSON in one line.
+/// Returns a value as JSON on one line.
 ///
 /// # Errors
-/// The value cannot be turned into JSON.
+/// The value cannot be converted to JSON.
 pub fn json_line(value: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> {
     let mut bytes = serde_json::to_vec(value)?;
     bytes.push(b'\n');

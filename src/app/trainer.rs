@@ -1,4 +1,4 @@
-//! Training on labelled images: the features, the network before training, the run, and the model that it leaves.
+//! Trains on labelled images: computes features, initialises the network, runs the training, and writes the model.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -26,17 +26,17 @@ use crate::nn::{Head, Model, ModelError, Normalisation, Top, keys};
 use crate::ops::Interpolation;
 use crate::profiles::Device;
 
-/// File of a run folder that holds the trained model, in half precision.
+/// File in a run folder with the trained model, in half precision.
 pub const MODEL_FILE: &str = "model.safetensors";
-/// File of a run folder that holds the figures of the trained model on the validation images.
+/// File in a run folder with the figures of the trained model on the validation images.
 const METRICS_FILE: &str = "metrics.csv";
 /// Width of the paper's hidden layer.
 pub const PAPER_HIDDEN: u32 = 1536;
-/// Share of the hidden values that the paper drops.
+/// Share of the hidden values that the paper's dropout sets to zero.
 pub const PAPER_DROPOUT: f32 = 0.3;
 const INTERPOLATION: Interpolation = Interpolation::Nearest;
 
-/// What is trained.
+/// The layers that are trained.
 ///
 /// ```
 /// use lineament::app::Trainable;
@@ -49,14 +49,14 @@ const INTERPOLATION: Interpolation = Interpolation::Nearest;
 pub enum Trainable {
     /// The layers after the backbone.
     Head,
-    /// These and the last blocks of the backbone, as many as given.
+    /// The layers after the backbone, and the given number of its last blocks.
     Blocks(usize),
-    /// Everything.
+    /// All layers.
     All,
 }
 
 impl Trainable {
-    /// Returns the position of the first layer that is trained.
+    /// Returns the index of the first layer that is trained.
     fn first_trained(self, layers: &[Convolution]) -> usize {
         match self {
             Trainable::Head => layers.len(),
@@ -83,26 +83,26 @@ impl std::str::FromStr for Trainable {
     }
 }
 
-/// How a network is trained. The defaults train the paper's head on features of the frozen backbone.
+/// Options of a training. The defaults train the paper's head on features of the frozen backbone.
 #[derive(Debug, Clone)]
 pub struct TrainerOptions {
-    /// What is trained.
+    /// The layers that are trained.
     pub trainable: Trainable,
     /// How batch norm runs in layers that are not trained.
     pub frozen_norm: FrozenNorm,
-    /// The share of the backbone's running statistics that a step keeps.
+    /// Share of the backbone's running statistics that is kept in each step.
     pub momentum: f32,
-    /// How the statistics of batches become running ones.
+    /// How the statistics of a batch update the running statistics.
     pub running_statistics: RunningStatistics,
     /// Width of the hidden layer.
     pub hidden: u32,
-    /// Share of the hidden values that is dropped.
+    /// Share of the hidden values that dropout sets to zero.
     pub dropout: f32,
-    /// Whether the network starts from random numbers instead of the model's weights.
+    /// Whether the network starts from random weights instead of the model's weights.
     pub random_start: bool,
     /// Whether images that cannot be read are reported and left out instead of ending the run.
     pub skip_unreadable: bool,
-    /// Whether to continue the run that the folder holds.
+    /// Whether to continue the run in the folder.
     pub resume: bool,
     /// Batches, epochs, loss, optimizer and augmentation.
     pub settings: TrainingSettings,
@@ -126,7 +126,7 @@ impl Default for TrainerOptions {
 }
 
 impl TrainerOptions {
-    /// Returns whether the network's input can be features of the backbone, computed once.
+    /// Returns whether the network can take features of the backbone, computed once, as its input.
     pub fn takes_features(&self) -> bool {
         self.trainable == Trainable::Head
             && self.settings.augmentation.is_none()
@@ -135,14 +135,14 @@ impl TrainerOptions {
     }
 }
 
-/// What a training came to.
+/// The result of a training.
 #[derive(Debug, Clone)]
 pub struct Training {
     /// The epoch with the best validation accuracy, from 1.
     pub epoch: u32,
     /// Figures of the model in the file, on the validation images.
     pub metrics: Metrics,
-    /// The model's file.
+    /// Path of the model's file.
     pub model: PathBuf,
 }
 
@@ -156,7 +156,7 @@ pub struct Trainer<'a> {
 }
 
 impl<'a> Trainer<'a> {
-    /// Returns a trainer that starts from `model`. A head in the model is kept where it predicts the attributes of the data.
+    /// Returns a trainer that starts from `model`. A head in the model is kept if it predicts the attributes of the data.
     pub fn new(device: &'a Device, model: &'a Model, data: &'a Dataset, options: TrainerOptions) -> Trainer<'a> {
         Trainer { device, model, data, options, context: Context::default() }
     }
@@ -166,7 +166,7 @@ impl<'a> Trainer<'a> {
         Trainer { context: context.clone(), ..self }
     }
 
-    /// Returns what a run folder records of a training: the weights it starts from, and the data.
+    /// Returns the details of a training that a run folder records: the weights it starts from, and the data.
     pub fn details(&self) -> Map<String, Value> {
         let mut details = weights_of(self.model);
         details.insert("images".into(), json!(self.data.len()));
@@ -174,11 +174,11 @@ impl<'a> Trainer<'a> {
         details
     }
 
-    /// Trains in a run folder, and writes there checkpoints, history, the model and its figures on the validation images.
+    /// Trains in a run folder, and writes checkpoints, the history, the model, and its figures on the validation images to it.
     ///
     /// # Errors
-    /// The folder holds another run, an image cannot be read, the loss is no longer finite, a file cannot be written, the device
-    /// fails, or the context is cancelled; then the run can be resumed.
+    /// The folder contains another run, an image cannot be read, the loss is no longer finite, a file cannot be written, the
+    /// device fails, or the context is cancelled. A run that was cancelled can be resumed.
     pub fn train(&self, folder: &Path) -> Result<Training, Error> {
         let data = self.data;
         let table;
@@ -206,7 +206,7 @@ impl<'a> Trainer<'a> {
         Ok(Training { epoch: trained.epoch, metrics, model: folder.join(MODEL_FILE) })
     }
 
-    /// Returns the backbone's features of all images, computed once and kept in a folder.
+    /// Returns the backbone's features of all images, which are computed once and kept in a folder.
     pub(super) fn features(&self, folder: &Path) -> Result<FeatureTable, Error> {
         let Trainer { device, model, data, ref context, .. } = *self;
         context.start("", "images, features of the backbone", data.len());
@@ -247,15 +247,15 @@ impl<'a> Trainer<'a> {
         if options.takes_features() { shape.without_backbone() } else { shape }
     }
 
-    /// Finds out which images can be read. That is done beforehand only where unreadable ones are to be left out, so that every
-    /// epoch, and a resumed run, leaves out the same.
+    /// Returns which images can be read. They are checked beforehand only if unreadable ones are to be left out, so that every
+    /// epoch, and a resumed run, leaves out the same images.
     fn readable(&self) -> Result<Vec<bool>, Error> {
         let Trainer { data, ref context, .. } = *self;
         let mut readable = vec![true; data.len()];
         if !self.options.skip_unreadable {
             return Ok(readable);
         }
-        context.start("", "images looked at", data.len());
+        context.start("", "images checked", data.len());
         let tell = |reason: &str| context.send(Event::Skipped(reason.to_string()));
         let mut unreadable = Unreadable::new(true, &tell);
         for (index, image) in decode_ahead(data.images.clone(), decoding_threads(), 64) {
@@ -276,8 +276,8 @@ impl<'a> Trainer<'a> {
         }
     }
 
-    /// Returns the network before training: the model's weights, or random ones that the seed draws, with a new head, drawn by it
-    /// too, where the model has none for these attributes.
+    /// Returns the network before training: the model's weights, or random weights drawn from the seed. If the model has no head
+    /// for these attributes, a new head is drawn from the seed.
     pub(super) fn initial(&self, shape: &NetworkShape) -> Result<NetworkState, Error> {
         let Trainer { model, data, ref options, .. } = *self;
         let (seed, random_start) = (options.settings.seed, options.random_start);
@@ -300,7 +300,7 @@ impl<'a> Trainer<'a> {
         Ok(NetworkState::read(shape, &tensor)?)
     }
 
-    /// Trains a network in a folder with its checkpoints and its history.
+    /// Trains a network and keeps its checkpoints and its history in a folder.
     pub(super) fn run(
         &self,
         folder: &Path,
@@ -314,7 +314,9 @@ impl<'a> Trainer<'a> {
         let settings = &options.settings;
         if settings.micro_batch < settings.batch {
             let (micro, batch) = (settings.micro_batch, settings.batch);
-            context.note(format!("{micro} of {batch} images pass at once, and batch norm sees these alone"));
+            context.note(format!(
+                "batches of {batch} images are split into parts of {micro}, and batch norm sees one part at a time"
+            ));
         }
         context.start("", "steps", 0);
         let hashes = model.files.iter().map(|(_, hash)| hash.as_str()).collect::<Vec<_>>().join(" ");
@@ -335,7 +337,7 @@ impl<'a> Trainer<'a> {
         Ok(trained?)
     }
 
-    /// Writes the model, and its figures on the validation images, which it returns.
+    /// Writes the model and its figures on the validation images, and returns the figures.
     pub(super) fn write_result(
         &self,
         folder: &Path,
@@ -346,7 +348,7 @@ impl<'a> Trainer<'a> {
         let Trainer { device, model, data, .. } = *self;
         let path = folder.join(MODEL_FILE);
         write_model(&path, shape, &trained.best, &metadata(model, data, shape), StoredPrecision::F16)?;
-        // The figures are those of the file, with its half precision.
+        // The figures are those of the file, which has half precision.
         let probabilities = match training.source {
             SampleSource::Features(table) => {
                 predict_rows(device, &Head::read(&WeightsFile::open(&path)?)?, table, training.validation_rows)?
@@ -359,7 +361,7 @@ impl<'a> Trainer<'a> {
         Ok(metrics)
     }
 
-    /// Returns probabilities \[rows, attributes\] of images by the model in a file.
+    /// Returns the probabilities that the model in a file predicts for images, shape \[rows, attributes\].
     fn predict_images(&self, path: &Path, rows: &[u32]) -> Result<Vec<f32>, Error> {
         let Trainer { device, data, ref context, .. } = *self;
         let backbone = self.model.files.first().map(|(path, _)| path.as_path());
@@ -368,7 +370,7 @@ impl<'a> Trainer<'a> {
         let mut runner = model.runner(device, batch, INTERPOLATION);
         let images = rows.iter().map(|row| data.images[*row as usize].clone()).collect();
         let mut probabilities = Vec::with_capacity(rows.len() * data.attributes.len());
-        // A cancellation that comes now would lose a model that is trained already.
+        // A cancellation now would lose a model that is already trained.
         let context = Context { cancellation: Default::default(), ..context.clone() };
         let pass = Pass { images, batch, crop: None, task: "figures of the model" };
         let failures = run_images(device, &mut runner, pass, &context, |_, row| probabilities.extend_from_slice(row))?;
@@ -379,13 +381,13 @@ impl<'a> Trainer<'a> {
     }
 }
 
-/// Returns the images of the training and of the validation partition.
+/// Returns the rows of the training and validation images.
 pub(super) fn rows_of(data: &Dataset) -> [Vec<u32>; 2] {
     [Partition::Train, Partition::Validation]
         .map(|partition| data.indices_of(partition).into_iter().map(|row| row as u32).collect())
 }
 
-/// Returns the header of a trained model's file: a head names its backbone, a whole network how its images are scaled.
+/// Returns the metadata of a trained model's file: a head names its backbone, a whole network says how its images are scaled.
 fn metadata(model: &Model, data: &Dataset, shape: &NetworkShape) -> BTreeMap<String, String> {
     let mut metadata = BTreeMap::from([
         (keys::ATTRIBUTES.to_string(), data.attributes.join(",")),

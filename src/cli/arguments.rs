@@ -1,4 +1,4 @@
-//! Arguments that several verbs share.
+//! Arguments that several subcommands share.
 
 use std::path::{Path, PathBuf};
 
@@ -16,13 +16,13 @@ use lineament::ops::Interpolation;
 use lineament::plan::Precision;
 use lineament::profiles::Device;
 
-/// Where it is `off`, the autotuner's winners are left out.
+/// The environment variable that, set to `off`, turns the autotuner's winners off.
 const TUNING_VARIABLE: &str = "LINEAMENT_TUNING";
 
-/// Names on the command line, what help says of each, and the values that they stand for. Other names follow after `|`.
+/// A table of named values: the name on the command line with aliases after `|`, its help text, and the value that it stands for.
 pub type Choices<T> = [(&'static str, &'static str, T)];
 
-/// Returns a parser of one of some named values.
+/// Returns a parser that accepts the names in `choices` and yields their values.
 pub fn one_of<T: Clone + Send + Sync + 'static>(choices: &'static Choices<T>) -> impl TypedValueParser<Value = T> {
     let possible = choices.iter().map(|(names, help, _)| {
         let mut names = names.split('|');
@@ -35,28 +35,28 @@ pub fn one_of<T: Clone + Send + Sync + 'static>(choices: &'static Choices<T>) ->
     })
 }
 
-/// Returns the name of a value.
+/// Returns the command-line name of a value.
 pub fn name_of<T: PartialEq>(choices: &'static Choices<T>, value: &T) -> &'static str {
     let named = choices.iter().find(|(_, _, other)| other == value);
     named.and_then(|(names, ..)| names.split('|').next()).unwrap_or_default()
 }
 
-/// Which GPU to use.
+/// Options that select and open a GPU.
 #[derive(Args, Clone)]
 pub struct GpuArguments {
-    /// Adapter by part of its name, or by its index in `lineament devices`
+    /// Adapter to use: part of its name, or its index in `lineament devices`
     #[arg(long, value_name = "NAME|INDEX")]
     adapter: Option<String>,
-    /// Graphics interface: vulkan, metal, dx12 or gl
+    /// Graphics API to use: vulkan, metal, dx12 or gl
     #[arg(long)]
     backend: Option<String>,
-    /// Ask the adapter for no more than every implementation of WebGPU grants
+    /// Use only the limits that every WebGPU implementation guarantees
     #[arg(long)]
     webgpu_limits: bool,
 }
 
 impl GpuArguments {
-    /// Returns how the adapter is opened.
+    /// Returns the options with which the adapter is opened.
     pub fn options(&self) -> DeviceOptions {
         let (adapter, backend) = (self.adapter.clone(), self.backend.clone());
         DeviceOptions {
@@ -67,17 +67,17 @@ impl GpuArguments {
         }
     }
 
-    /// Opens the adapter, and says which one it is.
+    /// Opens the adapter and reports which one it is.
     pub fn open(&self, context: &Context) -> Result<Device, DeviceError> {
         open_device(&self.options(), context)
     }
 
-    /// Opens the adapter with the shipped choices of variants.
+    /// Opens the adapter with the shipped kernel variants, ignoring the autotuner's winners.
     pub fn open_untuned(&self, context: &Context) -> Result<Device, DeviceError> {
         open_device(&DeviceOptions { tuned: false, ..self.options() }, context)
     }
 
-    /// Returns whether the user asked for a certain adapter or interface.
+    /// Returns whether the user named an adapter or a graphics API.
     pub fn names_one(&self) -> bool {
         self.adapter.is_some() || self.backend.is_some()
     }
@@ -85,41 +85,42 @@ impl GpuArguments {
 
 const PRECISIONS: &Choices<Precision> = &[
     ("f32", "32-bit floats", Precision::F32),
-    ("f16", "16-bit floats; sums, biases, features and the head stay 32-bit", Precision::F16),
+    ("f16", "16-bit floats for the backbone; sums, biases, features and the head stay in 32-bit floats", Precision::F16),
 ];
 
-/// What a model's backbone computes in.
+/// The precision in which a model's backbone is stored.
 #[derive(Args, Clone, Copy)]
 pub struct PrecisionArguments {
-    /// What activations and weights of the backbone are stored as. f16 halves what is moved, on adapters whose shaders compute in
-    /// 16-bit floats (`lineament devices` says); a software adapter is slower by it
+    /// Precision of the backbone's weights and activations. f16 halves the memory traffic on adapters that support 16-bit floats
+    /// (see `lineament devices`). It is slower on a software adapter
     #[arg(long, value_parser = one_of(PRECISIONS), default_value = "f32")]
     pub precision: Precision,
 }
 
-/// How an image is brought to the network's size.
+/// Ways to resize an image to the network's input size.
 pub const RESIZES: &Choices<Interpolation> = &[
-    ("nearest", "As Keras' load_img does", Interpolation::Nearest),
-    ("bilinear", "Between the four nearest pixels", Interpolation::Bilinear),
+    ("nearest", "Take the nearest pixel, as Keras' load_img does", Interpolation::Nearest),
+    ("bilinear", "Interpolate between the four nearest pixels", Interpolation::Bilinear),
 ];
 
-/// Which model, on which adapter, and how images are brought to it.
+/// Options of a prediction: the model, the adapter, and how images are prepared.
 #[derive(Args)]
 pub struct PredictionArguments {
-    /// A model with attributes, or a head [default: the shipped mobilenet_v2_celeba.safetensors]
+    /// Weights file of a model with a head for attributes, or of a head alone [default: the shipped
+    /// mobilenet_v2_celeba.safetensors]
     #[arg(long)]
     model: Option<PathBuf>,
-    /// The backbone of a head, where it does not lie beside it
+    /// Weights file of the backbone for a head. Needed only if it is not in the head's folder
     #[arg(long)]
     backbone: Option<PathBuf>,
-    /// Images a batch [default: 8 on a software adapter, 32 on a GPU]
+    /// Number of images in a batch [default: 8 on a software adapter, 32 on a GPU]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=4096))]
     batch: Option<u32>,
-    /// How images are brought to the network's size
+    /// How to resize images to the network's input size
     #[arg(long, value_parser = one_of(RESIZES), default_value = "nearest")]
     resize: Interpolation,
-    /// Look only at this part of each image, in percent. Weights trained on CelebA expect a face that fills the picture
-    /// from hair to chin; of a portrait with shoulders, 10,0,80,80 is about that
+    /// Use only this part of each image, in percent of its width and height. Weights trained on CelebA expect a face that fills
+    /// the picture from hair to chin; for a portrait with shoulders, 10,0,80,80 is about right
     #[arg(long, value_name = "LEFT,TOP,WIDTH,HEIGHT")]
     crop: Option<Crop>,
     #[command(flatten)]
@@ -135,33 +136,33 @@ impl PredictionArguments {
         open_attribute_model(&path, self.backbone.as_deref(), self.precision.precision)
     }
 
-    /// Returns how images are brought to the model.
+    /// Returns how images are prepared for the model.
     pub fn options(&self) -> PredictionOptions {
         PredictionOptions { batch: self.batch, interpolation: self.resize, crop: self.crop }
     }
 }
 
-/// Which images with which labels.
+/// Options that name images and their labels.
 #[derive(Args)]
 pub struct DataArguments {
-    /// CelebA as it is distributed (its folder, or a zip archive of its images), or a folder of images with a label CSV
+    /// The data set: CelebA as distributed (its folder, or the zip archive of its images), or a folder of images with a label CSV
     #[arg(long)]
     pub data: PathBuf,
     #[command(flatten)]
     pub labels: LabelArguments,
 }
 
-/// Which labels of the images, and which images.
+/// Options that select labels and images.
 #[derive(Args, Clone)]
 pub struct LabelArguments {
-    /// The label CSV, if it is not DATA/labels.csv
+    /// Path of the label CSV [default: DATA/labels.csv]
     #[arg(long)]
     labels: Option<PathBuf>,
-    /// Only these attributes, separated by commas [default: all columns of a label CSV; of CelebA the paper's 37, or those
-    /// that the model predicts]
+    /// Use only these attributes, separated by commas [default: all columns of a label CSV; for CelebA the paper's 37 in
+    /// training, and those that the model predicts in evaluation]
     #[arg(long, value_delimiter = ',')]
     attributes: Vec<String>,
-    /// Drop rows of a label CSV that hold -1 for "unsure" beside 0 and 1, instead of refusing them
+    /// Drop rows of a label CSV that contain -1 ("unsure"). Without this option they are an error
     #[arg(long)]
     drop_unsure: bool,
     /// Drop images that have none of the attributes; the cosine loss learns nothing from them
@@ -170,26 +171,26 @@ pub struct LabelArguments {
 }
 
 impl LabelArguments {
-    /// Returns which labels are taken.
+    /// Returns the selection of labels and images.
     pub fn selection(&self) -> LabelSelection {
         let LabelArguments { labels, attributes, drop_unsure, drop_zero } = self.clone();
         LabelSelection { labels, attributes, drop_unsure, drop_zero }
     }
 }
 
-/// The work that `plan` and `profile` look at.
+/// Options that choose the work that `plan` and `profile` examine.
 #[derive(Args)]
 pub struct WorkloadArguments {
-    /// The model [default: the shipped mobilenet_v2_celeba.safetensors]
+    /// Weights file of the model [default: the shipped mobilenet_v2_celeba.safetensors]
     #[arg(long)]
     model: Option<PathBuf>,
-    /// A training step of every layer instead of a prediction
+    /// Examine a training step of all layers instead of a prediction
     #[arg(long)]
     train: bool,
-    /// Images at once [default: 8 on a software adapter, 32 on a GPU]
+    /// Number of images in a batch [default: 8 on a software adapter, 32 on a GPU]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=4096))]
     batch: Option<u32>,
-    /// Height and width of the input, a multiple of 32 [default: the model's]
+    /// Height and width of the input in pixels, a multiple of 32 [default: the model's input size]
     #[arg(long, value_parser = clap::value_parser!(u32).range(32..=1024))]
     size: Option<u32>,
     #[command(flatten)]
@@ -202,13 +203,13 @@ impl WorkloadArguments {
         open_model(self.model.as_deref(), CELEBA_MODEL)
     }
 
-    /// Returns which work.
+    /// Returns the options of the workload.
     pub fn options(&self) -> WorkloadOptions {
         WorkloadOptions { train: self.train, batch: self.batch, size: self.size, precision: self.precision.precision }
     }
 }
 
-/// Opens the model that was named, or the shipped one.
+/// Opens the model file that the user named, or the shipped one called `default`.
 pub fn open_model(named: Option<&Path>, default: &str) -> Result<Model, Error> {
     Ok(Model::open(&model_path(named, default)?, None)?)
 }

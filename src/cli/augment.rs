@@ -14,22 +14,22 @@ use super::display::Display;
 use super::output::write_out;
 use super::{Outcome, Verdict};
 
-/// Pictures on the sheet, and in a row of it.
+/// Number of pictures on the sheet, and in each of its rows.
 const VARIANTS: u32 = 10;
 const COLUMNS: u32 = 5;
 
-/// Show what augmentation makes of an image: ten variants, as ten epochs of training would see it
+/// Show how augmentation changes an image: ten variants, as training would see it in ten epochs
 #[derive(Args)]
 pub struct Augment {
-    /// The image
+    /// The image file
     image: PathBuf,
-    /// What the variants are drawn from
+    /// Seed from which the variants are drawn
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Height and width of a variant, in pixels
+    /// Height and width of each variant, in pixels
     #[arg(long, default_value_t = 224, value_parser = clap::value_parser!(u32).range(1..=1024))]
     size: u32,
-    /// The contact sheet, a PNG
+    /// PNG file to write the sheet of variants to
     #[arg(long, value_name = "SHEET.png")]
     out: PathBuf,
     #[command(flatten)]

@@ -14,25 +14,26 @@ use super::display::Display;
 use super::output::print_line;
 use super::{Outcome, Verdict};
 
-/// One task timed as a whole, as one JSON line that other engines' can be put beside
+/// Time one whole task and print the result as one line of JSON
 ///
-/// The line holds `peer`, `version`, `task`, `batch`, `precision`, `median_s`, `min_s`, `max_s`, `reps`, `first_s` (from the start of the
-/// program to the first result), `cpu_s` (processor seconds a run, of all threads), `rss_mb` (peak resident MiB), and `adapter`.
+/// The line is meant for comparison with other engines. It holds `peer`, `version`, `task`, `batch`, `precision`, `median_s`,
+/// `min_s`, `max_s`, `reps`, `first_s` (seconds from the start of the program to the first result), `cpu_s` (processor seconds of
+/// all threads in a run), `rss_mb` (peak resident memory in MiB), and `adapter`.
 #[derive(Args)]
 pub struct Bench {
-    /// What to time
+    /// Task to time
     #[arg(value_parser = one_of(TASKS))]
     task: Task,
-    /// Images a batch, or rows
+    /// Number of images in a batch, or of rows for kmeans and silhouette
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     size: u32,
-    /// Runs to warm up
+    /// Number of untimed runs before the timed ones
     #[arg(default_value_t = 1)]
     warm: u16,
-    /// Runs to time
+    /// Number of timed runs
     #[arg(default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     repeats: u16,
-    /// The model that predicts [default: the shipped mobilenet_v2_celeba.safetensors]
+    /// Weights file of the model for infer and backbone [default: the shipped mobilenet_v2_celeba.safetensors]
     #[arg(long)]
     model: Option<PathBuf>,
     #[command(flatten)]
@@ -42,15 +43,15 @@ pub struct Bench {
 }
 
 const TASKS: &Choices<Task> = &[
-    ("infer", "Predictions: resize, backbone, head", Task::Infer),
-    ("backbone", "The backbone alone, from normalised numbers to features, uploaded and read back", Task::Backbone),
-    ("train-head", "A training step of the head, on features", Task::TrainHead),
-    ("train-head-backbone", "A forward pass of the frozen backbone and a step of the head", Task::TrainHeadBackbone),
-    ("train-all", "A training step of every layer", Task::TrainAll),
-    ("kmeans", "Twenty Lloyd iterations with 16 centres, on rows × 37 numbers", Task::KMeans(RowKind::Noisy)),
-    ("kmeans-bits", "The same on rows of 0 and 1", Task::KMeans(RowKind::Binary)),
-    ("silhouette", "The silhouette of 16 clusters, on rows × 37 numbers", Task::Silhouette(RowKind::Noisy)),
-    ("silhouette-bits", "The same on rows of 0 and 1", Task::Silhouette(RowKind::Binary)),
+    ("infer", "Predict attributes: resize, backbone and head", Task::Infer),
+    ("backbone", "Run the backbone alone; upload normalised pixels and read the features back", Task::Backbone),
+    ("train-head", "Train the head for one step, on features", Task::TrainHead),
+    ("train-head-backbone", "Run the frozen backbone forward and train the head for one step", Task::TrainHeadBackbone),
+    ("train-all", "Train all layers for one step", Task::TrainAll),
+    ("kmeans", "Run 20 Lloyd iterations of k-means with 16 centres, on rows of 37 numbers", Task::KMeans(RowKind::Noisy)),
+    ("kmeans-bits", "Like kmeans, on rows of 0 and 1", Task::KMeans(RowKind::Binary)),
+    ("silhouette", "Compute the silhouette of 16 clusters, on rows of 37 numbers", Task::Silhouette(RowKind::Noisy)),
+    ("silhouette-bits", "Like silhouette, on rows of 0 and 1", Task::Silhouette(RowKind::Binary)),
 ];
 
 impl Bench {

@@ -16,23 +16,23 @@ use super::display::Display;
 use super::output::print_line;
 use super::{Outcome, Verdict};
 
-/// Name the ImageNet class of images: the proof that weights and kernels are right
+/// Print the most probable ImageNet classes of images, to check that weights and kernels work
 #[derive(Args)]
 pub struct Classify {
-    /// Images or folders of images
+    /// Image files, or folders of images
     #[arg(required = true)]
     images: Vec<PathBuf>,
-    /// Weights with an ImageNet classifier, safetensors with torchvision's names [default: the shipped
+    /// Weights file with an ImageNet classifier: safetensors with torchvision's tensor names [default: the shipped
     /// mobilenet_v2_imagenet.safetensors]
     #[arg(long)]
     weights: Option<PathBuf>,
-    /// Classes to print for each image
+    /// Number of classes to print for each image
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1000))]
     top: u16,
-    /// How images are brought to 224 × 224
+    /// How to resize images to 224 × 224 pixels
     #[arg(long, value_parser = one_of(RESIZES), default_value = "bilinear")]
     resize: Interpolation,
-    /// Print one JSON array
+    /// Print the result as one JSON array
     #[arg(long)]
     json: bool,
     #[command(flatten)]

@@ -13,7 +13,7 @@ use super::display::Display;
 use super::output::{print_line, write_out};
 use super::{Outcome, Verdict};
 
-/// Cluster faces by their attributes
+/// Group faces into clusters by their attributes
 #[derive(Args)]
 pub struct Cluster {
     #[command(flatten)]
@@ -23,7 +23,7 @@ pub struct Cluster {
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
-    /// Write the JSON to this file
+    /// Write the result as JSON to this file
     #[arg(long)]
     out: Option<PathBuf>,
     #[command(flatten)]

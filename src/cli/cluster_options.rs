@@ -1,4 +1,4 @@
-//! What goes into a clustering: which rows, and by which method with which settings. `cluster` and `compare` share it.
+//! Options of `cluster` and `compare`: which rows to cluster, by which method, and with which settings.
 
 use std::path::PathBuf;
 
@@ -11,61 +11,61 @@ use lineament::data::AttributeTable;
 
 use super::arguments::{Choices, name_of, one_of};
 
-/// Which rows to cluster.
+/// Options that select the rows to cluster.
 #[derive(Args)]
 pub struct RowArguments {
-    /// A CSV file as `lineament predict` writes (`image`, then one column for each attribute), or CelebA's own
-    /// list_attr_celeba, .txt or .csv
+    /// Table of attributes: a CSV file written by `lineament predict` (a column `image`, then one for each attribute), or
+    /// CelebA's list_attr_celeba as .txt or .csv
     #[arg(long, value_name = "FILE", required_unless_present = "run")]
     attributes: Option<PathBuf>,
-    /// Read RUN/attributes.csv (unless --attributes says otherwise) and write the result into RUN
+    /// Run folder. Attributes are read from RUN/attributes.csv unless --attributes is given, and the result is written into RUN
     #[arg(long)]
     pub run: Option<PathBuf>,
-    /// Only these attributes, separated by commas; `paper-ten` stands for the ten the paper clusters by, `paper-37` for the 37
-    /// it predicts
+    /// Cluster by these attributes only, separated by commas. `paper-ten` stands for the ten attributes by which the paper
+    /// clusters, `paper-37` for the 37 that it predicts
     #[arg(long, value_delimiter = ',')]
     select: Vec<String>,
-    /// Multiply each attribute by a weight: the higher the rarer it is in CelebA, the higher the more common it is, or from a
-    /// CSV file (`attribute,weight`)
+    /// Multiply each attribute by a weight. `rare` gives attributes that are rare in CelebA more weight, `common` those that are
+    /// common; or name a CSV file with the columns attribute,weight
     #[arg(long, value_name = "rare|common|FILE")]
     weights: Option<WeightRule>,
-    /// Round the values to 0 and 1 first, as the paper does (0.5 becomes 0)
+    /// Round the values to 0 and 1 before clustering, as the paper does (0.5 becomes 0)
     #[arg(long)]
     binary: bool,
-    /// Cluster every row by itself, where rows that are alike would be taken together and counted: slower, the same clusters
+    /// Cluster every row on its own instead of merging equal rows with a count. Slower, with the same clusters
     #[arg(long)]
     no_compression: bool,
 }
 
 impl RowArguments {
-    /// Returns where RUN keeps a file, if a run is named.
+    /// Returns the path of a file in the run folder, if the user named one.
     pub fn in_run(&self, name: &str) -> Option<PathBuf> {
         self.run.as_ref().map(|run| run.join(name))
     }
 
-    /// Reads the rows; says which attributes are the same for every image.
+    /// Reads the rows. Reports attributes that are the same for every image.
     pub fn read(&self, context: &Context) -> Result<ClusterRows, Error> {
         let path = self.attributes.clone().or_else(|| self.in_run("attributes.csv"));
-        let path = path.ok_or_else(|| Error::Misuse("give --attributes FILE or --run RUN".into()))?;
+        let path = path.ok_or_else(|| Error::Misuse("no attributes given; add --attributes FILE or --run RUN".into()))?;
         let mut table = AttributeTable::read(&path)?;
         if self.binary {
             table = table.rounded();
         }
-        // With a table of its own the run may be new.
+        // If the table is given by name, the run folder need not exist yet.
         self.run.as_deref().map(RunFolder::create).transpose()?;
         let (select, weights) = (self.select.clone(), self.weights.clone());
         ClusterRows::new(table, &RowOptions { select, weights, compress: !self.no_compression }, context)
     }
 }
 
-/// The methods by name.
+/// The clustering methods.
 pub const METHODS: &Choices<ComparedMethod> = &[
     ("kmeans", "k-means++ and Lloyd's iterations, on the GPU", ComparedMethod::Kmeans),
-    ("agglomerative", "A tree of joins, by distances from the GPU", ComparedMethod::Agglomerative),
-    ("dbscan", "What dense rows reach; finds its own number of clusters", ComparedMethod::Dbscan),
-    ("birch", "Subclusters in a tree, joined by Ward's linkage", ComparedMethod::Birch),
-    ("optics", "Steep falls of reachability; finds its own number of clusters", ComparedMethod::Optics),
-    ("spectral", "k-means among the eigenvectors of a graph of neighbours", ComparedMethod::Spectral),
+    ("agglomerative", "Agglomerative (hierarchical) clustering, on distances computed on the GPU", ComparedMethod::Agglomerative),
+    ("dbscan", "Clusters of dense regions; finds the number of clusters itself", ComparedMethod::Dbscan),
+    ("birch", "Subclusters collected in a tree, then merged by Ward's linkage", ComparedMethod::Birch),
+    ("optics", "Clusters by steep changes of reachability; finds the number of clusters itself", ComparedMethod::Optics),
+    ("spectral", "k-means on the eigenvectors of an affinity graph", ComparedMethod::Spectral),
 ];
 
 const LINKAGES: &Choices<Linkage> = &[
@@ -82,58 +82,59 @@ const METRICS: &Choices<Metric> = &[
     ("hamming", "", Metric::Hamming),
 ];
 
-/// How to cluster. Settings that a method does not know are refused.
+/// Options that choose the method and its settings. A setting that the method does not have is refused.
 #[derive(Args)]
 pub struct MethodOptions {
-    /// How to cluster
+    /// Clustering method
     #[arg(long, value_parser = one_of(METHODS), default_value = "kmeans")]
     method: ComparedMethod,
-    /// Number of clusters; not of dbscan and optics, which find theirs
+    /// Number of clusters. Required except for dbscan and optics, which find it themselves
     #[arg(long)]
     k: Option<usize>,
-    /// kmeans: start from these centres (CSV: k rows of numbers, in the order of the columns) instead of k-means++
+    /// kmeans: CSV file of initial centres (k rows, with the columns in the order of the attributes), instead of k-means++
     #[arg(long, value_name = "FILE")]
     init: Option<PathBuf>,
-    /// kmeans, spectral: restarts, of which the best is kept [default: 10]
+    /// kmeans, spectral: number of restarts; the best is kept [default: 10]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
     n_init: Option<u32>,
-    /// kmeans: the most iterations of a restart [default: 300]
+    /// kmeans: maximum number of iterations in each restart [default: 300]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     iterations: Option<u32>,
-    /// kmeans: a restart ends when its centres move by no more than this, relative to the variance of the data [default: 1e-4]
+    /// kmeans: stop when the centres move by no more than this, relative to the variance of the data [default: 1e-4]
     #[arg(long)]
     tolerance: Option<f64>,
     /// kmeans, spectral: seed of the restarts [default: 0]
     #[arg(long)]
     seed: Option<u64>,
-    /// agglomerative: how far clusters are apart [default: complete, as in the original script]
+    /// agglomerative: linkage, the distance between two clusters [default: complete, as in the original script]
     #[arg(long, value_parser = one_of(LINKAGES))]
     linkage: Option<Linkage>,
-    /// agglomerative, dbscan, optics: how far rows are apart [default: manhattan, euclidean and hamming, as in the original script]
+    /// agglomerative, dbscan, optics: distance between two rows [default: manhattan, euclidean and hamming respectively, as in
+    /// the original script]
     #[arg(long, value_parser = one_of(METRICS))]
     metric: Option<Metric>,
-    /// dbscan: how far a neighbour may be [default: 0.5]
+    /// dbscan: largest distance between neighbours [default: 0.5]
     #[arg(long)]
     eps: Option<f32>,
-    /// dbscan, optics: rows in the neighbourhood of a dense row, itself among them [default: 3 and 5]
+    /// dbscan, optics: number of rows in the neighbourhood of a dense row, itself included [default: 3 and 5 respectively]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     min_samples: Option<u32>,
-    /// birch: the largest radius of a subcluster [default: 0.36]
+    /// birch: largest radius of a subcluster [default: 0.36]
     #[arg(long)]
     threshold: Option<f64>,
-    /// optics: the relative fall of reachability that is steep [default: 0.05]
+    /// optics: relative drop of reachability that counts as steep [default: 0.05]
     #[arg(long)]
     xi: Option<f64>,
-    /// spectral: affinity is exp(−gamma d²) [default: 1]
+    /// spectral: gamma in the affinity exp(−gamma d²) of two rows at distance d [default: 1]
     #[arg(long)]
     gamma: Option<f64>,
 }
 
 impl MethodOptions {
-    /// Checks what can be checked before anything is read.
+    /// Checks the options before anything is read.
     ///
     /// # Errors
-    /// A number of clusters missing, or a setting that the method does not know.
+    /// [`Error::Misuse`] if the number of clusters is missing, or the method does not have a given setting.
     pub fn check(&self) -> Result<(), Error> {
         use ComparedMethod::{Agglomerative, Birch, Dbscan, Kmeans, Optics, Spectral};
         let settings: [(&str, bool, &[ComparedMethod]); 13] = [
@@ -168,7 +169,7 @@ impl MethodOptions {
         Ok(())
     }
 
-    /// Returns the number of clusters, 0 where the method finds its own.
+    /// Returns the number of clusters, or 0 if the method finds it itself.
     pub fn clusters(&self) -> usize {
         self.k.unwrap_or(0)
     }
@@ -176,7 +177,7 @@ impl MethodOptions {
     /// Returns the method with its settings, for rows of `columns` numbers.
     ///
     /// # Errors
-    /// Initial centres that cannot be read.
+    /// The file of initial centres cannot be read.
     pub fn method(&self, columns: usize) -> Result<Method, Error> {
         let metric = |default| self.metric.unwrap_or(default);
         let (n_init, seed) = (self.n_init.unwrap_or(10), self.seed.unwrap_or(0));

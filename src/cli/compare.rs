@@ -14,34 +14,34 @@ use super::display::{Display, cancel_on_interrupt};
 use super::output::{print_line, write_out};
 use super::{Outcome, Verdict};
 
-/// Compare clustering methods over the number of clusters: the paper's figure 5
+/// Compare clustering methods over a range of cluster counts: the paper's figure 5
 #[derive(Args)]
 pub struct Compare {
     #[command(flatten)]
     rows: RowArguments,
-    /// Numbers of clusters, for the methods that take one
+    /// Range of cluster counts, for the methods that take one
     #[arg(long, value_name = "FIRST..LAST", default_value = "2..50")]
     k: Clusters,
-    /// Only these methods, separated by commas
+    /// Compare only these methods, separated by commas [default: all]
     #[arg(long, value_parser = one_of(METHODS), value_delimiter = ',')]
     methods: Vec<ComparedMethod>,
-    /// Restarts of k-means for each number of clusters
+    /// Number of k-means restarts for each cluster count
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
     n_init: u32,
     /// Seed of the restarts
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Print what comparison.json holds
+    /// Print the content of comparison.json instead of a table
     #[arg(long)]
     json: bool,
-    /// Write comparison.json, comparison.csv and comparison.svg into this folder
+    /// Write comparison.json, comparison.csv and comparison.svg to this folder
     #[arg(long)]
     out: Option<PathBuf>,
     #[command(flatten)]
     device: GpuArguments,
 }
 
-/// Numbers of clusters, such as `2..50`.
+/// A range of cluster counts such as `2..50`, both ends included.
 #[derive(Debug, Clone)]
 struct Clusters(RangeInclusive<usize>);
 

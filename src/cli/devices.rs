@@ -7,10 +7,10 @@ use lineament::device::{DeviceError, list_adapters};
 use super::output::print_line;
 use super::{Outcome, Verdict};
 
-/// List the adapters of this machine and what matters of them to a kernel author
+/// List the adapters of this machine and their capabilities
 #[derive(Args)]
 pub struct Devices {
-    /// Only this graphics interface: vulkan, metal, dx12 or gl
+    /// List only adapters of this graphics API: vulkan, metal, dx12 or gl
     #[arg(long)]
     backend: Option<String>,
     /// Print a JSON array instead of a table

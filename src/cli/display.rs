@@ -1,4 +1,5 @@
-//! Events on the terminal: messages, and a progress bar on stderr or, where that is no terminal, a line every few seconds.
+//! Shows events on the terminal: messages, and a progress bar on stderr. If stderr is no terminal, a line is printed every few
+//! seconds instead of the bar.
 
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
@@ -9,7 +10,7 @@ use lineament::app::{Cancellation, Context, Event, Observer};
 
 use super::output::{command_line, print_line};
 
-/// Time between two lines where stderr is no terminal.
+/// Time between two progress lines if stderr is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
 /// Shows the events of a use case.
@@ -21,20 +22,20 @@ struct State {
     work: Option<Work>,
 }
 
-/// The counted work under way.
+/// The counted work that is in progress.
 struct Work {
     bar: ProgressBar,
     task: String,
     unit: &'static str,
     total: u64,
-    /// When the first count came, and what it was: what an earlier run did says nothing of this one's speed.
+    /// Time and value of the first count. Work that an earlier run did is not part of this run's speed.
     first: Option<(Instant, u64)>,
     last_line: Instant,
     accuracy: Option<f64>,
 }
 
 impl Display {
-    /// Returns the context of a use case that shows its events here and records the command line.
+    /// Returns a context that shows events on this display and records the command line.
     pub fn context(&self) -> Context<'_> {
         Context { command: Some(command_line()), ..Context::observed(self) }
     }
@@ -66,7 +67,7 @@ impl Observer for Display {
                 }
             }
             Event::Output(text) => state.suspended(|| {
-                // A reader that has gone away misses this text; the work goes on.
+                // If stdout was closed, this text is lost, but the work continues.
                 let _ = print_line(text);
             }),
             other => state.suspended(|| match other {
@@ -100,13 +101,13 @@ impl Work {
         Work { bar, task, unit, total, first: None, last_line: Instant::now(), accuracy: None }
     }
 
-    /// Returns the units done each second since the first count.
+    /// Returns the units done per second since the first count.
     fn rate(&mut self, done: u64) -> f64 {
         let (start, before) = *self.first.get_or_insert((Instant::now(), done));
         done.saturating_sub(before) as f64 / start.elapsed().as_secs_f64().max(1e-9)
     }
 
-    /// Returns whether a line is due where there is no bar.
+    /// Returns whether a progress line is due; never while there is a bar.
     fn is_line_due(&mut self) -> bool {
         let due = self.bar.is_hidden() && self.last_line.elapsed() >= LINE_EVERY;
         if due {
@@ -126,7 +127,7 @@ impl Work {
             let Work { task, unit, total, .. } = self;
             let task = if task.is_empty() { String::new() } else { format!("{task}: ") };
             let left = (*total).saturating_sub(done) as f64 / rate.max(1e-9);
-            let left = if rate > 0.0 { format!(", {rate:.1} a second, {left:.0} s left") } else { String::new() };
+            let left = if rate > 0.0 { format!(", {rate:.1} per second, {left:.0} s left") } else { String::new() };
             eprintln!("{task}{done} of {total} {unit}{left}");
         }
     }
@@ -160,16 +161,16 @@ impl Work {
     }
 }
 
-/// Lets Ctrl-C set the flag, so that long work can save what it has; a second Ctrl-C ends the program at once.
+/// Makes Ctrl-C set the flag, so that long work can save its state. A second Ctrl-C ends the program at once.
 pub fn cancel_on_interrupt(cancellation: &Cancellation) {
     let cancellation = cancellation.clone();
     let installed = ctrlc::set_handler(move || {
         if cancellation.cancel() {
             std::process::exit(130);
         }
-        eprintln!("\nstopping after this step; press Ctrl-C again to stop at once");
+        eprintln!("\nstopping after the current step; press Ctrl-C again to stop immediately");
     });
     if let Err(error) = installed {
-        eprintln!("note: Ctrl-C will not save the work in progress ({error})");
+        eprintln!("note: Ctrl-C cannot be intercepted, so it will not save the work in progress ({error})");
     }
 }

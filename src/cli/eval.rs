@@ -11,21 +11,21 @@ use super::display::Display;
 use super::output::{print_line, write_out};
 use super::{Outcome, Verdict};
 
-/// Compare predictions with labels: the paper's Table I, and what accuracy alone hides
+/// Compare predictions with labels: the paper's Table I, and measures that account for rare attributes
 #[derive(Args)]
 pub struct Eval {
     #[command(flatten)]
     data: DataArguments,
-    /// The images to evaluate on [default: test, or all images of a label CSV without partitions]
+    /// Images to evaluate on [default: test, or all images of a label CSV without partitions]
     #[arg(long, value_parser = one_of(PARTITIONS))]
     partition: Option<Partition>,
-    /// The seed that `lineament train` drew the partition of a label CSV by
+    /// Seed with which `lineament train` partitioned a label CSV that has no partitions
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Write metrics.csv, metrics.json, table1.csv and attributes.csv into this run folder
+    /// Run folder to write metrics.csv, metrics.json, table1.csv and attributes.csv to
     #[arg(long)]
     out: Option<PathBuf>,
-    /// Print what metrics.json holds
+    /// Print the content of metrics.json instead of tables
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -33,9 +33,9 @@ pub struct Eval {
 }
 
 const PARTITIONS: &Choices<Partition> = &[
-    ("test", "What the published figures are measured on", Partition::Test),
-    ("validation", "What the best epoch is chosen by", Partition::Validation),
-    ("train", "What the weights are fitted to", Partition::Train),
+    ("test", "The test images, on which the published figures are measured", Partition::Test),
+    ("validation", "The validation images, by which the best epoch is chosen", Partition::Validation),
+    ("train", "The training images, to which the weights are fitted", Partition::Train),
 ];
 
 impl Eval {

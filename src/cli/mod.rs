@@ -1,4 +1,4 @@
-//! The command line: parses arguments, calls the library, prints.
+//! The command line: parses arguments, calls the library, and prints the results.
 
 mod arguments;
 mod augment;
@@ -28,7 +28,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use lineament::app;
 
-/// Facial attributes and clusters of faces, on any GPU.
+/// Predict facial attributes and cluster faces, on any GPU.
 #[derive(Parser)]
 #[command(name = "lineament", version, about, max_term_width = 100)]
 struct Cli {
@@ -56,11 +56,11 @@ enum Verb {
     Man(shell::Man),
 }
 
-/// How a verb ends when nothing went wrong as a whole.
+/// How a subcommand ended, if it did not fail.
 enum Outcome {
     /// Everything was done.
     Done,
-    /// Some inputs could not be used; they were named, and the rest was done.
+    /// Some inputs could not be used. They were reported, and the others were processed.
     Incomplete,
 }
 
@@ -70,10 +70,10 @@ impl Outcome {
     }
 }
 
-/// What a verb returns. Any error ends as one line on stderr.
+/// The result of a subcommand. An error is printed as one line on stderr.
 type Verdict = Result<Outcome, Box<dyn Error>>;
 
-/// Runs the command line; exit status 0 done, 1 failed or incomplete, 2 misused.
+/// Runs the command line. The exit status is 0 if everything was done, 1 if it failed or is incomplete, and 2 if it was misused.
 pub fn run() -> ExitCode {
     let verdict = match Cli::parse().verb {
         Verb::Devices(verb) => verb.run(),
@@ -105,7 +105,7 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// Returns whether the reader of our output went away: `lineament … | head` is no failure.
+/// Returns whether an error means that the reader of our output is gone, as in `lineament … | head`. That is no failure.
 fn is_closed_pipe(error: &(dyn Error + 'static)) -> bool {
     let mut next = Some(error);
     while let Some(error) = next {

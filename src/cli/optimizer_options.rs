@@ -1,4 +1,4 @@
-//! The optimizer's part of the command line, made from the table of optimizers.
+//! The options of the optimizers, made from the table of optimizers.
 
 use std::collections::BTreeMap;
 
@@ -8,39 +8,40 @@ use lineament::ops::{AnyOptimizer, OPTIMIZERS, OptimizerEntry, OptimizerOption, 
 
 use lineament::app::Error;
 
-/// `--optimizer`, `--learning-rate`, and every option of every optimizer.
+/// `--optimizer`, `--learning-rate`, and the options of all optimizers.
 pub struct OptimizerArguments {
     entry: &'static OptimizerEntry,
     learning_rate: Option<f64>,
-    /// The options that were given.
+    /// The optimizer options that the user gave.
     given: BTreeMap<&'static str, f64>,
 }
 
 impl OptimizerArguments {
-    /// Refuses options of other optimizers.
+    /// Refuses options that belong to other optimizers.
     pub fn check(&self) -> Result<(), Error> {
         for name in self.given.keys() {
             if !self.entry.options.iter().any(|option| option.name == *name) {
                 let users = names_of_users(name);
-                let problem = format!("--{name} does not go with --optimizer {}; it is an option of {users}", self.entry.name);
+                let problem =
+                    format!("--{name} does not go with --optimizer {}; it is an option of {users} only", self.entry.name);
                 return Err(Error::Misuse(problem));
             }
         }
         Ok(())
     }
 
-    /// Returns the optimizer with its options.
+    /// Returns the optimizer with the given options.
     pub fn optimizer(&self) -> AnyOptimizer {
         self.entry.with(|name| self.given.get(name).copied())
     }
 
-    /// Returns the learning rate: the one that was given, or the one that is usual for the optimizer.
+    /// Returns the given learning rate, or the optimizer's default.
     pub fn learning_rate(&self) -> f64 {
         self.learning_rate.unwrap_or(self.entry.learning_rate)
     }
 }
 
-/// Returns every option of every optimizer, once each.
+/// Returns every option of every optimizer, each only once.
 fn options() -> Vec<&'static OptimizerOption> {
     let mut options: Vec<&OptimizerOption> = Vec::new();
     for option in OPTIMIZERS.iter().flat_map(|entry| entry.options) {
@@ -51,14 +52,14 @@ fn options() -> Vec<&'static OptimizerOption> {
     options
 }
 
-/// Returns the optimizers that have an option, each with its default for it.
+/// Returns the optimizers that have an option, with its default in each.
 fn users_of(option: &str) -> Vec<(&'static str, OptionDefault)> {
     let default =
         |entry: &'static OptimizerEntry| entry.options.iter().find(|known| known.name == option).map(|known| known.default);
     OPTIMIZERS.iter().filter_map(|entry| Some((entry.name, default(entry)?))).collect()
 }
 
-/// Returns the names of the optimizers that have an option, in words.
+/// Returns the names of the optimizers that have an option, joined by "and".
 fn names_of_users(option: &str) -> String {
     users_of(option).iter().map(|(name, _)| *name).collect::<Vec<_>>().join(" and ")
 }
@@ -70,15 +71,17 @@ impl Args for OptimizerArguments {
         let command = command
             .arg(
                 Arg::new("optimizer")
+                    .value_name("NAME")
                     .long("optimizer")
-                    .help("The optimizer")
+                    .help("Optimizer to train with")
                     .value_parser(PossibleValuesParser::new(names))
                     .default_value(OPTIMIZERS[0].name),
             )
             .arg(
                 Arg::new("learning-rate")
+                    .value_name("RATE")
                     .long("learning-rate")
-                    .help(format!("The largest learning rate [default: {}]", rates.join(", ")))
+                    .help(format!("Learning rate, or its peak if the schedule changes it [default: {}]", rates.join(", ")))
                     .value_parser(clap::value_parser!(f64)),
             );
         options().into_iter().fold(command, |command, option| command.arg(argument(option)))
@@ -92,7 +95,7 @@ impl Args for OptimizerArguments {
 fn argument(option: &'static OptimizerOption) -> Arg {
     let argument = Arg::new(option.name).long(option.name);
     if option.default == OptionDefault::Off {
-        return argument.action(ArgAction::SetTrue).help(format!("{}, with {}", option.about, names_of_users(option.name)));
+        return argument.action(ArgAction::SetTrue).help(format!("{} (for {} only)", option.about, names_of_users(option.name)));
     }
     let default = |(name, default): (&str, OptionDefault)| match default {
         OptionDefault::Number(number) => format!("{number} for {name}"),
@@ -100,7 +103,7 @@ fn argument(option: &'static OptimizerOption) -> Arg {
     };
     let defaults: Vec<String> = users_of(option.name).into_iter().map(default).collect();
     let help = format!("{} [default: {}]", option.about, defaults.join(", "));
-    argument.value_parser(clap::value_parser!(f64)).help(help)
+    argument.value_name("NUMBER").value_parser(clap::value_parser!(f64)).help(help)
 }
 
 impl FromArgMatches for OptimizerArguments {

@@ -1,16 +1,16 @@
-//! Writing results: to standard output, or to a file that is named.
+//! Writes results to standard output or to a file.
 
 use std::io::Write;
 use std::path::Path;
 
 use lineament::app::{Error, write_file};
 
-/// Prints a line to stdout; unlike `println!`, a reader that has gone away is an error and no panic.
+/// Prints a line to stdout. Unlike `println!`, this returns an error instead of panicking when the reader is gone.
 pub fn print_line(line: impl std::fmt::Display) -> std::io::Result<()> {
     writeln!(std::io::stdout().lock(), "{line}")
 }
 
-/// Writes bytes to a file, all of them or none, or to stdout where no file is named.
+/// Writes bytes to a file, completely or not at all, or to stdout if no file is named.
 pub fn write_out(out: Option<&Path>, bytes: &[u8]) -> Result<(), Error> {
     match out {
         Some(path) => Ok(write_file(path, bytes)?),
@@ -18,7 +18,7 @@ pub fn write_out(out: Option<&Path>, bytes: &[u8]) -> Result<(), Error> {
     }
 }
 
-/// Returns the command as it was given, without the folder of the program. Long lists of images are cut.
+/// Returns the command line without the folder of the program. Long lists of images are cut.
 pub fn command_line() -> String {
     let mut words: Vec<String> = std::env::args().skip(1).collect();
     words.insert(0, "lineament".into());

@@ -8,15 +8,15 @@ use super::display::Display;
 use super::output::print_line;
 use super::{Outcome, Verdict};
 
-/// Print the plan of a prediction or training step: steps, shapes, cost, arena offsets, peak memory
+/// Print the plan of a prediction or training step: its steps, shapes, costs, memory layout and peak memory
 #[derive(Args)]
 pub struct Plan {
     #[command(flatten)]
     workload: WorkloadArguments,
     #[command(flatten)]
     device: GpuArguments,
-    /// Print the plans as one JSON object that another WebGPU program can replay: kernels, expanded WGSL, constants, tensors,
-    /// views and grids
+    /// Print the plans as one JSON object that another WebGPU program can replay. It holds kernels, expanded WGSL, constants,
+    /// tensors, views and grids
     #[arg(long)]
     json: bool,
 }

@@ -11,19 +11,19 @@ use super::arguments::PredictionArguments;
 use super::display::Display;
 use super::{Outcome, Verdict};
 
-/// Predict facial attributes of images, as CSV
+/// Predict facial attributes of images and write them as CSV
 #[derive(Args)]
 pub struct Predict {
-    /// Images or folders of images
+    /// Image files, or folders of images
     #[arg(required = true)]
     images: Vec<PathBuf>,
-    /// Write 0 or 1 (a probability of more than one half) instead of probabilities
+    /// Write 1 for probabilities above one half and 0 for others, instead of probabilities
     #[arg(long)]
     binary: bool,
     /// Write to this file instead of stdout
     #[arg(long, conflicts_with = "run")]
     out: Option<PathBuf>,
-    /// Write RUN/attributes.csv, and RUN/config.json with how it was made
+    /// Run folder to write attributes.csv to, with config.json, which records how it was made
     #[arg(long)]
     run: Option<PathBuf>,
     #[command(flatten)]

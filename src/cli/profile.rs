@@ -11,24 +11,24 @@ use super::display::Display;
 use super::output::{print_line, write_out};
 use super::{Outcome, Verdict};
 
-/// Where the time goes: every kernel and layer of a prediction or training step, beside the adapter's measured ceilings
+/// Show how long each kernel and layer of a prediction or training step takes, compared with the adapter's measured limits
 #[derive(Args)]
 pub struct Profile {
     #[command(flatten)]
     workload: WorkloadArguments,
-    /// Timed runs, of which medians are taken
+    /// Number of timed runs; their medians are reported
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1000))]
     runs: u16,
     /// Print one JSON object instead of tables
     #[arg(long)]
     json: bool,
-    /// Write a line a step to this CSV file
+    /// Write one row for each step to this CSV file
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
     /// Write a trace for Perfetto or chrome://tracing to this JSON file
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
-    /// Write the roofline to this file: a chart if it ends in .svg, a page otherwise
+    /// Write a roofline chart to this file: an SVG image if its name ends in .svg, otherwise an HTML page
     #[arg(long, value_name = "FILE")]
     roofline: Option<PathBuf>,
     #[command(flatten)]

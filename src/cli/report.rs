@@ -10,18 +10,18 @@ use super::display::Display;
 use super::output::print_line;
 use super::{Outcome, Verdict};
 
-/// Write the HTML report of a run folder: contact sheets, attribute charts, eigenfaces, curves
+/// Write an HTML report of a run folder: contact sheets, attribute charts, eigenfaces and curves
 #[derive(Args)]
 pub struct Report {
-    /// The run folder, with attributes.csv and what `cluster`, `compare` or `eval` left there
+    /// The run folder, with attributes.csv and the results of `cluster`, `compare` or `eval`
     run: PathBuf,
-    /// Use this table instead of RUN/attributes.csv: one that `predict` wrote, or CelebA's own list_attr_celeba, .txt or .csv
+    /// Use this table instead of RUN/attributes.csv: a file written by `predict`, or CelebA's list_attr_celeba as .txt or .csv
     #[arg(long, value_name = "FILE")]
     attributes: Option<PathBuf>,
-    /// Where the images lie, if not where attributes.csv says; CelebA's folder of lists will do
+    /// Folder of the images, if they are not where attributes.csv says. CelebA's folder works too
     #[arg(long)]
     images: Option<PathBuf>,
-    /// Write to this file instead of RUN/report.html
+    /// Write the report to this file instead of RUN/report.html
     #[arg(long)]
     out: Option<PathBuf>,
     #[command(flatten)]
@@ -36,7 +36,7 @@ impl Report {
         if let Some(out) = &self.out {
             report = report.to_file(out);
         }
-        // Only the components of a cluster's faces need an adapter.
+        // An adapter is only needed for the principal components of the clusters' faces.
         let summary = match report.wants_device().then(|| self.device.open(&context)).transpose() {
             Ok(device) => report.write(device.as_ref())?,
             Err(error) if self.device.names_one() => return Err(error.into()),

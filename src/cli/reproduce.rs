@@ -12,73 +12,75 @@ use super::display::{Display, cancel_on_interrupt};
 use super::output::print_line;
 use super::{Outcome, Verdict};
 
-/// Do again what the paper did, step by step, and show what comes of it beside what the paper says
+/// Reproduce the paper step by step, and compare the results with those in the paper
 #[derive(Args)]
 pub struct Reproduce {
-    /// Only this step
+    /// Do only this step
     #[arg(long, value_parser = one_of(STEPS))]
     only: Option<Step>,
-    /// CelebA as it is distributed (its folder, or a zip archive of its images), or a folder of images with a label CSV
+    /// The data set: CelebA as distributed (its folder, or the zip archive of its images), or a folder of images with a label CSV
     #[arg(long, required_unless_present = "quick")]
     data: Option<PathBuf>,
     #[command(flatten)]
     labels: LabelArguments,
-    /// The run folder; steps that it holds with the same settings are skipped
+    /// Run folder for all results. Steps that were completed there with the same settings are skipped
     #[arg(long)]
     out: PathBuf,
-    /// Minutes instead of days: the bundled portraits (unless --data says otherwise) and the shipped model, no training
+    /// Take minutes instead of days: train nothing, use the shipped model, and use the bundled portraits unless --data is given
     #[arg(long)]
     quick: bool,
-    /// Whose settings to take where the paper's text and its published script differ
+    /// Whose settings to use where the paper's text and its published script differ
     #[arg(long = "as", value_parser = one_of(SOURCES), default_value = "paper")]
     source: Source,
-    /// What the training minimises: minus the cosine, as the published code does, or its angle, as the paper's text has it
+    /// Loss to minimise in training: the published code minimises minus the cosine, the paper's text the angle
     #[arg(long, value_parser = one_of(LOSSES), default_value = "cosine")]
     loss: PaperLoss,
-    /// Evaluate and cluster by this model instead of training one
+    /// Evaluate this model and cluster with it, instead of training one
     #[arg(long)]
     model: Option<PathBuf>,
-    /// Train with each of the losses too, on frozen features
+    /// Also train the head with each of several losses, on features of the frozen backbone
     #[arg(long)]
     with_loss_issue: bool,
-    /// The weights to start from [default: the shipped mobilenet_v2_imagenet.safetensors]
+    /// Weights file to start training from [default: the shipped mobilenet_v2_imagenet.safetensors]
     #[arg(long)]
     weights: Option<PathBuf>,
-    /// What is trained: head, blocks:N for the head and the last N blocks of the backbone's 19, or all
+    /// Layers to train: head, all, or blocks:N for the head and the last N of the backbone's 19 blocks
     #[arg(long, default_value = "all")]
     trainable: Trainable,
-    /// Height and width that images are brought to for training, a multiple of 32 from 96 to 224 [default: the weights', 224]
+    /// Height and width of the images in training, a multiple of 32 from 96 to 224 [default: the size of the weights, 224]
     #[arg(long, value_parser = clap::value_parser!(u32).range(96..=224))]
     size: Option<u32>,
-    /// Name, count and leave out images that cannot be read, instead of stopping at the first
+    /// Report and leave out images that cannot be read, instead of stopping at the first
     #[arg(long)]
     skip_unreadable: bool,
-    /// Passes over the training images [default: 3 as in the paper, 12 as in the script; 12 for each loss]
+    /// Number of passes over the training images [default: 3 as in the paper, 12 as in the script; 12 for each loss of
+    /// loss-issue]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     epochs: Option<u32>,
-    /// Images an update [default: 64 as in the paper, 80 as in the script; 64 for each loss]
+    /// Number of images in each update [default: 64 as in the paper, 80 as in the script; 64 for each loss of loss-issue]
     #[arg(long, value_parser = clap::value_parser!(u32).range(2..=65_536))]
     batch: Option<u32>,
-    /// Images that pass at once, their gradients added up; batch norm then sees these alone [default: the batch]
+    /// Split each batch into parts of this many images and add up their gradients, to save memory. Batch norm then sees one part
+    /// at a time [default: the batch]
     #[arg(long, value_parser = clap::value_parser!(u32).range(2..=65_536))]
     micro_batch: Option<u32>,
-    /// Faces to cluster, the first by name
+    /// Number of faces to cluster, the first by name
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(3..=1_000_000))]
     faces: u32,
-    /// A folder of other faces: every fifth face to cluster is one of these, the first by name, as the script took 100 of LFW
-    /// beside 400 of CelebA
+    /// Folder of further faces: every fifth face to cluster is taken from it, in the order of their names. The script clustered
+    /// 100 faces of LFW with 400 of CelebA
     #[arg(long, value_name = "DIR")]
     beside: Option<PathBuf>,
-    /// Clusters of figures 6 and 7
+    /// Number of clusters in figures 6 and 7
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(2..=1000))]
     k: u32,
-    /// Look only at this part of each image, in percent [default: all; of the bundled portraits 10,0,80,80]
+    /// Use only this part of each image, in percent of its width and height [default: all; 10,0,80,80 for the bundled portraits]
     #[arg(long, value_name = "LEFT,TOP,WIDTH,HEIGHT")]
     crop: Option<Crop>,
-    /// Seed of every random number
+    /// Seed of all random numbers
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Go on with the losses that the folder holds; the other steps always do
+    /// Continue the loss-issue trainings in the run folder. The other steps always continue
     #[arg(long)]
     resume: bool,
     #[command(flatten)]
@@ -86,23 +88,25 @@ pub struct Reproduce {
 }
 
 const STEPS: &Choices<Step> = &[
-    ("data", "What the data hold: partitions, and figure 1", Step::Data),
-    ("train", "The paper's model", Step::Train),
-    ("eval", "Table I", Step::Eval),
-    ("loss-issue", "Whether networks that minimise other losses than the cosine ever predict rare attributes", Step::LossIssue),
-    ("predict", "Attributes of the faces to cluster", Step::Predict),
-    ("cluster", "Figure 6", Step::Cluster),
-    ("weighted", "Figure 7", Step::Weighted),
-    ("compare", "Figure 5", Step::Compare),
-    ("report", "What the paper says beside what was found, and the HTML report", Step::Report),
+    ("data", "Describe the data: partitions and figure 1", Step::Data),
+    ("train", "Train the paper's model", Step::Train),
+    ("eval", "Evaluate the model: table I", Step::Eval),
+    ("loss-issue", "Check whether networks trained with other losses than the cosine predict rare attributes", Step::LossIssue),
+    ("predict", "Predict the attributes of the faces to cluster", Step::Predict),
+    ("cluster", "Cluster the faces: figure 6", Step::Cluster),
+    ("weighted", "Cluster the faces by weighted attributes: figure 7", Step::Weighted),
+    ("compare", "Compare clustering methods: figure 5", Step::Compare),
+    ("report", "Compare the results with the paper's, and write the HTML report", Step::Report),
 ];
 
-const SOURCES: &Choices<Source> =
-    &[("paper", "The paper's text", Source::Paper), ("script", "The published script and notebook", Source::Script)];
+const SOURCES: &Choices<Source> = &[
+    ("paper", "The settings in the paper's text", Source::Paper),
+    ("script", "The settings in the published script and notebook", Source::Script),
+];
 
 const LOSSES: &Choices<PaperLoss> = &[
-    ("cosine", "Minus the cosine between labels and predictions", PaperLoss::Cosine),
-    ("angle", "The angle between them", PaperLoss::Angle),
+    ("cosine", "Minus the cosine of the angle between labels and predictions", PaperLoss::Cosine),
+    ("angle", "The angle between labels and predictions", PaperLoss::Angle),
 ];
 
 impl Reproduce {

@@ -7,10 +7,10 @@ use clap_complete::Shell;
 
 use super::{Cli, Outcome, Verdict};
 
-/// Print a script that completes this program's arguments in a shell
+/// Print a shell script that completes this program's arguments
 #[derive(Args)]
 pub struct Completions {
-    /// The shell
+    /// Shell to complete in
     #[arg(value_enum)]
     shell: Shell,
 }
@@ -24,10 +24,10 @@ impl Completions {
     }
 }
 
-/// Print the manual as a man page, of the program or of one verb
+/// Print the man page of the program or of one subcommand
 #[derive(Args)]
 pub struct Man {
-    /// The verb
+    /// Subcommand to describe [default: the whole program]
     verb: Option<String>,
 }
 
@@ -38,7 +38,8 @@ impl Man {
         let command = match &self.verb {
             None => program,
             Some(name) => {
-                let unknown = || lineament::app::Error::Misuse(format!("{name}: no such verb; `lineament --help` lists them"));
+                let unknown =
+                    || lineament::app::Error::Misuse(format!("{name}: no such subcommand; `lineament --help` lists them"));
                 program.find_subcommand(name).cloned().ok_or_else(unknown)?
             }
         };

@@ -13,24 +13,24 @@ use super::output::print_line;
 use super::train_options::TrainingArguments;
 use super::{Outcome, Verdict};
 
-/// Train on labelled faces: a head, some blocks of the backbone with it, or everything
+/// Train a model on labelled faces: only the head, the head and some blocks of the backbone, or all layers
 #[derive(Args)]
 pub struct Train {
     #[command(flatten)]
     data: DataArguments,
-    /// The run folder: features, checkpoints, history, the trained model
+    /// Run folder for features, checkpoints, history and the trained model
     #[arg(long)]
     out: PathBuf,
-    /// The weights to start from; a head among them is kept where it predicts the same attributes [default: the shipped
+    /// Weights file to start from. Its head is kept if it predicts the same attributes [default: the shipped
     /// mobilenet_v2_imagenet.safetensors]
     #[arg(long)]
     weights: Option<PathBuf>,
-    /// Name, count and leave out images that cannot be read, instead of stopping at the first
+    /// Report and leave out images that cannot be read, instead of stopping at the first
     #[arg(long)]
     skip_unreadable: bool,
     #[command(flatten)]
     training: TrainingArguments,
-    /// Go on with the run that the folder holds
+    /// Continue the run in the run folder
     #[arg(long)]
     resume: bool,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! How `lineament train` trains: what is trained, what is minimised, and by which optimizer.
+//! Options of `lineament train`: which layers are trained, which loss is minimised, and by which optimizer.
 
 use clap::Args;
 use lineament::app::train::{AugmentationRanges, ClassWeights, TrainingSettings};
@@ -8,109 +8,122 @@ use lineament::nn::training::{FrozenNorm, Loss, RunningStatistics, Schedule};
 use super::arguments::{Choices, one_of};
 use super::optimizer_options::OptimizerArguments;
 
-/// Options of a training run beside its data and its folder.
+/// The options of a training run, without its data and its folder.
 #[derive(Args)]
 pub struct TrainingArguments {
-    /// What is trained: head, blocks:N for the head and the last N blocks of the backbone's 19, or all
+    /// Layers to train: head, all, or blocks:N for the head and the last N of the backbone's 19 blocks
     #[arg(long, default_value = "head")]
     trainable: Trainable,
-    /// Batch norm in layers that are not trained: with its running statistics, or as Keras 2.2.4 did with those of the batch
+    /// Statistics that batch norm uses in layers that are not trained
     #[arg(long, value_parser = one_of(FROZEN_NORMS), default_value = "inference")]
     frozen_batch_norm: FrozenNorm,
-    /// What the backbone's running statistics keep in a step. Keras' 0.999 takes thousands of steps to follow the weights, and
-    /// images are predicted with what it has reached; short runs want 0.99
+    /// Share of the backbone's running statistics that is kept in each step. Keras' 0.999 needs thousands of steps to follow the
+    /// weights, and predictions use these statistics; use 0.99 for short runs
     #[arg(long, default_value_t = 0.999)]
     batch_norm_momentum: f32,
-    /// How batches move batch norm's running statistics: as TensorFlow 2 does, or as Keras 2.2.4 did, which forgot those that
-    /// it began with
+    /// How batches update batch norm's running statistics
     #[arg(long, value_parser = one_of(RUNNING_STATISTICS), default_value = "tensorflow")]
     running_statistics: RunningStatistics,
-    /// Height and width that images are brought to, a multiple of 32 from 96 to 224 [default: what the weights were made for]
+    /// Height and width of the images in pixels, a multiple of 32 from 96 to 224 [default: the size that the weights were made
+    /// for]
     #[arg(long, value_parser = clap::value_parser!(u32).range(96..=224))]
     pub size: Option<u32>,
-    /// Width of the hidden layer
+    /// Width of the head's hidden layer
     #[arg(long, default_value_t = PAPER_HIDDEN, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     hidden: u32,
-    /// Passes over the training images
+    /// Number of passes over the training images
     #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub epochs: u32,
-    /// Images an update
+    /// Number of images in each update
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     batch: u32,
-    /// Images that pass at once, their gradients added up; batch norm then sees these alone [default: the batch]
+    /// Split each batch into parts of this many images and add up their gradients, to save memory. Batch norm then sees one part
+    /// at a time [default: the batch]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     micro_batch: Option<u32>,
-    /// What is minimised
+    /// Loss to minimise
     #[arg(long, value_parser = one_of(LOSSES), default_value = "cosine")]
     loss: Loss,
-    /// What having an attribute and not having it weigh in the loss: the same, or the more the rarer in the training images,
-    /// n / (2 n_class); not with the cosine loss
+    /// Weights of having and not having an attribute in the loss. They cannot be used with the losses cosine and angle
     #[arg(long, value_parser = one_of(CLASS_WEIGHTS), default_value = "none")]
     class_weights: ClassWeights,
-    /// Labels become y (1 − S) + S / 2
+    /// Smooth the labels: y becomes y (1 − S) + S / 2
     #[arg(long, value_name = "S", default_value_t = 0.0)]
     label_smoothing: f32,
     #[command(flatten)]
     optimizer: OptimizerArguments,
-    /// The course of the learning rate
+    /// How the learning rate changes during training
     #[arg(long, value_parser = one_of(SCHEDULES), default_value = "constant")]
     schedule: ScheduleName,
-    /// The part of all steps in which a cosine schedule rises
+    /// Share of all steps in which the cosine schedule increases the learning rate
     #[arg(long, default_value_t = 0.3)]
     warm_up: f64,
-    /// Share of hidden values that is dropped
+    /// Share of the hidden values that dropout sets to zero
     #[arg(long, default_value_t = PAPER_DROPOUT)]
     dropout: f32,
-    /// How training images are varied: not at all, as the paper does, or mirrored and moved a little
+    /// Random changes to training images
     #[arg(long, value_parser = one_of(AUGMENTATIONS), default_value = "none")]
-    augment: Augmentation,
-    /// Steps between two checkpoints within an epoch
+    augment: Augment,
+    /// Number of steps between two checkpoints within an epoch
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     checkpoint_every: u32,
-    /// Seed of every random number
+    /// Seed of all random numbers
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
 }
 
-const FROZEN_NORMS: &Choices<FrozenNorm> =
-    &[("inference", "", FrozenNorm::Inference), ("keras2", "", FrozenNorm::BatchStatistics)];
+const FROZEN_NORMS: &Choices<FrozenNorm> = &[
+    ("inference", "The running statistics", FrozenNorm::Inference),
+    ("keras2", "The statistics of the batch, as Keras 2.2.4 did", FrozenNorm::BatchStatistics),
+];
 
-const RUNNING_STATISTICS: &Choices<RunningStatistics> =
-    &[("tensorflow", "", RunningStatistics::Tensorflow), ("keras2", "", RunningStatistics::Keras2)];
+const RUNNING_STATISTICS: &Choices<RunningStatistics> = &[
+    ("tensorflow", "As TensorFlow 2 does", RunningStatistics::Tensorflow),
+    ("keras2", "As Keras 2.2.4 did: the initial statistics are forgotten", RunningStatistics::Keras2),
+];
 
 const LOSSES: &Choices<Loss> = &[
-    ("cosine", "Minus the cosine between labels and predictions: the paper's, as its code has it", Loss::Cosine),
-    ("angle", "The angle between labels and predictions, as the paper's text has it", Loss::Angle),
+    ("cosine", "Minus the cosine of the angle between labels and predictions, as in the paper's code", Loss::Cosine),
+    ("angle", "The angle between labels and predictions, as in the paper's text", Loss::Angle),
     ("mse", "Mean squared error", Loss::MeanSquaredError),
     ("mae", "Mean absolute error", Loss::MeanAbsoluteError),
     ("bce", "Binary cross-entropy", Loss::BinaryCrossEntropy),
-    ("bce-keras2", "Binary cross-entropy as Keras 2.2.4 has it", Loss::BinaryCrossEntropyKeras2),
+    ("bce-keras2", "Binary cross-entropy as Keras 2.2.4 computes it", Loss::BinaryCrossEntropyKeras2),
 ];
 
-const CLASS_WEIGHTS: &Choices<ClassWeights> = &[("none", "", ClassWeights::None), ("balanced", "", ClassWeights::Balanced)];
+const CLASS_WEIGHTS: &Choices<ClassWeights> = &[
+    ("none", "The same weight for both", ClassWeights::None),
+    ("balanced", "n / (2 n_class): the rarer in the training images, the higher", ClassWeights::Balanced),
+];
 
-/// A schedule, without its settings.
+/// The name of a learning rate schedule, without its settings.
 #[derive(Clone, Copy)]
 enum ScheduleName {
     Constant,
     Cosine,
 }
 
-const SCHEDULES: &Choices<ScheduleName> =
-    &[("constant", "", ScheduleName::Constant), ("cosine", "Up and down along a cosine", ScheduleName::Cosine)];
+const SCHEDULES: &Choices<ScheduleName> = &[
+    ("constant", "The learning rate stays the same", ScheduleName::Constant),
+    ("cosine", "The learning rate rises, then falls, along a cosine", ScheduleName::Cosine),
+];
 
-/// How training images are varied, if they are. An argument of the type `Option` would be one that may be left out.
-type Augmentation = Option<AugmentationRanges>;
+/// How training images are varied, if at all. clap would take an `Option` itself for an argument that may be absent.
+#[derive(Clone, Copy)]
+struct Augment(Option<AugmentationRanges>);
 
-const AUGMENTATIONS: &Choices<Augmentation> =
-    &[("none", "", None), ("paper", "", Some(AugmentationRanges::PAPER)), ("light", "", Some(AugmentationRanges::LIGHT))];
+const AUGMENTATIONS: &Choices<Augment> = &[
+    ("none", "No changes", Augment(None)),
+    ("paper", "As in the paper's script: rotation, shift, shear, zoom and mirroring", Augment(Some(AugmentationRanges::PAPER))),
+    ("light", "Mirroring, with small rotations, shifts and zooms", Augment(Some(AugmentationRanges::LIGHT))),
+];
 
 impl TrainingArguments {
-    /// Refuses what cannot be meant.
+    /// Refuses options that contradict each other.
     pub fn check(&self) -> Result<(), Error> {
         if self.class_weights != ClassWeights::None && matches!(self.loss, Loss::Cosine | Loss::Angle) {
-            let problem = "--class-weights balanced does not go with the cosine loss or its angle, which have no term for each attribute; add \
-                           --loss mse, mae or bce";
+            let problem = "--class-weights balanced does not go with the losses cosine and angle, which have no term for each \
+                           attribute; add --loss mse, mae or bce";
             return Err(Error::Misuse(problem.to_string()));
         }
         self.optimizer.check()
@@ -130,13 +143,13 @@ impl TrainingArguments {
                 ScheduleName::Constant => Schedule::Constant,
                 ScheduleName::Cosine => Schedule::Cosine { warm_up: self.warm_up },
             },
-            augmentation: self.augment,
+            augmentation: self.augment.0,
             label_smoothing: self.label_smoothing,
             checkpoint_every: self.checkpoint_every as usize,
         }
     }
 
-    /// Returns how and what is trained.
+    /// Returns the options of the trainer.
     pub fn options(&self, skip_unreadable: bool, resume: bool) -> TrainerOptions {
         TrainerOptions {
             trainable: self.trainable,

@@ -11,29 +11,30 @@ use super::display::{Display, cancel_on_interrupt};
 use super::output::print_line;
 use super::{Outcome, Verdict};
 
-/// Measure which variant of each kernel is fastest on this adapter for the shapes of the model, and keep the winners
+/// Measure which variant of each kernel is fastest on this adapter, and keep the winners
 ///
-/// A candidate must first agree with its f64 reference on this adapter, or it is rejected. Winners are kept in the user's cache
-/// folder (or LINEAMENT_CACHE) by adapter, driver, shape and the content of the expanded shader; every verb takes them from there,
-/// unless LINEAMENT_TUNING is `off`. Ctrl-C keeps what is measured so far, and the same command goes on.
+/// The shapes are those that the model needs. A candidate that disagrees with its f64 reference on this adapter is rejected.
+/// Winners are kept in the user's cache folder (or the folder named by LINEAMENT_CACHE) by adapter, driver, shape and content of
+/// the expanded shader. All commands use them unless LINEAMENT_TUNING is `off`. Ctrl-C keeps what was measured so far; run the
+/// same command again to continue.
 #[derive(Args)]
 pub struct Tune {
-    /// The model [default: the shipped mobilenet_v2_celeba.safetensors]
+    /// Weights file of the model [default: the shipped mobilenet_v2_celeba.safetensors]
     #[arg(long)]
     model: Option<PathBuf>,
-    /// Images at once, several separated by commas [default: 1 and 8 on a software adapter, 1 and 32 on a GPU]
+    /// Number of images in a batch; several separated by commas [default: 1 and 8 on a software adapter, 1 and 32 on a GPU]
     #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=4096))]
     batch: Vec<u32>,
-    /// Height and width of the input, a multiple of 32 [default: the model's]
+    /// Height and width of the input in pixels, a multiple of 32 [default: the model's input size]
     #[arg(long, value_parser = clap::value_parser!(u32).range(32..=1024))]
     size: Option<u32>,
-    /// The shapes of a training step of every layer, too
+    /// Also tune the shapes of a training step of all layers
     #[arg(long)]
     train: bool,
-    /// Measure again what is known already
+    /// Measure again what was measured before
     #[arg(long)]
     again: bool,
-    /// Show every variant of every shape, and not the winners alone
+    /// Show every candidate for every shape, not only the winners
     #[arg(long)]
     explain: bool,
     #[command(flatten)]
@@ -52,7 +53,7 @@ impl Tune {
         print_line(tuned.to_text(&device, self.explain).trim_end())?;
         let (wanted, measured) = (tuned.wanted, tuned.measured);
         if measured < wanted {
-            eprintln!("stopped after {measured} of {wanted} shapes; the same command goes on");
+            eprintln!("stopped after {measured} of {wanted} shapes; run the same command again to continue");
             return Ok(Outcome::Incomplete);
         }
         let known = tuned.shapes.len() - measured;

@@ -134,7 +134,7 @@ fn accumulate(shape: KmeansShape, finished_too: bool) -> KmeansAccumulate {
 pub(super) fn restart_bytes(shape: KmeansShape, profile: &DeviceProfile) -> Vec<(&'static str, u64)> {
     let trials = KmeansPotential::trials(shape.clusters);
     let variant = distance_variant(profile, &KMEANS_POTENTIAL, RowFormat::Numbers, trials + 1);
-    let chunks = shape.rows.div_ceil(KmeansPotential::chunk_rows(variant, profile.capabilities.subgroup_size));
+    let chunks = shape.rows.div_ceil(KmeansPotential::chunk_rows(variant, profile));
     let partials = 16 * u64::from(accumulate(shape, false).chunks()) * u64::from(shape.sum_entries());
     vec![
         ("the labels", 4 * u64::from(shape.rows)),
@@ -166,7 +166,7 @@ pub(super) fn lloyd(
             let partials = plan.transient("partials", tensors.sums.bytes * u64::from(accumulate.chunks()));
             let choice = KmeansAccumulateBits::choice(profile);
             let views = [planes, counts, digits, scales, labels, states, partials];
-            plan.push(accumulate.step("accumulate", choice, profile.capabilities.subgroup_size, views));
+            plan.push(accumulate.step("accumulate", choice, profile, views));
             (partials, accumulate.chunks())
         }
         _ => add_up(&mut plan, tensors, distances, accumulate(shape, false)),
@@ -205,12 +205,7 @@ fn assign(
     };
     let choice = KmeansAssign::choice(profile, shape, format);
     let assign = KmeansAssign { shape, ties, scaled, finished_too };
-    plan.push(assign.step(
-        "assign",
-        choice,
-        profile.capabilities.subgroup_size,
-        [rows, scales, centers, keys, states, labels, distances],
-    ));
+    plan.push(assign.step("assign", choice, profile, [rows, scales, centers, keys, states, labels, distances]));
     distances
 }
 
@@ -242,7 +237,7 @@ pub(super) fn seeding(
     let trials = KmeansPotential::trials(shape.clusters);
     // A tile holds the centre chosen last in addition to the candidates.
     let variant = distance_variant(profile, &KMEANS_POTENTIAL, RowFormat::Numbers, trials + 1);
-    let chunk_rows = KmeansPotential::chunk_rows(variant, profile.capabilities.subgroup_size);
+    let chunk_rows = KmeansPotential::chunk_rows(variant, profile);
     let restarts = u64::from(shape.restarts);
     let closest = plan.transient("closest", labels.bytes);
     let chunks = u64::from(shape.rows.div_ceil(chunk_rows));
@@ -251,12 +246,7 @@ pub(super) fn seeding(
     for step in 0..=shape.clusters {
         let potential = KmeansPotential { shape, trials, step };
         let label = format!("potential {step}");
-        plan.push(potential.step(
-            &label,
-            variant,
-            profile.capabilities.subgroup_size,
-            [rows, weights, picks, closest, potentials],
-        ));
+        plan.push(potential.step(&label, variant, profile, [rows, weights, picks, closest, potentials]));
         let candidates = KmeansCandidates { potential, chunk_rows, first_restart, seed };
         plan.push(candidates.step(&format!("candidates {step}"), [rows, weights, closest, potentials, picks, centers]));
     }

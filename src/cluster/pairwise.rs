@@ -47,7 +47,7 @@ pub fn condensed(device: &Device, rows: &CountedRows, metric: Metric) -> Result<
     let out = plan.persistent("distances", 4 * (length * n) as u64);
     let variant = distance_variant(device.profile(), &PAIRWISE, packed.format, length as u32);
     let slice = PairwiseSlice { end_row: length as u32, ..whole };
-    plan.push(slice.step("pairwise distances", variant, device.capabilities().subgroup_size, [values, traits, out]));
+    plan.push(slice.step("pairwise distances", variant, device.profile(), [values, traits, out]));
     let program = Program::new(device, &plan, &[])?;
     write_rows(device, &program, [values, traits], &packed);
 
@@ -93,12 +93,7 @@ pub fn neighbours(device: &Device, rows: &CountedRows, metric: Metric, radius: f
     // The kernel always computes whole words of 32 rows, whatever the number of rows.
     let variant = distance_variant(device.profile(), &NEIGHBOURS, packed.format, 32);
     let slice = NeighbourSlice { end_row: length as u32, ..whole };
-    plan.push(slice.step(
-        "neighbours",
-        variant,
-        device.capabilities().subgroup_size,
-        [values, traits, occurrences, within, counts],
-    ));
+    plan.push(slice.step("neighbours", variant, device.profile(), [values, traits, occurrences, within, counts]));
     let program = Program::new(device, &plan, &[])?;
     write_rows(device, &program, [values, traits], &packed);
     program.write(device, occurrences, bytemuck::cast_slice(&rows.counts));
@@ -201,7 +196,7 @@ mod tests {
 
     #[test]
     fn distances_of_numbers_and_bits_match_the_definition() {
-        let device = Device::open(&Default::default()).expect("an adapter");
+        let Some(device) = crate::testing::device() else { return };
         for (binary, metric) in [true, false].into_iter().flat_map(|binary| METRICS.map(|metric| (binary, metric))) {
             let rows = rows(binary);
             let found = condensed(&device, &rows, metric).expect("distances");
@@ -215,7 +210,7 @@ mod tests {
 
     #[test]
     fn neighbours_are_the_rows_within_the_radius() {
-        let device = Device::open(&Default::default()).expect("an adapter");
+        let Some(device) = crate::testing::device() else { return };
         for (binary, (metric, radius)) in [true, false].into_iter().flat_map(|binary| {
             [(Metric::Euclidean, 5.9), (Metric::Manhattan, 34.1), (Metric::Cosine, 0.5), (Metric::Hamming, 0.5)]
                 .map(|of| (binary, of))
@@ -242,7 +237,7 @@ mod tests {
 
     #[test]
     fn a_distance_matrix_above_the_limit_is_refused_before_anything_is_allocated() {
-        let device = Device::open(&Default::default()).expect("an adapter");
+        let Some(device) = crate::testing::device() else { return };
         let rows = CountedRows { values: Vec::new(), columns: 1, counts: vec![1; 100_000], of_row: Vec::new() };
         let message = condensed(&device, &rows, Metric::Euclidean).expect_err("too many pairs").to_string();
         assert!(message.contains("100000 rows") && message.contains("kmeans"), "{message}");

@@ -132,7 +132,7 @@ impl Centred {
         let parts = plan.transient("parts", 4 * u64::from(rows.count()) * u64::from(elements));
         let gram = plan.persistent("Gram matrix", 4 * u64::from(elements));
         let product = DenseBackwardWeight { rows, inputs: columns, outputs: columns };
-        plan.push(product.step("product", product.choice(profile), profile.capabilities.subgroup_size, x, x, parts));
+        plan.push(product.step("product", product.choice(profile), profile, x, x, parts));
         plan.push(SumOfParts { count: rows.count(), elements }.step("sum of parts", parts, gram));
         let found = run(device, &plan, &[(x, &self.transposed)], gram)?;
         // Both triangles hold sums of the same products, which may round differently. Their mean is exactly symmetric.
@@ -158,7 +158,7 @@ impl Centred {
         let bias = plan.persistent("bias", 4 * u64::from(outputs));
         let y = plan.persistent("components", 4 * u64::from(self.p) * u64::from(outputs));
         let layer = Pointwise { rows: self.p, inputs, outputs, layout: WeightLayout::Rows, activation: Activation::None };
-        plan.push(layer.step("components", layer.choice(profile), profile.capabilities.subgroup_size, [x, w, bias], None, y));
+        plan.push(layer.step("components", layer.choice(profile), profile, [x, w, bias], None, y));
         let zeros = vec![0.0f32; outputs as usize];
         let found = run(device, &plan, &[(x, &self.transposed), (w, &weights), (bias, &zeros)], y)?;
         let component = |at: usize| found.iter().skip(at).step_by(outputs as usize).map(|value| f64::from(*value)).collect();
@@ -179,14 +179,10 @@ fn run(device: &Device, plan: &Plan, inputs: &[(View, &Vec<f32>)], out: View) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::device::AdapterRequest;
-
-    fn device() -> Device {
-        Device::open(&AdapterRequest::default()).expect("an adapter; run tools/setup")
-    }
 
     #[test]
     fn components_of_rows_along_known_directions_are_these_directions() {
+        let Some(device) = crate::testing::device() else { return };
         // The centred rows are ±3 · (0.6, 0.8, 0, …, 0) and ±1 · (0, …, 0, −1).
         let p = 4099;
         let row = |a: f32, b: f32| {
@@ -197,7 +193,7 @@ mod tests {
             row
         };
         let rows = [row(3.0, 0.0), row(-3.0, 0.0), row(0.0, 1.0), row(0.0, -1.0)].concat();
-        let found = principal_components(&device(), &rows, 4, p, 9).expect("components");
+        let found = principal_components(&device, &rows, 4, p, 9).expect("components");
         // The variances are 2·9/3 and 2·1/3. The rows vary in two directions, so there are no other components.
         assert_eq!(found.explained_variance.len(), 2, "{:?}", found.explained_variance);
         let close = |found: f64, expected: f64| assert!((found - expected).abs() < 1e-5, "{found} for {expected}");
@@ -213,7 +209,7 @@ mod tests {
 
     #[test]
     fn a_single_row_and_equal_rows_have_a_mean_but_no_components() {
-        let device = device();
+        let Some(device) = crate::testing::device() else { return };
         for rows in [1, 3] {
             let found = principal_components(&device, &[0.25, 0.5, 1.0].repeat(rows), rows, 3, 4).expect("components");
             assert_eq!((found.mean.as_slice(), found.components.len()), (&[0.25, 0.5, 1.0][..], 0));

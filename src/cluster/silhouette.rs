@@ -185,7 +185,7 @@ impl Ready {
         let slice = ((STEP_SECONDS / row_seconds.max(1e-12)) as u64 / 256 * 256).clamp(256, groups.max(256)).min(groups) as u32;
         let step = SilhouetteSlice { first_row: 0, end_row: slice, ..shape };
         let [rows, traits, starts, occurrences] = views;
-        plan.push(step.step("silhouette", variant, profile.capabilities.subgroup_size, [rows, traits, starts, occurrences, out]));
+        plan.push(step.step("silhouette", variant, profile, [rows, traits, starts, occurrences, out]));
         let program = Program::new(device, &plan, &[])?;
         let (groups, clusters, slice) = (groups as usize, clusters as usize, slice as usize);
         Ok(Ready { groups, clusters, slice, views, out, program })

@@ -1,13 +1,8 @@
 //! Tests of whole clusterings: agreement with scikit-learn's conventions, reproducibility, and inputs that must be refused.
 
 use super::*;
-use crate::profiles::Device;
 
 const METRICS: [Metric; 4] = [Metric::Euclidean, Metric::Manhattan, Metric::Cosine, Metric::Hamming];
-
-fn device() -> Device {
-    Device::open(&Default::default()).unwrap()
-}
 
 fn settings(k: usize) -> KMeans {
     KMeans { k, n_init: 4, seed: 0, tolerance: 1e-4, iterations: 300, initial: None }
@@ -25,6 +20,7 @@ fn binary(rows: usize, columns: usize) -> Vec<f32> {
 
 #[test]
 fn empty_clusters_are_relocated_as_scikit_learn_does() {
+    let Some(device) = crate::testing::device() else { return };
     let rows = [0., 0., 1., 0., 0., 1., 1., 1., 10., 10., 11., 10., 10., 12., 30., 0., 31., 2., 29., 1.];
     let initial = Some(vec![0.5, 0.25, 100.0, 100.0, 200.0, 200.0, 9.0, 9.0]);
     // max_iter, and the centres, inertia and n_iter_ of scikit-learn's KMeans(4, init=…, n_init=1, max_iter=…, tol=0).
@@ -34,7 +30,7 @@ fn empty_clusters_are_relocated_as_scikit_learn_does() {
     ];
     for (iterations, centers, inertia, taken) in limits {
         let settings = KMeans { tolerance: 0.0, iterations, initial: initial.clone(), ..settings(4) };
-        let fit = settings.fit(&device(), &rows, 10, 2).unwrap();
+        let fit = settings.fit(&device, &rows, 10, 2).unwrap();
         assert_eq!(fit.labels, [0, 0, 0, 0, 3, 3, 3, 2, 1, 2]);
         assert_eq!((fit.iterations, fit.restart), (taken, 0));
         assert!(fit.centers.iter().zip(centers).all(|(found, expected)| (found - expected).abs() < 1e-5), "{:?}", fit.centers);
@@ -45,7 +41,7 @@ fn empty_clusters_are_relocated_as_scikit_learn_does() {
 #[test]
 fn one_cluster_for_each_distinct_row_has_inertia_0() {
     let rows: Vec<f32> = (0..60).map(|index| (index % 20 / 2 * 2 + index % 2) as f32).collect();
-    let device = device();
+    let Some(device) = crate::testing::device() else { return };
     let fit = KMeans { n_init: 1, ..settings(10) }.fit(&device, &rows, 30, 2).unwrap();
     assert_eq!(fit.inertia, 0.0);
     for (a, b) in (0..30).flat_map(|a| (0..30).map(move |b| (a, b))) {
@@ -58,7 +54,7 @@ fn one_cluster_for_each_distinct_row_has_inertia_0() {
 #[test]
 fn two_runs_give_the_same_bytes_and_another_seed_gives_others() {
     let rows = binary(700, 11);
-    let device = device();
+    let Some(device) = crate::testing::device() else { return };
     let fit = |seed| KMeans { seed, ..settings(9) }.fit(&device, &rows, 700, 11).unwrap();
     let bits = |fit: &KMeansFit| (fit.labels.clone(), fit.centers.iter().map(|value| value.to_bits()).collect::<Vec<u32>>());
     let (first, second) = (fit(7), fit(7));
@@ -80,7 +76,7 @@ fn distinct_rows_with_counts_cluster_as_all_rows_do() {
     let counts: Vec<f32> = distinct.iter().map(|row| all.chunks(6).filter(|other| other == row).count() as f32).collect();
     let initial = Some((0..24).map(|index| 0.1 + 0.035 * index as f32).collect());
     let settings = KMeans { initial, tolerance: 0.0, ..settings(4) };
-    let device = device();
+    let Some(device) = crate::testing::device() else { return };
     let weighted = settings.fit_weighted(&device, &distinct.concat(), &counts, distinct.len(), 6).unwrap();
     let plain = settings.fit(&device, &all, 500, 6).unwrap();
     assert_eq!(weighted.centers, plain.centers);
@@ -93,7 +89,7 @@ fn distinct_rows_with_counts_cluster_as_all_rows_do() {
 
 #[test]
 fn storing_equal_rows_once_does_not_change_the_result() {
-    let device = device();
+    let Some(device) = crate::testing::device() else { return };
     // (values, columns, k, initial centres, whether the results must be exactly equal). The inputs are 0/1 rows with many
     // repetitions, more distinct rows than a chunk has, centres that leave clusters empty, weighted columns, and rows that are
     // all distinct.
@@ -133,7 +129,7 @@ fn storing_equal_rows_once_does_not_change_the_result() {
 
 #[test]
 fn scores_report_silhouettes_without_noise_and_with_weights() {
-    let device = device();
+    let Some(device) = crate::testing::device() else { return };
     let values = [0.0, 0.0, 0.1, 0.0, 4.0, 0.0, 4.1, 0.0, 0.0, 9.0, 9.0, 9.0];
     let scaled = weighted(&values, &[1.0, 0.0]);
     let labels = [0, 0, 1, 1, -1, -1];
@@ -189,7 +185,7 @@ fn the_silhouette_follows_its_definition() {
     assert!(rows.chunks(3).any(|row| row == [0.0; 3]));
     // The rows are packed as bits, or multiplied by 3 and stored as f32 values. Equal rows are stored once, or each by itself.
     let tripled: Vec<f32> = rows.iter().map(|value| 3.0 * value).collect();
-    let device = device();
+    let Some(device) = crate::testing::device() else { return };
     for (rows, metric) in [&rows, &tripled].into_iter().flat_map(|rows| METRICS.map(|metric| (rows, metric))) {
         let expected = naive_silhouette(rows, 3, &labels, metric);
         for make in [CountedRows::distinct, CountedRows::every] {
@@ -207,7 +203,7 @@ fn silhouette_without_noise_leaves_out_the_label_minus_one() {
     let rows = binary(90, 3);
     let counted = CountedRows::distinct(&rows, 90, 3).unwrap();
     let labels: Vec<i64> = (0..90).map(|index| index % 4 - 1).collect();
-    let device = device();
+    let Some(device) = crate::testing::device() else { return };
     let found = silhouette_without_noise(&device, &counted, &labels, Metric::Euclidean).unwrap().unwrap();
     let kept: Vec<usize> = (0..90).filter(|row| labels[*row] >= 0).collect();
     let values: Vec<f32> = kept.iter().flat_map(|row| rows[3 * row..3 * row + 3].to_vec()).collect();
@@ -223,7 +219,7 @@ fn silhouette_without_noise_leaves_out_the_label_minus_one() {
 fn one_scorer_scores_many_clusterings() {
     let rows = binary(300, 4);
     let counted = CountedRows::distinct(&rows, 300, 4).unwrap();
-    let device = device();
+    let Some(device) = crate::testing::device() else { return };
     let mut scorer = SilhouetteScorer::new(&device, &counted, Metric::Euclidean);
     // First few clusters, then more than the scorer's buffers hold, then few again.
     for k in [2, 40, 3] {
@@ -237,7 +233,7 @@ fn one_scorer_scores_many_clusterings() {
 
 #[test]
 fn k_means_refuses_invalid_settings_and_values() {
-    let device = device();
+    let Some(device) = crate::testing::device() else { return };
     let rows = [0.0, -0.0, 0.0, 0.0, 1.0, 2.0, 1.0, 2.0];
     let with = |change: &dyn Fn(&mut KMeans)| {
         let mut settings = settings(2);
@@ -284,7 +280,7 @@ fn k_means_refuses_invalid_settings_and_values() {
 
 #[test]
 fn the_silhouette_refuses_invalid_labels_and_values() {
-    let device = device();
+    let Some(device) = crate::testing::device() else { return };
     let rows = [0.0, 1.0, 2.0, 3.0];
     let cases: [(&[f32], &[i64], &str); 5] = [
         (&rows, &[1, 1, 1, 1], "labels is 1; the silhouette of 4 rows is defined for 2 to 3"),

@@ -1,55 +1,55 @@
-//! Listing and choosing adapters.
+//! Lists and chooses adapters.
 
 use sha2::{Digest, Sha256};
 use wgpu::{Backends, DeviceType};
 
 use super::DeviceError;
 
-/// Which adapter the user wants.
+/// Which adapter to open. By default, the best one.
 #[derive(Debug, Clone, Default)]
 pub struct AdapterRequest {
-    /// Part of its name, or its index in `lineament devices`.
+    /// Part of the adapter's name, or its index in the output of `lineament devices`.
     pub adapter: Option<String>,
-    /// `vulkan`, `metal`, `dx12` or `gl`.
+    /// The graphics interface: `vulkan`, `metal`, `dx12` or `gl`.
     pub backend: Option<String>,
-    /// Whether to ask for no more than every implementation of WebGPU grants, where the adapter has more.
+    /// Whether to restrict the device to WebGPU's default limits even if the adapter has higher ones.
     pub webgpu_limits: bool,
 }
 
-/// An adapter and what matters of it to a kernel author.
+/// The properties of an adapter that matter to authors of kernels.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct AdapterReport {
-    /// Position in the list, for `--adapter`.
+    /// Position in the list of adapters, for `--adapter`.
     pub index: usize,
-    /// The driver's name of it.
+    /// The adapter's name according to the driver.
     pub name: String,
-    /// Graphics interface: vulkan, metal, dx12, gl.
+    /// Graphics interface: `vulkan`, `metal`, `dx12` or `gl`.
     pub backend: String,
-    /// discrete, integrated, virtual, software or other.
+    /// Kind of adapter: `discrete`, `integrated`, `virtual`, `software` or `other`.
     pub kind: String,
-    /// Driver and version.
+    /// Name and version of the driver.
     pub driver: String,
-    /// Smallest and largest subgroup, where there are subgroups.
+    /// Smallest and largest subgroup size, if shaders support subgroups.
     pub subgroup_size: Option<[u32; 2]>,
-    /// Whether shaders may compute in 16-bit floats.
+    /// Whether shaders support 16-bit floats.
     pub shader_f16: bool,
-    /// Whether shaders may compute in 64-bit integers.
+    /// Whether shaders support 64-bit integers.
     pub shader_int64: bool,
-    /// Whether passes can be timed on the GPU.
+    /// Whether the GPU supports timestamps at the beginning and end of passes.
     pub timestamps: bool,
-    /// Bytes that one storage binding may hold.
+    /// Largest size of a storage binding in bytes.
     pub storage_binding_bytes: u64,
-    /// Bytes that one buffer may hold.
+    /// Largest size of a buffer in bytes.
     pub buffer_bytes: u64,
-    /// Bytes of workgroup memory.
+    /// Largest size of workgroup memory in bytes.
     pub workgroup_memory_bytes: u32,
-    /// Threads of a workgroup.
+    /// Largest number of threads in a workgroup.
     pub workgroup_threads: u32,
-    /// Bytes of immediates (push constants), 0 where there are none.
+    /// Largest size of immediates (push constants) in bytes, 0 if they are not supported.
     pub immediate_bytes: u32,
 }
 
-/// The instance on `backends`; software adapters may not be fully conformant, so these are let in.
+/// Creates a wgpu instance for `backends`. It allows adapters that do not conform fully, because software adapters may not.
 fn instance(backends: Backends) -> wgpu::Instance {
     let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
     descriptor.backends = backends;
@@ -72,14 +72,15 @@ fn backends(name: Option<&str>) -> Result<Backends, DeviceError> {
 }
 
 impl AdapterReport {
-    /// Sixteen hexadecimal digits that tell adapters, their graphics interfaces and drivers apart, for names of files.
+    /// Returns sixteen hexadecimal digits that identify the adapter, its graphics interface and its driver. They serve in file
+    /// names.
     pub fn hash(&self) -> String {
         let words = format!("{}\0{}\0{}", self.name, self.backend, self.driver);
         Sha256::digest(words).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
     }
 }
 
-/// Real GPUs before software, Vulkan, Metal and DX12 before GL; never the backend that does nothing.
+/// Returns the sorting key of an adapter: GPUs come before software adapters, and Vulkan, Metal and DX12 before GL.
 fn rank(info: &wgpu::AdapterInfo) -> (u8, u8) {
     let kind = match info.device_type {
         DeviceType::DiscreteGpu => 0,
@@ -91,13 +92,15 @@ fn rank(info: &wgpu::AdapterInfo) -> (u8, u8) {
     (kind, u8::from(info.backend == wgpu::Backend::Gl))
 }
 
+/// Returns the adapters of `backends`, without wgpu's no-op backend.
 fn of_backends(backends: Backends) -> Vec<wgpu::Adapter> {
     let mut adapters = pollster::block_on(instance(backends).enumerate_adapters(backends));
     adapters.retain(|adapter| adapter.get_info().backend != wgpu::Backend::Noop);
     adapters
 }
 
-/// Adapters, best first. GL is asked only by name or where there is nothing else: it shows the same devices again.
+/// Returns all adapters, best first. GL shows the same devices as the other backends, so it is used only if named or if there is
+/// no other adapter.
 fn enumerate(backend: Option<&str>) -> Result<Vec<wgpu::Adapter>, DeviceError> {
     let mut adapters = of_backends(backends(backend)?);
     if adapters.is_empty() && backend.is_none() {
@@ -107,14 +110,15 @@ fn enumerate(backend: Option<&str>) -> Result<Vec<wgpu::Adapter>, DeviceError> {
     Ok(adapters)
 }
 
-/// Every adapter of this machine, best first.
+/// Returns a report of every adapter of this machine, best first.
 ///
 /// # Errors
-/// An unknown backend name.
+/// Returns [`DeviceError::NoSuchAdapter`] if the backend is unknown.
 pub fn list_adapters(backend: Option<&str>) -> Result<Vec<AdapterReport>, DeviceError> {
     Ok(enumerate(backend)?.iter().enumerate().map(|(index, adapter)| report(index, adapter)).collect())
 }
 
+/// Returns the report of an adapter.
 pub(super) fn report(index: usize, adapter: &wgpu::Adapter) -> AdapterReport {
     let (info, limits, features) = (adapter.get_info(), adapter.limits(), adapter.features());
     let kind = match info.device_type {
@@ -142,7 +146,7 @@ pub(super) fn report(index: usize, adapter: &wgpu::Adapter) -> AdapterReport {
     }
 }
 
-/// The adapter asked for, or the best there is.
+/// Returns the requested adapter and its index.
 pub(super) fn choose(request: &AdapterRequest) -> Result<(usize, wgpu::Adapter), DeviceError> {
     let adapters = enumerate(request.backend.as_deref())?;
     if adapters.is_empty() {

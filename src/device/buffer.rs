@@ -1,25 +1,26 @@
-//! Buffers and the way to and from them.
+//! Buffers of the device: allocating, writing and reading back.
 
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use super::{DeviceError, Gpu};
 
-/// The smallest buffer to read back through: what is read grows with the steps of an epoch.
+/// Smallest size of a staging buffer in bytes. Small reads grow over time, for example the losses of an epoch; this avoids
+/// allocating a new buffer each time.
 const SMALLEST_STAGING: u64 = 64 << 10;
 
-/// A storage buffer on the device; cloning shares it.
+/// A buffer on the device. Clones share the memory.
 #[derive(Debug, Clone)]
 pub struct Buffer(pub(super) wgpu::Buffer);
 
 impl Buffer {
-    /// Its size.
+    /// Returns the buffer's size in bytes.
     pub fn bytes(&self) -> u64 {
         self.0.size()
     }
 }
 
-/// Bytes on their way back from the device.
+/// A copy from the device that may not be complete yet.
 #[must_use]
 pub struct PendingRead {
     submission: wgpu::SubmissionIndex,
@@ -27,39 +28,39 @@ pub struct PendingRead {
     bytes: u64,
 }
 
-/// Buffers that are kept to read back through: one for what is waited for, one for what follows it.
-const KEPT_STAGING: usize = 2;
+/// Number of staging buffers to keep: one for the read that is waited for and one for the next read.
+const STAGING_BUFFERS: usize = 2;
 
 impl PendingRead {
-    /// Waits until they are there, as numbers of any four-byte kind.
+    /// Waits until the copy is complete and returns its values.
     ///
     /// # Errors
-    /// Whatever the device reports.
+    /// Returns the device's error.
     pub fn take<T: bytemuck::Pod>(self, gpu: &Gpu) -> Result<Vec<T>, DeviceError> {
         let values = gpu.map(&self.staging, self.bytes, Some(self.submission))?;
-        let mut kept = gpu.staging.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.push(self.staging);
-        if kept.len() > KEPT_STAGING {
-            kept.sort_by_key(|staging| std::cmp::Reverse(staging.size()));
-            kept.truncate(KEPT_STAGING);
+        let mut spare = gpu.staging.lock().unwrap_or_else(PoisonError::into_inner);
+        spare.push(self.staging);
+        if spare.len() > STAGING_BUFFERS {
+            spare.sort_by_key(|staging| std::cmp::Reverse(staging.size()));
+            spare.truncate(STAGING_BUFFERS);
         }
         Ok(values)
     }
 }
 
 impl Gpu {
-    /// A zeroed storage buffer that can be copied to and from.
+    /// Allocates a storage buffer of `bytes` bytes, rounded up to a multiple of four. It is filled with zeros.
     ///
     /// # Errors
-    /// [`DeviceError::OutOfMemory`] where the adapter has not enough, or takes no buffer of this size.
+    /// Returns [`DeviceError::OutOfMemory`] if the adapter has not enough memory or does not support buffers of this size.
     pub fn buffer(&self, label: &str, bytes: u64) -> Result<Buffer, DeviceError> {
         self.allocate(label, bytes, wgpu::BufferUsages::STORAGE)
     }
 
-    /// A buffer for `Params`.
+    /// Allocates a uniform buffer of `bytes` bytes, rounded up to a multiple of four. Uniform buffers hold `Params`.
     ///
     /// # Errors
-    /// As [`Gpu::buffer`].
+    /// Returns the errors of [`Gpu::buffer`].
     pub fn uniform_buffer(&self, label: &str, bytes: u64) -> Result<Buffer, DeviceError> {
         self.allocate(label, bytes, wgpu::BufferUsages::UNIFORM)
     }
@@ -80,7 +81,8 @@ impl Gpu {
         }
     }
 
-    /// Copies `bytes` to `buffer` before whatever is submitted next; a tail short of four bytes is filled with zeros.
+    /// Writes `bytes` to `buffer` from byte `offset` on. Work that is submitted later sees them. A number of bytes that is not a
+    /// multiple of four is filled up with zeros.
     pub fn write(&self, buffer: &Buffer, offset: u64, bytes: &[u8]) {
         let whole = bytes.len() / 4 * 4;
         self.queue.write_buffer(&buffer.0, offset, &bytes[..whole]);
@@ -91,39 +93,40 @@ impl Gpu {
         }
     }
 
-    /// Submits what was written and waits until it is there, so that it is held only once.
+    /// Waits until all writes have reached the device, so that the host's copies of the data are freed.
     ///
     /// # Errors
-    /// Whatever the device reports.
+    /// Returns the device's error.
     pub fn flush(&self) -> Result<(), DeviceError> {
         self.queue.submit([]);
         self.wait()
     }
 
-    /// Waits for the GPU and copies `bytes` bytes back, as numbers of any four-byte kind.
+    /// Waits for the GPU and returns `bytes` bytes of `buffer` from byte `offset` on. The number of bytes is rounded up to a
+    /// multiple of four.
     ///
     /// # Errors
-    /// Whatever the device reports.
+    /// Returns the device's error.
     pub fn read<T: bytemuck::Pod>(&self, buffer: &Buffer, offset: u64, bytes: u64) -> Result<Vec<T>, DeviceError> {
         self.read_later(buffer, offset, bytes).take(self)
     }
 
-    /// Copies `bytes` bytes aside once everything submitted so far is done, without waiting for that: what is submitted next may
-    /// write the buffer again.
+    /// Submits a copy of `bytes` bytes of `buffer` from byte `offset` on, without waiting for it. The copy holds the state after
+    /// all work submitted so far, so later work may overwrite the buffer.
     pub fn read_later(&self, buffer: &Buffer, offset: u64, bytes: u64) -> PendingRead {
         let size = bytes.next_multiple_of(4);
-        let kept = {
-            let mut kept = self.staging.lock().unwrap_or_else(PoisonError::into_inner);
-            let place = kept.iter().position(|staging| staging.size() >= size);
-            place.map(|place| kept.swap_remove(place))
+        let spare = {
+            let mut spare = self.staging.lock().unwrap_or_else(PoisonError::into_inner);
+            let place = spare.iter().position(|staging| staging.size() >= size);
+            place.map(|place| spare.swap_remove(place))
         };
-        let staging = kept.unwrap_or_else(|| self.staging_buffer(size));
+        let staging = spare.unwrap_or_else(|| self.staging_buffer(size));
         let mut encoder = self.encoder("read back");
         encoder.copy_buffer_to_buffer(&buffer.0, offset, &staging, 0, size);
         PendingRead { submission: self.submit(encoder), staging, bytes: size }
     }
 
-    /// A buffer to read back through, large enough for others to come.
+    /// Creates a staging buffer of at least `size` bytes, rounded up so that later reads are likely to fit.
     fn staging_buffer(&self, size: u64) -> wgpu::Buffer {
         let limit = self.limits().max_buffer_size;
         let size = size.next_power_of_two().max(SMALLEST_STAGING).min(limit / 4 * 4).max(size);
@@ -136,20 +139,20 @@ impl Gpu {
         })
     }
 
-    /// Makes the buffer to read back through large enough for reads of `bytes` bytes.
+    /// Allocates a staging buffer for reads of up to `bytes` bytes, unless there is one. Later reads then allocate nothing.
     pub fn prepare_reads(&self, bytes: u64) {
-        let mut kept = self.staging.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.iter().all(|staging| staging.size() < bytes) {
-            *kept = vec![self.staging_buffer(bytes.next_multiple_of(4))];
+        let mut spare = self.staging.lock().unwrap_or_else(PoisonError::into_inner);
+        if spare.iter().all(|staging| staging.size() < bytes) {
+            *spare = vec![self.staging_buffer(bytes.next_multiple_of(4))];
         }
     }
 
-    /// How many buffers were made so far: it stands still where nothing is allocated.
+    /// Returns the number of buffers allocated so far. Tests use it to show that a run allocates nothing.
     pub fn buffers_made(&self) -> u64 {
         self.buffers.load(Ordering::Relaxed)
     }
 
-    /// Bytes of all buffers that were made so far, those that are gone again among them.
+    /// Returns the total size in bytes of all buffers allocated so far, including those that were freed.
     pub fn bytes_made(&self) -> u64 {
         self.buffer_bytes.load(Ordering::Relaxed)
     }
@@ -159,7 +162,7 @@ impl Gpu {
         self.buffer_bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// The first bytes of a mappable buffer, once the GPU is done with a submission, or else with all.
+    /// Waits for a submission, or for all of them, and returns the first `bytes` bytes of a mappable buffer.
     pub(super) fn map<T: bytemuck::Pod>(
         &self,
         staging: &wgpu::Buffer,
@@ -168,7 +171,7 @@ impl Gpu {
     ) -> Result<Vec<T>, DeviceError> {
         let (sender, receiver) = std::sync::mpsc::channel();
         staging.map_async(wgpu::MapMode::Read, ..bytes, move |result| {
-            // The receiver is gone only if waiting failed, and then that is the error to report.
+            // The receiver is gone only if waiting failed. That error is reported instead.
             let _ = sender.send(result);
         });
         self.wait_for(submission)?;

@@ -1,4 +1,4 @@
-//! Pipelines of a plan compiled at once, each on a thread.
+//! Compiles the pipelines of a plan on several threads.
 
 use std::cmp::Reverse;
 use std::collections::HashSet;
@@ -9,25 +9,27 @@ use super::{DeviceError, Gpu, Pipeline};
 use crate::plan::Step;
 use crate::wgsl::expand;
 
-/// Bytes of the buffers that a pipeline is compiled with where it takes a dispatch: more than one element of any binding.
-const LEAST_BINDING: u64 = 256;
+/// Size in bytes of the placeholder buffers of a dispatch that only triggers compilation. It must hold one element of any
+/// binding.
+const PLACEHOLDER_BYTES: u64 = 256;
 
 impl Gpu {
-    /// Compiles the pipelines of a plan on several threads from now on. Otherwise each pipeline is compiled at its first use.
+    /// Sets the number of threads that [`Gpu::compile_all`] uses. With one thread, each pipeline is compiled at its first use.
     pub fn compile_on(&mut self, threads: usize) {
         self.compilers = threads;
     }
 
-    /// States that the driver compiles a pipeline when it is first dispatched, on the one thread of its device, and keeps the
-    /// result on disk for every device. Each compiling thread then opens a device of its own and dispatches no workgroups on it.
+    /// Adapts [`Gpu::compile_all`] to a driver that compiles a pipeline at its first dispatch, on a single thread per device, and
+    /// caches the result on disk for all devices. Each compiling thread then opens a device of its own and dispatches a grid of
+    /// no workgroups for each pipeline.
     pub fn compile_by_dispatching(&mut self) {
         self.compiles_at_dispatch = true;
     }
 
-    /// Compiles the pipelines of some steps that are not compiled yet, if there are several threads to do so.
+    /// Compiles the pipelines of `steps` that are not compiled yet. Does nothing unless [`Gpu::compile_on`] set several threads.
     ///
     /// # Errors
-    /// The first shader that does not expand, or that the adapter refuses.
+    /// Returns an error if a shader does not expand or the adapter rejects it.
     pub fn compile_all(&self, steps: &[Step]) -> Result<(), DeviceError> {
         if self.compilers < 2 {
             return Ok(());
@@ -44,17 +46,17 @@ impl Gpu {
         if threads < 2 {
             return Ok(());
         }
-        // The pipeline that takes longest must not start last, while the other threads wait. Long shaders take long.
+        // Start with the longest shaders, because they take longest to compile: at the end no thread should wait for a slow one.
         missing.sort_by_cached_key(|step| {
             Reverse(expand(&step.source, &step.constants, &step.fields).map_or(0, |source| source.len()))
         });
         let next = AtomicUsize::new(0);
-        let compile = |beside: &Gpu| -> Result<(), DeviceError> {
+        let compile = |device: &Gpu| -> Result<(), DeviceError> {
             while let Some(step) = missing.get(next.fetch_add(1, Ordering::Relaxed)) {
                 self.pipeline(step)?;
                 if self.compiles_at_dispatch {
-                    let pipeline = beside.pipeline(step)?;
-                    beside.dispatch_nothing(step, &pipeline)?;
+                    let pipeline = device.pipeline(step)?;
+                    device.dispatch_nothing(step, &pipeline)?;
                 }
             }
             Ok(())
@@ -63,8 +65,8 @@ impl Gpu {
             let helpers: Vec<_> = (1..threads)
                 .map(|_| {
                     scope.spawn(|| match self.compiles_at_dispatch {
-                        // Where the adapter opens only once, the other threads compile this thread's share.
-                        true => self.beside().map_or(Ok(()), |beside| compile(&beside)),
+                        // If the adapter opens only one device, the main thread compiles all pipelines.
+                        true => self.open_another().map_or(Ok(()), |device| compile(&device)),
                         false => compile(self),
                     })
                 })
@@ -77,12 +79,13 @@ impl Gpu {
         })
     }
 
+    /// Dispatches a step's pipeline with placeholder buffers and a grid of no workgroups, so that the driver compiles it.
     fn dispatch_nothing(&self, step: &Step, pipeline: &Pipeline) -> Result<(), DeviceError> {
         let label = step.kernel.as_ref();
-        // A driver may compile another shader for other parameters, so these are the step's own.
-        let params = self.uniform_buffer(label, LEAST_BINDING.max(step.params.len() as u64))?;
+        // A driver may specialise the shader for its parameters, so these must be the step's own.
+        let params = self.uniform_buffer(label, PLACEHOLDER_BYTES.max(step.params.len() as u64))?;
         self.write(&params, 0, &step.params);
-        let bindings = step.access.iter().map(|_| self.buffer(label, LEAST_BINDING)).collect::<Result<Vec<_>, _>>()?;
+        let bindings = step.access.iter().map(|_| self.buffer(label, PLACEHOLDER_BYTES)).collect::<Result<Vec<_>, _>>()?;
         let entries: Vec<_> = std::iter::once(&params).chain(&bindings).map(|buffer| (buffer, 0, buffer.bytes())).collect();
         let bindings = self.bind(label, pipeline, &entries)?;
         self.record(label, |pass| pass.dispatch(label, pipeline, &bindings, [0, 0, 0]));
@@ -114,9 +117,9 @@ mod tests {
     }
 
     #[test]
-    fn all_pipelines_are_compiled_and_what_does_not_compile_is_named() {
+    fn all_pipelines_are_compiled_and_an_error_names_the_kernel() {
         const BINDING: &str = "@group(0) @binding(1) var<storage, read_write> y: array<u32>;";
-        let mut gpu = Gpu::open(&Default::default()).expect("an adapter; run tools/setup");
+        let Some(mut gpu) = crate::testing::gpu() else { return };
         let sources =
             ["1u", "2u"].map(|value| &*format!("{BINDING} @compute @workgroup_size(1) fn main() {{ y[0] = {value}; }}").leak());
         let wanted = [step("one", sources[0]), step("two", sources[1]), step("one", sources[0])];

@@ -5,51 +5,52 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::DeviceError;
 use super::adapter::{self, AdapterReport, AdapterRequest};
-use super::kept_pipelines::KeptPipelines;
 use super::pipeline::Cache;
+use super::pipeline_cache::PipelineCacheFile;
 use crate::plan::{Capabilities, Cost};
 
 /// An open GPU: device, queue, limits and compiled pipelines.
 pub struct Gpu {
-    /// Before the device, which must be there when it is dropped.
-    pub(super) kept_pipelines: Option<KeptPipelines>,
+    /// The cache of compiled pipelines on disk. It is dropped before the device because it needs the device then.
+    pub(super) pipeline_cache: Option<PipelineCacheFile>,
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
     pub(super) pipelines: Cache,
-    /// Number of threads that compile the pipelines of a plan.
+    /// Number of threads that compile pipelines.
     pub(super) compilers: usize,
-    /// Whether the driver compiles a pipeline when it is first dispatched instead of when it is made.
+    /// Whether the driver compiles a pipeline at its first dispatch instead of at its creation.
     pub(super) compiles_at_dispatch: bool,
-    /// Through what was read back, to be used again.
+    /// Staging buffers of earlier reads, to use again.
     pub(super) staging: Mutex<Vec<wgpu::Buffer>>,
-    /// How many buffers were made.
+    /// Number of buffers allocated so far.
     pub(super) buffers: AtomicU64,
-    /// How large they were together.
+    /// Total size in bytes of the buffers allocated so far.
     pub(super) buffer_bytes: AtomicU64,
     adapter: wgpu::Adapter,
     limits: wgpu::Limits,
     report: AdapterReport,
     capabilities: Capabilities,
     throughput: Throughput,
+    /// The first error since the last check.
     failure: Arc<Mutex<Option<DeviceError>>>,
 }
 
-/// How much work a device is expected to do in a second. A guess that is too low makes submissions shorter than they need be;
-/// one that is too high may make a driver believe that the device hangs.
+/// How much work a device is expected to do in a second. An estimate that is too low makes submissions shorter than necessary;
+/// one that is too high may make submissions so long that a driver believes that the device hangs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Throughput {
-    /// Floating-point operations a second.
+    /// Floating-point operations per second.
     pub flops_a_second: u64,
-    /// Bytes read and written a second.
+    /// Bytes read and written per second.
     pub bytes_a_second: u64,
 }
 
 impl Throughput {
-    /// What every device does.
+    /// An estimate that holds for every device.
     pub const CAUTIOUS: Throughput = Throughput { flops_a_second: 5_000_000_000, bytes_a_second: 2_000_000_000 };
 }
 
-/// What a device allows one workgroup of a kernel.
+/// The limits of one workgroup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WorkgroupLimits {
     /// Largest number of threads.
@@ -60,17 +61,17 @@ pub struct WorkgroupLimits {
     pub storage_bindings: u32,
 }
 
-/// A limit's name, how to read it, and the least that will do.
+/// A limit's name, a function that reads it, and the lowest value that suffices.
 type Need = (&'static str, fn(&wgpu::Limits) -> u64, u64);
 
-/// What a run cannot do without.
+/// The limits that every run needs.
 const NEEDED: [Need; 3] = [
     ("storage buffers per stage", |limits| limits.max_storage_buffers_per_shader_stage as u64, 8),
     ("threads per workgroup", |limits| limits.max_compute_invocations_per_workgroup as u64, 256),
     ("bytes of workgroup memory", |limits| limits.max_compute_workgroup_storage_size as u64, 16_384),
 ];
 
-/// What is used where an adapter has it.
+/// The features that are enabled if the adapter has them.
 const OPTIONAL: wgpu::Features = wgpu::Features::SUBGROUP
     .union(wgpu::Features::TIMESTAMP_QUERY)
     .union(wgpu::Features::SHADER_F16)
@@ -78,10 +79,11 @@ const OPTIONAL: wgpu::Features = wgpu::Features::SUBGROUP
     .union(wgpu::Features::PIPELINE_CACHE);
 
 impl Gpu {
-    /// Opens the adapter asked for, or the best of this machine.
+    /// Opens the requested adapter.
     ///
     /// # Errors
-    /// No adapter, none that matches, one that is too small, or one that does not open.
+    /// Returns [`DeviceError::NoAdapter`] or [`DeviceError::NoSuchAdapter`] if no adapter is found, [`DeviceError::TooSmall`] if
+    /// its limits are too low, or [`DeviceError::NoDevice`] if it cannot be opened.
     pub fn open(request: &AdapterRequest) -> Result<Gpu, DeviceError> {
         let (index, adapter) = adapter::choose(request)?;
         let report = adapter::report(index, &adapter);
@@ -95,15 +97,16 @@ impl Gpu {
                 return Err(DeviceError::TooSmall { adapter: report.name, what, found, needed });
             }
         }
-        Gpu::on(adapter, report, limits)
+        Gpu::open_adapter(adapter, report, limits)
     }
 
-    /// Another device of the same adapter, which shares nothing with this one but the driver.
-    pub(super) fn beside(&self) -> Result<Gpu, DeviceError> {
-        Gpu::on(self.adapter.clone(), self.report.clone(), self.limits.clone())
+    /// Opens another device of the same adapter. The two share no buffers or pipelines.
+    pub(super) fn open_another(&self) -> Result<Gpu, DeviceError> {
+        Gpu::open_adapter(self.adapter.clone(), self.report.clone(), self.limits.clone())
     }
 
-    fn on(adapter: wgpu::Adapter, report: AdapterReport, limits: wgpu::Limits) -> Result<Gpu, DeviceError> {
+    /// Opens an adapter with the given limits.
+    fn open_adapter(adapter: wgpu::Adapter, report: AdapterReport, limits: wgpu::Limits) -> Result<Gpu, DeviceError> {
         let features = adapter.features() & OPTIONAL;
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("lineament"),
@@ -117,20 +120,20 @@ impl Gpu {
             .map_err(|error| DeviceError::NoDevice { adapter: report.name.clone(), reason: error.to_string() })?;
 
         let failure = Arc::new(Mutex::new(None));
-        // wgpu's own handler panics; ours keeps the first error until the next check.
+        // wgpu's default handler panics. This one stores the first error until the next check.
         let uncaptured = failure.clone();
         device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
-            keep(&uncaptured, DeviceError::Validation { reason: error.to_string() })
+            store_first(&uncaptured, DeviceError::Validation { reason: error.to_string() })
         }));
         let lost = failure.clone();
         device.set_device_lost_callback(move |reason, message| {
             if reason != wgpu::DeviceLostReason::Destroyed {
-                keep(&lost, DeviceError::Lost { reason: message });
+                store_first(&lost, DeviceError::Lost { reason: message });
             }
         });
         let capabilities = capabilities(&report, &limits);
         Ok(Gpu {
-            kept_pipelines: None,
+            pipeline_cache: None,
             device,
             queue,
             pipelines: Cache::default(),
@@ -148,22 +151,22 @@ impl Gpu {
         })
     }
 
-    /// What the adapter is and can do.
+    /// Returns the adapter's properties.
     pub fn report(&self) -> &AdapterReport {
         &self.report
     }
 
-    /// Whether the adapter computes on the processor.
+    /// Returns whether the adapter computes on the CPU.
     pub fn is_software(&self) -> bool {
         self.report.kind == "software"
     }
 
-    /// Returns the alignment in bytes that the device asks of a part of a uniform buffer.
+    /// Returns the alignment in bytes that the device requires of offsets in a uniform buffer.
     pub fn uniform_alignment(&self) -> u64 {
         u64::from(self.limits.min_uniform_buffer_offset_alignment)
     }
 
-    /// Returns what the device allows one workgroup. Not every driver refuses a shader that needs more.
+    /// Returns the limits of one workgroup. Some drivers accept a shader that exceeds them.
     pub fn workgroup_limits(&self) -> WorkgroupLimits {
         WorkgroupLimits {
             threads: self.limits.max_compute_invocations_per_workgroup,
@@ -172,12 +175,12 @@ impl Gpu {
         }
     }
 
-    /// The limits the device was opened with.
+    /// Returns the limits that the device was opened with.
     pub(super) fn limits(&self) -> &wgpu::Limits {
         &self.limits
     }
 
-    /// Returns what the device can do.
+    /// Returns the device's capabilities.
     pub fn capabilities(&self) -> &Capabilities {
         &self.capabilities
     }
@@ -187,7 +190,7 @@ impl Gpu {
         self.throughput = throughput;
     }
 
-    /// Returns a cautious guess of how long a dispatch takes, in seconds. It keeps submissions short.
+    /// Returns a cautious estimate of the duration of a dispatch in seconds. It serves to keep submissions short.
     pub fn predicted_seconds(&self, cost: Cost) -> f64 {
         let Throughput { flops_a_second, bytes_a_second } = self.throughput;
         (cost.flops as f64 / flops_a_second as f64).max(cost.bytes as f64 / bytes_a_second as f64)
@@ -204,22 +207,22 @@ impl Gpu {
     /// Waits until all submitted work is done.
     ///
     /// # Errors
-    /// Whatever the device reported since the last check.
+    /// Returns the first error that the device reported since the last check.
     pub fn wait(&self) -> Result<(), DeviceError> {
         self.wait_for(None)
     }
 
-    /// Waits until a submission is done, or else all that were submitted.
+    /// Waits until a submission is done, or all submissions if none is given.
     pub(super) fn wait_for(&self, submission_index: Option<wgpu::SubmissionIndex>) -> Result<(), DeviceError> {
         let waited = self.device.poll(wgpu::PollType::Wait { submission_index, timeout: None });
         self.check()?;
         waited.map(|_| ()).map_err(|error| DeviceError::Lost { reason: error.to_string() })
     }
 
-    /// The first error that the device reported since the last check.
+    /// Checks whether the device has reported an error since the last check.
     ///
     /// # Errors
-    /// That error.
+    /// Returns the first such error.
     pub fn check(&self) -> Result<(), DeviceError> {
         match self.failure.lock().unwrap_or_else(PoisonError::into_inner).take() {
             Some(error) => Err(error),
@@ -228,7 +231,7 @@ impl Gpu {
     }
 }
 
-/// WebGPU's defaults, raised to the adapter's own where a larger model, batch or tile profits.
+/// Returns wgpu's downlevel default limits, raised to the adapter's where larger models, batches or tiles benefit.
 fn wanted_limits(adapter: &wgpu::Limits) -> wgpu::Limits {
     let defaults = wgpu::Limits::downlevel_defaults();
     wgpu::Limits {
@@ -244,13 +247,14 @@ fn wanted_limits(adapter: &wgpu::Limits) -> wgpu::Limits {
     }
 }
 
-fn keep(failure: &Mutex<Option<DeviceError>>, error: DeviceError) {
+/// Stores an error, unless there is an earlier one.
+fn store_first(failure: &Mutex<Option<DeviceError>>, error: DeviceError) {
     failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
 }
 
-/// Fills in what the device can do from the adapter's report and the limits it was opened with.
+/// Derives the device's capabilities from the adapter's report and the limits that the device was opened with.
 fn capabilities(report: &AdapterReport, limits: &wgpu::Limits) -> Capabilities {
-    // Kernels of the subgroup family need one size that is known before they are compiled.
+    // Subgroup kernels need a subgroup size that is known before they are compiled.
     let known = report.subgroup_size.filter(|[smallest, largest]| smallest == largest && *smallest >= 4);
     Capabilities {
         software: report.kind == "software",

@@ -1,13 +1,13 @@
-//! Everything that uses wgpu: adapters, the open GPU, buffers, pipelines, recording and timing.
+//! Access to the GPU: adapters, the open device, buffers, pipelines, recording and timing. Only this module uses wgpu.
 
 mod adapter;
 mod buffer;
 mod compile;
 #[expect(clippy::module_inception, reason = "the open device is what this module is about")]
 mod device;
-mod kept_pipelines;
 mod pass;
 mod pipeline;
+mod pipeline_cache;
 mod timing;
 
 pub use adapter::{AdapterReport, AdapterRequest, list_adapters};
@@ -20,70 +20,72 @@ pub use timing::{Clock, PassTime};
 use crate::plan::PlanError;
 use crate::wgsl::ShaderError;
 
-/// What can go wrong between us and a GPU.
+/// An error of an adapter, a device or a driver.
 #[derive(Debug, thiserror::Error)]
 pub enum DeviceError {
-    /// No adapter at all.
-    #[error("no GPU adapter was found; install a driver, or a software one: `apt-get install mesa-vulkan-drivers`")]
+    /// The machine has no adapter.
+    #[error("no GPU adapter was found; install the GPU's driver or a software adapter: `apt-get install mesa-vulkan-drivers`")]
     NoAdapter,
-    /// The adapter asked for is not there.
+    /// No adapter matches the request.
     #[error("no adapter matches `{wanted}`; there are: {}", found.join(", "))]
     NoSuchAdapter {
-        /// What was asked for.
+        /// The requested adapter or backend.
         wanted: String,
-        /// What there is.
+        /// The adapters or backends that can be chosen.
         found: Vec<String>,
     },
-    /// The adapter cannot do what every run needs.
-    #[error("adapter {adapter}: {what} is {found}, at least {needed} is needed; choose another with --adapter")]
+    /// A limit of the adapter is lower than every run needs.
+    #[error("adapter {adapter}: the limit of {what} is {found}, but at least {needed} is needed; choose another with --adapter")]
     TooSmall {
         /// The adapter's name.
         adapter: String,
         /// The limit's name.
         what: &'static str,
-        /// What it has.
+        /// The adapter's limit.
         found: u64,
-        /// What is needed.
+        /// The lowest limit that suffices.
         needed: u64,
     },
-    /// The driver refuses to open the device.
-    #[error("adapter {adapter} does not open: {reason}")]
+    /// The driver cannot open the device.
+    #[error("adapter {adapter} cannot be opened: {reason}; choose another with --adapter")]
     NoDevice {
         /// The adapter's name.
         adapter: String,
-        /// The driver's words.
+        /// The driver's message.
         reason: String,
     },
-    /// Shaders of the adapter do not compute in 16-bit floats.
+    /// The adapter's shaders do not support 16-bit floats.
     #[error("adapter {adapter}: its shaders have no 16-bit floats; use --precision f32, or choose another with --adapter")]
     NoHalf {
         /// The adapter's name.
         adapter: String,
     },
-    /// The device went away.
-    #[error("the GPU was lost ({reason}); what was saved before is intact, start the command again or choose another adapter")]
+    /// The device was lost, for example because it was reset or removed.
+    #[error(
+        "the GPU was lost ({reason}); files that were saved are intact: run the command again or choose another with --adapter"
+    )]
     Lost {
-        /// The driver's words.
+        /// The driver's message.
         reason: String,
     },
-    /// A request for memory failed.
+    /// An allocation failed.
     #[error("the GPU has not enough memory for {what} ({bytes} bytes); use a smaller batch")]
     OutOfMemory {
-        /// What it was for.
+        /// The label of the buffer.
         what: String,
-        /// How much.
+        /// The size of the buffer in bytes.
         bytes: u64,
     },
-    /// wgpu refuses what we asked: a defect of ours or of the driver.
-    #[error("the GPU refuses a command: {reason}")]
+    /// wgpu rejected a command. This is a bug of Lineament or of the driver.
+    #[error("the GPU rejected a command, which is a bug of Lineament or of the driver: {reason}")]
     Validation {
-        /// wgpu's words.
+        /// wgpu's message.
         reason: String,
     },
-    /// A shader does not expand.
+    /// A shader cannot be expanded.
     #[error(transparent)]
     Shader(#[from] ShaderError),
-    /// A plan does not fit the adapter.
+    /// A plan does not fit the adapter's limits.
     #[error(transparent)]
     Plan(#[from] PlanError),
 }

@@ -1,4 +1,4 @@
-//! Recording dispatches into a compute pass.
+//! Records dispatches into compute passes.
 
 use super::{Gpu, Pipeline};
 
@@ -6,11 +6,11 @@ use super::{Gpu, Pipeline};
 #[derive(Debug)]
 pub struct Bindings(pub(super) wgpu::BindGroup);
 
-/// A compute pass that dispatches are recorded into.
+/// A compute pass while it is recorded.
 pub struct Pass<'a>(pub(super) wgpu::ComputePass<'a>);
 
 impl Pass<'_> {
-    /// Records a dispatch of `grid` workgroups under a label that debuggers show.
+    /// Records a dispatch of `x` × `y` × `z` workgroups. Graphics debuggers show its label.
     pub fn dispatch(&mut self, label: &str, pipeline: &Pipeline, bindings: &Bindings, [x, y, z]: [u32; 3]) {
         self.0.push_debug_group(label);
         self.0.set_pipeline(pipeline.raw());
@@ -21,7 +21,7 @@ impl Pass<'_> {
 }
 
 impl Gpu {
-    /// Records one pass and submits it, without waiting.
+    /// Records one pass and submits it without waiting for it.
     pub fn record(&self, label: &str, record: impl FnOnce(&mut Pass)) {
         let mut encoder = self.encoder(label);
         {

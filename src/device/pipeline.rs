@@ -1,4 +1,4 @@
-//! Compute pipelines with explicit layouts, made once for a kernel, its constants and its overrides.
+//! Compute pipelines with explicit layouts. Each combination of source, constants and overrides is compiled once.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -8,7 +8,7 @@ use super::{Buffer, DeviceError, Gpu};
 use crate::plan::{Access, Name, Step};
 use crate::wgsl::expand;
 
-/// A compiled kernel and the layout of what it binds.
+/// A compiled kernel and the layout of its bindings.
 #[derive(Debug)]
 pub struct Pipeline {
     raw: wgpu::ComputePipeline,
@@ -21,12 +21,12 @@ impl Pipeline {
     }
 }
 
-/// What a pipeline is made of.
+/// The properties of a step that determine its pipeline.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct PipelineKey {
     source: Name,
     constants: Vec<(Name, i64)>,
-    /// Override constants; values by their bits.
+    /// Override constants, with the bits of their values.
     overrides: Vec<(Name, u64)>,
 }
 
@@ -38,20 +38,20 @@ impl PipelineKey {
     }
 }
 
-/// Pipelines made so far.
+/// The pipelines that were compiled so far.
 #[derive(Debug, Default)]
 pub(super) struct Cache(Mutex<HashMap<PipelineKey, Arc<Pipeline>>>);
 
 impl Gpu {
-    /// Returns whether the pipeline was compiled before.
+    /// Returns whether the pipeline is in the cache.
     pub(super) fn has_pipeline(&self, key: &PipelineKey) -> bool {
         lock(&self.pipelines.0).contains_key(key)
     }
 
-    /// Returns the pipeline of a step, which is compiled at its first use.
+    /// Returns the pipeline of a step. Compiles it at its first use.
     ///
     /// # Errors
-    /// The shader does not expand, or the adapter refuses it.
+    /// Returns an error if the shader does not expand or the adapter rejects it.
     pub fn pipeline(&self, step: &Step) -> Result<Arc<Pipeline>, DeviceError> {
         let key = PipelineKey::new(step);
         if let Some(pipeline) = lock(&self.pipelines.0).get(&key) {
@@ -63,10 +63,11 @@ impl Gpu {
         Ok(pipeline)
     }
 
-    /// Compiles expanded WGSL without caching it. `access` says how the shader uses each storage binding, from binding 1.
+    /// Compiles expanded WGSL without caching the pipeline. `access` says how the shader uses each storage binding, from binding
+    /// 1.
     ///
     /// # Errors
-    /// [`DeviceError::Validation`] with the adapter's words.
+    /// Returns [`DeviceError::Validation`] with wgpu's message.
     pub fn compile(
         &self,
         label: &str,
@@ -106,7 +107,7 @@ impl Gpu {
             module: &module,
             entry_point: Some("main"),
             compilation_options: wgpu::PipelineCompilationOptions { constants: &overrides, ..Default::default() },
-            cache: self.kept_pipelines.as_ref().map(|kept| &kept.cache),
+            cache: self.pipeline_cache.as_ref().map(|file| &file.cache),
         });
         match pollster::block_on(scope.pop()) {
             None => Ok(Pipeline { raw, layout }),
@@ -114,10 +115,10 @@ impl Gpu {
         }
     }
 
-    /// Binds (buffer, offset, bytes) in order from binding 0.
+    /// Creates the bind group of a pipeline from (buffer, offset, bytes) of each binding, in order from binding 0.
     ///
     /// # Errors
-    /// [`DeviceError::Validation`] with wgpu's words.
+    /// Returns [`DeviceError::Validation`] with wgpu's message.
     pub fn bind(&self, label: &str, pipeline: &Pipeline, bindings: &[(&Buffer, u64, u64)]) -> Result<Bindings, DeviceError> {
         let entries: Vec<wgpu::BindGroupEntry> = bindings
             .iter()
@@ -141,7 +142,7 @@ impl Gpu {
     }
 }
 
-/// A panic while the cache was locked leaves it whole, so a poisoned lock is used as it is.
+/// Locks the cache. A panic while it was locked leaves it intact, so a poisoned lock is no problem.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }

@@ -1,20 +1,20 @@
-//! Timing on the GPU, with the wall clock where timestamps are missing or wrong.
+//! Measures the time of passes: with timestamps of the GPU, or with the wall clock if timestamps are missing or wrong.
 
 use std::time::Instant;
 
 use super::pass::Pass;
 use super::{DeviceError, Gpu};
 
-/// The most queries that WebGPU allows in a set; two for each pass.
-const PASSES_A_SET: usize = 2048;
+/// The largest number of passes in a query set: WebGPU allows 4,096 queries, and each pass takes two.
+const PASSES_PER_SET: usize = 2048;
 
-/// What times were taken with.
+/// The clock that measured a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Clock {
-    /// The GPU's own timestamps, found sane.
+    /// Timestamps of the GPU, which were plausible.
     GpuTimestamps,
-    /// The host's clock around a submission of one pass.
+    /// The host's clock around the submission of one pass.
     WallClock,
 }
 
@@ -27,24 +27,25 @@ impl std::fmt::Display for Clock {
     }
 }
 
-/// When a pass ran.
+/// The time of one pass.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PassTime {
-    /// Seconds from the beginning of the first pass.
+    /// Seconds from the beginning of the first pass to the beginning of this one.
     pub start: f64,
-    /// Seconds that it took.
+    /// Duration in seconds.
     pub seconds: f64,
 }
 
 impl Gpu {
-    /// Runs `count` passes, each recorded by `record`, and returns when each ran and by which clock.
+    /// Runs `count` passes and returns the time of each and the clock that measured it. `record` gets the number of the pass,
+    /// from 0, and records it. Without plausible timestamps, or with more than 2,048 passes, they run one by one.
     ///
     /// # Errors
-    /// Whatever the device reports.
+    /// Returns the device's error.
     pub fn time_passes(&self, count: usize, record: impl Fn(usize, &mut Pass)) -> Result<(Vec<PassTime>, Clock), DeviceError> {
-        if self.report().timestamps && count <= PASSES_A_SET {
+        if self.report().timestamps && count <= PASSES_PER_SET {
             let times = self.by_timestamps(count, &record)?;
-            if are_sane(&times) {
+            if are_plausible(&times) {
                 return Ok((times, Clock::GpuTimestamps));
             }
         }
@@ -58,6 +59,7 @@ impl Gpu {
         Ok((times, Clock::WallClock))
     }
 
+    /// Runs all passes in one submission and returns their times by the GPU's timestamps.
     fn by_timestamps(&self, count: usize, record: &impl Fn(usize, &mut Pass)) -> Result<Vec<PassTime>, DeviceError> {
         let queries = 2 * count as u32;
         let set = self.device.create_query_set(&wgpu::QuerySetDescriptor {
@@ -98,6 +100,7 @@ impl Gpu {
             .collect())
     }
 
+    /// Runs one pass and returns its duration in seconds by the host's clock.
     fn by_wall_clock(&self, record: impl Fn(&mut Pass)) -> Result<f64, DeviceError> {
         self.wait()?;
         let mut encoder = self.encoder("timing");
@@ -109,8 +112,8 @@ impl Gpu {
     }
 }
 
-/// Whether timestamps can be believed: drivers exist that write zeros, or an end before its beginning.
-fn are_sane(times: &[PassTime]) -> bool {
+/// Returns whether timestamps are plausible. Some drivers write only zeros, or an end before the beginning.
+fn are_plausible(times: &[PassTime]) -> bool {
     times.iter().all(|time| time.seconds.is_finite() && time.seconds >= 0.0 && time.start >= 0.0)
         && times.iter().any(|time| time.seconds > 0.0)
 }
@@ -120,13 +123,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn insane_timestamps_are_not_believed() {
+    fn implausible_timestamps_are_rejected() {
         let times = |pairs: &[(f64, f64)]| pairs.iter().map(|&(start, seconds)| PassTime { start, seconds }).collect::<Vec<_>>();
-        assert!(are_sane(&times(&[(0.0, 1e-3), (1e-3, 0.0)])));
-        for insane in
+        assert!(are_plausible(&times(&[(0.0, 1e-3), (1e-3, 0.0)])));
+        for implausible in
             [&[(0.0, 0.0), (0.0, 0.0)][..], &[(0.0, 1.0), (1.0, -1.0)], &[(0.0, 1.0), (-5.0, 1.0)], &[(0.0, f64::NAN)], &[]]
         {
-            assert!(!are_sane(&times(insane)), "{insane:?}");
+            assert!(!are_plausible(&times(implausible)), "{implausible:?}");
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::ops::{Padding, padded_channels};
 use crate::plan::{ALIGNMENT, Plan, Precision, View, WeightLayout};
 use crate::profiles::DeviceProfile;
 
-/// Returns name and shape of every tensor of a network's convolutions, in torchvision's naming.
+/// Returns name and shape of every tensor of a network's convolutions, with torchvision's names.
 pub fn expected_tensors(network: &Network) -> Vec<(String, Vec<usize>)> {
     let mut tensors = Vec::new();
     for layer in network.convolutions() {
@@ -19,24 +19,24 @@ pub fn expected_tensors(network: &Network) -> Vec<(String, Vec<usize>)> {
     tensors
 }
 
-/// Returns a tensor's values by name and expected shape. It checks what it returns.
+/// Reads a tensor by name and expected shape. The function must check that the values have this shape.
 pub type ReadTensor<'a> = dyn Fn(&str, &[usize]) -> Result<Vec<f32>, ModelError> + 'a;
 
-/// Where the folded weight and bias of a layer lie among the parameters: first element and length.
+/// Positions of a layer's folded weight and bias in the parameters: first element and length.
 #[derive(Debug, Clone, Copy)]
 struct Folded {
     weight: (usize, usize),
     bias: (usize, usize),
 }
 
-/// Convolutions with batch norm folded.
+/// Convolutions with their values, with batch norm folded into weights and biases.
 #[derive(Debug, Clone)]
 pub struct Backbone {
-    /// As the network describes them.
+    /// The convolutions of the network's description.
     layers: Vec<Convolution>,
-    /// As they run: the same, or fewer that compute the same.
+    /// The convolutions that run: the same, or fewer after composition.
     pub(super) run: Vec<Convolution>,
-    /// The parameters of each layer that runs.
+    /// The positions of the parameters of each convolution that runs.
     folded: Vec<Folded>,
     parameters: Vec<f32>,
     padding: Padding,
@@ -47,7 +47,7 @@ impl Backbone {
     /// w·γ/√(σ² + ε) and the bias β − μ·γ/√(σ² + ε), computed in f64.
     ///
     /// # Errors
-    /// Whatever `tensor` reports.
+    /// Returns the errors of `tensor`.
     pub fn load_first(network: &Network, count: usize, tensor: &ReadTensor) -> Result<Backbone, ModelError> {
         let mut backbone = Backbone::empty(network.convolutions().take(count).cloned().collect(), network.padding);
         for layer in backbone.layers.clone() {
@@ -68,33 +68,33 @@ impl Backbone {
         Ok(backbone)
     }
 
-    /// Reads all convolutions of a network; otherwise as [`Backbone::load_first`].
+    /// Reads all convolutions of a network and folds their batch norm, like [`Backbone::load_first`].
     ///
     /// # Errors
-    /// Whatever `tensor` reports.
+    /// Returns the errors of `tensor`.
     pub fn load(network: &Network, tensor: &ReadTensor) -> Result<Backbone, ModelError> {
         Backbone::load_first(network, network.convolutions().count(), tensor)
     }
 
-    /// Returns a backbone of these layers, none of which runs yet.
+    /// Returns a backbone with this description but without any layers to run.
     pub(super) fn empty(layers: Vec<Convolution>, padding: Padding) -> Backbone {
         Backbone { layers, run: Vec::new(), folded: Vec::new(), parameters: Vec::new(), padding }
     }
 
-    /// Appends a layer to run, with its folded weight and bias as they are stored.
+    /// Appends a layer to run, with its folded weight and bias in the layout of kernels.
     pub(super) fn push(&mut self, layer: Convolution, weight: &[f32], bias: &[f32]) {
         let folded = Folded { weight: self.append(weight), bias: self.append(bias) };
         self.folded.push(folded);
         self.run.push(layer);
     }
 
-    /// Returns the folded weight and bias of a layer that runs.
+    /// Returns the folded weight and bias of layer `layer` of those that run.
     pub(super) fn weight_and_bias(&self, layer: usize) -> (&[f32], &[f32]) {
         let values = |(start, length): (usize, usize)| &self.parameters[start..start + length];
         (values(self.folded[layer].weight), values(self.folded[layer].bias))
     }
 
-    /// Appends values at the next position that every adapter can bind: a multiple of 256 bytes.
+    /// Appends values at the next multiple of 256 bytes, which every adapter can bind. Returns their position and length.
     fn append(&mut self, values: &[f32]) -> (usize, usize) {
         let start = self.parameters.len().next_multiple_of(64);
         self.parameters.resize(start, 0.0);
@@ -121,14 +121,14 @@ impl Backbone {
         bytes
     }
 
-    /// Returns the first layer with a folded weight that a precision cannot hold, and that weight.
-    pub fn beyond(&self, precision: Precision) -> Option<(&Convolution, f32)> {
+    /// Returns the first layer with a folded weight that is too large for `precision`, and that weight.
+    pub fn weight_too_large_for(&self, precision: Precision) -> Option<(&Convolution, f32)> {
         let too_large = |weight: &&f32| weight.abs() > precision.largest();
         let mut layers = self.run.iter().enumerate();
         layers.find_map(|(at, layer)| self.weight_and_bias(at).0.iter().find(too_large).map(|weight| (layer, *weight)))
     }
 
-    /// Returns offset and size in bytes of each layer's weight and bias, each where every adapter can bind it.
+    /// Returns offset and size in bytes of each layer's weight and bias. Offsets are multiples of [`ALIGNMENT`].
     fn places(&self, precision: Precision) -> Vec<[(u64, u64); 2]> {
         let mut end = 0_u64;
         let mut place = |(_, length): (usize, usize), precision: Precision| {
@@ -144,7 +144,7 @@ impl Backbone {
         &self.layers
     }
 
-    /// Returns where windows start.
+    /// Returns the padding of the convolutions.
     pub fn padding(&self) -> Padding {
         self.padding
     }
@@ -160,16 +160,16 @@ impl Backbone {
         plan.persistent("backbone weights", end)
     }
 
-    /// Returns the layers as they run with the parameters in `weights`, stored at `precision`.
+    /// Returns the layers in the form that lowering takes, with parameters in `weights`, stored at `precision`.
     pub fn run_layers(&self, weights: View, precision: Precision) -> Vec<RunLayer<'_>> {
         let part = |(offset, bytes): (u64, u64)| View { offset, bytes, ..weights };
         let layers = self.run.iter().zip(self.places(precision));
         layers.map(|(layer, places)| RunLayer::Folded(FoldedConvolution { layer, parameters: places.map(part) })).collect()
     }
 
-    /// Appends the convolutions on numbers that are stored at the profile's precision: \[batch, size, size, 4\] in, the last
-    /// activations \[batch, size/32, size/32, features\] out. `watch` sees the output of each block with its position and its
-    /// channels without padding.
+    /// Appends the convolutions, at the profile's precision. `shape` is \[batch, size\] and the input \[batch, size, size, 4\].
+    /// Returns the last activations, for MobileNetV2 \[batch, size / 32, size / 32, features\]. `watch` is called with the index
+    /// of each block, its output, and the number of channels without padding.
     pub fn plan_convolutions(
         &self,
         plan: &mut Plan,
@@ -182,15 +182,16 @@ impl Backbone {
         self.lower(plan, profile, shape, weights, input, (&[], None), watch)
     }
 
-    /// Appends the whole backbone with its global average pool: \[batch, size, size, 4\] in, \[batch, features\] out.
+    /// Appends the convolutions and the global average pool. `shape` is \[batch, size\] and the input \[batch, size, size, 4\].
+    /// Returns the features \[batch, padded features\], a persistent tensor of 32-bit floats.
     pub fn plan_features(&self, plan: &mut Plan, profile: &DeviceProfile, shape: [u32; 2], weights: View, input: View) -> View {
         let features = plan.persistent("features", 4 * u64::from(shape[0]) * u64::from(padded_channels(self.features())));
         self.lower(plan, profile, shape, weights, input, (&[RunLayer::Pool], Some(features)), &mut |_, _, _| ());
         features
     }
 
-    /// Appends the convolutions and what follows them. The last result goes to `result`, if given.
-    #[expect(clippy::too_many_arguments, reason = "each is a different thing that a caller decides")]
+    /// Appends the convolutions and the layers that follow them. The last layer writes to `result`, if given.
+    #[expect(clippy::too_many_arguments, reason = "callers choose each of them independently")]
     pub(super) fn lower(
         &self,
         plan: &mut Plan,
@@ -210,7 +211,8 @@ impl Backbone {
         lowering.forward(&run, input, result, watch)
     }
 
-    /// Returns a plan of the backbone and nothing else, with its weights, its input \[batch, size, size, 4\] and its features.
+    /// Returns a plan of the backbone alone, and the views of its weights, its input \[batch, size, size, 4\] and its features.
+    /// `shape` is \[batch, size\].
     pub fn plan_alone(&self, profile: &DeviceProfile, shape: [u32; 2]) -> (Plan, [View; 3]) {
         let [batch, size] = shape.map(u64::from);
         let mut plan = Plan::new("backbone");
@@ -221,8 +223,8 @@ impl Backbone {
     }
 }
 
-/// Scales a weight channel by channel and arranges it as its kernel reads it: outputs last, channels padded to four, and a
-/// pointwise layer's weights in panels.
+/// Scales a weight per output channel and converts it to the layout of kernels: \[taps, inputs, outputs\] with channels padded to
+/// multiples of four, and panels for pointwise convolutions.
 fn fold(layer: &Convolution, weight: &[f32], scale: &[f64]) -> Vec<f32> {
     let [taps, inputs] = [layer.taps(), layer.inputs_per_output()].map(|count| count as usize);
     let outputs = layer.outputs as usize;

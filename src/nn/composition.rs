@@ -1,26 +1,26 @@
-//! Composition: two pointwise convolutions in a row, with nothing between them, become one with the product of their weights.
-//! In MobileNetV2 these are the projection of the first block and the expansion of the second.
+//! Composition: replaces two consecutive pointwise convolutions without an activation in between by one, whose weight is the
+//! product of theirs. In MobileNetV2 these are the projection of the first block and the expansion of the second.
 
 use super::backbone::Backbone;
 use super::network::{Convolution, ConvolutionKind};
 use crate::ops::{Activation, padded_channels};
 use crate::plan::WeightLayout;
 
-/// Additional multiply-adds that are worth one number that is neither written nor read: devices of every kind compute at least
-/// as many in that time.
+/// Number of additional multiply-adds that composition may cost for each value that is no longer written and read. Devices of all
+/// kinds compute at least this many in the time that the memory traffic takes.
 const MULTIPLY_ADDS_PER_NUMBER: u32 = 100;
 
 impl Backbone {
-    /// Composes layers where that pays. [`Backbone::layers`] stay those of the description.
+    /// Returns this backbone with layers composed where it pays. [`Backbone::layers`] does not change.
     pub fn composed(self) -> Backbone {
         let mut composed = Backbone::empty(self.layers().to_vec(), self.padding());
         let mut at = 0;
         while at < self.run.len() {
             let first = &self.run[at];
-            match self.run.get(at + 1).filter(|second| are_one(first, second, &self.run)) {
+            match self.run.get(at + 1).filter(|second| can_compose(first, second, &self.run)) {
                 Some(second) => {
                     let (weight, bias) = product([first, second], [at, at + 1].map(|layer| self.weight_and_bias(layer)));
-                    composed.push(as_one(first, second), &weight, &bias);
+                    composed.push(composition(first, second), &weight, &bias);
                     at += 2;
                 }
                 None => {
@@ -34,8 +34,9 @@ impl Backbone {
     }
 }
 
-/// Returns whether only `second` reads what `first` computes, and the product of both is hardly more work.
-fn are_one(first: &Convolution, second: &Convolution, layers: &[Convolution]) -> bool {
+/// Returns whether two consecutive layers can be composed: they are pointwise, only `second` reads the result of `first`, and
+/// the additional work is worth it.
+fn can_compose(first: &Convolution, second: &Convolution, layers: &[Convolution]) -> bool {
     let is_shortcut = layers.iter().any(|layer| layer.block == second.block && layer.residual);
     let more = (first.inputs * second.outputs).saturating_sub(first.outputs * (first.inputs + second.outputs));
     [first, second].iter().all(|layer| layer.kind == ConvolutionKind::Pointwise)
@@ -43,7 +44,8 @@ fn are_one(first: &Convolution, second: &Convolution, layers: &[Convolution]) ->
         && more <= MULTIPLY_ADDS_PER_NUMBER * first.outputs
 }
 
-fn as_one(first: &Convolution, second: &Convolution) -> Convolution {
+/// Returns the description of the layer that replaces both.
+fn composition(first: &Convolution, second: &Convolution) -> Convolution {
     let both = |first: &str, second: &str| format!("{first} × {second}");
     Convolution {
         name: both(&first.name, &second.name),
@@ -53,7 +55,7 @@ fn as_one(first: &Convolution, second: &Convolution) -> Convolution {
     }
 }
 
-/// Returns W₁·W₂ and b₁·W₂ + b₂, computed in f64 from weights and biases as they are stored.
+/// Returns the weight W₁·W₂ and the bias b₁·W₂ + b₂, computed in f64. Arguments and results are in the layout of kernels.
 fn product([first, second]: [&Convolution; 2], [(w1, b1), (w2, b2)]: [(&[f32], &[f32]); 2]) -> (Vec<f32>, Vec<f32>) {
     let [inputs, between, outputs] =
         [first.inputs, first.outputs, second.outputs].map(|channels| padded_channels(channels) as usize);
@@ -78,6 +80,7 @@ mod tests {
     use crate::nn::mobilenet_v2::{WIDTHS, mobilenet_v2};
     use crate::ops::Padding;
 
+    /// Returns a backbone with arbitrary weights.
     fn made_up(width: f32) -> Backbone {
         let tensor = |name: &str, shape: &[usize]| {
             let count: usize = shape.iter().product();
@@ -87,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_projection_and_the_second_expansion_are_one_at_every_width() {
+    fn the_first_projection_and_the_second_expansion_are_composed_at_every_width() {
         for width in WIDTHS {
             let backbone = made_up(width);
             let composed = backbone.clone().composed();
@@ -101,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn one_layer_computes_what_two_did() {
+    fn the_composed_layer_computes_the_same_as_the_two() {
         let backbone = made_up(1.0);
         let composed = backbone.clone().composed();
         let x: Vec<f64> = (0..32).map(|at| f64::from(at * 7 % 13) / 6.5 - 1.0).collect();
@@ -116,7 +119,7 @@ mod tests {
         for (two, one) in two.iter().zip(&one) {
             assert!((two - one).abs() <= 1e-5 * two.abs().max(1.0), "{two} and {one}");
         }
-        // What follows is as it was.
+        // The layers after them are unchanged.
         for at in 3..composed.run.len() {
             assert_eq!(composed.run[at], backbone.run[at + 1]);
             assert_eq!(composed.weight_and_bias(at), backbone.weight_and_bias(at + 1));

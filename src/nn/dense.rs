@@ -1,4 +1,4 @@
-//! A dense layer: its weights as a kernel reads them, and its place in a plan.
+//! Dense layers: their values, the layout in which kernels read them, and how they are added to a plan.
 
 use super::lowering::{Activations, Lowering, RunLayer};
 use super::network::DenseLayer;
@@ -6,33 +6,34 @@ use crate::ops::{Activation, Padding, padded_channels};
 use crate::plan::{Plan, Precision, View, WeightLayout};
 use crate::profiles::DeviceProfile;
 
-/// activation(x · kernel + bias), with kernel \[inputs, outputs\] row-major.
+/// A dense layer with its values: y = activation(x · kernel + bias).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dense {
-    /// Input values a row.
+    /// Number of input values per row.
     pub inputs: u32,
-    /// Output values a row.
+    /// Number of output values per row.
     pub outputs: u32,
-    /// \[inputs, outputs\], Keras' layout.
+    /// The kernel \[inputs, outputs\], row-major. This is Keras' layout.
     pub kernel: Vec<f32>,
-    /// \[outputs\]
+    /// The bias \[outputs\].
     pub bias: Vec<f32>,
-    /// Applied to the result.
+    /// The activation of the result.
     pub activation: Activation,
 }
 
-/// Bytes to write to a tensor before the first run.
+/// A tensor and the bytes to write to it before the first run.
 pub type Upload = (View, Vec<u8>);
 
 impl Dense {
-    /// From PyTorch's layout: weight \[outputs, inputs\].
+    /// Creates a layer from PyTorch's layout, where `weight` is \[outputs, inputs\].
     pub fn from_torch([outputs, inputs]: [u32; 2], weight: &[f32], bias: Vec<f32>, activation: Activation) -> Dense {
         let (rows, columns) = (outputs as usize, inputs as usize);
         let kernel = (0..columns * rows).map(|at| weight[(at % rows) * columns + at / rows]).collect();
         Dense { inputs, outputs, kernel, bias, activation }
     }
 
-    /// Declares kernel and bias of the layer. Returns the views with what to upload to them.
+    /// Declares the layer's kernel and bias as persistent tensors. Returns their views, and the data to upload to each. The
+    /// kernel is stored in [`WeightLayout::Panels`], with inputs and outputs padded to multiples of four.
     pub fn declare(&self, plan: &mut Plan, label: &str) -> ([View; 2], [Upload; 2]) {
         let (inputs, outputs) = (padded_channels(self.inputs), padded_channels(self.outputs));
         let padded = outputs as usize;
@@ -48,27 +49,28 @@ impl Dense {
         ([w, b], [(w, kernel), (b, bias)].map(|(view, values)| (view, Precision::F32.stored(&values))))
     }
 
-    /// Appends the layer for `batch` rows. Returns a persistent tensor with its result and what to upload.
+    /// Appends the layer for `batch` rows of `x`. Returns its result \[batch, padded outputs\], a persistent tensor, and the data
+    /// to upload.
     pub fn plan(&self, plan: &mut Plan, profile: &DeviceProfile, label: &str, batch: u32, x: View) -> (View, Vec<Upload>) {
         DeclaredDense::new(&[(label, self)], plan).plan(plan, profile, batch, x)
     }
 
-    /// Returns the layer's description, without names of tensors: it is not read from a file.
+    /// Returns the layer's description. Its tensor names are empty, because the values are given and not read from a file.
     pub fn layer(&self, label: &str) -> DenseLayer {
         let Dense { inputs, outputs, activation, .. } = *self;
         DenseLayer { label: label.to_string(), names: Default::default(), inputs, outputs, activation }
     }
 }
 
-/// Dense layers that follow each other, declared in a plan.
+/// A chain of dense layers whose parameters are declared in a plan.
 pub(super) struct DeclaredDense {
     layers: Vec<(DenseLayer, [View; 2])>,
-    /// What to upload.
+    /// The parameters to upload before the first run.
     pub uploads: Vec<Upload>,
 }
 
 impl DeclaredDense {
-    /// Declares the parameters of the layers.
+    /// Declares the parameters of labelled layers, in the order in which they run.
     pub fn new(layers: &[(&str, &Dense)], plan: &mut Plan) -> DeclaredDense {
         let mut declared = DeclaredDense { layers: Vec::new(), uploads: Vec::new() };
         for (label, dense) in layers {
@@ -79,14 +81,15 @@ impl DeclaredDense {
         declared
     }
 
-    /// Returns the layers as they run.
+    /// Returns the layers in the form that lowering takes.
     pub fn run_layers(&self) -> Vec<RunLayer<'_>> {
         let layout = WeightLayout::Panels;
         let layers = self.layers.iter().map(|(layer, parameters)| (layer, *parameters));
         layers.map(|(layer, parameters)| RunLayer::Dense { layer, parameters, layout, slots: None }).collect()
     }
 
-    /// Appends the layers for `batch` rows. Returns a persistent tensor with their result and what to upload.
+    /// Appends the layers for `batch` rows of `x`. Returns the last result \[batch, padded outputs\], a persistent tensor, and
+    /// the data to upload.
     pub fn plan(self, plan: &mut Plan, profile: &DeviceProfile, batch: u32, x: View) -> (View, Vec<Upload>) {
         let [inputs, outputs] =
             [self.layers.first().map(|layer| layer.0.inputs), self.layers.last().map(|layer| layer.0.outputs)];
@@ -105,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pytorchs_layout_is_transposed() {
+    fn from_torch_transposes_the_weight() {
         let dense = Dense::from_torch([2, 3], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], vec![0.0; 2], Activation::None);
         assert_eq!(dense.kernel, [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
     }

@@ -1,4 +1,4 @@
-//! The head of the paper: Dense 1536, ReLU, batch norm, dropout 0.3, Dense to the attributes, sigmoid.
+//! The paper's head: Dense 1536, ReLU, batch norm, dropout 0.3, then a dense layer with one output per attribute and sigmoid.
 
 use super::dense::DeclaredDense;
 use super::weights::{ExpectedTensor, StoredTensor, WeightsFile};
@@ -7,24 +7,25 @@ use crate::ops::Activation;
 use crate::plan::{Plan, View};
 use crate::profiles::DeviceProfile;
 
-/// What the head's batch norm adds to the variance: Keras' default.
+/// ε that the head's batch norm adds to the variance. This is Keras' default.
 pub const HEAD_EPSILON: f32 = 1e-3;
 
 /// The head's weights, in Keras' layouts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Head {
-    /// Values that it reads of an image: the backbone's features.
+    /// Number of input values per image: the backbone's features.
     pub features: u32,
     /// Width of the hidden layer, 1536 in the paper.
     pub hidden: u32,
     /// Number of outputs.
     pub attributes: u32,
-    /// The tensors by [`Head::TENSORS`]: dense kernels \[in, out\], everything else one value a channel.
+    /// The values of the tensors in the order of [`Head::TENSORS`]. Dense kernels are \[inputs, outputs\]; all other tensors
+    /// have one value per channel.
     pub tensors: [Vec<f32>; 8],
 }
 
 impl Head {
-    /// Names of the tensors in a file, in the order of [`Head::tensors`].
+    /// Names of the tensors in a weights file, in the order of the field `tensors`.
     pub const TENSORS: [&'static str; 8] = [
         "head.dense1.kernel",
         "head.dense1.bias",
@@ -36,7 +37,7 @@ impl Head {
         "head.dense2.bias",
     ];
 
-    /// Shapes of the tensors for a head of these sizes.
+    /// Returns the shapes of the tensors of a head with these sizes, in the order of [`Head::TENSORS`].
     pub fn shapes([features, hidden, attributes]: [u32; 3]) -> [Vec<usize>; 8] {
         let [features, hidden, attributes] = [features, hidden, attributes].map(|size| size as usize);
         let channel = || vec![hidden];
@@ -52,21 +53,22 @@ impl Head {
         ]
     }
 
-    /// Number of values in all tensors: 2,030,629 in the paper's head of 37 attributes, 3,072 of them not trained.
+    /// Returns the number of values in all tensors. The paper's head with 37 attributes has 2,030,629; 3,072 of these (the
+    /// running statistics) are not trained.
     pub fn parameters(&self) -> usize {
         self.tensors.iter().map(Vec::len).sum()
     }
 
-    /// The tensors that a file with a head must hold, by the shapes of its two kernels.
+    /// Returns the tensors that a file with a head must hold. Their sizes follow from the shapes of the two kernels in the file.
     pub fn expected_tensors(file: &WeightsFile) -> Vec<ExpectedTensor> {
         let shapes = Self::shapes(sizes(file));
         Self::TENSORS.into_iter().zip(shapes).map(|(name, shape)| ExpectedTensor { name: name.to_string(), shape }).collect()
     }
 
-    /// Reads a head, alone in its file or after a backbone.
+    /// Reads a head from a file that holds only the head or a whole model.
     ///
     /// # Errors
-    /// A tensor is missing, of another shape or type, or not finite.
+    /// Returns [`ModelError::Weights`] if a tensor is missing, has another shape or type, or holds NaN or infinity.
     pub fn read(file: &WeightsFile) -> Result<Head, ModelError> {
         let sizes = sizes(file);
         let mut head = Head { features: sizes[0], hidden: sizes[1], attributes: sizes[2], tensors: Default::default() };
@@ -76,7 +78,7 @@ impl Head {
         Ok(head)
     }
 
-    /// Passes the tensors to `store`, by name and shape, ready to be written.
+    /// Calls `store` with the tensors, their names and their shapes, and returns its result. `store` typically writes a file.
     pub fn stored<R>(&self, store: impl FnOnce(&[StoredTensor]) -> R) -> R {
         let shapes = Self::shapes([self.features, self.hidden, self.attributes]);
         let parts = Self::TENSORS.into_iter().zip(&shapes).zip(&self.tensors);
@@ -84,20 +86,22 @@ impl Head {
         store(&tensors)
     }
 
-    /// Names of the dense layers in tables.
+    /// Labels of the two dense layers in plans and tables.
     pub(super) const LABELS: [&'static str; 2] = ["head dense 1", "head dense 2"];
 
-    /// Appends inference for `batch` rows of features. Returns probabilities \[batch, padded attributes\] and what to upload.
+    /// Appends inference for `batch` rows of features. Returns probabilities \[batch, padded attributes\] and the data to upload
+    /// before the first run.
     ///
-    /// Two dense layers remain: batch norm, a scale and a shift of every hidden channel, is folded into the second one, and
-    /// dropout does nothing.
+    /// Inference runs two dense layers. Batch norm scales and shifts each hidden channel, so it is folded into the second
+    /// layer; dropout is the identity.
     pub fn plan(&self, plan: &mut Plan, profile: &DeviceProfile, batch: u32, features: View) -> (View, Vec<Upload>) {
         let [first, second] = &self.folded();
         let layers = [(Self::LABELS[0], first), (Self::LABELS[1], second)];
         DeclaredDense::new(&layers, plan).plan(plan, profile, batch, features)
     }
 
-    /// The two dense layers that equal the head in inference mode, folded in f64.
+    /// Returns two dense layers that compute the same as the head in inference. Batch norm is folded into the second layer in
+    /// f64: with s = γ/√(σ² + ε), its kernel becomes s·W and its bias b + (β − μ·s)·W.
     pub(crate) fn folded(&self) -> [Dense; 2] {
         let [kernel1, bias1, gamma, beta, mean, variance, kernel2, bias2] = &self.tensors;
         let (hidden, attributes) = (self.hidden as usize, self.attributes as usize);
@@ -126,7 +130,8 @@ impl Head {
     }
 }
 
-/// Features, hidden channels and attributes by the shapes of the kernels; 0 where a kernel is missing or no matrix.
+/// Returns the numbers of features, hidden channels and attributes according to the shapes of the kernels. A size is 0 if
+/// its kernel is missing or is not a matrix.
 fn sizes(file: &WeightsFile) -> [u32; 3] {
     let at = |name: &str, axis: usize| {
         let shape = file.shape(name).filter(|shape| shape.len() == 2);

@@ -7,18 +7,18 @@ use crate::ops::{Activation, Padding};
 const STAGES: [(u32, u32, u32, u32); 7] =
     [(1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1)];
 
-/// The width multipliers that ImageNet weights exist for.
+/// The width multipliers for which ImageNet weights are published.
 pub const WIDTHS: [f32; 6] = [1.0, 0.75, 0.5, 0.35, 1.3, 1.4];
 
-/// Scales channels by a width multiplier, rounded to a multiple of eight and never down by more than a tenth
-/// (`_make_divisible` of TensorFlow and torchvision).
+/// Returns a number of channels scaled by a width multiplier. It is rounded to a multiple of eight, but not down by more than a
+/// tenth, as by `_make_divisible` of TensorFlow and torchvision.
 pub fn scaled_channels(channels: u32, width: f32) -> u32 {
     let wanted = channels as f32 * width;
     let rounded = (((wanted + 4.0) as u32) / 8 * 8).max(8);
     if (rounded as f32) < 0.9 * wanted { rounded + 8 } else { rounded }
 }
 
-/// Describes the network at a width multiplier: 52 convolutions and the global average pool.
+/// Returns the description of MobileNetV2 with a width multiplier: 52 convolutions and the global average pool.
 pub fn mobilenet_v2(width: f32, padding: Padding, epsilon: f32) -> Network {
     use ConvolutionKind::{Depthwise, Pointwise, Stem};
     let (relu6, linear) = (Activation::Relu6, Activation::None);
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_blocks_begin_where_a_block_does() {
+    fn the_last_blocks_start_at_a_block_boundary() {
         let network = mobilenet_v2(1.0, Padding::TensorflowSame, 1e-3);
         let layers: Vec<Convolution> = network.convolutions().cloned().collect();
         for (blocks, first) in [(0, 52), (1, 51), (2, 48), (18, 1), (19, 0), (40, 0)] {

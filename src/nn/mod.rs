@@ -1,4 +1,4 @@
-//! The network: its layers, its weights and how they are read from safetensors.
+//! Neural networks: descriptions, weights in safetensors, lowering to plans, and training.
 
 mod backbone;
 mod composition;
@@ -24,18 +24,18 @@ pub use network::{Convolution, ConvolutionKind, Layer, Network};
 pub(crate) use runner::pack;
 pub use runner::{BatchShape, BuildNetwork, ImageRunner, Normalisation, Started};
 
-/// Why a model cannot be made or run.
+/// Why a model cannot be read, planned or run.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
     /// The weights file cannot be used.
     #[error(transparent)]
     Weights(#[from] weights::WeightsError),
-    /// The device reports something.
+    /// The device reported an error.
     #[error(transparent)]
     Gpu(#[from] crate::device::DeviceError),
-    /// A head was trained on another backbone.
+    /// The head was trained on another backbone than the one that was found.
     #[error(
-        "{}: was trained on a backbone with SHA-256 {wanted}, but {} has {found}; give the right one with --backbone",
+        "{}: was trained on a backbone with SHA-256 {wanted}, but {} has {found}; name the right backbone with --backbone",
         head.display(), backbone.display()
     )]
     WrongBackbone {
@@ -48,70 +48,74 @@ pub enum ModelError {
         /// The hash of the backbone's file.
         found: String,
     },
-    /// The head's names do not fit its outputs.
-    #[error("{}: `attributes` in the header names {found} outputs, the head has {expected}; the file is damaged or not ours", path.display())]
+    /// The head has another number of outputs than names.
+    #[error(
+        "{}: `attributes` in the header names {found} outputs, but the head has {expected}; export the head again",
+        path.display()
+    )]
     AttributeNames {
         /// The head's file.
         path: PathBuf,
-        /// Outputs of the head.
+        /// Number of outputs of the head.
         expected: usize,
-        /// Names in the header.
+        /// Number of names in the header.
         found: usize,
     },
-    /// The input size in the header is not one that the network takes.
+    /// The input size in the header is not one that the network supports.
     #[error("{}: `size` in the header is `{found}`; expected a multiple of 32 from 32 to 1024", path.display())]
     InputSize {
         /// The file.
         path: PathBuf,
-        /// The header's text.
+        /// The value in the header.
         found: String,
     },
-    /// A weight is larger than what it is to be stored in can hold.
+    /// A folded weight is too large for the precision at which it was to be stored.
     #[error(
-        "{}: {layer}, folded with its batch norm, has a weight of {weight:e}, and {precision} ends at {:e}; use --precision f32",
+        "{}: the layer {layer} with its batch norm folded has a weight of {weight:e}, which exceeds the largest {precision} \
+         number, {:e}; use --precision f32",
         path.display(), precision.largest()
     )]
     BeyondPrecision {
         /// The file.
         path: PathBuf,
-        /// The convolution.
+        /// Name of the convolution.
         layer: String,
         /// The weight.
         weight: f32,
-        /// What it was to be stored in.
+        /// The precision that was asked for.
         precision: crate::plan::Precision,
     },
-    /// An image's pixels do not fit a binding.
-    #[error("an image holds {bytes} bytes of pixels, the adapter binds {limit} at once; make it smaller")]
+    /// The pixels of one image do not fit a binding.
+    #[error("an image has {bytes} bytes of pixels, but the adapter can bind only {limit} at once; make the image smaller")]
     TooManyPixels {
-        /// What they need.
+        /// Bytes of pixels.
         bytes: u64,
-        /// What the adapter takes.
+        /// Bytes that the adapter can bind at once.
         limit: u64,
     },
-    /// A tensor is not there.
-    #[error("the network's state holds no tensor `{tensor}`; it is the state of another network")]
+    /// The network's state lacks a tensor.
+    #[error("the network's state has no tensor `{tensor}`, so it belongs to another network; use the state of this one")]
     NoSuchTensor {
         /// The tensor's name.
         tensor: String,
     },
-    /// Images were given where numbers are expected.
-    #[error("images were given to a network whose session has no normalisation for them; give it one, or values")]
+    /// Images were given to a session that does not know how to normalise them.
+    #[error("the session has no normalisation for images; set one, or pass normalised values instead of images")]
     NoNormalisation,
-    /// A batch's activations do not fit a binding.
+    /// The activations of a batch do not fit a binding.
     #[error("a batch of {batch} does not fit this adapter; the largest that fits is {fits}: use --batch {fits}")]
     BatchTooLarge {
-        /// What was asked for.
+        /// Number of images in the batch.
         batch: u32,
-        /// What fits.
+        /// The largest number of images that fits.
         fits: u32,
     },
 }
 
-/// The 1,000 ImageNet classes in order, one a line.
+/// The names of the 1,000 ImageNet classes in order, one per line.
 pub const IMAGENET_CLASSES: &str = include_str!("../../weights/imagenet_labels.txt");
 
-/// e^x / Σ e^x of one row of logits.
+/// Returns the softmax of one row of logits: exp(xᵢ) / Σⱼ exp(xⱼ), computed after subtracting the largest logit.
 pub fn softmax(logits: &[f32]) -> Vec<f32> {
     let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let exponentials: Vec<f32> = logits.iter().map(|logit| (logit - largest).exp()).collect();

@@ -1,4 +1,4 @@
-//! A model as a file holds it: backbone, what comes after it, and how its input is scaled.
+//! A model read from weights files: its backbone, the layers after it, and the scaling of its input.
 
 use std::path::{Path, PathBuf};
 
@@ -13,56 +13,58 @@ use crate::ops::{Activation, Interpolation, Padding, padded_channels};
 use crate::plan::{Plan, Precision};
 use crate::profiles::Device;
 
-/// What follows the backbone's features.
+/// The layers that follow the backbone.
 #[derive(Debug, Clone)]
 pub enum Top {
-    /// ImageNet's classes: logits.
+    /// A dense layer that returns logits of ImageNet's classes.
     Classifier(Dense),
-    /// Facial attributes: probabilities.
+    /// The paper's head, which returns probabilities of facial attributes.
     Attributes(Head),
-    /// Nothing.
+    /// No layers: the model returns the backbone's features.
     None,
 }
 
-/// Backbone, top and convention, ready to be planned.
+/// A backbone and the layers after it, with everything that is needed to run them on images.
 #[derive(Debug, Clone)]
 pub struct Model {
-    /// The convolutions.
+    /// The convolutions, with batch norm folded.
     pub backbone: Backbone,
-    /// What follows them.
+    /// The layers after the convolutions.
     pub top: Top,
-    /// Names of the outputs, where the file knows them.
+    /// Names of the outputs, in order. Empty for models without attributes.
     pub attributes: Vec<String>,
-    /// Padding, ε and input scaling.
+    /// Padding, the ε of batch norm, and input scaling.
     pub convention: Convention,
-    /// Height and width of the input.
+    /// Height and width of the input images, in pixels.
     pub size: u32,
-    /// What the backbone's activations and weights are stored as when it runs; its features, and what follows, are 32-bit floats.
+    /// The precision at which the backbone's activations and weights are stored when it runs. Features and the layers after
+    /// them always use 32-bit floats.
     pub precision: Precision,
-    /// Every file that the model was read from, with its SHA-256.
+    /// The files that the model was read from, each with its SHA-256 in hexadecimal.
     pub files: Vec<(PathBuf, String)>,
 }
 
-/// Metadata keys of our own weights files.
+/// Metadata keys of Lineament's weights files, in addition to those of [`Convention`].
 pub mod keys {
-    /// SHA-256 of the backbone's file, in a file that holds only a head.
+    /// SHA-256 of the backbone's file. Only files that hold a head without its backbone have this key.
     pub const BACKBONE_SHA256: &str = "backbone_sha256";
-    /// Name of the backbone's file, beside the head's.
+    /// File name of the backbone that the head was trained on.
     pub const BACKBONE_FILE: &str = "backbone_file";
     /// Names of the outputs, separated by commas.
     pub const ATTRIBUTES: &str = "attributes";
-    /// Height and width of the input.
+    /// Height and width of the input images, in pixels.
     pub const SIZE: &str = "size";
 }
 
 const CLASSIFIER: [&str; 2] = ["classifier.1.weight", "classifier.1.bias"];
 
 impl Model {
-    /// Reads a whole model, or a head and the backbone it names: `backbone` where given, else the file of that name beside the head
-    /// or where [`find_backbone`](super::weights::find_backbone) looks for it.
+    /// Reads a whole model, or a head and the backbone that it names. The backbone is read from the file `backbone` if given, and
+    /// otherwise from the file that [`find_backbone`](super::weights::find_backbone) finds.
     ///
     /// # Errors
-    /// The file cannot be read, holds another model, or names a backbone that is not there or not the one.
+    /// Returns [`ModelError`] if a file cannot be read, is not a weights file of this model, names a backbone that is not found,
+    /// or names one with another SHA-256 than the backbone has.
     pub fn open(path: &Path, backbone: Option<&Path>) -> Result<Model, ModelError> {
         let file = WeightsFile::open(path)?;
         let Some(wanted) = file.metadata().get(keys::BACKBONE_SHA256).map(|hash| hash.to_string()) else {
@@ -89,12 +91,12 @@ impl Model {
         Ok(model)
     }
 
-    /// The same model, its backbone stored in `precision`.
+    /// Returns this model with its backbone stored at `precision`.
     ///
     /// # Errors
-    /// [`ModelError::BeyondPrecision`] for a weight that it cannot hold.
+    /// Returns [`ModelError::BeyondPrecision`] if a folded weight is too large for `precision`.
     pub fn stored_in(self, precision: Precision) -> Result<Model, ModelError> {
-        match self.backbone.beyond(precision) {
+        match self.backbone.weight_too_large_for(precision) {
             None => Ok(Model { precision, ..self }),
             Some((layer, weight)) => {
                 let path = self.files.first().map_or_else(PathBuf::new, |(path, _)| path.clone());
@@ -103,13 +105,13 @@ impl Model {
         }
     }
 
-    /// Describes the convolutions and the pool, as training starts from them.
+    /// Returns the description of the convolutions and the pool. Training starts from it.
     pub fn network(&self) -> Network {
         let convolutions = self.backbone.layers().iter().cloned();
         Network::of_convolutions(convolutions, self.convention.padding, self.convention.epsilon)
     }
 
-    /// Number of outputs.
+    /// Returns the number of outputs.
     pub fn outputs(&self) -> u32 {
         match &self.top {
             Top::Classifier(dense) => dense.outputs,
@@ -118,7 +120,7 @@ impl Model {
         }
     }
 
-    /// A runner for batches of `batch` images.
+    /// Returns a runner for batches of `batch` images.
     pub fn runner<'a>(&'a self, device: &Device, batch: u32, interpolation: Interpolation) -> ImageRunner<'a> {
         let (profile, size, precision) = (device.profile().clone(), self.size, self.precision);
         let stored = profile.with_precision(precision);
@@ -154,12 +156,13 @@ fn expected(name: &str, shape: &[usize]) -> ExpectedTensor {
     ExpectedTensor { name: name.to_string(), shape: shape.to_vec() }
 }
 
-/// Describes the network of a width, before the file says where windows start and what batch norm adds.
+/// Describes MobileNetV2 at a width multiplier. Padding and ε are placeholders until the file's convention is read; neither
+/// changes the names or shapes of tensors.
 fn described(width: f32) -> Network {
     mobilenet_v2(width, Padding::TensorflowSame, 1e-3)
 }
 
-/// The width multiplier whose first layers have the shapes that the file has.
+/// Returns the first width multiplier whose convolutions have the shapes of those in the file, or nothing if no width fits.
 fn width_of(file: &WeightsFile) -> Option<f32> {
     WIDTHS.into_iter().find(|width| {
         let tensors = backbone::expected_tensors(&described(*width));
@@ -171,7 +174,7 @@ fn width_of(file: &WeightsFile) -> Option<f32> {
     })
 }
 
-/// A file with a backbone: alone, with ImageNet's classifier or with a head.
+/// Reads a file with a backbone, which may also hold ImageNet's classifier or a head.
 fn whole(path: &Path, file: &WeightsFile) -> Result<Model, ModelError> {
     let network = described(width_of(file).unwrap_or(1.0));
     let mut tensors: Vec<ExpectedTensor> =
@@ -207,6 +210,7 @@ fn whole(path: &Path, file: &WeightsFile) -> Result<Model, ModelError> {
     Ok(Model { backbone, top, attributes, convention, size, precision: Precision::F32, files })
 }
 
+/// Reads a head and the names of its attributes.
 fn read_head(path: &Path, file: &WeightsFile) -> Result<(Head, Vec<String>), ModelError> {
     let head = Head::read(file)?;
     let names: Vec<String> =
@@ -221,7 +225,8 @@ fn read_head(path: &Path, file: &WeightsFile) -> Result<(Head, Vec<String>), Mod
     Ok((head, names))
 }
 
-/// Height and width of the input by the file's metadata: 224 where it says nothing, else a multiple of 32 from 32 to 1,024.
+/// Returns height and width of the input in pixels according to the file's metadata: a multiple of 32 from 32 to 1,024, or 224
+/// if the metadata does not say.
 fn input_size(path: &Path, file: &WeightsFile) -> Result<u32, ModelError> {
     let metadata = file.metadata();
     let Some(text) = metadata.get(keys::SIZE) else { return Ok(224) };
@@ -234,7 +239,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_weight_that_a_precision_cannot_hold_is_refused_with_its_layer() {
+    fn a_weight_too_large_for_the_precision_is_an_error_that_names_its_layer() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("weights/mobilenet_v2_celeba.safetensors");
         let model = Model::open(&path, None).expect("the shipped model");
         assert_eq!(model.clone().stored_in(Precision::F16).expect("it fits").precision, Precision::F16);

@@ -1,15 +1,15 @@
-//! A network as a description: its layers in order, with the names of their tensors. It holds no values.
+//! Descriptions of networks: the layers in order, with the names and sizes of their tensors but without values.
 
 use crate::ops::{Activation, Padding, padded_channels};
 
-/// What a convolution connects.
+/// The kind of a convolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConvolutionKind {
-    /// 3×3 over all input channels.
+    /// A 3×3 convolution over all input channels.
     Stem,
-    /// 3×3, channel by channel.
+    /// A 3×3 convolution of each channel by itself.
     Depthwise,
-    /// 1×1 over all input channels.
+    /// A 1×1 convolution over all input channels.
     Pointwise,
 }
 
@@ -26,13 +26,13 @@ pub struct Convolution {
     pub inputs: u32,
     /// Output channels.
     pub outputs: u32,
-    /// 1 or 2.
+    /// Stride in both dimensions: 1 or 2.
     pub stride: u32,
-    /// What follows batch norm.
+    /// The activation after batch norm.
     pub activation: Activation,
-    /// Position of the block that it belongs to. A block is trained as a whole.
+    /// Index of the block that the convolution belongs to. A block is trained or frozen as a whole.
     pub block: usize,
-    /// Whether it ends a block whose input is added to its output.
+    /// Whether it is the last convolution of a residual block, whose input is added to its output.
     pub residual: bool,
 }
 
@@ -53,7 +53,7 @@ impl Convolution {
         vec![self.outputs as usize, self.inputs_per_output() as usize, side, side]
     }
 
-    /// Returns the number of channels that its result is stored with, a multiple of four.
+    /// Returns the number of output channels with padding, a multiple of four.
     pub fn padded_outputs(&self) -> u32 {
         padded_channels(self.outputs)
     }
@@ -62,30 +62,30 @@ impl Convolution {
 /// A dense layer: activation(x · kernel + bias).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DenseLayer {
-    /// What tables call it.
+    /// The layer's label in tables.
     pub label: String,
     /// Names of kernel \[inputs, outputs\] and bias \[outputs\] in a weights file.
     pub names: [String; 2],
-    /// Values of a row of the input.
+    /// Number of input values per row.
     pub inputs: u32,
-    /// Values of a row of the output.
+    /// Number of output values per row.
     pub outputs: u32,
-    /// What follows the bias.
+    /// The activation of the result.
     pub activation: Activation,
 }
 
 /// Batch norm of rows of features, after a dense layer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NormLayer {
-    /// What tables call it.
+    /// The layer's label in tables.
     pub label: String,
     /// Names of gamma, beta, running mean and running variance in a weights file.
     pub names: [String; 4],
     /// Number of features.
     pub channels: u32,
-    /// Added to the variance.
+    /// ε that is added to the variance.
     pub epsilon: f32,
-    /// What the running statistics keep of themselves in a step.
+    /// Momentum of the running statistics: r ← momentum · r + (1 − momentum) · batch.
     pub momentum: f32,
 }
 
@@ -94,28 +94,28 @@ pub struct NormLayer {
 pub enum Layer {
     /// A convolution with batch norm.
     Convolution(Convolution),
-    /// The mean over all pixels of each channel.
+    /// Global average pool: the mean of each channel over all pixels.
     GlobalAveragePool,
     /// A dense layer.
     Dense(DenseLayer),
     /// Batch norm of features.
     BatchNorm(NormLayer),
-    /// Dropout, which does nothing outside of training.
+    /// Dropout. It is the identity except in training.
     Dropout {
-        /// The share of values that is dropped, in \[0, 1).
+        /// Share of values that are dropped, in \[0, 1).
         rate: f32,
     },
 }
 
-/// Layers in order. The input is an image \[size, size, 3\] where the first layer is a convolution, and a row of features
-/// otherwise.
+/// The description of a network. Its input is an image \[size, size, 3\] if the first layer is a convolution, and a row of
+/// features otherwise.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Network {
-    /// The layers.
+    /// The layers in order.
     pub layers: Vec<Layer>,
-    /// Where the windows of convolutions start.
+    /// Padding of the convolutions.
     pub padding: Padding,
-    /// What the batch norm of convolutions adds to the variance.
+    /// ε that the batch norm of convolutions adds to the variance.
     pub epsilon: f32,
 }
 
@@ -141,7 +141,7 @@ impl Network {
         })
     }
 
-    /// Returns the convolutions in order, to change them.
+    /// Returns the convolutions in order, for modification.
     pub fn convolutions_mut(&mut self) -> impl Iterator<Item = &mut Convolution> {
         self.layers.iter_mut().filter_map(|layer| match layer {
             Layer::Convolution(convolution) => Some(convolution),
@@ -157,12 +157,12 @@ impl Network {
         })
     }
 
-    /// Returns whether its input is an image.
+    /// Returns whether the input of the network is an image.
     pub fn reads_images(&self) -> bool {
         matches!(self.layers.first(), Some(Layer::Convolution(_)))
     }
 
-    /// Returns the number of values that the network computes for each input.
+    /// Returns the number of output values per sample.
     pub fn outputs(&self) -> u32 {
         let outputs = |layer: &Layer| match layer {
             Layer::Convolution(convolution) => Some(convolution.outputs),
@@ -172,7 +172,7 @@ impl Network {
         self.layers.iter().rev().find_map(outputs).unwrap_or(0)
     }
 
-    /// Returns the widest row of channels in the network, padded.
+    /// Returns the largest number of channels in the network, padded to a multiple of four.
     pub(crate) fn widest(&self) -> u32 {
         let widths = self.layers.iter().flat_map(|layer| match layer {
             Layer::Convolution(convolution) => [convolution.inputs, convolution.outputs],
@@ -183,8 +183,8 @@ impl Network {
     }
 }
 
-/// Returns the position of the first convolution to train so that the last `blocks` blocks are trained. The first and the last
-/// convolution are blocks of their own: MobileNetV2 has 19.
+/// Returns the position of the first convolution of the last `blocks` blocks. The first and the last convolution are blocks of
+/// their own, so MobileNetV2 has 19 blocks.
 pub fn first_of_last_blocks(layers: &[Convolution], blocks: usize) -> usize {
     let count = layers.last().map_or(0, |layer| layer.block + 1);
     let first_block = count.saturating_sub(blocks);

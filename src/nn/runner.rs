@@ -1,4 +1,4 @@
-//! Running a network over batches of images: pack, upload, run, read back.
+//! Runs networks on batches of images: packs and uploads the pixels, runs the plan, and reads the results back.
 
 use super::ModelError;
 use super::dense::Upload;
@@ -9,34 +9,35 @@ use crate::plan::{Plan, PlanError, View};
 use crate::profiles::{Device, DeviceProfile};
 use crate::scheduler::Program;
 
-/// From 8-bit RGB to what the network reads: value · scale + shift, channel by channel.
+/// Maps 8-bit RGB values to the network's input: value · scale + shift, channel by channel.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Normalisation {
-    /// Factor for red, green and blue, on values 0 to 255.
+    /// Factors for red, green and blue. They apply to values from 0 to 255.
     pub scale: [f32; 3],
-    /// Added after scaling.
+    /// Offsets for red, green and blue, added after scaling.
     pub shift: [f32; 3],
 }
 
-/// What a batch looks like on its way in.
+/// The shape of a batch of images, and how images are turned into the network's input.
 #[derive(Debug, Clone)]
 pub struct BatchShape {
-    /// Images a batch.
+    /// Number of images in a batch.
     pub batch: u32,
-    /// Height and width after resizing.
+    /// Height and width of an image after resizing, in pixels.
     pub size: u32,
-    /// How images are resized.
+    /// How pixels are interpolated when an image is resized.
     pub interpolation: Interpolation,
-    /// How their values are scaled.
+    /// How pixel values are scaled.
     pub normalisation: Normalisation,
-    /// What it runs on, and what its input is stored as there.
+    /// The device that the network runs on. Its precision is that of the input tensor.
     pub profile: DeviceProfile,
 }
 
-/// Appends a network to a plan: from the input \[batch, size, size, 4\] to its result, and what to upload.
+/// Appends a network to a plan. The function gets the input \[batch, size, size, 4\] and returns the result
+/// \[batch, padded outputs\] and the data to upload before the first run.
 pub type BuildNetwork<'a> = dyn Fn(&mut Plan, View) -> (View, Vec<Upload>) + 'a;
 
-/// A network made ready for batches of images of any size.
+/// Runs a network on batches of images. The images may have different sizes. The plan is compiled at the first batch.
 pub struct ImageRunner<'a> {
     shape: BatchShape,
     build: Box<BuildNetwork<'a>>,
@@ -44,30 +45,35 @@ pub struct ImageRunner<'a> {
     ready: Option<Ready>,
 }
 
+/// The compiled program and its views.
 struct Ready {
     program: Program,
+    /// Size in bytes of the tensor of pixels.
     pixel_bytes: u64,
     pixels: View,
     images: View,
     result: View,
 }
 
-/// A batch that the device works on: the rows of its parts, and how many images each has.
+/// A batch that was submitted to the device. Pass it to [`ImageRunner::finish`] to get its results.
 #[must_use]
 pub struct Started {
+    /// The pending results of each part of the batch, with the number of images in the part.
     parts: Vec<(PendingRead, usize)>,
 }
 
-/// Room for the pixels of a batch at first; grown where a batch needs more.
+/// Initial size in bytes of the buffer for the pixels of a batch. A batch with more pixels gets a larger buffer.
 const FIRST_PIXEL_BYTES: u64 = 4 << 20;
 
 impl<'a> ImageRunner<'a> {
-    /// A runner of the network that `build` appends, with `outputs` values an image (its rows are padded to four).
+    /// Creates a runner for the network that `build` appends to a plan. `outputs` is the number of values per image; the
+    /// network's rows are padded to a multiple of four.
     pub fn new(shape: BatchShape, outputs: u32, build: Box<BuildNetwork<'a>>) -> ImageRunner<'a> {
         ImageRunner { shape, build, outputs: outputs as usize, ready: None }
     }
 
-    /// The plan for batches whose pixels take at most `pixel_bytes`.
+    /// Returns the plan for batches with at most `pixel_bytes` bytes of pixels; its views of pixels, image records and result;
+    /// and the data to upload.
     pub(crate) fn plan(&self, pixel_bytes: u64) -> (Plan, [View; 3], Vec<Upload>) {
         let BatchShape { batch, size, interpolation, normalisation: Normalisation { scale, shift }, ref profile } = self.shape;
         let mut plan = Plan::new("network");
@@ -80,20 +86,24 @@ impl<'a> ImageRunner<'a> {
         (plan, [pixels, images, result], uploads)
     }
 
-    /// The result of up to a batch of images, row by row without padding. With fewer images than a batch the rest of
-    /// the GPU's work is thrown away; images with more pixels than the adapter can bind at once are run in parts.
+    /// Runs the network on at most one batch of images and returns the results \[images, outputs\] without padding.
+    ///
+    /// The GPU always computes a whole batch; results of missing images are discarded. Images with more pixels than the
+    /// adapter can bind at once are run in several parts.
     ///
     /// # Errors
-    /// A single image has more pixels than the adapter can bind, or whatever the device reports.
+    /// Returns [`ModelError::TooManyPixels`] if a single image has more bytes of pixels than the adapter can bind,
+    /// [`ModelError::BatchTooLarge`] if the activations of a batch do not fit a binding, or the device's error.
     pub fn run(&mut self, device: &Device, images: &[&Rgb8Image]) -> Result<Vec<f32>, ModelError> {
         let started = self.start(device, images)?;
         self.finish(device, started)
     }
 
-    /// Submits what [`ImageRunner::run`] does, without waiting for it: the next batch can be decoded, packed and uploaded meanwhile.
+    /// Submits the work of [`ImageRunner::run`] without waiting for it. Meanwhile the caller can decode and submit the next
+    /// batch.
     ///
     /// # Errors
-    /// As [`ImageRunner::run`].
+    /// Returns the errors of [`ImageRunner::run`].
     pub fn start(&mut self, device: &Device, images: &[&Rgb8Image]) -> Result<Started, ModelError> {
         let bytes: u64 = images.iter().map(|image| image.pixels.len().next_multiple_of(4) as u64).sum();
         if images.len() > 1 && bytes > device.capabilities().binding_bytes {
@@ -111,10 +121,10 @@ impl<'a> ImageRunner<'a> {
         Ok(Started { parts: read.map(|read| (read, images.len())).into_iter().collect() })
     }
 
-    /// The rows of a batch that was started; batches may be finished in any order.
+    /// Waits for a submitted batch and returns its results \[images, outputs\]. Batches may be finished in any order.
     ///
     /// # Errors
-    /// Whatever the device reports.
+    /// Returns the device's error.
     pub fn finish(&self, device: &Device, started: Started) -> Result<Vec<f32>, ModelError> {
         let mut results = Vec::new();
         for (read, images) in started.parts {
@@ -125,7 +135,8 @@ impl<'a> ImageRunner<'a> {
         Ok(results)
     }
 
-    /// A batch that does not fit is refused with the one that would: every activation grows with the batch.
+    /// Turns a plan error about a binding that is too large into one that names the largest batch that fits. Activations
+    /// grow in proportion to the batch, so that batch can be computed.
     fn explain(&self, error: DeviceError) -> ModelError {
         match error {
             DeviceError::Plan(PlanError::BindingTooLarge { bytes, limit, .. }) => {
@@ -136,6 +147,8 @@ impl<'a> ImageRunner<'a> {
         }
     }
 
+    /// Returns the compiled program with room for `bytes` bytes of pixels. Compiles a new one if there is none or it is too
+    /// small.
     fn ready(&mut self, device: &Device, bytes: u64) -> Result<&Ready, ModelError> {
         let fits = self.ready.as_ref().is_some_and(|ready| ready.pixel_bytes >= bytes);
         if !fits {
@@ -154,7 +167,8 @@ impl<'a> ImageRunner<'a> {
     }
 }
 
-/// The bytes of all images, each from a word boundary, and where each lies; the batch is filled up with the first one.
+/// Concatenates the pixels of all images, each starting at a multiple of four bytes. Returns one record for each place in
+/// the batch and the bytes. Places without an image get the record of the first image.
 pub(crate) fn pack(images: &[&Rgb8Image], batch: usize) -> (Vec<ImageRecord>, Vec<u8>) {
     let mut records = Vec::with_capacity(batch);
     let mut bytes = Vec::with_capacity(images.iter().map(|image| image.pixels.len() + 3).sum());
@@ -177,8 +191,8 @@ mod tests {
     use crate::nn::Model;
 
     #[test]
-    fn batches_on_their_way_keep_their_own_rows() {
-        let device = Device::open(&Default::default()).expect("an adapter; run tools/setup");
+    fn batches_in_flight_keep_their_own_results() {
+        let Some(device) = crate::testing::device() else { return };
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("weights/mobilenet_v2_celeba.safetensors");
         let model = Model { size: 96, ..Model::open(&path, None).expect("the shipped model") };
         let image = |width: u32, factor: usize| Rgb8Image {
@@ -186,13 +200,13 @@ mod tests {
             height: 1200,
             pixels: (0..width as usize * 3600).map(|at| (at * factor % 251) as u8).collect(),
         };
-        // The last is larger than what there is room for at first, so that the program is made anew under way.
+        // The last image exceeds the initial pixel buffer, so the program is compiled again while other batches are in flight.
         let images = [image(90, 31), image(91, 57), image(1300, 13)];
         let mut runner = model.runner(&device, 2, Interpolation::Nearest);
         let alone = images.each_ref().map(|image| runner.run(&device, &[image]).expect("attributes"));
         assert!(alone[0] != alone[1] && alone[1] != alone[2] && alone[0].len() == 37);
         let mut runner = model.runner(&device, 2, Interpolation::Nearest);
-        let started = images.each_ref().map(|image| runner.start(&device, &[image]).expect("a batch under way"));
+        let started = images.each_ref().map(|image| runner.start(&device, &[image]).expect("a submitted batch"));
         let mut finished: Vec<_> =
             started.into_iter().rev().map(|one| runner.finish(&device, one).expect("attributes")).collect();
         finished.reverse();

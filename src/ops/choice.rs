@@ -1,11 +1,34 @@
 //! From an operation's shape to the kernel and variant that a device profile prefers for it.
 
 use super::ALL;
-use crate::plan::{Kernel, Variant, VariantId};
+use crate::plan::{Capabilities, Kernel, Variant, VariantId};
 use crate::profiles::{DeviceProfile, OperationShape};
 
 /// A kernel and one of its variants.
 pub type Choice = (&'static Kernel, &'static Variant);
+
+/// The subgroup size that a step is planned for, where it is known. A device profile knows its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SubgroupSize(Option<u32>);
+
+impl SubgroupSize {
+    /// Returns the number of lanes, where it is known.
+    pub(super) fn get(self) -> Option<u32> {
+        self.0
+    }
+}
+
+impl From<&DeviceProfile> for SubgroupSize {
+    fn from(profile: &DeviceProfile) -> SubgroupSize {
+        SubgroupSize(profile.capabilities.subgroup_size)
+    }
+}
+
+impl From<Option<u32>> for SubgroupSize {
+    fn from(lanes: Option<u32>) -> SubgroupSize {
+        SubgroupSize(lanes)
+    }
+}
 
 /// Returns the kernel called `name`.
 pub fn kernel(name: &str) -> Option<&'static Kernel> {
@@ -39,6 +62,8 @@ pub(super) fn choose(profile: &DeviceProfile, shape: OperationShape, suits: impl
 pub(super) fn choose_of(profile: &DeviceProfile, shape: OperationShape, suits: impl Fn(Choice) -> bool) -> Choice {
     let preferences = profile.preferences(shape);
     let choices = preferences.iter().map(|id| resolve(id).unwrap_or_else(|| panic!("{shape}: there is no variant `{id}`")));
-    let mut runs = choices.filter(|choice| suits(*choice)).filter(|(_, variant)| variant.lacks(&profile.capabilities).is_none());
+    // A plan with 16-bit floats can be made for any device. A device without them refuses to run it, and says what to do.
+    let capabilities = Capabilities { shader_f16: true, ..profile.capabilities };
+    let mut runs = choices.filter(|choice| suits(*choice)).filter(|(_, variant)| variant.lacks(&capabilities).is_none());
     runs.next().unwrap_or_else(|| panic!("{shape}: none of {preferences:?} runs on {:?}", profile.capabilities))
 }

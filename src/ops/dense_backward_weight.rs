@@ -1,5 +1,6 @@
 //! Weight gradient of a dense layer, in two families of kernels.
 
+use super::SubgroupSize;
 use super::activation::INPUT_ACTIVATION;
 use super::choice::choose;
 use super::layer_input::NORMALISE;
@@ -84,14 +85,15 @@ impl DenseBackwardWeight {
         self,
         label: &str,
         (kernel, variant): (&'static Kernel, &'static Variant),
-        lanes: Option<u32>,
+        lanes: impl Into<SubgroupSize>,
         x: impl Into<LayerInput>,
         gy: View,
         dw: View,
     ) -> Step {
+        let lanes = lanes.into().get();
         let x: LayerInput = x.into();
         let [statistics, affine] = x.bindings();
-        let (input_tile, output_tile) = if kernel.name == DENSE_BACKWARD_WEIGHT_SUBGROUP.name {
+        let (input_tile, output_tile) = if kernel.is(&DENSE_BACKWARD_WEIGHT_SUBGROUP) {
             (variant.constant("INPUTS") * lanes.unwrap_or(1), variant.constant("COLUMNS"))
         } else {
             (8 * variant.constant("ROWS"), 8 * variant.constant("COLUMNS"))

@@ -145,7 +145,7 @@ impl Depthwise {
         let [out_height, out_width] = self.out_size();
         let (batch, channels) = (u64::from(self.batch), u64::from(self.channels));
         let (inputs, outputs) = (u64::from(in_height * in_width), u64::from(out_height * out_width));
-        let is_strip = kernel.name == DEPTHWISE_STRIP.name;
+        let is_strip = kernel.is(&DEPTHWISE_STRIP);
         let threads = if is_strip { u64::from(variant.constant("THREADS")) } else { 64 };
         let names = if is_strip { ["ROWS", "COLUMNS"] } else { ["TILE_ROWS", "TILE_COLUMNS"] };
         let [most_rows, columns] = names.map(|name| variant.constant(name));

@@ -1,5 +1,6 @@
 //! The expansion and the depthwise convolution of an inverted residual, in one kernel.
 
+use super::SubgroupSize;
 use super::activation::ACTIVATION;
 use super::choice::choose_of;
 use super::{Choice, Depthwise, Encoding, params};
@@ -86,17 +87,25 @@ impl ExpandDepthwise {
     pub fn choice(self, profile: &DeviceProfile) -> Option<Choice> {
         let Depthwise { batch, size, channels, stride, .. } = self.depthwise;
         let shape = OperationShape::ExpandDepthwise { batch, size, inputs: self.inputs, channels, stride };
-        let suits = |(kernel, variant): Choice| match kernel.name == EXPAND_DEPTHWISE.name {
+        let suits = |(kernel, variant): Choice| match kernel.is(&EXPAND_DEPTHWISE) {
             true => self.suits(variant),
             false => self.depthwise.suits(variant),
         };
         let choice = choose_of(profile, shape, suits);
-        (choice.0.name == EXPAND_DEPTHWISE.name).then_some(choice)
+        (choice.0.is(&EXPAND_DEPTHWISE)).then_some(choice)
     }
 
     /// Returns the step that computes `y`; `bindings` are x, then weight and bias of both layers. The weight of the pointwise layer is
     /// in [`WeightLayout::Panels`].
-    pub fn step(self, label: &str, (kernel, variant): Choice, lanes: Option<u32>, bindings: [View; 5], y: View) -> Step {
+    pub fn step(
+        self,
+        label: &str,
+        (kernel, variant): Choice,
+        lanes: impl Into<SubgroupSize>,
+        bindings: [View; 5],
+        y: View,
+    ) -> Step {
+        let lanes = lanes.into().get();
         let Depthwise { batch, size: [in_height, in_width], channels, stride, padding, activation } = self.depthwise;
         let [out_height, out_width] = self.depthwise.out_size();
         let strips = out_height.div_ceil(variant.constant("ROWS"));

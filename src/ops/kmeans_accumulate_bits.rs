@@ -1,6 +1,7 @@
 //! k-means, first half of the update of the centres, for rows packed as bits: the weighted sums of the rows of each cluster,
 //! computed by counting bits. There are two kernels, one of which uses subgroup operations.
 
+use super::SubgroupSize;
 use super::{Choice, Encoding, KmeansShape, params, variants_of};
 use crate::plan::{Binding, Cost, Kernel, Precision, Step, Variant, View, read, read_write};
 use crate::profiles::DeviceProfile;
@@ -80,7 +81,8 @@ impl KmeansAccumulateBits {
     /// Returns the dispatch. It reads `views[0..6]`, the planes, counts, digits, scales, labels and states, and writes
     /// `views[6]`, the partial sums, `[restarts, chunks, clusters, columns + 4]`. Its cost is stated for weights of one binary
     /// digit.
-    pub fn step(self, label: &str, (kernel, variant): Choice, lanes: Option<u32>, views: [View; 7]) -> Step {
+    pub fn step(self, label: &str, (kernel, variant): Choice, lanes: impl Into<SubgroupSize>, views: [View; 7]) -> Step {
+        let lanes = lanes.into().get();
         let KmeansShape { rows, clusters, restarts, .. } = self.shape;
         let (quads, chunks) = (self.shape.quads(), self.chunks());
         let [n, r, c, k, q] = [rows, restarts, chunks, clusters, quads + 1].map(u64::from);

@@ -1,6 +1,7 @@
 //! k-means, assignment of each row to its nearest centre. There are two kernels; one of them uses lookup tables for rows packed
 //! as bits.
 
+use super::SubgroupSize;
 use super::distance_tile::{RowFormat, distance_variant, distance_variants, workgroup_rows};
 use super::{Choice, Encoding, params};
 use crate::plan::{Binding, Cost, Kernel, Step, Variant, View, read, read_write};
@@ -129,7 +130,7 @@ pub struct KmeansAssign {
 impl KmeansAssign {
     /// Returns whether a variant supports a shape. A variant with lookup tables has a maximum number of centres and columns.
     pub fn suits((kernel, variant): Choice, shape: KmeansShape) -> bool {
-        kernel.name != KMEANS_ASSIGN_TABLES.name
+        !kernel.is(&KMEANS_ASSIGN_TABLES)
             || (shape.clusters <= variant.constant("COLUMNS") && shape.quads() <= variant.constant("QUADS"))
     }
 
@@ -158,10 +159,11 @@ impl KmeansAssign {
 
     /// Returns the dispatch. It reads `views[0..5]`, the rows, scales, centers, keys and states, and writes `views[5]`, the
     /// labels, and `views[6]`, the squared distances, both `[restarts, rows]`.
-    pub fn step(self, label: &str, (kernel, variant): Choice, lanes: Option<u32>, views: [View; 7]) -> Step {
+    pub fn step(self, label: &str, (kernel, variant): Choice, lanes: impl Into<SubgroupSize>, views: [View; 7]) -> Step {
+        let lanes = lanes.into().get();
         let KmeansShape { rows, clusters, restarts, .. } = self.shape;
         let quads = self.shape.quads();
-        let rows_together = if kernel.name == KMEANS_ASSIGN_TABLES.name {
+        let rows_together = if kernel.is(&KMEANS_ASSIGN_TABLES) {
             variant.constant("BLOCKS") * lanes.unwrap_or(1)
         } else {
             workgroup_rows(variant, lanes)

@@ -1,5 +1,6 @@
 //! Greedy k-means++ seeding: computes the potential that each candidate for a centre would leave.
 
+use super::SubgroupSize;
 use super::distance_tile::{distance_variants, workgroup_rows};
 use super::{Encoding, KmeansShape, params};
 use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_write};
@@ -54,13 +55,14 @@ impl KmeansPotential {
     }
 
     /// Returns the number of rows in a chunk, which depends on the variant and its subgroup size `lanes`.
-    pub fn chunk_rows(variant: &Variant, lanes: Option<u32>) -> u32 {
-        workgroup_rows(variant, lanes)
+    pub fn chunk_rows(variant: &Variant, lanes: impl Into<SubgroupSize>) -> u32 {
+        workgroup_rows(variant, lanes.into().get())
     }
 
     /// Returns the dispatch. It reads `views[0..3]`, the rows, weights and picks, updates `views[3]`, the closest distances, and
     /// writes `views[4]`, the potentials, `[restarts, trials, chunks]`.
-    pub fn step(self, label: &str, variant: &'static Variant, lanes: Option<u32>, views: [View; 5]) -> Step {
+    pub fn step(self, label: &str, variant: &'static Variant, lanes: impl Into<SubgroupSize>, views: [View; 5]) -> Step {
+        let lanes = lanes.into().get();
         let KmeansShape { rows, clusters, restarts, .. } = self.shape;
         let (quads, trials) = (self.shape.quads(), self.trials);
         let chunks = rows.div_ceil(workgroup_rows(variant, lanes));

@@ -76,7 +76,7 @@ pub use batch_norm_backward_weight::{BATCH_NORM_BACKWARD_WEIGHT, BatchNormBackwa
 pub use batch_norm_combine::{BATCH_NORM_COMBINE, BatchNormCombine};
 pub use batch_norm_statistics::{BATCH_NORM_STATISTICS, BatchNormStatistics};
 pub use binary_accuracy::{BINARY_ACCURACY, BinaryAccuracy};
-pub use choice::{Choice, identity, kernel, resolve};
+pub use choice::{Choice, SubgroupSize, identity, kernel, resolve};
 pub use column_sum::{COLUMN_SUM, ColumnSum};
 pub use cosine_proximity::{COSINE_PROXIMITY, CosineForm, CosineProximity};
 pub use dense_backward_weight::{

@@ -1,5 +1,6 @@
 //! The neighbours of each row: the rows within a radius of it.
 
+use super::SubgroupSize;
 use super::distance_tile::{RowFormat, distance_variants, workgroup_rows};
 use super::{Encoding, Metric, params};
 use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_write};
@@ -78,7 +79,8 @@ impl NeighbourSlice {
     /// Returns the dispatch. It reads `views[0..3]`, the rows, traits and occurrences. It writes `views[3]`, one bit for each row
     /// that says whether it is a neighbour, `[end_row − first_row, ⌈rows / 32⌉]`, and `views[4]`, the counts, `[end_row −
     /// first_row]`.
-    pub fn step(self, label: &str, variant: &'static Variant, lanes: Option<u32>, views: [View; 5]) -> Step {
+    pub fn step(self, label: &str, variant: &'static Variant, lanes: impl Into<SubgroupSize>, views: [View; 5]) -> Step {
+        let lanes = lanes.into().get();
         Encoding {
             kernel: &NEIGHBOURS,
             variant,

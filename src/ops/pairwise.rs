@@ -1,5 +1,6 @@
 //! The distances between all pairs of rows, one slice of rows at a time.
 
+use super::SubgroupSize;
 use super::distance_tile::{RowFormat, distance_variants, workgroup_rows};
 use super::{Encoding, Metric, params};
 use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_write};
@@ -72,7 +73,8 @@ impl PairwiseSlice {
 
     /// Returns the dispatch. It reads `views[0]`, the rows, and `views[1]`, the traits, and writes `views[2]`, the distances,
     /// `[end_row − first_row, rows]`.
-    pub fn step(self, label: &str, variant: &'static Variant, lanes: Option<u32>, views: [View; 3]) -> Step {
+    pub fn step(self, label: &str, variant: &'static Variant, lanes: impl Into<SubgroupSize>, views: [View; 3]) -> Step {
+        let lanes = lanes.into().get();
         let tiles = (self.rows - self.first_row).div_ceil(workgroup_rows(variant, lanes));
         let others = (self.end_row - self.first_row).div_ceil(variant.constant("COLUMNS"));
         Encoding {

@@ -2,6 +2,7 @@
 //!
 //! A dense layer is a pointwise convolution whose rows are the batch, so it uses the same kernels.
 
+use super::SubgroupSize;
 use super::activation::ACTIVATION;
 use super::choice::choose;
 use super::{Activation, Choice, Encoding, params};
@@ -138,17 +139,18 @@ impl Pointwise {
         self,
         label: &str,
         (kernel, variant): (&'static Kernel, &'static Variant),
-        lanes: Option<u32>,
+        lanes: impl Into<SubgroupSize>,
         [x, w, bias]: [View; 3],
         residual: Option<View>,
         y: View,
     ) -> Step {
-        let (rows, columns) = if kernel.name == POINTWISE_SUBGROUP.name {
+        let lanes = lanes.into().get();
+        let (rows, columns) = if kernel.is(&POINTWISE_SUBGROUP) {
             (variant.constant("ROWS") * lanes.unwrap_or(1), variant.constant("COLUMNS"))
-        } else if kernel.name == POINTWISE_COLUMNS.name {
+        } else if kernel.is(&POINTWISE_COLUMNS) {
             (1, variant.channels_at_once() * lanes.unwrap_or(1))
         } else {
-            let threads = if kernel.name == POINTWISE_WORKGROUP.name { variant.constant("THREADS") } else { 8 };
+            let threads = if kernel.is(&POINTWISE_WORKGROUP) { variant.constant("THREADS") } else { 8 };
             (threads * variant.constant("ROWS"), threads * variant.constant("COLUMNS"))
         };
         let bounds = self.activation.bounds();

@@ -1,5 +1,6 @@
 //! The silhouette of every row under a clustering, and the metrics by which rows are compared.
 
+use super::SubgroupSize;
 use super::distance_tile::{RowFormat, distance_variants, workgroup_rows};
 use super::{Encoding, params};
 use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_write};
@@ -107,7 +108,8 @@ impl SilhouetteSlice {
 
     /// Returns the dispatch. It reads `views[0..4]`, the rows, traits, starts and occurrences, and writes `views[4]`, the
     /// silhouettes, `[rows]`.
-    pub fn step(self, label: &str, variant: &'static Variant, lanes: Option<u32>, views: [View; 5]) -> Step {
+    pub fn step(self, label: &str, variant: &'static Variant, lanes: impl Into<SubgroupSize>, views: [View; 5]) -> Step {
+        let lanes = lanes.into().get();
         let SilhouetteSlice { first_row, end_row, metric, .. } = self;
         Encoding {
             kernel: &SILHOUETTE,

@@ -1,5 +1,6 @@
 //! Dense 3×3 convolution: the network's first layer, in two kernels.
 
+use super::SubgroupSize;
 use super::activation::ACTIVATION;
 use super::choice::choose;
 use super::{Activation, Choice, Encoding, Padding, params};
@@ -103,10 +104,11 @@ impl Stem {
         self,
         label: &str,
         (kernel, variant): (&'static Kernel, &'static Variant),
-        lanes: Option<u32>,
+        lanes: impl Into<SubgroupSize>,
         [x, w, bias]: [View; 3],
         y: View,
     ) -> Step {
+        let lanes = lanes.into().get();
         let stored = variant.precision().bytes();
         let [in_height, in_width] = self.size;
         let [out_height, out_width] = self.out_size();
@@ -114,7 +116,7 @@ impl Stem {
         let (in_pixels, out_pixels) = (u64::from(in_height * in_width), u64::from(out_height * out_width));
         let across = u64::from(out_width.div_ceil(variant.constant("PIXELS")));
         let strips = batch * u64::from(out_height) * across;
-        let workgroups = if kernel.name == STEM_STRIP.name {
+        let workgroups = if kernel.is(&STEM_STRIP) {
             strips.div_ceil(u64::from(lanes.unwrap_or(1))) * outputs.div_ceil(u64::from(variant.constant("COLUMNS")))
         } else {
             (strips * outputs.div_ceil(u64::from(variant.constant("OUTPUTS")))).div_ceil(64)

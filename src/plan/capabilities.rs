@@ -1,23 +1,24 @@
-//! What a device can do, as far as plans and kernels depend on it.
+//! The capabilities of a device that plans and kernels depend on.
 
 use serde::{Deserialize, Serialize};
 
-/// What a device can do. The device fills this struct once when it is opened; everything above asks it and nothing else.
+/// The capabilities of a device. They are determined once when the device is opened, and all decisions of other modules depend
+/// only on them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Capabilities {
-    /// Whether the adapter computes on the processor.
+    /// Whether the adapter computes on the CPU.
     pub software: bool,
-    /// The subgroup size, where it is the same for every kernel and known beforehand.
+    /// The subgroup size, if it is the same for all kernels and known before compilation.
     pub subgroup_size: Option<u32>,
-    /// Whether shaders compute in 16-bit floats.
+    /// Whether shaders support 16-bit floats.
     pub shader_f16: bool,
-    /// Whether shaders have 64-bit integers. Some variants hold two floats in each to move eight floats at once.
+    /// Whether shaders support 64-bit integers. Some variants pack two floats into each, to move eight floats at once.
     pub shader_int64: bool,
     /// The largest number of bytes in one storage binding.
     pub binding_bytes: u64,
     /// The largest number of bytes in one buffer.
     pub buffer_bytes: u64,
-    /// Bytes of workgroup memory.
+    /// The largest size of workgroup memory in bytes.
     pub workgroup_memory_bytes: u32,
     /// The largest number of threads in a workgroup.
     pub workgroup_threads: u32,
@@ -26,7 +27,8 @@ pub struct Capabilities {
 }
 
 impl Capabilities {
-    /// Returns what every WebGPU implementation grants, with a known subgroup size if there is one. For plans without a device.
+    /// Returns the capabilities that every WebGPU implementation guarantees, with the given subgroup size. They serve for plans
+    /// without a device.
     pub fn webgpu(software: bool, subgroup_size: Option<u32>) -> Capabilities {
         Capabilities {
             software,

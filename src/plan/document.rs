@@ -1,10 +1,11 @@
-//! A plan as a document that another program can replay.
+//! Plans as documents that other programs can replay.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Access, Cost, Dispatch, Name, ParamField, Plan, Precision, Residence, Step, Tensor, View};
 
-/// A plan with expanded WGSL: everything that a WebGPU host needs to run it, but for the contents of persistent tensors.
+/// A plan with expanded WGSL. It is everything that a WebGPU host needs to run the plan, except the contents of persistent
+/// tensors.
 ///
 /// Binding 0 of every shader is a uniform buffer with the step's `params`; storage bindings follow from binding 1. The entry
 /// point is `main`. Transient tensors may share memory where their lifetimes do not overlap.
@@ -12,11 +13,11 @@ use super::{Access, Cost, Dispatch, Name, ParamField, Plan, Precision, Residence
 pub struct PlanDocument {
     /// The version of this format.
     pub format: String,
-    /// What tables call the plan.
+    /// The plan's label.
     pub label: String,
-    /// The tensors, by position.
+    /// The tensors. Their positions are their [`TensorId`](super::TensorId)s.
     pub tensors: Vec<Tensor>,
-    /// Every shader that the steps run, once each.
+    /// The distinct shaders that the steps run.
     pub shaders: Vec<ExpandedShader>,
     /// The steps in order.
     pub steps: Vec<DocumentStep>,
@@ -33,20 +34,20 @@ pub struct ExpandedShader {
     pub precision: Precision,
     /// The constants that the source was expanded with.
     pub constants: Vec<(String, i64)>,
-    /// The fields of `Params`, in order: one word each.
+    /// The fields of `Params` in order. Each takes one 32-bit word.
     pub params: Vec<ParamField>,
-    /// Access of each storage binding, from binding 1.
+    /// How the shader uses each storage binding, from binding 1.
     pub bindings: Vec<Access>,
-    /// The source.
+    /// The source after expansion.
     pub wgsl: String,
 }
 
 /// One dispatch of a [`PlanDocument`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DocumentStep {
-    /// What tables call it.
+    /// The step's label.
     pub label: String,
-    /// Position of its shader in [`PlanDocument::shaders`].
+    /// Position of the shader in [`PlanDocument::shaders`].
     pub shader: usize,
     /// Override constants of the pipeline.
     pub overrides: Vec<(String, f64)>,
@@ -56,18 +57,18 @@ pub struct DocumentStep {
     pub bindings: Vec<View>,
     /// Workgroups in each dimension.
     pub grid: Dispatch,
-    /// Work by formula.
+    /// The step's work by formula.
     pub cost: Cost,
 }
 
-/// The version that [`PlanDocument::new`] writes.
+/// The version of the format that [`PlanDocument::new`] writes.
 const FORMAT: &str = "lineament-plan/1";
 
 impl PlanDocument {
-    /// Writes out a plan. `expand` returns a step's WGSL after expansion.
+    /// Creates the document of a plan. `expand` returns a step's WGSL after expansion.
     ///
     /// # Errors
-    /// Whatever `expand` reports.
+    /// Returns the errors of `expand`.
     pub fn new<E>(plan: &Plan, mut expand: impl FnMut(&Step) -> Result<String, E>) -> Result<PlanDocument, E> {
         let mut shaders: Vec<ExpandedShader> = Vec::new();
         let mut keys: Vec<&Step> = Vec::new();
@@ -107,7 +108,8 @@ impl PlanDocument {
     /// Returns the plan that the document describes.
     ///
     /// # Errors
-    /// The format is not known, or a step names a shader or a tensor that is not there.
+    /// Returns [`DocumentError`] if the format is unknown, or if a step refers to a shader, tensor or binding that does not
+    /// exist.
     pub fn plan(&self) -> Result<Plan, DocumentError> {
         if self.format != FORMAT {
             return Err(DocumentError::Format { found: self.format.clone() });
@@ -148,17 +150,17 @@ impl PlanDocument {
     }
 }
 
-/// Why a document is not a plan.
+/// Why a document is not a valid plan.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DocumentError {
-    /// Another program, or another version, wrote it.
-    #[error("the plan's format is `{found}`, expected `{FORMAT}`")]
+    /// The document has another format or version.
+    #[error("the plan's format is `{found}`, expected `{FORMAT}`; export the plan again with this version")]
     Format {
         /// The format in the document.
         found: String,
     },
-    /// A step names something that the document does not hold.
-    #[error("step {step} names {what} that the document does not hold")]
+    /// A step refers to something that is not in the document.
+    #[error("step {step} refers to {what} that is not in the document; export the plan again")]
     Missing {
         /// The step's label.
         step: String,

@@ -1,4 +1,4 @@
-//! What a kernel declares: its shader, the storage it binds and its variants.
+//! Declarations of kernels: the shader, its bindings, parameters and variants.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,9 +8,9 @@ use super::{Name, Variant};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Access {
-    /// `var<storage, read>`
+    /// The kernel only reads it: `var<storage, read>`.
     Read,
-    /// `var<storage, read_write>`
+    /// The kernel writes it: `var<storage, read_write>`.
     ReadWrite,
 }
 
@@ -19,9 +19,9 @@ pub enum Access {
 pub struct Binding {
     /// The variable's name in the shader.
     pub name: &'static str,
-    /// Read or read-write.
+    /// How the kernel uses the binding.
     pub access: Access,
-    /// Whether the numbers are stored in the variant's [`Precision`](super::Precision) instead of 32 bits each.
+    /// Whether values are stored at the variant's [`Precision`](super::Precision) instead of 32 bits.
     pub stored: bool,
 }
 
@@ -35,7 +35,7 @@ pub const fn read_write(name: &'static str) -> Binding {
     Binding { name, access: Access::ReadWrite, stored: false }
 }
 
-/// Returns a read-only storage binding whose numbers have the variant's precision.
+/// Returns a read-only storage binding whose values have the variant's precision.
 pub const fn read_stored(name: &'static str) -> Binding {
     Binding { stored: true, ..read(name) }
 }
@@ -58,17 +58,22 @@ pub struct Kernel {
     pub params: &'static [ParamField],
     /// Storage bindings in order, from binding 1.
     pub bindings: &'static [Binding],
-    /// The variants; there is at least one.
+    /// The variants, at least one.
     pub variants: &'static [Variant],
-    /// Override constants that the shader declares, each with every value in use.
+    /// Override constants that the shader declares, each with all values in use.
     pub overrides: &'static [(&'static str, &'static [u32])],
 }
 
 impl Kernel {
+    /// Returns whether both are the same kernel.
+    pub fn is(&self, other: &Kernel) -> bool {
+        self.name == other.name
+    }
+
     /// Returns the variant called `name`.
     ///
     /// # Panics
-    /// The kernel has no such variant. In a constant, this is an error at compile time.
+    /// Panics if the kernel has no such variant. In a constant, this is an error at compile time.
     pub const fn variant(&'static self, name: &str) -> &'static Variant {
         let mut at = 0;
         while at < self.variants.len() {
@@ -86,7 +91,7 @@ impl Kernel {
     }
 }
 
-/// Compares two strings in a constant.
+/// Compares two strings in a constant expression.
 const fn same(left: &str, right: &str) -> bool {
     let (left, right) = (left.as_bytes(), right.as_bytes());
     if left.len() != right.len() {
@@ -133,7 +138,7 @@ impl ParamKind {
 
 /// A type that a field of `Params` can have.
 pub trait Param: Copy {
-    /// Which type it is.
+    /// The type of the field.
     const KIND: ParamKind;
 }
 
@@ -145,7 +150,7 @@ impl Param for f32 {
     const KIND: ParamKind = ParamKind::F32;
 }
 
-/// A kernel and the variant of it that runs, by name.
+/// Names of a kernel and of one of its variants.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct VariantId {
     /// The kernel's name.
@@ -167,10 +172,10 @@ impl std::fmt::Display for VariantId {
     }
 }
 
-/// Work of one dispatch, counted from its formula: what an ideal machine would have to do.
+/// The work of a dispatch according to its formula: the operations and the memory traffic of an ideal implementation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cost {
-    /// Floating-point operations; a multiply-add is two.
+    /// Floating-point operations. A multiply-add counts as two.
     pub flops: u64,
     /// Bytes read and written, each counted once.
     pub bytes: u64,

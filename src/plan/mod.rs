@@ -1,4 +1,4 @@
-//! Plans as plain data: kernels, variants, tensors, steps. This module needs no GPU and imports nothing of ours.
+//! Plans as plain data: kernels, variants, tensors, steps. This module needs no GPU and imports no other module of the crate.
 
 mod capabilities;
 mod document;
@@ -25,5 +25,5 @@ pub use tensor::{ALIGNMENT, Residence, Tensor, TensorId, View};
 pub use variant::{HALF, Variant, WIDE};
 pub use weight_layout::WeightLayout;
 
-/// A name that is a constant of the program or was read from a file.
+/// A name: either a constant of the program or read from a file.
 pub type Name = std::borrow::Cow<'static, str>;

@@ -1,4 +1,4 @@
-//! The plan: ordered steps over tensors, each with a label and a cost. It needs no GPU and can be printed.
+//! Plans: ordered steps over tensors, each with a label and a cost.
 
 use std::fmt;
 
@@ -7,21 +7,22 @@ use super::{Cost, Dispatch, Name, Residence, Step, Tensor, TensorId, View};
 /// Why a plan cannot run on an adapter.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
-    /// A step binds more than the adapter takes at once.
+    /// A step binds a view that exceeds the adapter's binding limit.
     #[error(
-        "step {step}: {tensor} needs {bytes} bytes in one binding, the adapter takes {limit}; use a smaller batch or image size"
+        "step {step}: {tensor} needs {bytes} bytes in one binding, but the adapter supports {limit}; \
+         use a smaller batch or image size"
     )]
     BindingTooLarge {
         /// The step's label.
         step: String,
         /// The tensor's label.
         tensor: String,
-        /// What it needs.
+        /// Bytes in one binding.
         bytes: u64,
-        /// What the adapter takes.
+        /// The adapter's limit.
         limit: u64,
     },
-    /// A tensor was to be read that no step uses.
+    /// A tensor that no step uses cannot be read.
     #[error("plan {plan}: tensor {tensor} has no memory, because no step uses it")]
     UnusedTensor {
         /// The plan's label.
@@ -29,39 +30,39 @@ pub enum PlanError {
         /// The tensor's position.
         tensor: usize,
     },
-    /// The grid is larger than the adapter takes.
-    #[error("step {step}: {found} workgroups in a dimension, the adapter takes {limit}; use a smaller batch")]
+    /// A step's grid exceeds the adapter's limit.
+    #[error("step {step}: {found} workgroups in a dimension, but the adapter supports {limit}; use a smaller batch")]
     GridTooLarge {
         /// The step's label.
         step: String,
-        /// What it asks for.
+        /// Number of workgroups in the dimension that exceeds the limit.
         found: u32,
-        /// What the adapter takes.
+        /// The adapter's limit.
         limit: u32,
     },
 }
 
-/// Steps in the order in which they run, over tensors.
+/// A list of tensors and the steps that run on them, in order. It is plain data that can be printed and compared.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Plan {
-    /// What tables call it.
+    /// The plan's label in tables.
     pub label: String,
     tensors: Vec<Tensor>,
     steps: Vec<Step>,
 }
 
 impl Plan {
-    /// An empty plan.
+    /// Creates an empty plan.
     pub fn new(label: &str) -> Plan {
         Plan { label: label.to_string(), ..Plan::default() }
     }
 
-    /// A tensor in the arena, of `bytes` bytes.
+    /// Declares a tensor of `bytes` bytes in the arena. Returns a view of all of it.
     pub fn transient(&mut self, label: &str, bytes: u64) -> View {
         self.tensor(label, bytes, Residence::Transient)
     }
 
-    /// A tensor with a buffer of its own, of `bytes` bytes.
+    /// Declares a tensor of `bytes` bytes with a buffer of its own. Returns a view of all of it.
     pub fn persistent(&mut self, label: &str, bytes: u64) -> View {
         self.tensor(label, bytes, Residence::Persistent)
     }
@@ -78,22 +79,22 @@ impl Plan {
         self.steps.push(step);
     }
 
-    /// Runs `source` instead of the kernel's own WGSL wherever `kernel` runs. The mutation tests use this.
+    /// Replaces the WGSL of all steps that run `kernel` by `source`. The mutation tests use this.
     pub fn replace_source(&mut self, kernel: &str, source: Name) {
         for step in self.steps.iter_mut().filter(|step| step.kernel == kernel) {
             step.source = source.clone();
         }
     }
 
-    /// The plan of the first `steps` steps, over the same tensors.
+    /// Returns the plan of the first `steps` steps on the same tensors.
     pub fn truncated(&self, steps: usize) -> Plan {
         let mut plan = self.clone();
         plan.steps.truncate(steps);
         plan
     }
 
-    /// Folds every line of several workgroups over two dimensions, overshooting by a row, and says whether there was any:
-    /// how folding is put to the test on small shapes.
+    /// Folds every one-dimensional grid of several workgroups into two dimensions, with more workgroups than needed. Returns
+    /// whether there was any. Tests use this to check folded grids on small shapes.
     pub fn fold_lines(&mut self) -> bool {
         let mut found = false;
         for step in &mut self.steps {
@@ -106,17 +107,17 @@ impl Plan {
         found
     }
 
-    /// The steps in order.
+    /// Returns the steps in order.
     pub fn steps(&self) -> &[Step] {
         &self.steps
     }
 
-    /// The tensors by [`TensorId`].
+    /// Returns the tensors in the order of their [`TensorId`].
     pub fn tensors(&self) -> &[Tensor] {
         &self.tensors
     }
 
-    /// First and last step that touches each tensor; `None` for a tensor that no step touches.
+    /// Returns the positions of the first and the last step that use each tensor, or nothing for a tensor that no step uses.
     pub fn lifetimes(&self) -> Vec<Option<(usize, usize)>> {
         let mut lifetimes = vec![None; self.tensors.len()];
         for (index, step) in self.steps.iter().enumerate() {
@@ -128,12 +129,12 @@ impl Plan {
         lifetimes
     }
 
-    /// Total cost of all steps.
+    /// Returns the total cost of all steps.
     pub fn cost(&self) -> Cost {
         self.steps.iter().map(|step| step.cost).sum()
     }
 
-    /// Bytes of all persistent tensors.
+    /// Returns the total size in bytes of all persistent tensors.
     pub fn persistent_bytes(&self) -> u64 {
         self.tensors.iter().filter(|tensor| tensor.residence == Residence::Persistent).map(|tensor| tensor.bytes).sum()
     }
@@ -141,8 +142,8 @@ impl Plan {
     /// Checks bindings and grids against an adapter's limits.
     ///
     /// # Errors
-    /// [`PlanError`] names the step with the largest binding, or a grid, that does not fit: what it needs and what the
-    /// adapter takes.
+    /// Returns [`PlanError::BindingTooLarge`] for the largest binding or [`PlanError::GridTooLarge`] for the first grid that
+    /// exceeds the limit.
     pub fn check(&self, binding_bytes: u64, workgroups: u32) -> Result<(), PlanError> {
         let bindings = self.steps.iter().flat_map(|step| step.bindings.iter().map(move |view| (step, view)));
         if let Some((step, view)) = bindings.max_by_key(|(_, view)| view.bytes).filter(|(_, view)| view.bytes > binding_bytes) {
@@ -159,7 +160,7 @@ impl Plan {
 }
 
 impl fmt::Display for Plan {
-    /// A table: step, kernel and variant, grid, cost and tensors.
+    /// Writes a table with one line per step: label, kernel, variant, grid, cost and tensors.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let total = self.cost();
         writeln!(

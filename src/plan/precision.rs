@@ -1,21 +1,21 @@
-//! What activations and weights are stored as.
+//! The precision at which activations and weights are stored.
 
 use half::f16;
 
-/// How the activations and weights of a prediction lie in memory. Biases, results and sums are 32-bit floats in either, but for the sums
-/// of sixteen products of a pointwise convolution in 16-bit floats.
+/// The precision at which inference stores activations and weights. Biases, results and sums are always 32-bit floats, with one
+/// exception: at 16 bits, pointwise convolutions sum groups of sixteen products in 16-bit floats.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
     /// 32-bit floats.
     #[default]
     F32,
-    /// 16-bit floats, on adapters whose shaders compute in them: half the traffic.
+    /// 16-bit floats, which halve the memory traffic. The adapter's shaders must support them.
     F16,
 }
 
 impl Precision {
-    /// Bytes of a number.
+    /// Returns the number of bytes of a value.
     pub const fn bytes(self) -> u64 {
         match self {
             Precision::F32 => 4,
@@ -23,7 +23,7 @@ impl Precision {
         }
     }
 
-    /// The largest number that there is.
+    /// Returns the largest finite value.
     pub fn largest(self) -> f32 {
         match self {
             Precision::F32 => f32::MAX,
@@ -31,7 +31,7 @@ impl Precision {
         }
     }
 
-    /// Numbers as they are stored, each rounded to the nearest.
+    /// Returns the bytes of values that are stored at this precision, each rounded to the nearest.
     pub fn stored(self, values: &[f32]) -> Vec<u8> {
         match self {
             Precision::F32 => bytemuck::cast_slice(values).to_vec(),
@@ -39,7 +39,7 @@ impl Precision {
         }
     }
 
-    /// Numbers as a kernel finds them that were stored.
+    /// Returns values rounded to this precision, as a kernel reads them.
     pub fn rounded(self, values: &[f32]) -> Vec<f32> {
         match self {
             Precision::F32 => values.to_vec(),

@@ -1,17 +1,17 @@
 //! How a sum over many rows is split into parts.
 
-/// Rows that a kernel sums in parts. Each part has threads of its own, so runs of additions stay short enough for `f32` and
-/// there is work for more threads.
+/// A sum over rows that is computed in parts. Each part has its own threads. This gives work to more threads, and sums of fewer
+/// terms lose less precision in `f32`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RowParts {
     /// Number of rows.
     pub rows: u32,
-    /// Rows in a part, at least one; the last part may have fewer.
+    /// Number of rows in a part, at least one. The last part may have fewer.
     pub rows_a_part: u32,
 }
 
 impl RowParts {
-    /// Returns all rows in a single part. The kernel's result is then the sum itself.
+    /// Returns a split into a single part. The kernel's result is then the whole sum.
     pub fn whole(rows: u32) -> RowParts {
         RowParts { rows, rows_a_part: rows }
     }

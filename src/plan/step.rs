@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Access, Cost, Name, ParamField, Precision, View};
 
-/// A grid of workgroups, folded so that no dimension exceeds what every adapter takes.
+/// A grid of workgroups, in which no dimension exceeds what every adapter supports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Dispatch(pub [u32; 3]);
@@ -15,8 +15,8 @@ impl Dispatch {
     /// The largest number of workgroups that WebGPU guarantees in a dimension.
     pub const MAXIMUM: u64 = 65_535;
 
-    /// Returns a grid of at least `workgroups` workgroups in a line. Beyond 65,535 the line is folded over two dimensions and
-    /// may have a few workgroups more, so a kernel compares its position, which the directive `#entry` computes, with its own count.
+    /// Returns a grid of at least `workgroups` workgroups. More than 65,535 are arranged in two dimensions, where there may be a
+    /// few too many, so a kernel compares its index, which the directive `#entry` computes, with the number it needs.
     pub fn line(workgroups: u64) -> Dispatch {
         if workgroups <= Self::MAXIMUM {
             return Dispatch([workgroups as u32, 1, 1]);
@@ -29,7 +29,7 @@ impl Dispatch {
 /// One dispatch, as plain data.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
-    /// What tables, traces and debuggers call it.
+    /// The step's label in tables, traces and debuggers.
     pub label: String,
     /// The kernel's name, which identifies it.
     pub kernel: Name,
@@ -39,7 +39,7 @@ pub struct Step {
     pub precision: Precision,
     /// The kernel's WGSL before expansion.
     pub source: Name,
-    /// Constants for the expander: the variant's own, and the subgroup size where it needs one.
+    /// Constants for the expander: the variant's own, and the subgroup size if it needs one.
     pub constants: Vec<(Name, i64)>,
     /// Override constants of the pipeline.
     pub overrides: Vec<(Name, f64)>,
@@ -53,7 +53,7 @@ pub struct Step {
     pub access: Vec<Access>,
     /// The grid.
     pub dispatch: Dispatch,
-    /// Work by formula.
+    /// The step's work by formula.
     pub cost: Cost,
 }
 

@@ -1,15 +1,15 @@
-//! Variants of a kernel, and what they need of a device.
+//! Variants of a kernel, and what they require of a device.
 
 use super::{Capabilities, Precision};
 
-/// One tile shape of a kernel.
+/// A variant of a kernel: the same shader with other constants, usually another tile shape.
 #[derive(Debug)]
 pub struct Variant {
-    /// What tables and `--variant` call it.
+    /// The variant's name in tables and for `--variant`.
     pub name: &'static str,
     /// Constants for the expander, without those that [`Variant::expansion`] adds.
     pub constants: &'static [(&'static str, i64)],
-    /// Whether it needs subgroups of one size that is known before it is compiled.
+    /// Whether it needs a subgroup size that is known before it is compiled.
     pub subgroup: bool,
 }
 
@@ -17,7 +17,7 @@ impl Variant {
     /// Returns the value of a constant.
     ///
     /// # Panics
-    /// The variant declares no constant of this name.
+    /// Panics if the variant declares no constant of this name.
     pub fn constant(&self, name: &str) -> u32 {
         match self.constants.iter().find(|(known, _)| *known == name) {
             Some((_, value)) => *value as u32,
@@ -30,7 +30,7 @@ impl Variant {
         if self.constants.contains(&HALF) { Precision::F16 } else { Precision::F32 }
     }
 
-    /// Returns whether it loads and stores eight numbers at once. Such variants need channels in multiples of eight.
+    /// Returns whether it loads and stores eight channels at once. Such variants need channel counts that are multiples of eight.
     pub fn is_wide(&self) -> bool {
         self.constants.contains(&WIDE)
     }
@@ -45,14 +45,14 @@ impl Variant {
         if self.is_wide() { 8 } else { 4 }
     }
 
-    /// Returns what a device lacks to run this variant, if anything.
+    /// Returns the reason why a device cannot run this variant, if there is one.
     pub fn lacks(&self, capabilities: &Capabilities) -> Option<&'static str> {
         if self.subgroup && capabilities.subgroup_size.is_none() {
-            Some("the adapter has no subgroups of one size that is known beforehand")
+            Some("the adapter has no subgroup size that is known before compilation")
         } else if self.precision() == Precision::F16 && !capabilities.shader_f16 {
-            Some("the adapter's shaders have no 16-bit floats")
+            Some("the adapter's shaders do not support 16-bit floats")
         } else if self.is_wide() && !capabilities.shader_int64 {
-            Some("the adapter's shaders have no 64-bit integers")
+            Some("the adapter's shaders do not support 64-bit integers")
         } else {
             None
         }

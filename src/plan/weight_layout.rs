@@ -1,22 +1,22 @@
-//! How the weights of a matrix product lie in memory.
+//! The order in which the weights of a matrix product are stored.
 
-/// Columns of a panel: a tile of the subgroup family, and a cache line of any GPU.
+/// Number of columns of a panel. It is the width of a tile of the subgroup kernels, and 32 floats fill a cache line of any GPU.
 const PANEL: usize = 32;
 
-/// The order of weights \[inputs, outputs\].
+/// The order in which weights \[inputs, outputs\] are stored.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WeightLayout {
-    /// Row by row: what training reads, writes and transposes.
+    /// Row by row. Training uses this order, because it also writes and transposes weights.
     #[default]
     Rows,
-    /// \[outputs / 32, inputs, 32\], the last panel filled up with zeros: a tile reads its weights from end to end, where the next
-    /// row of a wide matrix lies on another page of memory. What predictions read.
+    /// \[outputs / 32, inputs, 32\], with the last panel filled up with zeros. Inference uses this order: a tile reads contiguous
+    /// weights, while consecutive rows of a wide matrix would be on different memory pages.
     Panels,
 }
 
 impl WeightLayout {
-    /// Columns that lie together; all of them where one panel is enough.
+    /// Returns the number of columns that are stored together: all of them if one panel is enough.
     pub fn panel(self, outputs: u32) -> u32 {
         match self {
             WeightLayout::Rows => outputs,
@@ -24,13 +24,13 @@ impl WeightLayout {
         }
     }
 
-    /// Where the weight of an input and an output lies among those of `inputs` × `outputs`.
+    /// Returns the position of the weight of an input and an output among weights \[inputs, outputs\].
     pub fn index(self, [inputs, outputs]: [usize; 2], input: usize, output: usize) -> usize {
         let panel = self.panel(outputs as u32) as usize;
         (output / panel * inputs + input) * panel + output % panel
     }
 
-    /// Weights that are given row by row, in this order.
+    /// Returns weights in this order. `rows` holds them row by row.
     pub fn arranged(self, rows: Vec<f32>, outputs: u32) -> Vec<f32> {
         let (outputs, panel) = (outputs as usize, self.panel(outputs) as usize);
         if panel == outputs {
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn panels_hold_every_weight_once_and_zeros_where_there_is_none() {
+    fn panels_hold_every_weight_once_and_zeros_elsewhere() {
         let (inputs, outputs) = (3, 76);
         let rows: Vec<f32> = (1..=inputs * outputs).map(|value| value as f32).collect();
         let panels = WeightLayout::Panels.arranged(rows.clone(), outputs as u32);

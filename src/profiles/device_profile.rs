@@ -24,12 +24,17 @@ impl DeviceProfile {
     /// every GPU. For plans without an open device; [`DeviceProfile::of_adapter`] knows more classes.
     pub fn new(capabilities: Capabilities) -> DeviceProfile {
         let class = if capabilities.software { DeviceClass::Software } else { DeviceClass::Gpu };
+        DeviceProfile::of_class(class, capabilities)
+    }
+
+    /// Returns the shipped profile of a device of a class, for 32-bit floats.
+    pub fn of_class(class: DeviceClass, capabilities: Capabilities) -> DeviceProfile {
         DeviceProfile { capabilities, precision: Precision::F32, class, winners: None }
     }
 
     /// Returns the shipped profile of an adapter, for 32-bit floats.
     pub fn of_adapter(report: &AdapterReport, capabilities: Capabilities) -> DeviceProfile {
-        DeviceProfile { class: DeviceClass::of_adapter(report), ..DeviceProfile::new(capabilities) }
+        DeviceProfile::of_class(DeviceClass::of_adapter(report), capabilities)
     }
 
     /// Returns this profile with activations and weights stored at the given precision.

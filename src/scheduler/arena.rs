@@ -1,17 +1,17 @@
-//! Memory for a plan's transient tensors: lifetimes in, offsets out, planned once and allocated once.
+//! The arena: the layout of a plan's transient tensors in memory, derived from their lifetimes.
 //!
-//! wgpu refuses a dispatch that binds one buffer both read-only and writable. So the arena has banks: a tensor is placed
-//! in the first bank from which none of its steps reads what another of them writes. A chain of layers, shortcuts
-//! included, needs two.
+//! Tensors whose lifetimes do not overlap share memory. The arena is divided into banks, each a buffer of its own, because wgpu
+//! rejects a dispatch that binds the same buffer both read-only and writable. A tensor is placed in the first bank where it
+//! causes no such conflict in any step. A chain of layers needs two banks, with or without shortcuts.
 
 use crate::plan::{ALIGNMENT, Access, Plan, Residence, TensorId};
 
-/// Where a transient tensor lies.
+/// The place of a transient tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Slot {
-    /// Which bank.
+    /// Index of the bank.
     pub bank: usize,
-    /// First byte in the bank.
+    /// Position of the first byte in the bank.
     pub offset: u64,
 }
 
@@ -20,7 +20,7 @@ pub struct Slot {
 pub struct Arena {
     /// Size of each bank in bytes.
     pub banks: Vec<u64>,
-    /// By tensor; `None` for persistent and untouched ones.
+    /// The place of each tensor. Persistent and unused tensors have none.
     pub slots: Vec<Option<Slot>>,
 }
 
@@ -31,9 +31,11 @@ struct Placed {
 }
 
 impl Arena {
-    /// Places every transient tensor at the lowest offset where nothing that lives at the same time lies: in the order of first use
-    /// and the larger first, or the largest and longest-lived first, whichever takes less.
-    /// `bank_bytes` is the most that one buffer of the adapter holds; a bank that would outgrow it is followed by another.
+    /// Places every transient tensor at the lowest offset that is free during its lifetime.
+    ///
+    /// Two orders are tried, and the one that needs less memory is used: tensors by first use and then by size, or by size and
+    /// then by lifetime. `bank_bytes` is the largest size of a buffer; a bank does not grow beyond it unless a single tensor
+    /// does.
     pub fn plan(plan: &Plan, bank_bytes: u64) -> Arena {
         let lifetimes = plan.lifetimes();
         let mut order: Vec<(TensorId, (usize, usize))> = lifetimes
@@ -50,7 +52,7 @@ impl Arena {
         if by_size.bytes() < by_use.bytes() { by_size } else { by_use }
     }
 
-    /// The tensors one after the other.
+    /// Places tensors in the given order.
     fn placed(plan: &Plan, order: &[(TensorId, (usize, usize))], bank_bytes: u64) -> Arena {
         let mut arena = Arena { banks: Vec::new(), slots: vec![None; plan.tensors().len()] };
         let mut placed: Vec<Placed> = Vec::new();
@@ -69,7 +71,7 @@ impl Arena {
         arena
     }
 
-    /// Every placed tensor: bank, offset, size and lifetime in steps.
+    /// Returns a table of all placed tensors: bank, offset, size, and lifetime in steps.
     pub fn table(&self, plan: &Plan) -> String {
         let mut text = format!("arena: {} banks, {:.1} MB\n", self.banks.len(), self.bytes() as f64 / 1e6);
         let placed = self.slots.iter().zip(plan.tensors()).zip(plan.lifetimes());
@@ -83,12 +85,12 @@ impl Arena {
         text
     }
 
-    /// Total size.
+    /// Returns the total size in bytes.
     pub fn bytes(&self) -> u64 {
         self.banks.iter().sum()
     }
 
-    /// Whether a step would bind `bank` both read-only and writable if `tensor` lay there.
+    /// Returns whether a step would bind `bank` both read-only and writable if `tensor` were placed there.
     fn conflicts(&self, plan: &Plan, tensor: TensorId, (first, last): (usize, usize), bank: usize) -> bool {
         plan.steps()[first..=last].iter().any(|step| {
             let uses = |wanted: Access, own: bool| {
@@ -104,15 +106,16 @@ impl Arena {
     }
 }
 
+/// Returns the lowest offset in a bank where `bytes` bytes are free during a lifetime.
 fn lowest_offset(placed: &[Placed], bank: usize, bytes: u64, (first, last): (usize, usize)) -> u64 {
-    let mut alive: Vec<(u64, u64)> = placed
+    let mut occupied: Vec<(u64, u64)> = placed
         .iter()
         .filter(|other| other.slot.bank == bank && other.lifetime.0 <= last && first <= other.lifetime.1)
         .map(|other| (other.slot.offset, other.slot.offset + other.bytes))
         .collect();
-    alive.sort_unstable();
+    occupied.sort_unstable();
     let mut offset = 0;
-    for (start, end) in alive {
+    for (start, end) in occupied {
         if offset + bytes <= start {
             break;
         }

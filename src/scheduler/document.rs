@@ -1,12 +1,12 @@
-//! Writing a plan out with expanded shaders.
+//! Exports plans with expanded shaders.
 
 use crate::plan::{Plan, PlanDocument};
 use crate::wgsl::{ShaderError, expand};
 
-/// Writes out a plan with the expanded WGSL of every shader it runs.
+/// Returns a plan as a document, with the expanded WGSL of all its shaders.
 ///
 /// # Errors
-/// A shader does not expand.
+/// Returns an error if a shader cannot be expanded.
 pub fn document(plan: &Plan) -> Result<PlanDocument, ShaderError> {
     PlanDocument::new(plan, |step| expand(&step.source, &step.constants, &step.fields))
 }

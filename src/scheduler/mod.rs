@@ -1,4 +1,4 @@
-//! The scheduler: memory for a plan, and its submission. It knows no kernel by kind.
+//! The scheduler: allocates memory for plans and submits them. It treats all kernels alike.
 
 mod arena;
 mod document;

@@ -1,4 +1,4 @@
-//! From plan to GPU: buffers, pipelines and bind groups are made once, then every run records and submits them.
+//! Programs: plans with their buffers, pipelines and bind groups on a device. Every run only records and submits them.
 
 use std::sync::Arc;
 
@@ -6,98 +6,105 @@ use super::arena::Arena;
 use crate::device::{Bindings, Buffer, Clock, DeviceError, Gpu, Pass, PassTime, PendingRead, Pipeline};
 use crate::plan::{ALIGNMENT, Cost, Plan, PlanError, Precision, Residence, TensorId, View};
 
-/// The most predicted time of one submission, in seconds: well under the two seconds after which drivers give up.
+/// Largest predicted duration of a submission in seconds. Drivers reset the GPU after about two seconds.
 const SUBMISSION_SECONDS: f64 = 0.5;
 
-/// A plan made ready to run as often as wanted. Nothing is allocated on the device after [`Program::new`].
+/// A plan that is ready to run any number of times. Runs allocate nothing on the device.
 pub struct Program {
     label: String,
     banks: Vec<Buffer>,
     steps: Vec<Recorded>,
-    tensors: Vec<Option<(Buffer, u64, u64)>>,
+    tensors: Vec<Placement>,
+    /// The `Params` of all steps.
     params: Buffer,
+    /// Whether each tensor is persistent.
     persistent: Vec<bool>,
 }
 
-/// What a program allocates on the device.
+/// The device memory that a program allocates.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Footprint {
+    /// Size of each bank of the arena in bytes.
     banks: Vec<u64>,
     /// Number of bytes that the program allocates itself; shared buffers are not counted.
     pub bytes: u64,
 }
 
 impl Footprint {
-    /// What [`Program::new_beside`] allocates for a plan whose tensors in `shared` live elsewhere, in the arena of `other` where
-    /// that is large enough.
+    /// Returns the memory that [`Program::new_beside`] allocates for a plan. The tensors in `shared` and the banks of `other`
+    /// that are large enough are not counted.
     pub fn new(gpu: &Gpu, plan: &Plan, shared: &[View], other: Option<&Footprint>) -> Footprint {
-        let lent = other.map_or(&[][..], |other| &other.banks);
+        let reusable = other.map_or(&[][..], |other| &other.banks);
         let banks = Arena::plan(plan, gpu.capabilities().buffer_bytes).banks;
-        let own = banks.iter().enumerate().filter(|(index, bank)| lent.get(*index).is_none_or(|lent| lent < bank));
-        let of_banks: u64 = own.map(|(_, bank)| bank).sum();
+        let own = banks.iter().enumerate().filter(|(index, bank)| reusable.get(*index).is_none_or(|reusable| reusable < bank));
+        let bank_bytes: u64 = own.map(|(_, bank)| bank).sum();
         let is_own = |tensor: usize| shared.iter().all(|view| view.tensor.0 != tensor);
         let tensors = plan.tensors().iter().enumerate();
-        let of_tensors: u64 = tensors
+        let tensor_bytes: u64 = tensors
             .filter(|(index, tensor)| tensor.residence == Residence::Persistent && is_own(*index))
             .map(|(_, tensor)| tensor.bytes.max(4).next_multiple_of(4))
             .sum();
-        let bytes = of_banks + of_tensors + params_stride(gpu) * plan.steps().len().max(1) as u64;
+        let bytes = bank_bytes + tensor_bytes + params_stride(gpu) * plan.steps().len().max(1) as u64;
         Footprint { banks, bytes }
     }
 }
 
+/// A step with everything that recording it needs.
 struct Recorded {
     label: String,
     pipeline: Arc<Pipeline>,
     bindings: Bindings,
     grid: [u32; 3],
     cost: Cost,
+    /// Offset and size in bytes of the step's `Params`.
     params: (u64, usize),
     /// Whether a new submission starts before this step.
     starts_submission: bool,
 }
 
-/// What one step took.
+/// The measured time of one step.
 #[derive(Debug, Clone)]
 pub struct StepTime {
     /// The step's label.
     pub label: String,
-    /// Its cost by formula.
+    /// The step's cost by formula.
     pub cost: Cost,
-    /// Seconds from the beginning of the first step.
+    /// Seconds from the beginning of the first step to the beginning of this one.
     pub start: f64,
-    /// Measured seconds.
+    /// Duration in seconds.
     pub seconds: f64,
 }
 
-/// What every step of a run took.
+/// The measured times of all steps of a run.
 #[derive(Debug, Clone)]
 pub struct TimedRun {
-    /// In the order of the plan.
+    /// The steps in the order of the plan.
     pub steps: Vec<StepTime>,
-    /// What measured them.
+    /// The clock that measured them.
     pub clock: Clock,
 }
 
 impl Program {
-    /// Allocates the arena and persistent tensors, compiles what is not cached, and binds everything. Tensors in `shared`
-    /// live in the given buffers, so that several programs can work on the same weights.
+    /// Allocates the arena and the persistent tensors, compiles the pipelines that are not cached, and creates all bind groups.
+    /// The tensors in `shared` use the given buffers, so that several programs can work on the same weights.
     ///
     /// # Errors
-    /// The plan does not fit the adapter's limits, memory is exhausted, or a pipeline does not compile.
+    /// Returns an error if the plan does not fit the adapter's limits, if there is not enough memory, or if a pipeline does not
+    /// compile.
     pub fn new(gpu: &Gpu, plan: &Plan, shared: &[(View, &Buffer)]) -> Result<Program, DeviceError> {
         Program::with_banks(gpu, plan, shared, &[])
     }
 
-    /// As [`Program::new`], in the arena of a program that never runs at the same time, where that is large enough.
+    /// Creates a program like [`Program::new`] that shares the arena of `other`: it uses those banks that are large enough.
+    /// Running one program overwrites the transient tensors of the other.
     ///
     /// # Errors
-    /// As [`Program::new`].
+    /// Returns the errors of [`Program::new`].
     pub fn new_beside(gpu: &Gpu, plan: &Plan, shared: &[(View, &Buffer)], other: &Program) -> Result<Program, DeviceError> {
         Program::with_banks(gpu, plan, shared, &other.banks)
     }
 
-    fn with_banks(gpu: &Gpu, plan: &Plan, shared: &[(View, &Buffer)], lent: &[Buffer]) -> Result<Program, DeviceError> {
+    fn with_banks(gpu: &Gpu, plan: &Plan, shared: &[(View, &Buffer)], reusable: &[Buffer]) -> Result<Program, DeviceError> {
         let capabilities = gpu.capabilities();
         plan.check(capabilities.binding_bytes, capabilities.workgroups)?;
         if !capabilities.shader_f16 && plan.steps().iter().any(|step| step.precision == Precision::F16) {
@@ -106,7 +113,7 @@ impl Program {
         let arena = Arena::plan(plan, capabilities.buffer_bytes);
         let mut banks = Vec::with_capacity(arena.banks.len());
         for (index, bytes) in arena.banks.iter().enumerate() {
-            let bank = match lent.get(index).filter(|bank| bank.bytes() >= *bytes) {
+            let bank = match reusable.get(index).filter(|bank| bank.bytes() >= *bytes) {
                 Some(bank) => bank.clone(),
                 None => gpu.buffer(&format!("{}: arena bank {index}", plan.label), *bytes)?,
             };
@@ -125,9 +132,10 @@ impl Program {
             gpu.write(&params, at, &step.params);
             let mut entries = vec![(&params, at, step.params.len() as u64)];
             for view in &step.bindings {
-                if let Some((buffer, offset, _)) = &tensors[view.tensor.0] {
-                    entries.push((buffer, offset + view.offset, view.bytes));
-                }
+                let Some((buffer, offset, _)) = &tensors[view.tensor.0] else {
+                    return Err(PlanError::UnusedTensor { plan: plan.label.clone(), tensor: view.tensor.0 }.into());
+                };
+                entries.push((buffer, offset + view.offset, view.bytes));
             }
             steps.push(Recorded {
                 label: step.label.clone(),
@@ -143,10 +151,10 @@ impl Program {
         Ok(Program { label: plan.label.clone(), banks, steps, tensors, params, persistent })
     }
 
-    /// Records and submits every step, without waiting.
+    /// Records and submits all steps without waiting for them.
     ///
     /// # Errors
-    /// Whatever the device reports: validation, lost device, exhausted memory.
+    /// Returns the first error that the device reported since the last check, which may come from earlier work.
     pub fn run(&self, gpu: &Gpu) -> Result<(), DeviceError> {
         let mut start = 0;
         while start < self.steps.len() {
@@ -157,11 +165,11 @@ impl Program {
         gpu.check()
     }
 
-    /// Runs every step in a pass of its own between timestamps; without timestamps, waits for each step and takes the
-    /// wall clock. Slower than [`Program::run`]: for measurements only.
+    /// Runs every step in a pass of its own and measures it: with timestamps if possible, otherwise with the wall clock, step by
+    /// step. This is slower than [`Program::run`].
     ///
     /// # Errors
-    /// As [`Program::run`].
+    /// Returns the errors of [`Program::run`].
     pub fn run_timed(&self, gpu: &Gpu) -> Result<TimedRun, DeviceError> {
         let (times, clock) = gpu.time_passes(self.steps.len(), |index, pass| self.steps[index].record(pass))?;
         let steps = self.steps.iter().zip(times).map(|(step, PassTime { start, seconds })| StepTime {
@@ -173,20 +181,20 @@ impl Program {
         Ok(TimedRun { steps: steps.collect(), clock })
     }
 
-    /// Replaces the `Params` of a step for the runs that follow.
+    /// Replaces the `Params` of step `step` for all later runs.
     ///
     /// # Panics
-    /// The parameters are not of the length that was planned.
+    /// Panics if the length differs from that of the plan.
     pub fn set_params(&self, gpu: &Gpu, step: usize, params: &[u8]) {
         let Recorded { label, params: (at, length), .. } = &self.steps[step];
-        assert_eq!(params.len(), *length, "the parameters of step {label} have another length than planned");
+        assert_eq!(params.len(), *length, "step {label}: the new parameters differ in length from the planned ones");
         gpu.write(&self.params, *at, params);
     }
 
-    /// Writes to a persistent tensor, from the view's first byte.
+    /// Writes `bytes` to a persistent tensor, starting at the view's first byte.
     ///
     /// # Panics
-    /// The tensor is not persistent: a later step may use its place, so what is written would be lost.
+    /// Panics if the tensor is not persistent. Another tensor may share the memory of a transient one, so the data could be lost.
     pub fn write(&self, gpu: &Gpu, view: View, bytes: &[u8]) {
         match &self.tensors[view.tensor.0] {
             Some((buffer, offset, _)) if self.persistent[view.tensor.0] => gpu.write(buffer, offset + view.offset, bytes),
@@ -194,19 +202,19 @@ impl Program {
         }
     }
 
-    /// Reads a view of a tensor and waits for the GPU. A transient tensor holds what the last run left, unless another tensor
-    /// took its place.
+    /// Waits for the GPU and returns the values of a view. A transient tensor may have been overwritten by another one that
+    /// shares its memory.
     ///
     /// # Errors
-    /// No step uses the tensor, or the device reports an error.
+    /// Returns [`PlanError::UnusedTensor`] if no step uses the tensor, or the device's error.
     pub fn read(&self, gpu: &Gpu, view: View) -> Result<Vec<f32>, DeviceError> {
         self.read_later(gpu, view)?.take(gpu)
     }
 
-    /// Copies a view aside after everything submitted so far, without waiting.
+    /// Submits a copy of a view without waiting for it. The copy holds the state after all work submitted so far.
     ///
     /// # Errors
-    /// No step uses the tensor.
+    /// Returns [`PlanError::UnusedTensor`] if no step uses the tensor.
     pub fn read_later(&self, gpu: &Gpu, view: View) -> Result<PendingRead, DeviceError> {
         let Some((buffer, offset, _)) = &self.tensors[view.tensor.0] else {
             return Err(PlanError::UnusedTensor { plan: self.label.clone(), tensor: view.tensor.0 }.into());
@@ -214,7 +222,7 @@ impl Program {
         Ok(gpu.read_later(buffer, offset + view.offset, view.bytes))
     }
 
-    /// The buffer of a persistent tensor, to share with another program.
+    /// Returns the buffer of a persistent tensor, to share it with another program. Returns nothing for a transient tensor.
     pub fn buffer(&self, tensor: TensorId) -> Option<&Buffer> {
         self.tensors[tensor.0].as_ref().filter(|_| self.persistent[tensor.0]).map(|(buffer, _, _)| buffer)
     }
@@ -226,13 +234,15 @@ impl Recorded {
     }
 }
 
-/// Bytes between the `Params` of two steps.
+/// Returns the distance in bytes between the `Params` of two steps.
 fn params_stride(gpu: &Gpu) -> u64 {
     ALIGNMENT.max(gpu.uniform_alignment())
 }
 
+/// The place of a tensor, if it has memory: the buffer, and offset and size in bytes.
 type Placement = Option<(Buffer, u64, u64)>;
 
+/// Returns the place of each tensor. Allocates buffers for the persistent tensors that are not shared.
 fn place(
     gpu: &Gpu,
     plan: &Plan,
@@ -256,7 +266,8 @@ fn place(
     Ok(placements)
 }
 
-/// Where a new submission starts, so that the predicted time of none exceeds [`SUBMISSION_SECONDS`].
+/// Returns for each step whether a new submission starts before it. No submission of several steps exceeds
+/// [`SUBMISSION_SECONDS`] by prediction.
 fn submission_starts(plan: &Plan, gpu: &Gpu) -> Vec<bool> {
     let mut spent = 0.0;
     let predicted = plan.steps().iter().map(|step| gpu.predicted_seconds(step.cost));

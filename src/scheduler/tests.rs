@@ -1,4 +1,4 @@
-//! Plans and arenas, without a GPU.
+//! Tests of plans and arenas that need no GPU.
 
 use proptest::prelude::*;
 
@@ -17,14 +17,15 @@ fn step(label: &str, bindings: [View; 3], workgroups: u64) -> Step {
         fields: Vec::new().into(),
         params: Vec::new(),
         bindings: bindings.to_vec(),
-        // It reads two tensors and writes one.
+        // The step reads two tensors and writes one.
         access: vec![Access::Read, Access::Read, Access::ReadWrite],
         dispatch: Dispatch::line(workgroups),
         cost: Cost { flops: 2_000_000, bytes: 30_000 },
     }
 }
 
-/// A plan in which step i writes tensor i + 1 and reads two of the tensors before it, chosen by `reads`.
+/// Returns a plan in which each step writes a new tensor and reads two earlier ones. `layers` gives the size of the new tensor
+/// and how far back the tensors to read are.
 fn plan_of(layers: &[(u64, [usize; 2])]) -> Plan {
     let mut plan = Plan::new("random");
     let mut made = vec![plan.persistent("input", 1024)];
@@ -37,6 +38,7 @@ fn plan_of(layers: &[(u64, [usize; 2])]) -> Plan {
     plan
 }
 
+/// Checks that tensors that live at the same time do not overlap, and that no step reads and writes the same bank.
 fn check_arena(plan: &Plan, bank_bytes: u64) {
     let arena = Arena::plan(plan, bank_bytes);
     assert_eq!(arena, Arena::plan(plan, bank_bytes), "planning twice differs");
@@ -71,7 +73,7 @@ fn check_arena(plan: &Plan, bank_bytes: u64) {
 
 proptest! {
     #[test]
-    fn tensors_alive_together_never_overlap(
+    fn tensors_that_live_at_the_same_time_never_overlap(
         layers in prop::collection::vec((1u64..5000, [0usize..6, 0usize..6]), 1..40),
         bank_bytes in 6000u64..60_000,
     ) {
@@ -88,7 +90,7 @@ proptest! {
 }
 
 #[test]
-fn lines_fold_past_the_limit_only() {
+fn lines_of_workgroups_fold_only_beyond_the_limit() {
     for (workgroups, grid) in [
         (0, [0, 1, 1]),
         (1, [1, 1, 1]),
@@ -103,7 +105,7 @@ fn lines_fold_past_the_limit_only() {
 
 #[test]
 fn a_chain_with_shortcuts_needs_two_banks() {
-    // Every third layer adds what went into the first of the three, as inverted residual blocks do.
+    // Every third layer adds the input of the layer two before it, as an inverted residual block does.
     let layers: Vec<(u64, [usize; 2])> = (0..30).map(|i| (4096, [0, if i % 3 == 2 { 2 } else { 0 }])).collect();
     let arena = Arena::plan(&plan_of(&layers), u64::MAX);
     assert_eq!(arena.banks.len(), 2);
@@ -113,8 +115,8 @@ fn a_chain_with_shortcuts_needs_two_banks() {
 }
 
 #[test]
-fn a_bank_that_is_full_is_followed_by_another() {
-    // Five tensors that all live until the end, in buffers that hold two.
+fn a_full_bank_is_followed_by_another() {
+    // Five tensors all live until the end. A buffer can hold two of them.
     let mut plan = Plan::new("full");
     let input = plan.persistent("input", 1024);
     let views: Vec<View> = (0..5).map(|index| plan.transient(&format!("tensor {index}"), 1024)).collect();
@@ -150,7 +152,7 @@ fn a_plan_is_printed_as_a_table() {
 }
 
 #[test]
-fn a_plan_that_does_not_fit_names_step_tensor_and_size() {
+fn an_error_about_a_plan_that_does_not_fit_names_step_tensor_and_sizes() {
     let plan = plan_of(&[(4096, [0, 0])]);
     assert_eq!(plan.check(4096, 65_535), Ok(()));
     let error = plan.check(4095, 65_535).unwrap_err().to_string();
@@ -166,7 +168,7 @@ fn a_plan_that_does_not_fit_names_step_tensor_and_size() {
 }
 
 #[test]
-fn a_replaced_source_runs_in_its_kernels_place_only() {
+fn replacing_a_source_affects_only_steps_of_that_kernel() {
     let mut plan = plan_of(&[(256, [0, 0]), (256, [0, 0])]);
     plan.replace_source("copy", Name::Borrowed("other"));
     assert!(plan.steps().iter().all(|step| step.source.is_empty()));
@@ -175,7 +177,7 @@ fn a_replaced_source_runs_in_its_kernels_place_only() {
 }
 
 #[test]
-fn a_plan_comes_back_from_its_document() {
+fn a_plan_survives_the_round_trip_through_its_document() {
     let plan = plan_of(&[(256, [0, 0]), (512, [1, 0]), (256, [0, 2])]);
     let document = document(&plan).unwrap();
     assert_eq!((document.shaders.len(), document.steps.len(), document.tensors.len()), (1, 3, 4));

@@ -1,22 +1,21 @@
-//! Expands the shaders' directives to plain WGSL.
+//! Expands the directives in shaders to plain WGSL.
 //!
 //! | directive | expands to |
 //! | --- | --- |
-//! | `#import NAME` | the snippet `shaders/lib/NAME.wgsl`, the first time it is imported |
+//! | `#import NAME` | the snippet `shaders/lib/NAME.wgsl`, unless it was imported before |
 //! | `#params` | `struct Params` with the fields that the kernel declares in Rust, and the uniform `params` at binding 0 |
-//! | `#entry SIZE {` … `}` | the entry point: a workgroup of SIZE threads |
-//! | `#entry subgroup {` … `}` | the entry point: a workgroup that is one subgroup, of `$LANES` threads |
-//! | `#for i in A..B` … `#end` | the lines between, once for each `i` from A to B − 1 |
-//! | `#if EXPRESSION` … `#end` | the lines between, if the expression is not 0 |
+//! | `#entry SIZE {` … `}` | the entry point, with workgroups of SIZE threads |
+//! | `#entry subgroup {` … `}` | the entry point, with workgroups of one subgroup of `$LANES` threads |
+//! | `#for i in A..B` … `#end` | the enclosed lines, once for each `i` from A to B − 1 |
+//! | `#if EXPRESSION` … `#end` | the enclosed lines, if the expression is not 0 |
 //! | `$NAME`, `$(EXPRESSION)` | the value of a constant, a loop variable or an integer expression |
 //!
-//! Within `#entry SIZE`, `workgroup` is the position of the workgroup on a line and `thread` the position of the thread in the
-//! workgroup. Within `#entry subgroup`, `lane` takes the place of `thread`. WebGPU guarantees 65,535 workgroups in a dimension,
-//! so a longer line is folded over two dimensions. A folded line may have a few workgroups too many: a kernel returns where
-//! `workgroup` is past the end of its own work.
+//! Within `#entry SIZE`, `workgroup` is the index of the workgroup and `thread` the index of the thread in its workgroup. Within
+//! `#entry subgroup`, `lane` replaces `thread`. WebGPU guarantees only 65,535 workgroups in a dimension, so a larger number is
+//! arranged in two dimensions. There may then be a few workgroups too many: a kernel must return if `workgroup` exceeds its work.
 //!
-//! Loops are needed for register tiles: an accumulator must be a named variable, because an array that is indexed in a loop lies
-//! in memory on every adapter we measured.
+//! Loops serve to write register tiles. Their accumulators must be named variables, because every adapter that was measured keeps
+//! an array that is indexed in a loop in memory instead of in registers.
 
 use super::{ShaderError, expression, library};
 use crate::plan::ParamField;
@@ -24,8 +23,8 @@ use crate::plan::ParamField;
 /// Expands `source` with the constants of a variant and the fields of `Params`.
 ///
 /// # Errors
-/// [`ShaderError::Directive`] names the line for an unknown snippet, an undefined name, a block that never ends or an
-/// expression without a value.
+/// Returns [`ShaderError::Directive`], which names the line, for an unknown directive or snippet, an undefined name, a block
+/// without an end, or an invalid expression.
 pub fn expand(source: &str, constants: &[(impl AsRef<str>, i64)], params: &[ParamField]) -> Result<String, ShaderError> {
     let mut expander = Expander {
         output: String::with_capacity(source.len() * 2),
@@ -37,12 +36,14 @@ pub fn expand(source: &str, constants: &[(impl AsRef<str>, i64)], params: &[Para
     Ok(expander.output)
 }
 
+/// A line with its number, from 1.
 type Numbered<'a> = (usize, &'a str);
 
 struct Expander<'p> {
     output: String,
-    /// Constants and loop variables, the innermost last.
+    /// Constants and loop variables. Inner ones come last and shadow outer ones.
     scope: Vec<(String, i64)>,
+    /// Names of the snippets imported so far.
     imported: Vec<String>,
     params: &'p [ParamField],
 }
@@ -75,7 +76,7 @@ impl Expander<'_> {
             } else if directive.trim_end() == "#params" {
                 self.declare_params(line)?;
             } else if directive.starts_with('#') {
-                return Err(wrong(line, "no such directive, or an `#end` too many"));
+                return Err(wrong(line, "no such directive, or an `#end` without a block"));
             } else {
                 self.substitute(line)?;
             }
@@ -152,7 +153,7 @@ impl Expander<'_> {
     }
 }
 
-/// The lines between a block's head and its own `#end`.
+/// Returns the lines between the head of a block and its matching `#end`.
 fn body_of<'a, 'b>(lines: &'a [Numbered<'b>], start: usize, head: Numbered) -> Result<&'a [Numbered<'b>], ShaderError> {
     let mut depth = 1;
     for (index, (_, text)) in lines.iter().enumerate().skip(start) {
@@ -169,7 +170,7 @@ fn body_of<'a, 'b>(lines: &'a [Numbered<'b>], start: usize, head: Numbered) -> R
     Err(wrong(head, "no `#end` for this block"))
 }
 
-/// Length of what follows a `$`: a name, or a parenthesised expression with its parentheses.
+/// Returns the length of the name or the parenthesised expression at the start of `text`, which follows a `$`.
 fn expression_length(text: &str) -> Option<usize> {
     if !text.starts_with('(') {
         let length = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len());
@@ -211,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_name_their_line() {
+    fn errors_name_the_line() {
         for (source, line, reason) in [
             ("\n#import nothing", 2, "no such snippet"),
             ("#for i in 0..2\n$i", 1, "no `#end`"),

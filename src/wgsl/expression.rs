@@ -1,6 +1,6 @@
-//! Integer expressions of the expander: `+ - * / %`, comparisons, `&& ||`, parentheses, names and numbers.
+//! Evaluates the integer expressions of directives: `+ - * / %`, comparisons, `&& ||`, parentheses, names and numbers.
 
-/// Evaluates `text`; comparisons and logic give 1 or 0, division truncates. The error says what is wrong.
+/// Evaluates `text`. Comparisons and logical operators give 1 or 0, and division truncates. The error says what is wrong.
 pub(super) fn evaluate(text: &str, lookup: &dyn Fn(&str) -> Option<i64>) -> Result<i64, String> {
     let mut parser = Parser { rest: text, lookup };
     let value = parser.binary(0)?;
@@ -8,7 +8,7 @@ pub(super) fn evaluate(text: &str, lookup: &dyn Fn(&str) -> Option<i64>) -> Resu
     if parser.rest.is_empty() { Ok(value) } else { Err(format!("unexpected `{}`", parser.rest)) }
 }
 
-/// Operators from loosest to tightest; two-character ones first, so that `<=` is not read as `<`.
+/// Operators by precedence, the lowest first. Within a level, longer operators come first, so that `<=` is not read as `<`.
 const LEVELS: &[&[&str]] = &[&["||"], &["&&"], &["==", "!=", "<=", ">=", "<", ">"], &["+", "-"], &["*", "/", "%"]];
 
 struct Parser<'a> {
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_named() {
+    fn errors_say_what_is_wrong() {
         let lookup = |_: &str| None;
         for (text, reason) in
             [("1 +", "missing"), ("x", "not defined"), ("(1", "`)`"), ("1 2", "unexpected"), ("1 / 0", "no value")]

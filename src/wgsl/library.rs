@@ -1,4 +1,4 @@
-//! The snippets under `shaders/lib` that kernels import.
+//! The snippets in `shaders/lib` that kernels can import.
 
 const SNIPPETS: &[(&str, &str)] = &[
     ("activate", include_str!("../../shaders/lib/activate.wgsl")),
@@ -23,7 +23,7 @@ const SNIPPETS: &[(&str, &str)] = &[
     ("weight_panels", include_str!("../../shaders/lib/weight_panels.wgsl")),
 ];
 
-/// The source of a snippet, by the name that `#import` gives.
-pub(super) fn snippet(name: &str) -> Option<&'static str> {
+/// Returns the source of the snippet `shaders/lib/NAME.wgsl`, by the name that `#import` gives.
+pub fn snippet(name: &str) -> Option<&'static str> {
     SNIPPETS.iter().find(|(known, _)| *known == name).map(|(_, source)| *source)
 }

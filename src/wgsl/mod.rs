@@ -1,4 +1,5 @@
-//! The shader front end: hand-written WGSL in, expanded WGSL out, and what naga says of it.
+//! Shaders: expanding hand-written WGSL, validating it with naga, checking it against its declaration in Rust, and translating
+//! it.
 
 mod expand;
 mod expression;
@@ -7,9 +8,10 @@ pub mod reflect;
 mod translate;
 
 pub use expand::expand;
+pub use library::snippet;
 pub use translate::{Language, translate};
 
-/// Why a shader could not be expanded or does not agree with its Rust side.
+/// Why a shader is invalid.
 #[derive(Debug, thiserror::Error, PartialEq)]
 pub enum ShaderError {
     /// A directive, a name or an expression is wrong.
@@ -19,15 +21,15 @@ pub enum ShaderError {
         line: usize,
         /// What is wrong.
         reason: String,
-        /// The line itself.
+        /// The text of the line.
         text: String,
     },
-    /// naga refuses the expanded source, or it does not fit what Rust declares.
+    /// naga rejects the expanded source, or the source differs from its declaration in Rust.
     #[error("kernel {kernel}: {reason}")]
     Invalid {
         /// The kernel's name.
         kernel: String,
-        /// naga's message, or the disagreement.
+        /// naga's message, or the differences.
         reason: String,
     },
 }

@@ -1,4 +1,4 @@
-//! What naga says of an expanded kernel, checked against what Rust declares.
+//! Validates expanded kernels with naga and compares them with their declarations in Rust.
 
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use naga::{AddressSpace, Module, Scalar, ScalarKind, StorageAccess, TypeInner};
@@ -6,10 +6,10 @@ use naga::{AddressSpace, Module, Scalar, ScalarKind, StorageAccess, TypeInner};
 use super::{ShaderError, expand};
 use crate::plan::{Access, Kernel, Precision, Variant};
 
-/// The expanded source of a variant; `lanes` is the subgroup size for variants that need one.
+/// Returns the expanded source of a variant. `lanes` is the subgroup size, which only subgroup variants use.
 ///
 /// # Errors
-/// [`ShaderError::Directive`] where the source does not expand.
+/// Returns [`ShaderError::Directive`] if the source cannot be expanded.
 pub fn source(kernel: &Kernel, variant: &Variant, lanes: u32) -> Result<String, ShaderError> {
     expand(kernel.source, &variant.expansion(Some(lanes)), kernel.params)
 }
@@ -17,7 +17,7 @@ pub fn source(kernel: &Kernel, variant: &Variant, lanes: u32) -> Result<String, 
 /// Parses and validates expanded WGSL.
 ///
 /// # Errors
-/// [`ShaderError::Invalid`] with naga's message.
+/// Returns [`ShaderError::Invalid`] with naga's message.
 pub fn validate(kernel: &str, source: &str) -> Result<(Module, ModuleInfo), ShaderError> {
     let invalid = |reason: String| ShaderError::Invalid { kernel: kernel.to_string(), reason };
     let module = naga::front::wgsl::parse_str(source).map_err(|error| invalid(error.emit_to_string(source)))?;
@@ -30,10 +30,10 @@ pub fn validate(kernel: &str, source: &str) -> Result<(Module, ModuleInfo), Shad
     Ok((module, info))
 }
 
-/// Compares bindings, what they store, `Params` and overrides of a parsed kernel with its Rust declaration.
+/// Compares a parsed kernel with its declaration in Rust: bindings and their element types, `Params`, and overrides.
 ///
 /// # Errors
-/// [`ShaderError::Invalid`] names the binding, field or override that differs, with expected and found.
+/// Returns [`ShaderError::Invalid`], which lists the expected and found bindings, fields or overrides that differ.
 pub fn check_interface(kernel: &Kernel, variant: &Variant, module: &Module) -> Result<(), ShaderError> {
     let mut differences = Vec::new();
     check_bindings(kernel, variant, module, &mut differences);
@@ -80,7 +80,7 @@ const PLAIN: &str = "of 32 bits";
 const HALVES: &str = "16-bit floats";
 const WORDS: &str = "64-bit integers";
 
-/// What a binding is an array of.
+/// Returns the element type of a binding that is an array.
 fn numbers_of(module: &Module, ty: naga::Handle<naga::Type>) -> &'static str {
     let TypeInner::Array { base, .. } = module.types[ty].inner else { return PLAIN };
     match module.types[base].inner.scalar() {

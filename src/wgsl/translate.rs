@@ -1,4 +1,4 @@
-//! What naga makes of an expanded kernel: the languages that drivers are given.
+//! Translates expanded kernels to the shading languages of graphics interfaces, as naga does for wgpu.
 
 use naga::back::{glsl, hlsl, msl, pipeline_constants::process_overrides, spv};
 use naga::proc::BoundsCheckPolicies;
@@ -7,25 +7,25 @@ use naga::{Module, ShaderStage};
 use super::ShaderError;
 use super::reflect::validate;
 
-/// A language that a kernel can be written in.
+/// A language that a kernel can be translated to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Language {
-    /// As it is after expansion.
+    /// Standard WGSL, after expansion.
     Wgsl,
-    /// For Vulkan: words of SPIR-V 1.3, little endian.
+    /// SPIR-V 1.3 for Vulkan, as little-endian words.
     Spirv,
-    /// For Metal 2.4.
+    /// Metal Shading Language 2.4.
     Msl,
-    /// For Direct3D 12, shader model 6.0, or 6.2 with 16-bit floats.
+    /// HLSL for Direct3D 12, with shader model 6.0, or 6.2 if there are 16-bit floats.
     Hlsl,
-    /// For OpenGL ES 3.1, or 3.2 with subgroups; it has neither 16-bit floats nor 64-bit integers.
+    /// GLSL for OpenGL ES 3.2. It supports neither 16-bit floats nor 64-bit integers.
     Glsl,
 }
 
-/// `source`, the expanded WGSL of kernel `name`, in another language with its overrides set.
+/// Translates `source`, the expanded WGSL of kernel `name`, to another language and sets its overrides.
 ///
 /// # Errors
-/// [`ShaderError::Invalid`] with naga's words where it does not validate or the language cannot say it.
+/// Returns [`ShaderError::Invalid`] with naga's message if the source is invalid or cannot be expressed in the language.
 pub fn translate(name: &str, source: &str, overrides: &[(String, f64)], language: Language) -> Result<Vec<u8>, ShaderError> {
     if language == Language::Wgsl {
         return Ok(source.as_bytes().to_vec());

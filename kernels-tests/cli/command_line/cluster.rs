@@ -32,6 +32,9 @@ fn folder() -> (tempfile::TempDir, String) {
 
 #[test]
 fn celebas_own_lists_are_clustered_by_sets_and_weights() {
+    if crate::requirements::lacks_adapter() {
+        return;
+    }
     let official = format!("{CELEBA}.txt");
     let kaggle = format!("{CELEBA}.csv");
     let run = |file: &str, more: &[&str]| cluster(&[&["--attributes", file, "--k", "3"], more].concat()).0;
@@ -60,6 +63,9 @@ fn celebas_own_lists_are_clustered_by_sets_and_weights() {
 
 #[test]
 fn compression_can_be_turned_off_and_changes_nothing() {
+    if crate::requirements::lacks_adapter() {
+        return;
+    }
     let (folder, table) = folder();
     let run = |more: &[&str]| cluster(&[&["--attributes", &table, "--k", "4"], more].concat());
     let (counted, message) = run(&[]);
@@ -85,6 +91,9 @@ fn compression_can_be_turned_off_and_changes_nothing() {
 
 #[test]
 fn bad_input_to_a_clustering_is_refused() {
+    if crate::requirements::lacks_adapter() {
+        return;
+    }
     let (folder, table) = folder();
     let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
     let write = |name: &str, content: &str| {

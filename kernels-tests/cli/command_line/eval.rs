@@ -6,6 +6,9 @@ use super::{BACKBONE, FACES, labelled_faces, lineament, model, refused, text};
 
 #[test]
 fn predictions_are_evaluated_against_labels_and_reported() {
+    if crate::requirements::lacks_adapter() {
+        return;
+    }
     let runs = tempfile::tempdir().unwrap();
     let run = runs.path().join("run").to_string_lossy().into_owned();
     let attributes = "Male,Wearing_Necktie,Eyeglasses,No_Beard";
@@ -57,6 +60,9 @@ fn predictions_are_evaluated_against_labels_and_reported() {
 
 #[test]
 fn sixteen_bit_floats_are_put_beside_thirty_two() {
+    if crate::requirements::lacks_adapter() {
+        return;
+    }
     let devices: serde_json::Value = serde_json::from_slice(&lineament(&["devices", "--json"]).stdout).unwrap();
     let attributes = "Male,Wearing_Necktie,Eyeglasses,No_Beard";
     let base = ["eval", "--data", FACES, "--attributes", attributes, "--crop", "10,0,80,80", "--json", "--precision", "f16"];
@@ -75,6 +81,9 @@ fn sixteen_bit_floats_are_put_beside_thirty_two() {
 
 #[test]
 fn evaluation_takes_partitions_and_refuses_what_does_not_fit() {
+    if crate::requirements::lacks_adapter() {
+        return;
+    }
     let faces = labelled_faces(8);
     let (_folder, model) = model();
     let path = |name: &str| faces.path().join(name).to_string_lossy().into_owned();

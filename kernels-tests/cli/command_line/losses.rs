@@ -6,6 +6,9 @@ use super::{BACKBONE, FACES, labelled_faces, lineament, refused, text};
 
 #[test]
 fn balanced_classes_weigh_as_much_as_they_are_rare() {
+    if crate::requirements::lacks_adapter() {
+        return;
+    }
     let faces = labelled_faces(16);
     let path = |name: &str| faces.path().join(name).to_string_lossy().into_owned();
     let (data, list) = (path(""), path("labels.csv"));
@@ -42,6 +45,9 @@ fn balanced_classes_weigh_as_much_as_they_are_rare() {
 
 #[test]
 fn the_loss_issue_is_reproduced_resumed_and_reported() {
+    if crate::requirements::lacks_adapter() {
+        return;
+    }
     let runs = tempfile::tempdir().unwrap();
     let path = |name: &str| runs.path().join(name).to_string_lossy().into_owned();
     let read = |name: &str| std::fs::read(path(name)).unwrap_or_else(|error| panic!("{name}: {error}"));

@@ -8,6 +8,8 @@ mod losses;
 mod network;
 mod profile;
 mod reproduce;
+#[path = "../../harness/requirements.rs"]
+mod requirements;
 mod tune;
 
 use std::collections::BTreeMap;
@@ -79,6 +81,9 @@ fn face(index: usize) -> PathBuf {
 
 #[test]
 fn predict_names_what_it_cannot_read_and_does_the_rest() {
+    if crate::requirements::lacks_adapter() {
+        return;
+    }
     let (folder, model) = model();
     let images = folder.path().join("my \"best\" <faces>, 2019");
     std::fs::create_dir(&images).unwrap();
@@ -116,6 +121,9 @@ fn predict_names_what_it_cannot_read_and_does_the_rest() {
 
 #[test]
 fn bad_input_is_refused_with_what_where_and_what_to_do() {
+    if crate::requirements::lacks_adapter() {
+        return;
+    }
     let (folder, model) = model();
     let empty = folder.path().join("empty");
     std::fs::create_dir(&empty).unwrap();
@@ -146,6 +154,9 @@ fn bad_input_is_refused_with_what_where_and_what_to_do() {
 
 #[test]
 fn devices_lists_what_a_kernel_author_needs() {
+    if crate::requirements::lacks_adapter() {
+        return;
+    }
     let table = text(&lineament(&["devices"]).stdout);
     for column in ["adapter", "backend", "subgroup", "f16", "timestamps", "workgroup"] {
         assert!(table.contains(column), "{table}");
@@ -169,6 +180,9 @@ fn labelled_faces(count: usize) -> tempfile::TempDir {
 
 #[test]
 fn a_head_is_trained_resumed_and_used() {
+    if crate::requirements::lacks_adapter() {
+        return;
+    }
     let faces = labelled_faces(16);
     let data = faces.path().to_string_lossy().into_owned();
     let runs = tempfile::tempdir().unwrap();
@@ -232,6 +246,9 @@ fn a_head_is_trained_resumed_and_used() {
 
 #[test]
 fn bad_labels_and_clusterings_are_refused() {
+    if crate::requirements::lacks_adapter() {
+        return;
+    }
     let faces = labelled_faces(4);
     let data = faces.path().to_string_lossy().into_owned();
     let list = faces.path().join("labels.csv");
@@ -282,6 +299,9 @@ fn bad_labels_and_clusterings_are_refused() {
 
 #[test]
 fn augment_shows_ten_variants_that_the_seed_decides() {
+    if crate::requirements::lacks_adapter() {
+        return;
+    }
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
     let image = face(0).to_string_lossy().into_owned();

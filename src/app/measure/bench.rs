@@ -1,4 +1,4 @@
-//! Whole tasks timed as a user meets them, for figures beside other engines'.
+//! Times whole tasks as a user experiences them, for comparison with other engines.
 
 use std::path::Path;
 use std::time::Instant;
@@ -15,70 +15,70 @@ use crate::plan::{Precision, View};
 use crate::profiles::Device;
 use crate::scheduler::Program;
 
-/// Columns of the made-up rows, as many as the paper predicts attributes.
+/// Number of columns of the generated rows: as many as the paper predicts attributes.
 const COLUMNS: usize = 37;
-/// Height and width of an image, as MobileNetV2 was pretrained.
+/// Height and width of the images: those at which MobileNetV2 was pretrained.
 const IMAGE_SIZE: u32 = 224;
-/// Groups that the made-up rows lie around, and clusters to find.
+/// Number of groups in the generated rows, and of clusters to find.
 const GROUPS: usize = 16;
-/// Lloyd iterations of a run.
+/// Number of Lloyd iterations in a run.
 const ITERATIONS: u32 = 20;
 
-/// What is timed.
+/// A task to time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Task {
-    /// Predictions of a batch of images.
+    /// Predicts a batch of images.
     Infer,
-    /// The backbone alone: normalised numbers in the host's memory to features in the host's memory, as other engines are timed.
+    /// Runs the backbone alone: from normalised pixels in host memory to features in host memory, as other engines are timed.
     Backbone,
-    /// A step of the head alone, on features.
+    /// Trains the head for one step, on features.
     TrainHead,
-    /// A forward pass of the frozen backbone and a step of the head.
+    /// Runs the frozen backbone forward and trains the head for one step.
     TrainHeadBackbone,
-    /// A step of every layer.
+    /// Trains all layers for one step.
     TrainAll,
-    /// Twenty Lloyd iterations of 16 centres that are given.
+    /// Runs 20 Lloyd iterations from 16 given centres.
     KMeans(RowKind),
-    /// The Euclidean silhouette of 16 clusters, every row by itself.
+    /// Computes the Euclidean silhouette of 16 clusters, without merging equal rows.
     Silhouette(RowKind),
 }
 
-/// The made-up rows.
+/// The kind of the generated rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RowKind {
-    /// 0 and 1 with noise: no two are alike.
+    /// 0 and 1 with noise, so that no two rows are equal.
     Noisy,
-    /// 0 and 1.
+    /// 0 and 1 only.
     Binary,
 }
 
-/// What went wrong.
+/// Why a task could not be timed.
 #[derive(Debug, thiserror::Error)]
 pub enum BenchError {
-    /// Of the network.
+    /// The network failed.
     #[error(transparent)]
     Model(#[from] ModelError),
-    /// Of the device.
+    /// The device failed.
     #[error(transparent)]
     Gpu(#[from] DeviceError),
-    /// Of the clustering.
+    /// The clustering failed.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
 }
 
-/// Seconds of the runs of a task.
+/// The times of a task.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Timings {
-    /// When the first result was there, since `started`.
+    /// Seconds from `started` to the first result.
     pub first: f64,
-    /// Of each run, in order.
+    /// Seconds of each run, in order.
     pub runs: Vec<f64>,
-    /// Processor seconds a run, of all threads, where the system tells.
+    /// Processor seconds of all threads in a run, if the system reports them.
     pub processor: Option<f64>,
 }
 
 impl Timings {
-    /// The runs from fastest to slowest.
+    /// Returns the seconds of the runs, from fastest to slowest.
     pub fn sorted(&self) -> Vec<f64> {
         let mut runs = self.runs.clone();
         runs.sort_by(f64::total_cmp);
@@ -86,20 +86,21 @@ impl Timings {
     }
 }
 
-/// How to time: the moment from which the first result is counted, runs to warm up and runs to time.
+/// How to time a task.
 #[derive(Debug, Clone, Copy)]
 pub struct Schedule {
-    /// When the process, or whatever the first result is measured from, began.
+    /// The start of the process, or another moment from which the first result is timed.
     pub started: Instant,
-    /// Runs that are not timed; the first of all runs is one of them.
+    /// Number of untimed runs. The first of all runs is one of them.
     pub warm: usize,
-    /// Runs that are timed, at least one.
+    /// Number of timed runs, at least one.
     pub repeats: usize,
 }
 
 impl Task {
-    /// Times the task at a size: images a batch, or rows. Predictions are those of `model` in a precision and steps those of the
-    /// paper's network with made-up weights, which decide nothing about the time, on images of 224 × 224.
+    /// Times the task at a size, which is the number of images in a batch or the number of rows. Predictions use `model` in the
+    /// given precision. Training steps use the paper's network on images of 224 × 224 pixels, with generated weights; the values
+    /// do not affect the time.
     ///
     /// # Errors
     /// The work does not fit the adapter, or the device fails.
@@ -112,7 +113,7 @@ impl Task {
     ) -> Result<Timings, BenchError> {
         let of_workload = |workload: Workload| -> Result<Timings, BenchError> {
             let programs = workload.programs(device)?;
-            // What the device holds now need not be held a second time.
+            // The device has a copy of the inputs and weights, so the host's is freed.
             drop(workload);
             device.flush()?;
             schedule.time(|| Ok(run(device, &programs)?))
@@ -139,13 +140,13 @@ impl Task {
             Task::TrainHead => of_step(&paper.without_backbone()),
             Task::KMeans(kind) => {
                 // k-means must not converge before its iterations are done.
-                let (rows, _) = made_up(size as usize, 0.25, kind);
+                let (rows, _) = generated_rows(size as usize, 0.25, kind);
                 let initial = Some(rows[..GROUPS * COLUMNS].to_vec());
                 let fit = KMeans { k: GROUPS, n_init: 1, seed: 7, tolerance: 0.0, iterations: ITERATIONS, initial };
                 schedule.time(|| fit.fit(device, &rows, size as usize, COLUMNS).map(drop).map_err(BenchError::from))
             }
             Task::Silhouette(kind) => {
-                let (values, labels) = made_up(size as usize, 0.08, kind);
+                let (values, labels) = generated_rows(size as usize, 0.08, kind);
                 let rows = CountedRows::every(&values, size as usize, COLUMNS)?;
                 drop(values);
                 let mut scorer = SilhouetteScorer::new(device, &rows, Metric::Euclidean);
@@ -155,7 +156,7 @@ impl Task {
     }
 }
 
-/// A backbone with the numbers that it is given.
+/// A compiled backbone with the input that each run uploads.
 struct RoundTrip {
     program: Program,
     input: View,
@@ -169,7 +170,7 @@ impl RoundTrip {
         let (plan, [weights, input, features]) = backbone.plan_alone(&device.profile().with_precision(precision), [batch, size]);
         let program = Program::new(device, &plan, &[])?;
         program.write(device, weights, &backbone.stored_parameters(precision));
-        // RGB between -1 and 1, and the fourth channel's zero; they decide nothing about the time.
+        // RGB between -1 and 1, and zero in the fourth channel. The values do not affect the time.
         let number = |at: u64| if at % 4 == 3 { 0.0 } else { (at * 31 % 251) as f32 / 125.0 - 1.0 };
         let numbers = precision.stored(&(0..count).map(number).collect::<Vec<f32>>());
         Ok(RoundTrip { program, input, numbers, features })
@@ -197,8 +198,8 @@ impl Schedule {
     }
 }
 
-/// Rows of 0 and 1 in 16 loose groups, each number changed with a probability of `flip`, and the group of each.
-fn made_up(rows: usize, flip: f64, kind: RowKind) -> (Vec<f32>, Vec<i64>) {
+/// Returns rows of 0 and 1 in 16 loose groups, with each number flipped at probability `flip`, and the group of each row.
+fn generated_rows(rows: usize, flip: f64, kind: RowKind) -> (Vec<f32>, Vec<i64>) {
     let draw = |what: usize, at: usize| unit(7, Stream::Weights(what), at as u64);
     let prototype: Vec<bool> = (0..GROUPS * COLUMNS).map(|at| draw(0, at) < 0.3).collect();
     let labels: Vec<i64> = (0..rows).map(|row| (draw(1, row) * GROUPS as f64) as i64).collect();
@@ -213,16 +214,16 @@ fn made_up(rows: usize, flip: f64, kind: RowKind) -> (Vec<f32>, Vec<i64>) {
     ((0..rows * COLUMNS).map(value).collect(), labels)
 }
 
-/// Processor seconds of this process so far, of all its threads; Linux tells them in hundredths.
+/// Returns the processor seconds of all threads of this process so far. Linux reports them in hundredths of a second.
 fn processor_seconds() -> Option<f64> {
     let text = std::fs::read_to_string("/proc/self/stat").ok()?;
-    // The second field is the program's name in parentheses, which may hold blanks.
+    // The second field is the program's name in parentheses, which may contain spaces.
     let mut fields = text.rsplit_once(')')?.1.split_whitespace();
     let (user, system) = (fields.nth(11)?.parse::<f64>().ok()?, fields.next()?.parse::<f64>().ok()?);
     Some((user + system) / 100.0)
 }
 
-/// The most memory this process has had resident so far, in bytes, where the system tells.
+/// Returns the peak resident memory of this process in bytes, if the system reports it.
 pub fn peak_resident_bytes() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
@@ -248,11 +249,11 @@ mod tests {
     }
 
     #[test]
-    fn made_up_rows_are_what_their_kind_says() {
-        let (binary, labels) = made_up(400, 0.08, RowKind::Binary);
+    fn generated_rows_are_what_their_kind_says() {
+        let (binary, labels) = generated_rows(400, 0.08, RowKind::Binary);
         assert!(binary.iter().all(|value| [0.0, 1.0].contains(value)));
         assert!((0..GROUPS as i64).all(|group| labels.contains(&group)));
-        let (noisy, same) = made_up(400, 0.08, RowKind::Noisy);
+        let (noisy, same) = generated_rows(400, 0.08, RowKind::Noisy);
         assert_eq!((same, noisy.iter().map(|value| value.round()).collect::<Vec<_>>()), (labels, binary));
         assert_eq!(CountedRows::distinct(&noisy, 400, COLUMNS).expect("rows").len(), 400);
     }

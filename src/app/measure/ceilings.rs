@@ -1,4 +1,4 @@
-//! What the adapter can do at best, measured: multiply-adds in registers, and a stream through memory.
+//! Measures the limits of an adapter: multiply-adds in registers, and a stream through memory.
 
 use super::timing::{Spread, repeat, runs, step_seconds};
 use crate::device::DeviceError;
@@ -7,34 +7,34 @@ use crate::plan::{Cost, Plan, Step, View};
 use crate::profiles::Device;
 use crate::scheduler::Program;
 
-/// The ceilings of an adapter.
+/// The measured limits of an adapter.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Ceilings {
-    /// Floating-point operations a second, a multiply-add being two.
+    /// Floating-point operations per second; a multiply-add counts as two.
     pub flops_a_second: f64,
-    /// Bytes a second, read and written.
+    /// Bytes per second, read and written.
     pub bytes_a_second: f64,
 }
 
-/// Which ceiling is nearer to a kernel.
+/// The limit that bounds a kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Bound {
-    /// Its arithmetic intensity lies right of the ridge.
+    /// Arithmetic: the kernel's arithmetic intensity is above the ridge point.
     Arithmetic,
-    /// Left of it.
+    /// Memory: the kernel's arithmetic intensity is below the ridge point.
     Memory,
 }
 
-/// A measurement shorter than this says more about the launch than about the arithmetic.
+/// A shorter measurement would mostly measure the launch.
 const SHORTEST_SECONDS: f64 = 0.02;
-/// Timed runs after the one that warms up; their median counts.
+/// Number of timed runs after one to warm up. Their median counts.
 const RUNS: usize = 5;
-/// Vectors of four of the stream, 64 MiB each way: more than caches hold.
+/// Number of four-component vectors in the stream: 64 MiB in each direction, which exceeds the caches.
 const STREAM_VECTORS: u32 = 64 << 16;
 
 impl Ceilings {
-    /// Measures both with every variant of their kernels and takes the best.
+    /// Measures both limits with every variant of their kernels, and takes the best.
     ///
     /// # Errors
     /// The device fails.
@@ -62,19 +62,19 @@ impl Ceilings {
         Ok(ceilings)
     }
 
-    /// Which ceiling binds work of that cost: the one that takes longer at its best.
+    /// Returns the limit that bounds work of the given cost: the one that takes longer.
     pub fn binding(self, cost: Cost) -> Bound {
         let (arithmetic, memory) = (cost.flops as f64 / self.flops_a_second, cost.bytes as f64 / self.bytes_a_second);
         if arithmetic > memory { Bound::Arithmetic } else { Bound::Memory }
     }
 
-    /// The least seconds that work of that cost can take under these ceilings.
+    /// Returns the shortest time in seconds that work of the given cost can take within these limits.
     pub fn least_seconds(self, cost: Cost) -> f64 {
         (cost.flops as f64 / self.flops_a_second).max(cost.bytes as f64 / self.bytes_a_second)
     }
 }
 
-/// Median seconds of a step from one tensor of `vectors` vectors to another, and its cost.
+/// Returns the median seconds, and the cost, of a step from one tensor of `vectors` vectors to another.
 fn time(device: &Device, vectors: u32, step: impl Fn(View, View) -> Step) -> Result<(f64, Cost), DeviceError> {
     let mut plan = Plan::new("ceiling");
     let bytes = 16 * u64::from(vectors);

@@ -1,4 +1,4 @@
-//! Timing the plans of a workload, step by step and as a whole.
+//! Times the plans of a workload, step by step and as a whole.
 
 use super::timing::{self, Spread, repeat, wall_seconds};
 use super::{Bound, Ceilings, Workload};
@@ -7,79 +7,80 @@ use crate::plan::Cost;
 use crate::profiles::Device;
 use crate::scheduler::{Program, TimedRun};
 
-/// One step of a plan and what it took.
+/// A step of a plan and its measured time.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct StepProfile {
-    /// The step's label: layer and what is done there.
+    /// The step's label, which names the layer and the operation.
     pub label: String,
-    /// The kernel.
+    /// Name of the kernel.
     pub kernel: String,
-    /// Its variant.
+    /// Name of the kernel's variant.
     pub variant: String,
-    /// Workgroups.
+    /// Number of workgroups in each dimension.
     pub grid: [u32; 3],
     /// Floating-point operations by formula.
     pub flops: u64,
-    /// Bytes by formula.
+    /// Bytes read and written, by formula.
     pub bytes: u64,
-    /// When it began in the last run, in seconds from the beginning.
+    /// Start of the step in the last run, in seconds from the start of the run.
     pub start: f64,
     /// Median seconds over the runs.
     pub seconds: f64,
-    /// The least and the most.
+    /// Fewest and most seconds over the runs.
     pub range: [f64; 2],
 }
 
-/// Steps taken together.
+/// The sums over a group of steps.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct Group {
-    /// What they have in common.
+    /// What the steps have in common.
     pub name: String,
-    /// How many steps.
+    /// Number of steps.
     pub calls: usize,
-    /// Their floating-point operations by formula.
+    /// Floating-point operations of the steps, by formula.
     pub flops: u64,
-    /// Their bytes by formula.
+    /// Bytes of the steps, by formula.
     pub bytes: u64,
-    /// Their seconds.
+    /// Seconds of the steps.
     pub seconds: f64,
-    /// Their share of the seconds of all steps.
+    /// Share of the group in the seconds of all steps.
     pub share: f64,
-    /// Floating-point operations a second.
+    /// Floating-point operations per second.
     pub flops_a_second: f64,
-    /// Bytes a second.
+    /// Bytes per second.
     pub bytes_a_second: f64,
-    /// Floating-point operations a byte.
+    /// Floating-point operations per byte.
     pub intensity: f64,
-    /// What share of the ceiling that binds is reached: least possible seconds by seconds.
+    /// Share of the bounding limit that is reached: shortest possible seconds divided by measured seconds.
     pub share_of_ceiling: f64,
-    /// Which ceiling binds.
+    /// The limit that bounds the group.
     pub bound: Bound,
 }
 
-/// Where the time of a workload goes.
+/// The measured times of a workload.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct Profile {
-    /// The workload.
+    /// Name of the workload.
     pub name: String,
-    /// Images at once.
+    /// Number of images in a batch.
     pub batch: u32,
-    /// What measured the steps.
+    /// The clock that measured the steps.
     pub clock: Clock,
-    /// Timed runs, of which medians are taken.
+    /// Number of timed runs, over which medians are taken.
     pub runs: usize,
-    /// What the adapter can do at best.
+    /// The measured limits of the adapter.
     pub ceilings: Ceilings,
-    /// In the order in which they run.
+    /// The steps, in the order in which they run.
     pub steps: Vec<StepProfile>,
-    /// Median seconds of a run as a user meets it, steps submitted together.
+    /// Median seconds of a run as a user experiences it, with all steps submitted together.
     pub wall_seconds: f64,
-    /// Median seconds of a run with every step timed.
+    /// Median seconds of a run in which every step is timed.
     pub profiled_wall_seconds: f64,
 }
 
 impl Profile {
-    /// Measures a workload: one run to warm up, then `runs` as a user meets it alternating with `runs` that are timed.
+    /// Measures a workload. After one run to warm up, `runs` ordinary runs alternate with `runs` runs in which every step is
+    /// timed.
     ///
     /// # Errors
     /// The plans do not fit the adapter, or the device fails.
@@ -98,7 +99,7 @@ impl Profile {
             Ok::<(), DeviceError>(())
         })?;
         let clocks = timed.iter().map(|run| run.clock);
-        // One run that the timestamps failed makes all of them doubtful.
+        // If the timestamps of one run failed, those of all runs are doubtful.
         let clock = clocks.reduce(|a, b| if a == b { a } else { Clock::WallClock }).unwrap_or(Clock::WallClock);
         let planned = workload.plans.iter().flat_map(|plan| plan.steps());
         let steps = planned.enumerate().map(|(index, step)| {
@@ -127,12 +128,12 @@ impl Profile {
         })
     }
 
-    /// Seconds of all steps.
+    /// Returns the sum of the seconds of all steps.
     pub fn step_seconds(&self) -> f64 {
         self.steps.iter().map(|step| step.seconds).sum()
     }
 
-    /// The steps taken together by what `name` says of them, those that take longest first.
+    /// Returns the steps grouped by `name`, the slowest group first.
     pub fn groups(&self, name: impl Fn(&StepProfile) -> String) -> Vec<Group> {
         let mut groups: Vec<(String, Vec<&StepProfile>)> = Vec::new();
         for step in &self.steps {
@@ -147,7 +148,7 @@ impl Profile {
         groups
     }
 
-    /// All steps together.
+    /// Returns all steps as one group.
     pub fn total(&self) -> Group {
         self.group("all steps".to_string(), &self.steps.iter().collect::<Vec<_>>())
     }
@@ -155,7 +156,7 @@ impl Profile {
     fn group(&self, name: String, steps: &[&StepProfile]) -> Group {
         let seconds: f64 = steps.iter().map(|step| step.seconds).sum();
         let cost: Cost = steps.iter().map(|step| Cost { flops: step.flops, bytes: step.bytes }).sum();
-        // Each step has its own binding ceiling, so what is least possible is added up step by step.
+        // Each step has its own limit, so the shortest possible times are added up step by step.
         let of_step = |step: &&StepProfile| self.ceilings.least_seconds(Cost { flops: step.flops, bytes: step.bytes });
         let least: f64 = steps.iter().map(of_step).sum();
         let rate = |amount: u64| if seconds > 0.0 { amount as f64 / seconds } else { 0.0 };
@@ -175,7 +176,7 @@ impl Profile {
     }
 }
 
-/// Runs programs as a user meets them, and waits.
+/// Runs programs in order, without timing their steps, and waits for the device.
 pub(super) fn run(device: &Device, programs: &[Program]) -> Result<(), DeviceError> {
     for program in programs {
         program.run(device)?;
@@ -183,7 +184,7 @@ pub(super) fn run(device: &Device, programs: &[Program]) -> Result<(), DeviceErr
     device.wait()
 }
 
-/// Runs of programs that follow each other as one run.
+/// Joins the timed runs of consecutive programs into one run.
 fn joined(runs: Vec<TimedRun>) -> TimedRun {
     let mut whole = TimedRun { steps: Vec::new(), clock: Clock::GpuTimestamps };
     for run in runs {
@@ -203,7 +204,7 @@ fn joined(runs: Vec<TimedRun>) -> TimedRun {
 pub(super) mod tests {
     use super::*;
 
-    /// A profile of three steps of two kernels on an adapter of 100 flops and 10 bytes a second.
+    /// Returns a profile of three steps of two kernels, on an adapter with 100 flops and 10 bytes per second.
     pub fn small() -> Profile {
         let step = |label: &str, kernel: &str, flops, bytes, start, seconds| StepProfile {
             label: label.to_string(),
@@ -241,7 +242,7 @@ pub(super) mod tests {
         );
         let [pointwise, depthwise] = &groups[..] else { panic!("two groups") };
         assert_eq!((pointwise.seconds, pointwise.flops, pointwise.share), (6.0, 400, 0.6));
-        // 1 s and 3 s at the least, of 6 s.
+        // The steps of the first kernel need at least 1 s and 3 s, and took 6 s.
         assert!((pointwise.share_of_ceiling - 4.0 / 6.0).abs() < 1e-12);
         assert_eq!((pointwise.bound, depthwise.bound), (Bound::Arithmetic, Bound::Memory));
         assert!((depthwise.share_of_ceiling - 0.5).abs() < 1e-12);

@@ -1,4 +1,5 @@
-//! Where time goes: the plans of a prediction or a training step, timed step by step beside what the adapter can do at best.
+//! Measures where time goes: the plans of a prediction or a training step, timed step by step and compared with the adapter's
+//! limits.
 
 mod bench;
 mod ceilings;

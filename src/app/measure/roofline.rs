@@ -1,4 +1,5 @@
-//! The roofline of a profile (Williams, Waterman and Patterson 2009): every kernel below what arithmetic and memory allow.
+//! Draws the roofline of a profile (Williams, Waterman and Patterson 2009): every kernel below the limits of arithmetic and
+//! memory.
 
 use minijinja::Environment;
 use minijinja::syntax::SyntaxConfig;
@@ -14,7 +15,7 @@ const WIDTH: f64 = 860.0;
 const HEIGHT: f64 = 520.0;
 /// The plotting area: left, right, top, bottom.
 const AREA: [f64; 4] = [64.0, 836.0, 20.0, 460.0];
-/// Radius of the point of a kernel that takes all the time; areas are proportional to time.
+/// Radius of a point whose kernel takes all the time. The areas of points are proportional to their times.
 const LARGEST_RADIUS: f64 = 36.0;
 const COLOURS: [&str; 8] = ["#0b6e99", "#b3541e", "#3a7d34", "#7a4fa3", "#a8323e", "#5d6b12", "#1e6f6a", "#8a5a00"];
 
@@ -35,7 +36,7 @@ struct Point {
     words: String,
 }
 
-/// What the chart's template shows.
+/// The values that the chart's template shows.
 #[derive(Serialize)]
 struct Chart {
     width: f64,
@@ -54,7 +55,7 @@ struct Chart {
     points: Vec<Point>,
 }
 
-/// What the page's template shows.
+/// The values that the page's template shows.
 #[derive(Serialize)]
 struct Page {
     title: String,
@@ -64,7 +65,7 @@ struct Page {
     version: &'static str,
 }
 
-/// A logarithmic axis from a power of two to another.
+/// A logarithmic axis between two powers of two.
 struct Axis {
     from: f64,
     to: f64,
@@ -72,7 +73,7 @@ struct Axis {
 }
 
 impl Axis {
-    /// From the power of two below the least to the one above the most.
+    /// Returns an axis from the power of two below the smallest value to the one above the largest.
     fn around(values: impl Iterator<Item = f64>, ends: [f64; 2]) -> Axis {
         let (mut least, mut most) = (f64::INFINITY, 0.0f64);
         for value in values.filter(|value| *value > 0.0) {
@@ -101,10 +102,10 @@ fn round(value: f64) -> f64 {
     (value * 10.0).round() / 10.0
 }
 
-/// The chart: roof, and a point for each kernel whose area is its share of the time.
+/// Returns the chart as SVG: the roof, and a point for each kernel whose area is its share of the time.
 ///
 /// # Errors
-/// None in practice: the template is part of the program.
+/// None in practice, because the template is part of the program.
 pub fn roofline_svg(profile: &Profile) -> Result<String, minijinja::Error> {
     let groups: Vec<Group> = profile.groups(|step| step.kernel.to_string()).into_iter().filter(|group| group.flops > 0).collect();
     let [left, right, top, bottom] = AREA;
@@ -112,7 +113,7 @@ pub fn roofline_svg(profile: &Profile) -> Result<String, minijinja::Error> {
     let ridge = peak / slope;
     let x = Axis::around(groups.iter().map(|group| group.intensity).chain([ridge / 2.0, ridge * 2.0]), [left, right]);
     let y = Axis::around(groups.iter().map(|group| group.flops_a_second / 1e9).chain([peak]), [bottom, top]);
-    // Where the slope enters the area: at its left edge or at its foot.
+    // The slope enters the area at its left edge or at its bottom.
     let start = 2f64.powf(x.from).max(2f64.powf(y.from) / slope);
     let roof = [start, ridge, 2f64.powf(x.to)].map(|at| format!("{},{}", x.at(at), y.at((at * slope).min(peak)))).join(" ");
     let points: Vec<Point> = groups
@@ -143,10 +144,10 @@ pub fn roofline_svg(profile: &Profile) -> Result<String, minijinja::Error> {
     environment()?.get_template("roofline.svg")?.render(Serde(&chart))
 }
 
-/// A page of its own: the chart, and the table of kernels and variants.
+/// Returns an HTML page with the chart and the table of kernels and variants.
 ///
 /// # Errors
-/// As [`roofline_svg`].
+/// The same as [`roofline_svg`].
 pub fn roofline_page(profile: &Profile) -> Result<String, minijinja::Error> {
     let svg = roofline_svg(profile)?;
     let groups = profile.groups(|step| format!("{} {}", step.kernel, step.variant));
@@ -158,7 +159,7 @@ pub fn roofline_page(profile: &Profile) -> Result<String, minijinja::Error> {
 fn environment() -> Result<Environment<'static>, minijinja::Error> {
     let mut environment = Environment::new();
     environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
-    // Names of steps and kernels are text in both.
+    // Names of steps and kernels are text, so both templates escape them.
     environment.set_auto_escape_callback(|_| minijinja::AutoEscape::Html);
     environment.add_template("roofline.svg", SVG)?;
     environment.add_template("roofline.html", PAGE)?;
@@ -171,8 +172,8 @@ fn title(profile: &Profile) -> String {
 
 fn description(profile: &Profile) -> String {
     format!(
-        "Each kernel of this work ({}) by its intensity and speed, below the roof that this adapter's measured multiply-adds and memory \
-         stream allow. A point's area is its share of the time. Medians of {} runs by {}.",
+        "Each kernel of this workload ({}) by its arithmetic intensity and speed, below the limits of arithmetic and memory that were \
+         measured on this adapter. A point's area is its share of the time. The times are medians of {} runs by {}.",
         profile.name, profile.runs, profile.clock
     )
 }

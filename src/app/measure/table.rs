@@ -1,20 +1,20 @@
-//! A profile as a table to read and as CSV.
+//! Writes a profile as a readable table and as CSV.
 
 use std::fmt::Write;
 
 use super::{Bound, Group, Profile};
 
-/// Steps that the table lists one by one; the CSV and JSON have all.
+/// Number of steps that the table lists individually. CSV and JSON contain all of them.
 const STEPS_LISTED: usize = 25;
 
-/// The profile as text: by kernel and variant, the longest steps, and what the steps do not explain.
+/// Returns the profile as text: the kernels and variants, the slowest steps, and the time that the steps do not explain.
 pub fn to_text(profile: &Profile) -> String {
     let Profile { name, clock, runs, ceilings, .. } = profile;
     let mut text = String::new();
     let _ = writeln!(text, "{name}: medians of {runs} runs by {clock}");
     let _ = writeln!(
         text,
-        "ceilings of this adapter, measured: {:.1} GFLOP/s multiply-add, {:.1} GB/s stream; they meet at {:.1} flop/byte",
+        "measured ceilings of this adapter: {:.1} GFLOP/s multiply-add, {:.1} GB/s stream; they meet at {:.1} flop/byte",
         ceilings.flops_a_second / 1e9,
         ceilings.bytes_a_second / 1e9,
         ceilings.flops_a_second / ceilings.bytes_a_second
@@ -69,10 +69,10 @@ fn row(text: &mut String, group: &Group) {
     );
 }
 
-/// One line a step, in the order in which they run.
+/// Returns a CSV table with one row for each step, in the order in which they run.
 ///
 /// # Errors
-/// None in practice: it is written to memory.
+/// None in practice, because the table is written to memory.
 pub fn to_csv(profile: &Profile) -> Result<Vec<u8>, csv::Error> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record([

@@ -1,4 +1,4 @@
-//! The one timing loop: runs to warm up, then timed runs until there are enough.
+//! The timing loop: runs to warm up, then timed runs until there are enough.
 
 use std::time::Instant;
 
@@ -6,10 +6,11 @@ use crate::device::DeviceError;
 use crate::profiles::Device;
 use crate::scheduler::Program;
 
-/// Does `work` `warm` times unobserved, then again until `enough` says so of the results so far; returns these results, at least one.
+/// Calls `work` `warm` times and discards the results, then calls it until `enough` accepts the results so far. Returns these
+/// results, at least one.
 ///
 /// # Errors
-/// Whatever `work` reports.
+/// The first error that `work` returns.
 pub fn repeat<T, E>(warm: usize, enough: impl Fn(&[T]) -> bool, mut work: impl FnMut() -> Result<T, E>) -> Result<Vec<T>, E> {
     for _ in 0..warm {
         work()?;
@@ -21,22 +22,22 @@ pub fn repeat<T, E>(warm: usize, enough: impl Fn(&[T]) -> bool, mut work: impl F
     Ok(results)
 }
 
-/// Returns a rule for [`repeat`]: enough is that many runs.
+/// Returns a condition for [`repeat`] that is met after `count` runs.
 pub fn runs<T>(count: usize) -> impl Fn(&[T]) -> bool {
     move |results| results.len() >= count
 }
 
-/// Does `work` and returns its seconds by the wall clock.
+/// Calls `work` and returns its wall-clock seconds.
 ///
 /// # Errors
-/// Whatever `work` reports.
+/// The error that `work` returns.
 pub fn wall_seconds<E>(work: impl FnOnce() -> Result<(), E>) -> Result<f64, E> {
     let start = Instant::now();
     work()?;
     Ok(start.elapsed().as_secs_f64())
 }
 
-/// Runs a program and returns the seconds of its steps, added up.
+/// Runs a program and returns the sum of the seconds of its steps.
 ///
 /// # Errors
 /// The device fails.
@@ -44,18 +45,18 @@ pub fn step_seconds(device: &Device, program: &Program) -> Result<f64, DeviceErr
     Ok(program.run_timed(device)?.steps.iter().map(|step| step.seconds).sum())
 }
 
-/// Seconds of runs, from fastest to slowest; at least one.
+/// The seconds of at least one run, sorted from fastest to slowest.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Spread(Vec<f64>);
 
 impl Spread {
-    /// Returns the spread of runs in any order; `None` where there are none.
+    /// Returns the spread of runs that are given in any order, or `None` if there are none.
     pub fn new(mut seconds: Vec<f64>) -> Option<Spread> {
         seconds.sort_by(f64::total_cmp);
         (!seconds.is_empty()).then_some(Spread(seconds))
     }
 
-    /// Returns the spread of runs of which there is at least one.
+    /// Returns the spread of at least one run.
     pub(crate) fn of(seconds: impl IntoIterator<Item = f64>) -> Spread {
         Spread::new(seconds.into_iter().collect()).unwrap_or(Spread(vec![f64::NAN]))
     }
@@ -65,12 +66,12 @@ impl Spread {
         &self.0
     }
 
-    /// Returns the run in the middle; of an even number of runs, the slower of the two.
+    /// Returns the median; for an even number of runs, the slower of the middle two.
     pub fn median(&self) -> f64 {
         self.0[self.0.len() / 2]
     }
 
-    /// Returns the runs between which the middle half lies.
+    /// Returns the two runs that enclose the middle half.
     pub fn quartiles(&self) -> [f64; 2] {
         let last = self.0.len() - 1;
         [self.0[last / 4], self.0[last - last / 4]]
@@ -81,7 +82,7 @@ impl Spread {
         [self.0[0], self.0[self.0.len() - 1]]
     }
 
-    /// Returns half the distance of the quartiles, as a share of the median.
+    /// Returns half the distance between the quartiles, as a share of the median.
     pub fn relative(&self) -> f64 {
         let [first, third] = self.quartiles();
         (third - first) / 2.0 / self.median()

@@ -1,10 +1,10 @@
-//! A profile as a trace that Perfetto and chrome://tracing open.
+//! Writes a profile as a trace for Perfetto and chrome://tracing.
 
 use serde_json::{Value, json};
 
 use super::Profile;
 
-/// The last timed run in the trace event format of Chromium: one complete event a step, in microseconds.
+/// Returns the last timed run in Chromium's trace event format: one complete event for each step, in microseconds.
 pub fn to_trace(profile: &Profile) -> Value {
     let name = |kind: &str, name: &str| json!({ "ph": "M", "pid": 1, "tid": 1, "name": kind, "args": { "name": name } });
     let mut events = vec![name("process_name", "Lineament"), name("thread_name", &profile.name)];

@@ -1,19 +1,19 @@
-//! What a plan moves through memory, and what would be left of it if less were written only to be read once.
+//! Computes the memory traffic of a plan, and what fusing expansions would save.
 
 use crate::ops::depthwise_variants;
 use crate::plan::{Plan, Residence, Step};
 
-/// Bytes by formula: every step reads and writes each of its elements once.
+/// Memory traffic by formula: every step reads and writes each of its elements once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Traffic {
-    /// All steps.
+    /// Bytes that all steps move.
     pub bytes: u64,
-    /// The same with each expansion computed where its depthwise convolution reads it, and so neither written nor read.
+    /// Bytes if each expansion were fused with its depthwise convolution, so that its output is neither written nor read.
     pub with_fused_expansions: u64,
 }
 
 impl Traffic {
-    /// The traffic of a run of a plan.
+    /// Returns the traffic of one run of a plan.
     pub fn of(plan: &Plan) -> Traffic {
         let bytes = plan.cost().bytes;
         let tensors = plan.tensors();
@@ -23,7 +23,7 @@ impl Traffic {
             let input = step.bindings[0];
             let touches = |step: &&Step| step.accesses().any(|(view, _)| view.tensor == input.tensor);
             let uses = plan.steps().iter().filter(touches).count();
-            // Written by the step before and read by this one alone, however many dispatches each takes.
+            // The tensor is written by the previous step and read only by this one, however many dispatches each takes.
             let by_dispatch = tensors[input.tensor.0].bytes.div_ceil(input.bytes.max(1)) as usize;
             if tensors[input.tensor.0].residence == Residence::Transient && uses <= 2 * by_dispatch {
                 expanded += 2 * input.bytes;
@@ -52,13 +52,14 @@ mod tests {
             Traffic::of(&backbone.plan_alone(&profile.with_precision(precision), [batch, 224]).0)
         };
         let [one, two] = [1, 2].map(|batch| of_batch(Precision::F32, batch));
-        // What a further image costs: activations alone. The layers' inputs and outputs, once each, add up to 54.6 MB.
+        // The cost of one more image is only its activations. The inputs and outputs of the layers, counted once, add up to 54.6
+        // MB.
         let an_image = two.bytes - one.bytes;
         assert!((54.0e6..56.0e6).contains(&(an_image as f64)), "{an_image}");
-        // Expanded tensors: 17 of them, the first as it comes from the first layer.
+        // There are 17 expanded tensors; the first is the output of the first layer.
         let fused = two.with_fused_expansions - one.with_fused_expansions;
         assert!(fused < an_image * 6 / 10 && fused > an_image / 4, "{fused} of {an_image}");
-        // 16-bit floats halve all of it but the features.
+        // 16-bit floats halve everything except the features.
         let [one, two] = [1, 2].map(|batch| of_batch(Precision::F16, batch));
         assert_eq!(2 * (two.bytes - one.bytes), an_image + 4 * 1280);
     }

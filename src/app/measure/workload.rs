@@ -1,4 +1,4 @@
-//! What is planned and profiled: a batch of predictions, or a training step.
+//! The work that is planned and profiled: a batch of predictions, or a training step.
 
 use super::Traffic;
 use crate::app::{Error, default_batch};
@@ -13,25 +13,25 @@ use crate::profiles::{Device, DeviceProfile};
 use crate::scheduler::{Arena, Program, document};
 use crate::wgsl::ShaderError;
 
-/// How much of a training step.
+/// How much of a training step to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Extent {
-    /// The forward pass in training mode, to the loss.
+    /// The forward pass in training mode, up to the loss.
     Forward,
-    /// Forward, backward, and the optimizer's update.
+    /// The forward pass, the backward pass, and the optimizer's update.
     Step,
 }
 
-/// Returns the size asked for, or the model's.
+/// Returns the requested input size, or the model's if none is requested.
 pub(crate) fn network_size(asked: Option<u32>, model: &Model) -> Result<u32, Error> {
     let size = asked.unwrap_or(model.size);
     if size.is_multiple_of(32) {
         return Ok(size);
     }
-    Err(Error::Misuse(format!("--size {size}: the network takes multiples of 32")))
+    Err(Error::Misuse(format!("--size {size}: the network needs a multiple of 32")))
 }
 
-/// Refuses 16-bit floats for work that has none.
+/// Refuses 16-bit floats for work that does not support them.
 ///
 /// # Errors
 /// [`Error::Misuse`] if `precision` is 16-bit floats.
@@ -39,37 +39,37 @@ pub fn refuse_f16(precision: Precision, work: &str) -> Result<(), Error> {
     match precision {
         Precision::F32 => Ok(()),
         Precision::F16 => {
-            Err(Error::Misuse(format!("--precision f16: {work} computes in 32-bit floats; predictions alone take f16")))
+            Err(Error::Misuse(format!("--precision f16: {work} computes in 32-bit floats; only predictions support f16")))
         }
     }
 }
 
-/// Plans that run one after the other, and what they must be given to do the work that a user's run does.
+/// Plans that run one after the other, and the data they need to do the same work as in actual use.
 #[derive(Debug, Clone)]
 pub struct Workload {
-    /// What tables call it.
+    /// Name of the workload in tables.
     pub name: String,
-    /// Images at once.
+    /// Number of images in a batch.
     pub batch: u32,
-    /// In the order in which they run.
+    /// The plans, in the order in which they run.
     pub plans: Vec<Plan>,
     is_training: bool,
-    /// What to write to tensors of the first plan.
+    /// Bytes to write to tensors of the first plan.
     uploads: Vec<(View, Vec<u8>)>,
-    /// Tensors of the second plan that are tensors of the first.
+    /// Tensors of the second plan, each with the tensor of the first plan whose memory it uses.
     shared: Vec<(View, View)>,
 }
 
 /// A workload that another program can replay: its plans with expanded shaders.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct WorkloadDocument {
-    /// What tables call it.
+    /// Name of the workload in tables.
     pub name: String,
-    /// Images at once.
+    /// Number of images in a batch.
     pub batch: u32,
     /// The plans, in the order in which they run.
     pub plans: Vec<PlanDocument>,
-    /// Tensors of the second plan that are the same memory as tensors of the first.
+    /// Tensors of the second plan that use the memory of tensors of the first.
     pub shared: Vec<SharedTensor>,
 }
 
@@ -82,24 +82,24 @@ pub struct SharedTensor {
     pub first: TensorId,
 }
 
-/// Which work is planned or profiled, and how much at once.
+/// Options of a workload.
 #[derive(Debug, Clone, Default)]
 pub struct WorkloadOptions {
-    /// Whether it is a training step of every layer instead of a prediction.
+    /// Whether to run a training step of all layers instead of a prediction.
     pub train: bool,
-    /// Images at once; `None` takes what suits the adapter.
+    /// Number of images in a batch; `None` takes [`default_batch`] for the adapter.
     pub batch: Option<u32>,
     /// Height and width of the input; `None` takes the model's.
     pub size: Option<u32>,
-    /// What the backbone is stored in.
+    /// The precision in which the backbone is stored.
     pub precision: Precision,
 }
 
 impl Workload {
-    /// Returns the work that options ask for, on an adapter.
+    /// Returns the workload for the given options.
     ///
     /// # Errors
-    /// The size is not a multiple of 32, or training is asked for in 16-bit floats.
+    /// The size is not a multiple of 32, or training in 16-bit floats is requested.
     pub fn new(device: &Device, model: &Model, options: &WorkloadOptions) -> Result<Workload, Error> {
         let batch = options.batch.unwrap_or_else(|| default_batch(device));
         let size = network_size(options.size, model)?;
@@ -117,7 +117,8 @@ impl Workload {
         Workload::training(profile, &network, batch, Extent::Step)
     }
 
-    /// Predictions of a batch of images of CelebA's size, whose pixels are made up: they decide nothing about the time.
+    /// Returns the prediction of a batch of images of CelebA's size. The pixels are generated, because they do not affect the
+    /// time.
     pub fn prediction(device: &Device, model: &Model, batch: u32) -> Workload {
         let image = Rgb8Image { width: 178, height: 218, pixels: (0..178 * 218 * 3).map(|at| (at * 31 % 251) as u8).collect() };
         let (records, pixels) = pack(&vec![&image; batch as usize], batch as usize);
@@ -130,12 +131,13 @@ impl Workload {
         Workload { name, batch, plans: vec![plan], is_training: false, uploads, shared: Vec::new() }
     }
 
-    /// A training step of `network` with every layer trained, cosine proximity and AdaDelta; the weights are made up.
+    /// Returns a training step of `network` with cosine proximity and AdaDelta, in which all layers are trained. The weights are
+    /// generated.
     ///
     /// # Errors
-    /// None in practice: every tensor is there.
+    /// None in practice, because every tensor is present.
     pub fn training(profile: &DeviceProfile, network: &NetworkShape, batch: u32, extent: Extent) -> Result<Workload, ModelError> {
-        // Of both signs, so that ReLU6 closes for some: denormal or infinite numbers would tell nothing.
+        // Values of both signs, so that ReLU6 clamps some of them. Denormal or infinite numbers would distort the times.
         let tensor = |_: &str, shape: &[usize]| {
             let count: usize = shape.iter().product();
             Ok((0..count).map(|at| (at * 37 % 101) as f32 / 101.0 - 0.4).collect())
@@ -166,7 +168,7 @@ impl Workload {
         Ok(Workload { name, batch, plans: vec![step.plan, update.plan], is_training: true, uploads, shared })
     }
 
-    /// Writes the plans out with the expanded WGSL of every shader.
+    /// Returns the plans with the expanded WGSL of every shader.
     ///
     /// # Errors
     /// A shader does not expand.
@@ -203,12 +205,12 @@ impl Workload {
         lines.join("\n") + "\n"
     }
 
-    /// Whether it is a training step or its forward pass, and no prediction.
+    /// Returns whether this is a training step or its forward pass, and not a prediction.
     pub fn is_training(&self) -> bool {
         self.is_training
     }
 
-    /// The programs of the plans, given what they need.
+    /// Returns the programs of the plans, with their inputs and weights uploaded.
     ///
     /// # Errors
     /// The plans do not fit the adapter, or the device fails.
@@ -236,7 +238,7 @@ mod tests {
 
     #[test]
     fn a_prediction_replayed_from_its_document_gives_the_same_bytes() {
-        let device = Device::open(&AdapterRequest::default()).expect("an adapter; run tools/setup");
+        let Some(device) = crate::testing::device() else { return };
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("weights/mobilenet_v2_celeba.safetensors");
         let model = Model { size: 96, ..Model::open(&path, None).expect("the shipped model") };
         let workload = Workload::prediction(&device, &model, 2);
@@ -258,7 +260,8 @@ mod tests {
     #[test]
     fn the_model_predicts_and_trains_within_the_limits_that_webgpu_promises() {
         let open = |webgpu_limits| Device::open(&AdapterRequest { webgpu_limits, ..AdapterRequest::default() });
-        let (usual, limited) = (open(false).expect("an adapter; run tools/setup"), open(true).expect("an adapter"));
+        let Some(usual) = crate::testing::device() else { return };
+        let limited = open(true).expect("the adapter with fewer limits");
         assert_eq!(limited.capabilities().binding_bytes, 128 << 20);
         assert_eq!(limited.capabilities().workgroup_memory_bytes, 16_384);
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("weights/mobilenet_v2_celeba.safetensors");

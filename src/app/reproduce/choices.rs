@@ -1,32 +1,33 @@
-//! The settings in which the paper's text and its published code differ, as both have them.
+//! The settings in which the paper's text and its published code differ, with their values in both.
 
 use crate::app::train::AugmentationRanges;
 use crate::evaluation::Choice;
 use crate::nn::training::{Loss, RunningStatistics};
 use crate::nn::weights::InputScaling;
 
-/// Whose settings a reproduction takes where the paper's text and its published code differ.
+/// The source whose settings a reproduction takes where the paper's text and its published code differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Source {
-    /// Those of the paper's text.
+    /// The settings in the paper's text.
     Paper,
-    /// Those of the published script and notebook.
+    /// The settings in the published script and notebook.
     Script,
 }
 
-/// What the paper's model minimises. It is a choice of its own, because either goes with the other settings of text or code.
+/// The loss that the paper's model minimises. It is chosen separately, because both losses are compatible with the other settings
+/// of text and code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PaperLoss {
-    /// Minus the cosine between labels and predictions.
+    /// Minus the cosine of the angle between labels and predictions.
     Cosine,
-    /// The angle between them.
+    /// The angle between labels and predictions.
     Angle,
 }
 
 impl PaperLoss {
-    /// Returns its name, as the command line takes it.
+    /// Returns the name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             PaperLoss::Cosine => "cosine",
@@ -44,7 +45,7 @@ impl From<PaperLoss> for Loss {
     }
 }
 
-/// The settings that follow from a source.
+/// The settings that a source determines.
 pub(super) struct Settings {
     pub batch: u32,
     pub epochs: u32,
@@ -53,12 +54,12 @@ pub(super) struct Settings {
     pub all_attributes: bool,
     pub augmentation: AugmentationRanges,
     pub running_statistics: RunningStatistics,
-    /// How the input is scaled, where it is not scaled as the weights want it.
+    /// How the input is scaled, if not as the weights expect.
     pub scaling: Option<InputScaling>,
 }
 
 impl Source {
-    /// Returns its name, as the command line takes it.
+    /// Returns the name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Source::Paper => "paper",
@@ -66,7 +67,7 @@ impl Source {
         }
     }
 
-    /// Returns its settings.
+    /// Returns the settings of this source.
     pub(super) fn settings(self) -> Settings {
         match self {
             Source::Paper => Settings {
@@ -91,16 +92,16 @@ impl Source {
     }
 }
 
-/// How long a training went.
+/// The length of a training.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Trained {
-    /// Images for each update.
+    /// Number of images in each update.
     pub batch: u32,
-    /// Passes over the training images.
+    /// Number of passes over the training images.
     pub epochs: u32,
 }
 
-/// Returns every setting with what a run took; `clustered` says which faces were clustered.
+/// Returns every setting with the value that a run used. `clustered` says which faces were clustered.
 pub(super) fn choices(source: Source, loss: PaperLoss, trained: Option<Trained>, clustered: &str) -> Vec<Choice> {
     let of_training = |value: String| if trained.is_some() { value } else { "not trained in this run".to_string() };
     let number = |number: fn(Trained) -> u32| trained.map_or(String::new(), |trained| number(trained).to_string());
@@ -109,23 +110,23 @@ pub(super) fn choices(source: Source, loss: PaperLoss, trained: Option<Trained>,
         ("batch size", "64", "80", Some(number(|one| one.batch))),
         ("epochs", "\"only few\" (here: 3)", "12", Some(number(|one| one.epochs))),
         ("start", "ImageNet weights", "random (weights=None)", None),
-        ("input", "as the weights want it, −1 to 1", "0 to 1 (rescale=1/255)", None),
-        ("outputs", "37", "40 in the run shown, 37 in the weights", Some(by_source("37", "40, as far as labelled"))),
-        ("zoom", "magnified by at most 20 %", "0.8 to 1.2 by axis: shrinks too", None),
-        ("shear", "effect of 0.2 (taken for radians)", "0.2 degrees", None),
-        ("running statistics", "not said (here: TensorFlow's)", "Keras 2.2.4's, which forget their start", None),
+        ("input", "−1 to 1, as the weights expect", "0 to 1 (rescale=1/255)", None),
+        ("outputs", "37", "40 in the run shown, 37 in the weights", Some(by_source("37", "40, or those that are labelled"))),
+        ("zoom", "magnified by at most 20 %", "0.8 to 1.2 for each axis: also shrinks", None),
+        ("shear", "effect of 0.2 (read as radians)", "0.2 degrees", None),
+        ("running statistics", "not stated (here: TensorFlow's)", "Keras 2.2.4's, which forget their initial values", None),
     ];
     let training = training.into_iter().map(|(what, paper, script, used)| {
         let used = used.unwrap_or_else(|| by_source(paper, script));
         choice(what, paper, script, of_training(used))
     });
     let minimised = match loss {
-        PaperLoss::Cosine => "minus the cosine (--loss angle takes the other)",
+        PaperLoss::Cosine => "minus the cosine (--loss angle selects the other)",
         PaperLoss::Angle => "the angle, arccos of the cosine",
     };
     let everywhere = [
         ("loss", "arccos of the cosine", "minus the cosine", minimised),
-        ("faces clustered", "not said", "400 of CelebA, 100 of LFW", clustered),
+        ("faces clustered", "not stated", "400 of CelebA, 100 of LFW", clustered),
         ("eigenface", "PCA of the faces", "the mean that PCA subtracts", "both: the mean, and the first components"),
         ("figure 5", "three methods", "six methods", "six methods"),
     ];

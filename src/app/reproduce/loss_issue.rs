@@ -1,4 +1,4 @@
-//! The paper's loss issue: the same head trained with several losses, on one set of features.
+//! The paper's loss issue: the same head is trained with several losses on one set of features.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use crate::nn::Model;
 use crate::nn::training::Loss;
 use crate::profiles::Device;
 
-/// The losses that are compared, each with its name, which is that of its folder too.
+/// The losses that are compared, each with its name, which is also the name of its folder.
 const LOSSES: [(&str, Loss); 4] = [
     ("cosine", Loss::Cosine),
     ("mse", Loss::MeanSquaredError),
@@ -21,11 +21,11 @@ const LOSSES: [(&str, Loss); 4] = [
     ("bce", Loss::BinaryCrossEntropy),
 ];
 
-/// How the losses are compared.
+/// The settings of the comparison.
 pub(super) struct LossWork<'a> {
-    /// The run folder: features, a folder for each loss with its checkpoints and its model, and the tables.
+    /// The run folder. It receives the features, the tables, and a folder for each loss with its checkpoints and its model.
     pub out: &'a Path,
-    /// Whether to continue with what it holds.
+    /// Whether to continue the trainings in the run folder.
     pub resume: bool,
     pub skip_unreadable: bool,
     pub epochs: u32,
@@ -34,7 +34,7 @@ pub(super) struct LossWork<'a> {
 }
 
 impl LossWork<'_> {
-    /// Trains the paper's head with each loss, from the same start on the same features.
+    /// Trains the paper's head with each loss, from the same initial weights on the same features.
     pub fn run(&self, device: &Device, model: &Model, data: &Dataset, context: &Context) -> Result<(), Error> {
         let trainer = |loss: Loss| {
             let settings = TrainingSettings {

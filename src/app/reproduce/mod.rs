@@ -1,4 +1,4 @@
-//! The paper, step by step, and what comes of it beside what the paper says.
+//! Reproduces the paper step by step, and compares the results with those in the paper.
 
 mod choices;
 mod loss_issue;
@@ -27,28 +27,28 @@ use work::Work;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Step {
-    /// What the data hold: partitions, and figure 1.
+    /// Describes the data: partitions and figure 1.
     Data,
-    /// The paper's model.
+    /// Trains the paper's model.
     Train,
-    /// Table I.
+    /// Evaluates the model: table I.
     Eval,
-    /// Whether networks that minimise other losses than the cosine ever predict rare attributes.
+    /// Checks whether networks trained with other losses than the cosine predict rare attributes.
     LossIssue,
-    /// Attributes of the faces to cluster.
+    /// Predicts the attributes of the faces to cluster.
     Predict,
-    /// Figure 6.
+    /// Clusters the faces: figure 6.
     Cluster,
-    /// Figure 7.
+    /// Clusters the faces by weighted attributes: figure 7.
     Weighted,
-    /// Figure 5.
+    /// Compares clustering methods: figure 5.
     Compare,
-    /// What the paper says beside what was found, and the HTML report.
+    /// Compares the results with the paper's, and writes the HTML report.
     Report,
 }
 
 impl Step {
-    /// Returns its name, as the command line takes it.
+    /// Returns the name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Step::Data => "data",
@@ -64,57 +64,57 @@ impl Step {
     }
 }
 
-/// What is reproduced, and how.
+/// Options of a reproduction.
 #[derive(Debug, Clone)]
 pub struct ReproductionOptions {
     /// CelebA, or a folder of images with a label CSV; `None` takes the bundled portraits.
     pub data: Option<PathBuf>,
-    /// Which labels.
+    /// The selection of labels and images.
     pub labels: LabelSelection,
-    /// The run folder. Steps that it holds with the same settings are skipped.
+    /// The run folder. Steps that were completed there with the same settings are skipped.
     pub out: PathBuf,
     /// Whether to use the shipped model and train nothing.
     pub quick: bool,
-    /// Whose settings to take.
+    /// The source of the settings.
     pub source: Source,
-    /// What the training minimises.
+    /// The loss that the training minimises.
     pub loss: PaperLoss,
-    /// The model to evaluate and cluster by; `None` trains one.
+    /// The model to evaluate and to cluster with; `None` trains one.
     pub model: Option<PathBuf>,
-    /// Whether to train with each of the losses too.
+    /// Whether to train the head with each of several losses, too.
     pub with_loss_issue: bool,
     /// The weights to start from; `None` takes the shipped ImageNet weights.
     pub weights: Option<PathBuf>,
-    /// What is trained.
+    /// The layers that are trained.
     pub trainable: Trainable,
-    /// Height and width of the images in training; `None` takes those of the weights.
+    /// Height and width of the images in training; `None` takes the size of the weights.
     pub size: Option<u32>,
     /// Whether images that cannot be read are reported and left out.
     pub skip_unreadable: bool,
-    /// Passes over the training images; `None` takes those of the source.
+    /// Number of passes over the training images; `None` takes that of the source.
     pub epochs: Option<u32>,
-    /// Images for each update; `None` takes those of the source.
+    /// Number of images in each update; `None` takes that of the source.
     pub batch: Option<u32>,
-    /// Images that pass at once; `None` takes the batch.
+    /// Number of images in each part of a batch; `None` takes the whole batch.
     pub micro_batch: Option<u32>,
     /// Number of faces to cluster.
     pub faces: u32,
-    /// A folder of other faces: every fifth face to cluster is one of these.
+    /// A folder of further faces: every fifth face to cluster is taken from it.
     pub beside: Option<PathBuf>,
-    /// Number of clusters of figures 6 and 7.
+    /// Number of clusters in figures 6 and 7.
     pub k: u32,
-    /// The part of each image that is looked at.
+    /// The part of each image that is used; `None` takes the whole image, or 10,0,80,80 of the bundled portraits.
     pub crop: Option<Crop>,
-    /// Seed of every random number.
+    /// Seed of all random numbers.
     pub seed: u64,
-    /// Whether to continue with the losses that the folder holds; the other steps always continue.
+    /// Whether to continue the loss-issue trainings in the run folder. The other steps always continue.
     pub resume: bool,
-    /// How the adapter is opened, when it is first needed.
+    /// Options for opening the adapter, which happens when it is first needed.
     pub device: DeviceOptions,
 }
 
 impl ReproductionOptions {
-    /// Returns the options of a reproduction in a run folder, as the paper's text has them.
+    /// Returns the options of a reproduction in a run folder, with the settings in the paper's text.
     pub fn new(out: &Path) -> ReproductionOptions {
         ReproductionOptions {
             data: None,
@@ -158,18 +158,18 @@ impl ReproductionOptions {
     }
 }
 
-/// What a reproduction came to.
+/// The result of a reproduction.
 #[derive(Debug, Clone)]
 pub struct Reproduced {
     /// Whether every image could be used.
     pub complete: bool,
-    /// What the paper says beside what was found, where the report was made.
+    /// The results compared with the paper's, if the report step ran.
     pub findings: Option<evaluation::Reproduction>,
-    /// The HTML report, where it was made.
+    /// Path of the HTML report, if the report step ran.
     pub report: Option<PathBuf>,
 }
 
-/// Does again what the paper did.
+/// Reproduces the paper.
 pub struct Reproduction<'a> {
     work: Work<'a>,
 }
@@ -183,16 +183,16 @@ impl<'a> Reproduction<'a> {
         let trains = options.model.is_none() && !options.quick;
         if options.source == Source::Script && options.trainable != Trainable::All && trains {
             return Err(Error::Misuse(
-                "--as script starts from random numbers, of which nothing can stay as it is: leave --trainable at all".into(),
+                "--as script starts from random weights, so all layers must be trained; leave out --trainable".into(),
             ));
         }
         Ok(Reproduction { work: Work::new(options, context)? })
     }
 
-    /// Does every step, or only one. Steps that the run folder holds with the same inputs are skipped.
+    /// Does all steps, or only one. Steps that were completed in the run folder with the same inputs are skipped.
     ///
     /// # Errors
-    /// A step fails, or the context is cancelled; then the same call continues.
+    /// A step fails, or the context is cancelled. A cancelled reproduction continues with the same call.
     pub fn run(&self, only: Option<Step>) -> Result<Reproduced, Error> {
         let work = &self.work;
         let run = RunFolder::create(&work.options.out)?;
@@ -216,12 +216,12 @@ impl<'a> Reproduction<'a> {
     }
 }
 
-/// Does the step [`Step::LossIssue`] by itself, which needs images and weights alone.
+/// Does only the step [`Step::LossIssue`], which needs images and weights but no model.
 ///
 /// # Errors
-/// No data are named, they or the weights cannot be used, a training fails, or the context is cancelled.
+/// No data are named, the data or the weights cannot be used, a training fails, or the context is cancelled.
 pub fn reproduce_losses(options: &ReproductionOptions, context: &Context) -> Result<(), Error> {
-    let missing = || Error::Misuse("--only loss-issue trains: give its images with --data".into());
+    let missing = || Error::Misuse("--only loss-issue trains on images; name them with --data".into());
     let path = options.data.as_ref().ok_or_else(missing)?;
     let data = options.labels.open(path, &paper_attributes(), options.seed, context)?.dataset;
     check_training_data(path, &data, context)?;
@@ -231,15 +231,15 @@ pub fn reproduce_losses(options: &ReproductionOptions, context: &Context) -> Res
     options.losses(options.resume).run(&device, &model, &data, context)
 }
 
-/// Does a step unless it is done, and records it.
+/// Does a step unless it is done already, and records it.
 fn do_step(work: &Work, state: &mut State, step: &StepPlan, what: &str) -> Result<(), Error> {
     let (run, name) = (&work.options.out, step.step.name());
     let inputs = match (step.inputs)(work)? {
         Inputs::Of(inputs) => inputs,
         Inputs::Skip(reason) => {
-            work.context.message(format!("{what}: left out, {reason}"));
+            work.context.message(format!("{what}: skipped, {reason}"));
             if step.step == Step::Compare {
-                // What an earlier model made of its faces says nothing of these.
+                // An earlier comparison may be of other faces.
                 for path in step.files.iter().map(|file| run.join(file)).filter(|path| path.is_file()) {
                     std::fs::remove_file(&path).map_err(|source| Error::File { path, source })?;
                 }
@@ -261,7 +261,7 @@ fn do_step(work: &Work, state: &mut State, step: &StepPlan, what: &str) -> Resul
     state.put(run, name, record(true, started.elapsed().as_secs_f64()))
 }
 
-/// Returns the first images below a folder, as sources.
+/// Returns the first images below a folder, in the order of their names.
 fn first_images(folder: &Path, count: usize) -> Result<Vec<ImageSource>, Error> {
     Ok(crate::data::folder::first_images_below(folder, count)?.into_iter().map(ImageSource::from).collect())
 }

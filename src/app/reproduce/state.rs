@@ -1,4 +1,4 @@
-//! `reproduce.json`: which steps of a reproduction are done, and with what they were done.
+//! `reproduce.json`: records which steps of a reproduction are done, and with which inputs.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,36 +12,36 @@ use crate::app::{Error, pretty_json, write_file};
 /// Name of the file in the run folder.
 const FILE: &str = "reproduce.json";
 
-/// Which steps were done.
+/// The records of all steps.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct State {
-    /// Version of the program that wrote it.
+    /// Version of the program that wrote the file.
     version: String,
-    /// Steps by name.
+    /// The records by the name of the step.
     pub steps: BTreeMap<String, Record>,
 }
 
-/// How a step was done.
+/// The record of a step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    /// Everything that its result depends on: settings, and hashes of the files that it read.
+    /// Everything that the result depends on: settings, and hashes of the files that were read.
     pub inputs: Value,
-    /// Whether it came to its end.
+    /// Whether the step was completed.
     pub finished: bool,
-    /// Wall-clock seconds of its last sitting.
+    /// Wall-clock seconds of the last time it ran.
     pub seconds: f64,
-    /// Why it was left out, where it was.
+    /// The reason why it was skipped, if it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skipped: Option<String>,
 }
 
 impl State {
-    /// Reads what a run folder says; returns an empty state where it says nothing.
+    /// Reads the state of a run folder; it is empty if there is no file.
     pub fn read(run: &Path) -> Result<State, Error> {
         let path = run.join(FILE);
         match std::fs::read(&path) {
             Ok(bytes) => serde_json::from_slice(&bytes).map_err(|source| {
-                let remedy = "remove it, and every step is done again";
+                let remedy = "remove it to do every step again";
                 Error::Damaged { path, source, remedy }
             }),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(State::default()),
@@ -49,31 +49,32 @@ impl State {
         }
     }
 
-    /// Adds a step's record and writes the file.
+    /// Adds the record of a step and writes the file.
     pub fn put(&mut self, run: &Path, step: &str, record: Record) -> Result<(), Error> {
         self.version = concat!("lineament ", env!("CARGO_PKG_VERSION")).into();
         self.steps.insert(step.into(), record);
         Ok(write_file(&run.join(FILE), &pretty_json(self)?)?)
     }
 
-    /// Returns whether a step was finished with these inputs, and its files are still there.
+    /// Returns whether a step was completed with these inputs and its files still exist.
     pub fn is_done(&self, run: &Path, step: &str, inputs: &Value, files: &[&str]) -> bool {
         let recorded = self.steps.get(step).is_some_and(|record| record.finished && record.inputs == *inputs);
         recorded && files.iter().all(|file| run.join(file).is_file())
     }
 }
 
-/// Returns the SHA-256 of bytes, in hexadecimal.
+/// Returns the SHA-256 hash of bytes, in hexadecimal.
 pub fn hash(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Returns the SHA-256 of a file, or `None` where there is none.
+/// Returns the SHA-256 hash of a file, or `None` if it cannot be read.
 pub fn hash_of(path: &Path) -> Option<String> {
     std::fs::read(path).ok().map(|bytes| hash(&bytes))
 }
 
-/// Renames a folder to the first free name, so that nothing that took long is lost; returns that name.
+/// Renames a folder to the first free name of the form NAME-earlier-N, so that results that took long are kept. Returns the new
+/// path.
 pub fn put_aside(folder: &Path) -> Result<PathBuf, Error> {
     let name = folder.file_name().map_or(String::new(), |name| name.to_string_lossy().into_owned());
     let free = (1..).map(|number| folder.with_file_name(format!("{name}-earlier-{number}"))).find(|path| !path.exists());

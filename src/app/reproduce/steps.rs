@@ -1,4 +1,4 @@
-//! The steps of a reproduction, in the paper's order.
+//! The steps of a reproduction, in the order of the paper.
 
 use serde_json::{Map, Value, json};
 
@@ -23,7 +23,7 @@ use crate::report::{load_run, partially_present};
 
 type Fallible<T> = Result<T, Error>;
 
-/// What a step depends on, or why it is left out.
+/// The inputs of a step, or the reason why it is skipped.
 pub(super) enum Inputs {
     Of(Value),
     Skip(String),
@@ -32,23 +32,23 @@ pub(super) enum Inputs {
 /// How a step is done.
 pub(super) struct StepPlan {
     pub step: Step,
-    /// What it makes.
+    /// What the step makes.
     pub makes: &'static str,
-    /// Where the paper has it.
+    /// Where it is in the paper.
     pub place: &'static str,
-    /// Files of the run folder without which it is not done.
+    /// Files in the run folder that the step writes. It is done again if one is missing.
     pub files: &'static [&'static str],
-    /// What its result depends on.
+    /// Returns everything that the result depends on.
     pub inputs: fn(&Work) -> Fallible<Inputs>,
-    /// Does it; given how it was begun or done before.
+    /// Does the step. It receives the record of the last time it was started, if any.
     pub run: fn(&Work, Option<&Record>) -> Fallible<()>,
 }
 
-/// Every step.
+/// All steps.
 pub(super) const STEPS: [StepPlan; 9] = [
     StepPlan {
         step: Step::Data,
-        makes: "what the data hold",
+        makes: "what the data contain",
         place: "section III, figure 1",
         files: &["data.json"],
         inputs: |work| Ok(Inputs::Of(json!({"data": work.data_hash}))),
@@ -64,7 +64,7 @@ pub(super) const STEPS: [StepPlan; 9] = [
     },
     StepPlan {
         step: Step::Eval,
-        makes: "accuracies beside the published ones",
+        makes: "accuracies compared with the published ones",
         place: "table I",
         files: &["evaluation/metrics.json", "evaluation/attributes.csv"],
         inputs: |work| {
@@ -77,7 +77,7 @@ pub(super) const STEPS: [StepPlan; 9] = [
     },
     StepPlan {
         step: Step::LossIssue,
-        makes: "what each loss makes of rare attributes",
+        makes: "how well each loss learns rare attributes",
         place: "section III, loss issue",
         files: &["loss_issue.json"],
         inputs: loss_inputs,
@@ -125,8 +125,8 @@ pub(super) const STEPS: [StepPlan; 9] = [
     },
     StepPlan {
         step: Step::Report,
-        makes: "the paper beside this run, and the HTML report",
-        place: "all of it",
+        makes: "this run compared with the paper, and the HTML report",
+        place: "the whole paper",
         files: &[REPRODUCTION, "reproduction.csv", "report.html"],
         inputs: |work| {
             let files = [
@@ -175,7 +175,7 @@ fn data(work: &Work, _: Option<&Record>) -> Fallible<()> {
 fn train_inputs(work: &Work) -> Fallible<Inputs> {
     if let Some(given) = &work.given {
         let (reason, path) = (given.reason, given.path.display());
-        return Ok(Inputs::Skip(format!("{reason} ({path}), and that took its training elsewhere")));
+        return Ok(Inputs::Skip(format!("{reason} ({path}), so no training is needed")));
     }
     let (options, trained) = (work.options, work.trained());
     let mut inputs = json!({
@@ -189,14 +189,14 @@ fn train_inputs(work: &Work) -> Fallible<Inputs> {
         "epochs": trained.map(|one| one.epochs),
         "seed": options.seed,
     });
-    // Trainings that were made before there was a choice are by the cosine, and stay what they were.
+    // Trainings from before the loss could be chosen used the cosine. Their inputs must stay the same.
     if options.loss != PaperLoss::Cosine {
         inputs["loss"] = json!(options.loss.name());
     }
     Ok(Inputs::Of(inputs))
 }
 
-/// Everything that a training cannot change while it goes on: it may only become longer.
+/// Returns the inputs that must not change when a training continues. Only the number of epochs may grow.
 fn without_epochs(inputs: &Value) -> Value {
     let mut inputs = inputs.clone();
     inputs.as_object_mut().map(|inputs| inputs.remove("epochs"));
@@ -211,7 +211,7 @@ fn train(work: &Work, before: Option<&Record>) -> Fallible<()> {
         && before.is_none_or(|before| without_epochs(&before.inputs) != without_epochs(&inputs))
     {
         let aside = put_aside(&folder)?;
-        work.context.note(format!("what was trained with other settings is kept in {}", aside.display()));
+        work.context.note(format!("the earlier training with other settings is kept in {}", aside.display()));
     }
     let run = RunFolder::create(&folder)?;
     let model = work.start()?;
@@ -224,7 +224,7 @@ fn train(work: &Work, before: Option<&Record>) -> Fallible<()> {
     Ok(())
 }
 
-/// Returns the paper's training, as text or script have it.
+/// Returns the options of the paper's training, with the settings of text or script.
 fn trainer_options(work: &Work) -> TrainerOptions {
     let (options, settings) = (work.options, &work.settings);
     let batch = options.batch.unwrap_or(settings.batch);
@@ -258,7 +258,7 @@ fn eval(work: &Work, _: Option<&Record>) -> Fallible<()> {
 
 fn loss_inputs(work: &Work) -> Fallible<Inputs> {
     if !work.options.with_loss_issue {
-        return Ok(Inputs::Skip("ask for it with --with-loss-issue: it trains four heads".into()));
+        return Ok(Inputs::Skip("it trains four heads; ask for it with --with-loss-issue".into()));
     }
     let losses = work.options.losses(true);
     let weights = hash_of(&work.options.weights()?);
@@ -286,12 +286,13 @@ fn predict(work: &Work, _: Option<&Record>) -> Fallible<()> {
     work.run()?.record("predict", Some(device), predictor.details(&predictions), &work.context)
 }
 
-/// The table of faces to cluster, rounded as in the script, and its ten attributes, or all where it has not these.
+/// Returns the table of faces to cluster, rounded as in the script, and the paper's ten attributes, or all if the model does not
+/// predict these.
 fn faces(work: &Work) -> Fallible<(AttributeTable, Vec<String>)> {
     let table = AttributeTable::read(&work.at("attributes.csv"))?.rounded();
     let has_all = CHOSEN_ATTRIBUTES.iter().all(|name| table.attributes.iter().any(|one| one == name));
     if !has_all {
-        work.context.note("the model does not predict all of the paper's ten attributes; all that it predicts are taken");
+        work.context.note("the model does not predict all of the paper's ten attributes, so all its attributes are used");
     }
     let select = if has_all { CHOSEN_ATTRIBUTES.map(String::from).to_vec() } else { table.attributes.clone() };
     Ok((table, select))
@@ -326,18 +327,18 @@ fn cluster_faces(work: &Work, weights: Option<WeightRule>) -> Fallible<()> {
     work.run()?.record(verb, Some(device), Clusterer::details(&result, &columns), &work.context)
 }
 
-/// Rows that OPTICS looks at once, itself among them.
+/// Number of rows in a neighbourhood of OPTICS, including the row itself.
 const OPTICS_ROWS: usize = 5;
 
 fn compare_inputs(work: &Work) -> Fallible<Inputs> {
     let (table, select) = faces(work)?;
     let (n, columns) = (table.images.len(), select.len());
     if n < OPTICS_ROWS {
-        return Ok(Inputs::Skip(format!("there are {n} faces, and OPTICS looks at {OPTICS_ROWS} at once")));
+        return Ok(Inputs::Skip(format!("there are only {n} faces, and OPTICS needs {OPTICS_ROWS}")));
     }
     let (values, _) = select_columns(&table, &select)?;
     if CountedRows::distinct(&values, n, columns)?.len() < 2 {
-        let reason = format!("the model predicts the same of all {n} faces, so there is nothing to compare: train it longer");
+        let reason = format!("the model predicts the same for all {n} faces, so there is nothing to compare; train it longer");
         return Ok(Inputs::Skip(reason));
     }
     Ok(Inputs::Of(json!({"attributes": work.hash_at("attributes.csv"), "seed": work.options.seed})))
@@ -359,7 +360,7 @@ fn compare(work: &Work) -> Fallible<()> {
     work.run()?.record("compare", Some(device), comparison_details(&comparison), &work.context)
 }
 
-/// What the paper says beside what the run folder holds, then the report of it all.
+/// Compares the results in the run folder with the paper's, and writes the report.
 fn report(work: &Work, _: Option<&Record>) -> Fallible<()> {
     let run = &work.options.out;
     let mut details = Map::new();

@@ -1,4 +1,4 @@
-//! What the steps of a reproduction share: data, model, adapter and where things lie.
+//! What the steps of a reproduction share: data, model, adapter and paths.
 
 use std::cell::{Cell, OnceCell};
 use std::path::{Path, PathBuf};
@@ -21,39 +21,39 @@ use crate::ops::Interpolation;
 use crate::plan::Precision;
 use crate::profiles::Device;
 
-/// The bundled portraits, and those of their labels that are sure for all of them.
+/// The folder of the bundled portraits, and the attributes whose labels are certain for all of them.
 const PORTRAITS: &str = "tools/faces";
 const SURE_LABELS: [&str; 4] = ["Male", "Eyeglasses", "No_Beard", "Wearing_Necktie"];
 
-/// Folder of the training in a run.
+/// Folder in a run for the training.
 pub(super) const TRAIN: &str = "train";
-/// Folder of the evaluation in a run.
+/// Folder in a run for the evaluation.
 pub(super) const EVALUATION: &str = "evaluation";
-/// What the paper says beside what was found, in a run.
+/// File in a run with the results compared with the paper's.
 pub(super) const REPRODUCTION: &str = "reproduction.json";
 
 /// A model that was not trained in this run.
 pub(super) struct GivenModel {
     pub path: PathBuf,
-    /// Why it is used.
+    /// The reason why it is used.
     pub reason: &'static str,
-    /// Whether it is the model that is shipped.
+    /// Whether it is the shipped model.
     pub shipped: bool,
 }
 
-/// Everything that steps need.
+/// The shared state of the steps.
 pub(super) struct Work<'a> {
     pub options: &'a ReproductionOptions,
     pub context: Context<'a>,
     pub settings: Settings,
-    /// Where the images are.
+    /// Path of the images.
     pub data: PathBuf,
     pub folder: LabelledFolder,
-    /// Returns a hash of names, labels and partition.
+    /// Hash of names, labels and partition.
     pub data_hash: String,
-    /// The other faces to cluster, of `--beside`.
+    /// The further faces to cluster, from `--beside`.
     pub beside: Vec<ImageSource>,
-    /// The model that is used instead of one trained here.
+    /// The model that is used instead of training one.
     pub given: Option<GivenModel>,
     /// Whether every image could be used.
     pub complete: Cell<bool>,
@@ -71,7 +71,7 @@ impl<'a> Work<'a> {
             }
             None if options.quick => {
                 let path = model_path(None, CELEBA_MODEL)?;
-                Some(GivenModel { path, reason: "--quick takes the shipped model", shipped: true })
+                Some(GivenModel { path, reason: "--quick uses the shipped model", shipped: true })
             }
             None => None,
         };
@@ -98,7 +98,7 @@ impl<'a> Work<'a> {
         Ok(Work { options, context, settings, data, folder, data_hash, beside, given, complete, device })
     }
 
-    /// Returns the adapter, opened when it is first needed.
+    /// Returns the adapter. It is opened when it is first needed.
     pub fn device(&self) -> Result<&Device, Error> {
         if let Some(device) = self.device.get() {
             return Ok(device);
@@ -112,19 +112,19 @@ impl<'a> Work<'a> {
         RunFolder::create(&self.options.out)
     }
 
-    /// Returns a place in the run folder.
+    /// Returns the path of a file in the run folder.
     pub fn at(&self, name: &str) -> PathBuf {
         self.options.out.join(name)
     }
 
-    /// Returns the weights to start a training from, at the size and with the input that are asked for.
+    /// Returns the model from which a training starts, with the requested size and input scaling.
     pub fn start(&self) -> Result<Model, Error> {
         let mut model = open_start(&self.options.weights()?, self.options.size)?;
         model.convention.input = self.settings.scaling.unwrap_or(model.convention.input);
         Ok(model)
     }
 
-    /// Returns the file of the model to evaluate and to predict with.
+    /// Returns the path of the model to evaluate and to predict with.
     fn model_file(&self) -> PathBuf {
         self.given.as_ref().map_or_else(|| self.at(TRAIN).join(MODEL_FILE), |given| given.path.clone())
     }
@@ -141,25 +141,25 @@ impl<'a> Work<'a> {
         open_attribute_model(&path, Some(&self.options.weights()?), Precision::F32)
     }
 
-    /// Returns a hash of the model's file.
+    /// Returns the hash of the model's file.
     pub fn model_hash(&self) -> Value {
         json!(hash_of(&self.model_file()))
     }
 
-    /// Returns a hash of a file in the run folder.
+    /// Returns the hash of a file in the run folder.
     pub fn hash_at(&self, name: &str) -> Value {
         json!(hash_of(&self.at(name)))
     }
 
-    /// Returns how images are brought to the model.
+    /// Returns how images are prepared for the model.
     pub fn options(&self) -> PredictionOptions {
         let portraits = Crop { left: 10, top: 0, width: 80, height: 80 };
         let crop = self.options.crop.or(self.options.data.is_none().then_some(portraits));
         PredictionOptions { batch: None, interpolation: Interpolation::Nearest, crop }
     }
 
-    /// Returns which faces are evaluated and clustered: test images, else validation images, or all where a model that has not learnt
-    /// from them is used on labels without partitions.
+    /// Returns the partition that is evaluated and clustered: the test images, or the validation images if there are none.
+    /// Returns `None` for all images, if a given model has not learnt from them and the labels have no partitions.
     pub fn partition(&self) -> Option<Partition> {
         let holds = |partition| self.folder.dataset.partition.contains(&partition);
         match (self.folder.partitioned, self.given.is_some()) {
@@ -169,7 +169,7 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Returns the rows of the faces to cluster: the first by name, leaving room for those of `--beside`.
+    /// Returns the rows of the faces to cluster: the first by name. Some places are left for the faces of `--beside`.
     pub fn faces(&self) -> Vec<usize> {
         let data = &self.folder.dataset;
         let mut rows = self.partition().map_or_else(|| (0..data.len()).collect(), |partition| data.indices_of(partition));
@@ -178,17 +178,17 @@ impl<'a> Work<'a> {
         rows
     }
 
-    /// Says which faces are clustered.
+    /// Describes which faces are clustered.
     pub fn clustered_in_words(&self) -> String {
         let of = self.partition().map_or("all images".into(), |partition| format!("the {} images", partition.name()));
         let beside = match &self.options.beside {
             Some(path) => format!(", and the first {} by name below {}", self.beside.len(), path.display()),
-            None => " (--beside takes others too)".into(),
+            None => " (--beside adds others)".into(),
         };
         format!("the first {} of {of} by name{beside}", self.faces().len())
     }
 
-    /// Returns how long a training goes, where there is one.
+    /// Returns the length of the training, if there is one.
     pub fn trained(&self) -> Option<Trained> {
         self.given.is_none().then(|| Trained {
             batch: self.options.batch.unwrap_or(self.settings.batch),
@@ -196,12 +196,12 @@ impl<'a> Work<'a> {
         })
     }
 
-    /// Says how these faces differ from the paper's.
+    /// Describes how these faces differ from the paper's.
     pub fn faces_in_words(&self) -> String {
         if self.options.data.is_none() {
             let labelled = self.folder.dataset.attributes.len();
             return format!(
-                "these are {} portraits of other people, cropped to about what CelebA shows, with {labelled} attributes labelled",
+                "these are {} portraits of other people, cropped roughly like CelebA's, with {labelled} attributes labelled",
                 self.folder.dataset.len()
             );
         }
@@ -210,29 +210,30 @@ impl<'a> Work<'a> {
         if crate::data::celeba::is_celeba(&self.data) {
             let complete = self.folder.dataset.len() == 202_599;
             let part =
-                if complete { "CelebA as it is".to_string() } else { format!("{} images of CelebA", self.folder.dataset.len()) };
+                if complete { "all of CelebA".to_string() } else { format!("{} images of CelebA", self.folder.dataset.len()) };
             return format!("{part}, its {kind} images");
         }
         format!("{given} is not CelebA")
     }
 
-    /// Says how the model differs from the paper's.
+    /// Describes how the model differs from the paper's.
     pub fn model_in_words(&self) -> String {
         match (&self.given, self.trained()) {
             (Some(given), _) if given.shipped => "the shipped model learnt from 37,540 of CelebA's 162,770 training \
-                images at 128 × 128, the first four blocks as ImageNet left them, with binary cross-entropy (weights/README.md)"
+                images at 128 × 128, with binary cross-entropy and the first four blocks unchanged from ImageNet \
+                (weights/README.md)"
                 .into(),
             (Some(given), _) => format!("the model is {}", given.path.display()),
             (None, trained) => {
                 let images = self.folder.dataset.indices_of(Partition::Train).len();
                 let epochs = trained.map_or(0, |trained| trained.epochs);
-                format!("trained here for {epochs} epochs on {images} images, the paper on 162,770")
+                format!("trained here for {epochs} epochs on {images} images; the paper used 162,770")
             }
         }
     }
 }
 
-/// Returns the folder of the bundled portraits: below the current folder, or in the source tree that the program was built from.
+/// Returns the folder of the bundled portraits: in the current folder, or in the source tree from which the program was built.
 fn portraits() -> PathBuf {
     let here = PathBuf::from(PORTRAITS);
     if here.is_dir() { here } else { Path::new(env!("CARGO_MANIFEST_DIR")).join(PORTRAITS) }

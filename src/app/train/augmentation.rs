@@ -1,28 +1,28 @@
-//! Augmentation of training images as keras_preprocessing 1.1 does it: what is drawn, and the matrix it makes.
+//! Augments training images as keras_preprocessing 1.1 does: draws the parameters of a transform, and computes its matrix.
 
 use crate::nn::random::{Stream, unit};
 use crate::ops::TransformRecord;
 
-/// Uniform numbers in [0, 1) that one image takes, in the order of Keras' `get_random_transform`: rotation, shift of rows,
-/// shift of columns, shear, zoom of rows, zoom of columns, mirroring.
+/// Number of uniform numbers in [0, 1) drawn for each image, in the order of Keras' `get_random_transform`: rotation, row shift,
+/// column shift, shear, row zoom, column zoom, mirroring.
 pub const DRAWS: usize = 7;
 
-/// How far images are transformed at most: the arguments of Keras' `ImageDataGenerator`.
+/// The ranges from which transforms are drawn: the arguments of Keras' `ImageDataGenerator`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AugmentationRanges {
-    /// Degrees to either side.
+    /// Largest rotation to either side, in degrees.
     pub rotation: f64,
-    /// Rows up or down, as a part of the height (Keras' `height_shift_range`, below 1).
+    /// Largest shift up or down, as a share of the height (Keras' `height_shift_range`, below 1).
     pub row_shift: f64,
-    /// Columns left or right, as a part of the width (Keras' `width_shift_range`, below 1).
+    /// Largest shift left or right, as a share of the width (Keras' `width_shift_range`, below 1).
     pub column_shift: f64,
-    /// Degrees to either side; Keras' documentation says so, and means far more by it.
+    /// Largest shear to either side, in degrees (Keras' `shear_range`).
     pub shear: f64,
-    /// Each axis is zoomed by 1 − this to 1 + this, below 1.
+    /// Each axis is scaled by a factor from 1 − `zoom` to 1 + `zoom`, which must be below 1.
     pub zoom: f64,
-    /// Whether an image is magnified instead, by 1 to 1 + `zoom`, both axes alike.
+    /// Whether images are magnified instead, by a factor from 1 to 1 + `zoom` that is the same for both axes.
     pub magnify_only: bool,
-    /// Whether every second image is mirrored left to right.
+    /// Whether images are mirrored left to right with probability ½.
     pub mirror: bool,
 }
 
@@ -38,7 +38,7 @@ impl AugmentationRanges {
         mirror: true,
     };
 
-    /// What the paper's script trains with: `rotation_range=20, width_shift_range=0.2, height_shift_range=0.2, shear_range=0.2,
+    /// The ranges in the paper's script: `rotation_range=20, width_shift_range=0.2, height_shift_range=0.2, shear_range=0.2,
     /// zoom_range=0.2, horizontal_flip=True`.
     pub const PAPER: AugmentationRanges = AugmentationRanges {
         rotation: 20.0,
@@ -50,12 +50,12 @@ impl AugmentationRanges {
         mirror: true,
     };
 
-    /// What the paper's text says: "magnified by a maximum of 20 %", and a shear "with an effect of 0.2", which is taken for
+    /// The ranges in the paper's text: "magnified by a maximum of 20 %", and a shear "with an effect of 0.2", which is read as
     /// radians.
     pub const PAPER_TEXT: AugmentationRanges =
         AugmentationRanges { shear: 0.2 * 180.0 / std::f64::consts::PI, magnify_only: true, ..AugmentationRanges::PAPER };
 
-    /// What is done to a sample in an epoch, at `size` (height, width): a function of the seed and of these alone, so that
+    /// Draws the transform of a sample in an epoch, for images of `size` (height, width). It depends on the arguments only, so
     /// neither batches nor threads change it.
     pub fn draw(&self, seed: u64, epoch: u32, sample: u64, size: [u32; 2]) -> Augmentation {
         let first = sample.wrapping_mul(DRAWS as u64);
@@ -63,7 +63,7 @@ impl AugmentationRanges {
         self.from_draws(draws, size)
     }
 
-    /// The augmentation that `draws`, uniform in [0, 1), decide, at `size` (height, width).
+    /// Returns the transform for the uniform numbers `draws` in [0, 1), for images of `size` (height, width).
     pub fn from_draws(&self, draws: [f64; DRAWS], size: [u32; 2]) -> Augmentation {
         let between = |draw: f64, low: f64, high: f64| low + (high - low) * draw;
         let [rotation, row_shift, column_shift, shear, row_zoom, column_zoom, mirrored] = draws;
@@ -83,27 +83,27 @@ impl AugmentationRanges {
     }
 }
 
-/// What is done to one image: an affine transform about its centre, then mirroring.
+/// The transform of one image: an affine transform about its centre, followed by mirroring.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Augmentation {
-    /// Degrees (Keras' `theta`).
+    /// Rotation in degrees (Keras' `theta`).
     pub rotation: f64,
-    /// Pixels (Keras' `tx`).
+    /// Shift of rows in pixels (Keras' `tx`).
     pub row_shift: f64,
-    /// Pixels (Keras' `ty`).
+    /// Shift of columns in pixels (Keras' `ty`).
     pub column_shift: f64,
-    /// Degrees.
+    /// Shear in degrees.
     pub shear: f64,
-    /// Source rows for each row of the result: above 1 the image shrinks (Keras' `zx`).
+    /// Source rows per row of the result; above 1 the image shrinks (Keras' `zx`).
     pub row_zoom: f64,
-    /// Source columns for each column of the result (Keras' `zy`).
+    /// Source columns per column of the result (Keras' `zy`).
     pub column_zoom: f64,
     /// Whether the result is mirrored left to right.
     pub mirrored: bool,
 }
 
 impl Augmentation {
-    /// Nothing is done.
+    /// The transform that changes nothing.
     pub const IDENTITY: Augmentation = Augmentation {
         rotation: 0.0,
         row_shift: 0.0,
@@ -114,10 +114,11 @@ impl Augmentation {
         mirrored: false,
     };
 
-    /// The matrix from (row, column, 1) of the result to (row, column) of the image at `size` (height, width):
-    /// T(o) R S H Z T(−o) with R the rotation \[\[cos, −sin\], \[sin, cos\]\], S the shift, H = \[\[1, −sin\], \[0, cos\]\] the
-    /// shear, Z = diag(row zoom, column zoom) and o = (height / 2 + ½, width / 2 + ½), which is one pixel off the true
-    /// centre (keras_preprocessing 1.1, `apply_affine_transform`).
+    /// Returns the matrix from (row, column, 1) of the result to (row, column) of the image, for `size` (height, width).
+    ///
+    /// The matrix is T(o) R S H Z T(−o), with the rotation R = \[\[cos, −sin\], \[sin, cos\]\], the shift S, the shear H = \[\[1,
+    /// −sin\], \[0, cos\]\], Z = diag(row zoom, column zoom), and o = (height / 2 + ½, width / 2 + ½), which is one pixel off the
+    /// true centre (keras_preprocessing 1.1, `apply_affine_transform`).
     pub fn matrix(&self, size: [u32; 2]) -> [[f64; 3]; 2] {
         let (rotation_sine, rotation_cosine) = self.rotation.to_radians().sin_cos();
         let (shear_sine, shear_cosine) = self.shear.to_radians().sin_cos();
@@ -132,7 +133,7 @@ impl Augmentation {
         })
     }
 
-    /// What the kernel is given for an image of `size` (height, width) after resizing.
+    /// Returns the kernel's record for an image that was resized to `size` (height, width).
     pub fn record(&self, size: [u32; 2]) -> TransformRecord {
         let matrix = self.matrix(size).map(|row| row.map(|value| value as f32));
         TransformRecord { matrix, mirrored: u32::from(self.mirrored), unused: 0 }
@@ -177,7 +178,7 @@ mod tests {
         let at = |augmentation: Augmentation, row: f64, column: f64| {
             augmentation.matrix(SIZE).map(|[by_row, by_column, offset]| by_row * row + by_column * column + offset)
         };
-        // A shift of rows reads further down, a zoom of 2 reads every second row, and the centre (112.5, 80.5) stays.
+        // A row shift reads further down, a zoom of 2 reads every second row, and the centre (112.5, 80.5) stays in place.
         assert_eq!(at(Augmentation { row_shift: 3.0, ..only }, 10.0, 20.0), [13.0, 20.0]);
         assert_eq!(at(Augmentation { column_shift: 5.0, ..only }, 10.0, 20.0), [10.0, 25.0]);
         assert_eq!(at(Augmentation { row_zoom: 2.0, ..only }, 113.5, 20.0), [114.5, 20.0]);

@@ -1,24 +1,25 @@
-//! How the samples of an epoch and of a validation fall into batches, and batches into parts.
+//! Divides the samples of an epoch and of a validation into batches, and batches into parts.
 
 use super::error::TrainError;
 use super::samples::TrainingData;
 use super::settings::TrainingSettings;
 use crate::nn::training::NetworkShape;
 
-/// Rows of features that are validated at once; images take the size of a batch.
+/// Number of feature rows in a validation batch. If the input is images, validation batches are as large as the parts of training
+/// batches.
 const VALIDATION_ROWS: usize = 256;
 
-/// How the training samples fall into batches.
+/// The division of the training samples into batches.
 pub(super) struct Batches {
-    /// Steps of an epoch.
+    /// Number of steps in an epoch.
     pub steps: usize,
-    /// Samples of an epoch that are trained on.
+    /// Number of samples that an epoch trains on.
     pub samples: usize,
-    /// Samples that are validated at once.
+    /// Number of samples in a validation batch.
     pub validation: usize,
-    /// The most mean losses at a time.
+    /// Largest number of mean losses that are kept at a time.
     pub kept: usize,
-    /// The most samples that pass at once.
+    /// Largest number of samples in a part.
     pub largest_part: usize,
 }
 
@@ -26,12 +27,12 @@ impl Batches {
     pub fn new(data: &TrainingData, shape: &NetworkShape, settings: &TrainingSettings) -> Result<Batches, TrainError> {
         let batch = settings.batch as usize;
         let all = data.train_rows.len();
-        // The last part of the last batch must not be a single sample for batch norm.
+        // Batch norm needs more than one sample, so a last part of a single sample is dropped.
         let last_part = settings.parts(all % batch).last().unwrap_or(0);
         let samples = if shape.uses_batch_statistics() && last_part == 1 { all - 1 } else { all };
         let Some(largest_part) = settings.parts(samples.min(batch)).next() else {
             let problem = format!("{all} training sample is too few for batch norm in training mode");
-            return Err(TrainError::input(problem, "give two at least"));
+            return Err(TrainError::input(problem, "give at least two"));
         };
         let steps = samples.div_ceil(batch);
         let parts = steps * settings.parts(batch).count();
@@ -41,19 +42,19 @@ impl Batches {
         Ok(Batches { steps, samples, validation, kept, largest_part })
     }
 
-    /// Every size that a part of a batch has, the largest first.
+    /// Returns all sizes of parts that occur, the largest first.
     pub fn part_sizes(&self, settings: &TrainingSettings) -> Vec<u32> {
         let batch = settings.batch as usize;
         descending(settings.parts(self.samples.min(batch)).chain(settings.parts(self.samples % batch)))
     }
 
-    /// Every size of a batch of the validation of `samples`, the largest first.
+    /// Returns all sizes of validation batches that occur for a number of samples, the largest first.
     pub fn validation_sizes(&self, samples: usize) -> Vec<u32> {
         descending([self.validation, samples % self.validation].into_iter().filter(|size| *size > 0))
     }
 }
 
-/// Each of `sizes` once.
+/// Returns each of `sizes` once, in descending order.
 fn descending(sizes: impl Iterator<Item = usize>) -> Vec<u32> {
     let mut sizes: Vec<u32> = sizes.map(|size| size as u32).collect();
     sizes.sort_unstable_by(|a, b| b.cmp(a));

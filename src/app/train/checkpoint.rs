@@ -1,4 +1,4 @@
-//! Checkpoints: everything a run needs to go on as if it had never stopped, and the best model so far.
+//! Checkpoints: everything that a run needs to continue as if it had never stopped, and the best model so far.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -11,47 +11,47 @@ use crate::nn::ModelError;
 use crate::nn::training::{NamedShape, NetworkShape, NetworkState};
 use crate::nn::weights::{StoredPrecision, StoredTensor, WeightsError, WeightsFile, write_weights};
 
-/// Where a run can go on, in its folder.
+/// File in the run folder from which a run can be resumed.
 pub const LAST: &str = "checkpoints/last.safetensors";
-/// The model after the epoch with the best validation accuracy, in the run's folder.
+/// File in the run folder with the model after the epoch with the best validation accuracy.
 pub const BEST: &str = "checkpoints/best.safetensors";
-/// The course of the run, in its folder.
+/// File in the run folder with the history of the run.
 pub const HISTORY: &str = "history.csv";
 
 const FORMAT: &str = "lineament-checkpoint-2";
 const LOSSES: &str = "progress.losses";
 
-/// What a run depends on, by name: a run goes on only with the same.
+/// What a run depends on, by name. A run can only be resumed if all of it is the same.
 pub(super) type Fingerprint = Vec<(&'static str, String)>;
 
-/// A run between two steps.
+/// The state of a run between two steps.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Checkpoint {
     /// Weights, statistics and optimizer state.
     pub state: NetworkState,
-    /// Updates so far.
+    /// Number of updates so far.
     pub updates: u32,
-    /// The epochs that are done.
+    /// The completed epochs.
     pub history: Vec<EpochRecord>,
-    /// Steps that are done in the epoch after them.
+    /// Number of completed steps in the current epoch.
     pub steps: usize,
-    /// Losses of the parts of these steps.
+    /// Losses of the parts in these steps.
     pub losses: Vec<f32>,
-    /// Right predictions of each attribute in these steps.
+    /// Number of correct predictions of each attribute in these steps.
     pub correct: Vec<u32>,
 }
 
 impl Checkpoint {
-    /// A run that has not begun.
+    /// Returns the checkpoint of a run that has not begun.
     pub(super) fn new(state: NetworkState, attributes: u32) -> Checkpoint {
         let correct = vec![0; attributes as usize];
         Checkpoint { state, updates: 0, history: Vec::new(), steps: 0, losses: Vec::new(), correct }
     }
 
-    /// Writes the checkpoint and the history, each whole or not at all.
+    /// Writes the checkpoint and the history, each completely or not at all.
     ///
     /// # Errors
-    /// A value is not finite, or a file cannot be written; what was there before is then still there.
+    /// A value is not finite, or a file cannot be written. The earlier files are then kept.
     pub(super) fn save(&self, folder: &Path, fingerprint: &Fingerprint, optimizer_states: usize) -> Result<PathBuf, TrainError> {
         let path = folder.join(LAST);
         make_folder(folder)?;
@@ -60,10 +60,10 @@ impl Checkpoint {
         Ok(path)
     }
 
-    /// Writes the model of this checkpoint as the best one, with `metadata` and the epoch's figures.
+    /// Writes the model of this checkpoint as the best one, with `metadata` and the figures of the epoch.
     ///
     /// # Errors
-    /// As [`Checkpoint::save`].
+    /// The same as [`Checkpoint::save`].
     pub(super) fn save_best(
         &self,
         folder: &Path,
@@ -103,10 +103,10 @@ impl Checkpoint {
         Ok(write_tensors(path, &tensors, &metadata, StoredPrecision::F32)?)
     }
 
-    /// Reads the checkpoint of a run's folder; `None` where there is none.
+    /// Reads the checkpoint in a run folder. Returns `None` if there is none.
     ///
     /// # Errors
-    /// The file is damaged, or belongs to a run of another fingerprint.
+    /// The file is damaged, or belongs to a run with another fingerprint.
     pub(super) fn load(
         folder: &Path,
         shape: &NetworkShape,
@@ -133,11 +133,11 @@ impl Checkpoint {
         let correct: Vec<u32> = header
             .get("correct")?
             .split(',')
-            .map(|count| count.parse().map_err(|_| header.wrong("correct", format!("has `{count}` where a count is wanted"))))
+            .map(|count| count.parse().map_err(|_| header.wrong("correct", format!("has `{count}` where a count is expected"))))
             .collect::<Result<_, _>>()?;
         if correct.len() != shape.head().attributes as usize {
             let (found, wanted) = (correct.len(), shape.head().attributes);
-            return Err(header.wrong("correct", format!("has {found} counts for {wanted} attributes")));
+            return Err(header.wrong("correct", format!("has {found} counts, expected one for each of {wanted} attributes")));
         }
         let read = |name: &str, shape: &[usize]| Ok(file.f32(name, shape)?);
         let mut state = NetworkState::read(shape, &read).map_err(of_file)?.with_optimizer_states(optimizer_states);
@@ -151,14 +151,14 @@ impl Checkpoint {
     }
 }
 
-/// Reads the model of the best epoch of a run's folder.
+/// Reads the model of the best epoch from a run folder.
 ///
 /// # Errors
 /// The file is missing or damaged.
 pub(super) fn load_best(folder: &Path, shape: &NetworkShape, initial: &NetworkState) -> Result<NetworkState, TrainError> {
     let file = WeightsFile::open(&folder.join(BEST))?;
     let stored: BTreeMap<String, Vec<f32>> = initial.tensors().into_iter().map(|(named, values)| (named.name, values)).collect();
-    // The best head of a backbone that is not trained has no tensors of it.
+    // If the backbone is not trained, the file has no tensors of it.
     let read = |name: &str, shape: &[usize]| match (file.shape(name), stored.get(name)) {
         (None, Some(values)) => Ok(values.clone()),
         _ => Ok(file.f32(name, shape)?),
@@ -166,7 +166,7 @@ pub(super) fn load_best(folder: &Path, shape: &NetworkShape, initial: &NetworkSt
     NetworkState::read(shape, &read).map_err(of_file)
 }
 
-/// Writes a model: everything, or only the head where nothing else is trained.
+/// Writes a model: the whole network, or only the head if nothing else is trained.
 ///
 /// # Errors
 /// A value is not finite, or the file cannot be written.
@@ -197,7 +197,7 @@ fn write_tensors(
 
 fn make_folder(folder: &Path) -> Result<(), TrainError> {
     let parent = folder.join("checkpoints");
-    let remedy = "choose a folder you may write to";
+    let remedy = "choose a folder that can be written";
     std::fs::create_dir_all(&parent).map_err(|source| DataError::Write { path: parent, source, remedy })?;
     Ok(())
 }
@@ -206,12 +206,12 @@ fn optimizer_name(which: usize, name: &str) -> String {
     format!("optimizer.{which}.{name}")
 }
 
-/// A tensor of a checkpoint is read by a function that can only fail as its file does.
+/// Converts the error of reading a tensor. The closure can only fail with an error of the weights file.
 fn of_file(error: ModelError) -> TrainError {
     TrainError::Model(error)
 }
 
-/// A checkpoint's metadata.
+/// The metadata of a checkpoint.
 struct Header<'a> {
     path: &'a Path,
     metadata: BTreeMap<&'a str, &'a str>,
@@ -223,7 +223,7 @@ impl Header<'_> {
     }
 
     fn count<T: std::str::FromStr>(&self, key: &'static str) -> Result<T, TrainError> {
-        self.get(key)?.parse().map_err(|_| self.wrong(key, "is no count".to_string()))
+        self.get(key)?.parse().map_err(|_| self.wrong(key, "is not a count".to_string()))
     }
 
     fn wrong(&self, key: &'static str, problem: String) -> TrainError {

@@ -1,4 +1,4 @@
-//! What can go wrong in training.
+//! The errors of training.
 
 use std::path::PathBuf;
 
@@ -10,14 +10,14 @@ use crate::nn::weights::WeightsError;
 /// Why a training run ended early or could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
-    /// The device reports something.
+    /// The device failed.
     #[error(transparent)]
     Gpu(#[from] DeviceError),
     /// The network cannot be run.
     #[error(transparent)]
     Model(#[from] ModelError),
-    /// An image of the data cannot be decoded.
-    #[error("{0}; repair it, take it out of the label list, or give --skip-unreadable")]
+    /// An image cannot be decoded.
+    #[error("{0}; repair it, remove it from the label list, or add --skip-unreadable")]
     Image(#[from] DecodeError),
     /// A checkpoint cannot be read or written.
     #[error(transparent)]
@@ -25,38 +25,38 @@ pub enum TrainError {
     /// The history cannot be written.
     #[error(transparent)]
     Data(#[from] DataError),
-    /// What was given to train on or with makes no sense.
+    /// The data or the settings are invalid.
     #[error("cannot train: {problem}; {remedy}")]
     Input {
         /// What is wrong.
         problem: String,
-        /// What to do.
+        /// How to correct it.
         remedy: &'static str,
     },
-    /// The folder holds an earlier run.
+    /// The folder contains an earlier run.
     #[error("{}: is the checkpoint of an earlier run; continue it with --resume or choose another folder", path.display())]
     EarlierRun {
-        /// Its checkpoint.
+        /// The checkpoint of that run.
         path: PathBuf,
     },
-    /// The checkpoint belongs to a run with other settings or data.
-    #[error("{}: was trained with {what} {saved}, but now it is {wanted}; use the same, or choose another folder", path.display())]
+    /// The checkpoint belongs to a run with other settings or other data.
+    #[error("{}: was trained with {what} {saved}, but now it is {wanted}; use the same value, or choose another folder", path.display())]
     OtherRun {
         /// The checkpoint.
         path: PathBuf,
-        /// Which setting.
+        /// Name of the setting.
         what: &'static str,
         /// Its value in the checkpoint.
         saved: String,
         /// Its value now.
         wanted: String,
     },
-    /// The checkpoint's metadata is not that of a checkpoint.
-    #[error("{}: the header's '{key}' {problem}; the file is damaged or no checkpoint, delete it to start again", path.display())]
+    /// The checkpoint's metadata is invalid.
+    #[error("{}: the header's '{key}' {problem}; the file is damaged or not a checkpoint; delete it to start again", path.display())]
     Metadata {
         /// The checkpoint.
         path: PathBuf,
-        /// The header's key.
+        /// The metadata key.
         key: &'static str,
         /// What is wrong with it.
         problem: String,
@@ -66,26 +66,26 @@ pub enum TrainError {
         tensor.as_ref().map_or(String::new(), |tensor| format!(", and {tensor} is the first that is not finite")),
         saved.as_ref().map_or("no checkpoint was kept".to_string(), |path| format!("the last good checkpoint is {}", path.display())))]
     NotFinite {
-        /// From 1.
+        /// The epoch, starting at 1.
         epoch: u32,
-        /// From 1.
+        /// The step, starting at 1.
         step: usize,
         /// The loss.
         loss: f32,
-        /// The first tensor that is not finite, where one other than the loss is.
+        /// The first tensor that is not finite, if any tensor but the loss is not.
         tensor: Option<String>,
-        /// The checkpoint that was made before.
+        /// The last checkpoint before this step, if there is one.
         saved: Option<PathBuf>,
     },
-    /// The user asked to stop.
+    /// The run was asked to stop.
     #[error("stopped in epoch {epoch} after {steps} steps{}", saved.as_ref().map_or(String::new(), |path| format!(
-        "; saved in {}, continue with --resume", path.display())))]
+        "; the state is saved in {}; continue with --resume", path.display())))]
     Interrupted {
-        /// From 1.
+        /// The epoch, starting at 1.
         epoch: u32,
-        /// Steps of this epoch that are done.
+        /// Number of completed steps in this epoch.
         steps: usize,
-        /// The checkpoint to go on from.
+        /// The checkpoint from which the run can be resumed.
         saved: Option<PathBuf>,
     },
 }

@@ -1,4 +1,4 @@
-//! Running the backbone over all images of a data set, into the cache.
+//! Runs the backbone over all images of a data set and caches the features.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,50 +10,50 @@ use crate::nn::{ImageRunner, Model, ModelError, Top};
 use crate::ops::Interpolation;
 use crate::profiles::Device;
 
-/// Why features could not be had.
+/// Why the features could not be computed or read.
 #[derive(Debug, thiserror::Error)]
 pub enum ExtractError {
     /// The cache cannot be used.
     #[error(transparent)]
     Cache(#[from] FeatureError),
-    /// An image of the data cannot be decoded, and is not to be left out.
+    /// An image cannot be decoded, and unreadable images are not left out.
     #[error(transparent)]
     Image(#[from] UnreadableImage),
     /// The network cannot be run.
     #[error(transparent)]
     Model(#[from] ModelError),
-    /// The user stopped it.
-    #[error("stopped after {done} of {total} images; the same command goes on from there")]
+    /// The user stopped the extraction.
+    #[error("stopped after {done} of {total} images; run the same command again to continue")]
     Interrupted {
-        /// Rows on disk.
+        /// Number of rows on disk.
         done: u64,
-        /// Rows wanted.
+        /// Number of rows in total.
         total: usize,
     },
 }
 
-/// Where features come from.
+/// The model and the images whose features are computed.
 pub struct FeatureSource<'a> {
-    /// The model whose backbone is run; what follows it does not matter.
+    /// The model whose backbone is run. Its head is ignored.
     pub model: &'a Model,
-    /// The images in the order of the data.
+    /// The images, in the order of the data.
     pub images: &'a [ImageSource],
-    /// Their names in the same order.
+    /// The names of the images, in the same order.
     pub names: &'a [String],
-    /// Images a batch; it does not change a bit of the result.
+    /// Number of images in a batch. It does not affect the result.
     pub batch: u32,
     /// How images are resized.
     pub interpolation: Interpolation,
 }
 
-/// Reads the features kept in `folder`, computing what is missing; `progress` hears how many rows are done.
+/// Reads the features in `folder` and computes those that are missing. `progress` receives the number of completed rows.
 ///
-/// `unreadable` decides what becomes of images that do not decode. Those left out have rows that
-/// [`FeatureTable::unreadable`] names; each run looks at them once more, and computes the row of one that decodes by now.
+/// `unreadable` says what to do with images that cannot be decoded. If they are left out, [`FeatureTable::unreadable`] lists
+/// their rows. Each run tries them again, and computes the rows of those that can now be decoded.
 ///
 /// # Errors
-/// [`ExtractError`]: a cache of other weights or images, an image that does not decode and is not to be left out, a full
-/// disk, or `stop` was set. What was computed stays on disk.
+/// [`ExtractError`] if the cache belongs to other weights or images, an image cannot be decoded and is not to be left out, the
+/// disk is full, or `stop` was set. The completed rows stay on disk.
 pub fn extract_features(
     device: &Device,
     source: &FeatureSource,
@@ -63,7 +63,7 @@ pub fn extract_features(
     mut progress: impl FnMut(u64),
 ) -> Result<FeatureTable, ExtractError> {
     let total = source.images.len();
-    // With its version, a picture that was replaced under its old name is noticed too.
+    // The version also reveals an image that was replaced under the same name.
     let files: Vec<String> =
         source.names.iter().zip(source.images).map(|(name, image)| format!("{name} {}", image.version())).collect();
     let identity = FeatureIdentity {
@@ -107,7 +107,7 @@ pub fn extract_features(
     Ok(table)
 }
 
-/// A row for each image of a batch, in order; one of [`UNREADABLE`] where there is no image.
+/// Returns a row for each image of a batch, in order. The row of a missing image is filled with [`UNREADABLE`].
 fn rows(device: &Device, runner: &mut ImageRunner, batch: &[Option<Rgb8Image>], features: usize) -> Result<Vec<f32>, ModelError> {
     let images: Vec<&Rgb8Image> = batch.iter().flatten().collect();
     let computed = if images.is_empty() { Vec::new() } else { runner.run(device, &images)? };

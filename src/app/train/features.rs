@@ -1,9 +1,9 @@
 //! The features of all images, computed once: a table in memory, and its cache on disk.
 //!
-//! The cache is two files in the run's folder: `features.f32`, rows of little-endian f32 in the order of the data's list and
-//! appended batch by batch, and `features.json`, which says of which images and weights they are. So an interrupted
-//! extraction goes on where it stopped, and rows of other images or weights are refused. An image that could not be decoded
-//! and was to be left out has its row too, in its place, every value of it the NaN [`UNREADABLE`].
+//! The cache consists of two files in the run folder. `features.f32` contains rows of little-endian f32 in the order of the data,
+//! appended batch by batch. `features.json` says to which images and weights they belong. So an interrupted extraction can
+//! continue, and rows of other images or weights are refused. An image that could not be decoded and was left out has a row, too,
+//! in which every value is the NaN [`UNREADABLE`].
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -14,31 +14,31 @@ use sha2::{Digest, Sha256};
 
 use crate::data::{DataError, write_atomically};
 
-/// The rows' file in a run's folder.
+/// File in the run folder with the rows.
 pub const ROWS_FILE: &str = "features.f32";
-/// The file beside it that says what the rows are.
+/// File in the run folder that says what the rows belong to.
 pub const IDENTITY_FILE: &str = "features.json";
-/// The bits of each value in the row of an image that could not be decoded: a NaN that no arithmetic gives.
+/// The bits of every value in the row of an image that could not be decoded: a NaN that arithmetic does not produce.
 pub const UNREADABLE: u32 = 0x7fc0_4c4e;
 const FORMAT: &str = "lineament-features-1";
-/// The longest `features.json` that is read.
+/// Maximum length of `features.json` that is read.
 const IDENTITY_BYTES: u64 = 1 << 16;
 
 /// What can be wrong with features.
 #[derive(Debug, thiserror::Error)]
 pub enum FeatureError {
-    /// The operating system refuses.
-    #[error("{}: {source}; check the path, its permissions and the space left", path.display())]
+    /// A file cannot be read or written.
+    #[error("{}: {source}; check the path, its permissions and the free space", path.display())]
     File {
         /// The file.
         path: PathBuf,
-        /// The system's words.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// The description cannot be written.
+    /// The description of the rows cannot be written.
     #[error(transparent)]
     Data(#[from] DataError),
-    /// The file that describes the rows is damaged, or missing beside rows.
+    /// The file that describes the rows is damaged or missing.
     #[error("{}: {problem}; delete {IDENTITY_FILE} and {ROWS_FILE} to compute the features again", path.display())]
     Damaged {
         /// The file.
@@ -46,22 +46,22 @@ pub enum FeatureError {
         /// What is wrong with it.
         problem: String,
     },
-    /// The rows are of other images or weights.
+    /// The rows belong to other images or weights.
     #[error(
-        "{}: holds features with {what} {found}, but {wanted} is wanted; choose another folder, or delete {IDENTITY_FILE} and \
+        "{}: has features with {what} {found}, but {wanted} is expected; choose another folder, or delete {IDENTITY_FILE} and \
          {ROWS_FILE} to compute them again", path.display()
     )]
     Other {
         /// The description.
         path: PathBuf,
-        /// Which part of it differs.
+        /// The part of it that differs.
         what: &'static str,
-        /// What it says.
+        /// The value in the file.
         found: String,
-        /// What was wanted.
+        /// The expected value.
         wanted: String,
     },
-    /// Rows that cannot be features of these images.
+    /// The rows cannot be features of these images.
     #[error("features: {problem}")]
     Rows {
         /// What is wrong with them.
@@ -79,11 +79,11 @@ pub struct FeatureIdentity {
     pub data_sha256: String,
     /// Number of images.
     pub images: u64,
-    /// Values of a row.
+    /// Number of values in a row.
     pub features: u32,
     /// Height and width of the network's input.
     pub size: u32,
-    /// How images are resized to it.
+    /// How images are resized to the network's input.
     pub interpolation: String,
 }
 
@@ -95,18 +95,18 @@ struct Description {
 }
 
 impl FeatureIdentity {
-    /// SHA-256 over the images' names in order, in hexadecimal.
+    /// Returns the SHA-256 hash of the images' names in order, in hexadecimal.
     pub fn of_names<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
         let mut hash = Sha256::new();
         for name in names {
-            // With the length, no two lists of names run together to the same bytes.
+            // Each name is hashed with its length, so that different lists never give the same bytes.
             hash.update((name.len() as u64).to_le_bytes());
             hash.update(name.as_bytes());
         }
         hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// The first part in which `found` differs: its name, what it is there and what it is here.
+    /// Returns the first part in which `found` differs: its name, its value in `found`, and its value in `self`.
     fn difference(&self, found: &FeatureIdentity) -> Option<(&'static str, String, String)> {
         let parts = [
             ("the weights' SHA-256", found.weights_sha256.clone(), self.weights_sha256.clone()),
@@ -128,26 +128,26 @@ pub struct FeatureTable {
 }
 
 impl FeatureTable {
-    /// A table of rows of `features` values.
+    /// Returns a table of rows with `features` values each.
     ///
     /// # Errors
-    /// [`FeatureError::Rows`] when the rows are not whole, or a value is NaN or infinite; the message names it.
+    /// [`FeatureError::Rows`] if the last row is incomplete, or a value is NaN or infinite. The message names it.
     pub fn new(features: usize, values: Vec<f32>) -> Result<FeatureTable, FeatureError> {
         check(features, &values, 0)?;
         Ok(FeatureTable { features, values })
     }
 
-    /// Values of a row.
+    /// Returns the number of values in a row.
     pub fn features(&self) -> usize {
         self.features
     }
 
-    /// Number of rows.
+    /// Returns the number of rows.
     pub fn rows(&self) -> usize {
         self.values.len() / self.features
     }
 
-    /// One row.
+    /// Returns a row.
     ///
     /// # Panics
     /// If there is no such row.
@@ -155,12 +155,12 @@ impl FeatureTable {
         &self.values[index * self.features..(index + 1) * self.features]
     }
 
-    /// The rows of images that could not be decoded.
+    /// Returns the indices of the rows of images that could not be decoded.
     pub fn unreadable(&self) -> Vec<usize> {
         (0..self.rows()).filter(|&row| is_unreadable(self.row(row))).collect()
     }
 
-    /// Those of `rows` whose images could be decoded.
+    /// Returns those of `rows` whose images could be decoded.
     ///
     /// # Panics
     /// If there is no such row.
@@ -168,18 +168,19 @@ impl FeatureTable {
         rows.iter().copied().filter(|&row| !is_unreadable(self.row(row as usize))).collect()
     }
 
-    /// All rows, one after the other.
+    /// Returns the values of all rows, one row after the other.
     pub fn values(&self) -> &[f32] {
         &self.values
     }
 }
 
-/// Whether a row is that of an image that could not be decoded.
+/// Returns whether a row is that of an image that could not be decoded.
 fn is_unreadable(row: &[f32]) -> bool {
     row.iter().all(|value| value.to_bits() == UNREADABLE)
 }
 
-/// Whole rows of finite values, or of [`UNREADABLE`] ones; `first` is the number of the first row, for the message.
+/// Checks that there are whole rows of finite values, or of [`UNREADABLE`] ones. `first` is the index of the first row, for the
+/// message.
 fn check(features: usize, values: &[f32], first: u64) -> Result<(), FeatureError> {
     if features == 0 || !values.len().is_multiple_of(features) {
         let problem = format!("{} values are no whole rows of {features}", values.len());
@@ -193,7 +194,7 @@ fn check(features: usize, values: &[f32], first: u64) -> Result<(), FeatureError
     Ok(())
 }
 
-/// The cache of a run's folder, open to be continued.
+/// The cache in a run folder, opened for appending.
 #[derive(Debug)]
 pub struct FeatureCache {
     path: PathBuf,
@@ -203,11 +204,11 @@ pub struct FeatureCache {
 }
 
 impl FeatureCache {
-    /// Opens the cache in `folder`, or begins one. A row that was cut short is dropped.
+    /// Opens the cache in `folder`, or creates one. An incomplete last row is dropped.
     ///
     /// # Errors
-    /// [`FeatureError::Other`] when the cache is of other images or weights, [`FeatureError::Damaged`] when it cannot be
-    /// told, [`FeatureError::File`] when the folder is missing or not writable.
+    /// [`FeatureError::Other`] if the cache belongs to other images or weights, [`FeatureError::Damaged`] if that cannot be
+    /// determined, [`FeatureError::File`] if the folder is missing or cannot be written.
     pub fn open(folder: &Path, identity: &FeatureIdentity) -> Result<FeatureCache, FeatureError> {
         let (path, description) = (folder.join(ROWS_FILE), folder.join(IDENTITY_FILE));
         match read_identity(&description)? {
@@ -217,7 +218,7 @@ impl FeatureCache {
                 }
             }
             None if path.exists() => {
-                let problem = format!("is missing, so nothing says of which images {ROWS_FILE} is");
+                let problem = format!("is missing, so it is not known to which images {ROWS_FILE} belongs");
                 return Err(FeatureError::Damaged { path: description, problem });
             }
             None => {
@@ -238,20 +239,20 @@ impl FeatureCache {
         Ok(FeatureCache { path, file, identity: identity.clone(), done })
     }
 
-    /// Rows that are there already: the images before this one need not be looked at again.
+    /// Returns the number of rows in the cache. The images before this one need not be processed again.
     pub fn done(&self) -> u64 {
         self.done
     }
 
-    /// Whether every image has its row.
+    /// Returns whether every image has a row.
     pub fn is_complete(&self) -> bool {
         self.done == self.identity.images
     }
 
-    /// Appends the rows of the images that follow, and has them on disk when it returns.
+    /// Appends the rows of the next images. They are on disk when this returns.
     ///
     /// # Errors
-    /// [`FeatureError::Rows`] when they are not whole, not finite or too many, [`FeatureError::File`] when they cannot be
+    /// [`FeatureError::Rows`] if the rows are incomplete, not finite or too many, [`FeatureError::File`] if they cannot be
     /// written.
     pub fn append(&mut self, values: &[f32]) -> Result<(), FeatureError> {
         let features = self.identity.features as usize;
@@ -268,10 +269,10 @@ impl FeatureCache {
         Ok(())
     }
 
-    /// Replaces a row that is there already, and has it on disk when it returns.
+    /// Replaces an existing row. It is on disk when this returns.
     ///
     /// # Errors
-    /// As [`append`](Self::append); also when there is no such row.
+    /// The same as [`append`](Self::append); also if there is no such row.
     pub fn replace(&mut self, row: u64, values: &[f32]) -> Result<(), FeatureError> {
         let features = self.identity.features as usize;
         check(features, values, row)?;
@@ -293,16 +294,16 @@ impl FeatureCache {
     /// Reads the whole table.
     ///
     /// # Errors
-    /// [`FeatureError::Rows`] when rows are missing or not finite, [`FeatureError::File`] when they cannot be read.
+    /// [`FeatureError::Rows`] if rows are missing or not finite, [`FeatureError::File`] if they cannot be read.
     pub fn read(&mut self) -> Result<FeatureTable, FeatureError> {
         if !self.is_complete() {
-            let problem = format!("{} of {} rows are there", self.done, self.identity.images);
+            let problem = format!("only {} of {} rows are there", self.done, self.identity.images);
             return Err(FeatureError::Rows { problem });
         }
         let refused = |source| FeatureError::File { path: self.path.clone(), source };
         self.file.seek(SeekFrom::Start(0)).map_err(refused)?;
         let features = self.identity.features as usize;
-        // As many as the file was found to have, not as any header says.
+        // The buffer is as large as the file was found to be, whatever its description says.
         let mut values = Vec::with_capacity(self.done as usize * features);
         let mut bytes = vec![0; 4 * features];
         for _ in 0..self.done {
@@ -313,7 +314,7 @@ impl FeatureCache {
     }
 }
 
-/// What `features.json` says; `None` where there is none.
+/// Reads `features.json`. Returns `None` if there is none.
 fn read_identity(path: &Path) -> Result<Option<FeatureIdentity>, FeatureError> {
     let refused = |source| FeatureError::File { path: path.to_path_buf(), source };
     let damaged = |problem: String| FeatureError::Damaged { path: path.to_path_buf(), problem };
@@ -326,7 +327,7 @@ fn read_identity(path: &Path) -> Result<Option<FeatureIdentity>, FeatureError> {
     file.take(IDENTITY_BYTES).read_to_end(&mut text).map_err(refused)?;
     let value: serde_json::Value = serde_json::from_slice(&text).map_err(|error| damaged(error.to_string()))?;
     if value["format"] != FORMAT {
-        return Err(damaged(format!("its format is {} where \"{FORMAT}\" is wanted", value["format"])));
+        return Err(damaged(format!("its format is {} where \"{FORMAT}\" is expected", value["format"])));
     }
     let description: Description = serde_json::from_value(value).map_err(|error| damaged(error.to_string()))?;
     Ok(Some(description.identity))

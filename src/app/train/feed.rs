@@ -1,4 +1,4 @@
-//! Images on their way to the network: packed, uploaded, resized, augmented and normalised into its input.
+//! Brings images to the network's input: packs, uploads, resizes, augments and normalises them.
 
 use super::augmentation::Augmentation;
 use crate::data::Rgb8Image;
@@ -9,13 +9,13 @@ use crate::plan::{Plan, View};
 use crate::profiles::Device;
 use crate::scheduler::{Footprint, Program};
 
-/// Room for the pixels of a batch at first; grown where pictures are so large that a batch needs more.
+/// Initial size of the pixel buffer. It grows if the images of a batch need more.
 const FIRST_PIXEL_BYTES: u64 = 8 << 20;
 
-/// What a feed makes of images.
+/// The shape of the images that a feed produces.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct FeedShape {
-    /// Images at once.
+    /// Number of images in a batch.
     pub batch: u32,
     /// Height and width of the result.
     pub size: u32,
@@ -23,7 +23,7 @@ pub(super) struct FeedShape {
     pub normalisation: Normalisation,
 }
 
-/// Fills the input of one program.
+/// Fills the input of one program with images.
 pub(super) struct Feed {
     shape: FeedShape,
     input: Buffer,
@@ -37,19 +37,19 @@ struct Ready {
 }
 
 impl Feed {
-    /// A feed into `input`, \[batch, size, size, 4\], with room for the pictures that are usual.
+    /// Returns a feed into `input`, shape \[batch, size, size, 4\], with a pixel buffer for images of usual size.
     ///
     /// # Errors
-    /// Whatever the device reports.
+    /// The device fails.
     pub fn new(device: &Device, shape: FeedShape, input: Buffer) -> Result<Feed, ModelError> {
         let ready = Some(shape.program(device, &input, FIRST_PIXEL_BYTES)?);
         Ok(Feed { shape, input, ready })
     }
 
-    /// Submits the work that fills the input with `images`, each augmented as `augmentations` says.
+    /// Submits the work that fills the input with `images`, each transformed by its entry in `augmentations`.
     ///
     /// # Errors
-    /// The images have more pixels than the adapter binds at once, or whatever the device reports.
+    /// The images have more pixels than the adapter can bind at once, or the device fails.
     pub fn run(&mut self, device: &Device, images: &[&Rgb8Image], augmentations: &[Augmentation]) -> Result<(), ModelError> {
         let (records, bytes) = pack(images, self.shape.batch as usize);
         let size = [self.shape.size; 2];
@@ -67,7 +67,7 @@ impl Feed {
             return Err(ModelError::TooManyPixels { bytes, limit });
         }
         if self.ready.as_ref().is_none_or(|ready| ready.pixel_bytes < bytes) {
-            // What is too small goes before its successor comes.
+            // The old buffer is freed before the larger one is allocated.
             self.ready = None;
             let pixel_bytes = bytes.next_power_of_two().clamp(FIRST_PIXEL_BYTES, limit / 4 * 4).max(bytes);
             self.ready = Some(self.shape.program(device, &self.input, pixel_bytes)?);
@@ -77,7 +77,7 @@ impl Feed {
 }
 
 impl FeedShape {
-    /// Bytes that a feed allocates.
+    /// Returns the number of bytes that a feed allocates on the device.
     pub fn device_bytes(&self, device: &Device) -> u64 {
         let (plan, [_, _, _, y]) = self.plan(FIRST_PIXEL_BYTES);
         Footprint::new(device, &plan, &[y], None).bytes
@@ -89,7 +89,7 @@ impl FeedShape {
         Ok(Ready { program, pixel_bytes, views: [pixels, images, given] })
     }
 
-    /// The plan, with where pixels, image records and transforms go, and the result.
+    /// Returns the plan with its views: pixels, image records, transforms and the result.
     fn plan(&self, pixel_bytes: u64) -> (Plan, [View; 4]) {
         let FeedShape { batch, size, normalisation: Normalisation { scale, shift } } = *self;
         let mut plan = Plan::new("images");

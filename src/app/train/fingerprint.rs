@@ -1,11 +1,12 @@
-//! What the bytes of a run depend on, so that no run goes on with another's checkpoint.
+//! The fingerprint of a run: everything that its bytes depend on. A checkpoint is only used by runs with the same fingerprint.
 
 use super::checkpoint::Fingerprint;
 use super::samples::TrainingData;
 use super::settings::TrainingSettings;
 use crate::nn::training::{NetworkShape, RunningStatistics, Schedule};
 
-/// What a run depends on. The number of epochs may grow where the learning rate does not depend on it.
+/// Returns what a run depends on. The number of epochs is left out if the learning rate does not depend on it, so that it can
+/// grow.
 pub(super) fn fingerprint(
     data: &TrainingData,
     shape: &NetworkShape,
@@ -36,7 +37,7 @@ pub(super) fn fingerprint(
         ("optimizer", optimizer.settings()),
         ("learning_rate", learning_rate.to_string()),
         ("schedule", format!("{schedule:?}")),
-        // Runs that began before images could be magnified only go on.
+        // Leaving out the default keeps the fingerprints of runs from before `magnify_only` was added.
         ("augmentation", augmentation.map_or("none".into(), |ranges| format!("{ranges:?}").replace("magnify_only: false, ", ""))),
         ("label_smoothing", label_smoothing.to_string()),
         ("class_weights", format!("{class_weights:?}")),

@@ -1,4 +1,4 @@
-//! What a session will hold on the device, known before anything is allocated.
+//! Computes the device memory of a session before anything is allocated.
 
 use super::feed::FeedShape;
 use super::session::{SessionShape, step_plan};
@@ -9,11 +9,11 @@ use crate::profiles::Device;
 use crate::scheduler::Footprint;
 
 impl SessionShape {
-    /// Bytes on the device of a session that trains on parts and evaluates batches of these sizes, in the order in which they
-    /// are prepared. Pictures so large that a batch of them has more than 8 MiB of pixels take more.
+    /// Returns the bytes that a session will allocate on the device if it trains on parts and evaluates batches of the given
+    /// sizes, in the order in which they are prepared. Batches with more than 8 MiB of pixels need more.
     ///
     /// # Errors
-    /// None in practice: every tensor is there.
+    /// None in practice, because every tensor is present.
     pub fn device_bytes(
         &self,
         device: &Device,
@@ -41,7 +41,7 @@ impl SessionShape {
         Ok(bytes)
     }
 
-    /// What brings images to parts of `batch` samples, where the input is images.
+    /// Returns the shape of the feed for parts of `batch` samples, if the input is images.
     pub(super) fn feed(&self, batch: u32) -> Option<FeedShape> {
         Some(FeedShape { batch, size: self.network.size, normalisation: self.normalisation? })
     }

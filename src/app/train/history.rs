@@ -1,25 +1,25 @@
-//! The course of a run: one row an epoch, as CSV.
+//! The history of a run: one row for each epoch, as CSV.
 
 use std::fmt::Write;
 
-/// What one epoch came to.
+/// The results of one epoch.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct EpochRecord {
-    /// From 1.
+    /// The epoch, starting at 1.
     pub epoch: u32,
-    /// Mean cosine proximity over the epoch's samples, with dropout and batch statistics as trained: −1 is best.
+    /// Mean loss over the samples of the epoch, in training mode (with dropout and batch statistics).
     pub loss: f64,
-    /// Share of right predictions on the way, under the same conditions.
+    /// Share of correct predictions during the epoch, in training mode.
     pub accuracy: f64,
-    /// Mean cosine proximity of the validation samples after the epoch, in inference mode.
+    /// Mean loss over the validation samples after the epoch, in inference mode.
     pub validation_loss: f64,
-    /// Share of right predictions of the validation samples.
+    /// Share of correct predictions for the validation samples.
     pub validation_accuracy: f64,
 }
 
 const HEADER: &str = "epoch,loss,accuracy,validation_loss,validation_accuracy";
 
-/// The table, with numbers in the fewest digits that read back the same.
+/// Returns the history as CSV. Numbers have the fewest digits that read back as the same value.
 pub(super) fn to_csv(records: &[EpochRecord]) -> String {
     let mut text = format!("{HEADER}\n");
     for EpochRecord { epoch, loss, accuracy, validation_loss, validation_accuracy } in records {
@@ -29,7 +29,7 @@ pub(super) fn to_csv(records: &[EpochRecord]) -> String {
     text
 }
 
-/// Reads what [`to_csv`] wrote; the error says what is wrong in which line.
+/// Reads what [`to_csv`] wrote. The error says what is wrong in which line.
 pub(super) fn from_csv(text: &str) -> Result<Vec<EpochRecord>, String> {
     let mut lines = text.lines();
     if lines.next() != Some(HEADER) {
@@ -48,7 +48,7 @@ pub(super) fn from_csv(text: &str) -> Result<Vec<EpochRecord>, String> {
     lines.zip(1..).map(record).collect()
 }
 
-/// The epoch with the best validation accuracy, the first of equals.
+/// Returns the epoch with the best validation accuracy; the first one if several are equal.
 pub(super) fn best(records: &[EpochRecord]) -> Option<EpochRecord> {
     records.iter().copied().reduce(|best, next| if next.validation_accuracy > best.validation_accuracy { next } else { best })
 }

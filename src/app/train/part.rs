@@ -1,4 +1,4 @@
-//! A part of a batch: what goes to the GPU for one pass.
+//! A part of a batch: the samples of one pass on the GPU.
 
 use super::augmentation::Augmentation;
 use super::features::FeatureTable;
@@ -14,11 +14,11 @@ use crate::scheduler::Program;
 /// The samples of a part of a batch.
 #[derive(Debug, Clone, Copy)]
 pub enum Samples<'a> {
-    /// Rows of features, or pixels of three channels as the network reads them.
+    /// Rows of features, or normalised pixels of three channels.
     Values(&'a [f32]),
     /// Rows of a table of features.
     Rows(&'a FeatureTable, &'a [u32]),
-    /// Images, and what is done to each.
+    /// Images, and the transform of each.
     Images(&'a [&'a Rgb8Image], &'a [Augmentation]),
 }
 
@@ -27,28 +27,28 @@ pub enum Samples<'a> {
 pub struct Part<'a> {
     /// The samples.
     pub samples: Samples<'a>,
-    /// \[samples, attributes\], 0 to 1.
+    /// Labels from 0 to 1, shape \[samples, attributes\].
     pub labels: &'a [f32],
-    /// What each label weighs in the loss, \[samples, attributes\]: given if, and only if, the session is weighted.
+    /// Weight of each label in the loss, shape \[samples, attributes\]. It is given if and only if the session is weighted.
     pub weights: Option<&'a [f32]>,
-    /// 1 where a hidden value is kept, \[samples, hidden\], where masks are given.
+    /// Dropout mask with 1 for each hidden value that is kept, shape \[samples, hidden\], if masks are given.
     pub mask: Option<&'a [u8]>,
-    /// The epoch, from 0: a key of dropout's masks.
+    /// The epoch, starting at 0: a key of the dropout masks.
     pub epoch: u32,
-    /// Position in the epoch of the first sample: a key of dropout's masks.
+    /// Index in the epoch of the first sample: a key of the dropout masks.
     pub first_sample: u32,
-    /// Where in the list of losses this part's goes.
+    /// Index of this part's loss in the list of losses.
     pub position: u32,
-    /// Whether it is the first of its batch.
+    /// Whether this is the first part of its batch.
     pub first: bool,
-    /// Its share of the batch.
+    /// Share of this part in its batch.
     pub weight: f32,
 }
 
-/// Writes `samples` to where the network of `program` reads them.
+/// Writes `samples` to the input of the program's network.
 ///
 /// # Errors
-/// Images for a program that takes values, or whatever the device reports.
+/// Images are given to a program that takes values, or the device fails.
 pub(super) fn write_samples(
     device: &Device,
     network: &NetworkShape,
@@ -73,7 +73,7 @@ pub(super) fn write_samples(
     }
 }
 
-/// Rows of `width` values, each filled up with zeros to a multiple of four.
+/// Pads rows of `width` values with zeros to a multiple of four.
 pub(super) fn padded<T: Copy + Default>(rows: &[T], width: u32) -> Vec<T> {
     let (width, stride) = (width as usize, padded_channels(width) as usize);
     let mut padded = vec![T::default(); rows.len() / width.max(1) * stride];
@@ -83,7 +83,7 @@ pub(super) fn padded<T: Copy + Default>(rows: &[T], width: u32) -> Vec<T> {
     padded
 }
 
-/// The values of a \[rows, columns\] matrix whose rows are padded.
+/// Returns the values of a \[rows, columns\] matrix whose rows are padded.
 pub(super) fn unpadded(values: &[f32], [rows, columns]: [u32; 2]) -> Vec<f32> {
     let stride = padded_channels(columns) as usize;
     values.chunks_exact(stride).take(rows as usize).flat_map(|row| &row[..columns as usize]).copied().collect()

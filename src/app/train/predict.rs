@@ -1,4 +1,4 @@
-//! Predictions of a trained head on rows of features.
+//! Predicts attributes from rows of features with a trained head.
 
 use super::features::FeatureTable;
 use crate::device::DeviceError;
@@ -8,16 +8,16 @@ use crate::plan::Plan;
 use crate::profiles::Device;
 use crate::scheduler::Program;
 
-/// Rows at once.
+/// Number of rows in a batch.
 const BATCH: usize = 256;
 
-/// Probabilities \[rows, attributes\] of `rows` of the table in inference mode, batch norm folded.
+/// Returns the probabilities of `rows` of the table in inference mode with batch norm folded, shape \[rows, attributes\].
 ///
 /// # Errors
 /// The head does not fit the adapter, or the device fails.
 ///
 /// # Panics
-/// If the table has no such row or rows of another width than the head reads.
+/// If the table has no such row, or its rows do not have the width that the head reads.
 pub fn predict_rows(device: &Device, head: &Head, features: &FeatureTable, rows: &[u32]) -> Result<Vec<f32>, DeviceError> {
     assert_eq!(features.features(), head.features as usize, "the table's rows are not what the head reads");
     let batch = BATCH.min(rows.len().max(1));

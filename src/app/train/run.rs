@@ -1,4 +1,4 @@
-//! A training run: epochs, validation, checkpoints.
+//! A training run: epochs, validation and checkpoints.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,61 +17,61 @@ use crate::nn::random;
 use crate::nn::training::{NetworkShape, NetworkState};
 use crate::profiles::Device;
 
-/// Where a run keeps its files, how it is stopped and who watches it.
+/// The surroundings of a run: its files, how it is stopped, and its observer.
 pub struct Run<'a> {
-    /// Folder for [`super::LAST`], [`super::BEST`] and [`super::HISTORY`]; without one nothing is kept.
+    /// Folder for [`super::LAST`], [`super::BEST`] and [`super::HISTORY`]. Without one, nothing is written.
     pub folder: Option<&'a Path>,
-    /// Whether to go on with the run that the folder holds, if there is one.
+    /// Whether to continue the run in the folder, if there is one.
     pub resume: bool,
-    /// What the run depends on beside its settings, by name: the weights it starts from.
+    /// What the run depends on apart from its settings, by name, such as the weights it starts from.
     pub depends: Vec<(&'static str, String)>,
     /// Metadata of the best model's file.
     pub metadata: BTreeMap<String, String>,
-    /// Threads that decode images ahead of the GPU; their number changes no result.
+    /// Number of threads that decode images ahead of the GPU. It does not affect the result.
     pub decoding_threads: usize,
-    /// Looked at before every step: once it is set, the run saves where it is and ends.
+    /// Checked before every step. Once it is set, the run saves its state and ends.
     pub stop: &'a AtomicBool,
     /// Called after every step and every epoch.
     pub progress: &'a mut dyn FnMut(Progress),
 }
 
-/// How far a run has come.
+/// The progress of a run.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Progress {
-    /// What the device will hold, before anything is allocated.
+    /// The planned device memory, reported before anything is allocated.
     Memory {
-        /// Bytes.
+        /// Bytes on the device.
         bytes: u64,
-        /// Samples that pass at once.
+        /// Number of samples in each part of a batch.
         micro_batch: u32,
     },
-    /// A step is done.
+    /// A step is completed.
     Step {
-        /// From 1.
+        /// The epoch, starting at 1.
         epoch: u32,
-        /// Of how many.
+        /// Number of epochs in total.
         epochs: u32,
-        /// Steps done in this epoch.
+        /// Number of completed steps in this epoch.
         step: usize,
-        /// Of how many.
+        /// Number of steps in an epoch.
         steps: usize,
-        /// The step's mean loss.
+        /// Mean loss of the step.
         loss: f32,
-        /// Share of right predictions in the epoch so far, where it was counted at this step.
+        /// Share of correct predictions in the epoch so far, if it was read at this step.
         accuracy: Option<f64>,
     },
-    /// Samples of the validation are done.
+    /// Some of the validation samples are completed.
     Validation {
-        /// How many.
+        /// Number of completed samples.
         done: usize,
-        /// Of how many.
+        /// Number of samples in total.
         samples: usize,
     },
-    /// An epoch is done and saved.
+    /// An epoch is completed and saved.
     Epoch {
-        /// What it came to.
+        /// The results of the epoch.
         record: EpochRecord,
-        /// Whether it is the best so far.
+        /// Whether it is the best epoch so far.
         best: bool,
     },
 }
@@ -83,7 +83,7 @@ impl std::fmt::Display for Progress {
                 let gigabytes = *bytes as f64 / 1e9;
                 write!(
                     f,
-                    "memory: {gigabytes:.2} GB on the device at {micro_batch} samples at once, planned before the first step"
+                    "memory: {gigabytes:.2} GB on the device for {micro_batch} samples at a time, planned before the first step"
                 )
             }
             Progress::Step { epoch, epochs, loss, accuracy, .. } => {
@@ -101,28 +101,28 @@ impl std::fmt::Display for Progress {
     }
 }
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrainedNetwork {
     /// The network after the epoch with the best validation accuracy.
     pub best: NetworkState,
-    /// That epoch, from 1.
+    /// The best epoch, starting at 1.
     pub epoch: u32,
-    /// Every epoch.
+    /// The results of all epochs.
     pub history: Vec<EpochRecord>,
 }
 
-/// Steps between two looks at the accuracy.
-const STEPS_A_LOOK: usize = 20;
+/// Number of steps between two reads of the accuracy.
+const STEPS_BETWEEN_READS: usize = 20;
 
-/// Trains a network from `initial`.
+/// Trains a network that starts from `initial`.
 ///
-/// The samples of an epoch come in an order that seed and epoch decide; its last batch is as small as what remains, and left
-/// out where batch norm could not take the statistics of a single sample.
+/// Seed and epoch determine the order of the samples in an epoch. The last batch contains the remaining samples. A single
+/// remaining sample is left out if batch norm needs its statistics.
 ///
 /// # Errors
-/// The data or the settings make no sense, the folder holds another run, the loss is no longer finite, an image does not
-/// decode, a file cannot be written, the device fails, or [`Run::stop`] was set.
+/// The data or the settings are invalid, the folder contains another run, the loss is no longer finite, an image cannot be
+/// decoded, a file cannot be written, the device fails, or [`Run::stop`] was set.
 pub fn train_network(
     device: &Device,
     data: &TrainingData,
@@ -193,7 +193,7 @@ struct Trainer<'a, 'b> {
 }
 
 impl Trainer<'_, '_> {
-    /// Trains an epoch, or the rest of one, validates it and saves.
+    /// Trains an epoch or the rest of one, validates it, and saves the checkpoint.
     fn epoch(&mut self) -> Result<(), TrainError> {
         let epoch = self.checkpoint.history.len() as u32;
         let mut order = random::shuffled(self.settings.seed, epoch, self.data.train_rows);
@@ -214,8 +214,8 @@ impl Trainer<'_, '_> {
             }
             let samples = stream.next()?;
             let loss = self.step(epoch, step, &samples)?;
-            let looks = (step + 1) % STEPS_A_LOOK == 0 || step + 1 == steps;
-            let accuracy = if looks { Some(self.accuracy((step + 1) * batch)?) } else { None };
+            let reads_accuracy = (step + 1) % STEPS_BETWEEN_READS == 0 || step + 1 == steps;
+            let accuracy = if reads_accuracy { Some(self.accuracy((step + 1) * batch)?) } else { None };
             let (epoch, epochs, step) = (epoch + 1, settings.epochs, step + 1);
             (self.run.progress)(Progress::Step { epoch, epochs, step, steps, loss, accuracy });
         }
@@ -230,7 +230,7 @@ impl Trainer<'_, '_> {
         self.finish_epoch(record)
     }
 
-    /// One update by a batch, in as many parts as it takes; returns the mean loss.
+    /// Updates the weights with one batch, in as many parts as needed. Returns the mean loss.
     fn step(&mut self, epoch: u32, step: usize, samples: &Batch) -> Result<f32, TrainError> {
         let settings = self.settings;
         let augmentations = samples.augmentations(settings, epoch, self.shape.size);
@@ -256,7 +256,7 @@ impl Trainer<'_, '_> {
             self.session.pass(&part)?;
             from += size;
         }
-        // The update waits for the loss, so that one that is not finite leaves the weights as they were.
+        // The update waits for the loss, so that a loss that is not finite leaves the weights unchanged.
         let losses = self.session.losses(position, position + sizes.len())?;
         if let Some(loss) = losses.iter().find(|loss| !loss.is_finite()) {
             let tensor = self.session.first_bad_tensor()?;
@@ -273,7 +273,7 @@ impl Trainer<'_, '_> {
         self.batches.steps as u64 * u64::from(self.settings.epochs)
     }
 
-    /// Parts of the batches before `step`.
+    /// Returns the number of parts in the steps before `step`.
     fn parts_before(&self, step: usize) -> usize {
         let batch = self.settings.batch as usize;
         let whole = self.settings.parts(batch).count();
@@ -287,7 +287,7 @@ impl Trainer<'_, '_> {
         Ok(correct as f64 / predictions)
     }
 
-    /// Brings the checkpoint to where the session is, after `steps` steps of the epoch.
+    /// Updates the checkpoint from the session, after `steps` steps of the epoch.
     fn remember(&mut self, steps: usize) -> Result<(), TrainError> {
         self.checkpoint.steps = steps;
         self.checkpoint.losses = self.session.losses(0, self.parts_before(steps))?;
@@ -304,7 +304,8 @@ impl Trainer<'_, '_> {
         checkpoint.correct.fill(0);
         let best = history::best(&checkpoint.history).is_some_and(|best| best.epoch == record.epoch);
         if best {
-            // Before the checkpoint that knows of it: a run cut off between the two trains the epoch's end again.
+            // The best model is written before the checkpoint that refers to it. A run that is interrupted between the two trains
+            // the end of the epoch again.
             if let Some(folder) = self.run.folder {
                 self.checkpoint.save_best(folder, self.shape, &self.run.metadata, record)?;
             }
@@ -315,7 +316,7 @@ impl Trainer<'_, '_> {
         Ok(())
     }
 
-    /// Mean loss and share of right predictions over the validation samples, in inference mode.
+    /// Returns the mean loss and the share of correct predictions over the validation samples, in inference mode.
     fn validate(&mut self, epoch: u32) -> Result<(f64, f64), TrainError> {
         let (data, size) = (self.data, self.batches.validation);
         let rows = data.validation_rows;
@@ -343,7 +344,7 @@ impl Trainer<'_, '_> {
         Ok((weighted_mean(&losses, &sizes), correct as f64 / predictions))
     }
 
-    /// Saves where the run is, and what to return for it.
+    /// Saves the state of the run and returns the error for the interruption.
     fn interrupted(&mut self, epoch: u32, steps: usize) -> TrainError {
         let saved = self.remember(steps).and_then(|()| self.save());
         match saved {
@@ -360,17 +361,17 @@ impl Trainer<'_, '_> {
     }
 
     fn finish(self) -> Result<TrainedNetwork, TrainError> {
-        // A run that was cut off between its files has its checkpoint but not the history that is made of it.
+        // A run that was interrupted between its files has the checkpoint, but not the history that is derived from it.
         self.save()?;
         let history = self.checkpoint.history;
         match (self.best, history::best(&history)) {
             (Some(best), Some(record)) => Ok(TrainedNetwork { best, epoch: record.epoch, history }),
-            _ => Err(TrainError::input("no epoch was asked for".to_string(), "ask for at least one")),
+            _ => Err(TrainError::input("the number of epochs is 0".to_string(), "choose at least one")),
         }
     }
 }
 
-/// The mean of means over parts of these sizes, in f64.
+/// Returns the mean over parts of the given sizes from the mean of each part, in f64.
 fn weighted_mean(means: &[f32], sizes: &[usize]) -> f64 {
     let sum: f64 = means.iter().zip(sizes).map(|(mean, size)| f64::from(*mean) * *size as f64).sum();
     sum / sizes.iter().sum::<usize>() as f64

@@ -1,4 +1,4 @@
-//! What a network is trained on: rows of features, or images that are decoded ahead of the GPU.
+//! The samples of a training: rows of features, or images that are decoded ahead of the GPU.
 
 use sha2::{Digest, Sha256};
 
@@ -12,39 +12,39 @@ use crate::data::{ImageSource, Rgb8Image, decode_ahead};
 use crate::nn::Normalisation;
 use crate::nn::training::NetworkShape;
 
-/// Where samples come from.
+/// The source of the samples.
 #[derive(Debug, Clone, Copy)]
 pub enum SampleSource<'a> {
-    /// A row of features for every image.
+    /// A row of features for each image.
     Features(&'a FeatureTable),
     /// The images themselves.
     Images {
-        /// Where each is.
+        /// The images.
         images: &'a [ImageSource],
-        /// Their names, which identify the data.
+        /// Names of the images, which identify the data.
         names: &'a [String],
-        /// How their values are scaled.
+        /// How pixel values are scaled.
         normalisation: Normalisation,
     },
 }
 
-/// What a network is trained on.
+/// The data of a training.
 #[derive(Debug, Clone, Copy)]
 pub struct TrainingData<'a> {
-    /// The samples.
+    /// The source of the samples.
     pub source: SampleSource<'a>,
-    /// Labels of 0 and 1, \[images, attributes\].
+    /// Labels of 0 and 1, shape \[images, attributes\].
     pub labels: &'a [u8],
     /// Number of attributes.
     pub attributes: u32,
-    /// The images that weights are fitted to.
+    /// Rows of the images on which the weights are trained.
     pub train_rows: &'a [u32],
-    /// The images by which the best epoch is chosen.
+    /// Rows of the images by which the best epoch is chosen.
     pub validation_rows: &'a [u32],
 }
 
 impl<'a> TrainingData<'a> {
-    /// How images are scaled; `None` where features are the input.
+    /// Returns how pixel values are scaled, or `None` if features are the input.
     pub fn normalisation(&self) -> Option<Normalisation> {
         match self.source {
             SampleSource::Features(_) => None,
@@ -52,7 +52,7 @@ impl<'a> TrainingData<'a> {
         }
     }
 
-    /// Labels of some rows, smoothed: y (1 − s) + s / 2.
+    /// Returns the labels of some rows, smoothed to y (1 − s) + s / 2.
     pub(super) fn labels_of(&self, rows: &[u32], smoothing: f32) -> Vec<f32> {
         let attributes = self.attributes as usize;
         let of_row = |row: &u32| &self.labels[*row as usize * attributes..(*row as usize + 1) * attributes];
@@ -60,7 +60,8 @@ impl<'a> TrainingData<'a> {
         rows.iter().flat_map(of_row).map(smooth).collect()
     }
 
-    /// What each class of each attribute weighs: \[attributes\] of not having it and having it. `None` where all weigh the same.
+    /// Returns the weights of not having and of having each attribute, shape \[attributes\]. Returns `None` if all weights are
+    /// equal.
     pub(super) fn class_weights(&self, weights: ClassWeights) -> Option<Vec<[f32; 2]>> {
         match weights {
             ClassWeights::None => None,
@@ -68,7 +69,7 @@ impl<'a> TrainingData<'a> {
         }
     }
 
-    /// n / (2 n_class) over the training images; 0 for a class that none of them has.
+    /// Returns n / (2 n_class) over the training images; 0 for a class that does not occur in them.
     fn balanced_weights(&self) -> Vec<[f32; 2]> {
         let (attributes, images) = (self.attributes as usize, self.train_rows.len());
         let mut having = vec![0usize; attributes];
@@ -81,14 +82,14 @@ impl<'a> TrainingData<'a> {
         having.into_iter().map(|having| [weight(images - having), weight(having)]).collect()
     }
 
-    /// What the labels of some rows weigh, \[rows, attributes\].
+    /// Returns the weights of the labels of some rows, shape \[rows, attributes\].
     pub(super) fn weights_of(&self, rows: &[u32], weights: &[[f32; 2]]) -> Vec<f32> {
         let attributes = self.attributes as usize;
         let of_row = |row: &u32| self.labels[*row as usize * attributes..].iter().zip(weights);
         rows.iter().flat_map(of_row).map(|(label, of_classes)| of_classes[usize::from(*label)]).collect()
     }
 
-    /// The batches of an order of rows, their images decoded ahead on that many threads.
+    /// Returns the batches of rows in the given order. Their images are decoded ahead on `threads` threads.
     pub(super) fn batches<'b>(&self, order: &'b [u32], batch: usize, threads: usize) -> BatchStream<'b> {
         let images = match self.source {
             SampleSource::Features(_) => None,
@@ -100,7 +101,7 @@ impl<'a> TrainingData<'a> {
         BatchStream { order, batch, images }
     }
 
-    /// Refuses data that makes no sense for a network.
+    /// Refuses data that do not fit the network.
     pub(super) fn check(&self, shape: &NetworkShape) -> Result<(), TrainError> {
         let attributes = self.attributes as usize;
         let wrong = |problem: String, remedy| Err(TrainError::input(problem, remedy));
@@ -114,7 +115,7 @@ impl<'a> TrainingData<'a> {
         }
         if attributes == 0 || self.labels.len() != rows * attributes {
             let problem = format!("there are {} labels for {rows} images with {attributes} attributes", self.labels.len());
-            return wrong(problem, "give one of each attribute for each image");
+            return wrong(problem, "give one label for each image and attribute");
         }
         if let Some(at) = self.labels.iter().position(|label| *label > 1) {
             let (image, attribute, label) = (at / attributes, at % attributes, self.labels[at]);
@@ -126,7 +127,7 @@ impl<'a> TrainingData<'a> {
             }
             if let Some(row) = chosen.iter().find(|row| **row as usize >= rows) {
                 return wrong(
-                    format!("{what} image {row} is beyond the {rows} that there are"),
+                    format!("{what} image {row} is beyond the {rows} images of the data"),
                     "check the partition of the data",
                 );
             }
@@ -134,7 +135,7 @@ impl<'a> TrainingData<'a> {
         Ok(())
     }
 
-    /// What identifies the data: features or the images' names, labels and partition.
+    /// Returns a hash that identifies the data: features or image names, labels and partition.
     pub(super) fn sha256(&self) -> String {
         let mut hash = Sha256::new();
         let mut part = |bytes: &[u8]| {
@@ -152,7 +153,7 @@ impl<'a> TrainingData<'a> {
     }
 }
 
-/// The batches of an epoch, one after the other.
+/// The batches of an epoch, in order.
 pub(super) struct BatchStream<'a> {
     order: &'a [u32],
     batch: usize,
@@ -161,13 +162,13 @@ pub(super) struct BatchStream<'a> {
 
 /// The samples of a batch.
 pub(super) struct Batch<'a> {
-    /// Their rows in the data.
+    /// Rows of the samples in the data.
     pub rows: &'a [u32],
     images: Vec<Rgb8Image>,
 }
 
 impl<'a> BatchStream<'a> {
-    /// The next batch; as small as what remains.
+    /// Returns the next batch. The last one may be smaller.
     pub(super) fn next(&mut self) -> Result<Batch<'a>, TrainError> {
         let (rows, rest) = self.order.split_at(self.batch.min(self.order.len()));
         self.order = rest;
@@ -180,12 +181,12 @@ impl<'a> BatchStream<'a> {
 }
 
 impl Batch<'_> {
-    /// Some of its images.
+    /// Returns some of the images of the batch.
     pub(super) fn images(&self, from: usize, count: usize) -> Vec<&Rgb8Image> {
         self.images.iter().skip(from).take(count).collect()
     }
 
-    /// What is done to each image in an epoch.
+    /// Returns the transform of each image of the batch in an epoch.
     pub(super) fn augmentations(&self, settings: &TrainingSettings, epoch: u32, size: u32) -> Vec<Augmentation> {
         match settings.augmentation {
             None => self.unaugmented(),
@@ -195,12 +196,13 @@ impl Batch<'_> {
         }
     }
 
-    /// Nothing is done to any image.
+    /// Returns identity transforms for the images of the batch.
     pub(super) fn unaugmented(&self) -> Vec<Augmentation> {
         vec![Augmentation::IDENTITY; self.rows.len()]
     }
 
-    /// Some of its samples, as a session takes them; `images` are theirs, `augmentations` those of the whole batch.
+    /// Returns some of the samples of the batch for a session. `images` are the images of these samples, `augmentations` those of
+    /// the whole batch.
     pub(super) fn part<'b>(
         &'b self,
         data: &TrainingData<'b>,
@@ -222,7 +224,7 @@ mod tests {
 
     #[test]
     fn balanced_weights_are_those_of_scikit_learn() {
-        // Of the training images 0, 2, 4 and 5 one has the first attribute, all have the second, none has the third.
+        // Of the training images 0, 2, 4 and 5, one has the first attribute, all have the second, and none has the third.
         let labels = [1, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 0, 1, 0];
         let images = vec![ImageSource::File(std::path::PathBuf::from("face.png")); 6];
         let names = vec![String::from("face.png"); 6];

@@ -1,4 +1,4 @@
-//! A network in training on the GPU: its programs, and what goes to them and comes back.
+//! A network in training on the GPU: its programs, and the data that they exchange with the host.
 
 use super::feed::Feed;
 use super::part::{Part, padded, unpadded, write_samples};
@@ -14,40 +14,40 @@ use crate::plan::View;
 use crate::profiles::Device;
 use crate::scheduler::Program;
 
-/// Where dropout's masks come from.
+/// The source of the dropout masks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Masks {
-    /// Drawn by counter for each step, keyed by a seed.
+    /// Drawn for each step from a counter-based generator with this seed.
     Drawn(u64),
     /// Given with each part of a batch.
     Given,
 }
 
-/// What a session is made for.
+/// The fixed properties of a session.
 #[derive(Debug, Clone)]
 pub struct SessionShape {
     /// The network.
     pub network: NetworkShape,
-    /// What is minimised.
+    /// The loss that is minimised.
     pub loss: Loss,
-    /// How it is minimised.
+    /// The optimizer.
     pub optimizer: AnyOptimizer,
-    /// Where dropout's masks come from.
+    /// The source of the dropout masks.
     pub masks: Masks,
-    /// How many mean losses are kept: the most parts of batches in an epoch, or in an evaluation.
+    /// Number of mean losses that are kept: the largest number of parts in an epoch or batches in an evaluation.
     pub losses: usize,
-    /// Whether batches pass in several parts.
+    /// Whether batches are split into several parts.
     pub accumulates: bool,
-    /// Whether labels have weights, which the cosine loss does not take.
+    /// Whether labels have weights, which the cosine loss does not support.
     pub weighted: bool,
-    /// How images are scaled, where the input is images.
+    /// How pixel values are scaled, if the input is images.
     pub normalisation: Option<Normalisation>,
 }
 
-/// Submissions before the host waits: what is uploaded for one stays in memory until it has run.
+/// Number of submissions before the host waits. The uploads of a submission stay in memory until it has run.
 const IN_FLIGHT: u32 = 16;
 
-/// A network on the GPU, with a program for every size of a part of a batch.
+/// A network on the GPU, with a program for every size of a part.
 pub struct NetworkSession<'a> {
     pub(super) device: &'a Device,
     pub(super) shape: SessionShape,
@@ -57,7 +57,7 @@ pub struct NetworkSession<'a> {
     update: (UpdatePlan, Program),
     pub(super) evaluation: Vec<Ready<EvaluationPlan>>,
     updates: u32,
-    /// The share of its batch that has passed since the last update.
+    /// Share of the batch that has passed since the last update.
     passed: f32,
     in_flight: u32,
 }
@@ -70,7 +70,7 @@ pub(super) struct Ready<P> {
 }
 
 impl<'a> NetworkSession<'a> {
-    /// Allocates everything for parts of `batch` samples and uploads `state`, whose optimizer has made `updates` updates.
+    /// Allocates everything for parts of `batch` samples and uploads `state`. The optimizer has already made `updates` updates.
     ///
     /// # Errors
     /// The network does not fit the adapter, or the device fails.
@@ -109,32 +109,32 @@ impl<'a> NetworkSession<'a> {
             in_flight: 0,
         };
         session.write_state(state, updates);
-        // So that no later read allocates: of these the state is the longest.
+        // The state is the longest tensor that is read, so no later read has to allocate.
         device.prepare_reads(4 * session.table.weights.max(session.shape.losses) as u64);
         Ok(session)
     }
 
-    /// Makes the program for parts of that size, if there is none yet; returns its place.
+    /// Creates the program for parts of `batch` samples, if there is none yet. Returns its index.
     ///
     /// # Errors
-    /// As [`NetworkSession::new`].
+    /// The same as [`NetworkSession::new`].
     pub fn prepare_training(&mut self, batch: u32) -> Result<usize, ModelError> {
         if let Some(place) = self.training.iter().position(|ready| ready.batch == batch) {
             return Ok(place);
         }
         let plan = step_plan(self.device, &self.shape, &self.table, &self.frozen, batch);
         let first = &self.training[0];
-        let shared = lent(plan.shared(), first.plan.shared(), &first.program);
+        let shared = shared_buffers(plan.shared(), first.plan.shared(), &first.program);
         let program = Program::new_beside(self.device, &plan.plan, &shared, &first.program)?;
         let feed = feed(self.device, &self.shape, batch, &program, plan.input)?;
         self.training.push(Ready { batch, plan, program, feed });
         Ok(self.training.len() - 1)
     }
 
-    /// Submits the forward and backward pass of a part, without waiting for it.
+    /// Submits the forward and backward pass of a part without waiting for it.
     ///
     /// # Errors
-    /// Whatever the device reports.
+    /// The device fails.
     pub fn pass(&mut self, part: &Part) -> Result<(), ModelError> {
         let attributes = self.shape.network.head().attributes;
         let samples = (part.labels.len() / attributes as usize) as u32;
@@ -168,10 +168,10 @@ impl<'a> NetworkSession<'a> {
         self.count_submission()
     }
 
-    /// Submits the update by the gradients of all parts since the first of the batch.
+    /// Submits the update with the gradients of all parts since the first of the batch.
     ///
     /// # Errors
-    /// Whatever the device reports.
+    /// The device fails.
     pub fn update(&mut self, learning_rate: f64) -> Result<(), ModelError> {
         self.updates += 1;
         let (plan, program) = &self.update;
@@ -191,10 +191,10 @@ impl<'a> NetworkSession<'a> {
         Ok(())
     }
 
-    /// Predictions \[batch, attributes\] of the last part of this size that passed; waits for the GPU.
+    /// Returns the predictions for the last part of `batch` samples, shape \[batch, attributes\]. Waits for the GPU.
     ///
     /// # Errors
-    /// Whatever the device reports.
+    /// The device fails.
     pub fn predictions(&self, batch: u32) -> Result<Vec<f32>, DeviceError> {
         let Some(Ready { plan, program, .. }) = self.training.iter().find(|ready| ready.batch == batch) else {
             return Ok(Vec::new());
@@ -202,43 +202,43 @@ impl<'a> NetworkSession<'a> {
         Ok(unpadded(&program.read(self.device, plan.predictions)?, [batch, self.shape.network.head().attributes]))
     }
 
-    /// The mean losses of parts `from..to`; waits for the GPU.
+    /// Returns the mean losses of the parts `from..to`. Waits for the GPU.
     ///
     /// # Errors
-    /// Whatever the device reports.
+    /// The device fails.
     pub fn losses(&self, from: usize, to: usize) -> Result<Vec<f32>, DeviceError> {
         if to == 0 {
             return Ok(Vec::new());
         }
-        // A view starts at a multiple of 256 bytes, so this one starts with the list.
+        // Views must start at multiples of 256 bytes, so the list is read from its start.
         let Ready { plan, program, .. } = &self.training[0];
         let mut losses = program.read(self.device, View { bytes: 4 * to as u64, ..plan.buffers.losses })?;
         Ok(losses.split_off(from.min(losses.len())))
     }
 
-    /// Writes the losses of parts that were done before.
+    /// Writes the losses of parts that passed in an earlier run.
     pub fn write_losses(&self, losses: &[f32]) {
         let Ready { plan, program, .. } = &self.training[0];
         program.write(self.device, plan.buffers.losses, bytemuck::cast_slice(losses));
     }
 
-    /// Right predictions of each attribute since [`NetworkSession::write_correct`]; waits for the GPU.
+    /// Returns the number of correct predictions of each attribute since [`NetworkSession::write_correct`]. Waits for the GPU.
     ///
     /// # Errors
-    /// Whatever the device reports.
+    /// The device fails.
     pub fn correct(&self) -> Result<Vec<u32>, DeviceError> {
         let Ready { plan, program, .. } = &self.training[0];
         Ok(counts(&program.read(self.device, plan.buffers.correct)?, self.shape.network.head().attributes))
     }
 
-    /// Sets the counts of right predictions, one an attribute.
+    /// Sets the number of correct predictions of each attribute.
     pub fn write_correct(&self, counts: &[u32]) {
         let Ready { plan, program, .. } = &self.training[0];
         let counts = padded(counts, self.shape.network.head().attributes);
         program.write(self.device, plan.buffers.correct, bytemuck::cast_slice(&counts));
     }
 
-    /// Replaces weights, statistics and optimizer state, after `updates` updates.
+    /// Replaces weights, statistics and optimizer state, which are those after `updates` updates.
     pub fn write_state(&mut self, state: &NetworkState, updates: u32) {
         self.updates = updates;
         let Ready { plan, program, .. } = &self.training[0];
@@ -247,16 +247,16 @@ impl<'a> NetworkSession<'a> {
         let (update, program) = &self.update;
         let zeros = vec![0.0; if state.optimizer.is_empty() { self.table.trained } else { 0 }];
         for (which, view) in update.states.iter().enumerate() {
-            // A network that was never updated has no states yet; all are zero before the first update.
+            // A network that was never updated has no optimizer state. The state is zero before the first update.
             let values = if state.optimizer.is_empty() { &zeros } else { &state.optimizer[which] };
             program.write(self.device, *view, bytemuck::cast_slice(values));
         }
     }
 
-    /// Weights, statistics and optimizer state; waits for the GPU.
+    /// Returns weights, statistics and optimizer state. Waits for the GPU.
     ///
     /// # Errors
-    /// Whatever the device reports.
+    /// The device fails.
     pub fn read_state(&self) -> Result<NetworkState, DeviceError> {
         let table = self.table.clone();
         let Ready { plan, program, .. } = &self.training[0];
@@ -271,20 +271,20 @@ impl<'a> NetworkSession<'a> {
         Ok(NetworkState { table, weights, statistics, optimizer })
     }
 
-    /// The gradients of the trained part of the weights in the last pass, laid out as they are; waits for the GPU.
+    /// Returns the gradients of the last pass in the layout of the trained weights. Waits for the GPU.
     ///
     /// # Errors
-    /// Whatever the device reports.
+    /// The device fails.
     pub fn gradients(&self) -> Result<Vec<f32>, DeviceError> {
         let Ready { plan, program, .. } = &self.training[0];
         program.read(self.device, View { bytes: 4 * self.table.trained as u64, ..plan.buffers.gradients })
     }
 
-    /// The first tensor of the last pass that holds a value which is not finite: the statistics of the layers in their
-    /// order, then the weights, then the gradients from the last layer back. `None` where all are finite.
+    /// Returns the first tensor of the last pass with a value that is not finite, or `None` if all are finite. The order is: the
+    /// statistics of the layers, the weights, then the gradients from the last layer back to the first.
     ///
     /// # Errors
-    /// Whatever the device reports.
+    /// The device fails.
     pub fn first_bad_tensor(&self) -> Result<Option<String>, DeviceError> {
         let Ready { plan, program, .. } = &self.training[0];
         let bad = |values: &[f32]| values.iter().any(|value| !value.is_finite());
@@ -316,9 +316,10 @@ pub(super) fn step_plan(
     StepPlan::new(&step, device.profile(), batch)
 }
 
-/// The buffers in which a plan's `views` live that it shares with the first one, whose views of the same are `of_first`. By their order:
-/// plans of other batches fuse other layers, so that a tensor's number is one in its own plan alone.
-pub(super) fn lent(
+/// Returns each view of a plan that shares memory with the first plan, with its buffer in `first`. `of_first` are the
+/// corresponding views of the first plan, in the same order. Tensors cannot be matched by their number, because plans for other
+/// batches may fuse other layers.
+pub(super) fn shared_buffers(
     views: impl Iterator<Item = View>,
     of_first: impl Iterator<Item = View>,
     first: &Program,
@@ -326,7 +327,7 @@ pub(super) fn lent(
     views.zip(of_first).filter_map(|(view, there)| Some((view, first.buffer(there.tensor)?))).collect()
 }
 
-/// What fills the input of a program, where that is images.
+/// Returns the feed of a program, if its input is images.
 pub(super) fn feed(
     device: &Device,
     shape: &SessionShape,
@@ -338,7 +339,7 @@ pub(super) fn feed(
     Feed::new(device, shape, buffer.clone()).map(Some)
 }
 
-/// Counts that were read as numbers of another kind.
+/// Returns the counts that were read as the bits of floats.
 pub(super) fn counts(values: &[f32], attributes: u32) -> Vec<u32> {
     values.iter().take(attributes as usize).map(|count| count.to_bits()).collect()
 }

@@ -1,7 +1,7 @@
-//! What a session does with the network in inference mode: validation and predictions.
+//! Runs a session's network in inference mode: validation and predictions.
 
 use super::part::{Samples, padded, unpadded, write_samples};
-use super::session::{NetworkSession, Ready, SessionShape, counts, feed, lent};
+use super::session::{NetworkSession, Ready, SessionShape, counts, feed, shared_buffers};
 use crate::device::DeviceError;
 use crate::nn::ModelError;
 use crate::nn::training::{EvaluationPlan, NetworkState};
@@ -10,11 +10,11 @@ use crate::plan::View;
 use crate::scheduler::Program;
 
 impl NetworkSession<'_> {
-    /// Submits the evaluation of a batch in inference mode with the weights of the last [`NetworkSession::freeze`]; loss and
-    /// right predictions are kept.
+    /// Submits the evaluation of a batch in inference mode, with the weights of the last [`NetworkSession::freeze`]. Its loss and
+    /// its number of correct predictions are kept.
     ///
     /// # Errors
-    /// Whatever the device reports.
+    /// The device fails.
     pub fn evaluate(&mut self, state: &NetworkState, samples: Samples, labels: &[f32], position: u32) -> Result<(), ModelError> {
         let attributes = self.shape.network.head().attributes;
         let count = (labels.len() / attributes as usize) as u32;
@@ -28,10 +28,10 @@ impl NetworkSession<'_> {
         self.count_submission()
     }
 
-    /// Gives the evaluation the weights of `state`, and clears what it counted.
+    /// Uploads the weights of `state` for evaluation, and resets the counts.
     ///
     /// # Errors
-    /// As [`NetworkSession::new`].
+    /// The same as [`NetworkSession::new`].
     pub fn freeze(&mut self, state: &NetworkState, batch: u32) -> Result<(), ModelError> {
         let place = self.prepare_evaluation(state, batch)?;
         let Ready { plan, program, .. } = &self.evaluation[place];
@@ -45,10 +45,10 @@ impl NetworkSession<'_> {
         Ok(())
     }
 
-    /// Makes the program that evaluates batches of that size, if there is none yet; returns its place.
+    /// Creates the program that evaluates batches of `batch` samples, if there is none yet. Returns its index.
     ///
     /// # Errors
-    /// As [`NetworkSession::new`].
+    /// The same as [`NetworkSession::new`].
     pub fn prepare_evaluation(&mut self, state: &NetworkState, batch: u32) -> Result<usize, ModelError> {
         if let Some(place) = self.evaluation.iter().position(|ready| ready.batch == batch) {
             return Ok(place);
@@ -56,7 +56,7 @@ impl NetworkSession<'_> {
         let SessionShape { network, loss, losses, .. } = &self.shape;
         let plan = EvaluationPlan::new(network, state, *loss, self.device.profile(), batch, *losses)?;
         let shared = match self.evaluation.first() {
-            Some(first) => lent(plan.shared(), first.plan.shared(), &first.program),
+            Some(first) => shared_buffers(plan.shared(), first.plan.shared(), &first.program),
             None => Vec::new(),
         };
         let program = Program::new_beside(self.device, &plan.plan, &shared, &self.training[0].program)?;
@@ -65,20 +65,21 @@ impl NetworkSession<'_> {
         Ok(self.evaluation.len() - 1)
     }
 
-    /// The mean losses of evaluated batches, and the right predictions of each attribute; waits for the GPU.
+    /// Returns the mean losses of the evaluated batches, and the number of correct predictions of each attribute. Waits for the
+    /// GPU.
     ///
     /// # Errors
-    /// Whatever the device reports.
+    /// The device fails.
     pub fn evaluated(&self, batches: usize) -> Result<(Vec<f32>, Vec<u32>), DeviceError> {
         let Some(Ready { plan, program, .. }) = self.evaluation.first() else { return Ok(Default::default()) };
         let losses = program.read(self.device, View { bytes: 4 * batches as u64, ..plan.losses })?;
         Ok((losses, counts(&program.read(self.device, plan.correct)?, self.shape.network.head().attributes)))
     }
 
-    /// Predictions \[batch, attributes\] of the last batch of this size that was evaluated; waits for the GPU.
+    /// Returns the predictions for the last evaluated batch of `batch` samples, shape \[batch, attributes\]. Waits for the GPU.
     ///
     /// # Errors
-    /// Whatever the device reports.
+    /// The device fails.
     pub fn evaluated_predictions(&self, batch: u32) -> Result<Vec<f32>, DeviceError> {
         let Some(Ready { plan, program, .. }) = self.evaluation.iter().find(|ready| ready.batch == batch) else {
             return Ok(Vec::new());

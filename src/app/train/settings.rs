@@ -1,46 +1,47 @@
-//! How a run trains.
+//! The settings of a training run.
 
 use super::augmentation::AugmentationRanges;
 use super::error::TrainError;
 use crate::nn::training::{Loss, NetworkShape, Schedule};
 use crate::ops::{Adadelta, AnyOptimizer};
 
-/// What having an attribute and not having it weigh in the loss.
+/// The weights of having and not having an attribute in the loss.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClassWeights {
-    /// The same for every image and attribute.
+    /// All weights are equal.
     None,
-    /// n / (2 n_class) over the n training images, for each attribute by itself: scikit-learn's "balanced". A class that does
-    /// not occur weighs 0.
+    /// n / (2 n_class) over the n training images, for each attribute separately: scikit-learn's "balanced". A class that does
+    /// not occur has the weight 0.
     Balanced,
 }
 
-/// How a network is trained; the defaults are the paper's, with those of Keras 2.2.4 where the paper says nothing.
+/// The settings of a training run. The defaults are the paper's, or those of Keras 2.2.4 if the paper states none.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrainingSettings {
-    /// Samples an update.
+    /// Number of samples in each update.
     pub batch: u32,
-    /// Samples that pass at once; their gradients are added up. The batch itself where it is not smaller.
+    /// Number of samples in each part of a batch. The gradients of the parts are added up. A larger value than the batch has no
+    /// effect.
     pub micro_batch: u32,
-    /// Passes over the training samples.
+    /// Number of passes over the training samples.
     pub epochs: u32,
-    /// What every random number is keyed by.
+    /// The seed of all random numbers.
     pub seed: u64,
-    /// What is minimised.
+    /// The loss that is minimised.
     pub loss: Loss,
-    /// What the two classes of an attribute weigh in it.
+    /// The weights of having and not having an attribute in the loss.
     pub class_weights: ClassWeights,
-    /// How it is minimised.
+    /// The optimizer.
     pub optimizer: AnyOptimizer,
     /// The largest learning rate.
     pub learning_rate: f64,
-    /// Its course.
+    /// How the learning rate changes during training.
     pub schedule: Schedule,
-    /// How images are transformed; `None` leaves them as they are.
+    /// The ranges of the random transforms of images; `None` leaves images unchanged.
     pub augmentation: Option<AugmentationRanges>,
-    /// Labels become y (1 − s) + s / 2.
+    /// Label smoothing s: labels become y (1 − s) + s / 2.
     pub label_smoothing: f32,
-    /// Steps between two checkpoints within an epoch; there is one at its end in any case.
+    /// Number of steps between two checkpoints within an epoch. There is always one at the end of an epoch.
     pub checkpoint_every: usize,
 }
 
@@ -64,19 +65,19 @@ impl Default for TrainingSettings {
 }
 
 impl TrainingSettings {
-    /// Sizes of the parts in which a batch of `samples` passes.
+    /// Returns the sizes of the parts of a batch of `samples`.
     pub fn parts(&self, samples: usize) -> impl Iterator<Item = usize> {
         let each = (self.micro_batch.min(self.batch) as usize).max(1);
         (0..samples).step_by(each).map(move |first| each.min(samples - first))
     }
 
-    /// Refuses what makes no sense for a network.
+    /// Refuses settings that are invalid for a network.
     ///
     /// # Errors
     /// [`TrainError::Input`] names the setting and its range.
     pub fn check(&self, shape: &NetworkShape) -> Result<(), TrainError> {
         if self.class_weights != ClassWeights::None && !self.loss.takes_label_weights() {
-            let problem = "class weights are asked for with the cosine loss, which has no term for each attribute".to_string();
+            let problem = "class weights cannot be used with the cosine loss, which has no term for each attribute".to_string();
             return Err(TrainError::input(problem, "choose the loss mse, mae or bce, or no class weights"));
         }
         let smallest = if shape.uses_batch_statistics() { 2.0 } else { 1.0 };
@@ -105,9 +106,9 @@ impl TrainingSettings {
         for (what, value, range) in ranges {
             if !range.contains(&value) {
                 let remedy = if what.ends_with("batch") && value == 1.0 {
-                    "batch norm in training mode needs two samples at least, as one has no variance"
+                    "batch norm in training mode needs at least two samples, because one has no variance"
                 } else {
-                    "choose one inside"
+                    "choose a value in this range"
                 };
                 let problem = format!("{what} is {value}, outside {} to {}", range.start(), range.end());
                 return Err(TrainError::input(problem, remedy));

@@ -1,4 +1,4 @@
-//! What augmentation makes of one image, to be looked at.
+//! Shows how augmentation changes an image.
 
 use super::augmentation::AugmentationRanges;
 use crate::data::Rgb8Image;
@@ -8,11 +8,11 @@ use crate::plan::Plan;
 use crate::profiles::Device;
 use crate::scheduler::Program;
 
-/// An image as a training run with `seed` would see it in its first `count` epochs as sample 0: each `size` × `size`,
-/// computed by the kernel that training uses.
+/// Returns an image as a training run with `seed` would see it as sample 0 in its first `count` epochs. Each result is `size` ×
+/// `size` pixels, and is computed by the kernel that training uses.
 ///
 /// # Errors
-/// The image has more pixels than the adapter binds at once, or whatever the device reports.
+/// The image has more pixels than the adapter can bind at once, or the device fails.
 pub fn augmented_variants(
     device: &Device,
     image: &Rgb8Image,
@@ -27,7 +27,7 @@ pub fn augmented_variants(
     if bytes.len() as u64 > limit {
         return Err(ModelError::TooManyPixels { bytes: bytes.len() as u64, limit });
     }
-    // Every image of the batch is the same one, uploaded once.
+    // All images of the batch are the same, so it is uploaded once.
     let record = ImageRecord { first_word: 0, width: image.width, height: image.height, unused: 0 };
     let records = vec![record; count as usize];
     let transforms: Vec<TransformRecord> =
@@ -53,10 +53,10 @@ pub fn augmented_variants(
     Ok(values.chunks_exact(4 * (size * size) as usize).map(picture).collect())
 }
 
-/// White pixels around each picture of a sheet.
+/// Width of the white margin around each picture of a sheet, in pixels.
 const MARGIN: u32 = 4;
 
-/// Pictures of one size beside and below each other on white, `columns` a row.
+/// Arranges pictures of the same size on a white sheet, with `columns` pictures in each row.
 pub fn sheet_of(pictures: &[Rgb8Image], columns: u32) -> Rgb8Image {
     let (width, height) = pictures.first().map_or((0, 0), |picture| (picture.width, picture.height));
     let cell = (width + MARGIN, height + MARGIN);

@@ -1,4 +1,4 @@
-//! Compares the candidates for one shape: which of them agree with the f64 reference, and how long each takes.
+//! Compares the candidates for a shape: which of them agree with the f64 reference, and how long each takes.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -12,38 +12,38 @@ use crate::plan::{Plan, RowParts, Step, VariantId, View};
 use crate::profiles::{Device, OperationShape};
 use crate::scheduler::Program;
 
-/// The largest normalised mean squared error of a candidate that takes part. Kernels of 32-bit floats reach 1e-13.
+/// The largest normalised mean squared error of an accepted candidate. Kernels in 32-bit floats reach 1e-13.
 const NMSE: f64 = 1e-10;
-/// A candidate whose first run takes this many times as long as the best so far is not run again.
+/// A candidate whose first run takes this many times as long as the best candidate so far is not run again.
 const ABANDON_RATIO: f64 = 3.0;
-/// Runs of a candidate are repeated until they take this many seconds together, three times at least.
+/// The runs of a candidate are repeated until they take this many seconds together, and at least three times.
 const MEASURED_SECONDS: f64 = 0.02;
-/// The most runs of a candidate.
+/// Maximum number of runs of a candidate.
 const MAX_RUNS: usize = 15;
 
-/// How a candidate did.
+/// The result of a candidate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// The median seconds of its runs.
     Timed(f64),
-    /// The seconds of its only run, which took several times as long as the best candidate's.
+    /// The seconds of the only run, which took several times as long as the best candidate.
     TimedOnce(f64),
-    /// Why it takes no part: it disagrees with its reference on this adapter, or does not compile or run there.
+    /// The reason for the rejection: it disagrees with its reference on this adapter, or does not compile or run there.
     Rejected(String),
 }
 
-/// A variant that computes a shape, and how it did.
+/// A variant that computes a shape, and its result.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Candidate {
     /// The variant.
     pub id: VariantId,
-    /// How it did.
+    /// The result.
     pub verdict: Verdict,
 }
 
 impl Candidate {
-    /// Returns how many seconds it takes, unless it was rejected.
+    /// Returns the measured seconds, or `None` if the candidate was rejected.
     pub fn seconds(&self) -> Option<f64> {
         match self.verdict {
             Verdict::Timed(seconds) | Verdict::TimedOnce(seconds) => Some(seconds),
@@ -55,18 +55,18 @@ impl Candidate {
 /// The candidates for a shape, compared.
 #[derive(Debug, Clone)]
 pub struct Comparison {
-    /// The fastest candidate that agrees with the reference; nothing where every candidate was rejected.
+    /// The fastest candidate that agrees with the reference, or `None` if every candidate was rejected.
     pub winner: Option<Choice>,
     /// All candidates, in the order in which they were tried.
     pub candidates: Vec<Candidate>,
 }
 
-/// Compares all candidates for a shape. Returns nothing if `stop` was set meanwhile.
+/// Compares all candidates for a shape. Returns `None` if `stop` was set meanwhile.
 ///
-/// A candidate is checked on a smaller shape that it suits, and timed on the shape itself.
+/// A candidate is checked on a smaller shape that it supports, and timed on the shape itself.
 ///
 /// # Errors
-/// The device fails as a whole. A candidate that fails alone is rejected.
+/// The device fails as a whole. A single candidate that fails is rejected.
 pub fn compare_candidates(device: &Device, shape: OperationShape, stop: &AtomicBool) -> Result<Option<Comparison>, DeviceError> {
     let small = reduced(shape);
     let inputs = test_inputs(small);
@@ -96,7 +96,7 @@ pub fn compare_candidates(device: &Device, shape: OperationShape, stop: &AtomicB
     Ok(Some(Comparison { winner: best.map(|(choice, _)| choice), candidates: compared }))
 }
 
-/// Runs a candidate on a shape and returns what is wrong with its result, if anything is.
+/// Runs a candidate on a shape and compares it with the reference. Returns what is wrong, if anything.
 fn disagrees(
     device: &Device,
     shape: OperationShape,
@@ -109,25 +109,25 @@ fn disagrees(
     for (view, values) in views.iter().zip(inputs) {
         program.write(device, *view, bytemuck::cast_slice(values));
     }
-    // Elements that the candidate does not write must not look like results.
+    // The output is poisoned, so that elements that the candidate does not write are noticed.
     program.write(device, out, bytemuck::cast_slice(&vec![f32::NAN; reference.len()]));
     program.run(device)?;
     Ok(disagreement(&program.read(device, out)?, reference))
 }
 
-/// Returns what is wrong with a result, if anything is.
+/// Compares a result with the reference. Returns what is wrong, if anything.
 fn disagreement(found: &[f32], reference: &[f64]) -> Option<String> {
     if found.len() != reference.len() {
-        return Some(format!("{} numbers, the reference has {}", found.len(), reference.len()));
+        return Some(format!("{} numbers, but the reference has {}", found.len(), reference.len()));
     }
     let signal: f64 = reference.iter().map(|value| value * value).sum();
     let noise: f64 = found.iter().zip(reference).map(|(found, value)| (f64::from(*found) - value).powi(2)).sum();
     let nmse = noise / signal.max(f64::MIN_POSITIVE);
-    // NaN is not within any bound.
-    if nmse <= NMSE { None } else { Some(format!("NMSE {nmse:.1e} against its f64 reference, the bound is {NMSE:.0e}")) }
+    // NaN is never within the bound.
+    if nmse <= NMSE { None } else { Some(format!("NMSE {nmse:.1e} against the f64 reference, but the bound is {NMSE:.0e}")) }
 }
 
-/// The buffers that every candidate for a shape is timed on.
+/// The buffers on which all candidates for a shape are timed.
 struct Bench {
     shape: OperationShape,
     owner: Program,
@@ -175,19 +175,19 @@ fn sizes_of(inputs: &[Vec<f32>]) -> Vec<u64> {
     inputs.iter().map(|values| 4 * values.len() as u64).collect()
 }
 
-/// Returns a plan that computes a shape by a candidate, with its inputs, of `sizes` bytes, and its output. The plan has one step, or
-/// two where the layers of an expansion are separate dispatches.
+/// Returns a plan that computes a shape with a candidate, together with its inputs of `sizes` bytes and its output. The plan has
+/// one step, or two if the layers of an expansion are separate dispatches.
 fn plan(device: &Device, shape: OperationShape, choice: Choice, sizes: &[u64]) -> (Plan, Vec<View>, View) {
     let mut plan = Plan::new("tuning");
     let views: Vec<View> = sizes.iter().map(|bytes| plan.persistent("input", *bytes)).collect();
     let out = plan.persistent("output", 4 * tensor_sizes(shape).output as u64);
     let mut views_of_step = views.clone();
-    if let (OperationShape::ExpandDepthwise { .. }, true) = (shape, choice.0.name != EXPAND_DEPTHWISE.name) {
+    if let (OperationShape::ExpandDepthwise { .. }, true) = (shape, !choice.0.is(&EXPAND_DEPTHWISE)) {
         let layer = candidates::expand_of(shape);
         let expanded = plan.transient("expanded", 4 * u64::from(layer.rows) * u64::from(layer.outputs));
         let family = layer.choice(device.profile());
         let operands = [views[0], views[1], views[2]];
-        plan.push(layer.step("expand", family, device.capabilities().subgroup_size, operands, None, expanded));
+        plan.push(layer.step("expand", family, device.profile(), operands, None, expanded));
         views_of_step = vec![expanded, views[3], views[4]];
     }
     plan.push(step(device, shape, choice, &views_of_step, out));
@@ -195,17 +195,17 @@ fn plan(device: &Device, shape: OperationShape, choice: Choice, sizes: &[u64]) -
 }
 
 fn step(device: &Device, shape: OperationShape, choice: Choice, views: &[View], out: View) -> Step {
-    let (label, lanes) = (shape.to_string(), device.capabilities().subgroup_size);
+    let (label, profile) = (shape.to_string(), device.profile());
     match shape {
         OperationShape::Stem { .. } => {
-            candidates::stem_of(shape).step(&label, choice, lanes, [views[0], views[1], views[2]], out)
+            candidates::stem_of(shape).step(&label, choice, profile, [views[0], views[1], views[2]], out)
         }
         OperationShape::Depthwise { .. } => {
             candidates::depthwise_of(shape).step(&label, choice, [views[0], views[1], views[2]], out)
         }
-        OperationShape::ExpandDepthwise { .. } if choice.0.name == EXPAND_DEPTHWISE.name => {
+        OperationShape::ExpandDepthwise { .. } if choice.0.is(&EXPAND_DEPTHWISE) => {
             let views = [views[0], views[1], views[2], views[3], views[4]];
-            candidates::expand_depthwise_of(shape).step(&label, choice, lanes, views, out)
+            candidates::expand_depthwise_of(shape).step(&label, choice, profile, views, out)
         }
         OperationShape::ExpandDepthwise { .. } => {
             candidates::expand_depthwise_of(shape).depthwise.step(&label, choice, [views[0], views[1], views[2]], out)
@@ -214,11 +214,11 @@ fn step(device: &Device, shape: OperationShape, choice: Choice, views: &[View], 
             DepthwiseBackwardInput { layer: candidates::depthwise_of(shape) }.step(&label, choice.1, views[0], views[1], out)
         }
         OperationShape::Pointwise { .. } => {
-            candidates::pointwise_of(shape).step(&label, choice, lanes, [views[0], views[1], views[2]], None, out)
+            candidates::pointwise_of(shape).step(&label, choice, profile, [views[0], views[1], views[2]], None, out)
         }
         OperationShape::DenseBackwardWeight { rows, rows_a_part, inputs, outputs } => {
             let layer = DenseBackwardWeight { rows: RowParts { rows, rows_a_part }, inputs, outputs };
-            layer.step(&label, choice, lanes, views[0], views[1], out)
+            layer.step(&label, choice, profile, views[0], views[1], out)
         }
     }
 }
@@ -241,7 +241,7 @@ mod tests {
 
     #[test]
     fn every_candidate_agrees_with_its_reference_and_the_fastest_wins() {
-        let device = Device::open(&Default::default()).expect("an adapter; run tools/setup");
+        let Some(device) = crate::testing::device() else { return };
         for shape in SHAPES {
             let Comparison { winner, candidates: compared } =
                 compare_candidates(&device, shape, &AtomicBool::new(false)).expect("a device").expect("not stopped");
@@ -257,10 +257,10 @@ mod tests {
         assert!(compare_candidates(&device, SHAPES[0], &AtomicBool::new(true)).expect("a device").is_none());
     }
 
-    /// Shapes of MobileNetV2, at which the table of this device chooses different variants.
+    /// Shapes of MobileNetV2 for which this device's profile chooses different variants.
     #[test]
     fn no_shipped_choice_is_rejected() {
-        let device = Device::open(&Default::default()).expect("an adapter; run tools/setup");
+        let Some(device) = crate::testing::device() else { return };
         let mut shapes = Vec::new();
         for side in [224, 128, 96] {
             shapes.push(OperationShape::Stem { batch: 8, size: [side; 2], inputs: 4, rgb: true, outputs: 32, stride: 2 });
@@ -301,7 +301,7 @@ mod tests {
             assert!(problem.contains(part), "{problem}");
         }
         // A candidate that computes another layer is rejected.
-        let device = Device::open(&Default::default()).expect("an adapter; run tools/setup");
+        let Some(device) = crate::testing::device() else { return };
         let shape = SHAPES[2];
         let inputs = test_inputs(shape);
         let mut wrong = expected(shape, &inputs);

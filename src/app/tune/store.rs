@@ -1,7 +1,7 @@
 //! The file that keeps winners between runs.
 //!
-//! There is one file for each adapter and driver, `tuning-HASH.json` in the [cache folder](cache_folder). It is a table like those
-//! of the device classes: each entry says for one shape which variant to use, and what measured it. In short:
+//! There is one file for each adapter and driver, `tuning-HASH.json` in the [cache folder](cache_folder). Like the tables of the
+//! device classes, it says for each shape which variant to use, and what measured it. An example:
 //!
 //! ```json
 //! {
@@ -19,8 +19,8 @@
 //! }
 //! ```
 //!
-//! `winner_content` is a hash of the expanded shader of the winner, and `content` one of all candidates. An entry whose winner has
-//! another shader since is left out until the shape is tuned again.
+//! `winner_content` is a hash of the winner's expanded shader, and `content` a hash of those of all candidates. An entry whose
+//! winner's shader has changed is ignored until the shape is tuned again.
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -41,10 +41,10 @@ use crate::wgsl::expand;
 /// The environment variable that names a cache folder other than the user's.
 const FOLDER_VARIABLE: &str = "LINEAMENT_CACHE";
 
-/// Why winners cannot be read or kept.
+/// Why winners cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The file exists and cannot be read.
+    /// The file exists but cannot be read.
     #[error("{}: {problem}; `lineament tune --again` replaces it", path.display())]
     Read {
         /// The file.
@@ -52,32 +52,32 @@ pub enum StoreError {
         /// What is wrong.
         problem: String,
     },
-    /// The folder cannot be made.
+    /// The folder cannot be created.
     #[error("{}: {source}; name a folder that can be written in the environment variable {FOLDER_VARIABLE}", path.display())]
     Folder {
         /// The folder.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the operating system.
         source: std::io::Error,
     },
     /// The file cannot be written.
     #[error(transparent)]
     Write(#[from] DataError),
-    /// The system names no folder for a user's caches.
-    #[error("no cache folder is known; name one in the environment variable {FOLDER_VARIABLE}")]
+    /// The system has no cache folder for the user.
+    #[error("no cache folder was found; name one in the environment variable {FOLDER_VARIABLE}")]
     NoFolder,
 }
 
-/// What was measured for a shape.
+/// The measurements for a shape.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
     /// The operation and its sizes.
     pub shape: OperationShape,
-    /// The fastest variant; nothing where every candidate was rejected.
+    /// The fastest variant, or `None` if every candidate was rejected.
     pub winner: Option<VariantId>,
-    /// How many seconds the winner takes.
+    /// The winner's seconds.
     pub seconds: Option<f64>,
-    /// When it was measured, as year-month-day in UTC.
+    /// Date of the measurement, as year-month-day in UTC.
     pub date: String,
     /// A hash of the expanded shader of the winner.
     pub winner_content: String,
@@ -88,7 +88,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Takes down a comparison that was made today.
+    /// Returns an entry for a comparison that was made today.
     pub fn new(shape: OperationShape, comparison: Comparison, profile: &DeviceProfile) -> Entry {
         let Comparison { winner, candidates: compared } = comparison;
         let lanes = profile.capabilities.subgroup_size;
@@ -105,7 +105,7 @@ impl Entry {
         entry
     }
 
-    /// Returns how many seconds a variant takes. Returns nothing if it was rejected or is no candidate.
+    /// Returns the measured seconds of a variant, or `None` if it was rejected or is not a candidate.
     pub fn seconds_of(&self, variant: &VariantId) -> Option<f64> {
         self.candidates.iter().find(|candidate| candidate.id == *variant).and_then(Candidate::seconds)
     }
@@ -116,7 +116,7 @@ impl Entry {
 pub struct Store {
     /// The adapter's name.
     pub adapter: String,
-    /// Its graphics interface.
+    /// The adapter's graphics API.
     pub backend: String,
     /// Its driver and the driver's version.
     pub driver: String,
@@ -124,7 +124,7 @@ pub struct Store {
     pub entries: Vec<Entry>,
 }
 
-/// Returns the folder that winners and compiled pipelines are kept in: the one that LINEAMENT_CACHE names, or `lineament` in the
+/// Returns the cache folder for winners and compiled pipelines: the one that LINEAMENT_CACHE names, or `lineament` in the
 /// user's cache folder.
 ///
 /// # Errors
@@ -148,7 +148,7 @@ fn today() -> String {
 
 /// Returns the date of a time in seconds since 1970, by Howard Hinnant's algorithm `civil_from_days`.
 fn date(seconds: u64) -> String {
-    // Days are counted from 1 March of the year 0, so that a leap day is the last day of a year, and in eras of 400 years.
+    // Days are counted from 1 March of the year 0, in eras of 400 years, so that a leap day is the last day of its year.
     let days = seconds / 86_400 + 719_468;
     let (era, day_of_era) = (days / 146_097, days % 146_097);
     let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
@@ -165,7 +165,7 @@ pub fn content(choices: &[Choice], lanes: Option<u32>) -> String {
     let mut hasher = Sha256::new();
     for (kernel, variant) in choices {
         hasher.update(format!("{} {}\0", kernel.name, variant.name));
-        // A shader that does not expand fails when it is compiled.
+        // A shader that cannot be expanded contributes nothing here; compiling it fails.
         hasher.update(expand(kernel.source, &variant.expansion(lanes), kernel.params).unwrap_or_default());
         hasher.update([0]);
     }
@@ -179,15 +179,15 @@ impl Store {
         Store { adapter: name, backend, driver, entries: Vec::new() }
     }
 
-    /// Returns the file in `folder` for an adapter and its driver.
+    /// Returns the path in `folder` of the file for an adapter and its driver.
     pub fn path(folder: &Path, report: &AdapterReport) -> PathBuf {
         folder.join(format!("tuning-{}.json", report.hash()))
     }
 
-    /// Reads the winners on an adapter. There are none where there is no file.
+    /// Reads the winners on an adapter. Returns an empty store if there is no file.
     ///
     /// # Errors
-    /// The file cannot be read, is not of this format, or is of another adapter.
+    /// The file cannot be read, has another format, or belongs to another adapter.
     pub fn read(folder: &Path, report: &AdapterReport) -> Result<Store, StoreError> {
         let path = Store::path(folder, report);
         let bytes = match std::fs::read(&path) {
@@ -200,12 +200,12 @@ impl Store {
         let of = |store: &Store| [&store.adapter, &store.backend, &store.driver].map(String::clone).join(", ");
         let (found, expected) = (of(&store), of(&Store::new(report)));
         if found != expected {
-            return Err(StoreError::Read { path, problem: format!("it is of {found}, expected {expected}") });
+            return Err(StoreError::Read { path, problem: format!("it belongs to {found}, expected {expected}") });
         }
         Ok(store)
     }
 
-    /// Writes the winners, atomically.
+    /// Writes the winners atomically.
     ///
     /// # Errors
     /// The folder or the file cannot be written.
@@ -219,19 +219,19 @@ impl Store {
         Ok(path)
     }
 
-    /// Returns the entry of a shape.
+    /// Returns the entry for a shape.
     pub fn entry(&self, shape: OperationShape) -> Option<&Entry> {
         self.entries.iter().find(|entry| entry.shape == shape)
     }
 
-    /// Inserts an entry, in place of an earlier one of the same shape.
+    /// Inserts an entry and replaces an earlier one for the same shape.
     pub fn insert(&mut self, entry: Entry) {
         self.entries.retain(|known| known.shape != entry.shape);
         self.entries.push(entry);
         self.entries.sort_by_key(|entry| entry.shape);
     }
 
-    /// Returns the winners whose shaders are the same as when they were measured, and the number of the others.
+    /// Returns the winners whose shaders have not changed since they were measured, and the number of the others.
     pub fn winners(&self, profile: &DeviceProfile) -> (Winners, usize) {
         let mut contents: HashMap<(&str, &str), String> = HashMap::new();
         let (mut winners, mut stale) = (HashMap::new(), 0);
@@ -257,7 +257,6 @@ impl Store {
 mod tests {
     use super::*;
     use crate::app::tune::measure::Verdict;
-    use crate::profiles::Device;
 
     #[test]
     fn dates_follow_the_calendar() {
@@ -274,7 +273,7 @@ mod tests {
 
     #[test]
     fn winners_are_kept_by_adapter_driver_and_content() {
-        let device = Device::open(&Default::default()).expect("an adapter; run tools/setup");
+        let Some(device) = crate::testing::device() else { return };
         let (folder, report, profile) = (tempfile::tempdir().expect("a folder"), device.report(), device.profile());
         let shape = OperationShape::Depthwise { batch: 8, size: [56, 56], channels: 144, stride: 2 };
         let choices = candidates::candidates(shape, profile);
@@ -298,14 +297,14 @@ mod tests {
         assert_eq!(again, store);
         let (tuning, stale) = again.winners(profile);
         assert_eq!((tuning.len(), stale, tuning.get(shape).cloned()), (1, 0, Some(identity(last))));
-        // Whoever plans gets it, and another shape gets what is shipped.
+        // A plan for this shape uses the winner, and other shapes use the shipped variant.
         let tuned = profile.with_winners(std::sync::Arc::new(tuning));
         let layer = candidates::depthwise_of(shape);
         assert_eq!(layer.choice(&tuned).1.name, last.1.name);
         let other = crate::ops::Depthwise { batch: 9, ..layer };
         assert_eq!(other.choice(&tuned).1.name, other.choice(profile).1.name);
 
-        // An edited shader, or a variant that is gone, is chosen as shipped.
+        // If a shader was edited or a variant no longer exists, the shipped variant is used.
         for wrong in [
             Entry { winner_content: "0".repeat(64), ..entry.clone() },
             Entry { winner: Some(VariantId::new("depthwise", "stride 2, 9x9")), ..entry.clone() },
@@ -315,7 +314,7 @@ mod tests {
             assert_eq!((store.winners(profile).0.len(), store.winners(profile).1), (0, 1));
         }
 
-        // Another driver's winners are another file, and a file that is none is an error that says what to do.
+        // Winners of another driver are in another file. A damaged file is an error that says what to do.
         let other = AdapterReport { driver: "another driver".into(), ..report.clone() };
         assert!(Store::read(folder.path(), &other).expect("nothing there").entries.is_empty());
         std::fs::write(Store::path(folder.path(), report), "{").expect("a written file");

@@ -1,4 +1,4 @@
-//! Autotuning the shapes that a model's plans ask for.
+//! Autotunes the shapes that a model's plans use.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,35 +10,36 @@ use crate::nn::Model;
 use crate::ops::{candidates, identity};
 use crate::profiles::{Device, OperationShape, Winners};
 
-/// Which shapes are tuned.
+/// Options of the autotuner.
 #[derive(Debug, Clone, Default)]
 pub struct TunerOptions {
-    /// Images at once; empty takes 1 and what suits the adapter.
+    /// Numbers of images in a batch; an empty list takes 1 and [`default_batch`] for the adapter.
     pub batches: Vec<u32>,
     /// Height and width of the input; `None` takes the model's.
     pub size: Option<u32>,
-    /// Whether to tune the shapes of a training step of every layer, too.
+    /// Whether to tune the shapes of a training step of all layers, too.
     pub train: bool,
-    /// Whether to measure again what is known already.
+    /// Whether to measure again what was measured before.
     pub again: bool,
 }
 
-/// What the autotuner knows after a run.
+/// The state of the autotuner after a run.
 pub struct Tuned {
-    /// The winners, those of earlier runs among them.
+    /// The winners, including those of earlier runs.
     pub store: Store,
-    /// The file that they are kept in.
+    /// Path of the file with the winners.
     pub path: PathBuf,
-    /// The shapes that the model's plans ask for, and how often.
+    /// The shapes that the model's plans use, and how often.
     pub shapes: Vec<(OperationShape, usize)>,
-    /// Number of shapes that this run was to measure.
+    /// Number of shapes that this run had to measure.
     pub wanted: usize,
-    /// Number of shapes that it measured. Fewer than wanted were measured if it was cancelled.
+    /// Number of shapes that it measured; less than `wanted` if the run was cancelled.
     pub measured: usize,
 }
 
 impl Tuned {
-    /// Returns a table of the winners beside the shipped variants and, where `explain` is set, every candidate of every shape.
+    /// Returns a table that compares the winners with the shipped variants. With `explain`, it also lists every candidate of
+    /// every shape.
     pub fn to_text(&self, device: &Device, explain: bool) -> String {
         let Tuned { store, shapes, .. } = self;
         let mut lines = Vec::new();
@@ -49,7 +50,7 @@ impl Tuned {
             let Some(entry) = store.entry(*shape) else { continue };
             let usual = identity(candidates::shipped(*shape, profile));
             let (Some(winner), Some(best)) = (&entry.winner, entry.seconds) else {
-                lines.push(format!("{shape}: every candidate was rejected; the shipped variant runs all the same"));
+                lines.push(format!("{shape}: every candidate was rejected; the shipped variant is used"));
                 continue;
             };
             let name = format!("{shape}{}", if *count > 1 { format!(" ×{count}") } else { String::new() });
@@ -83,7 +84,8 @@ impl Tuned {
         }
         let lanes = profile.capabilities.subgroup_size.map_or("unknown".to_string(), |lanes| lanes.to_string());
         lines.push(format!(
-            "{changed} of {} shapes take another variant than shipped: {:.1} ms instead of {:.1} over all steps (subgroup size {lanes})",
+            "{changed} of {} shapes use another variant than the shipped one: {:.1} ms instead of {:.1} over all steps \
+             (subgroup size {lanes})",
             shapes.len(),
             1e3 * tuned,
             1e3 * shipped
@@ -92,9 +94,9 @@ impl Tuned {
     }
 }
 
-/// Measures which variant of each kernel is fastest on an adapter for the shapes of a model, and keeps the winners.
+/// Measures which variant of each kernel is fastest on an adapter for the shapes of a model, and stores the winners.
 ///
-/// `device` must be open with the shipped variants.
+/// `device` must have been opened with the shipped variants.
 ///
 /// # Errors
 /// The store cannot be read or written, the size is not a multiple of 32, or the device fails.
@@ -130,7 +132,7 @@ pub fn tune(device: &mut Device, model: &Model, options: &TunerOptions, context:
     Ok(Tuned { store, path, shapes, wanted: wanted.len(), measured })
 }
 
-/// Returns what plans of the model ask for, and how often.
+/// Returns the shapes that the model's plans use, and how often.
 fn shapes(device: &mut Device, model: &Model, options: &TunerOptions) -> Result<Vec<(OperationShape, usize)>, Error> {
     let size = network_size(options.size, model)?;
     let batches = if options.batches.is_empty() { vec![1, default_batch(device)] } else { options.batches.clone() };

@@ -1,4 +1,5 @@
-//! The backward pass: the rule of each layer, from the gradient by its result to those by its parameters and its input.
+//! The backward pass. Each layer has a rule that computes the gradients with respect to its parameters and its input from the
+//! gradient with respect to its result. "Gradient of x" is short for the gradient of the loss with respect to x.
 
 use super::{Activations, Lowering, RunLayer, Saved, Source};
 use crate::nn::network::{Convolution, ConvolutionKind, DenseLayer, NormLayer};
@@ -12,13 +13,13 @@ use crate::plan::{RowParts, View, WeightLayout};
 use crate::profiles::DeviceProfile;
 
 impl Lowering<'_> {
-    /// Appends everything from the gradient by the result of `run` to the gradients by the parameters of its first trained
-    /// layer. The forward pass must have appended the same layers.
+    /// Appends the backward pass of `run`, from the gradient of its result to the gradients of all trained parameters. The
+    /// forward pass must have appended the same layers before.
     pub fn backward(&mut self, run: &[RunLayer], by_result: Activations) {
         let Some(first) = run.iter().position(RunLayer::is_trained) else { return };
         let saved = std::mem::take(&mut self.saved);
         let mut gradient = by_result;
-        // The gradient by the result of the block that the layer belongs to: what its shortcut adds.
+        // The gradient of the result of the layer's block. The shortcut of a residual block passes it on to the input.
         let mut by_block = gradient;
         for at in (first..run.len()).rev() {
             let wants_input = at > first;
@@ -38,8 +39,8 @@ impl Lowering<'_> {
                     self.convolution_input((layer, slots), x, by_raw, shortcut)
                 }
                 (RunLayer::Pool, Saved::Pool(x)) => self.pool_backward(x, gradient),
-                (RunLayer::Dense { layer, slots: Some(slots), .. }, Saved::Dense { x, y }) => {
-                    match self.dense_backward((layer, slots), [x, y], gradient, wants_input) {
+                (RunLayer::Dense { layer, slots: Some(slots), .. }, Saved::Dense { x, basis }) => {
+                    match self.dense_backward((layer, slots), [x, basis], gradient, wants_input) {
                         Some(by_input) => by_input,
                         None => return,
                     }
@@ -51,25 +52,25 @@ impl Lowering<'_> {
                     self.plan.push(dropout.step("dropout input gradient", gradient.view, mask, by_input.view));
                     by_input
                 }
-                (layer, saved) => panic!("the forward pass kept {saved:?} of {layer:?}, which has no backward rule"),
+                (layer, saved) => panic!("no backward rule for {layer:?} with {saved:?} from the forward pass"),
             };
         }
     }
 
-    /// Returns what a convolution read: a tensor as it is, or a raw result with what normalises it.
+    /// Returns the input of a convolution: a tensor, or the raw result of an earlier layer with the batch norm to apply to it.
     fn input_of(&self, run: &[RunLayer], saved: &[Saved], source: Source) -> (Activations, Option<Normalised>) {
         match source {
-            Source::Kept(x) => (x, None),
+            Source::Stored(x) => (x, None),
             Source::Activated(before) => match (run[before], saved[before]) {
                 (RunLayer::Normalised { layer, slots, .. }, Saved::Convolution { raw, .. }) => {
                     (raw, Some(self.normalised(layer, slots)))
                 }
-                (layer, saved) => panic!("the forward pass kept {saved:?} of {layer:?}, which no convolution reads"),
+                (layer, saved) => panic!("a convolution cannot read {layer:?} with {saved:?} from the forward pass"),
             },
         }
     }
 
-    /// From the gradient by the means to the gradient by what was pooled.
+    /// Appends the gradient of a pool's input `x` from that of the means.
     fn pool_backward(&mut self, x: Activations, by_means: Activations) -> Activations {
         let gradient = self.like("gradient of the last activations", x);
         self.each(&[x, by_means], |_, range| {
@@ -80,7 +81,8 @@ impl Lowering<'_> {
         gradient
     }
 
-    /// From the gradient by a layer's activated result to that by its raw one.
+    /// Appends the gradients of gamma and beta of a convolution's batch norm, and returns the gradient of its raw result from
+    /// `gy`, that of its activated result.
     fn norm_backward(&mut self, (layer, slots): (&Convolution, &LayerSlots), raw: Activations, gy: Activations) -> Activations {
         let Normalised { statistics, affine, epsilon, activation } = self.normalised(layer, slots);
         let channels = raw.channels;
@@ -104,8 +106,8 @@ impl Lowering<'_> {
         by_raw
     }
 
-    /// The gradient by a convolution's weights. `x` is its input or, with what normalises it, the raw result that the input is
-    /// computed from.
+    /// Appends the weight gradient of a convolution. `x` is its input or, if `normalised` is given, the raw result that the input
+    /// is computed from. `gy` is the gradient of the result.
     fn convolution_weight(
         &mut self,
         layer: &Convolution,
@@ -120,14 +122,13 @@ impl Lowering<'_> {
         let linear = Activation::None;
         let (stem, depthwise) = (self.stem(layer, linear, x, gy, 0), self.depthwise(layer, linear, x, 0));
         let kind = layer.kind;
-        // Pointwise layers are summed over pixels, the others over rows of pixels.
+        // The sum runs over pixels in pointwise layers and over rows of pixels in the others.
         let rows_per_image = if kind == ConvolutionKind::Pointwise { gy.positions() } else { gy.extent[0] };
         let split = |profile: &DeviceProfile, batch, rows| match kind {
             ConvolutionKind::Stem => StemBackwardWeight::parts(profile, Stem { batch, ..stem }),
             ConvolutionKind::Depthwise => DepthwiseBackwardWeight::parts(profile, Depthwise { batch, ..depthwise }),
             ConvolutionKind::Pointwise => profile.row_parts(rows, inputs.div_ceil(32) * outputs.div_ceil(32)),
         };
-        let lanes = self.profile.capabilities.subgroup_size;
         let sizes = [u64::from(rows_per_image), part_bytes];
         let (of_parts, parts) = self.sum_rows(&label, &[x, gy], sizes, split, |profile, range, rows, view| {
             let (batch, gy_part) = (range.end - range.start, gy.images(range));
@@ -142,14 +143,14 @@ impl Lowering<'_> {
                 }
                 ConvolutionKind::Pointwise => {
                     let layer = DenseBackwardWeight { rows, inputs, outputs };
-                    layer.step(&label, layer.choice(profile), lanes, x_part, gy_part, view)
+                    layer.step(&label, layer.choice(profile), profile, x_part, gy_part, view)
                 }
             }
         });
         self.sum_into(&label, of_parts, parts.count(), slot);
     }
 
-    /// The gradient by a convolution's input, with that of a shortcut added.
+    /// Appends the input gradient of a convolution, and adds the gradient of a shortcut, if given.
     fn convolution_input(
         &mut self,
         (layer, slots): (&Convolution, &LayerSlots),
@@ -167,14 +168,13 @@ impl Lowering<'_> {
                 let transposed = self.plan.transient(&format!("{} transposed", layer.name), weight.bytes);
                 self.plan.push(Transpose { rows: x.channels, columns: gy.channels }.step(&label, weight, transposed));
                 let zeros = self.zeros(x.channels);
-                let lanes = self.profile.capabilities.subgroup_size;
                 self.each(&tensors, |profile, range| {
                     let (rows, inputs, outputs) = ((range.end - range.start) * gy.positions(), gy.channels, x.channels);
                     let (layout, activation) = (WeightLayout::Rows, Activation::None);
                     let product = Pointwise { rows, inputs, outputs, layout, activation };
                     let operands = [gy.images(range), transposed, zeros];
                     let shortcut = shortcut.map(|shortcut| shortcut.images(range));
-                    product.step(&label, product.choice(profile), lanes, operands, shortcut, by_x.images(range))
+                    product.step(&label, product.choice(profile), profile, operands, shortcut, by_x.images(range))
                 });
                 by_x
             }
@@ -187,12 +187,13 @@ impl Lowering<'_> {
                 });
                 self.plus(&label, by_x, shortcut)
             }
-            // The first layer reads the image, and nothing asks for the gradient by it.
+            // The first layer reads the image, whose gradient is never used.
             ConvolutionKind::Stem => by_x,
         }
     }
 
-    /// The sum with a shortcut's gradient, where a block begins with a depthwise layer.
+    /// Adds the gradient of a shortcut, if given. Only blocks that begin with a depthwise layer need a step of their own for
+    /// this.
     fn plus(&mut self, label: &str, by_x: Activations, shortcut: Option<Activations>) -> Activations {
         let Some(shortcut) = shortcut else { return by_x };
         let sum = self.like(label, by_x);
@@ -203,32 +204,32 @@ impl Lowering<'_> {
         sum
     }
 
-    /// The gradients of a dense layer by its parameters and, if asked for, by its input.
+    /// Appends the gradients of a dense layer's kernel and bias. Returns the gradient of its input `x` if `wants_input` is true.
     fn dense_backward(
         &mut self,
         (layer, slots): (&DenseLayer, &LayerSlots),
-        [x, y]: [Activations; 2],
+        [x, basis]: [Activations; 2],
         gy: Activations,
         wants_input: bool,
     ) -> Option<Activations> {
-        let (rows, lanes) = (x.batch, self.profile.capabilities.subgroup_size);
+        let rows = x.batch;
         let label = |what: &str| format!("{} {what}", layer.label);
         let gradient = match layer.activation {
             Activation::None => gy,
             activation => {
-                let gradient = self.rows(&label("gradient before activation"), rows, y.channels);
-                let backward = ActivationBackward { rows, channels: y.channels, activation };
-                self.plan.push(backward.step(&label("activation gradient"), gy.view, y.view, gradient.view));
+                let gradient = self.rows(&label("gradient before activation"), rows, basis.channels);
+                let backward = ActivationBackward { rows, channels: basis.channels, activation };
+                self.plan.push(backward.step(&label("activation gradient"), gy.view, basis.view, gradient.view));
                 gradient
             }
         };
         let buffers = self.buffers();
-        let [inputs, outputs] = [x.channels, y.channels];
+        let [inputs, outputs] = [x.channels, basis.channels];
         let whole = RowParts::whole(rows);
         let product = DenseBackwardWeight { rows: whole, inputs, outputs };
         let [kernel, bias] = [slots.kernel(), slots.bias()].map(|slot| slot.view(buffers.gradients));
         let choice = product.choice(self.profile);
-        self.plan.push(product.step(&label("weight gradient"), choice, lanes, x.view, gradient.view, kernel));
+        self.plan.push(product.step(&label("weight gradient"), choice, self.profile, x.view, gradient.view, kernel));
         let sum = ColumnSum { rows: whole, channels: outputs };
         self.plan.push(sum.step(&label("bias gradient"), gradient.view, bias));
         wants_input.then(|| {
@@ -243,7 +244,7 @@ impl Lowering<'_> {
         })
     }
 
-    /// From the gradient by normalised features to that by the features.
+    /// Appends the gradients of gamma and beta of batch norm of features, and returns the gradient of its input `x`.
     fn feature_norm_backward(&mut self, layer: &NormLayer, slots: &LayerSlots, x: Activations, gy: Activations) -> Activations {
         let (buffers, rows, channels) = (self.buffers(), x.batch, x.channels);
         let statistics = slots.running().view(buffers.of_batch);
@@ -260,7 +261,7 @@ impl Lowering<'_> {
     }
 }
 
-/// Returns the block of the convolution at a position of the list.
+/// Returns the index of the block of the convolution at position `at` of the list.
 fn block_at(run: &[RunLayer], at: usize) -> Option<usize> {
     match run.get(at)? {
         RunLayer::Normalised { layer, .. } => Some(layer.block),
@@ -269,7 +270,7 @@ fn block_at(run: &[RunLayer], at: usize) -> Option<usize> {
     }
 }
 
-/// Returns whether a block adds its input to its output.
+/// Returns whether a block is residual: it adds its input to its output.
 fn is_residual(run: &[RunLayer], block: usize) -> bool {
     run.iter().any(|layer| match layer {
         RunLayer::Normalised { layer, .. } => layer.block == block && layer.residual,

@@ -1,36 +1,40 @@
 //! The forward pass, in inference and in training.
 //!
-//! Training keeps the raw result of every convolution and recomputes its activated one where it is needed again.
+//! Training stores the raw result of every convolution, before batch norm. The backward pass recomputes the activated result from
+//! it.
 
 use super::{Activations, Lowering, RunLayer, Saved, Source, TrainingNorm};
 use crate::nn::network::{Convolution, ConvolutionKind, NormLayer};
 use crate::nn::training::LayerSlots;
 use crate::ops::{
-    Activation, BatchNorm, BatchNormCombine, BatchNormStatistics, Dropout, DropoutMask, GlobalAveragePool, Normalised, Pointwise,
+    Activation, ActivationForward, BatchNorm, BatchNormCombine, BatchNormStatistics, Dropout, DropoutMask, GlobalAveragePool,
+    GradientBasis, Normalised, Pointwise,
 };
 use crate::plan::{Precision, RowParts, View, WeightLayout};
 
-/// Sees the output of each block of convolutions: its position, the activations, and their channels without padding.
+/// A function that is called with the index of each block of convolutions, its output, and the number of channels without
+/// padding.
 pub type Watch<'a> = dyn FnMut(usize, Activations, u32) + 'a;
 
-/// What the layers so far computed.
+/// The result of the layers so far.
 #[derive(Clone, Copy)]
 struct Value {
     activations: Activations,
-    /// What turns the activations into the layer's result, where that is left to the kernel that reads them.
+    /// The batch norm and activation that the next kernel must apply to the activations while it loads them, if any.
     normalised: Option<Normalised>,
     source: Source,
-    /// The block of the last convolution, and what the block read.
+    /// Index of the block of the last convolution.
     block: Option<usize>,
+    /// The input of that block.
     block_input: Activations,
     /// Channels without padding.
     channels: u32,
 }
 
 impl Lowering<'_> {
-    /// Appends the layers of `run` and returns what the last one computes. Its result goes to `result`, if given.
+    /// Appends the layers of `run` and returns the result of the last one, which it writes to `result`, if given.
     pub fn forward(&mut self, run: &[RunLayer], input: Activations, result: Option<View>, watch: &mut Watch) -> Activations {
-        let source = Source::Kept(input);
+        let source = Source::Stored(input);
         let mut value = Value { activations: input, normalised: None, source, block: None, block_input: input, channels: 0 };
         for (at, layer) in run.iter().enumerate() {
             let result = result.filter(|_| at + 1 == run.len());
@@ -51,6 +55,7 @@ impl Lowering<'_> {
         value.activations
     }
 
+    /// Appends the layer at position `at` and returns the tensors that the backward pass needs.
     fn layer(&mut self, run: &[RunLayer], at: usize, value: &mut Value, result: Option<View>) -> Saved {
         let x = value.activations;
         let layout = WeightLayout::Panels;
@@ -60,25 +65,25 @@ impl Lowering<'_> {
                 let y = self.result(layer, x);
                 let residual = layer.residual.then_some(value.block_input);
                 self.convolution((layer, layer.activation, layout), (x, None), folded.parameters, residual, y);
-                value.keep(y);
+                value.set(y);
                 Saved::Nothing
             }
             RunLayer::Fused { expand, depthwise, choice } => {
                 let y = self.fused(expand, depthwise, choice, x);
-                value.keep(y);
+                value.set(y);
                 Saved::Nothing
             }
             RunLayer::Normalised { layer, slots, trained } => {
                 let raw = self.raw(layer, slots, x, value.normalised);
                 let saved = Saved::Convolution { source: value.source, raw };
                 self.convolution_statistics(layer, slots, trained, raw);
-                value.normalised = is_left_to_the_next(layer, &run[at + 1..]).then(|| self.normalised(layer, slots));
+                value.normalised = is_normalised_by_next(layer, &run[at + 1..]).then(|| self.normalised(layer, slots));
                 value.activations = match value.normalised {
                     Some(_) => raw,
                     None => self.activated(layer, slots, raw, layer.residual.then_some(value.block_input)),
                 };
-                // The sum that ends a residual block cannot be recomputed from the block's own raw result alone.
-                value.source = if layer.residual { Source::Kept(value.activations) } else { Source::Activated(at) };
+                // The sum at the end of a residual block cannot be recomputed from the raw result alone, so it stays in memory.
+                value.source = if layer.residual { Source::Stored(value.activations) } else { Source::Activated(at) };
                 saved
             }
             RunLayer::Pool => {
@@ -88,18 +93,28 @@ impl Lowering<'_> {
                     let pool = GlobalAveragePool { batch: range.end - range.start, positions, channels };
                     pool.step("global average pool", x.precision, x.images(range), y.images(range))
                 });
-                value.keep(y);
+                value.set(y);
                 Saved::Pool(x)
             }
-            RunLayer::Dense { layer, parameters: [kernel, bias], layout, .. } => {
+            RunLayer::Dense { layer, parameters: [kernel, bias], layout, slots } => {
                 let y = self.placed(&layer.label, x.batch, layer.outputs, result);
-                self.product(&layer.label, layer.activation, layout, [x.view, kernel, bias], [x, y]);
-                value.keep(y);
-                Saved::Dense { x, y }
+                value.set(y);
+                // Some activations have a gradient that their result does not tell: what goes into them is kept.
+                let keeps_raw = slots.is_some() && layer.activation.gradient_basis() == GradientBasis::Input;
+                if !keeps_raw {
+                    self.product(&layer.label, layer.activation, layout, [x.view, kernel, bias], [x, y]);
+                    return Saved::Dense { x, basis: y };
+                }
+                let raw = self.rows(&format!("{} raw", layer.label), x.batch, layer.outputs);
+                self.product(&layer.label, Activation::None, layout, [x.view, kernel, bias], [x, raw]);
+                let (rows, channels, activation) = (x.batch, y.channels, layer.activation);
+                let label = format!("{} activation", layer.label);
+                self.plan.push(ActivationForward { rows, channels, activation }.step(&label, raw.view, y.view));
+                Saved::Dense { x, basis: raw }
             }
             RunLayer::BatchNorm { layer, slots } => {
                 let y = self.feature_norm(layer, slots, x);
-                value.keep(y);
+                value.set(y);
                 Saved::Rows(x)
             }
             RunLayer::Dropout { rate, mask, seed } => {
@@ -110,13 +125,13 @@ impl Lowering<'_> {
                 }
                 let y = self.rows("dropped", x.batch, x.channels);
                 self.plan.push(Dropout { rows: x.batch, channels: x.channels, rate }.step("dropout", x.view, mask, y.view));
-                value.keep(y);
+                value.set(y);
                 Saved::Rows(x)
             }
         }
     }
 
-    /// Returns a tensor \[batch, channels\]: the given one, or a new transient one.
+    /// Returns a tensor \[batch, padded channels\] of 32-bit floats: `view` if given, otherwise a new transient one.
     fn placed(&mut self, label: &str, batch: u32, channels: u32, view: Option<View>) -> Activations {
         let channels = crate::ops::padded_channels(channels);
         match view {
@@ -135,13 +150,12 @@ impl Lowering<'_> {
         [x, y]: [Activations; 2],
     ) {
         let layer = Pointwise { rows: x.batch, inputs: x.channels, outputs: y.channels, layout, activation };
-        let lanes = self.profile.capabilities.subgroup_size;
         // Rows of features are 32-bit floats, whatever the convolutions are stored as.
         let choice = layer.choice(&self.profile.with_precision(x.precision));
-        self.plan.push(layer.step(label, choice, lanes, operands, None, y.view));
+        self.plan.push(layer.step(label, choice, self.profile, operands, None, y.view));
     }
 
-    /// Appends a convolution without bias and activation.
+    /// Appends a convolution without bias and activation and returns its raw result.
     fn raw(&mut self, layer: &Convolution, slots: &LayerSlots, x: Activations, normalised: Option<Normalised>) -> Activations {
         let raw = self.result(layer, x);
         let parameters = [slots.kernel().view(self.buffers().weights), self.zeros(raw.channels)];
@@ -149,7 +163,7 @@ impl Lowering<'_> {
         raw
     }
 
-    /// Appends the statistics of the batch. Those of a trained layer move the running ones.
+    /// Appends mean and variance of a convolution's raw result. In a trained layer they also update the running statistics.
     fn convolution_statistics(&mut self, layer: &Convolution, slots: &LayerSlots, trained: bool, raw: Activations) {
         let channels = raw.channels;
         let label = format!("{} statistics", layer.name);
@@ -168,7 +182,7 @@ impl Lowering<'_> {
         self.combine(&label, combine, of_parts, slots);
     }
 
-    /// Appends the statistics of the batch from those of its parts, and what moves the running ones by them.
+    /// Appends the step that combines the statistics of the parts of a batch and updates the running statistics.
     fn combine(&mut self, label: &str, combine: BatchNormCombine, of_parts: View, slots: &LayerSlots) {
         if combine.momentum < 1.0 {
             self.moving.push((self.plan.steps().len(), combine));
@@ -178,7 +192,7 @@ impl Lowering<'_> {
         self.plan.push(combine.step(label, of_parts, of_batch, running));
     }
 
-    /// Appends batch norm with the statistics of this batch, the layer's activation and a shortcut.
+    /// Appends batch norm with the statistics of the batch, the layer's activation, and the addition of a shortcut.
     fn activated(
         &mut self,
         layer: &Convolution,
@@ -200,9 +214,9 @@ impl Lowering<'_> {
         y
     }
 
-    /// Appends batch norm of features with the statistics of this batch.
+    /// Appends batch norm of features with the statistics of the batch.
     fn feature_norm(&mut self, layer: &NormLayer, slots: &LayerSlots, x: Activations) -> Activations {
-        // A batch of features is a single part.
+        // A batch of features is small enough to be summed in a single part.
         let (rows, channels) = (RowParts::whole(x.batch), x.channels);
         let label = format!("{} statistics", layer.label);
         let of_parts = self.plan.transient(&label, 8 * u64::from(channels));
@@ -220,15 +234,16 @@ impl Lowering<'_> {
 }
 
 impl Value {
-    /// Goes on with the result of a layer that is stored as it is.
-    fn keep(&mut self, y: Activations) {
-        (self.activations, self.normalised, self.source) = (y, None, Source::Kept(y));
+    /// Sets the value to the result of a layer that needs no further normalisation.
+    fn set(&mut self, y: Activations) {
+        (self.activations, self.normalised, self.source) = (y, None, Source::Stored(y));
     }
 }
 
-/// Returns whether the next layer normalises what it loads, so that an expanded tensor is not written a second time. Only
-/// depthwise convolutions do; and a block that adds its input to its output needs that input as a tensor.
-fn is_left_to_the_next(layer: &Convolution, rest: &[RunLayer]) -> bool {
+/// Returns whether the next layer applies this layer's batch norm and activation while it loads its input, which saves writing an
+/// expanded tensor a second time. Only depthwise convolutions can do this. A residual block needs its input in memory, so the
+/// layer before it must write its activated result.
+fn is_normalised_by_next(layer: &Convolution, rest: &[RunLayer]) -> bool {
     let Some(RunLayer::Normalised { layer: next, .. }) = rest.first() else { return false };
     let ends_residual = |other: &RunLayer| match other {
         RunLayer::Normalised { layer: other, .. } => other.block == next.block && other.residual,
@@ -238,6 +253,7 @@ fn is_left_to_the_next(layer: &Convolution, rest: &[RunLayer]) -> bool {
     next.kind == ConvolutionKind::Depthwise && !layer.residual && !begins_residual
 }
 
+/// Returns the number of channels of a convolution's result, without padding.
 fn channels_of(layer: &RunLayer) -> Option<u32> {
     match layer {
         RunLayer::Folded(folded) => Some(folded.layer.outputs),
@@ -247,6 +263,7 @@ fn channels_of(layer: &RunLayer) -> Option<u32> {
     }
 }
 
+/// Returns the index of the block that a convolution belongs to.
 fn block_of(layer: &RunLayer) -> Option<usize> {
     match layer {
         RunLayer::Folded(folded) => Some(folded.layer.block),

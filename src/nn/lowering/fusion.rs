@@ -1,12 +1,12 @@
-//! Fusion: a pointwise convolution and the depthwise one after it in one kernel, where the device profile says that it pays.
-//! What lies between them is then never written to memory.
+//! Fusion: runs a pointwise convolution and the depthwise one after it in one kernel where the device profile says that it pays.
+//! The activations between them are then never written to memory.
 
 use super::{Activations, FoldedConvolution, Lowering, RunLayer};
 use crate::nn::network::ConvolutionKind;
 use crate::ops::{Depthwise, ExpandDepthwise};
 
 impl Lowering<'_> {
-    /// Replaces pairs of folded convolutions by fused ones. The pass follows the shapes of `input` through the layers.
+    /// Replaces pairs of folded convolutions by fused ones. `input` is the input of the first layer.
     pub fn fuse<'a>(&self, run: Vec<RunLayer<'a>>, input: Activations) -> Vec<RunLayer<'a>> {
         let mut fused = Vec::with_capacity(run.len());
         let mut x = input;
@@ -34,7 +34,7 @@ impl Lowering<'_> {
         fused
     }
 
-    /// Returns both layers as one, if they are such a pair and the profile has a kernel for it.
+    /// Returns the fused layer, if the two layers can be fused and the profile has a kernel for them.
     fn pair<'a>(&self, expand: FoldedConvolution<'a>, depthwise: FoldedConvolution<'a>, x: Activations) -> Option<RunLayer<'a>> {
         let kinds = [expand, depthwise].map(|folded| folded.layer.kind);
         let alike = expand.layer.activation == depthwise.layer.activation && !expand.layer.residual;
@@ -45,14 +45,14 @@ impl Lowering<'_> {
         Some(RunLayer::Fused { expand, depthwise, choice })
     }
 
-    /// Returns the operation that computes both layers of the whole batch.
+    /// Returns the operation that computes both layers on the whole batch.
     fn expansion(&self, expand: FoldedConvolution, depthwise: FoldedConvolution, x: Activations) -> ExpandDepthwise {
         let expanded = Activations { channels: expand.layer.padded_outputs(), ..x };
         let layer = depthwise.layer;
         ExpandDepthwise { inputs: x.channels, depthwise: self.depthwise(layer, layer.activation, expanded, x.batch) }
     }
 
-    /// Appends both layers as one.
+    /// Appends a fused layer and returns its result.
     pub(super) fn fused(
         &mut self,
         expand: FoldedConvolution,
@@ -64,11 +64,10 @@ impl Lowering<'_> {
         let label = format!("{} + {}", expand.layer.name, depthwise.layer.name);
         let [[w_expand, bias_expand], [w, bias]] = [expand, depthwise].map(|folded| folded.parameters);
         let whole = self.expansion(expand, depthwise, x);
-        let lanes = self.profile.capabilities.subgroup_size;
-        self.each(&[x, y], |_, range| {
+        self.each(&[x, y], |profile, range| {
             let layer = ExpandDepthwise { depthwise: Depthwise { batch: range.end - range.start, ..whole.depthwise }, ..whole };
             let bindings = [x.images(range), w_expand, bias_expand, w, bias];
-            layer.step(&label, choice, lanes, bindings, y.images(range))
+            layer.step(&label, choice, profile, bindings, y.images(range))
         });
         y
     }

@@ -1,24 +1,24 @@
-//! What training minimises, and what evaluation reports.
+//! Losses, which training minimises and evaluation reports.
 
 use super::{Activations, Lowering};
 use crate::ops::{BinaryAccuracy, CosineForm, CosineProximity, ElementwiseFormula, ElementwiseLoss, LossMean};
 use crate::plan::View;
 
-/// The loss of a sample; that of a batch is the mean.
+/// The loss of a sample. The loss of a batch is the mean over its samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Loss {
-    /// Minus the cosine between labels and predictions: Keras' `cosine_proximity`, the paper's loss.
+    /// The negative cosine between labels and predictions: Keras' `cosine_proximity`, which the paper's code minimises.
     Cosine,
-    /// The angle between labels and predictions, which the paper's text names; its code minimises the cosine.
+    /// The angle between labels and predictions, as in the text of the paper.
     Angle,
-    /// The mean of (p − y)².
+    /// The mean over attributes of (p − y)².
     MeanSquaredError,
-    /// The mean of |p − y|.
+    /// The mean over attributes of |p − y|.
     MeanAbsoluteError,
-    /// Binary cross-entropy as TensorFlow 2 has it.
+    /// Binary cross-entropy with the formula of TensorFlow 2.
     BinaryCrossEntropy,
-    /// Binary cross-entropy as Keras 2.2.4 has it.
+    /// Binary cross-entropy with the formula of Keras 2.2.4.
     BinaryCrossEntropyKeras2,
 }
 
@@ -29,24 +29,29 @@ impl Loss {
     }
 }
 
-/// What the loss reads and writes.
+/// The tensors that the loss reads and writes.
 #[derive(Debug, Clone, Copy)]
 pub struct LossTensors {
-    /// \[batch, padded attributes\], 0 to 1.
+    /// Labels \[batch, padded attributes\], from 0 to 1.
     pub labels: View,
-    /// What each label weighs, in the shape of the labels. Only losses that are means over attributes take weights.
+    /// The weight of each label, in the shape of the labels. Only losses for which [`Loss::takes_label_weights`] is true use
+    /// them.
     pub label_weights: Option<View>,
-    /// Mean losses, f32.
+    /// Mean losses of batches, f32.
     pub losses: View,
-    /// Right predictions of each attribute since they were last cleared, u32, padded.
+    /// Number of correct predictions of each attribute since the tensor was last cleared: \[padded attributes\] of u32.
     pub correct: View,
 }
 
 impl Lowering<'_> {
-    /// Appends the loss of each sample, the mean of the batch, and the count of right predictions. Returns the gradient of the
-    /// mean by the predictions, and the position of the step that stores the mean.
+    /// Appends the loss of each sample, the mean over the batch, and the count of correct predictions. Returns the gradient of
+    /// the mean with respect to the predictions, and the position of the step that stores the mean.
     pub fn loss(&mut self, loss: Loss, attributes: u32, predictions: Activations, tensors: LossTensors) -> (Activations, usize) {
         let LossTensors { labels, label_weights, losses, correct } = tensors;
+        assert!(
+            label_weights.is_none() || loss.takes_label_weights(),
+            "{loss:?} is no mean over attributes and takes no label weights"
+        );
         let batch = predictions.batch;
         let of_samples = self.plan.transient("loss", 4 * u64::from(batch));
         let gradient = self.rows("gradient of predictions", batch, attributes);

@@ -24,7 +24,7 @@ use crate::ops::{
 use crate::plan::{ALIGNMENT, Plan, RowParts, Step, View, WeightLayout};
 use crate::profiles::DeviceProfile;
 
-/// A layer as it runs: with the parameters that it reads.
+/// A layer to run, with the parameters that it reads.
 #[derive(Debug, Clone, Copy)]
 pub enum RunLayer<'a> {
     /// A convolution with batch norm folded into its weight and bias.
@@ -38,11 +38,11 @@ pub enum RunLayer<'a> {
         /// The kernel that computes both.
         choice: Choice,
     },
-    /// A convolution with the batch norm of the batch's own statistics.
+    /// A convolution with batch norm that uses the statistics of the batch.
     Normalised {
         /// The convolution.
         layer: &'a Convolution,
-        /// Where its parameters lie.
+        /// The slots of its parameters.
         slots: &'a LayerSlots,
         /// Whether its weights are trained and its running statistics move.
         trained: bool,
@@ -55,25 +55,25 @@ pub enum RunLayer<'a> {
         layer: &'a DenseLayer,
         /// Kernel and bias.
         parameters: [View; 2],
-        /// Order of the kernel.
+        /// The order in which the kernel is stored.
         layout: WeightLayout,
-        /// Where its parameters and gradients lie, if it is trained.
+        /// The slots of its parameters and gradients, if it is trained.
         slots: Option<&'a LayerSlots>,
     },
-    /// Batch norm of features with the batch's own statistics.
+    /// Batch norm of features that uses the statistics of the batch.
     BatchNorm {
         /// The layer.
         layer: &'a NormLayer,
-        /// Where its parameters lie.
+        /// The slots of its parameters.
         slots: &'a LayerSlots,
     },
     /// Dropout.
     Dropout {
-        /// The share of values that is dropped.
+        /// Share of values that are dropped, in \[0, 1).
         rate: f32,
-        /// \[batch, channels\], u32: the values that are kept.
+        /// The mask \[batch, channels\] of u32: not 0 for values that are not dropped.
         mask: View,
-        /// The seed of the step that draws the mask; nothing where the mask is given.
+        /// The seed of the step that draws the mask, or nothing if the caller writes the mask.
         seed: Option<u32>,
     },
 }
@@ -99,7 +99,7 @@ pub struct FoldedConvolution<'a> {
     pub parameters: [View; 2],
 }
 
-/// The buffers that training reads and writes beside activations.
+/// The buffers that training uses in addition to activations.
 #[derive(Debug, Clone, Copy)]
 pub struct TrainingBuffers {
     /// All weights.
@@ -110,40 +110,40 @@ pub struct TrainingBuffers {
     pub of_batch: View,
     /// Gradients of the trained weights.
     pub gradients: View,
-    /// Zeros: the bias of a product that has none.
+    /// Zeros, which serve as the bias of products without one.
     pub zeros: View,
 }
 
 /// How training treats batch norm.
 #[derive(Debug, Clone, Copy)]
 pub struct TrainingNorm {
-    /// What the running statistics of convolutions keep of themselves in a step.
+    /// Momentum of the running statistics of convolutions.
     pub momentum: f32,
-    /// How statistics of batches become running ones.
+    /// How running statistics are updated.
     pub running_statistics: RunningStatistics,
 }
 
-/// What the backward pass needs of a layer.
+/// The tensors of a layer that the forward pass saves for the backward pass.
 #[derive(Debug, Clone, Copy)]
 enum Saved {
-    /// Nothing: the layer is frozen.
+    /// Nothing, because the layer is frozen.
     Nothing,
-    /// Of a convolution: what it read, and its result before batch norm.
+    /// The input of a convolution, and its result before batch norm.
     Convolution { source: Source, raw: Activations },
-    /// Of a pool: the shape of what it read.
+    /// The input of a pool. Only its shape is needed.
     Pool(Activations),
-    /// Of a dense layer: what it read, and its result.
-    Dense { x: Activations, y: Activations },
-    /// Of batch norm and dropout: what it read.
+    /// The input of a dense layer, and what the gradient of its activation is computed from.
+    Dense { x: Activations, basis: Activations },
+    /// The input of batch norm of features, or of dropout.
     Rows(Activations),
 }
 
-/// What a convolution reads, as the backward pass finds it.
+/// The input of a convolution, as it is available to the backward pass.
 #[derive(Debug, Clone, Copy)]
 enum Source {
-    /// A tensor that is kept: the input, or the sum that ends a residual block.
-    Kept(Activations),
-    /// The activated result of an earlier layer of the list, recomputed from its raw one.
+    /// A tensor in memory: the input of the network, or the sum at the end of a residual block.
+    Stored(Activations),
+    /// The activated result of the layer at this position of the list. It is recomputed from the raw result.
     Activated(usize),
 }
 
@@ -151,28 +151,28 @@ enum Source {
 pub struct Lowering<'a> {
     /// The plan.
     pub plan: &'a mut Plan,
-    /// The device that it is made for.
+    /// The profile of the device that the plan is for.
     pub profile: &'a DeviceProfile,
-    /// Where windows start.
+    /// Padding of the convolutions.
     pub padding: Padding,
-    /// What the batch norm of convolutions adds to the variance.
+    /// ε that the batch norm of convolutions adds to the variance.
     pub epsilon: f32,
-    /// What training needs; nothing for inference.
+    /// The buffers and settings of training. Inference has none.
     training: Option<(TrainingBuffers, TrainingNorm)>,
     saved: Vec<Saved>,
-    /// The steps that move running statistics, with their parameters as planned.
+    /// Position and planned parameters of the steps that update running statistics.
     pub moving: Vec<(usize, BatchNormCombine)>,
-    /// The step that draws the mask of dropout, with its parameters for the first batch.
+    /// Position of the step that draws the dropout mask, and its parameters for the first batch.
     pub draw: Option<(usize, DropoutMask)>,
 }
 
 impl<'a> Lowering<'a> {
-    /// Starts the lowering of inference.
+    /// Starts lowering inference to `plan`.
     pub fn new(plan: &'a mut Plan, profile: &'a DeviceProfile, padding: Padding) -> Lowering<'a> {
         Lowering { plan, profile, padding, epsilon: 0.0, training: None, saved: Vec::new(), moving: Vec::new(), draw: None }
     }
 
-    /// Adds what training needs.
+    /// Returns this lowering with the buffers and settings of training.
     pub fn for_training(self, epsilon: f32, buffers: TrainingBuffers, norm: TrainingNorm) -> Lowering<'a> {
         Lowering { epsilon, training: Some((buffers, norm)), ..self }
     }
@@ -180,16 +180,16 @@ impl<'a> Lowering<'a> {
     /// Returns the buffers of training.
     ///
     /// # Panics
-    /// The lowering is one of inference, which has no layer that asks for them.
+    /// Panics if this is the lowering of inference, whose layers do not use these buffers.
     fn buffers(&self) -> TrainingBuffers {
         self.training().0
     }
 
     fn training(&self) -> (TrainingBuffers, TrainingNorm) {
-        self.training.unwrap_or_else(|| panic!("plan {} is one of inference and has no training buffers", self.plan.label))
+        self.training.unwrap_or_else(|| panic!("plan {} is for inference and has no training buffers", self.plan.label))
     }
 
-    /// Appends a step for each part of the batch: as many images as fit one binding in each of `tensors`.
+    /// Appends a step for each part of the batch. Each part has as many images as fit a binding in all of `tensors`.
     fn each(&mut self, tensors: &[Activations], mut step: impl FnMut(&DeviceProfile, &Range<u32>) -> Step) {
         for range in dispatches(self.profile.capabilities.binding_bytes, tensors) {
             let step = step(self.profile, &range);
@@ -197,8 +197,8 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    /// Appends a sum over all rows of the batch, in parts: `split` splits the rows of a dispatch, `step` sums the rows of a
-    /// range of images into the part of `parts` that it is given. Returns the parts and how the rows were split.
+    /// Appends a sum over all rows of the batch, computed in parts. `split` splits the rows of a dispatch. `step` returns the
+    /// step that sums the rows of a range of images into the given view. Returns the tensor of all parts and the split.
     fn sum_rows(
         &mut self,
         label: &str,
@@ -239,12 +239,12 @@ impl<'a> Lowering<'a> {
         Activations::transient(self.plan, label, precision, batch, [1, 1], channels)
     }
 
-    /// Returns part of the zeros.
+    /// Returns a view of `count` zeros.
     fn zeros(&self, count: u32) -> View {
         View { bytes: 4 * u64::from(count), ..self.buffers().zeros }
     }
 
-    /// Returns what turns the raw result of a convolution into its activated one while the next kernel loads it.
+    /// Returns the batch norm and activation that the next kernel applies to the raw result of a convolution while it loads it.
     fn normalised(&self, layer: &Convolution, slots: &LayerSlots) -> Normalised {
         let buffers = self.buffers();
         Normalised {
@@ -255,7 +255,7 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    /// Returns a first layer of some images.
+    /// Returns the operation of a first layer on `images` images.
     fn stem(&self, layer: &Convolution, activation: Activation, x: Activations, y: Activations, images: u32) -> Stem {
         Stem {
             batch: images,
@@ -269,14 +269,15 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    /// Returns a depthwise convolution of some images.
+    /// Returns the operation of a depthwise convolution on `images` images.
     fn depthwise(&self, layer: &Convolution, activation: Activation, x: Activations, images: u32) -> Depthwise {
         let padding = self.padding;
         Depthwise { batch: images, size: x.extent, channels: x.channels, stride: layer.stride, padding, activation }
     }
 
-    /// Appends a convolution. `activation` ends it, `layout` is the order of a pointwise layer's weights, `residual` is added
-    /// by a pointwise layer. Where `normalised` is given, the layer is depthwise and reads the raw result of the layer before.
+    /// Appends a convolution with `activation`. `layout` is the order of the weights of a pointwise layer. A pointwise layer adds
+    /// `residual`, if given. If `normalised` is given, the layer must be depthwise, and `x` is the raw result of the layer
+    /// before.
     fn convolution(
         &mut self,
         (layer, activation, layout): (&Convolution, Activation, WeightLayout),
@@ -288,7 +289,6 @@ impl<'a> Lowering<'a> {
         let mut tensors = vec![x, y];
         tensors.extend(residual);
         let label = layer.name.as_str();
-        let lanes = self.profile.capabilities.subgroup_size;
         let [stem, depthwise] = [ConvolutionKind::Stem, ConvolutionKind::Depthwise].map(|kind| layer.kind == kind);
         let (stem_of, depthwise_of) = (self.stem(layer, activation, x, y, 0), self.depthwise(layer, activation, x, 0));
         self.each(&tensors, |profile, range| {
@@ -297,7 +297,7 @@ impl<'a> Lowering<'a> {
             let (part, result) = (x.images(range), y.images(range));
             if stem {
                 let layer = Stem { batch: images, ..stem_of };
-                layer.step(label, layer.choice(profile), lanes, [part, w, bias], result)
+                layer.step(label, layer.choice(profile), profile, [part, w, bias], result)
             } else if depthwise {
                 let layer = Depthwise { batch: images, ..depthwise_of };
                 layer.step_on(label, layer.choice(profile), LayerInput { view: part, normalised }, [w, bias], result)
@@ -305,7 +305,7 @@ impl<'a> Lowering<'a> {
                 let (rows, inputs, outputs) = (images * x.positions(), x.channels, y.channels);
                 let layer = Pointwise { rows, inputs, outputs, layout, activation };
                 let residual = residual.map(|residual| residual.images(range));
-                layer.step(label, layer.choice(profile), lanes, [part, w, bias], residual, result)
+                layer.step(label, layer.choice(profile), profile, [part, w, bias], residual, result)
             }
         });
     }
@@ -317,8 +317,8 @@ impl<'a> Lowering<'a> {
     }
 }
 
-/// Aligns how the rows of a batch are split when the batch takes several dispatches: parts of one length throughout, whose
-/// results of `part_bytes` bytes start where every adapter can bind them.
+/// Returns a split of the rows of a batch that suits all its dispatches. All parts have the same length, and the results of each
+/// dispatch, `part_bytes` bytes per part, start at a multiple of [`ALIGNMENT`].
 fn aligned_parts(ranges: &[Range<u32>], rows_per_image: u32, part_bytes: u64, wanted: RowParts) -> RowParts {
     if ranges.len() < 2 {
         return wanted;
@@ -330,7 +330,7 @@ fn aligned_parts(ranges: &[Range<u32>], rows_per_image: u32, part_bytes: u64, wa
     RowParts { rows: images * rows_per_image, rows_a_part: dispatch / count }
 }
 
-/// Returns the parts of one dispatch among those of the batch: their rows, and where their results of `part_bytes` bytes go.
+/// Returns the split of the rows of one dispatch, and the view of its results in `all`, with `part_bytes` bytes per part.
 fn part_of(parts: RowParts, range: &Range<u32>, rows_per_image: u32, part_bytes: u64, all: View) -> (RowParts, View) {
     let rows = RowParts { rows: (range.end - range.start) * rows_per_image, ..parts };
     let first = u64::from(range.start * rows_per_image / parts.rows_a_part);
@@ -343,7 +343,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_of_several_dispatches_line_up() {
+    fn parts_of_several_dispatches_are_contiguous_and_aligned() {
         let wanted = |rows| RowParts { rows, rows_a_part: 2048 };
         let ranges = [0..27, 27..54, 54..64];
         let parts = aligned_parts(&ranges, 112 * 112, 4 * 2 * 96, wanted(27 * 112 * 112));
@@ -359,7 +359,7 @@ mod tests {
             end += view.bytes;
         }
         assert_eq!(end, all.bytes);
-        // One dispatch takes what is wanted.
+        // A single dispatch uses the wanted split.
         assert_eq!(aligned_parts(std::slice::from_ref(&(0..64)), 49, 768, wanted(64 * 49)), wanted(64 * 49));
     }
 }

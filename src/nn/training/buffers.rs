@@ -1,4 +1,4 @@
-//! The buffers that outlive a step of training.
+//! The buffers that all training plans of a network share.
 
 use super::parameters::ParameterTable;
 use super::shape::NetworkShape;
@@ -6,8 +6,8 @@ use crate::nn::lowering::TrainingBuffers;
 use crate::ops::padded_channels;
 use crate::plan::{Plan, View};
 
-/// The buffers that outlive a step. Every training plan of a network declares them first and in this order, so their views are
-/// the same in all.
+/// The buffers that all training plans of a network share. Every plan declares them first and in this order, so their views are
+/// the same in all plans.
 #[derive(Debug, Clone)]
 pub struct NetworkBuffers {
     /// All weights, as [`ParameterTable`] lays them out.
@@ -20,16 +20,16 @@ pub struct NetworkBuffers {
     pub gradients: View,
     /// Weights of layers that run with batch norm folded.
     pub folded: View,
-    /// Zeros: the bias of a product that has none.
+    /// Zeros, which serve as the bias of products without one.
     pub zeros: View,
-    /// Mean losses, f32.
+    /// Mean losses of batches, f32.
     pub losses: View,
-    /// Right predictions of each attribute since they were last cleared, u32, padded.
+    /// Number of correct predictions of each attribute since the tensor was last cleared: \[padded attributes\] of u32.
     pub correct: View,
 }
 
 impl NetworkBuffers {
-    /// Declares the buffers. `folded` is the number of folded weights, `losses` the number of mean losses that are kept.
+    /// Declares the buffers. `folded` is the number of folded weights, `losses` the number of mean losses to hold.
     pub(super) fn new(
         plan: &mut Plan,
         shape: &NetworkShape,
@@ -50,13 +50,13 @@ impl NetworkBuffers {
         }
     }
 
-    /// Returns the buffers that the lowering of training works on.
+    /// Returns the buffers that lowering a training step needs.
     pub(super) fn of_training(&self) -> TrainingBuffers {
         let NetworkBuffers { weights, running, of_batch, gradients, zeros, .. } = *self;
         TrainingBuffers { weights, running, of_batch, gradients, zeros }
     }
 
-    /// Returns all of them, to share between programs.
+    /// Returns the views of all buffers, to share them between programs.
     pub fn views(&self) -> [View; 8] {
         let NetworkBuffers { weights, running, of_batch, gradients, folded, zeros, losses, correct } = *self;
         [weights, running, of_batch, gradients, folded, zeros, losses, correct]

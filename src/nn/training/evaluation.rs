@@ -1,4 +1,4 @@
-//! The plan of evaluation: the whole network with batch norm folded, and the loss.
+//! The plan of evaluation: inference of the whole network with batch norm folded, and the loss.
 
 use super::shape::NetworkShape;
 use super::state::NetworkState;
@@ -9,33 +9,35 @@ use crate::ops::padded_channels;
 use crate::plan::{Plan, View};
 use crate::profiles::DeviceProfile;
 
-/// Inference of a batch, with its loss and its right predictions.
+/// A plan that predicts a batch, computes its loss and counts correct predictions.
 #[derive(Debug, Clone)]
 pub struct EvaluationPlan {
     /// The steps.
     pub plan: Plan,
-    /// Samples.
+    /// Number of samples.
     pub batch: u32,
-    /// Images \[batch, size, size, 4\] as the network reads them, or features \[batch, padded features\].
+    /// The input: normalised images \[batch, size, size, 4\], or features \[batch, padded features\].
     pub input: View,
-    /// \[batch, padded attributes\], 0 to 1.
+    /// Labels \[batch, padded attributes\], from 0 to 1.
     pub labels: View,
-    /// \[batch, padded attributes\]; the padding holds no predictions.
+    /// Predictions \[batch, padded attributes\]. The padding has no meaning.
     pub predictions: View,
-    /// The mean losses, f32.
+    /// Mean losses of batches, f32.
     pub losses: View,
-    /// Right predictions of each attribute since they were last cleared, u32, padded.
+    /// Number of correct predictions of each attribute since the tensor was last cleared: \[padded attributes\] of u32.
     pub correct: View,
-    /// What to write before the first run. The views are the same for every state of a network.
+    /// The folded weights to upload before the first run. Their views are the same for every state of a network.
     pub uploads: Vec<Upload>,
+    /// Position of the step that stores the mean loss.
     pub(crate) mean: usize,
 }
 
 impl EvaluationPlan {
-    /// Plans the network as `state` has it; `losses` is the number of mean losses that are kept.
+    /// Plans the evaluation of `batch` samples with the weights of `state`. `losses` is the number of mean losses that the buffer
+    /// of losses can hold.
     ///
     /// # Errors
-    /// The state is one of another network.
+    /// Returns [`ModelError::NoSuchTensor`] if the state belongs to another network.
     pub fn new(
         shape: &NetworkShape,
         state: &NetworkState,
@@ -76,7 +78,7 @@ impl EvaluationPlan {
         Ok(EvaluationPlan { plan, batch, input, labels, predictions, losses, correct, uploads, mean })
     }
 
-    /// What evaluations of other batch sizes share with this one.
+    /// Returns the views that evaluation plans for all batch sizes share.
     pub fn shared(&self) -> impl Iterator<Item = View> + '_ {
         [self.losses, self.correct].into_iter().chain(self.uploads.iter().map(|(view, _)| *view))
     }

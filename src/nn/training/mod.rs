@@ -1,4 +1,4 @@
-//! Training a network: convolutions with batch norm, and a head, forward and backward, in one plan.
+//! Training: the layout of parameters, the state of a network, and the plans of a training step, an update and an evaluation.
 
 mod buffers;
 mod evaluation;
@@ -20,3 +20,5 @@ pub use step::{StepPlan, StepShape, UpdatePlan};
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_reference;

@@ -1,8 +1,8 @@
-//! Where every parameter of a network lies in the buffers that training works on, and how it gets there from a file.
+//! The layout of a network's parameters in the buffers of training, and the conversion from and to the layout of files.
 //!
-//! All weights are in one buffer, so that an optimizer takes one dispatch: the trained kernels first, which weight decay is
-//! for, then the other trained parameters, then what is frozen. Gradients and optimizer state have the layout of the trained
-//! part. Batch norm's vectors lie in pairs: gamma and beta, mean and variance.
+//! One buffer holds all weights, so that an optimizer needs few dispatches. The trained kernels come first, because weight decay
+//! applies only to them; then the other trained parameters; then the frozen ones. Gradients and optimizer states have the layout
+//! of the trained part. Vectors of batch norm are stored in pairs: gamma and beta, mean and variance.
 
 use std::ops::Range;
 
@@ -11,36 +11,40 @@ use crate::nn::network::{Convolution, Layer};
 use crate::ops::padded_channels;
 use crate::plan::{ALIGNMENT, View};
 
-/// A tensor as a file holds it.
+/// Name and shape of a tensor in a weights file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NamedShape {
-    /// Its name in a weights file.
+    /// The tensor's name.
     pub name: String,
-    /// Its shape there.
+    /// The tensor's shape.
     pub shape: Vec<usize>,
 }
 
-/// One tensor of a buffer, or a pair of vectors.
+/// The part of a buffer that holds one tensor or a pair of vectors.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Slot {
-    /// What it holds, in order.
+    /// The tensors in the slot, in order.
     pub tensors: Vec<NamedShape>,
     layout: Layout,
+    /// Position of the first element in the buffer.
     offset: usize,
+    /// Number of elements, with padding.
     length: usize,
 }
 
+/// How the elements of a slot are arranged. Padded sizes are multiples of four.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Layout {
-    /// \[outputs, inputs, taps\] in a file, \[taps, padded inputs, padded outputs\] in the buffer.
+    /// A convolution's kernel: \[outputs, inputs, taps\] in a file, \[taps, padded inputs, padded outputs\] in the buffer.
     Convolution { outputs: usize, inputs: usize, taps: usize },
-    /// \[rows, columns\] in a file, both padded in the buffer.
+    /// A matrix: \[rows, columns\] in a file, \[padded rows, padded columns\] in the buffer.
     Matrix { rows: usize, columns: usize },
-    /// Vectors of that length, each padded.
+    /// One or more vectors of the same length, each padded in the buffer.
     Vectors { length: usize },
 }
 
 impl Slot {
+    /// Creates the slot at position `at` and moves `at` to the next aligned position after it.
     fn new(tensors: Vec<NamedShape>, layout: Layout, at: &mut usize) -> Slot {
         let pad = |count: usize| padded_channels(count as u32) as usize;
         let length = match layout {
@@ -55,23 +59,23 @@ impl Slot {
         Slot { tensors, layout, offset, length }
     }
 
-    /// Its part of a buffer.
+    /// Returns the slot's part of `buffer`.
     pub fn view(&self, buffer: View) -> View {
         View { tensor: buffer.tensor, offset: buffer.offset + 4 * self.offset as u64, bytes: 4 * self.length as u64 }
     }
 
-    /// Its part of the host's copy of a buffer.
-    pub fn of<'a>(&self, buffer: &'a [f32]) -> &'a [f32] {
+    /// Returns the slot's part of `buffer`, a copy on the host.
+    pub fn of<'a, T>(&self, buffer: &'a [T]) -> &'a [T] {
         &buffer[self.offset..self.offset + self.length]
     }
 
-    /// Puts the values of tensor `which`, as a file holds them, where they belong in `buffer`.
+    /// Copies `values`, tensor `which` in the layout of a file, to the slot's part of `buffer`.
     pub fn store(&self, which: usize, values: &[f32], buffer: &mut [f32]) {
         let slot = &mut buffer[self.offset..self.offset + self.length];
         self.each(which, &mut |file, place| slot[place] = values[file]);
     }
 
-    /// The values of tensor `which`, as a file holds them.
+    /// Returns tensor `which` from `buffer`, in the layout of a file.
     pub fn load(&self, which: usize, buffer: &[f32]) -> Vec<f32> {
         let slot = self.of(buffer);
         let mut values = vec![0.0; self.tensors[which].shape.iter().product()];
@@ -79,7 +83,7 @@ impl Slot {
         values
     }
 
-    /// Calls `pair` with the position of every element of tensor `which` in a file and in the slot.
+    /// Calls `pair` for every element of tensor `which`, with its position in a file and in the slot.
     fn each(&self, which: usize, pair: &mut dyn FnMut(usize, usize)) {
         let pad = |count: usize| padded_channels(count as u32) as usize;
         match self.layout {
@@ -104,10 +108,10 @@ impl Slot {
     }
 }
 
-/// The slots of one layer: those that its kind has.
+/// The slots of one layer. Slots that its kind of layer does not have are empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LayerSlots {
-    /// What tables call the layer.
+    /// The layer's label in tables.
     label: String,
     /// The kernel of a convolution or a dense layer.
     kernel: Option<Slot>,
@@ -115,30 +119,39 @@ pub struct LayerSlots {
     bias: Option<Slot>,
     /// Gamma and beta of batch norm.
     affine: Option<Slot>,
-    /// Running mean and variance of batch norm, in the buffer of statistics.
+    /// Running mean and variance of batch norm. This slot is in the buffer of statistics.
     running: Option<Slot>,
 }
 
 impl LayerSlots {
-    /// Returns the kernel.
+    /// Returns the slot of the kernel.
     ///
     /// # Panics
-    /// A layer of this kind has none; so also in the functions below.
+    /// Panics if this kind of layer has no kernel.
     pub fn kernel(&self) -> &Slot {
         self.slot(&self.kernel, "kernel")
     }
 
-    /// Returns the bias.
+    /// Returns the slot of the bias.
+    ///
+    /// # Panics
+    /// Panics if this kind of layer has no bias.
     pub fn bias(&self) -> &Slot {
         self.slot(&self.bias, "bias")
     }
 
-    /// Returns gamma and beta.
+    /// Returns the slot of gamma and beta.
+    ///
+    /// # Panics
+    /// Panics if this kind of layer has no batch norm.
     pub fn affine(&self) -> &Slot {
         self.slot(&self.affine, "batch norm")
     }
 
-    /// Returns running mean and variance.
+    /// Returns the slot of running mean and variance.
+    ///
+    /// # Panics
+    /// Panics if this kind of layer has no batch norm.
     pub fn running(&self) -> &Slot {
         self.slot(&self.running, "running statistics")
     }
@@ -148,18 +161,18 @@ impl LayerSlots {
     }
 }
 
-/// Every tensor of a network.
+/// The slots of all tensors of a network, and the sizes of the buffers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParameterTable {
-    /// One for each layer of the network.
+    /// The slots of each layer of the network, in order.
     pub layers: Vec<LayerSlots>,
-    /// Elements of the buffer of weights.
+    /// Number of elements of the buffer of weights.
     pub weights: usize,
-    /// How many of them, at the front, are trained.
+    /// Number of elements at the front of the buffer of weights that are trained.
     pub trained: usize,
-    /// How many of these, at the front, are kernels.
+    /// Number of elements at the front of the trained part that are kernels, to which weight decay applies.
     pub decayed: usize,
-    /// Elements of the buffer of statistics.
+    /// Number of elements of the buffer of statistics.
     pub statistics: usize,
 }
 
@@ -194,7 +207,7 @@ impl ParameterTable {
         table
     }
 
-    /// Places the kernels of some layers.
+    /// Adds slots for the kernels of a range of layers.
     fn place_kernels(&mut self, layers: &[Layer], range: Range<usize>) {
         for at in range {
             self.layers[at].kernel = match &layers[at] {
@@ -209,7 +222,7 @@ impl ParameterTable {
         }
     }
 
-    /// Places everything of some layers that weight decay does not apply to.
+    /// Adds slots for biases, gamma and beta of a range of layers. Weight decay does not apply to these.
     fn place_vectors(&mut self, layers: &[Layer], range: Range<usize>) {
         for at in range {
             let slots = &mut self.layers[at];
@@ -239,13 +252,13 @@ impl ParameterTable {
         self.layers.iter().filter_map(|layer| layer.running.as_ref())
     }
 
-    /// Returns the slots of what is trained, layer by layer.
+    /// Returns the slots of the trained part of the weights, layer by layer.
     pub fn trained_slots(&self) -> impl Iterator<Item = &Slot> {
         self.weight_slots().filter(|slot| slot.offset < self.trained)
     }
 }
 
-/// Returns what tables call a layer.
+/// Returns a layer's label in tables.
 fn label(layer: &Layer) -> String {
     match layer {
         Layer::Convolution(layer) => layer.name.clone(),

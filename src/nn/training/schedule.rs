@@ -1,22 +1,22 @@
-//! The learning rate over the steps of a run.
+//! Learning rate schedules.
 
 use std::f64::consts::PI;
 
-/// The learning rate over a run.
+/// How the learning rate changes over the steps of a run.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Schedule {
     /// The same rate at every step.
     Constant,
-    /// Rises from a 25th of the peak to the peak over the first `warm_up` part of the steps, then falls to a millionth of it,
-    /// both along half a cosine. This is PyTorch's `OneCycleLR` with `pct_start = warm_up` and `final_div_factor = 40000`.
+    /// The rate rises from peak / 25 to the peak over the first share `warm_up` of the steps and then falls to peak / 10⁶. Both
+    /// parts follow half a cosine. This is PyTorch's `OneCycleLR` with `pct_start = warm_up` and `final_div_factor = 40000`.
     Cosine {
-        /// Part of all steps, in \[0, 1).
+        /// Share of the steps in which the rate rises, in \[0, 1).
         warm_up: f64,
     },
 }
 
 impl Schedule {
-    /// Returns the rate of step `step` of `steps`, counted from 0; `peak` is the largest rate.
+    /// Returns the rate of step `step` out of `steps`, counted from 0. `peak` is the largest rate.
     pub fn rate(self, peak: f64, step: u64, steps: u64) -> f64 {
         let Schedule::Cosine { warm_up } = self else { return peak };
         let last = steps.saturating_sub(1) as f64;
@@ -36,15 +36,15 @@ mod tests {
     use super::*;
     use approx::assert_relative_eq;
 
-    /// Values of `torch.optim.lr_scheduler.OneCycleLR(max_lr=1e-3, total_steps=100, pct_start=0.3, final_div_factor=4e4)`:
-    /// a 25th of the peak at the first step, the peak at step 29, a millionth of the peak at the last.
+    /// The expected values are those of
+    /// `torch.optim.lr_scheduler.OneCycleLR(max_lr=1e-3, total_steps=100, pct_start=0.3, final_div_factor=4e4)`.
     #[test]
-    fn the_cosine_rises_falls_and_ends_where_it_should() {
+    fn the_cosine_schedule_matches_one_cycle_lr() {
         let rate = |step| Schedule::Cosine { warm_up: 0.3 }.rate(1e-3, step, 100);
         assert_relative_eq!(rate(0), 4e-5, max_relative = 1e-12);
         assert_relative_eq!(rate(29), 1e-3, max_relative = 1e-12);
         assert_relative_eq!(rate(99), 1e-9, max_relative = 1e-6);
-        // Half way down, between steps 29 and 99, the mean of both ends.
+        // Step 64 is halfway between steps 29 and 99, so its rate is the mean of theirs.
         assert_relative_eq!(rate(64), (1e-3 + 1e-9) / 2.0, max_relative = 1e-9);
         assert!((0..29).all(|step| rate(step) < rate(step + 1)) && (29..99).all(|step| rate(step) > rate(step + 1)));
         assert_eq!(Schedule::Constant.rate(0.5, 7, 9), 0.5);

@@ -1,4 +1,4 @@
-//! What a network is that is trained, as data.
+//! The description of a network and of how it is trained.
 
 use crate::nn::mobilenet_v2::mobilenet_v2;
 use crate::nn::network::{DenseLayer, Layer, Network, NormLayer};
@@ -6,41 +6,44 @@ use crate::nn::{Activations, HEAD_EPSILON, Head, Model};
 use crate::ops::{Activation, Padding, padded_channels};
 use crate::plan::{Precision, View};
 
-/// How batch norm runs in layers that are not trained.
+/// How batch norm runs in frozen layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FrozenNorm {
-    /// With the running statistics, as TensorFlow 2 does.
+    /// It uses the running statistics, as TensorFlow 2 does.
     Inference,
-    /// With the statistics of the batch, which do not move the running ones: what Keras 2.2.4 does.
+    /// It uses the statistics of the batch but does not update the running ones, as Keras 2.2.4 does.
     BatchStatistics,
 }
 
-/// How the statistics of batches become running ones. Averages are r ← momentum · r + (1 − momentum) · batch.
+/// How the running statistics r are updated by those of a batch. Plain averages are r ← momentum · r + (1 − momentum) · batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunningStatistics {
-    /// Averages of means and biased variances: TensorFlow in double precision.
+    /// Plain averages of means and biased variances, as TensorFlow computes them in double precision.
     Tensorflow64,
-    /// Averages of means and, for images, unbiased variances: TensorFlow's fused batch norm in single precision, and PyTorch.
+    /// Plain averages of means and of variances, which are unbiased for images, as in PyTorch and in TensorFlow's fused batch
+    /// norm in single precision.
     Tensorflow,
-    /// As Keras 2.2.4 on TensorFlow 1: variances times a correction of its own, and averages that forget what they began
-    /// with, even if it was loaded. After t updates they are Σᵢ (1 − b) bᵗ⁻ⁱ batchᵢ / (1 − bᵗ), where b is the momentum.
+    /// The averages of Keras 2.2.4 on TensorFlow 1, with its own correction of variances. They do not depend on the initial
+    /// values, even if these were loaded. After t updates they are Σᵢ (1 − b) bᵗ⁻ⁱ batchᵢ / (1 − bᵗ), where b is the momentum.
     Keras2,
 }
 
-/// The part of an update that a pass is: the running statistics take it for its share of the batch.
+/// One pass as a part of an update. A batch may take several passes; each moves the running statistics by its share of the batch.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct UpdatePart {
-    /// The update, from 1.
+    /// Number of the update, counted from 1.
     pub number: u32,
-    /// The share of the batch in the parts before this one.
+    /// Share of the batch in the parts before this one, in \[0, 1).
     pub before: f32,
-    /// The share of this part.
+    /// Share of the batch in this part, in (0, 1\].
     pub share: f32,
 }
 
 impl RunningStatistics {
-    /// What a biased variance of `count` rows, of images or of features, is multiplied by. `epsilon` is batch norm's:
-    /// Keras 2.2.4 divides by count − (1 + epsilon), and TensorFlow has then made the variance of images unbiased before.
+    /// Returns the factor for a biased variance of `count` rows of images or of features.
+    ///
+    /// `epsilon` is that of batch norm: Keras 2.2.4 multiplies by count / (count − 1 − epsilon), after TensorFlow already made
+    /// the variance of images unbiased.
     pub fn correction(self, count: u32, of_images: bool, epsilon: f32) -> f32 {
         let count = f64::from(count);
         if count < 2.0 {
@@ -55,38 +58,39 @@ impl RunningStatistics {
         correction as f32
     }
 
-    /// What the running statistics keep in a part of an update, where `momentum` is what they keep of themselves in the end;
-    /// `None` where it is that in every one.
+    /// Returns the momentum to use in a part of an update so that the averages over all updates have the momentum `momentum`.
+    /// Returns nothing if the momentum is the same in every update.
     pub fn momentum_of(self, momentum: f32, part: UpdatePart) -> Option<f32> {
         if self != RunningStatistics::Keras2 {
             return None;
         }
         let (b, before) = (f64::from(momentum), part.number.saturating_sub(1) as i32);
         let kept = b * (1.0 - b.powi(before)) / (1.0 - b.powi(before + 1));
-        // Of `kept` for all earlier batches and 1 − kept for this one, what is in the average before this part, and after it.
+        // After this update, earlier batches weigh `kept` in the average and this batch weighs 1 − kept. These are the
+        // total weights before and after this part.
         let [before, after] = [part.before, part.before + part.share].map(|share| kept + (1.0 - kept) * f64::from(share));
         Some((before / after) as f32)
     }
 }
 
-/// The layers of the paper after the backbone: Dense, ReLU, batch norm, dropout, Dense, sigmoid. Without a hidden layer only
-/// the last two remain.
+/// The sizes of the paper's head: Dense, ReLU, batch norm, dropout, Dense, sigmoid. Without a hidden layer, the head is only the
+/// last dense layer with sigmoid.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct HeadShape {
-    /// Values that it reads of an image.
+    /// Number of input values per image.
     pub features: u32,
     /// Width of the hidden layer, if there is one.
     pub hidden: Option<u32>,
     /// Number of outputs.
     pub attributes: u32,
-    /// The share of hidden values that is dropped, in \[0, 1).
+    /// Share of hidden values that dropout drops, in \[0, 1).
     pub dropout: f32,
-    /// What the running statistics of its batch norm keep in a step: 0.99 in Keras.
+    /// Momentum of the running statistics of batch norm: 0.99 in Keras.
     pub momentum: f32,
 }
 
 impl HeadShape {
-    /// Describes the layers.
+    /// Returns the description of the layers.
     pub fn layers(self) -> Vec<Layer> {
         let [kernel1, bias1, gamma, beta, mean, variance, kernel2, bias2] = Head::TENSORS.map(String::from);
         let mut layers = Vec::new();
@@ -112,23 +116,23 @@ impl HeadShape {
 /// A network and how it is trained.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NetworkShape {
-    /// The layers. Without convolutions the input is features.
+    /// The layers. If there are no convolutions, the input is features.
     pub network: Network,
-    /// The position of the first convolution that is trained; their number where only what follows them is.
+    /// Position of the first convolution that is trained. If only the head is trained, this is the number of convolutions.
     pub first_trained: usize,
-    /// How batch norm runs before it.
+    /// How batch norm runs in the convolutions that are not trained.
     pub frozen_norm: FrozenNorm,
-    /// What the running statistics of convolutions keep in a step: 0.999 in Keras' MobileNetV2.
+    /// Momentum of the running statistics of convolutions: 0.999 in Keras' MobileNetV2.
     pub momentum: f32,
-    /// How the statistics of batches move running ones.
+    /// How running statistics are updated.
     pub running_statistics: RunningStatistics,
-    /// Height and width of an image.
+    /// Height and width of an image in pixels.
     pub size: u32,
 }
 
 impl NetworkShape {
-    /// Returns the paper's model as Keras builds it, all of it trained: MobileNetV2 of a width multiplier on images of `size` ×
-    /// `size`, and the head.
+    /// Returns the paper's model as Keras builds it: MobileNetV2 with a width multiplier and the head, on images of `size` ×
+    /// `size`. All layers are trained.
     pub fn paper(width: f32, size: u32, attributes: u32) -> NetworkShape {
         let network = mobilenet_v2(width, Padding::TensorflowSame, 1e-3);
         let features = network.outputs();
@@ -143,7 +147,7 @@ impl NetworkShape {
         shape.with_head(HeadShape { features, hidden: Some(1536), attributes, dropout: 0.3, momentum: 0.99 })
     }
 
-    /// Returns the paper's model on the convolutions of another model, all of it trained on images of `size` × `size`.
+    /// Returns the paper's head on the convolutions of `model`, on images of `size` × `size`. All layers are trained.
     pub fn on(model: &Model, size: u32) -> NetworkShape {
         let network = model.network();
         let head =
@@ -151,7 +155,7 @@ impl NetworkShape {
         NetworkShape { network, ..NetworkShape::paper(1.0, size, 1) }.with_head(head)
     }
 
-    /// Returns this network with another head: dense layers, batch norm of features and dropout are replaced.
+    /// Returns this network with another head. It replaces all dense layers, batch norm of features and dropout.
     pub fn with_head(mut self, head: HeadShape) -> NetworkShape {
         self.network.layers.retain(|layer| matches!(layer, Layer::Convolution(_) | Layer::GlobalAveragePool));
         self.network.layers.extend(head.layers());
@@ -197,7 +201,7 @@ impl NetworkShape {
         self.network.convolutions().count()
     }
 
-    /// Returns the bytes of a sample of the input: an image of four channels, or features.
+    /// Returns the number of bytes of one input sample: an image with four channels, or padded features.
     pub fn input_bytes(&self) -> u64 {
         if self.network.reads_images() {
             16 * u64::from(self.size) * u64::from(self.size)
@@ -215,8 +219,8 @@ impl NetworkShape {
         Activations { view, batch, extent, channels, precision: Precision::F32 }
     }
 
-    /// Returns how many convolutions, from the first on, run with batch norm folded into their weights: those that are frozen,
-    /// where these use their running statistics.
+    /// Returns the number of convolutions, from the first on, that run with batch norm folded into their weights. These are the
+    /// frozen ones if they use their running statistics, and none otherwise.
     pub fn folded(&self) -> usize {
         match self.frozen_norm {
             FrozenNorm::Inference => self.first_trained.min(self.convolutions()),
@@ -236,13 +240,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keras_2_averages_forget_what_they_began_with() {
+    fn keras_2_averages_do_not_depend_on_their_initial_values() {
         let (values, momentum) = ([3.0, -1.0, 7.0, 2.0], 0.99f32);
         let b = f64::from(momentum);
         for parts in [&[1.0][..], &[0.5, 0.5], &[0.25, 0.625, 0.125]] {
             let (mut running, mut sum) = (1000.0, 0.0);
             for (number, value) in (1..).zip(&values) {
-                // The parts of a batch differ, their mean by share is the value.
+                // Each part has another value, and their mean weighted by share is the value of the batch.
                 let differences: Vec<f64> = (0..parts.len()).map(|part| 10.0 * part as f64).collect();
                 let mean: f64 = parts.iter().zip(&differences).map(|(share, difference)| share * difference).sum();
                 let mut before = 0.0;

@@ -1,4 +1,5 @@
-//! A network's values on the host: weights, statistics and optimizer state, in the layout of the device's buffers.
+//! The state of a network in training, on the host: weights, statistics and optimizer states, in the layout of the device's
+//! buffers.
 
 use std::collections::BTreeMap;
 
@@ -7,24 +8,25 @@ use super::shape::{HeadShape, NetworkShape};
 use crate::nn::network::{DenseLayer, Layer};
 use crate::nn::{Backbone, Dense, Head, ModelError, ReadTensor};
 
-/// The values of a network and of its optimizer between two steps.
+/// The state of a network and of its optimizer between two updates.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NetworkState {
-    /// Where everything lies.
+    /// The layout of the buffers.
     pub table: ParameterTable,
-    /// All weights.
+    /// All weights, laid out by the table.
     pub weights: Vec<f32>,
-    /// Batch norm's running means and variances.
+    /// Running means and variances of batch norm, laid out by the table.
     pub statistics: Vec<f32>,
-    /// The optimizer's states, each with a value for every trained parameter. Empty before the first update, where all are 0.
+    /// The optimizer's states. Each has one value per trained parameter. Before the first update, when all values are 0, the list
+    /// may be empty.
     pub optimizer: Vec<Vec<f32>>,
 }
 
 impl NetworkState {
-    /// Reads a network before its first step, every tensor from `tensor(name, shape)`.
+    /// Reads the state of a network before its first update. `tensor(name, shape)` returns the values of a tensor.
     ///
     /// # Errors
-    /// Whatever `tensor` reports.
+    /// Returns the errors of `tensor`.
     pub fn read(shape: &NetworkShape, tensor: &ReadTensor) -> Result<NetworkState, ModelError> {
         let table = ParameterTable::new(shape);
         let mut state = NetworkState {
@@ -43,14 +45,14 @@ impl NetworkState {
         Ok(state)
     }
 
-    /// Every tensor of the model as a file holds it.
+    /// Returns all tensors of the model, in the layout of a file.
     pub fn tensors(&self) -> Vec<(NamedShape, Vec<f32>)> {
         let weights = self.table.weight_slots().map(|slot| (slot, &self.weights));
         let statistics = self.table.statistics_slots().map(|slot| (slot, &self.statistics));
         weights.chain(statistics).flat_map(|(slot, buffer)| unpacked(slot, buffer)).collect()
     }
 
-    /// Returns this state with an optimizer's `states`, all zero, if it has none yet.
+    /// Returns this state with `states` optimizer states, which are zero if it has none yet.
     pub fn with_optimizer_states(mut self, states: usize) -> NetworkState {
         if self.optimizer.is_empty() {
             self.optimizer = vec![vec![0.0; self.table.trained]; states];
@@ -58,7 +60,7 @@ impl NetworkState {
         self
     }
 
-    /// Returns state `which` of the optimizer: a tensor for each trained one, with its name and shape.
+    /// Returns state `which` of the optimizer: one tensor per trained tensor, with the same name and shape.
     pub fn optimizer_tensors(&self, which: usize) -> Vec<(NamedShape, Vec<f32>)> {
         self.table.trained_slots().flat_map(|slot| unpacked(slot, &self.optimizer[which])).collect()
     }
@@ -66,7 +68,7 @@ impl NetworkState {
     /// Reads state `which` of the optimizer from `tensor(name, shape)`.
     ///
     /// # Errors
-    /// Whatever `tensor` reports.
+    /// Returns the errors of `tensor`.
     pub fn read_optimizer(&mut self, which: usize, tensor: &ReadTensor) -> Result<(), ModelError> {
         for slot in self.table.trained_slots() {
             read_slot(slot, tensor, &mut self.optimizer[which])?;
@@ -77,7 +79,7 @@ impl NetworkState {
     /// Returns the first `count` convolutions with batch norm folded, for inference.
     ///
     /// # Errors
-    /// The state is one of another network.
+    /// Returns [`ModelError::NoSuchTensor`] if the state belongs to another network.
     pub fn backbone(&self, shape: &NetworkShape, count: usize) -> Result<Backbone, ModelError> {
         let tensors: BTreeMap<String, Vec<f32>> =
             self.tensors().into_iter().map(|(tensor, values)| (tensor.name, values)).collect();
@@ -106,7 +108,7 @@ impl NetworkState {
         dense.collect()
     }
 
-    /// Returns the head of the paper, if the network ends in one with a hidden layer.
+    /// Returns the paper's head, if the network has one with a hidden layer.
     pub fn head(&self, shape: &NetworkShape) -> Option<Head> {
         let HeadShape { features, hidden, attributes, .. } = shape.head();
         let hidden = hidden?;
@@ -120,6 +122,7 @@ impl NetworkState {
     }
 }
 
+/// Reads the tensors of a slot into `buffer`.
 fn read_slot(slot: &Slot, tensor: &ReadTensor, buffer: &mut [f32]) -> Result<(), ModelError> {
     for (which, NamedShape { name, shape }) in slot.tensors.iter().enumerate() {
         slot.store(which, &tensor(name, shape)?, buffer);
@@ -127,6 +130,7 @@ fn read_slot(slot: &Slot, tensor: &ReadTensor, buffer: &mut [f32]) -> Result<(),
     Ok(())
 }
 
+/// Returns the tensors of a slot, in the layout of a file.
 fn unpacked(slot: &Slot, buffer: &[f32]) -> Vec<(NamedShape, Vec<f32>)> {
     slot.tensors.iter().enumerate().map(|(which, tensor)| (tensor.clone(), slot.load(which, buffer))).collect()
 }

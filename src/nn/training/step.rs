@@ -1,4 +1,4 @@
-//! The plans of training: the forward and backward pass over a part of a batch, and the update.
+//! The plans of training: the forward and backward pass over a part of a batch, and the update of the weights.
 
 use super::buffers::NetworkBuffers;
 use super::parameters::ParameterTable;
@@ -10,24 +10,24 @@ use crate::ops::{Accumulate, AnyOptimizer, BatchNormCombine, DropoutMask, Update
 use crate::plan::{Plan, View, WeightLayout};
 use crate::profiles::DeviceProfile;
 
-/// What a step is made for.
+/// The parameters of a [`StepPlan`].
 #[derive(Debug, Clone, Copy)]
 pub struct StepShape<'a> {
     /// The network.
     pub network: &'a NetworkShape,
-    /// Where its parameters lie.
+    /// The layout of the network's parameters.
     pub table: &'a ParameterTable,
-    /// The layers that run with batch norm folded; none where features are the input.
+    /// The frozen layers, which run with batch norm folded. It has no layers if the input is features.
     pub frozen: &'a Backbone,
-    /// What is minimised.
+    /// The loss that is minimised.
     pub loss: Loss,
-    /// How many mean losses are kept.
+    /// Number of mean losses that the buffer of losses can hold.
     pub losses: usize,
-    /// The seed of dropout's masks; `None` where masks are given.
+    /// The seed of dropout masks. Without a seed, the caller writes the masks.
     pub seed: Option<u64>,
-    /// Whether gradients of several parts are added up before an update.
+    /// Whether the gradients of several parts of a batch are added before an update.
     pub accumulates: bool,
-    /// Whether labels have weights, which the cosine loss does not take.
+    /// Whether each label has a weight in the loss. See [`Loss::takes_label_weights`].
     pub weighted: bool,
 }
 
@@ -36,34 +36,35 @@ pub struct StepShape<'a> {
 pub struct StepPlan {
     /// The steps.
     pub plan: Plan,
-    /// Samples.
+    /// Number of samples.
     pub batch: u32,
-    /// What all plans share.
+    /// The buffers that all plans of the network share.
     pub buffers: NetworkBuffers,
-    /// Images \[batch, size, size, 4\] as the network reads them, or features \[batch, padded features\].
+    /// The input: normalised images \[batch, size, size, 4\], or features \[batch, padded features\].
     pub input: View,
-    /// \[batch, padded attributes\], 0 to 1; the padding does not matter.
+    /// Labels \[batch, padded attributes\], from 0 to 1. The padding is ignored.
     pub labels: View,
-    /// What each label weighs in the loss, \[batch, padded attributes\], where labels have weights.
+    /// The weight of each label in the loss, \[batch, padded attributes\], if labels have weights.
     pub label_weights: Option<View>,
-    /// \[batch, padded attributes\]; the padding holds no predictions.
+    /// Predictions \[batch, padded attributes\]. The padding has no meaning.
     pub predictions: View,
-    /// \[batch, padded hidden\], u32: which hidden values dropout keeps.
+    /// The dropout mask \[batch, padded hidden\] of u32: not 0 for hidden values that dropout keeps.
     pub mask: View,
-    /// The step that draws the mask, with its parameters for the first batch.
+    /// Position of the step that draws the dropout mask, and its parameters for the first batch.
     pub(crate) draw: Option<(usize, DropoutMask)>,
-    /// The step that stores the mean loss.
+    /// Position of the step that stores the mean loss.
     pub(crate) mean: usize,
-    /// The step that adds to [`StepPlan::total`].
+    /// Position and parameters of the step that adds the gradients to [`StepPlan::total`].
     pub(crate) accumulate: Option<(usize, Accumulate)>,
-    /// The gradients of all parts of a batch.
+    /// The sum of the gradients of all parts of a batch.
     pub total: View,
     running_statistics: RunningStatistics,
+    /// Position and parameters of the steps that update running statistics.
     moving: Vec<(usize, BatchNormCombine)>,
 }
 
 impl StepPlan {
-    /// Plans the pass over `batch` samples.
+    /// Plans the forward and backward pass over `batch` samples.
     pub fn new(step: &StepShape, profile: &DeviceProfile, batch: u32) -> StepPlan {
         let StepShape { network: shape, table, frozen, loss, losses, seed, accumulates, weighted } = *step;
         let mut plan = Plan::new("training");
@@ -117,8 +118,8 @@ impl StepPlan {
         }
     }
 
-    /// The steps whose `Params` differ from update to update since they move running statistics, with their bytes for this
-    /// part of one.
+    /// Returns the positions of the steps whose `Params` depend on the number of the update, each with its bytes for this part of
+    /// an update. These are the updates of running statistics under [`RunningStatistics::Keras2`]; otherwise there are none.
     pub(crate) fn moving(&self, part: UpdatePart) -> impl Iterator<Item = (usize, Vec<u8>)> + '_ {
         let of_part = move |(step, combine): &(usize, BatchNormCombine)| {
             let momentum = self.running_statistics.momentum_of(combine.momentum, part)?;
@@ -127,20 +128,20 @@ impl StepPlan {
         self.moving.iter().filter_map(of_part)
     }
 
-    /// The forward pass alone, to the loss.
+    /// Returns a plan of the forward pass and the loss only.
     pub fn forward(&self) -> Plan {
-        // The count of right predictions follows the mean loss.
+        // The step after the mean loss counts correct predictions.
         self.plan.truncated(self.mean + 2)
     }
 
-    /// What other plans of the same network share with this one.
+    /// Returns the views that all plans of the same network share.
     pub fn shared(&self) -> impl Iterator<Item = View> {
         self.buffers.views().into_iter().chain([self.total])
     }
 }
 
-/// Returns the layers of a network as training runs them: frozen convolutions with batch norm folded, everything else on the
-/// weights that are trained. A mask is drawn where there is a seed.
+/// Returns the layers of a network as training runs them: the frozen convolutions with batch norm folded, and all other layers
+/// with parameters from the buffer of weights. `seed` is the seed of dropout masks, if the plan draws them.
 fn training_layers<'a>(
     shape: &'a NetworkShape,
     table: &'a ParameterTable,
@@ -165,23 +166,24 @@ fn training_layers<'a>(
     run
 }
 
-/// The update of all trained weights.
+/// The plan that updates all trained weights.
 #[derive(Debug, Clone)]
 pub struct UpdatePlan {
-    /// One dispatch for the kernels, one for all other parameters.
+    /// The steps: one for the kernels and one for all other trained parameters.
     pub plan: Plan,
-    /// All weights.
+    /// All weights, frozen ones included.
     pub weights: View,
-    /// The gradients of the trained part.
+    /// The gradients of the trained weights.
     pub gradients: View,
-    /// The optimizer's states.
+    /// The optimizer's states, each laid out as the gradients.
     pub states: Vec<View>,
     optimizer: AnyOptimizer,
+    /// The number of parameters that each step updates, and whether weight decay applies to them.
     parts: [(u32, bool); 2],
 }
 
 impl UpdatePlan {
-    /// Plans the update by an optimizer.
+    /// Plans the update of the weights of `table` by `optimizer`.
     pub fn new(table: &ParameterTable, optimizer: &AnyOptimizer) -> UpdatePlan {
         let mut plan = Plan::new("update");
         let bytes = |count: usize| 4 * count.max(64) as u64;
@@ -203,7 +205,7 @@ impl UpdatePlan {
         update
     }
 
-    /// The bytes of `Params` of both dispatches for update `number`, from 1.
+    /// Returns the bytes of `Params` of both steps for update `number`, counted from 1.
     pub fn params(&self, learning_rate: f64, number: u32) -> [Vec<u8>; 2] {
         self.parts.map(|(count, decays)| {
             let at = Update { count, decays, learning_rate, number };

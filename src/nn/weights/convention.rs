@@ -1,6 +1,7 @@
-//! The convention under which weights were trained, kept in the safetensors header.
+//! The convention under which weights were trained. The header of the safetensors file holds it.
 //!
-//! The same tensors run under another padding or input range lose eight points of top-1 accuracy and nothing says so.
+//! Running weights with another padding or input range than they were trained with silently loses eight percentage points of
+//! top-1 accuracy on ImageNet.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,23 +9,23 @@ use std::path::Path;
 use super::error::WeightsError;
 use crate::ops::Padding;
 
-/// What becomes of an RGB byte x before the first convolution.
+/// How an RGB byte x is scaled before the first convolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InputScaling {
-    /// x / 127.5 - 1: Keras' and TensorFlow's MobileNetV2.
+    /// x / 127.5 − 1, as for Keras' and TensorFlow's MobileNetV2.
     MinusOneToOne,
-    /// x / 255: the paper's own training.
+    /// x / 255, as in the paper's training.
     ZeroToOne,
-    /// (x / 255 - mean) / standard deviation with ImageNet's per channel: torchvision.
+    /// (x / 255 − mean) / standard deviation, with ImageNet's values for each channel, as in torchvision.
     ImageNetMeanStd,
 }
 
-/// Everything that the numbers of a weights file mean beyond their shapes.
+/// What must be known besides the tensors to run a network as it was trained.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Convention {
-    /// Padding of the strided convolutions.
+    /// Padding of convolutions with stride 2.
     pub padding: Padding,
-    /// What batch norm adds to the variance.
+    /// ε that batch norm adds to the variance.
     pub epsilon: f32,
     /// Scaling of the input.
     pub input: InputScaling,
@@ -50,7 +51,7 @@ impl InputScaling {
         }
     }
 
-    /// Multiplier and offset of each channel: the network's input is `byte × multiplier + offset`.
+    /// Returns multiplier and offset of each channel. The network's input is byte · multiplier + offset.
     pub fn multiplier_and_offset(self) -> ([f32; 3], [f32; 3]) {
         match self {
             Self::MinusOneToOne => ([1.0 / 127.5; 3], [-1.0; 3]),
@@ -66,10 +67,10 @@ impl InputScaling {
 }
 
 impl Convention {
-    /// Reads the keys `padding`, `bn_eps` and `input` of a header; `path` is for messages.
+    /// Parses the keys `padding`, `bn_eps` and `input` of a header. `path` is the file that errors name.
     ///
     /// # Errors
-    /// [`WeightsError::Convention`] naming the key, what was found and what is accepted.
+    /// Returns [`WeightsError::Convention`], which names the key, the value found and the accepted values.
     pub fn parse(path: &Path, metadata: &BTreeMap<&str, &str>) -> Result<Self, WeightsError> {
         let refused = |key: &'static str, accepted: &'static str| WeightsError::Convention {
             path: path.to_path_buf(),
@@ -79,7 +80,7 @@ impl Convention {
         };
         let value = |key: &str| metadata.get(key).copied().unwrap_or_default().trim();
 
-        // The first word decides; what follows `tf-same` in parentheses, or the 1 of `symmetric 1`, only explains it.
+        // Only the first word matters. The text in parentheses after `tf-same` and the 1 of `symmetric 1` are explanations.
         let padding = match value(PADDING).split_once(' ').map_or((value(PADDING), ""), |(word, rest)| (word, rest.trim())) {
             ("tf-same", rest) if rest.is_empty() || rest.starts_with('(') => Padding::TensorflowSame,
             ("symmetric", "" | "1") => Padding::Symmetric,
@@ -93,7 +94,7 @@ impl Convention {
         Ok(Self { padding, epsilon, input })
     }
 
-    /// The keys and values that [`parse`](Self::parse) reads back as the same convention.
+    /// Returns the metadata of this convention, which [`parse`](Self::parse) reads.
     pub fn to_metadata(&self) -> BTreeMap<String, String> {
         let pairs = [
             (PADDING, padding_text(self.padding).to_owned()),

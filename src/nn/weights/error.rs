@@ -1,32 +1,32 @@
-//! What can be wrong with a weights file.
+//! Errors about weights files.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::data::DataError;
 
-/// An error in a weights file. Every message names the file, and the tensor or header key if one is at fault.
+/// Why a weights file cannot be found, read or written. Every message names the file and, if applicable, the tensor or key.
 #[derive(Debug, thiserror::Error)]
 pub enum WeightsError {
-    /// The operating system refused to open or read it.
+    /// The operating system could not open or read the file.
     #[error("{path}: cannot be read: {source}; check the path and its permissions", path = path.display())]
     Read {
         /// The file.
         path: PathBuf,
-        /// What the operating system said.
+        /// The operating system's error.
         source: io::Error,
     },
-    /// No file of this name lies in any place where weights are looked for.
+    /// None of the folders that are searched for weights has a file of this name.
     #[error("{name}: not found; looked for {}; {remedy}", listed(tried))]
     NotFound {
-        /// Name of the file.
+        /// The file's name.
         name: String,
-        /// The places tried, in order.
+        /// The paths tried, in order.
         tried: Vec<PathBuf>,
-        /// What to do.
+        /// The remedy.
         remedy: &'static str,
     },
-    /// It is no safetensors file, or a damaged one.
+    /// The file is not a safetensors file, or it is damaged.
     #[error("{path}: not a valid safetensors file: {problem}; fetch or export it again", path = path.display())]
     Format {
         /// The file.
@@ -34,53 +34,53 @@ pub enum WeightsError {
         /// What is wrong.
         problem: String,
     },
-    /// It has no tensor of this name.
+    /// The file lacks a tensor.
     #[error("{path}: the tensor '{name}' is missing; {remedy}", path = path.display())]
     Missing {
         /// The file.
         path: PathBuf,
-        /// Name of the tensor.
+        /// The tensor's name.
         name: String,
-        /// What to do.
+        /// The remedy.
         remedy: String,
     },
-    /// A tensor is stored in a type that is not read as weights.
-    #[error("{path}: the tensor '{name}' is {found} where F32 or F16 is wanted; convert it", path = path.display())]
+    /// A tensor has a type that is not supported for weights.
+    #[error("{path}: the tensor '{name}' is {found} where F32 or F16 is wanted; convert it to F32", path = path.display())]
     Dtype {
         /// The file.
         path: PathBuf,
-        /// Name of the tensor.
+        /// The tensor's name.
         name: String,
         /// What the file has.
         found: String,
     },
-    /// A tensor has another shape.
+    /// A tensor has another shape than the model needs.
     #[error("{path}: the tensor '{name}' is {found:?} where {expected:?} is wanted; \
-        this is another model's file or another layout",
+        the file holds another model or another layout; name a weights file of this model",
         path = path.display())]
     Shape {
         /// The file.
         path: PathBuf,
-        /// Name of the tensor.
+        /// The tensor's name.
         name: String,
-        /// What the model needs.
+        /// The shape that the model needs.
         expected: Vec<usize>,
         /// What the file has.
         found: Vec<usize>,
     },
     /// A weight is NaN or infinite.
-    #[error("{path}: the tensor '{name}' holds {value} at {index:?}; such weights cannot be used", path = path.display())]
+    #[error("{path}: the tensor '{name}' holds {value} at {index:?}; train or export the model again", path = path.display())]
     NotFinite {
         /// The file.
         path: PathBuf,
-        /// Name of the tensor.
+        /// The tensor's name.
         name: String,
         /// The value.
         value: f32,
-        /// Its position in the tensor.
+        /// Its index in each dimension of the tensor.
         index: Vec<usize>,
     },
-    /// Several tensors do not fit the model, or none does.
+    /// The tensors do not fit the model.
     #[error("{path}: {problem}: {first}{more}; {remedy}", path = path.display(),
         more = if *left_out > 0 { format!("; and {left_out} more") } else { String::new() })]
     Unfit {
@@ -92,12 +92,12 @@ pub enum WeightsError {
         first: String,
         /// Number of faults that are not listed.
         left_out: usize,
-        /// What to do.
+        /// The remedy.
         remedy: &'static str,
     },
-    /// The header does not say under which convention the weights were trained, or says something unknown.
+    /// The header lacks a key of the convention under which the weights were trained, or the key has an unknown value.
     #[error("{path}: the header's '{key}' is {found} where {accepted} is wanted; \
-        a wrong convention costs accuracy without a sign, so none is assumed", path = path.display())]
+        a wrong convention silently costs accuracy, so there is no default; add the key to the header", path = path.display())]
     Convention {
         /// The file.
         path: PathBuf,
@@ -108,7 +108,7 @@ pub enum WeightsError {
         /// What is accepted.
         accepted: &'static str,
     },
-    /// The tensors to be written contradict themselves.
+    /// The tensors to be written are invalid.
     #[error("{path}: nothing was written: {problem}", path = path.display())]
     Unwritable {
         /// The file.
@@ -121,6 +121,7 @@ pub enum WeightsError {
     Write(#[from] DataError),
 }
 
+/// Joins paths with commas.
 fn listed(paths: &[PathBuf]) -> String {
     paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
 }

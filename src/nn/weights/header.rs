@@ -1,4 +1,4 @@
-//! The length field and JSON header of a safetensors file, checked before anything of its size is allocated.
+//! Parses and checks the length field and the JSON header of a safetensors file.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -6,13 +6,13 @@ use std::fmt;
 use safetensors::tensor::Metadata;
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// The bytes of the length field.
+/// Size of the length field in bytes.
 pub(super) const LENGTH_FIELD: u64 = 8;
 
-/// The longest header that the format allows.
+/// The largest header that the format allows, in bytes.
 const LONGEST_HEADER: u64 = 100_000_000;
 
-/// The header's length, told from the length field and the file's length, both in bytes.
+/// Decodes the length field. Returns the header's length in bytes, or why it is invalid in a file of `file_length` bytes.
 pub(super) fn header_length(field: [u8; 8], file_length: u64) -> Result<usize, String> {
     let length = u64::from_le_bytes(field);
     let left = file_length.saturating_sub(LENGTH_FIELD);
@@ -25,12 +25,13 @@ pub(super) fn header_length(field: [u8; 8], file_length: u64) -> Result<usize, S
     usize::try_from(length).map_err(|too_long| too_long.to_string())
 }
 
-/// Reads the header and checks that its tensors cover the `data_length` bytes after it without overlap, gap or rest.
+/// Parses the header and checks that its tensors cover the `data_length` bytes after it exactly, without overlaps or gaps.
+/// The error says what is wrong.
 pub(super) fn parse(header: &[u8], data_length: u64) -> Result<Metadata, String> {
     let text = std::str::from_utf8(header).map_err(|invalid| format!("its header is not UTF-8: {invalid}"))?;
-    // The library keeps the last of two tensors of one name without a word.
+    // If two tensors have the same name, the library silently keeps the last one.
     serde_json::from_str::<UniqueKeys>(text).map_err(|invalid| format!("its header is not sound JSON: {invalid}"))?;
-    let metadata: Metadata = serde_json::from_str(text).map_err(|invalid| format!("its header does not hold: {invalid}"))?;
+    let metadata: Metadata = serde_json::from_str(text).map_err(|invalid| format!("its header is invalid: {invalid}"))?;
     let described = metadata.data_len() as u64;
     if described != data_length {
         return Err(format!("its header describes {described} bytes of tensors and {data_length} follow"));
@@ -38,7 +39,7 @@ pub(super) fn parse(header: &[u8], data_length: u64) -> Result<Metadata, String>
     Ok(metadata)
 }
 
-/// Any JSON in which no object has a key twice, at any depth.
+/// JSON in which no object has a duplicate key, outside of arrays. Deserialising it fails if there is one.
 struct UniqueKeys;
 
 impl<'de> Deserialize<'de> for UniqueKeys {

@@ -1,4 +1,4 @@
-//! Weights in safetensors: strict reading, the convention they were trained under, and writing.
+//! Weights files in the safetensors format: finding, reading, checking and writing them.
 
 pub mod convention;
 pub mod error;

@@ -1,4 +1,4 @@
-//! Strict reading of weights over the `safetensors` crate.
+//! Reads weights files strictly, on top of the `safetensors` crate.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -14,22 +14,22 @@ use super::convention::Convention;
 use super::error::WeightsError;
 use super::header::{self, LENGTH_FIELD};
 
-/// How many faults a message lists before it counts the rest.
+/// Number of faults that a message lists. It counts the others.
 const LISTED: usize = 4;
 
-/// The suffix of PyTorch's batch counters, which no forward pass reads; the only tensors that may be left over.
+/// Suffix of PyTorch's batch counters. No forward pass reads them, so a file may hold them although no model expects them.
 const BATCH_COUNTER: &str = "num_batches_tracked";
 
-/// A tensor that a model wants.
+/// A tensor that a model needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExpectedTensor {
-    /// Its name.
+    /// The tensor's name.
     pub name: String,
-    /// Its shape, in the order of the file's layout.
+    /// The tensor's shape in the file.
     pub shape: Vec<usize>,
 }
 
-/// A safetensors file, read once and kept in memory, with a header known to be sound.
+/// A safetensors file in memory, with a valid header.
 #[derive(Debug)]
 pub struct WeightsFile {
     path: PathBuf,
@@ -39,11 +39,13 @@ pub struct WeightsFile {
 }
 
 impl WeightsFile {
-    /// Reads a file. Nothing is allocated for it before its length field and header have been checked against its length.
+    /// Reads a file. The length field and the header are checked against the file's length before memory is allocated for the
+    /// tensors, so a malformed header cannot exhaust memory.
     ///
     /// # Errors
-    /// [`WeightsError::Read`], or [`WeightsError::Format`] when the file is cut off, its header is not sound (a key twice,
-    /// an unknown type, a shape that does not fit its bytes), or its tensors overlap, leave a gap, or do not end with it.
+    /// Returns [`WeightsError::Read`] if the file cannot be read. Returns [`WeightsError::Format`] if the file is truncated; if
+    /// its header is invalid (a duplicate key, an unknown type, a shape that contradicts its number of bytes); or if its tensors
+    /// overlap, leave a gap, or do not reach exactly to the end of the file.
     pub fn open(path: &Path) -> Result<Self, WeightsError> {
         let read = |source| WeightsError::Read { path: path.to_path_buf(), source };
         let malformed = |problem: String| WeightsError::format(path, problem);
@@ -71,48 +73,49 @@ impl WeightsFile {
         Ok(Self { path: path.to_path_buf(), bytes, data_start, header })
     }
 
-    /// The file's path.
+    /// Returns the file's path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What the header's `__metadata__` says, by key.
+    /// Returns the header's `__metadata__`, by key.
     pub fn metadata(&self) -> BTreeMap<&str, &str> {
         let pairs = self.header.metadata().iter().flatten();
         pairs.map(|(key, value)| (key.as_str(), value.as_str())).collect()
     }
 
-    /// The tensors' names, in the order of their bytes in the file.
+    /// Returns the names of the tensors, in the order of their data in the file.
     pub fn names(&self) -> Vec<String> {
         self.header.offset_keys()
     }
 
-    /// The shape of a tensor, if there is one of that name.
+    /// Returns the shape of the tensor `name`, if the file has it.
     pub fn shape(&self, name: &str) -> Option<&[usize]> {
         self.header.info(name).map(|info| info.shape.as_slice())
     }
 
-    /// The convention under which the weights were trained.
+    /// Returns the convention under which the weights were trained.
     ///
     /// # Errors
-    /// [`WeightsError::Convention`] when the header does not say, or says something unknown.
+    /// Returns [`WeightsError::Convention`] if a key is missing from the header or has an unknown value.
     pub fn convention(&self) -> Result<Convention, WeightsError> {
         Convention::parse(&self.path, &self.metadata())
     }
 
-    /// The SHA-256 of the whole file, in lower-case hexadecimal.
+    /// Returns the SHA-256 of the whole file in lower-case hexadecimal.
     pub fn sha256(&self) -> String {
         Sha256::digest(&self.bytes).iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// A tensor's values in row-major order; F16 is widened exactly.
+    /// Returns the values of the tensor `name` in row-major order. Values stored as F16 are widened exactly.
     ///
     /// # Errors
-    /// When the tensor is missing, of another type than F32 and F16, of another shape than `expected`, or holds NaN or infinity.
+    /// Returns [`WeightsError::Missing`], [`WeightsError::Shape`] if the shape is not `expected`, [`WeightsError::Dtype`] if the
+    /// type is neither F32 nor F16, or [`WeightsError::NotFinite`].
     pub fn f32(&self, name: &str, expected: &[usize]) -> Result<Vec<f32>, WeightsError> {
         let (path, name) = (self.path.clone(), name.to_owned());
         let Some(info) = self.header.info(&name) else {
-            let remedy = "this is another model's file or an incomplete one".to_owned();
+            let remedy = "the file is incomplete or holds another model; name a weights file of this model".to_owned();
             return Err(WeightsError::Missing { path, name, remedy });
         };
         if info.shape != expected {
@@ -129,11 +132,11 @@ impl WeightsFile {
         }
     }
 
-    /// Whether the file holds the model's tensors and nothing else, apart from batch counters (`…num_batches_tracked`).
+    /// Checks that the file holds the model's tensors and no others, apart from batch counters (`…num_batches_tracked`).
     ///
     /// # Errors
-    /// The fault itself when there is one, [`WeightsError::Unfit`] listing the first few when there are several. Faults are
-    /// what [`f32`](Self::f32) refuses, and tensors that the model does not have.
+    /// A fault is any error of [`f32`](Self::f32), or a tensor that the model does not have. Returns the error of
+    /// [`f32`](Self::f32) if it is the only fault, and otherwise [`WeightsError::Unfit`], which lists the first few faults.
     pub fn check(&self, model: &[ExpectedTensor]) -> Result<(), WeightsError> {
         let mut faults: Vec<WeightsError> =
             model.iter().filter_map(|tensor| self.f32(&tensor.name, &tensor.shape).err()).collect();
@@ -151,7 +154,7 @@ impl WeightsFile {
         }
         let count = described.len();
         let (problem, remedy) = if nothing_fits {
-            ("this looks like a weights file of another model".to_owned(), "name one of this model")
+            ("this looks like a weights file of another model".to_owned(), "name a weights file of this model")
         } else {
             let plural = if count == 1 { "" } else { "s" };
             (format!("{count} tensor{plural} do not fit the model"), "name a weights file of this model")
@@ -166,6 +169,7 @@ impl WeightsFile {
         })
     }
 
+    /// Returns the values of a tensor, or nothing if its type is neither F32 nor F16.
     fn values(&self, info: &TensorInfo) -> Option<Vec<f32>> {
         let (start, end) = info.data_offsets;
         let bytes = &self.bytes[self.data_start + start..self.data_start + end];
@@ -177,14 +181,14 @@ impl WeightsFile {
     }
 }
 
-/// A fault without the file and the advice, which a list of faults states once.
+/// Returns the message of a fault without the path and the remedy, because a list of faults states these once.
 fn fault_alone(fault: &WeightsError, path: &Path) -> String {
     let text = fault.to_string();
     let text = text.strip_prefix(&format!("{}: ", path.display())).unwrap_or(&text);
     text.split("; ").next().unwrap_or(text).to_owned()
 }
 
-/// The index in each dimension of element `at` of a row-major tensor.
+/// Returns the index in each dimension of element `at` of a row-major tensor.
 fn unravel(mut at: usize, shape: &[usize]) -> Vec<usize> {
     let mut index = vec![0; shape.len()];
     for (place, &length) in index.iter_mut().zip(shape).rev() {

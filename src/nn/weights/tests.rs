@@ -20,7 +20,7 @@ fn expected(tensors: &[(&str, &[usize])]) -> Vec<ExpectedTensor> {
 }
 
 #[test]
-fn a_malformed_file_is_refused_with_the_reason() {
+fn an_error_says_why_a_file_is_malformed() {
     let cases = [
         ("truncated_body", "describes 68 bytes of tensors and 61 follow"),
         ("truncated_header", "a header of 112 bytes and 12 follow"),
@@ -49,7 +49,7 @@ fn a_malformed_file_is_refused_with_the_reason() {
 }
 
 #[test]
-fn a_sound_file_of_the_wrong_tensors_is_refused_naming_them() {
+fn an_error_names_the_tensors_that_do_not_fit_the_model() {
     let model = expected(&[("a", &[3, 4]), ("b", &[5])]);
     let cases = [
         ("nan_weights", "'a' holds NaN at [1, 2]"),
@@ -83,7 +83,7 @@ fn a_sound_file_of_the_wrong_tensors_is_refused_naming_them() {
 }
 
 #[test]
-fn the_imagenet_weights_are_those_of_the_manifest() {
+fn the_shipped_files_match_the_manifest() {
     let manifest: serde_json::Value =
         serde_json::from_str(&fs::read_to_string(project("weights/manifest.json")).unwrap()).unwrap();
     let mut listed: Vec<String> = vec!["README.md".to_owned(), "manifest.json".to_owned()];
@@ -108,7 +108,7 @@ fn the_imagenet_weights_are_those_of_the_manifest() {
 }
 
 #[test]
-fn the_convention_of_shipped_files_is_read_from_their_headers() {
+fn shipped_files_declare_their_convention() {
     let keras = Convention { padding: Padding::TensorflowSame, epsilon: 1e-3, input: InputScaling::MinusOneToOne };
     for name in ["weights/mobilenet_v2_imagenet.safetensors", "kernels-tests/golden/models/mobilenet_v2_035_imagenet.safetensors"]
     {
@@ -119,7 +119,7 @@ fn the_convention_of_shipped_files_is_read_from_their_headers() {
 }
 
 #[test]
-fn a_wrong_convention_is_refused_by_key_and_every_right_one_survives_writing() {
+fn an_invalid_convention_is_an_error_that_names_the_key_and_valid_ones_round_trip() {
     let sound = [("padding", "symmetric 1"), ("bn_eps", "0.00001"), ("input", "RGB (x/255-mean)/std imagenet")];
     let torch = Convention { padding: Padding::Symmetric, epsilon: 1e-5, input: InputScaling::ImageNetMeanStd };
     assert_eq!(Convention::parse(Path::new("w"), &BTreeMap::from(sound)).unwrap(), torch);
@@ -155,7 +155,7 @@ fn a_wrong_convention_is_refused_by_key_and_every_right_one_survives_writing() {
 }
 
 #[test]
-fn input_scaling_maps_the_ends_of_the_byte_range() {
+fn input_scaling_maps_0_and_255_to_the_ends_of_its_range() {
     let cases = [
         (InputScaling::MinusOneToOne, [-1.0; 3], [1.0; 3]),
         (InputScaling::ZeroToOne, [0.0; 3], [1.0; 3]),
@@ -171,7 +171,7 @@ fn input_scaling_maps_the_ends_of_the_byte_range() {
 }
 
 #[test]
-fn writing_is_deterministic_sorted_and_read_by_the_library() {
+fn written_files_are_deterministic_sorted_and_readable_by_the_safetensors_crate() {
     let folder = tempfile::tempdir().unwrap();
     let (first, second) = (folder.path().join("first"), folder.path().join("second"));
     let (b, a) = ([1.0, -2.5, 1e-3, 65504.0, 0.0, 0.1], [0.1_f32 + 0.2]);
@@ -203,7 +203,7 @@ fn writing_is_deterministic_sorted_and_read_by_the_library() {
 }
 
 #[test]
-fn nothing_is_written_of_tensors_that_contradict_themselves() {
+fn invalid_tensors_are_an_error_and_leave_no_file() {
     let tensor = |name, shape, values| StoredTensor { name, shape, values };
     let cases = [
         (vec![tensor("a", &[2], &[1.0])], "'a' has 1 values for the shape [2]"),
@@ -248,7 +248,7 @@ proptest! {
     }
 
     #[test]
-    fn every_cut_is_an_error(end in 0usize..188) {
+    fn every_truncated_file_is_an_error(end in 0usize..188) {
         prop_assert!(open_content(&fs::read(fixture("good.safetensors")).unwrap()[..end]).is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! Writing weights as safetensors, the same bytes for the same tensors.
+//! Writes weights in the safetensors format. The same tensors always give the same bytes.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -9,23 +9,23 @@ use half::f16;
 use super::error::WeightsError;
 use crate::data::write_atomically;
 
-/// A tensor to store.
+/// A tensor to write.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StoredTensor<'a> {
-    /// Its name, unlike every other's in the file.
+    /// The tensor's name, unique in the file.
     pub name: &'a str,
-    /// Its shape.
+    /// The tensor's shape.
     pub shape: &'a [usize],
-    /// Its values, finite, in row-major order.
+    /// The tensor's values in row-major order. They must be finite.
     pub values: &'a [f32],
 }
 
-/// The type in which values are stored.
+/// The type in which the values of a weights file are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoredPrecision {
-    /// As they are.
+    /// 32-bit floats, which hold the values exactly.
     F32,
-    /// Rounded to nearest, ties to even; half the size.
+    /// 16-bit floats, which halve the size. Values are rounded to the nearest, ties to even.
     F16,
 }
 
@@ -59,12 +59,13 @@ impl StoredPrecision {
     }
 }
 
-/// Writes a file that is either whole or absent. Tensors are sorted by name and metadata by key (the `safetensors` crate's own
-/// writer keeps metadata in a hash map, whose order differs from run to run).
+/// Writes a weights file atomically, with tensors sorted by name and metadata by key. After an error the file is unchanged.
+///
+/// The writer of the `safetensors` crate is not used because its order of metadata differs from run to run.
 ///
 /// # Errors
-/// [`WeightsError::Unwritable`] when two tensors share a name, a shape does not fit its values, or a value is NaN, infinite
-/// or beyond what `precision` holds; [`WeightsError::Write`] when the file cannot be written.
+/// Returns [`WeightsError::Unwritable`] if two tensors have the same name, a shape contradicts the number of values, or a value
+/// is NaN, infinite or too large for `precision`. Returns [`WeightsError::Write`] if the file cannot be written.
 pub fn write_weights(
     path: &Path,
     tensors: &[StoredTensor],
@@ -89,6 +90,7 @@ pub fn write_weights(
     Ok(())
 }
 
+/// Checks one tensor. The error says what is wrong.
 fn check(tensor: &StoredTensor, precision: StoredPrecision) -> Result<(), String> {
     let StoredTensor { name, shape, values } = tensor;
     if *name == "__metadata__" {
@@ -103,7 +105,7 @@ fn check(tensor: &StoredTensor, precision: StoredPrecision) -> Result<(), String
     }
 }
 
-/// The JSON header, padded with blanks so that the tensors start at a multiple of eight bytes.
+/// Returns the JSON header, padded with spaces so that the tensors start at a multiple of eight bytes.
 fn header(tensors: &[&StoredTensor], metadata: &BTreeMap<String, String>, precision: StoredPrecision) -> String {
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
     let pairs: Vec<String> = metadata.iter().map(|(key, value)| format!("{}:{}", quoted(key), quoted(value))).collect();

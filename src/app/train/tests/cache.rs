@@ -1,4 +1,4 @@
-//! The cache of features: goes on where it stopped, and refuses what is not its own.
+//! The cache of features continues where it stopped, and refuses rows that are not its own.
 
 use crate::app::train::features::{IDENTITY_FILE, ROWS_FILE, UNREADABLE};
 use crate::app::train::*;
@@ -23,7 +23,7 @@ fn a_cache_goes_on_where_it_stopped() {
     cache.append(&values[..4]).unwrap();
     drop(cache);
 
-    // A row cut short by a crash is computed again.
+    // An incomplete last row is computed again.
     let path = folder.path().join(ROWS_FILE);
     let mut bytes = std::fs::read(&path).unwrap();
     bytes.extend([1; 9]);
@@ -86,7 +86,7 @@ fn rows_of_unreadable_images_keep_their_places_until_they_are_replaced() {
     let mut cache = FeatureCache::open(folder.path(), &identity()).unwrap();
     assert_eq!(cache.done(), 2);
     assert!(cache.replace(2, &[2.0; 4]).unwrap_err().to_string().contains("row 2 of 2"));
-    // Only a whole row of the mark stands for an image; a NaN that came of arithmetic does not.
+    // Only a whole row of the marker stands for an unreadable image. A NaN that arithmetic produced does not.
     assert!(cache.append(&[1.0, 1.0, 1.0, unreadable[0]]).unwrap_err().to_string().contains("row 2, column 3 is NaN"));
     assert!(cache.append(&[f32::NAN; 4]).unwrap_err().to_string().contains("row 2, column 0 is NaN"));
     cache.append(&[3.0; 4]).unwrap();

@@ -1,11 +1,11 @@
-//! Batches that pass in parts, and what becomes of a last batch of one.
+//! Batches that are split into parts, and last batches with a single sample.
 
 use super::small::{DESCENT, Pictures, Trial, initial, trial, with, without_batch_statistics};
 use crate::app::train::*;
 use crate::nn::training::*;
 use crate::profiles::Device;
 
-/// One epoch of plain gradient descent in which no sample depends on the others of its part.
+/// Returns one epoch of plain gradient descent in which no sample depends on the others of its part.
 fn descent(micro_batch: u32) -> Trial {
     with(|trial| {
         trial.shape = without_batch_statistics();
@@ -17,8 +17,8 @@ fn descent(micro_batch: u32) -> Trial {
 
 #[test]
 fn gradients_of_parts_add_up_to_that_of_the_batch() {
-    let device = Device::open(&Default::default()).unwrap();
-    // A whole batch, and one of five whose parts are uneven.
+    let Some(device) = crate::testing::device() else { return };
+    // A whole batch, and one of five samples with parts of different sizes.
     let pictures = Pictures::new(13);
     let before = initial(&without_batch_statistics());
     let whole = descent(8).train(&device, &pictures.data()).unwrap();
@@ -36,7 +36,7 @@ fn gradients_of_parts_add_up_to_that_of_the_batch() {
     }
 }
 
-/// The steps of an epoch.
+/// Returns the number of steps in an epoch.
 fn steps_of(device: &Device, trial: &Trial, pictures: &Pictures) -> usize {
     let mut most = 0;
     let mut stops = |progress| {
@@ -52,16 +52,16 @@ fn steps_of(device: &Device, trial: &Trial, pictures: &Pictures) -> usize {
 
 #[test]
 fn a_last_batch_of_one_is_left_out_where_batch_norm_could_not_take_it() {
-    let device = Device::open(&Default::default()).unwrap();
+    let Some(device) = crate::testing::device() else { return };
     let pictures = Pictures::new(9);
     let in_batches = |batch: u32, micro_batch: u32| {
         with(|trial| (trial.settings.batch, trial.settings.micro_batch, trial.settings.epochs) = (batch, micro_batch, 1))
     };
-    // Nine pictures: of 8 and 1 the second batch goes, of 7 and 2 in parts of 4 and 3 neither does.
+    // With nine pictures, batches of 8 leave a second batch of 1, which is dropped. Batches of 7 leave 2, which is kept.
     assert_eq!(steps_of(&device, &in_batches(8, 8), &pictures), 1);
     assert_eq!(steps_of(&device, &in_batches(7, 4), &pictures), 2);
     assert_eq!(steps_of(&device, &in_batches(64, 64), &pictures), 1);
-    // Where no statistics are taken, one is a batch like any other.
+    // Without batch statistics, a batch of one sample is valid.
     assert_eq!(steps_of(&device, &descent(8), &pictures), 2);
     assert_eq!(steps_of(&device, &descent(1), &pictures), 2);
 }
@@ -74,7 +74,7 @@ fn a_part_of_one_is_refused_where_batch_norm_could_not_take_it() {
     };
     let shape = trial().shape;
     for (batch, micro_batch, what) in [
-        (1, 1, "batch is 1, outside 2 to 65536; batch norm in training mode needs two samples"),
+        (1, 1, "batch is 1, outside 2 to 65536; batch norm in training mode needs at least two samples"),
         (8, 1, "micro-batch is 1, outside 2"),
         (5, 2, "a batch of 5 in parts of 2 ends with a single sample"),
         (64, 63, "a batch of 64 in parts of 63 ends with a single sample"),
@@ -86,7 +86,7 @@ fn a_part_of_one_is_refused_where_batch_norm_could_not_take_it() {
     for (batch, micro_batch) in [(2, 2), (8, 64), (8, 3), (5, 3)] {
         assert_eq!(refused(batch, micro_batch, &shape), None, "{batch} in parts of {micro_batch}");
     }
-    // Frozen layers that take the batch's statistics, as Keras 2.2.4's do, need two as well.
+    // Frozen layers that use the statistics of the batch, as in Keras 2.2.4, need two samples as well.
     let keras2 = NetworkShape { frozen_norm: FrozenNorm::BatchStatistics, ..without_batch_statistics() };
     assert!(refused(1, 1, &keras2).is_some());
 }

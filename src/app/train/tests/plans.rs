@@ -1,4 +1,4 @@
-//! Plans of training MobileNetV2 as the paper does on adapters of every kind, without one.
+//! Plans the training of MobileNetV2 as in the paper for several kinds of adapters, without using one.
 
 use crate::nn::ModelError;
 use crate::nn::training::*;
@@ -8,17 +8,17 @@ use crate::profiles::DeviceProfile;
 use crate::scheduler::Arena;
 
 const BATCH: u32 = 64;
-/// What WebGPU lets every adapter bind at once.
+/// Largest binding that every WebGPU adapter supports.
 const BINDING_BYTES: u64 = 128 << 20;
-/// What WebGPU lets every adapter dispatch in a dimension.
+/// Largest dispatch per dimension that every WebGPU adapter supports.
 const WORKGROUPS: u32 = 65_535;
-/// What the adapters that these plans are for hold in a buffer.
+/// Largest buffer of the adapters for which these plans are made.
 const BUFFER_BYTES: u64 = 1 << 30;
 
-/// Where values do not matter.
+/// Weights whose values do not matter.
 const ZEROS: fn(&str, &[usize]) -> Result<Vec<f32>, ModelError> = |_, dimensions| Ok(vec![0.0; dimensions.iter().product()]);
 
-/// The paper's network, trained from layer `first_trained` on.
+/// Returns the paper's network, trained from layer `first_trained` on.
 fn paper(first_trained: usize) -> NetworkShape {
     NetworkShape { first_trained, ..NetworkShape::paper(1.0, 224, 37) }
 }
@@ -45,7 +45,7 @@ fn assert_fits(plan: &Plan) {
     }
 }
 
-/// Adapters of every kind: software with and without subgroups of known size, and a GPU.
+/// Returns the profiles of a software adapter with and without subgroups of known size, and of a GPU.
 fn profiles() -> [DeviceProfile; 3] {
     [(true, Some(8)), (true, None), (false, Some(8))].map(|(software, subgroup_size)| {
         let capabilities = Capabilities::webgpu(software, subgroup_size);
@@ -55,7 +55,7 @@ fn profiles() -> [DeviceProfile; 3] {
 
 #[test]
 fn the_papers_batch_fits_every_adapter_whatever_is_trained() {
-    // Of 52 layers all, the last blocks and none; the arena and the persistent tensors in MiB at most.
+    // All of the 52 layers, the last blocks, or none are trained; with the most MiB in the arena and the persistent tensors.
     for (first_trained, accumulates, most) in [(0, false, 2048), (0, true, 2048), (37, false, 768), (52, false, 512)] {
         let shape = paper(first_trained);
         for profile in profiles() {

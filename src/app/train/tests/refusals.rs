@@ -1,4 +1,4 @@
-//! What a run of a network refuses, and what it leaves behind when it must end.
+//! The errors of a network's run, and the files that it leaves behind when it must end.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::profiles::Device;
 
 #[test]
 fn a_checkpoint_of_another_network_or_run_is_refused() {
-    let device = Device::open(&Default::default()).unwrap();
+    let Some(device) = crate::testing::device() else { return };
     let (pictures, folder) = (Pictures::new(8), tempfile::tempdir().unwrap());
     let resumed = |trial: Trial, data: &TrainingData| trial.run(&device, data, Some(folder.path()), true, &mut |_| false);
     resumed(trial(), &pictures.data()).unwrap();
@@ -36,7 +36,7 @@ fn a_checkpoint_of_another_network_or_run_is_refused() {
         let message = resumed(trial, &pictures.data()).unwrap_err().to_string();
         assert!(message.contains(what) && message.contains("last.safetensors"), "{what}: {message}");
     }
-    // Other labels, pictures or partition are other data, other attributes another network.
+    // Other labels, pictures or partitions are other data; other attributes make another network.
     let other = Pictures::new(10);
     let message = resumed(trial(), &other.data()).unwrap_err().to_string();
     assert!(message.contains("was trained with data "), "{message}");
@@ -59,7 +59,7 @@ fn widened(trial: &mut Trial) {
 
 #[test]
 fn a_truncated_checkpoint_is_refused_and_left_as_it_is() {
-    let device = Device::open(&Default::default()).unwrap();
+    let Some(device) = crate::testing::device() else { return };
     let (pictures, folder) = (Pictures::new(8), tempfile::tempdir().unwrap());
     let data = pictures.data();
     let resumed = || trial().run(&device, &data, Some(folder.path()), true, &mut |_| false);
@@ -72,7 +72,7 @@ fn a_truncated_checkpoint_is_refused_and_left_as_it_is() {
         assert!(message.contains("last.safetensors"), "{length} bytes: {message}");
         assert!(std::fs::read(&last).unwrap() == bytes[..length], "{length} bytes were written over");
     }
-    // The best model is needed, too, once an epoch is done.
+    // After the first epoch, the best model is also needed.
     std::fs::write(&last, &bytes).unwrap();
     let best = folder.path().join(BEST);
     let model = std::fs::read(&best).unwrap();
@@ -84,7 +84,7 @@ fn a_truncated_checkpoint_is_refused_and_left_as_it_is() {
 
 #[test]
 fn a_picture_that_does_not_decode_ends_the_run_with_its_name() {
-    let device = Device::open(&Default::default()).unwrap();
+    let Some(device) = crate::testing::device() else { return };
     for (picture, used_in) in [(3, "training"), (11, "validation")] {
         let (pictures, folder) = (Pictures::new(8), tempfile::tempdir().unwrap());
         let path = pictures.folder.path().join(format!("{picture:03}.png"));
@@ -97,17 +97,16 @@ fn a_picture_that_does_not_decode_ends_the_run_with_its_name() {
         assert!(matches!(error, TrainError::Image(_)), "{message}");
         assert!(message.contains(&format!("{picture:03}.png")) && message.contains("--skip-unreadable"), "{used_in}: {message}");
 
-        // Once it is whole again, the run gives what it would have given.
+        // Once the image is readable again, the run gives the same result as without the interruption.
         std::fs::write(&path, &whole).unwrap();
         let again = run(true).unwrap();
         assert_eq!(again.history, trial().train(&device, &data).unwrap().history);
     }
 }
 
-/// Trains a head on eight rows of features in batches of two. One row overflows the first product, and with it the
-/// statistics of the batch that it falls into.
-fn overflowing(folder: &Path, every: usize) -> (usize, TrainError) {
-    let device = Device::open(&Default::default()).unwrap();
+/// Trains a head on eight rows of features in batches of two. One row overflows the first product, and with it the statistics of
+/// its batch.
+fn overflowing(device: &Device, folder: &Path, every: usize) -> (usize, TrainError) {
     let features = 16;
     let mut values: Vec<f32> = (0..8 * features).map(|at| (at % 7) as f32 / 7.0).collect();
     values[5 * features..6 * features].fill(3e38);
@@ -122,13 +121,14 @@ fn overflowing(folder: &Path, every: usize) -> (usize, TrainError) {
         (trial.settings.batch, trial.settings.micro_batch, trial.settings.checkpoint_every) = (2, 2, every);
     });
     let place = crate::nn::random::shuffled(trial.settings.seed, 0, &rows).iter().position(|row| *row == 5).unwrap();
-    (place / 2, trial.run(&device, &data, Some(folder), false, &mut |_| false).unwrap_err())
+    (place / 2, trial.run(device, &data, Some(folder), false, &mut |_| false).unwrap_err())
 }
 
 #[test]
 fn a_loss_that_is_not_finite_names_step_tensor_and_the_last_good_checkpoint() {
+    let Some(device) = crate::testing::device() else { return };
     let folder = tempfile::tempdir().unwrap();
-    let (before, error) = overflowing(folder.path(), 1);
+    let (before, error) = overflowing(&device, folder.path(), 1);
     assert!(before > 0, "choose another seed: the first step has no checkpoint before it");
     let last = folder.path().join(LAST);
     let TrainError::NotFinite { epoch: 1, step, tensor: Some(tensor), saved: Some(saved), .. } = &error else {
@@ -139,7 +139,7 @@ fn a_loss_that_is_not_finite_names_step_tensor_and_the_last_good_checkpoint() {
     for part in ["epoch 1, step", "head.bn.mean", "last.safetensors", "lower the learning rate"] {
         assert!(message.contains(part), "{message}");
     }
-    // That checkpoint is of the steps before, and finite.
+    // The checkpoint has the state before the failing step, and is finite.
     let file = crate::nn::weights::WeightsFile::open(&last).unwrap();
     assert_eq!(file.metadata()["steps"], before.to_string());
     assert!(file.f32("head.dense1.kernel", &[16, 12]).unwrap().iter().all(|value| value.is_finite()));

@@ -1,4 +1,4 @@
-//! A network of seven convolutions with pictures that it can learn from.
+//! A network of seven convolutions, and pictures that it can learn from.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,12 +13,12 @@ use crate::nn::{Convolution, ConvolutionKind, Network};
 use crate::ops::{Activation, Adam, Padding, Sgd};
 use crate::profiles::Device;
 
-/// Height and width at which the network sees a picture.
+/// Height and width of the network's input.
 pub const SIZE: u32 = 32;
-/// What a picture shows: bright red, bright green, bright blue.
+/// The attributes of a picture: bright red, bright green, bright blue.
 pub const ATTRIBUTES: u32 = 3;
 
-/// A first convolution, a residual block, a block that halves the picture, a last convolution, and a head.
+/// Returns a network: a first convolution, a residual block, a block that halves the picture, a last convolution, and a head.
 pub fn shape() -> NetworkShape {
     use ConvolutionKind::{Depthwise, Pointwise, Stem};
     let layers = [
@@ -46,7 +46,7 @@ pub fn shape() -> NetworkShape {
     shape.with_head(HeadShape { features: 16, hidden: Some(12), attributes: ATTRIBUTES, dropout: 0.3, momentum: 0.9 })
 }
 
-/// The network in which no batch norm takes the statistics of a batch: only a head without a hidden layer is trained.
+/// Returns the network without batch statistics: only a head without a hidden layer is trained.
 pub fn without_batch_statistics() -> NetworkShape {
     let mut shape = shape();
     shape.first_trained = shape.convolutions();
@@ -54,7 +54,7 @@ pub fn without_batch_statistics() -> NetworkShape {
     shape
 }
 
-/// Kernels uniform within ±√(6 / inputs), scales and variances 1, everything else 0.
+/// Returns kernels uniform within ±√(6 / inputs), scales and variances of 1, and 0 for everything else.
 pub fn initial(shape: &NetworkShape) -> NetworkState {
     let of_ones = |name: &str| [".norm.weight", ".running_var", ".gamma", ".bn.var"].iter().any(|end| name.ends_with(end));
     let tensor = |name: &str, dimensions: &[usize]| {
@@ -71,7 +71,7 @@ pub fn initial(shape: &NetworkShape) -> NetworkState {
     NetworkState::read(shape, &tensor).unwrap()
 }
 
-/// Pictures of several sizes with their labels, the last quarter for validation.
+/// Labelled pictures of several sizes. The last third is for validation.
 pub struct Pictures {
     pub folder: tempfile::TempDir,
     images: Vec<ImageSource>,
@@ -82,7 +82,7 @@ pub struct Pictures {
 }
 
 impl Pictures {
-    /// `train` pictures to train on, and half as many to validate with.
+    /// Returns `train` pictures for training, and half as many for validation.
     pub fn new(train: usize) -> Pictures {
         let folder = tempfile::tempdir().unwrap();
         let count = train + train / 2;
@@ -104,7 +104,7 @@ impl Pictures {
         Pictures { folder, images, names, labels, rows: (0..count as u32).collect(), train }
     }
 
-    /// As a run takes them.
+    /// Returns the pictures as the data of a run.
     pub fn data(&self) -> TrainingData<'_> {
         let normalisation = Normalisation { scale: [1.0 / 127.5; 3], shift: [-1.0; 3] };
         let source = SampleSource::Images { images: &self.images, names: &self.names, normalisation };
@@ -113,7 +113,7 @@ impl Pictures {
     }
 }
 
-/// How the network is trained.
+/// A network and its settings.
 #[derive(Clone)]
 pub struct Trial {
     pub shape: NetworkShape,
@@ -121,7 +121,7 @@ pub struct Trial {
     pub threads: usize,
 }
 
-/// Something of everything that a run is made of: augmentation, dropout, parts of batches.
+/// Returns a trial with augmentation, dropout and parts of batches.
 pub fn trial() -> Trial {
     let settings = TrainingSettings {
         batch: 8,
@@ -134,7 +134,7 @@ pub fn trial() -> Trial {
     Trial { shape: shape(), settings, threads: 1 }
 }
 
-/// That, with a change.
+/// Returns this trial with a change.
 pub fn with(change: impl Fn(&mut Trial)) -> Trial {
     let mut trial = trial();
     change(&mut trial);
@@ -143,16 +143,16 @@ pub fn with(change: impl Fn(&mut Trial)) -> Trial {
 
 /// Plain gradient descent, so that weights differ by as much as gradients do.
 pub const DESCENT: Sgd = Sgd { momentum: 0.0, nesterov: false };
-/// What learns fast.
+/// An optimizer that learns fast.
 pub const ADAM: Adam = Adam::KERAS;
 
 impl Trial {
-    /// Trains without a folder to the end.
+    /// Trains to the end, without a folder.
     pub fn train(&self, device: &Device, data: &TrainingData) -> Result<TrainedNetwork, TrainError> {
         self.run(device, data, None, false, &mut |_| false)
     }
 
-    /// Trains; `stops` hears of all progress and says when the run is to stop.
+    /// Trains. `stops` receives all progress and decides when the run stops.
     pub fn run(
         &self,
         device: &Device,

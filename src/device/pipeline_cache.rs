@@ -1,4 +1,4 @@
-//! What a driver compiled, kept between runs.
+//! Caches the driver's compiled pipelines on disk between runs.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -7,21 +7,22 @@ use sha2::{Digest, Sha256};
 
 use super::Gpu;
 
-/// Bytes of the hash that a file begins with.
+/// Number of bytes of the hash at the beginning of a file.
 const HASH_BYTES: usize = 32;
 
-/// The driver's own form of the pipelines it compiled, and the file that they are written to when it is dropped.
+/// A cache of compiled pipelines in the driver's format. When it is dropped, its data is written to a file.
 #[derive(Debug)]
-pub(super) struct KeptPipelines {
+pub(super) struct PipelineCacheFile {
     pub(super) cache: wgpu::PipelineCache,
     path: PathBuf,
+    /// The data that was read from the file.
     known: Vec<u8>,
 }
 
 impl Gpu {
-    /// Compiles pipelines from now on by way of what earlier runs on this adapter and driver left in `folder`, and leaves there what is
-    /// new when the device is closed. Only Vulkan offers that. What cannot be read is compiled again, and what cannot be written will
-    /// be: nothing but time depends on it.
+    /// Caches compiled pipelines in a file in `folder`, one for each adapter and driver. The file is read now and written when
+    /// the device is closed. Only Vulkan supports this; other backends ignore the call. Errors are ignored too, because without
+    /// the file pipelines are just compiled again.
     pub fn keep_pipelines(&mut self, folder: &Path) {
         if !self.device.features().contains(wgpu::Features::PIPELINE_CACHE) {
             return;
@@ -29,42 +30,44 @@ impl Gpu {
         let path = folder.join(format!("pipelines-{}.bin", self.report().hash()));
         let known = std::fs::read(&path).ok().and_then(|file| unpacked(&file)).unwrap_or_default();
         let descriptor = wgpu::PipelineCacheDescriptor {
-            label: Some("kept pipelines"),
+            label: Some("pipeline cache"),
             data: (!known.is_empty()).then_some(&known),
-            // What another version of the driver left is set aside.
+            // Ignore the data of another driver version instead of failing.
             fallback: true,
         };
-        // SAFETY: the data must be what `get_data` returned. By its hash it is what was written, and nothing else is written; wgpu and
-        // the driver find out by their own headers whether it is of this device and version.
+        // SAFETY: the data must come from `get_data`. Only data from there is written, and the hash proves that the file is
+        // unchanged. wgpu and the driver check by their own headers that it belongs to this device and driver version.
         let cache = unsafe { self.device.create_pipeline_cache(&descriptor) };
-        self.kept_pipelines = Some(KeptPipelines { cache, path, known });
+        self.pipeline_cache = Some(PipelineCacheFile { cache, path, known });
     }
 }
 
-impl KeptPipelines {
+impl PipelineCacheFile {
+    /// Writes the data to the file if it changed.
     fn write(&self) -> Option<()> {
         let found = self.cache.get_data().filter(|found| *found != self.known)?;
         let folder = self.path.parent()?;
         std::fs::create_dir_all(folder).ok()?;
-        // Other processes may read the file at the same time, so it appears whole or not at all.
+        // Other processes may read the file at the same time, so it is replaced atomically.
         let mut file = tempfile::NamedTempFile::new_in(folder).ok()?;
         file.write_all(&packed(&found)).ok()?;
         file.persist(&self.path).ok().map(|_| ())
     }
 }
 
-impl Drop for KeptPipelines {
+impl Drop for PipelineCacheFile {
     fn drop(&mut self) {
-        // Without a file the next run compiles again: nothing that would be worth a word.
+        // An error needs no message: without the file, the next run just compiles again.
         let _ = self.write();
     }
 }
 
+/// Returns the content of a file: the SHA-256 of `data`, then `data`.
 fn packed(data: &[u8]) -> Vec<u8> {
     [&Sha256::digest(data)[..], data].concat()
 }
 
-/// What was packed, if the file is whole.
+/// Returns the data of a file, if its hash is right.
 fn unpacked(file: &[u8]) -> Option<Vec<u8>> {
     let (hash, data) = file.split_at_checked(HASH_BYTES)?;
     (Sha256::digest(data)[..] == *hash).then(|| data.to_vec())
@@ -75,18 +78,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pipelines_are_kept_and_what_is_no_such_file_is_set_aside() {
+    fn pipelines_are_cached_and_damaged_files_are_replaced() {
         let folder = tempfile::tempdir().expect("a folder");
-        let below = folder.path().join("not made yet");
+        let cache = folder.path().join("not created yet");
         let compile = || {
-            let mut gpu = Gpu::open(&Default::default()).expect("an adapter; run tools/setup");
-            gpu.keep_pipelines(&below);
+            let mut gpu = crate::testing::gpu()?;
+            gpu.keep_pipelines(&cache);
             let source = "@compute @workgroup_size(1) fn main() { }";
             gpu.compile("nothing", &[], source, &[]).expect("a pipeline");
-            gpu.device.features().contains(wgpu::Features::PIPELINE_CACHE)
+            Some(gpu.device.features().contains(wgpu::Features::PIPELINE_CACHE))
         };
-        let files = || std::fs::read_dir(&below).into_iter().flatten().flatten().map(|entry| entry.path()).collect::<Vec<_>>();
-        if !compile() {
+        let files = || std::fs::read_dir(&cache).into_iter().flatten().flatten().map(|entry| entry.path()).collect::<Vec<_>>();
+        let Some(has_cache) = compile() else { return };
+        if !has_cache {
             assert!(files().is_empty());
             return;
         }

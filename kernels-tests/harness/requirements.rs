@@ -1,0 +1,63 @@
+//! What a test needs of the machine. Where it is missing, the test is left out, and a line on stderr says so.
+//!
+//! With `LINEAMENT_TEST_ALL=1`, as `tools/test` sets it, nothing may be left out: what is missing is then a failure. Test programs
+//! of both packages include this file.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use lineament::profiles::Device;
+
+/// Opens the best adapter of this machine, or says that the test is left out.
+#[allow(dead_code, reason = "not every test program needs every function")]
+pub fn device() -> Option<Device> {
+    if lacks_adapter() {
+        return None;
+    }
+    Some(Device::open(&Default::default()).unwrap_or_else(|error| panic!("the adapter does not open: {error}")))
+}
+
+/// Returns whether this machine has no GPU adapter, and says that the test is left out.
+#[allow(dead_code, reason = "not every test program needs every function")]
+pub fn lacks_adapter() -> bool {
+    static FOUND: OnceLock<bool> = OnceLock::new();
+    let found = FOUND.get_or_init(|| lineament::device::list_adapters(None).is_ok_and(|adapters| !adapters.is_empty()));
+    is_left_out(*found, "a GPU adapter")
+}
+
+/// Returns whether Python or Chromium is missing, and says that the test is left out.
+#[allow(dead_code, reason = "not every test program needs every function")]
+pub fn lacks_browser() -> bool {
+    /// As in `tools/check-report`.
+    const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "chrome"];
+    let named = std::env::var("CHROMIUM").is_ok_and(|name| runs(&name));
+    lacks_python() || is_left_out(named || BROWSERS.into_iter().any(runs), "Chromium")
+}
+
+/// Returns whether Python is missing, and says that the test is left out.
+#[allow(dead_code, reason = "not every test program needs every function")]
+pub fn lacks_python() -> bool {
+    is_left_out(runs("python3"), "Python 3")
+}
+
+fn runs(program: &str) -> bool {
+    let status = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    status.is_ok_and(|status| status.success())
+}
+
+/// Returns whether a test is left out because it needs what was not found.
+///
+/// # Panics
+/// It is missing, and `LINEAMENT_TEST_ALL` asks for every test.
+fn is_left_out(found: bool, needs: &str) -> bool {
+    if found {
+        return false;
+    }
+    let all = std::env::var_os("LINEAMENT_TEST_ALL").is_some_and(|value| !value.is_empty());
+    assert!(!all, "this test needs {needs}; `tools/setup --test` installs it");
+    let thread = std::thread::current();
+    // Written past the test harness, which would keep the line to itself.
+    let _ = writeln!(std::io::stderr(), "left out: {} needs {needs}", thread.name().unwrap_or("a test"));
+    true
+}
