@@ -32,7 +32,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let methods = [
         Method::Kmeans(kmeans),
         Method::Agglomerative { linkage: Linkage::Ward, metric: Metric::Euclidean },
-        Method::Dbscan { radius: 0.1, min_samples: 3, metric: Metric::Euclidean },
+        Method::Dbscan { radius: 0.2, min_samples: 3, metric: Metric::Euclidean },
     ];
     for method in methods {
         let result = Clusterer::new(&device, method, 3).cluster(rows.clone())?;
