@@ -283,6 +283,12 @@ pub const TABLE: &[Row] = &[
         tuned("3.0 ms for 8 x 14 x 14 x 576; 2x4 takes 3.6"),
     ),
     // The strips take images of three channels at stride 2. Every other first layer takes the kernel of GPUs.
-    Row::new(Stem, &[MultipleOf(OutWidth, 7)], "stem_strip", "7x32 wide", tuned("1.1 ms for 1 x 224 x 224 pixels; the kernel of GPUs takes 4.7")),
+    Row::new(
+        Stem,
+        &[MultipleOf(OutWidth, 7)],
+        "stem_strip",
+        "7x32 wide",
+        tuned("1.1 ms for 1 x 224 x 224 pixels; the kernel of GPUs takes 4.7"),
+    ),
     Row::new(Stem, &[], "stem_strip", "8x32 wide", tuned("0.39 ms for 1 x 128 x 128 pixels; the kernel of GPUs takes 1.5")),
 ];
