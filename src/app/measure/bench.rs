@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use super::measure::run;
+use super::profile::run;
 use super::timing::{repeat, runs, wall_seconds};
 use super::workload::{Extent, Workload};
 use crate::cluster::{ClusterError, CountedRows, KMeans, Metric, SilhouetteScorer};

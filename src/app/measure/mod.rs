@@ -3,7 +3,7 @@
 
 mod bench;
 mod ceilings;
-mod measure;
+mod profile;
 mod roofline;
 mod table;
 mod timing;
@@ -13,7 +13,7 @@ mod workload;
 
 pub use bench::{BenchError, RowKind, Schedule, Task, Timings, peak_resident_bytes};
 pub use ceilings::{Bound, Ceilings};
-pub use measure::{Group, Profile, StepProfile};
+pub use profile::{Group, Profile, StepProfile};
 pub use roofline::{roofline_page, roofline_svg};
 pub use table::{to_csv, to_text};
 pub use timing::{Spread, repeat, runs, step_seconds, wall_seconds};

@@ -205,7 +205,7 @@ fn cells(group: &Group) -> [String; 9] {
 
 #[cfg(test)]
 mod tests {
-    use super::super::measure::tests::small;
+    use super::super::profile::tests::small;
     use super::*;
 
     #[test]

@@ -100,7 +100,7 @@ pub fn to_csv(profile: &Profile) -> Result<Vec<u8>, csv::Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::measure::tests::small;
+    use super::super::profile::tests::small;
     use super::*;
 
     #[test]

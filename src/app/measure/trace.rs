@@ -24,7 +24,7 @@ pub fn to_trace(profile: &Profile) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::super::measure::tests::small;
+    use super::super::profile::tests::small;
     use super::*;
 
     #[test]
