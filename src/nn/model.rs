@@ -60,7 +60,7 @@ const CLASSIFIER: [&str; 2] = ["classifier.1.weight", "classifier.1.bias"];
 
 impl Model {
     /// Reads a whole model, or a head and the backbone that it names. The backbone is read from the file `backbone` if given, and
-    /// otherwise from the file that [`find_backbone`](super::weights::find_backbone) finds.
+    /// otherwise from the file that [`find_backbone`] finds.
     ///
     /// # Errors
     /// Returns [`ModelError`] if a file cannot be read, is not a weights file of this model, names a backbone that is not found,

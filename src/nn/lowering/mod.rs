@@ -3,7 +3,7 @@
 //! A network is lowered from a list of [`RunLayer`]s, which say what runs and with which parameters. Inference, training and
 //! evaluation differ only in that list: inference runs layers with batch norm folded, training runs them with the statistics
 //! of the batch and walks the same list backwards. Batches are cut to the device's binding limit here and nowhere else
-//! ([`Lowering::each`], [`Lowering::sum_rows`]).
+//! (`Lowering::each`, `Lowering::sum_rows`).
 
 mod activations;
 mod backward;
