@@ -100,9 +100,11 @@ pub const ALL: &[fn(Context) -> Vec<Case>] = &[
     adadelta::cases,
     adam::cases,
     sgd::cases,
+    optimizer::table_cases,
 ];
 
-/// The cases of a kernel by shape: all benchmarks, or all tests and again with their grids folded those that can be.
+/// Returns one case for each shape: of every benchmark, or of every test. A test whose grid can be folded follows a second time
+/// with a folded grid.
 fn by_shape<S: Copy>(context: Context, tests: &[S], benchmarks: &[S], case: impl Fn(S, Purpose) -> Case) -> Vec<Case> {
     if context.purpose == Purpose::Benchmark {
         return benchmarks.iter().map(|shape| case(*shape, Purpose::Benchmark)).collect();
