@@ -285,12 +285,21 @@ pub fn run(arguments: &CommonArguments) -> Result<Tally, DeviceError> {
             for broken in broken {
                 let excepted = mutant.exceptions.iter().any(|exception| broken.is_named(exception));
                 if let (Some(cases), false) = (of_variants.get(&broken.label()), excepted) {
-                    trials.push(test_variant(&device, mutant.name, broken, cases));
+                    record(trials, test_variant(&device, mutant.name, broken, cases));
                 }
             }
         }
     }
     report(&device, arguments, wanted().map(|(name, _)| *name).zip(mutants.into_iter().zip(trials)))
+}
+
+/// Adds a trial. Where several files have cases of one variant, it is enough that the cases of one of them reject the mutant.
+fn record(trials: &mut Vec<CheckResult>, trial: CheckResult) {
+    match trials.iter_mut().find(|earlier| earlier.part == trial.part) {
+        Some(earlier) if earlier.verdict == Verdict::Passed => {}
+        Some(earlier) => *earlier = trial,
+        None => trials.push(trial),
+    }
 }
 
 /// Runs the cases of one variant with its broken source until one fails.
