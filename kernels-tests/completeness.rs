@@ -1,4 +1,4 @@
-//! Every kernel is whole: its shader, its Rust side, its reference, its cases and its benchmark. Needs no GPU.
+//! Checks that every kernel has a shader, an operation, a reference, cases and a benchmark. Needs no GPU.
 
 use std::path::{Path, PathBuf};
 
@@ -13,8 +13,7 @@ fn everything() -> Capabilities {
     Capabilities { shader_f16: true, shader_int64: true, ..Capabilities::webgpu(true, Some(8)) }
 }
 
-/// The file of a kernel in `folder`; kernels of one family share that of the family, so `pointwise_registers` may find
-/// `pointwise.rs`.
+/// Returns the file of a kernel in `folder`. Kernels of one family share a file, so `pointwise_registers` finds `pointwise.rs`.
 fn file(folder: &str, kernel: &Kernel) -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(folder);
     let ends = kernel.name.match_indices('_').map(|(at, _)| at).chain([kernel.name.len()]);

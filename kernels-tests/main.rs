@@ -33,11 +33,11 @@ fn main() -> ExitCode {
     }
 }
 
-/// The line that ends the output, and the exit status: 0 only if nothing failed.
+/// Prints the line that ends the output, and returns the exit status, which is 0 only if nothing failed.
 fn finish(arguments: &CommonArguments, tally: Result<Tally, impl std::fmt::Display>) -> ExitCode {
     match tally {
         Ok(tally) => {
-            // With --json stdout holds the object alone.
+            // With --json, stdout holds only the JSON object.
             if arguments.json {
                 eprintln!("{tally}")
             } else {

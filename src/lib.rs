@@ -39,13 +39,13 @@
 
 pub mod app;
 pub mod cluster;
-// The fields of its errors are explained where their variants are.
+// The documentation of each error variant explains its fields.
 #[allow(missing_docs)]
 pub mod data;
 pub mod device;
 pub mod evaluation;
 pub mod nn;
-// The operands of the f64 references are those of their kernels.
+// The 64-bit references take the same operands as their kernels, where these are documented.
 #[allow(missing_docs)]
 pub mod ops;
 pub mod plan;

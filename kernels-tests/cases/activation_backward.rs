@@ -1,4 +1,4 @@
-//! Gradients of activations, with outputs on the knees.
+//! Cases of the input gradients of activations. Some outputs of the activations are exactly where the gradient changes.
 
 use lineament::ops::{ACTIVATION_BACKWARD, Activation, ActivationBackward};
 
@@ -7,7 +7,7 @@ use crate::harness::case::{Bounds, Case, Context, Purpose};
 use lineament::ops::reference::random::{unit, values};
 use lineament::ops::reference::{activation_backward::activation_backward, widen};
 
-/// (rows, channels): one, primes, tile ± 1.
+/// (rows, channels): one vector of four, primes, and a workgroup ± 1.
 const TESTS: &[(u32, u32)] = &[(1, 4), (7, 36), (63, 4), (5, 52)];
 const BENCHMARKS: &[(u32, u32)] = &[(64, 1536)];
 
@@ -21,7 +21,7 @@ fn case((rows, channels): (u32, u32), activation: Activation, purpose: Purpose) 
     let elements = rows as usize * channels as usize;
     let gy = values(19, 0, elements);
     let largest = if activation == Activation::Sigmoid { 1.0 } else { 6.0 };
-    // A third lies on each knee.
+    // A third of the outputs is 0 and a third is the largest possible output.
     let output = |i: u64| [0.0, largest, largest * unit(19, 1, i)][(i % 3) as usize];
     let y: Vec<f32> = (0..elements as u64).map(output).collect();
     let views = (case.input("gy", &gy), case.input("basis", &y));

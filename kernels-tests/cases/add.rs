@@ -7,7 +7,7 @@ use crate::harness::case::{Bounds, Case, Context, Purpose};
 use lineament::ops::reference::random::values;
 use lineament::ops::reference::{add::add, widen};
 
-/// (rows, channels): one, primes, tile ± 1.
+/// (rows, channels): one vector of four, primes, and a workgroup ± 1.
 const TESTS: &[(u32, u32)] = &[(1, 4), (7, 36), (63, 4), (5, 52)];
 const BENCHMARKS: &[(u32, u32)] = &[(8 * 56 * 56, 24)];
 

@@ -1,17 +1,16 @@
-//! Cases of augmenting batches of 8-bit images of several sizes, each image with a transformation of its own.
+//! Cases of augmenting batches of 8-bit images of several sizes. Each image has a transformation of its own.
 
-use lineament::ops::{AUGMENT, Augment, ImageRecord, TransformRecord};
+use lineament::ops::{AUGMENT, Augment, TransformRecord};
 
 use super::by_shape;
+use super::resize_normalise::{draw, in_words, packed};
 use crate::harness::case::{Bounds, Case, Context, Purpose};
 use lineament::ops::reference::augment::augment;
-use lineament::ops::reference::random::bits24;
-use lineament::ops::reference::resize_normalise::Picture;
 
-/// (output rows and columns, (rows, columns) of each image): one pixel, primes, enlarging, shrinking, and several sizes in one
-/// batch.
+/// (output rows and columns, (rows, columns) of each image).
 type Shape = ([u32; 2], &'static [[usize; 2]]);
 
+/// One pixel, primes, enlarging, shrinking, and several sizes in one batch.
 const TESTS: &[Shape] = &[
     ([1, 1], &[[1, 1], [3, 2]]),
     ([7, 5], &[[1, 1], [1, 5], [3, 1]]),
@@ -44,24 +43,10 @@ fn transform(image: usize, [height, width]: [u32; 2]) -> TransformRecord {
 }
 
 fn case(([height, width], images): Shape, purpose: Purpose) -> Case {
-    let equal = images.iter().all(|image| *image == images[0]);
-    let sizes: Vec<String> =
-        images[..if equal { 1 } else { images.len() }].iter().map(|[rows, columns]| format!("{rows}x{columns}")).collect();
-    let name = format!("{} of {} to {height}x{width}", images.len(), sizes.join(", "));
+    let name = format!("{} to {height}x{width}", in_words(images));
     let mut case = Case::new(AUGMENT.name, AUGMENT.variants[0].name, name, purpose);
-    let byte = |image: usize, at: usize| bits24(6, image as u64, at as u64) as u8;
-    let picture = |(index, &size): (usize, &[usize; 2])| Picture {
-        size,
-        bytes: (0..3 * size[0] * size[1]).map(|at| byte(index, at)).collect(),
-    };
-    let pictures: Vec<Picture> = images.iter().enumerate().map(picture).collect();
-    let (mut pixels, mut records) = (Vec::new(), Vec::new());
-    for Picture { size: [rows, columns], bytes } in &pictures {
-        let first_word = pixels.len() as u32 / 4;
-        records.push(ImageRecord { first_word, width: *columns as u32, height: *rows as u32, unused: 0 });
-        pixels.extend_from_slice(bytes);
-        pixels.resize(pixels.len().next_multiple_of(4), 255);
-    }
+    let pictures = draw(6, images);
+    let (pixels, records) = packed(&pictures);
     let transforms: Vec<TransformRecord> = (0..images.len()).map(|image| transform(image, [height, width])).collect();
     let (scale, shift) = ([1.0 / 127.5, 1.0 / 58.0, 1.0 / 255.0], [-1.0, -2.1, 0.25]);
     let shape = Augment { batch: images.len() as u32, height, width, scale, shift };

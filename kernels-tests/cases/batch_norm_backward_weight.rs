@@ -7,25 +7,10 @@ use lineament::plan::RowParts;
 
 use super::batch_norm::Backward;
 use super::by_shape;
+use super::column_sum::{BENCHMARKS, TESTS};
 use crate::harness::case::{Bounds, Case, Context, Expected, Purpose};
 use lineament::ops::reference::batch_norm_backward_weight::batch_norm_backward_weight;
 use lineament::ops::reference::widen;
-
-/// (rows, rows per part, channels): one row, primes, 16 rows ± 1, more than one run of rows, and more than one part.
-const TESTS: &[(u32, u32, u32)] = &[
-    (1, 1, 4),
-    (7, 7, 12),
-    (15, 15, 16),
-    (17, 17, 20),
-    (1025, 1025, 4),
-    (2003, 2003, 8),
-    (2, 2, 132),
-    (35, 16, 20),
-    (2100, 1040, 8),
-    (20_011, 2048, 8),
-];
-/// The head with batch 64, and a layer of the network at 112 × 112 with batch 8.
-const BENCHMARKS: &[(u32, u32, u32)] = &[(64, 64, 1536), (8 * 112 * 112, 2048, 32)];
 
 pub fn cases(context: Context) -> Vec<Case> {
     let after = |activation| by_shape(context, TESTS, BENCHMARKS, move |shape, purpose| case(shape, activation, purpose));
@@ -52,6 +37,6 @@ fn case((rows, rows_a_part, channels): (u32, u32, u32), activation: Activation, 
     });
     let parts = shape.rows.count() as usize;
     let gradients = case.output_pair(["dgamma", "dbeta"], [parts, c], Bounds::float(1e-11, 1e-4), expected);
-    case.plan.push(shape.step("dw", gy, x, statistics, affine, gradients));
+    case.plan.push(shape.step("weight gradients", gy, x, statistics, affine, gradients));
     case
 }

@@ -1,4 +1,4 @@
-//! Cases of combined batch statistics and of the running statistics. Some have large means.
+//! Cases of combining the statistics of parts and updating the running statistics. Some have large means.
 
 use std::rc::Rc;
 

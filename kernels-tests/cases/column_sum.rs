@@ -8,8 +8,9 @@ use crate::harness::case::{Bounds, Case, Context, Purpose};
 use lineament::ops::reference::random::values;
 use lineament::ops::reference::{column_sum::column_sum, widen};
 
-/// (rows, rows per part, channels): one row, primes, 16 rows ± 1, more than one run of rows, and more than one part.
-const TESTS: &[(u32, u32, u32)] = &[
+/// (rows, rows per part, channels): one row, primes, 16 rows ± 1, more than one run of rows, and more than one part. The weight
+/// gradients of batch normalisation, which are sums of columns too, have the same shapes.
+pub const TESTS: &[(u32, u32, u32)] = &[
     (1, 1, 4),
     (7, 7, 12),
     (15, 15, 16),
@@ -21,7 +22,8 @@ const TESTS: &[(u32, u32, u32)] = &[
     (2100, 1040, 8),
     (20_011, 2048, 8),
 ];
-const BENCHMARKS: &[(u32, u32, u32)] = &[(64, 64, 1536), (8 * 112 * 112, 2048, 32)];
+/// The head with batch 64, and a layer of the network at 112 × 112 with batch 8.
+pub const BENCHMARKS: &[(u32, u32, u32)] = &[(64, 64, 1536), (8 * 112 * 112, 2048, 32)];
 
 pub fn cases(context: Context) -> Vec<Case> {
     by_shape(context, TESTS, BENCHMARKS, case)

@@ -1,15 +1,15 @@
-//! Gradient of a dense layer by its weights, both families.
+//! Cases of the weight gradient of a dense layer, in both kernels.
 
-use lineament::ops::{DenseBackwardWeight, dense_backward_weight_variants};
-use lineament::plan::{Kernel, RowParts, Variant};
+use lineament::ops::{Choice, DenseBackwardWeight, dense_backward_weight_variants};
+use lineament::plan::RowParts;
 
 use super::{by_shape, layer_input::normalised};
 use crate::harness::case::{Bounds, Case, Context, Purpose};
 use lineament::ops::reference::random::values;
 use lineament::ops::reference::{dense_backward_weight::dense_backward_weight, widen};
 
-/// (rows, rows a part, inputs, outputs): one, primes, tile ± 1, several parts and a last one that is not full,
-/// parts as long as they get.
+/// (rows, rows per part, inputs, outputs): one of each, primes, a tile ± 1, several parts with a last one that is not full, and
+/// parts of the greatest length.
 const TESTS: &[(u32, u32, u32, u32)] = &[
     (1, 1, 4, 4),
     (7, 7, 12, 20),
@@ -22,7 +22,7 @@ const TESTS: &[(u32, u32, u32, u32)] = &[
     (64, 16, 68, 132),
     (20_011, 2048, 16, 4),
 ];
-/// The two layers of the head, batch 64, and pointwise convolutions at 224 × 224, batch 8.
+/// The two layers of the head with batch 64, and pointwise convolutions at 224 × 224 with batch 8.
 const BENCHMARKS: &[(u32, u32, u32, u32)] = &[
     (64, 64, 1280, 1536),
     (64, 64, 1536, 40),
@@ -39,15 +39,10 @@ pub fn cases(context: Context) -> Vec<Case> {
     families.flat_map(of_family).collect()
 }
 
-/// Of one shape the input is raw, and normalised while it is loaded.
+/// The shape whose input is raw and is normalised while it is loaded.
 const NORMALISED: (u32, u32, u32, u32) = (37, 9, 36, 28);
 
-fn case(
-    (rows, rows_a_part, inputs, outputs): (u32, u32, u32, u32),
-    family: (&'static Kernel, &'static Variant),
-    purpose: Purpose,
-    context: Context,
-) -> Case {
+fn case((rows, rows_a_part, inputs, outputs): (u32, u32, u32, u32), family: Choice, purpose: Purpose, context: Context) -> Case {
     let mut case =
         Case::new(family.0.name, family.1.name, format!("{rows}x{inputs} · {rows}x{outputs} by {rows_a_part}"), purpose);
     let [m, k, n] = [rows, inputs, outputs].map(|size| size as usize);
@@ -61,16 +56,17 @@ fn case(
         let parts = x.chunks(part * k).zip(gy.chunks(part * n));
         parts.flat_map(|(x, gy)| dense_backward_weight([x.len() / k, k, n], x, gy)).collect()
     };
-    // The sums, and the errors that one may allow them, grow with the root of the run.
+    // The sums and their rounding errors grow with the square root of the number of rows.
     let max_abs = 4e-5 * (f64::from(rows_a_part) / 128.0).max(1.0).sqrt();
-    let dw = case.output("dw", rows.count() as usize * k * n, Bounds::float(1e-12, max_abs), Box::new(expected));
+    let weight_gradient =
+        case.output("weight gradient", rows.count() as usize * k * n, Bounds::float(1e-12, max_abs), Box::new(expected));
     case.plan.push(DenseBackwardWeight { rows, inputs, outputs }.step(
-        "dw",
+        "weight gradient",
         family,
         context.capabilities.subgroup_size,
         input,
         views.1,
-        dw,
+        weight_gradient,
     ));
     case
 }

@@ -1,4 +1,4 @@
-//! Depthwise 3×3 convolution at both strides, with both paddings, in every tile shape of both families.
+//! Cases of depthwise 3×3 convolution at both strides, with both paddings, in every tile shape of both kernels.
 
 use lineament::ops::{Activation, Choice, Depthwise, Padding, depthwise_variants};
 use lineament::plan::Precision;
@@ -8,8 +8,8 @@ use crate::harness::case::{Bounds, Case, Context, Purpose};
 use lineament::ops::reference::random::values;
 use lineament::ops::reference::{depthwise::depthwise, widen};
 
-/// (batch, height, width, channels, activation): one pixel, primes, and tile ± 1 of the tiles 4 × 7, 7 × 7 and 2 × 4 at both strides, and several
-/// strips.
+/// (batch, height, width, channels, activation): one pixel, primes, one more and one less than the tiles 4 × 7, 7 × 7 and 2 × 4
+/// at both strides, and several strips.
 const TESTS: &[(u32, u32, u32, u32, Activation)] = &[
     (1, 1, 1, 4, Activation::None),
     (2, 2, 3, 8, Activation::None),
@@ -21,11 +21,11 @@ const TESTS: &[(u32, u32, u32, u32, Activation)] = &[
     (2, 14, 16, 32, Activation::None),
     (1, 59, 9, 4, Activation::None),
     (1, 31, 17, 24, Activation::None),
-    // At stride 2 two strips of eight rows for fifteen, in two images.
+    // At stride 2, the 15 rows of each of two images are two strips of eight rows.
     (2, 30, 9, 8, Activation::None),
 ];
 
-/// The model's layers at 224 × 224, batch 8: (size, channels, stride).
+/// (size, channels, stride): the model's layers at 224 × 224, with batch 8.
 const BENCHMARKS: &[(u32, u32, u32)] = &[
     (112, 32, 1),
     (112, 96, 2),
@@ -78,10 +78,10 @@ fn case(shape: Depthwise, choice: Choice, purpose: Purpose) -> Case {
     let precision = choice.1.precision();
     let x = precision.rounded(&values(2, 0, (batch * height * width * channels) as usize));
     let w = precision.rounded(&values(2, 1, 9 * channels as usize));
-    // Scaled so that ReLU6 meets both its knees.
+    // Large enough for ReLU6 to clip at both ends.
     let bias: Vec<f32> = values(2, 2, channels as usize).iter().map(|value| 6.0 * value).collect();
     let views = [case.stored("x", precision, &x), case.stored("w", precision, &w), case.input("bias", &bias)];
-    // Of some shapes the input is raw, and normalised while it is loaded.
+    // The input of some shapes is raw and is normalised while it is loaded.
     let is_raw = purpose == Purpose::Test && activation == Activation::None && height % 2 == 1 && channels > 4;
     let (input, x) = normalised(&mut case, (views[0], &x), channels, is_raw);
     let outputs = (batch * out_height * out_width * channels) as usize;

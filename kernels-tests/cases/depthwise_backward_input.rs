@@ -1,4 +1,4 @@
-//! Gradient of a depthwise convolution by its input, at both strides, with both paddings, in every tile shape.
+//! Cases of the input gradient of a depthwise convolution, at both strides, with both paddings, in every tile shape.
 
 use lineament::ops::{Activation, DEPTHWISE_BACKWARD_INPUT, Depthwise, DepthwiseBackwardInput, Padding};
 use lineament::plan::Variant;
@@ -8,15 +8,15 @@ use crate::harness::case::{Bounds, Case, Context, Purpose};
 use lineament::ops::reference::random::values;
 use lineament::ops::reference::{depthwise_backward_input::depthwise_backward_input, widen};
 
-/// (batch, height, width, channels): one pixel, primes, and the tiles 4 × 7, 4 × 8 and 2 × 4 ± 1.
-pub const TESTS: &[(u32, u32, u32, u32)] =
+/// (batch, height, width, channels): one pixel, primes, and one more and one less than the tiles 4 × 7, 4 × 8 and 2 × 4.
+const TESTS: &[(u32, u32, u32, u32)] =
     &[(1, 1, 1, 4), (2, 2, 3, 8), (1, 3, 5, 20), (1, 5, 8, 12), (3, 7, 7, 4), (1, 9, 15, 16), (1, 13, 11, 28), (2, 14, 16, 32)];
 
-/// The model's layers at 224 × 224, batch 8: (size, channels, stride).
-pub const BENCHMARKS: &[(u32, u32, u32)] =
+/// (size, channels, stride): layers of the model at 224 × 224, with batch 8.
+const BENCHMARKS: &[(u32, u32, u32)] =
     &[(112, 32, 1), (112, 96, 2), (56, 144, 1), (56, 144, 2), (28, 192, 1), (14, 384, 1), (14, 576, 2), (7, 960, 1)];
 
-/// The layers of the test shapes at both strides with both paddings.
+/// Returns the layers of the test shapes, at both strides and with both paddings.
 pub fn test_layers() -> Vec<Depthwise> {
     let paddings = [Padding::TensorflowSame, Padding::Symmetric];
     let options = || [1, 2].into_iter().flat_map(|stride| paddings.map(|padding| (stride, padding)));
@@ -28,7 +28,7 @@ pub fn test_layers() -> Vec<Depthwise> {
     TESTS.iter().flat_map(layer).collect()
 }
 
-/// The layers of the benchmarks.
+/// Returns the layers of the benchmarks.
 pub fn benchmark_layers() -> Vec<Depthwise> {
     let (padding, activation) = (Padding::TensorflowSame, Activation::None);
     let layer = |&(size, channels, stride): &(u32, u32, u32)| Depthwise {

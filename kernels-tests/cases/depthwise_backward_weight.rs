@@ -1,10 +1,10 @@
-//! Gradient of a depthwise convolution by its weights, at both strides, with both paddings, in one part and in several.
+//! Cases of the weight gradient of a depthwise convolution, at both strides, with both paddings, in one part and in several.
 
 use lineament::ops::{DEPTHWISE_BACKWARD_WEIGHT, Depthwise, DepthwiseBackwardWeight};
-use lineament::plan::{Capabilities, RowParts};
+use lineament::plan::Capabilities;
 use lineament::profiles::DeviceProfile;
 
-use super::{by_shape, depthwise_backward_input, layer_input::normalised};
+use super::{by_shape, depthwise_backward_input, layer_input::normalised, splits};
 use crate::harness::case::{Bounds, Case, Context, Purpose};
 use lineament::ops::reference::random::values;
 use lineament::ops::reference::{depthwise_backward_weight::depthwise_backward_weight, widen};
@@ -12,9 +12,7 @@ use lineament::ops::reference::{depthwise_backward_weight::depthwise_backward_we
 pub fn cases(context: Context) -> Vec<Case> {
     let in_parts = |layer: Depthwise| {
         let rows = layer.batch * layer.out_size()[0];
-        let mut splits = vec![RowParts::whole(rows), RowParts { rows, rows_a_part: 3 }];
-        splits.dedup();
-        splits.into_iter().map(move |rows| DepthwiseBackwardWeight { layer, rows })
+        splits(rows).into_iter().map(move |rows| DepthwiseBackwardWeight { layer, rows })
     };
     let tests: Vec<DepthwiseBackwardWeight> = depthwise_backward_input::test_layers().into_iter().flat_map(in_parts).collect();
     let profile = DeviceProfile::new(Capabilities::webgpu(true, context.capabilities.subgroup_size));
@@ -31,11 +29,11 @@ fn case(shape: DepthwiseBackwardWeight, purpose: Purpose) -> Case {
     let x = values(24, 2, (batch * height * width * channels) as usize);
     let gy = values(24, 3, outputs as usize);
     let views = (case.input("x", &x), case.input("gy", &gy));
-    // Of every second split the input is raw, and normalised while it is loaded.
+    // In parts of three rows, the input is raw and is normalised while it is loaded.
     let (input, x) = normalised(&mut case, (views.0, &x), channels, shape.rows.rows_a_part == 3);
     let expected = move || depthwise_backward_weight(shape.layer, shape.rows, &x, &widen(&gy));
     let elements = (9 * shape.rows.count() * channels) as usize;
-    let dw = case.output("dw", elements, Bounds::float(1e-11, 1e-4), Box::new(expected));
-    case.plan.push(shape.step("dw", input, views.1, dw));
+    let weight_gradient = case.output("weight gradient", elements, Bounds::float(1e-11, 1e-4), Box::new(expected));
+    case.plan.push(shape.step("weight gradient", input, views.1, weight_gradient));
     case
 }

@@ -11,10 +11,10 @@ use crate::harness::case::{Bounds, Case, Context, Purpose};
 use lineament::ops::reference::elementwise_loss::{elementwise_loss, elementwise_loss_gradient};
 use lineament::ops::reference::random::{bits24, unit};
 
-/// (batch, attributes, whether all predictions are correct and nearly certain). The cases have one of each, primes, and more
-/// attributes than one pass of a workgroup reads.
+/// (batch, attributes, whether all predictions are correct and nearly certain).
 type Shape = (u32, u32, bool);
 
+/// One of each, primes, and more attributes than one pass of a workgroup reads.
 const TESTS: &[Shape] =
     &[(1, 1, false), (7, 37, false), (5, 40, false), (3, 259, false), (64, 37, false), (67, 4, false), (7, 37, true)];
 const BENCHMARKS: &[Shape] = &[(64, 37, false)];
@@ -48,7 +48,7 @@ fn case((batch, attributes, certain): Shape, formula: ElementwiseFormula, weight
         bits => (bits % 2) as f32,
     };
     let y: Vec<f32> = (0..elements).map(label).collect();
-    // Weights as for balanced classes: about one half for frequent values, more for rare ones, and 0 for values that never occur.
+    // Weights that balance classes are about 0.5 for frequent values, larger for rare ones, and 0 for values that never occur.
     let weight = |i: usize| [0.507, 0.0, 1.0, 8.0, 0.625][bits24(25, 2, i as u64) as usize % 5];
     let w: Vec<f32> = (0..elements).map(|i| if weighted { weight(i) } else { 1.0 }).collect();
     let operands = [case.input("predictions", &padded(&p, a, 0.5)), case.input("labels", &padded(&y, a, 1.0))];

@@ -1,4 +1,4 @@
-//! Expansion and depthwise convolution in one, at both strides, with both paddings.
+//! Cases of expansion and depthwise convolution in one kernel, at both strides, with both paddings.
 
 use lineament::ops::{Activation, Depthwise, EXPAND_DEPTHWISE, ExpandDepthwise, Padding};
 use lineament::plan::{Variant, WeightLayout};
@@ -7,9 +7,9 @@ use crate::harness::case::{Bounds, Case, Context, Purpose};
 use lineament::ops::reference::expand_depthwise::expand_depthwise;
 use lineament::ops::reference::random::values;
 
-/// (batch, height, width, inputs, channels, activation): one pixel, primes, strips ± 1 in columns and several down, fewer inputs
-/// than a variant has room for and as many, and blocks of channels that are full, cut and single. Inputs and channels are
-/// multiples of eight.
+/// (batch, height, width, inputs, channels, activation): one pixel, primes, strips ± 1 column and several strips of rows. There
+/// are as many inputs as a variant can take, and fewer; several blocks of channels, a last block that is not full, and a single
+/// block. Inputs and channels are multiples of eight.
 const TESTS: &[(u32, u32, u32, u32, u32, Activation)] = &[
     (1, 1, 1, 8, 8, Activation::None),
     (2, 2, 3, 8, 40, Activation::Relu6),
@@ -21,7 +21,7 @@ const TESTS: &[(u32, u32, u32, u32, u32, Activation)] = &[
     (1, 30, 16, 8, 72, Activation::None),
 ];
 
-/// The model's first blocks at 224 × 224, batch 8: (size, inputs, channels, stride).
+/// (size, inputs, channels, stride): the model's first blocks at 224 × 224, with batch 8.
 const BENCHMARKS: &[(u32, u32, u32, u32)] =
     &[(112, 16, 96, 2), (56, 24, 144, 1), (56, 24, 144, 2), (28, 32, 192, 1), (28, 32, 192, 2)];
 
@@ -58,7 +58,8 @@ fn case(shape: ExpandDepthwise, variant: &'static Variant, context: Context) -> 
     let [out_height, out_width] = layer.out_size();
     let x = values(12, 0, (batch * height * width * inputs) as usize);
     let w_expand = values(12, 1, (inputs * channels) as usize);
-    // Scaled so that ReLU6 meets both its knees, and so that zeros outside the image differ from what the bias makes of none.
+    // Large enough for ReLU6 to clip at both ends, and for the expansion of a zero pixel to differ from the zeros outside the
+    // image.
     let [bias_expand, bias] =
         [2, 3].map(|tensor| values(12, tensor, channels as usize).iter().map(|value| 6.0 * value).collect::<Vec<_>>());
     let w = values(12, 4, 9 * channels as usize);

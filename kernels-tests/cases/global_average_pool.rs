@@ -1,4 +1,4 @@
-//! Global average pooling.
+//! Cases of global average pooling.
 
 use lineament::ops::{GLOBAL_AVERAGE_POOL, GlobalAveragePool};
 use lineament::plan::Variant;
@@ -7,10 +7,10 @@ use crate::harness::case::{Bounds, Case, Context, Purpose};
 use lineament::ops::reference::global_average_pool::global_average_pool;
 use lineament::ops::reference::random::values;
 
-/// (batch, positions, channels): one, primes, and 64 channel quads ± 1.
+/// (batch, positions, channels): one of each, primes, and 64 quads of channels ± 1.
 const TESTS: &[(u32, u32, u32)] = &[(1, 1, 4), (3, 49, 8), (2, 7, 252), (1, 11, 260), (5, 25, 1280), (2, 3136, 20)];
 
-/// (batch, positions, channels): the model's at 224 × 224 and at 128 × 128.
+/// (batch, positions, channels): the model's layer at 224 × 224 and at 128 × 128.
 const BENCHMARKS: &[(u32, u32, u32)] = &[(8, 49, 1280), (64, 16, 1280)];
 
 pub fn cases(context: Context) -> Vec<Case> {
@@ -26,7 +26,7 @@ fn case(shape: GlobalAveragePool, variant: &'static Variant, purpose: Purpose) -
     let GlobalAveragePool { batch, positions, channels } = shape;
     let name = format!("{batch}x{positions}x{channels}");
     let mut case = Case::new(GLOBAL_AVERAGE_POOL.name, variant.name, name, purpose);
-    // Away from zero: the mean of many symmetric values would be small beside them, and so would an error in it.
+    // The values are shifted away from zero. The mean of symmetric values would be close to zero, and so would its errors.
     let x: Vec<f32> = values(4, 0, (batch * positions * channels) as usize).iter().map(|value| value + 0.5).collect();
     let precision = variant.precision();
     let x = precision.rounded(&x);

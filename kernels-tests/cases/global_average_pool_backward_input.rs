@@ -1,4 +1,4 @@
-//! Gradient of global average pooling.
+//! Cases of the input gradient of global average pooling.
 
 use lineament::ops::{GLOBAL_AVERAGE_POOL_BACKWARD_INPUT, GlobalAveragePool, GlobalAveragePoolBackwardInput};
 
@@ -7,7 +7,7 @@ use crate::harness::case::{Bounds, Case, Context, Purpose};
 use lineament::ops::reference::random::values;
 use lineament::ops::reference::{global_average_pool_backward_input::global_average_pool_backward_input, widen};
 
-/// (batch, positions, channels): one, primes, a workgroup of 64 threads ± 1.
+/// (batch, positions, channels): one of each, primes, and a workgroup of 64 threads ± 1.
 const TESTS: &[(u32, u32, u32)] = &[(1, 1, 4), (2, 7, 12), (3, 21, 4), (1, 13, 20), (1, 5, 52)];
 const BENCHMARKS: &[(u32, u32, u32)] = &[(64, 49, 1280)];
 

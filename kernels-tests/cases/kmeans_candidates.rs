@@ -7,7 +7,8 @@ use lineament::ops::reference::kmeans_candidates::kmeans_candidates;
 use lineament::ops::reference::random::{bits24, unit, values};
 
 /// (rows, columns, clusters, restarts, trials, step, rows in a chunk). The shapes include the first, the last and other steps, a
-/// single row, a chunk ± 1 row, 64 chunks ± 1 and several times as many, and more workgroups than a dimension of the grid allows.
+/// single row, a chunk ± 1 row, 64 chunks ± 1 and several times as many, and more workgroups than a dimension of the grid
+/// allows.
 const TESTS: &[(u32, u32, u32, u32, u32, u32, u32)] = &[
     (1, 4, 1, 1, 2, 0, 32),
     (33, 12, 4, 3, 3, 0, 32),

@@ -1,4 +1,4 @@
-//! Inputs of layers that are normalised while they are loaded, for the cases of gradients by weights.
+//! Inputs of layers that the kernels normalise while they load them.
 
 use lineament::ops::{Activation, LayerInput, Normalised};
 use lineament::plan::View;
@@ -9,8 +9,8 @@ use lineament::ops::reference::{batch_norm::batch_norm, pointwise::activate, wid
 
 const EPSILON: f32 = 1e-3;
 
-/// The input of a layer as the kernel takes it and as the reference does: `x` as it is or, where `is_raw`, what batch norm and ReLU6
-/// make of it, of which both knees are met.
+/// Returns the input of a layer for the kernel, and its values for the reference. If `is_raw`, the kernel gets `x` with a batch
+/// norm and ReLU6, which clips at both ends, and the reference gets the results. Otherwise both get `x`.
 pub fn normalised(case: &mut Case, (view, x): (View, &[f32]), channels: u32, is_raw: bool) -> (LayerInput, Vec<f64>) {
     if !is_raw {
         return (view.into(), widen(x));

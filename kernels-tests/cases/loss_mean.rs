@@ -7,7 +7,7 @@ use crate::harness::case::{Bounds, Case, Context, Purpose};
 use lineament::ops::reference::random::values;
 use lineament::ops::reference::{loss_mean::loss_mean, widen};
 
-/// (count, position in a list of five): one sample, primes, and 64 samples ± 1.
+/// (number of samples, position in a list of five): one sample, primes, and 64 samples ± 1.
 const TESTS: &[(u32, u32)] = &[(1, 0), (7, 4), (63, 1), (64, 2), (65, 3), (1009, 4)];
 const BENCHMARKS: &[(u32, u32)] = &[(64, 0)];
 

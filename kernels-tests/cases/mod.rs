@@ -1,4 +1,4 @@
-//! The shapes each kernel is tested and timed on, one file a kernel.
+//! The shapes that each kernel is tested and timed on, one file for each kernel.
 
 mod accumulate;
 mod activation_backward;
@@ -50,9 +50,11 @@ pub mod stream;
 mod sum_of_parts;
 mod transpose;
 
+use lineament::plan::RowParts;
+
 use crate::harness::case::{Case, Context, Purpose};
 
-/// The cases of every kernel on an adapter.
+/// Functions that return the cases of each kernel.
 pub const ALL: &[fn(Context) -> Vec<Case>] = &[
     resize_normalise::cases,
     augment::cases,
@@ -103,12 +105,19 @@ pub const ALL: &[fn(Context) -> Vec<Case>] = &[
     optimizer::table_cases,
 ];
 
-/// Returns one case for each shape: of every benchmark, or of every test. A test whose grid can be folded follows a second time
-/// with a folded grid.
+/// Returns one case for each benchmark or each test, as the context asks. After all tests follow those with a grid that can be
+/// folded, with a folded grid.
 fn by_shape<S: Copy>(context: Context, tests: &[S], benchmarks: &[S], case: impl Fn(S, Purpose) -> Case) -> Vec<Case> {
     if context.purpose == Purpose::Benchmark {
         return benchmarks.iter().map(|shape| case(*shape, Purpose::Benchmark)).collect();
     }
     let tests = || tests.iter().map(|shape| case(*shape, Purpose::Test));
     tests().chain(tests().filter_map(Case::folded)).collect()
+}
+
+/// Returns `rows` in a single part and in parts of three rows.
+fn splits(rows: u32) -> Vec<RowParts> {
+    let mut splits = vec![RowParts::whole(rows), RowParts { rows, rows_a_part: 3 }];
+    splits.dedup();
+    splits
 }

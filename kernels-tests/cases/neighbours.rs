@@ -8,8 +8,8 @@ use crate::harness::case::{Bounds, Case, Context, Purpose};
 use lineament::ops::reference::neighbours::neighbours;
 use lineament::ops::reference::random::unit;
 
-/// (rows, columns, first row, row after the last one). The shapes include a single row, a word of 32 rows ± 1, the tiles of every
-/// variant ± 1, and slices that do not begin at row 0.
+/// (rows, columns, first row, row after the last one). The shapes include a single row, a word of 32 rows ± 1, the tiles of
+/// every variant ± 1, and slices that do not begin at row 0.
 const TESTS: &[(u32, u32, u32, u32)] = &[(1, 4, 0, 1), (32, 37, 0, 32), (31, 7, 3, 29), (97, 70, 63, 97), (300, 12, 0, 300)];
 
 /// Returns a radius for random rows of `columns` columns. Some distances are below it and some above, but none is so near to it

@@ -1,4 +1,4 @@
-//! Cases of one update of any optimizer, against the reference that it brings itself.
+//! Cases of one update of any optimizer, compared with the optimizer's own reference.
 
 use std::rc::Rc;
 
@@ -7,7 +7,7 @@ use lineament::ops::{AnyOptimizer, OPTIMIZERS, Optimizer, OptimizerEntry, Update
 
 use crate::harness::case::{Bounds, Case, Context, Purpose};
 
-/// What an optimizer's states are called, and whether they hold averages of squares, which are never negative.
+/// The name of each state of an optimizer, and whether it is an average of squares, which is never negative.
 pub type States = &'static [(&'static str, bool)];
 
 /// One update of an optimizer.
@@ -55,8 +55,9 @@ fn case(
     before: Vec<(&'static str, Vec<f32>)>,
     (bounds, purpose): (Bounds, Purpose),
 ) -> Case {
-    let Update { count, learning_rate, number, .. } = update;
-    let name = format!("{prefix}{count} update {number} learning rate {learning_rate} {}", rule.settings());
+    let Update { count, decays, learning_rate, number } = update;
+    let kept = if decays { "" } else { " without decay" };
+    let name = format!("{prefix}{count} update {number} learning rate {learning_rate}{kept} {}", rule.settings());
     let mut case = Case::new(rule.kernel().name, "default", name, purpose);
     let gradient = case.input("gradient", &gradients);
     let (gradients, before) = (Rc::new(gradients), Rc::new(before));
@@ -81,8 +82,8 @@ fn case(
 const TABLE_TESTS: &[(u32, u32)] = &[(4, 4), (28, 5), (252, 17), (260, 1000), (1028, 4)];
 const TABLE_BENCHMARKS: &[(u32, u32)] = &[(1280 * 1536, 4)];
 
-/// Returns cases of every optimizer in the table, with its default settings, so that a new one has cases at once. The states
-/// come from three updates by the rule's own reference: what they hold is possible, such as averages of squares.
+/// Returns cases of every optimizer in the table, with its default settings, so that a new optimizer has cases at once. The
+/// states are those after three updates by the optimizer's own reference, so their values are possible in training.
 pub fn table_cases(context: Context) -> Vec<Case> {
     let of_entry = |(place, entry): (usize, &'static OptimizerEntry)| {
         super::by_shape(context, TABLE_TESTS, TABLE_BENCHMARKS, move |(count, number), purpose| {

@@ -8,8 +8,8 @@ use super::distance_rows::{METRICS, distance_rows, format_of};
 use crate::harness::case::{Bounds, Case, Context, Purpose};
 use lineament::ops::reference::random::values;
 
-/// (rows, columns, first row, row after the last one). The shapes include a single row, the tiles of every variant ± 1, more than
-/// one quad of bits, more columns than are loaded at a time, and slices that do not begin at row 0.
+/// (rows, columns, first row, row after the last one). The shapes include a single row, the tiles of every variant ± 1, more
+/// than one quad of bits, more columns than are loaded at a time, and slices that do not begin at row 0.
 const TESTS: &[(u32, u32, u32, u32)] =
     &[(1, 4, 0, 1), (31, 37, 0, 31), (33, 70, 0, 17), (65, 130, 15, 33), (257, 8, 250, 257), (129, 64, 0, 9)];
 

@@ -1,4 +1,4 @@
-//! Pointwise convolution and dense layers, all four families.
+//! Cases of pointwise convolution and dense layers, in all four kernels.
 
 use lineament::ops::{Activation, Choice, Pointwise, pointwise_variants};
 use lineament::plan::{Precision, WeightLayout};
@@ -7,7 +7,7 @@ use crate::harness::case::{Bounds, Case, Context, Purpose};
 use lineament::ops::reference::pointwise::pointwise;
 use lineament::ops::reference::random::values;
 
-/// (rows, inputs, outputs, activation, residual): one, primes, tile ± 1.
+/// (rows, inputs, outputs, activation, residual): one vector of each, primes, and a tile ± 1.
 const TESTS: &[(u32, u32, u32, Activation, bool)] = &[
     (1, 4, 4, Activation::None, false),
     (7, 12, 20, Activation::Relu6, true),
@@ -16,21 +16,21 @@ const TESTS: &[(u32, u32, u32, Activation, bool)] = &[
     (65, 68, 132, Activation::None, true),
     (63, 64, 60, Activation::Relu6, false),
     (257, 8, 36, Activation::None, false),
-    // What is loaded by eights: one, some columns and inputs past the last tile, both panels.
+    // Multiples of eight, for variants that load eight values at a time: one block, a last tile that is not full, and panels.
     (1, 8, 8, Activation::Sigmoid, false),
     (57, 24, 40, Activation::Relu6, true),
     (65, 72, 136, Activation::None, true),
 ];
 
-/// Past 65,535 workgroups, so that the line of workgroups is folded: kernel, variant, rows, and channels of both sides. The
-/// smallest tiles only: for the others it would take a large tensor.
+/// (kernel, variant, rows, inputs and outputs). These shapes need more than 65,535 workgroups, so that the grid is folded. Only
+/// variants with the smallest tiles have one, because the others would need a large tensor.
 const FOLDED: &[(&str, &str, u32, u32)] = &[
     ("pointwise_subgroup", "1x32", 8 * 65_536 + 3, 4),
     ("pointwise_columns", "1 row wide", 65_536 + 3, 8),
     ("pointwise_registers", "4x4", 32 * 65_536 + 3, 4),
 ];
 
-/// The layers that make up most of MobileNetV2 at 224 × 224, batch 8: (rows, inputs, outputs).
+/// (rows, inputs, outputs): the layers that make up most of MobileNetV2 at 224 × 224, with batch 8.
 const BENCHMARKS: &[(u32, u32, u32)] = &[
     (8 * 112 * 112, 16, 96),
     (8 * 56 * 56, 96, 24),
@@ -42,7 +42,7 @@ const BENCHMARKS: &[(u32, u32, u32)] = &[
     (8 * 7 * 7, 160, 960),
     (8 * 7 * 7, 960, 160),
     (8 * 7 * 7, 320, 1280),
-    // The first layer of the head for one image, a few and a batch.
+    // The first layer of the head, for one image and for small batches.
     (1, 1280, 1536),
     (2, 1280, 1536),
     (4, 1280, 1536),
@@ -64,13 +64,13 @@ pub fn cases(context: Context) -> Vec<Case> {
         let folded = FOLDED.iter().filter(|(kernel, variant, ..)| (*kernel, *variant) == (family.0.name, family.1.name));
         let folded = folded.map(|&(.., rows, channels)| (rows, channels, channels, Activation::None, false));
         for (rows, inputs, outputs, activation, residual) in TESTS.iter().copied().chain(folded) {
-            // Up to 32 columns are a single panel, which is the matrix row by row.
+            // Up to 32 columns are a single panel, and then both layouts are the same.
             let layouts = [WeightLayout::Rows, WeightLayout::Panels].into_iter().take(if outputs > 32 { 2 } else { 1 });
             for layout in layouts {
                 let shape = Pointwise { rows, inputs, outputs, layout, activation };
                 if shape.suits(family.1) {
                     cases.push(case(shape, family, residual, context));
-                    // Several tiles of every variant, as a line of workgroups that is folded over two dimensions.
+                    // This shape has several tiles in every variant, so its grid can be folded.
                     if (rows, inputs) == (65, 72) {
                         cases.extend(case(shape, family, residual, context).folded());
                     }
@@ -99,7 +99,7 @@ fn case(shape: Pointwise, family: Choice, residual: bool, context: Context) -> C
     let residual = shortcut.as_ref().map(|values| case.stored("residual", precision, values));
     let bounds = match precision {
         Precision::F32 => Bounds::float(1e-11, 2e-5),
-        // Products and sums of sixteen are rounded, and the result.
+        // The products, the sums of sixteen products and the result are rounded to 16 bits.
         Precision::F16 => Bounds::half(1e-6, 2e-2),
     };
     let expected = move || pointwise([m, k, n], activation, [&x, &w, &bias], shortcut.as_deref());

@@ -18,7 +18,7 @@ const TESTS: &[(u32, &[[usize; 2]])] = &[
     (50, &[[7, 11]]),
 ];
 
-/// More than 65,535 workgroups, so that the grid is folded over two dimensions, but images small enough to test.
+/// A batch of tiny images that needs more than 65,535 workgroups, so that the grid is folded over two dimensions.
 const FOLDED: (u32, &[[usize; 2]]) = (1, &[[1, 2]; 65_540]);
 
 /// Eight images with the size of CelebA's, and one larger photograph.
@@ -54,28 +54,10 @@ fn case(
     variant: &'static Variant,
     purpose: Purpose,
 ) -> Case {
-    let equal = images.iter().all(|image| *image == images[0]);
-    let sizes: Vec<String> =
-        images[..if equal { 1 } else { images.len() }].iter().map(|[rows, columns]| format!("{rows}x{columns}")).collect();
-    let name = format!("{} of {} to {size}x{size} {interpolation:?}", images.len(), sizes.join(", "));
+    let name = format!("{} to {size}x{size} {interpolation:?}", in_words(images));
     let mut case = Case::new(RESIZE_NORMALISE.name, variant.name, name, purpose);
-    let byte = |image: usize, at: usize| bits24(5, image as u64, at as u64) as u8;
-    let picture = |(index, &size): (usize, &[usize; 2])| Picture {
-        size,
-        bytes: (0..3 * size[0] * size[1]).map(|at| byte(index, at)).collect(),
-    };
-    let pictures: Vec<Picture> = images.iter().enumerate().map(picture).collect();
-    let (mut pixels, mut records) = (Vec::new(), Vec::new());
-    for Picture { size: [rows, columns], bytes } in &pictures {
-        records.push(ImageRecord {
-            first_word: pixels.len() as u32 / 4,
-            width: *columns as u32,
-            height: *rows as u32,
-            unused: 0,
-        });
-        pixels.extend_from_slice(bytes);
-        pixels.resize(pixels.len().next_multiple_of(4), 255);
-    }
+    let pictures = draw(5, images);
+    let (pixels, records) = packed(&pictures);
     let shape = layer((size, images), interpolation);
     let views = [case.input("pixels", &pixels), case.input("images", &records)];
     let elements = images.len() * (size * size * 4) as usize;
@@ -83,4 +65,35 @@ fn case(
     let y = case.output("y", elements, Bounds::stored(variant.precision(), 5e-5), Box::new(expected));
     case.plan.push(shape.step(RESIZE_NORMALISE.name, variant, views, y));
     case
+}
+
+/// Returns the number of images and their sizes in words. If all have the same size, it is named once.
+pub fn in_words(images: &[[usize; 2]]) -> String {
+    let equal = images.iter().all(|image| *image == images[0]);
+    let named = &images[..if equal { 1 } else { images.len() }];
+    let sizes: Vec<String> = named.iter().map(|[rows, columns]| format!("{rows}x{columns}")).collect();
+    format!("{} of {}", images.len(), sizes.join(", "))
+}
+
+/// Draws images of these sizes, each (rows, columns), from `seed`.
+pub fn draw(seed: u64, images: &[[usize; 2]]) -> Vec<Picture> {
+    let byte = |image: usize, at: usize| bits24(seed, image as u64, at as u64) as u8;
+    let picture = |(index, &size): (usize, &[usize; 2])| Picture {
+        size,
+        bytes: (0..3 * size[0] * size[1]).map(|at| byte(index, at)).collect(),
+    };
+    images.iter().enumerate().map(picture).collect()
+}
+
+/// Returns the pixels of all images and the place of each image in them, as the kernels take them. Each image starts at a whole
+/// word; the padding before it holds 255, which must not affect the results.
+pub fn packed(pictures: &[Picture]) -> (Vec<u8>, Vec<ImageRecord>) {
+    let (mut pixels, mut records) = (Vec::new(), Vec::new());
+    for Picture { size: [rows, columns], bytes } in pictures {
+        let first_word = pixels.len() as u32 / 4;
+        records.push(ImageRecord { first_word, width: *columns as u32, height: *rows as u32, unused: 0 });
+        pixels.extend_from_slice(bytes);
+        pixels.resize(pixels.len().next_multiple_of(4), 255);
+    }
+    (pixels, records)
 }

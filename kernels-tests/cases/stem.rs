@@ -1,4 +1,4 @@
-//! Dense 3×3 convolution at both strides, with both paddings.
+//! Cases of dense 3×3 convolution at both strides, with both paddings.
 
 use lineament::ops::{Activation, Choice, Padding, Stem, stem_variants};
 use lineament::plan::Precision;
@@ -7,8 +7,9 @@ use crate::harness::case::{Bounds, Case, Context, Purpose};
 use lineament::ops::reference::random::values;
 use lineament::ops::reference::stem::stem;
 
-/// (batch, height, width, inputs, outputs, activation): one pixel, primes, 8 pixels × 8 outputs ± 1 pixel or quad, more pixels and
-/// outputs than a subgroup holds, and widths of whole pairs of pixels: one, one strip of 7 or 8 at stride 2, and more than that.
+/// (batch, height, width, inputs, outputs, activation): one pixel, primes, a tile of 8 pixels × 8 outputs ± 1 pixel or quad, more
+/// pixels and outputs than a subgroup holds, and even widths with one pair of pixels, with one strip of 7 or 8 pixels at stride
+/// 2, and with several strips.
 const TESTS: &[(u32, u32, u32, u32, u32, Activation)] = &[
     (1, 1, 1, 4, 4, Activation::None),
     (2, 2, 3, 4, 12, Activation::None),
@@ -39,7 +40,7 @@ pub fn cases(context: Context) -> Vec<Case> {
                 }
             }
         }
-        // The network's first layer.
+        // The first layer of the network.
         Purpose::Benchmark => shapes.push(Stem {
             batch: 8,
             size: [224, 224],

@@ -1,4 +1,4 @@
-//! Gradient of the first layer by its input, at both strides, with both paddings.
+//! Cases of the input gradient of the first layer, at both strides, with both paddings.
 
 use lineament::ops::{STEM_BACKWARD_INPUT, Stem, StemBackwardInput};
 

@@ -1,10 +1,10 @@
-//! Gradient of the first layer by its weights, at both strides, with both paddings, in one part and in several.
+//! Cases of the weight gradient of the first layer, at both strides, with both paddings, in one part and in several.
 
 use lineament::ops::{Activation, Padding, STEM_BACKWARD_WEIGHT, Stem, StemBackwardWeight};
-use lineament::plan::{Capabilities, RowParts};
+use lineament::plan::Capabilities;
 use lineament::profiles::DeviceProfile;
 
-use super::by_shape;
+use super::{by_shape, splits};
 use crate::harness::case::{Bounds, Case, Context, Purpose};
 use lineament::ops::reference::random::values;
 use lineament::ops::reference::{stem_backward_weight::stem_backward_weight, widen};
@@ -13,7 +13,7 @@ use lineament::ops::reference::{stem_backward_weight::stem_backward_weight, wide
 const TESTS: &[(u32, u32, u32, u32, u32)] =
     &[(1, 1, 1, 4, 4), (2, 2, 3, 4, 12), (1, 5, 7, 8, 8), (1, 9, 9, 4, 20), (2, 13, 17, 8, 16), (1, 16, 15, 4, 32)];
 
-/// The layers of the test shapes at both strides with both paddings.
+/// Returns the layers of the test shapes, at both strides and with both paddings.
 pub fn test_layers() -> Vec<Stem> {
     let paddings = [Padding::TensorflowSame, Padding::Symmetric];
     let options = || [1, 2].into_iter().flat_map(|stride| paddings.map(|padding| (stride, padding)));
@@ -24,7 +24,7 @@ pub fn test_layers() -> Vec<Stem> {
     TESTS.iter().flat_map(layer).collect()
 }
 
-/// The network's first layer, and the same at stride 1 on a quarter of the pixels.
+/// Returns the network's first layer, and the same layer at stride 1 on a quarter of the pixels.
 pub fn benchmark_layers() -> [Stem; 2] {
     let (padding, activation) = (Padding::TensorflowSame, Activation::None);
     [(224, 2), (112, 1)].map(|(size, stride)| Stem {
@@ -42,9 +42,7 @@ pub fn benchmark_layers() -> [Stem; 2] {
 pub fn cases(context: Context) -> Vec<Case> {
     let in_parts = |layer: Stem| {
         let rows = layer.batch * layer.out_size()[0];
-        let mut splits = vec![RowParts::whole(rows), RowParts { rows, rows_a_part: 3 }];
-        splits.dedup();
-        splits.into_iter().map(move |rows| StemBackwardWeight { layer, rows })
+        splits(rows).into_iter().map(move |rows| StemBackwardWeight { layer, rows })
     };
     let tests: Vec<StemBackwardWeight> = test_layers().into_iter().flat_map(in_parts).collect();
     let profile = DeviceProfile::new(Capabilities::webgpu(true, context.capabilities.subgroup_size));
@@ -62,7 +60,7 @@ fn case(shape: StemBackwardWeight, purpose: Purpose) -> Case {
     let views = (case.input("x", &x), case.input("gy", &gy));
     let expected = move || stem_backward_weight(shape.layer, shape.rows, &widen(&x), &widen(&gy));
     let elements = (9 * shape.rows.count() * inputs * outputs) as usize;
-    let dw = case.output("dw", elements, Bounds::float(1e-11, 1e-4), Box::new(expected));
-    case.plan.push(shape.step("dw", views.0, views.1, dw));
+    let weight_gradient = case.output("weight gradient", elements, Bounds::float(1e-11, 1e-4), Box::new(expected));
+    case.plan.push(shape.step("weight gradient", views.0, views.1, weight_gradient));
     case
 }

@@ -10,7 +10,7 @@ use lineament::ops::reference::stream::stream;
 /// Numbers of vectors: one, a prime, and the 64 or 256 vectors of a workgroup ± 1.
 const TESTS: &[u32] = &[1, 63, 65, 255, 257, 1009];
 
-/// Number of vectors of the benchmark. It reads 64 MiB and writes 64 MiB, more than the caches hold.
+/// Number of vectors in the benchmark, which reads 64 MiB and writes 64 MiB. That is more than most caches hold.
 pub const LARGE: u32 = 64 << 16;
 
 pub fn cases(context: Context) -> Vec<Case> {

@@ -1,4 +1,4 @@
-//! Cases of adding the sums of parts.
+//! Cases of the kernel that adds up the sums of parts.
 
 use lineament::ops::{SUM_OF_PARTS, SumOfParts};
 

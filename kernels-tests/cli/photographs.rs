@@ -1,4 +1,4 @@
-//! The model against ONNX Runtime on thirteen photographs: logits, features and the class that anyone can see.
+//! Compares the models with ONNX Runtime on thirteen photographs: their logits, their features and the most probable class.
 
 #[path = "../harness/requirements.rs"]
 mod requirements;
@@ -13,7 +13,7 @@ use lineament::plan::Precision;
 
 const PHOTOGRAPHS: &str = "kernels-tests/golden/imagenet-photos";
 
-/// (weights, suffix of the expected tensor, outputs, largest absolute difference, the same of 16-bit floats)
+/// Weights file, suffix of the expected tensor, number of outputs, and largest absolute difference in 32-bit and 16-bit floats.
 const MODELS: [(&str, &str, usize, f32, f32); 3] = [
     ("weights/mobilenet_v2_imagenet.safetensors", "tf.logits", 1000, 0.02, 0.3),
     ("weights/mobilenet_v2_imagenet.safetensors", "tf.feat", 1280, 0.002, 0.3),
@@ -55,7 +55,7 @@ fn thirteen_photographs_agree_with_onnx_runtime() {
                 let wanted = expected.f32(&format!("{name}.{suffix}"), &[outputs]).unwrap();
                 let difference = result.iter().zip(&wanted).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
                 assert!(difference <= bound, "{name}.{suffix} in {precision}: differs by {difference}, bound {bound}");
-                // Of the features two may be as large.
+                // In 16-bit floats the two largest features can be equal.
                 if precision == Precision::F32 || suffix.ends_with("logits") {
                     assert_eq!(largest(result), largest(&wanted), "{name}.{suffix} in {precision}: another largest value");
                 }
@@ -69,7 +69,7 @@ fn images_of_many_pixels_are_run_in_parts() {
     let Some(device) = requirements::device() else { return };
     let mut model = Model::open(Path::new(MODELS[2].0), None).unwrap();
     model.top = Top::None;
-    // Three of these are more than a binding of 128 MiB holds.
+    // A binding of 128 MiB cannot hold three of these images.
     let images: Vec<Rgb8Image> = (0..3_u32)
         .map(|shade| {
             let pixels = (0..4096 * 4096 * 3_u32).map(|at| (at / 50_331 + 60 * shade) as u8).collect();
@@ -88,7 +88,7 @@ fn a_batch_that_does_not_fit_is_refused_with_one_that_does() {
     let Some(device) = requirements::device() else { return };
     let model = Model::open(Path::new(MODELS[0].0), None).unwrap();
     let image = Rgb8Image { width: 1, height: 1, pixels: vec![128; 3] };
-    // Activations are cut where a binding cannot hold them; the images, 224 × 224 of four channels, are not.
+    // Activations that a binding cannot hold are split. The images, of 224 × 224 pixels with four channels, are not.
     let fits = device.capabilities().binding_bytes / (224 * 224 * 16);
     if fits >= 4096 {
         return;
@@ -105,7 +105,7 @@ fn a_batch_whose_activations_exceed_a_binding_gives_what_its_images_give() {
         let pixels = (0..3 * 8 * 8).map(|byte| ((byte * 37 + at * 11) % 251) as u8).collect();
         Rgb8Image { width: 8, height: 8, pixels }
     };
-    // The narrow network has 48 channels at 112 × 112, so 54 images are what 128 MiB hold.
+    // The narrow network has 48 channels of 112 × 112 values, so 128 MiB hold 54 images.
     let images: Vec<Rgb8Image> = (0..60).map(image).collect();
     let together = model.runner(&device, 60, Interpolation::Nearest).run(&device, &images.iter().collect::<Vec<_>>()).unwrap();
     let mut runner = model.runner(&device, 1, Interpolation::Nearest);

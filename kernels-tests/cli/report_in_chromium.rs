@@ -1,6 +1,6 @@
-//! A report opened in Chromium: it says nothing on the console, asks nothing of any network and fits its window.
+//! Opens reports in Chromium: a report writes nothing to the console, makes no network requests, and fits its window.
 //!
-//! `tools/check-report` drives the browser. Where Chromium or Python is missing, these tests are left out.
+//! `tools/check-report` drives the browser. These tests are skipped if Chromium or Python is missing.
 
 #[path = "../harness/requirements.rs"]
 mod requirements;
@@ -22,8 +22,8 @@ fn messages(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
-/// A run folder with faces, a name with HTML in it, a corrupt image, an empty cluster, a training history
-/// and an evaluation in which the corrupt image is a mistake.
+/// Writes a run folder and its report, and returns the path of the report. The run has file names that contain HTML, a corrupt
+/// image, an empty cluster, a training history, and an evaluation in which the corrupt image is a mistake.
 fn make_run(folder: &Path) -> PathBuf {
     let attributes = ["Male", "Eyeglasses", "Smiling", "Wearing_Necktie"];
     let (mut table, mut labels) = (format!("image,{}\n", attributes.join(",")), Vec::new());
@@ -96,7 +96,7 @@ fn a_report_is_quiet_and_fits_desktop_and_phone() {
     }
 }
 
-/// What a reader does with the page, and what it then shows, in turn.
+/// Performs the actions of a reader one after the other, and checks what the page shows after each.
 #[test]
 fn clusters_are_sorted_and_filtered_and_faces_enlarged() {
     if requirements::lacks_browser() {
@@ -104,7 +104,7 @@ fn clusters_are_sorted_and_filtered_and_faces_enlarged() {
     }
     let folder = tempfile::tempdir().expect("a temporary folder");
     make_run(folder.path());
-    // Clusters of 12, 3, 9 and no faces, of which the smallest is the tightest; attribute 2 is the third bit of a face's number.
+    // The clusters have 12, 3, 9 and 0 faces, and that with 3 has the highest silhouette. Attribute n is bit n of a face's number.
     let labels: Vec<i64> = (0..24)
         .map(|face| {
             if face < 12 {
@@ -147,14 +147,14 @@ fn clusters_are_sorted_and_filtered_and_faces_enlarged() {
         choose("order", "number"),
         see(visible, json!("0,1,2,3")),
         see(status, json!("4 of 4 groups, 24 faces on this page")),
-        // Male: faces of odd number; no cluster has it in nearly all its faces.
+        // Male: the faces with odd numbers. In no cluster do nearly all faces have it.
         choose("attribute", "0"),
         see(visible, json!("")),
         choose("which", "faces"),
         see(visible, json!("0,1,2")),
         see(faces, json!(12)),
         see(status, json!("3 of 4 groups, 12 faces on this page")),
-        // Smiling: faces 4 to 7, 12 to 15 and 20 to 23, and so all faces of cluster 1.
+        // Smiling: faces 4 to 7, 12 to 15 and 20 to 23, which include all faces of cluster 1.
         choose("attribute", "2"),
         choose("which", "prominent"),
         see(visible, json!("1")),
@@ -177,7 +177,7 @@ fn clusters_are_sorted_and_filtered_and_faces_enlarged() {
         see(facts, json!("Cluster 1 · silhouette 0.75 · Smiling, Wearing Necktie")),
         press("Escape"),
         see(open, json!(false)),
-        // The focus is on the face that was shown last, from which Enter opens it again.
+        // The focus is on the face that was shown last, so Enter opens it again.
         press("Enter"),
         see(open, json!(true)),
         see(name, json!("face 12 & <b>'quoted'<b>.png")),
@@ -217,7 +217,7 @@ fn a_report_of_an_evaluation_alone_is_quiet_and_fits() {
     }
 }
 
-/// The check must be able to fail, or it says nothing.
+/// Checks that `tools/check-report` can fail; otherwise the other tests would prove nothing.
 #[test]
 fn the_check_rejects_pages_that_are_not_quiet() {
     if requirements::lacks_browser() {

@@ -1,4 +1,4 @@
-//! The command line.
+//! The command line of `kernels`.
 
 use std::path::PathBuf;
 
@@ -16,40 +16,40 @@ pub struct CommandLine {
     pub command: Command,
 }
 
-/// What to do.
+/// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Compare every kernel and variant with its f64 reference, or with golden data from other software
     Test(TestArguments),
     /// Time every kernel and variant on the shapes of the model, against the adapter's measured ceilings
     Perf(PerfArguments),
-    /// Check that the test cases reject every broken shader of kernels-tests/mutants
+    /// Check that the test cases reject the broken shaders of kernels-tests/mutants in every variant
     Mutants(CommonArguments),
-    /// Print the source of a kernel as it runs after expansion, or what naga makes of it
+    /// Print the WGSL of a variant after expansion, or its translation to another language
     Emit(EmitArguments),
-    /// Compile every kernel and variant on this adapter and say what runs, and why the rest does not
+    /// Compile every variant on this adapter and list those that do not run, with the reason
     Support(CommonArguments),
 }
 
-/// Arguments of every command.
+/// Arguments that most commands take.
 #[derive(Debug, Args)]
 pub struct CommonArguments {
-    /// Only what has this text in its name: "KERNEL VARIANT SHAPE", or "GROUP/FILE TENSOR" of golden data
+    /// Select by a part of the name: "KERNEL VARIANT SHAPE", "GROUP/FILE TENSOR" of golden data, or a mutant
     #[arg(long, default_value = "")]
     pub filter: String,
-    /// Part of the adapter's name, or its index in `lineament devices`
+    /// Choose the adapter by a part of its name, or by its index in `lineament devices`
     #[arg(long)]
     pub adapter: Option<String>,
-    /// vulkan, metal, dx12 or gl
+    /// Choose the graphics interface: vulkan, metal, dx12 or gl
     #[arg(long)]
     pub backend: Option<String>,
-    /// Ask the adapter for no more than every implementation of WebGPU grants
+    /// Open the adapter with the limits that every implementation of WebGPU grants
     #[arg(long)]
     pub webgpu_limits: bool,
     /// Print one JSON object instead of a table
     #[arg(long)]
     pub json: bool,
-    /// Print a line for every case
+    /// Print a line for every case, and for every variant of a mutant
     #[arg(short, long)]
     pub verbose: bool,
 }
@@ -59,7 +59,7 @@ pub struct CommonArguments {
 pub struct TestArguments {
     #[command(flatten)]
     pub common: CommonArguments,
-    /// A folder of golden fixtures: one group with its manifest.json, or a folder of such groups
+    /// Compare with golden data: a group with its manifest.json, or a folder of such groups
     #[arg(long, value_name = "DIR")]
     pub golden: Option<PathBuf>,
 }
@@ -69,10 +69,10 @@ pub struct TestArguments {
 pub struct PerfArguments {
     #[command(flatten)]
     pub common: CommonArguments,
-    /// Timed runs of each case, warm and as many cold
+    /// Number of timed runs of each case with warm caches, and with cold caches
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub runs: u16,
-    /// Compare with an earlier run (`kernels perf --json > FILE`) and flag what moved beyond the noise
+    /// Compare with an earlier run (`kernels perf --json > FILE`) and mark differences beyond the noise
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<PathBuf>,
 }
@@ -80,18 +80,18 @@ pub struct PerfArguments {
 /// Arguments of `emit`.
 #[derive(Debug, Args)]
 pub struct EmitArguments {
-    /// The kernel, as tables name it
+    /// Name of the kernel
     pub kernel: String,
-    /// Its variant, as tables name it [default: its first]
+    /// Name of the variant [default: the kernel's first]
     #[arg(long)]
     pub variant: Option<String>,
-    /// The language
+    /// The language to print
     #[arg(long = "as", value_enum, default_value = "wgsl")]
     pub language: Language,
     /// The subgroup size, for variants that need one [default: 32]
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(4..=128))]
     pub lanes: u32,
-    /// An override constant; without one it keeps the shader's default
+    /// Set an override constant; others keep the shader's default
     #[arg(long = "override", value_name = "NAME=VALUE")]
     pub overrides: Vec<String>,
     /// Write to this file instead of stdout
@@ -99,10 +99,10 @@ pub struct EmitArguments {
     pub out: Option<PathBuf>,
 }
 
-/// What a kernel can be printed as.
+/// Languages that a kernel can be printed in.
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 pub enum Language {
-    /// The exact source that runs
+    /// The source that runs
     Wgsl,
     /// Vulkan's SPIR-V, binary
     Spirv,
@@ -115,10 +115,10 @@ pub enum Language {
 }
 
 impl CommonArguments {
-    /// Opens the adapter asked for and says on stderr which it is.
+    /// Opens the adapter that the arguments name and prints its name on stderr.
     ///
     /// # Errors
-    /// There is none, or it does not open.
+    /// There is no such adapter, or it does not open.
     pub fn open(&self) -> Result<Device, DeviceError> {
         let device = Device::open(&AdapterRequest {
             adapter: self.adapter.clone(),
@@ -130,19 +130,19 @@ impl CommonArguments {
         Ok(device)
     }
 
-    /// Whether `label` is asked for.
+    /// Returns whether the filter selects `label`.
     pub fn wants(&self, label: &str) -> bool {
         label.contains(&self.filter)
     }
 
-    /// The arguments that bring back the same adapter, for the line that replays a failure.
+    /// Returns the arguments that choose the same adapter, for the command that repeats a failure.
     pub fn adapter_arguments(&self) -> String {
         let argument = |name: &str, value: &Option<String>| value.as_ref().map(|value| format!(" --{name} '{value}'"));
         [argument("adapter", &self.adapter), argument("backend", &self.backend)].into_iter().flatten().collect()
     }
 }
 
-/// What the cases need to know of an adapter.
+/// Returns what the cases depend on.
 pub fn context(device: &Device, purpose: Purpose) -> Context {
     Context { capabilities: *device.capabilities(), purpose }
 }

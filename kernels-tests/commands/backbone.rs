@@ -1,4 +1,4 @@
-//! The whole backbone as `kernels perf` times it: one submission after the other, by the wall clock, as a user meets it.
+//! Times the whole backbone for `kernels perf`: one submission after the other, by the wall clock.
 
 use lineament::nn::mobilenet_v2::mobilenet_v2;
 use lineament::nn::{Backbone, ModelError};

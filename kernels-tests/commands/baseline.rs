@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::harness::timing::Spread;
+use lineament::app::measure::Spread;
 
 /// Changes below this say nothing, however steady the runs were: clocks, neighbours and the weather of a shared machine.
 const NOISE: f64 = 0.05;
@@ -149,14 +149,14 @@ mod tests {
         let case = r#"{"kernel":"depthwise","variant":"4x7","case":"8x8","seconds":1.0,"quartiles":[0.9,1.2],"flops":1}"#;
         let before = baseline(&format!(r#"{{"adapter":{{"name":"A GPU"}},"cases":[{case}]}}"#)).expect("a baseline");
         let name = ["depthwise", "4x7", "8x8"];
-        let moved = |seconds: &[f64]| before.change(name, &Spread::new(seconds.to_vec()).expect("runs")).expect("a case");
+        let moved = |seconds: &[f64]| before.change(name, &Spread::of(seconds.iter().copied())).expect("a case");
         assert_eq!(moved(&[0.5, 0.5, 0.5]), Change { ratio: 0.5, verdict: Moved::Faster });
         assert_eq!(moved(&[1.5, 1.5, 1.5]).verdict, Moved::Slower);
         // Steady, but no more than the machine's own changes; and a large change of runs that spread as far.
         assert_eq!(moved(&[0.96, 0.96, 0.96]).verdict, Moved::Same);
         assert_eq!(moved(&[1.1, 1.5, 1.9]).verdict, Moved::Same);
         assert_eq!((moved(&[0.5; 3]).to_string(), moved(&[1.0; 3]).to_string()), ("0.50x FASTER".into(), "1.00x".into()));
-        assert!(before.change(["depthwise", "4x7", "9x9"], &Spread::new(vec![1.0]).expect("a run")).is_none());
+        assert!(before.change(["depthwise", "4x7", "9x9"], &Spread::of([1.0])).is_none());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `kernels emit`: the source of a kernel as it runs, and what naga makes of it for each graphics interface.
+//! `kernels emit`: the WGSL of a variant after expansion, and its translations for other graphics interfaces.
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -31,7 +31,7 @@ pub enum EmitError {
         /// What there is.
         known: Vec<&'static str>,
     },
-    /// An override that the shader does not declare, or no number.
+    /// The shader does not declare this override, or the value is not a number.
     #[error("--override {text}: expected NAME=NUMBER with NAME one of: {}", known.join(", "))]
     Override {
         /// What was given.
@@ -55,10 +55,10 @@ pub enum EmitError {
     },
 }
 
-/// Prints or writes what `arguments` ask for.
+/// Prints a variant, or writes it to a file.
 ///
 /// # Errors
-/// [`EmitError`] names what is not there, with what is.
+/// There is no such kernel, variant or override, or the result cannot be written. [`EmitError`] lists the names that exist.
 pub fn run(arguments: &EmitArguments) -> Result<(), EmitError> {
     let (kernel, variant) = find(&arguments.kernel, arguments.variant.as_deref())?;
     let overrides = arguments.overrides.iter().map(|text| parse_override(kernel, text)).collect::<Result<Vec<_>, _>>()?;
@@ -76,7 +76,7 @@ pub fn run(arguments: &EmitArguments) -> Result<(), EmitError> {
             .map_err(|error| EmitError::Write { path: path.clone(), reason: error.to_string() }),
         None if language == wgsl::Language::Spirv && std::io::stdout().is_terminal() => Err(EmitError::Terminal),
         None => {
-            // A reader that has gone away has enough.
+            // A closed pipe means that the reader has enough.
             let _ = std::io::stdout().lock().write_all(&bytes);
             Ok(())
         }

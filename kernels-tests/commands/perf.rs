@@ -1,4 +1,4 @@
-//! `kernels perf`: the time of every kernel and variant on the shapes of the model, beside what the adapter can do at best.
+//! `kernels perf`: times every variant on the shapes of the model, and compares with the measured ceilings of the adapter.
 
 use std::error::Error;
 
@@ -21,15 +21,15 @@ struct Row {
     variant: String,
     shape: String,
     timing: Timing,
-    /// Its seconds by those of the fastest variant on the same shape.
+    /// Its time divided by that of the fastest variant on the same shape.
     by_best: f64,
     change: Option<Change>,
 }
 
-/// A kernel, its variant and the time of a case.
+/// Kernel, variant and time of a case.
 type Timed = (&'static str, &'static str, Timing);
 
-/// What is measured, and what was measured before.
+/// The state of a measurement.
 struct Measuring<'a> {
     device: Device,
     arguments: &'a PerfArguments,
@@ -40,7 +40,7 @@ struct Measuring<'a> {
     tally: Tally,
 }
 
-/// Measures the ceilings, then every benchmark case that the filter asks for.
+/// Measures the ceilings, then every benchmark that the filter selects.
 ///
 /// # Errors
 /// The adapter does not open, a ceiling cannot be measured, or the baseline cannot be used.
@@ -61,7 +61,7 @@ pub fn run(arguments: &PerfArguments) -> Result<Tally, Box<dyn Error>> {
 }
 
 impl Measuring<'_> {
-    /// The cases of a kernel: its variants side by side on each shape, the fastest first.
+    /// Times the cases of a kernel and prints its variants side by side on each shape, the fastest first.
     fn kernel(&mut self, cases: Vec<Case>) {
         let wanted = |case: &Case| case.purpose == Purpose::Benchmark && self.arguments.common.wants(&case.label());
         let mut of_shapes: Vec<(String, Vec<Timed>)> = Vec::new();
@@ -95,7 +95,7 @@ impl Measuring<'_> {
         }
     }
 
-    /// The backbone and the training step, as a user meets them.
+    /// Times the whole backbone and whole training steps.
     fn whole(&mut self) {
         let runs = self.arguments.runs.into();
         for batch in backbone::BATCHES {
@@ -178,7 +178,7 @@ impl Measuring<'_> {
         );
     }
 
-    /// The object, and what moved.
+    /// Prints the JSON object, and the number of cases that became faster or slower.
     fn finish(&self) {
         if self.arguments.common.json {
             let cases: Vec<_> = self.rows.iter().map(|row| json(row, self.ceilings)).collect();

@@ -1,4 +1,4 @@
-//! `kernels support`: which kernels and variants run on this adapter, and why the others do not.
+//! `kernels support`: which variants run on this adapter, and why the others do not.
 
 use lineament::device::DeviceError;
 use lineament::ops::ALL;
@@ -11,7 +11,7 @@ use super::test::missing;
 use crate::commands::arguments::CommonArguments;
 use crate::harness::outcome::{CheckResult, Tally, Verdict};
 
-/// Compiles everything, prints a line for each kernel and the reason for each variant that does not run.
+/// Compiles every variant, prints a line for each kernel, and gives a reason for each variant that does not run.
 ///
 /// # Errors
 /// The adapter does not open.
@@ -34,7 +34,7 @@ pub fn run(arguments: &CommonArguments) -> Result<Tally, DeviceError> {
             }
             rows.push(serde_json::json!({ "kernel": kernel.name, "variant": name, "verdict": word, "reason": reason }));
         }
-        // A kernel without a variant that runs is a hole in the engine, whatever the reason.
+        // The engine needs at least one variant of each kernel, whatever the reason.
         if running == 0 {
             tally.add(&Verdict::Failed("no variant runs".to_string()));
         }
@@ -83,7 +83,7 @@ fn verdict(device: &Device, kernel: &'static Kernel, variant: &'static Variant) 
     }
 }
 
-/// What of a shader the adapter's limits do not allow: not every driver refuses it by itself.
+/// Returns which of the adapter's limits a shader exceeds, if any. Not every driver refuses such a shader.
 fn beyond_limits(device: &Device, kernel: &Kernel, source: &str) -> Option<String> {
     let (module, _) = reflect::validate(kernel.name, source).ok()?;
     let limits = device.workgroup_limits();

@@ -11,7 +11,7 @@ use crate::harness::case::{Case, Purpose};
 use crate::harness::outcome::{CheckResult, Tally, Verdict};
 use crate::harness::run_case::{OutputResult, run_case};
 
-/// Runs what the filter asks for, prints a line for each kernel and variant, and counts.
+/// Runs the cases that the filter selects, prints a line for each variant and counts them.
 ///
 /// # Errors
 /// The adapter does not open.
@@ -35,7 +35,7 @@ pub fn run(arguments: &CommonArguments) -> Result<Tally, DeviceError> {
     Ok(tally)
 }
 
-/// The variants that this adapter cannot run.
+/// Returns a skipped result for each variant that this adapter cannot run.
 fn skipped(device: &Device, arguments: &CommonArguments) -> Vec<CheckResult> {
     let mut results = Vec::new();
     for kernel in ops::ALL {
@@ -49,7 +49,7 @@ fn skipped(device: &Device, arguments: &CommonArguments) -> Vec<CheckResult> {
     results
 }
 
-/// What an adapter lacks for a variant, if it lacks anything.
+/// Returns what the adapter lacks to run a variant, if anything.
 pub fn missing(device: &Device, variant: &Variant) -> Option<&'static str> {
     variant.lacks(device.capabilities())
 }

@@ -1,5 +1,5 @@
-//! A training step of the paper's whole model as `kernels perf` times it: the forward pass in training mode, and the step
-//! with its backward pass and AdaDelta's update, by the wall clock.
+//! Times training steps of the paper's whole model for `kernels perf`, by the wall clock: the forward pass in training mode, and the
+//! whole step with the backward pass and AdaDelta's update.
 
 use lineament::app::measure::{Extent, Workload};
 use lineament::nn::ModelError;

@@ -1,4 +1,5 @@
-//! The `augment` group: what keras_preprocessing 1.1 and Pillow make of an image, and what Keras draws.
+//! The `augment` group: compares transformed images and random transformations with keras_preprocessing 1.1, and resized images
+//! with Pillow.
 
 use std::path::Path;
 
@@ -10,17 +11,19 @@ use lineament::profiles::Device;
 use lineament::scheduler::Program;
 use serde_json::Value;
 
-use crate::golden_tests::data::{Arrays, GoldenError, Manifest, json};
+use crate::golden_tests::data::{Arrays, GoldenError, Manifest, json, numbers};
 use crate::golden_tests::{failed, skipped};
 use crate::harness::outcome::{CheckResult, Verdict};
 
 type Results = Result<Vec<CheckResult>, GoldenError>;
 
-/// The largest error of an element of a matrix, and of what Keras drew.
+/// The largest error of an element of a matrix.
 const MATRIX: f64 = 1e-6;
+/// The largest error of a parameter that Keras drew at random.
 const DRAWN: f64 = 1e-9;
-/// What a value of a pixel may differ by on the scale from 0 to 1, and the share of pixels that may differ by more.
+/// The largest error of a value of a pixel, on the scale from 0 to 1.
 const PIXEL: f64 = 2.0 / 255.0;
+/// The share of pixels that may have larger errors.
 const STRAY: f64 = 0.001;
 
 /// Runs every fixture of the group.
@@ -34,7 +37,7 @@ pub fn run(device: &Device, folder: &Path, manifest: &Manifest) -> Vec<CheckResu
             "resize.safetensors" => group.resize(file),
             "resize_index.json" => group.indices(file),
             "face_178x218.png" => group.face(file),
-            _ => Ok(vec![skipped(file, "all", "not built yet")]),
+            _ => Ok(vec![skipped(file, "all", "no test reads this file")]),
         };
         results.unwrap_or_else(|error| vec![failed(file, "all", &error)])
     };
@@ -47,7 +50,7 @@ struct Group<'a> {
     manifest: &'a Manifest,
 }
 
-/// What an image becomes.
+/// What is done to an image.
 enum Treatment {
     Augmented(Augmentation),
     Resized,
@@ -75,21 +78,25 @@ impl Group<'_> {
         Ok(results)
     }
 
-    /// The list of `affine_params.json`.
+    /// Reads the list of parameters in `affine_params.json`.
     fn tuples(&self) -> Result<Vec<Value>, GoldenError> {
         let listing = json(&self.folder.join("affine_params.json"))?;
-        listing.as_array().filter(|list| !list.is_empty()).cloned().ok_or_else(|| unusable("affine_params.json", "list"))
+        listing
+            .as_array()
+            .filter(|list| !list.is_empty())
+            .cloned()
+            .ok_or_else(|| GoldenError::unusable("affine_params.json", "list"))
     }
 
-    /// Its matrices, and what was drawn from a seed.
+    /// Compares the matrices of that list, and the parameters that were drawn from a seed.
     fn matrices(&self, file: &str) -> Results {
         let size = ["height", "width"].map(|key| self.manifest.files["affine.safetensors"]["params"][key].as_u64());
-        let [Some(height), Some(width)] = size else { return Err(unusable("affine.safetensors", "height")) };
+        let [Some(height), Some(width)] = size else { return Err(GoldenError::unusable("affine.safetensors", "height")) };
         let size = [height as u32, width as u32];
         let mut results = Vec::new();
         for (index, tuple) in self.tuples()?.iter().enumerate() {
             let augmentation = augmentation(tuple)?;
-            let rows = tuple["matrix"].as_array().ok_or_else(|| unusable(file, "matrix"))?;
+            let rows = tuple["matrix"].as_array().ok_or_else(|| GoldenError::unusable(file, "matrix"))?;
             let expected: Vec<f64> = rows.iter().flat_map(numbers).collect();
             results.push(matrix(file, &format!("matrix of {index}"), &augmentation, size, &expected));
             if let Some(seed) = tuple["drawn_from_numpy_randomstate_seed"].as_u64() {
@@ -103,10 +110,10 @@ impl Group<'_> {
         let listing = json(&self.folder.join(file))?;
         let shape = numbers(&listing["image_shape"]);
         let ([height, width, ..], Some(examples)) = (&shape[..], listing["examples"].as_array()) else {
-            return Err(unusable(file, "image_shape"));
+            return Err(GoldenError::unusable(file, "image_shape"));
         };
         let one = |example: &Value| {
-            let seed = example["seed"].as_u64().ok_or_else(|| unusable(file, "seed"))?;
+            let seed = example["seed"].as_u64().ok_or_else(|| GoldenError::unusable(file, "seed"))?;
             Ok(drawn(file, seed, &augmentation(example)?, [*height as u32, *width as u32]))
         };
         examples.iter().map(one).collect()
@@ -119,12 +126,12 @@ impl Group<'_> {
         for name in self.manifest.files[file]["tensors"].as_object().into_iter().flat_map(|tensors| tensors.keys()) {
             let Some(size) = name.strip_prefix("nearest_").and_then(|size| size.parse().ok()) else {
                 if name != "image" {
-                    let reason = "not a profile: Pillow's bilinear smooths when shrinking, and Keras resizes by nearest pixel";
+                    let reason = "lineament does not resize this way: Keras takes the nearest pixel";
                     results.push(skipped(file, name, reason));
                 }
                 continue;
             };
-            // The kernel that augments resizes as the one that does not.
+            // With the identity, the kernel that augments must resize as the kernel that does not.
             for treatment in [Treatment::Resized, Treatment::Augmented(Augmentation::IDENTITY)] {
                 let found = self.compute(&image, [size, size], 1.0, &treatment)?;
                 results.push(CheckResult::within(file, name, &found, &arrays.get(name)?.values, 0.0));
@@ -133,26 +140,27 @@ impl Group<'_> {
         Ok(results)
     }
 
-    /// Which source row and column each output row and column shows, told by an image whose pixels say where they are.
+    /// Compares which row or column of the source each row or column of the output shows. Each pixel of the image holds its own
+    /// position.
     fn indices(&self, file: &str) -> Results {
         let shape = numbers(&self.manifest.files["resize.safetensors"]["tensors"]["image"]["shape"]);
-        let [height, width, 3.0] = shape[..] else { return Err(unusable("resize.safetensors", "image")) };
+        let [height, width, 3.0] = shape[..] else { return Err(GoldenError::unusable("resize.safetensors", "image")) };
         let (height, width) = (height as u32, width as u32);
         if height > 256 || width > 256 {
-            return Err(unusable("resize.safetensors", "image of at most 256 x 256"));
+            return Err(GoldenError::unusable("resize.safetensors", "image of at most 256 x 256"));
         }
         let places = (0..height).flat_map(|row| (0..width).flat_map(move |column| [row as u8, column as u8, 0]));
         let image = Rgb8Image { width, height, pixels: places.collect() };
         let listing = json(&self.folder.join(file))?;
         let mut results = Vec::new();
-        for (name, expected) in listing.as_object().ok_or_else(|| unusable(file, "object"))? {
+        for (name, expected) in listing.as_object().ok_or_else(|| GoldenError::unusable(file, "object"))? {
             let Some((size, axis)) = name.strip_prefix("nearest_").and_then(|name| name.split_once('_')) else { continue };
             let (Ok(size), Some(channel)) = (size.parse::<u32>(), ["rows", "cols"].iter().position(|known| *known == axis))
             else {
                 continue;
             };
             let found = self.compute(&image, [size, size], 1.0, &Treatment::Resized)?;
-            // Rows are told down the first column, columns along the first row.
+            // The first column shows the rows, and the first row shows the columns.
             let stride = 3 * if channel == 0 { size as usize } else { 1 };
             let found: Vec<f64> = found[channel..].iter().step_by(stride).take(size as usize).copied().collect();
             results.push(CheckResult::within(file, name, &found, &numbers(expected), 0.0));
@@ -160,18 +168,18 @@ impl Group<'_> {
         Ok(results)
     }
 
-    /// The picture that `load_img` read, decoded.
+    /// Decodes a photograph and compares it with the pixels that Keras' `load_img` read.
     fn face(&self, file: &str) -> Results {
         let arrays = self.arrays("resize.safetensors")?;
         let verdict = match decode(&self.folder.join(file)) {
             Ok(image) if image == picture(&arrays, "image")? => Verdict::Passed,
-            Ok(_) => Verdict::Failed("other pixels than resize.safetensors".to_string()),
+            Ok(_) => Verdict::Failed("its pixels differ from those in resize.safetensors".to_string()),
             Err(error) => Verdict::Failed(error.to_string()),
         };
         Ok(vec![CheckResult::behaviour(file, "equal", verdict)])
     }
 
-    /// Red, green and blue of every pixel of an image treated and scaled on the GPU.
+    /// Treats and scales an image on the GPU, and returns red, green and blue of every pixel.
     fn compute(&self, image: &Rgb8Image, size: [u32; 2], scale: f32, treatment: &Treatment) -> Result<Vec<f64>, GoldenError> {
         let mut plan = Plan::new("augment");
         let pixels = plan.persistent("pixels", image.pixels.len().next_multiple_of(4) as u64);
@@ -205,24 +213,16 @@ impl Group<'_> {
     }
 }
 
-fn unusable(fixture: &str, key: &str) -> GoldenError {
-    GoldenError::Manifest { fixture: fixture.to_string(), key: key.to_string() }
-}
-
-fn numbers(value: &Value) -> Vec<f64> {
-    value.as_array().into_iter().flatten().filter_map(Value::as_f64).collect()
-}
-
 fn picture(arrays: &Arrays, name: &str) -> Result<Rgb8Image, GoldenError> {
     let array = arrays.get(name)?;
-    let [height, width, 3] = array.shape[..] else { return Err(unusable(name, "shape")) };
+    let [height, width, 3] = array.shape[..] else { return Err(GoldenError::unusable(name, "shape")) };
     let pixels = array.values.iter().map(|value| *value as u8).collect();
     Ok(Rgb8Image { width: width as u32, height: height as u32, pixels })
 }
 
-/// The parameters as Keras names them.
+/// Reads the parameters of a transformation under the names that Keras gives them.
 fn augmentation(tuple: &Value) -> Result<Augmentation, GoldenError> {
-    let number = |key: &str| tuple[key].as_f64().ok_or_else(|| unusable("parameters", key));
+    let number = |key: &str| tuple[key].as_f64().ok_or_else(|| GoldenError::unusable("parameters", key));
     Ok(Augmentation {
         rotation: number("theta")?,
         row_shift: number("tx")?,
@@ -230,7 +230,7 @@ fn augmentation(tuple: &Value) -> Result<Augmentation, GoldenError> {
         shear: number("shear")?,
         row_zoom: number("zx")?,
         column_zoom: number("zy")?,
-        mirrored: tuple["flip_horizontal"].as_bool().ok_or_else(|| unusable("parameters", "flip_horizontal"))?,
+        mirrored: tuple["flip_horizontal"].as_bool().ok_or_else(|| GoldenError::unusable("parameters", "flip_horizontal"))?,
     })
 }
 
@@ -238,7 +238,7 @@ fn matrix(file: &str, name: &str, augmentation: &Augmentation, size: [u32; 2], e
     CheckResult::within(file, name, augmentation.matrix(size).as_flattened(), expected, MATRIX)
 }
 
-/// Compares what the paper's ranges make of the numbers that NumPy draws with what Keras drew.
+/// Draws a transformation in the ranges of the paper from NumPy's random numbers, and compares it with the one that Keras drew.
 fn drawn(file: &str, seed: u64, expected: &Augmentation, size: [u32; 2]) -> CheckResult {
     let mut generator = MersenneTwister::new(seed as u32);
     let draws: [f64; DRAWS] = std::array::from_fn(|_| generator.unit());
@@ -250,11 +250,11 @@ fn drawn(file: &str, seed: u64, expected: &Augmentation, size: [u32; 2]) -> Chec
     CheckResult::within(file, &format!("seed {seed}"), &found, &values(expected), DRAWN)
 }
 
-/// Compares pixels, of which a few may differ by more than the bound.
+/// Compares pixels. A few may differ by more than the bound.
 fn pixels(file: &str, name: &str, found: &[f64], expected: &[f64]) -> CheckResult {
     let mut result = CheckResult::within(file, name, found, expected, PIXEL);
-    result.note = format!("{PIXEL:.4} but {} %", 100.0 * STRAY);
-    // A NaN is no value within a bound.
+    result.note = format!("{PIXEL:.4}, except {} % of pixels", 100.0 * STRAY);
+    // This is false for NaN.
     let within = |(found, expected): (&f64, &f64)| (found - expected).abs() <= PIXEL;
     let stray =
         found.chunks(3).zip(expected.chunks(3)).filter(|(found, expected)| !found.iter().zip(*expected).all(within)).count();
@@ -298,7 +298,7 @@ impl MersenneTwister {
         word ^ (word >> 18)
     }
 
-    /// Uniform in [0, 1), of 53 bits.
+    /// Returns a random number in [0, 1) with 53 bits.
     fn unit(&mut self) -> f64 {
         let (high, low) = (f64::from(self.bits() >> 5), f64::from(self.bits() >> 6));
         (high * 67_108_864.0 + low) / 9_007_199_254_740_992.0
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn one_stray_pixel_in_a_thousand_is_let_pass() {
+    fn one_stray_pixel_in_a_thousand_passes() {
         let expected = vec![0.5; 3000];
         let with = |strays: usize, value: f64| {
             let mut found = expected.clone();

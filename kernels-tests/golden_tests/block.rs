@@ -1,4 +1,4 @@
-//! Inverted residual blocks of the `kernels` group in inference mode: expand, depthwise, project, with batch norm folded.
+//! The inverted residual blocks of the `kernels` group in inference mode, with batch norm folded into the convolutions.
 
 use lineament::ops::{Activation, Depthwise, Padding, Pointwise};
 use lineament::plan::{View, WeightLayout};
@@ -8,7 +8,7 @@ use crate::golden_tests::data::{Array, GoldenError};
 use crate::golden_tests::kernels::{FORWARD, Fixture, padded};
 use crate::harness::case::{Case, Purpose};
 
-/// A convolution of the block with its batch norm folded, as the kernels take it.
+/// A convolution of the block with its batch norm folded into it, in the layout of the kernels.
 struct Folded {
     w: Vec<f32>,
     shape: Vec<u32>,
@@ -24,7 +24,7 @@ fn fold(fixture: &Fixture, part: &str, layout: &str) -> Result<Folded, GoldenErr
     let channels = gamma.values.len();
     let same = [beta, mean, variance].iter().all(|array| array.values.len() == channels);
     if !same || w.shape.last() != Some(&channels) {
-        let reason = format!("does not have the {channels} channels of {part}_gamma, or its batch norm has not");
+        let reason = format!("it and its batch norm must all have the {channels} channels of {part}_gamma");
         return Err(GoldenError::Tensor { tensor: format!("{part}_w"), reason });
     }
     let scale: Vec<f64> = (0..channels).map(|c| gamma.values[c] / (variance.values[c] + epsilon).sqrt()).collect();
@@ -38,7 +38,7 @@ fn fold(fixture: &Fixture, part: &str, layout: &str) -> Result<Folded, GoldenErr
     Ok(Folded { w: single(w), shape, bias: single(padded(&bias, "C")?.0) })
 }
 
-/// The block as the network runs it, with the variants that it would choose.
+/// Returns the case of a block, with the variants that the network would choose.
 pub fn inference(device: &Device, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
     let profile = device.profile();
     let (x, x_shape) = fixture.input("x", "NHWC")?;

@@ -1,5 +1,5 @@
-//! Inverted residual blocks of the `kernels` group as training runs them: batch norm after every convolution, by the
-//! statistics of the batch or by given ones, forward and backward.
+//! The inverted residual blocks of the `kernels` group as training runs them, forward and backward. Batch norm follows every
+//! convolution, with the statistics of the batch or with given ones.
 
 use lineament::ops::{
     Activation, BatchNorm, BatchNormBackwardInput, BatchNormBackwardWeight, BatchNormCombine, BatchNormStatistics,
@@ -17,26 +17,36 @@ use crate::harness::case::{Case, Purpose};
 /// The names of a convolution of the block and its gradients.
 struct Names {
     part: &'static str,
-    /// After batch norm; the projection has none: it is the linear bottleneck.
+    /// The activation after batch norm. The projection, the linear bottleneck, has none.
     activation: Activation,
-    dw: &'static str,
+    weight_gradient: &'static str,
     dgamma: &'static str,
     dbeta: &'static str,
 }
 
-const EXPAND: Names =
-    Names { part: "expand", activation: Activation::Relu6, dw: "dexpand_w", dgamma: "dexpand_gamma", dbeta: "dexpand_beta" };
+const EXPAND: Names = Names {
+    part: "expand",
+    activation: Activation::Relu6,
+    weight_gradient: "dexpand_w",
+    dgamma: "dexpand_gamma",
+    dbeta: "dexpand_beta",
+};
 const DEPTHWISE: Names = Names {
     part: "depthwise",
     activation: Activation::Relu6,
-    dw: "ddepthwise_w",
+    weight_gradient: "ddepthwise_w",
     dgamma: "ddepthwise_gamma",
     dbeta: "ddepthwise_beta",
 };
-const PROJECT: Names =
-    Names { part: "project", activation: Activation::None, dw: "dproject_w", dgamma: "dproject_gamma", dbeta: "dproject_beta" };
+const PROJECT: Names = Names {
+    part: "project",
+    activation: Activation::None,
+    weight_gradient: "dproject_w",
+    dgamma: "dproject_gamma",
+    dbeta: "dproject_beta",
+};
 
-/// A convolution's weights and what its backward pass needs of the forward pass.
+/// The weights of a convolution and the tensors of the forward pass that its backward pass needs.
 struct Convolution {
     names: &'static Names,
     w: View,
@@ -50,7 +60,7 @@ struct Convolution {
     statistics: View,
     /// Gamma and beta.
     affine: View,
-    /// After batch norm, activation and shortcut.
+    /// The result after batch norm, activation and shortcut.
     y: View,
 }
 
@@ -62,7 +72,7 @@ struct Block<'a> {
     case: Case,
 }
 
-/// The block forward and backward, with the variants that training would choose.
+/// Returns the case of a block forward and backward, with the variants that training would choose.
 pub fn block(device: &Device, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
     let profile = device.profile();
     let epsilon = fixture.entry["params"]["eps"].as_f64().ok_or_else(|| fixture.unusable("eps"))? as f32;
@@ -106,19 +116,21 @@ impl Block<'_> {
         let by_activated = self.rows("gradient of depthwise activated", rows, channels);
         self.pointwise_backward(&project, by_raw, None, by_activated)?;
         let by_raw = self.batch_norm_backward(&depthwise, by_activated)?;
-        let dw = self.fixture.gradient(&mut self.case, DEPTHWISE.dw, "HW1C")?;
+        let weight_gradient = self.fixture.gradient(&mut self.case, DEPTHWISE.weight_gradient, "HW1C")?;
         let row_parts = parts(batch * layer.out_size()[0]);
         let gradient = DepthwiseBackwardWeight { layer, rows: row_parts };
-        push_sum(&mut self.case, row_parts, 9 * channels, dw, |y| gradient.step("depthwise dw", current, by_raw, y));
+        push_sum(&mut self.case, row_parts, 9 * channels, weight_gradient, |y| {
+            gradient.step("depthwise weight gradient", current, by_raw, y)
+        });
         let dx = self.fixture.gradient(&mut self.case, "dx", "NHWC")?;
         let backward = DepthwiseBackwardInput { layer };
         let (_, variant) = backward.choice(self.profile);
         let Some(expand) = expanded else {
-            self.case.plan.push(backward.step("depthwise dx", variant, by_raw, w, dx));
+            self.case.plan.push(backward.step("depthwise input gradient", variant, by_raw, w, dx));
             return Ok(());
         };
         let by_activated = self.rows("gradient of expanded", expand.rows, channels);
-        self.case.plan.push(backward.step("depthwise dx", variant, by_raw, w, by_activated));
+        self.case.plan.push(backward.step("depthwise input gradient", variant, by_raw, w, by_activated));
         let by_raw = self.batch_norm_backward(&expand, by_activated)?;
         self.pointwise_backward(&expand, by_raw, residual.then_some(gy), dx)
     }
@@ -131,7 +143,7 @@ impl Block<'_> {
         self.case.input("zeros", &vec![0.0f32; channels as usize])
     }
 
-    /// Two vectors of the convolution's batch norm.
+    /// Adds two vectors of a convolution's batch norm as one input.
     fn pair(&mut self, names: &Names, vectors: [&str; 2]) -> Result<View, GoldenError> {
         let [(first, _), (second, _)] = [
             self.fixture.input(&format!("{}_{}", names.part, vectors[0]), "C")?,
@@ -158,7 +170,7 @@ impl Block<'_> {
         self.normalise(names, w, (rows, outputs, inputs), [x, raw], residual)
     }
 
-    /// Compares the result of the projection, which is that of the block.
+    /// Adds batch norm and the activation. The result of the projection is the result of the block and is compared.
     fn normalise(
         &mut self,
         names: &'static Names,
@@ -191,13 +203,14 @@ impl Block<'_> {
         Ok(Convolution { names, w, rows, channels, inputs, x, raw, statistics, affine, y })
     }
 
-    /// From the gradient by a convolution's activated result to that by its raw one; compares those by gamma and beta.
+    /// Computes the gradient of a convolution's result before batch norm from that after the activation. The gradients of gamma
+    /// and beta are compared.
     fn batch_norm_backward(&mut self, convolution: &Convolution, gy: View) -> Result<View, GoldenError> {
         let Convolution { names, rows, channels, raw, statistics, affine, .. } = *convolution;
         let (epsilon, training, activation, row_parts) = (self.epsilon, self.training, names.activation, parts(rows));
         let of_parts = self.rows("parts of dgamma and dbeta", 2 * row_parts.count(), channels);
         let layer = BatchNormBackwardWeight { rows: row_parts, channels, epsilon, activation };
-        self.case.plan.push(layer.step("batch norm dw", gy, raw, statistics, affine, of_parts));
+        self.case.plan.push(layer.step("batch norm weight gradients", gy, raw, statistics, affine, of_parts));
         let (dgamma, _) = padded(self.fixture.arrays.get(names.dgamma)?, "C")?;
         let (dbeta, _) = padded(self.fixture.arrays.get(names.dbeta)?, "C")?;
         let gradients = self.case.output_pair(
@@ -210,11 +223,11 @@ impl Block<'_> {
         self.case.plan.push(sum.step("sum of parts", of_parts, gradients));
         let by_raw = self.rows("gradient of raw", rows, channels);
         let layer = BatchNormBackwardInput { rows, all_rows: rows, channels, epsilon, training, activation };
-        self.case.plan.push(layer.step("batch norm dx", gy, raw, statistics, affine, gradients, by_raw));
+        self.case.plan.push(layer.step("batch norm input gradient", gy, raw, statistics, affine, gradients, by_raw));
         Ok(by_raw)
     }
 
-    /// Compares the gradient by the weights; the one by the input, with a shortcut's added, goes to `dx`.
+    /// Computes and compares the weight gradient. The input gradient, plus the gradient of a shortcut, is written to `dx`.
     fn pointwise_backward(
         &mut self,
         convolution: &Convolution,
@@ -223,11 +236,13 @@ impl Block<'_> {
         dx: View,
     ) -> Result<(), GoldenError> {
         let Convolution { names, w, rows, channels, inputs, x, .. } = *convolution;
-        let dw = self.fixture.gradient(&mut self.case, names.dw, "HWIO")?;
+        let weight_gradient = self.fixture.gradient(&mut self.case, names.weight_gradient, "HWIO")?;
         let (layer, lanes) =
             (DenseBackwardWeight { rows: parts(rows), inputs, outputs: channels }, self.profile.capabilities.subgroup_size);
         let family = layer.choice(self.profile);
-        push_sum(&mut self.case, layer.rows, inputs * channels, dw, |y| layer.step("dw", family, lanes, x, gy, y));
+        push_sum(&mut self.case, layer.rows, inputs * channels, weight_gradient, |y| {
+            layer.step("weight gradient", family, lanes, x, gy, y)
+        });
         let transposed = self.rows("w transposed", inputs, channels);
         self.case.plan.push(Transpose { rows: inputs, columns: channels }.step("transpose", w, transposed));
         let zeros = self.zeros(inputs);

@@ -1,7 +1,7 @@
-//! The `cluster` group of golden fixtures: k-means and silhouettes as scikit-learn computes them.
+//! The `cluster` group: compares k-means and silhouettes with scikit-learn.
 //!
-//! Which data a fixture is about follows from its parameters in the manifest: `x10_500` is the first 500 rows of the ten
-//! chosen columns of `x37`, `p…` the continuous predictions, `rare…` and `common…` the chosen columns times their weights.
+//! The parameters in the manifest name the data of a fixture. `x10_500` is the first 500 rows of the ten chosen columns of `x37`.
+//! Names with `p` mean the continuous predictions. Names with `rare` and `common` mean the chosen columns times their weights.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,16 +9,17 @@ use std::path::Path;
 use lineament::cluster::{ClusterError, CountedRows, KMeans, KMeansFit, Metric, silhouette};
 use lineament::profiles::Device;
 use safetensors::SafeTensors;
-use safetensors::tensor::Dtype;
 use serde_json::Value;
 
+use super::data::{self, numbers};
 use super::{cluster_methods, cluster_orders, figure5};
 use crate::harness::outcome::{CheckResult, Verdict};
 
 /// Bound of the relative error of an inertia.
 const INERTIA: f64 = 1e-5;
-/// Seeds of scikit-learn beside those of `kmeans_best.json`, and how many of ours they are compared with.
+/// The file with results of scikit-learn for more seeds than `kmeans_best.json` has.
 const MORE_SEEDS: &str = "kmeans_best_seeds.json";
+/// The number of seeds of this library that are compared with them.
 const OUR_SEEDS: u64 = 9;
 /// Bound of the absolute error of a silhouette.
 const SILHOUETTE: f64 = 1e-5;
@@ -27,14 +28,14 @@ const CENTER: f64 = 1e-5;
 
 pub(crate) type Outcome<T> = Result<T, String>;
 
-/// Runs every fixture of the folder's manifest; what cannot be read is a failure.
+/// Runs every fixture of the folder's manifest. A fixture that cannot be read is a failure.
 pub fn run(device: &Device, folder: &Path) -> Vec<CheckResult> {
     let files = match manifest(folder) {
         Ok(files) => files,
         Err(problem) => return vec![CheckResult::behaviour("manifest.json", "readable", Verdict::Failed(problem))],
     };
     let group = Group { device, folder };
-    // The data are what the other fixtures are computed from.
+    // The other fixtures refer to the data.
     let fixtures = files.iter().filter(|(name, _)| *name != "data.safetensors");
     fixtures
         .flat_map(|(name, entry)| {
@@ -51,23 +52,14 @@ fn manifest(folder: &Path) -> Outcome<BTreeMap<String, Value>> {
 }
 
 pub(crate) fn json(path: &Path) -> Outcome<Value> {
-    let bytes = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    serde_json::from_slice(&bytes).map_err(|error| format!("{}: {error}", path.display()))
-}
-
-/// Numbers of a JSON list, nested or not, in order.
-pub(crate) fn numbers(value: &Value) -> Vec<f64> {
-    match value {
-        Value::Array(items) => items.iter().flat_map(numbers).collect(),
-        other => other.as_f64().into_iter().collect(),
-    }
+    data::json(path).map_err(|error| error.to_string())
 }
 
 pub(crate) fn number(value: &Value, name: &str) -> Outcome<f64> {
     value[name].as_f64().ok_or_else(|| format!("the manifest gives no number `{name}`"))
 }
 
-/// Tensors of a file, widened to f64, with their shapes.
+/// The tensors of a file in f64, with their shapes.
 pub(crate) struct Tensors(BTreeMap<String, (Vec<usize>, Vec<f64>)>);
 
 impl Tensors {
@@ -75,14 +67,8 @@ impl Tensors {
         let bytes = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
         let file = SafeTensors::deserialize(&bytes).map_err(|error| format!("{}: {error}", path.display()))?;
         let widen = |(name, view): (String, safetensors::tensor::TensorView)| {
-            let data = view.data();
-            let values: Vec<f64> = match view.dtype() {
-                Dtype::U8 => data.iter().map(|value| f64::from(*value)).collect(),
-                Dtype::I32 => data.as_chunks().0.iter().map(|bytes| f64::from(i32::from_le_bytes(*bytes))).collect(),
-                Dtype::F32 => data.as_chunks().0.iter().map(|bytes| f64::from(f32::from_le_bytes(*bytes))).collect(),
-                Dtype::F64 => data.as_chunks().0.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect(),
-                other => return Err(format!("tensor {name} is of type {other:?}")),
-            };
+            let values = data::decoded(view.dtype(), view.data());
+            let values = values.ok_or_else(|| format!("tensor {name} is of type {:?}", view.dtype()))?;
             Ok((name, (view.shape().to_vec(), values)))
         };
         file.tensors().into_iter().map(widen).collect::<Outcome<_>>().map(Tensors)
@@ -97,7 +83,7 @@ impl Tensors {
     }
 }
 
-/// Where some numbers lie.
+/// The range of some numbers.
 struct Range {
     lowest: f64,
     median: f64,
@@ -113,7 +99,7 @@ impl Range {
     }
 }
 
-/// `[rows, columns]` row-major.
+/// A data set, `[rows, columns]`, row-major.
 pub(crate) struct Data {
     pub(crate) rows: usize,
     pub(crate) columns: usize,
@@ -137,7 +123,7 @@ impl Group<'_> {
                 .or_else(|| cluster_orders::run(self, name, params))
                 .or_else(|| figure5::run(self, name))
                 .unwrap_or_else(|| {
-                    let reason = if kind == "ties" { "a note, nothing to compare" } else { "no test reads it" };
+                    let reason = if kind == "ties" { "the file holds nothing to compare" } else { "no test reads this file" };
                     let skipped = CheckResult::behaviour(name, "", Verdict::Skipped(reason.to_string()));
                     Ok(vec![CheckResult { part: "all".to_string(), ..skipped }])
                 }),
@@ -171,7 +157,7 @@ impl Group<'_> {
         Ok(Data { rows, columns, values: values.collect() })
     }
 
-    /// k-means from given centres, for every tolerance that the fixture holds labels of.
+    /// Compares k-means from given centres, for every tolerance for which the fixture has labels.
     fn kmeans(&self, name: &str, params: &Value) -> Outcome<Vec<CheckResult>> {
         let tensors = Tensors::read(&self.folder.join(name))?;
         let data = self.data(params["data"].as_str().ok_or("the manifest names no data")?)?;
@@ -207,15 +193,15 @@ impl Group<'_> {
         settings.fit(self.device, &data.values, data.rows, data.columns).map_err(|error| error.to_string())
     }
 
-    /// What k-means++ with restarts reaches with nine seeds, beside twenty of scikit-learn: the five of the fixture and
-    /// those that `tools/golden/gen_kmeans_best_seeds.py` adds. The median of ours must lie in or below the range of theirs,
-    /// and the best of ours in or below its lower half. With equal chances the one fails once in a thousand times, the other
-    /// once in two hundred.
+    /// Compares the inertia of k-means++ with restarts, for nine seeds, with scikit-learn's for twenty seeds: the five of the
+    /// fixture and those that `tools/golden/gen_kmeans_best_seeds.py` adds. The median of ours must not be above their highest,
+    /// and our lowest must not be above their median. If both come from the same distribution, the first condition fails by
+    /// chance once in a thousand times, and the second once in two hundred times.
     fn best(&self, name: &str) -> Outcome<Vec<CheckResult>> {
         let table = json(&self.folder.join(name))?;
         let sets = table.as_object().ok_or("it is not an object")?;
         if !self.folder.join(MORE_SEEDS).is_file() {
-            let skipped = CheckResult::behaviour(name, "", Verdict::Skipped(format!("{MORE_SEEDS} is not there")));
+            let skipped = CheckResult::behaviour(name, "", Verdict::Skipped(format!("the file {MORE_SEEDS} is missing")));
             return Ok(vec![CheckResult { part: "all".to_string(), ..skipped }]);
         }
         let more = json(&self.folder.join(MORE_SEEDS))?;
@@ -297,7 +283,7 @@ impl Group<'_> {
         ])
     }
 
-    /// Numbers of labels that scikit-learn refuses, on the rows that the group lists.
+    /// Checks that numbers of labels which scikit-learn rejects are errors here too.
     fn silhouette_errors(&self, name: &str) -> Outcome<Vec<CheckResult>> {
         let fixture = json(&self.folder.join(name))?;
         let data = listed(&json(&self.folder.join("silhouette_cosine_zero_rows.json"))?);
@@ -311,17 +297,17 @@ impl Group<'_> {
             let found = rows.and_then(|rows| silhouette(self.device, &rows, &labels, Metric::Euclidean));
             let verdict = match found {
                 Err(ClusterError::SilhouetteLabels { labels, rows }) if labels == count && rows == data.rows => Verdict::Passed,
-                Err(error) => Verdict::Failed(format!("refused for another reason: {error}")),
+                Err(error) => Verdict::Failed(format!("rejected for another reason: {error}")),
                 Ok(_) => Verdict::Failed("accepted".to_string()),
             };
-            let behaviour = CheckResult::behaviour(name, "refused", verdict);
+            let behaviour = CheckResult::behaviour(name, "rejected", verdict);
             results.push(CheckResult { part: case.clone(), ..behaviour });
         }
         Ok(results)
     }
 }
 
-/// The rows `x` of a JSON fixture.
+/// Reads the rows `x` of a JSON fixture.
 fn listed(fixture: &Value) -> Data {
     let rows = fixture["x"].as_array().map_or(0, Vec::len);
     let values: Vec<f32> = numbers(&fixture["x"]).iter().map(|value| *value as f32).collect();

@@ -1,10 +1,10 @@
-//! Golden fixtures of the methods that hang on the order of the rows: OPTICS and Birch.
+//! Compares the methods that depend on the order of the rows, OPTICS and Birch, with scikit-learn.
 //!
-//! scikit-learn's OPTICS takes core distances from a tree and the other distances from a matrix product, so that a row which is
-//! exactly as far as the core distance comes out some 1e-15 nearer or farther. Where that decides which row comes first
-//! (twice among the 500 of `p37`), its own ordering of precomputed distances is another, and the one found here; the order within
-//! such a run is left open. Birch's tree is unique. Its last step, Ward's linkage, meets centres of `x10` that are equally near,
-//! and joins those that SciPy's does.
+//! scikit-learn's OPTICS takes core distances from a tree and other distances from a matrix product. A row whose distance equals
+//! the core distance gets a distance that differs by about 1e-15. Twice among the 500 rows of `p37`, this rounding decides which
+//! row comes first. With precomputed distances, scikit-learn gives the same ordering as this library. The order within such a
+//! run is therefore not compared. Birch's tree is unique. In its last step, Ward's linkage, some centres of `x10` have equal
+//! distances, and ties are broken as in SciPy.
 
 use lineament::cluster::{
     Birch, BirchSettings, CondensedDistances, CountedRows, Linkage, Metric, OpticsSettings, agglomerate, condensed, optics,
@@ -16,7 +16,7 @@ use crate::harness::outcome::CheckResult;
 
 /// Bound of the absolute error of a reachability, a core distance and a centre's coordinate.
 const DISTANCE: f64 = 1e-5;
-/// Reachabilities that differ by less differ by scikit-learn's rounding only.
+/// Reachabilities that differ by less than this differ only by the rounding of scikit-learn.
 const ROUNDING: f64 = 1e-13;
 
 /// Runs a fixture if it is of one of these methods.
@@ -44,7 +44,7 @@ fn widen<T: Copy + Into<f64>>(values: &[T]) -> Vec<f64> {
 
 fn order(group: &Group, name: &str, rest: &str) -> Outcome<Vec<CheckResult>> {
     let tensors = Tensors::read(&group.folder.join(name))?;
-    let (set, metric) = rest.rsplit_once('_').ok_or("the name tells no metric")?;
+    let (set, metric) = rest.rsplit_once('_').ok_or("the name has no metric")?;
     let metric = if metric == "hamming" { Metric::Hamming } else { Metric::Euclidean };
     let rows = rows(group, set)?;
     let settings = OpticsSettings { min_samples: 5, xi: 0.05 };
@@ -52,7 +52,7 @@ fn order(group: &Group, name: &str, rest: &str) -> Outcome<Vec<CheckResult>> {
     let labels: Vec<f64> = found.labels.iter().map(|label| *label as f64).collect();
     let expected_reachability = tensors.get("reachability")?;
     let ordering = settled(&widen(&found.ordering), tensors.get("ordering")?, expected_reachability);
-    // An infinite difference would be no number.
+    // The difference of two infinities is NaN.
     let finite =
         |values: &[f64]| values.iter().map(|value| if value.is_infinite() { -1.0 } else { *value }).collect::<Vec<f64>>();
     let near = |tensor: &str, found: &[f64]| {
@@ -66,8 +66,8 @@ fn order(group: &Group, name: &str, rest: &str) -> Outcome<Vec<CheckResult>> {
     ])
 }
 
-/// The ordering found, in which a run of rows that the expected one tells apart by rounding only is put in the order expected if
-/// it holds the same rows.
+/// Returns the ordering that was found. A run of rows whose expected reachabilities differ only by rounding is replaced by the
+/// expected run if both hold the same rows.
 fn settled(found: &[f64], expected: &[f64], reachability: &[f64]) -> Vec<f64> {
     let reached = |place: usize| expected.get(place).map_or(f64::NAN, |row| reachability[*row as usize]);
     let mut settled = found.to_vec();
@@ -76,7 +76,7 @@ fn settled(found: &[f64], expected: &[f64], reachability: &[f64]) -> Vec<f64> {
         if (reached(end) - reached(end - 1)).abs() < ROUNDING {
             continue;
         }
-        // Rows equally near to the last digit come in their own order, lowest first, which is no matter of rounding.
+        // Rows with exactly equal reachabilities come in order of their indices. Rounding does not change that.
         let by_rounding = (start + 1..end).any(|place| reached(place) != reached(place - 1));
         let sorted = |rows: &[f64]| {
             let mut rows = rows.to_vec();
@@ -96,7 +96,7 @@ fn birch(group: &Group, name: &str, set: &str, params: &Value) -> Outcome<Vec<Ch
     let settings = BirchSettings { threshold: number(params, "threshold")?, branching_factor: 50 };
     let found = Birch::fit(&rows(group, set)?, settings).map_err(|error| error.to_string())?;
     let expected_labels = tensors.get("labels")?;
-    // The label that scikit-learn gives to the first row of each row's subcluster: the same as the row's own if all is well.
+    // scikit-learn's label of the first row in the subcluster of each row. It must equal the label of the row.
     let first_of = |row: &u32| found.nearest.iter().position(|other| other == row).unwrap_or_default();
     let of_subcluster: Vec<f64> = found.nearest.iter().map(|row| expected_labels[first_of(row)]).collect();
     let mut results = vec![
@@ -111,7 +111,7 @@ fn birch(group: &Group, name: &str, set: &str, params: &Value) -> Outcome<Vec<Ch
     Ok(results)
 }
 
-/// The first row of each row's cluster, whatever the clusters' numbers.
+/// Returns the first row of each row's cluster. It does not depend on how the clusters are numbered.
 fn numbered_by_first(labels: &[f64]) -> Vec<f64> {
     labels.iter().map(|label| labels.iter().position(|other| other == label).unwrap_or_default() as f64).collect()
 }
@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_order_of_rows_apart_by_rounding_is_left_open() {
+    fn only_the_order_of_rows_that_differ_by_rounding_is_ignored() {
         let reachability = [9.0, 0.5, 0.5 + 1e-15, 0.7, 0.7];
         let expected = [0.0, 1.0, 2.0, 3.0, 4.0];
         for (found, passes) in [

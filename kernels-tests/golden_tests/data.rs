@@ -1,4 +1,4 @@
-//! Reading golden fixtures: a group's manifest, and arrays with their layouts.
+//! Reads golden fixtures: the manifest of a group, and arrays with their layouts.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use serde_json::Value;
 /// Why a folder or a fixture cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum GoldenError {
-    /// A file cannot be read or is not what its name says.
+    /// A file cannot be read, or its content is not what its name says.
     #[error("{}: {reason}", path.display())]
     File {
         /// The file.
@@ -23,15 +23,15 @@ pub enum GoldenError {
         /// The folder.
         path: PathBuf,
     },
-    /// The manifest lacks something, or has another kind of value there.
-    #[error("manifest.json: {fixture} has no usable `{key}`")]
+    /// A value of the manifest, or of another JSON file of the group, is missing or of another kind.
+    #[error("{fixture} or its entry in manifest.json has no usable `{key}`")]
     Manifest {
         /// The fixture.
         fixture: String,
         /// What is missing.
         key: String,
     },
-    /// A tensor is missing or not as the manifest says.
+    /// A tensor is missing, or differs from the manifest.
     #[error("tensor {tensor}: {reason}")]
     Tensor {
         /// The tensor.
@@ -42,28 +42,43 @@ pub enum GoldenError {
     /// The device fails.
     #[error(transparent)]
     Gpu(#[from] lineament::device::DeviceError),
-    /// The model cannot be made.
+    /// The model cannot be built.
     #[error(transparent)]
     Model(#[from] lineament::nn::ModelError),
 }
 
-/// What `manifest.json` of a group says.
+impl GoldenError {
+    /// Returns the error for a value of a JSON file that is missing or of another kind.
+    pub fn unusable(fixture: &str, key: &str) -> GoldenError {
+        GoldenError::Manifest { fixture: fixture.to_string(), key: key.to_string() }
+    }
+}
+
+/// The manifest of a group.
 #[derive(Debug)]
 pub struct Manifest {
     /// The group's name.
     pub group: String,
-    /// By file name.
+    /// The entry of each file, by name.
     pub files: BTreeMap<String, Value>,
 }
 
-/// The value in a JSON file.
+/// Reads a JSON file.
 ///
 /// # Errors
-/// [`GoldenError::File`] where it cannot be read or parsed.
+/// Returns [`GoldenError::File`] if it cannot be read or parsed.
 pub fn json(path: &Path) -> Result<Value, GoldenError> {
     let failure = |reason: String| GoldenError::File { path: path.to_path_buf(), reason };
     let text = std::fs::read(path).map_err(|error| failure(error.to_string()))?;
     serde_json::from_slice(&text).map_err(|error| failure(error.to_string()))
+}
+
+/// Returns the numbers of a JSON list, nested or not, in order.
+pub fn numbers(value: &Value) -> Vec<f64> {
+    match value {
+        Value::Array(items) => items.iter().flat_map(numbers).collect(),
+        other => other.as_f64().into_iter().collect(),
+    }
 }
 
 impl Manifest {
@@ -86,14 +101,14 @@ impl Manifest {
 pub struct Array {
     /// Length of every axis.
     pub shape: Vec<usize>,
-    /// One letter for each axis, as the manifest has it: `NHWC`, `OIHW`, `C`.
+    /// One letter for each axis, as in the manifest: `NHWC`, `OIHW`, `C`.
     pub layout: String,
     /// The elements in C order.
     pub values: Vec<f64>,
 }
 
 impl Array {
-    /// The same array with its axes in the order of `layout`.
+    /// Returns the array with its axes in the order of `layout`.
     ///
     /// # Errors
     /// The layouts do not have the same axes.
@@ -111,7 +126,7 @@ impl Array {
         Ok(Array { shape, layout: layout.to_string(), values })
     }
 
-    /// The elements with zeros behind every axis up to `shape`.
+    /// Returns the elements with every axis padded with zeros to `shape`.
     pub fn padded(&self, shape: &[usize]) -> Vec<f64> {
         let mut padded = vec![0.0; shape.iter().product()];
         let strides: Vec<usize> = (0..shape.len()).map(|axis| shape[axis + 1..].iter().product()).collect();
@@ -122,7 +137,7 @@ impl Array {
     }
 }
 
-/// Every position of an array of that shape, in C order.
+/// Returns every position of an array of this shape, in C order.
 fn positions(shape: &[usize]) -> impl Iterator<Item = Vec<usize>> + '_ {
     (0..shape.iter().product::<usize>()).map(|index| {
         let mut rest = index;
@@ -158,37 +173,38 @@ impl Arrays {
                 return Err(GoldenError::Tensor { tensor: name, reason });
             }
             let layout = declared["layout"].as_str().unwrap_or_default();
-            // "HWC1 (TensorFlow depthwise: …)" has its axes in the first word.
+            // Of a layout such as "HWC1 (TensorFlow depthwise: …)", only the first word names the axes.
             let layout = layout.split_whitespace().next().unwrap_or_default().to_string();
-            let values = numbers(view.dtype(), view.data())
+            let values = decoded(view.dtype(), view.data())
                 .ok_or_else(|| GoldenError::Tensor { tensor: name.clone(), reason: format!("is {:?}", view.dtype()) })?;
             arrays.insert(name, Array { shape: view.shape().to_vec(), layout, values });
         }
         Ok(Arrays(arrays))
     }
 
-    /// An array by name.
+    /// Returns an array by name.
     ///
     /// # Errors
-    /// There is none.
+    /// There is no array with this name.
     pub fn get(&self, name: &str) -> Result<&Array, GoldenError> {
         let missing = || GoldenError::Tensor { tensor: name.to_string(), reason: "is missing".to_string() };
         self.0.get(name).ok_or_else(missing)
     }
 
-    /// The names of all arrays, sorted.
+    /// Returns the names of all arrays, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }
 
-    /// The names of the given gradients: `dx` beside `x`.
+    /// Returns the names of the gradients: an array `dx` is a gradient if there is an array `x`.
     pub fn gradients(&self) -> impl Iterator<Item = &str> {
         let is_gradient = |name: &&String| name.strip_prefix('d').is_some_and(|rest| self.0.contains_key(rest));
         self.0.keys().filter(is_gradient).map(String::as_str)
     }
 }
 
-fn numbers(dtype: Dtype, bytes: &[u8]) -> Option<Vec<f64>> {
+/// Returns the elements of a tensor, or `None` if fixtures do not have its type.
+pub fn decoded(dtype: Dtype, bytes: &[u8]) -> Option<Vec<f64>> {
     match dtype {
         Dtype::F64 => Some(bytemuck::pod_collect_to_vec::<u8, f64>(bytes)),
         Dtype::F32 => Some(bytemuck::pod_collect_to_vec::<u8, f32>(bytes).into_iter().map(f64::from).collect()),

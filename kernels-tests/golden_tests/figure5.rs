@@ -1,27 +1,28 @@
-//! The golden table of figure 5: K-means over every k, from the starts that scikit-learn's restarts drew.
+//! Compares k-means for every k of figure 5 with scikit-learn, from the initial centres that scikit-learn drew.
 //!
-//! Restarts end in different optima, so that a K-means of other random numbers meets the table by chance alone. From the same
-//! starts it must meet it, and on the weighted rows, where no two centres are equally near, it does. On rows of 0 and 1 many
-//! are, and rounding decides: scikit-learn's own table moves with the processor it is computed on.
+//! Restarts end in different optima, so results from other random numbers would agree only by chance. From the same initial
+//! centres they must agree on the weighted rows, where no two centres have the same distance to a row. On rows of 0 and 1, many
+//! distances are equal and rounding decides. There scikit-learn's own results depend on the processor.
 
 use lineament::cluster::{CountedRows, KMeans, KMeansFit, Metric, silhouette};
 use serde_json::Value;
 
-use crate::golden_tests::cluster::{Data, Group, Outcome, json, numbers};
+use crate::golden_tests::cluster::{Data, Group, Outcome, json};
+use crate::golden_tests::data::numbers;
 use crate::harness::outcome::{CheckResult, Verdict};
 
-/// Bound of the absolute error of a silhouette, as for labels that are given.
+/// Bound of the absolute error of a silhouette.
 const SILHOUETTE: f64 = 1e-5;
-/// How near two silhouettes of a figure are to be called the same.
+/// Two silhouettes of the figure are called equal if they differ by no more than this.
 const SAME: f64 = 0.01;
 
-/// The curves of the weighted rows: silhouettes of the rows without and with their weights.
+/// The names of the two curves of the weighted rows: silhouettes of the rows without and with their weights.
 pub const WEIGHTED: [&str; 2] = ["weighted_rare_unweighted_silhouette", "weighted_rare_weighted_silhouette"];
 
 const STARTS: &str = "figure5_kmeans_starts.json";
 const SEEDS: &str = "figure5_kmeans_seeds.json";
 
-/// Runs the table if it is this fixture.
+/// Compares the table if this is its fixture.
 pub fn run(group: &Group, name: &str) -> Option<Outcome<Vec<CheckResult>>> {
     (name == "figure5.json").then(|| table(group, name))
 }
@@ -39,9 +40,9 @@ fn table(group: &Group, name: &str) -> Outcome<Vec<CheckResult>> {
             results.push(CheckResult::within(name, tensor, &found, &numbers(&table[tensor]), SILHOUETTE));
         }
     } else {
-        results.extend(WEIGHTED.map(|tensor| skipped(tensor, format!("{STARTS} is not there"))));
+        results.extend(WEIGHTED.map(|tensor| skipped(tensor, format!("the file {STARTS} is missing"))));
     }
-    let mut reason = "rows are equally near to centres".to_string();
+    let mut reason = "some rows have the same distance to several centres".to_string();
     if group.folder.join(SEEDS).is_file() {
         reason += &moved(&json(&group.folder.join(SEEDS))?, &numbers(&table["kmeans"]));
     }
@@ -49,7 +50,7 @@ fn table(group: &Group, name: &str) -> Outcome<Vec<CheckResult>> {
     Ok(results)
 }
 
-/// Mean silhouettes of the rows without and with weights, by k, of the best of the restarts.
+/// Returns the mean silhouettes of the best restart for each k, of the rows without and with weights.
 fn weighted_curves(group: &Group, starts: &Value) -> Outcome<[Vec<f64>; 2]> {
     let (plain, weighted) = (group.data("x10_500")?, group.data("rare10_500")?);
     let by_k = starts["rare10_500"].as_array().ok_or("there are no starts of rare10_500")?;
@@ -66,7 +67,7 @@ fn weighted_curves(group: &Group, starts: &Value) -> Outcome<[Vec<f64>; 2]> {
     Ok(curves)
 }
 
-/// The restart that ends with the lowest inertia.
+/// Returns the result of the restart with the lowest inertia.
 fn best(group: &Group, data: &Data, k: usize, restarts: &Value) -> Outcome<KMeansFit> {
     let mut best: Option<KMeansFit> = None;
     for drawn in restarts.as_array().into_iter().flatten() {
@@ -81,13 +82,13 @@ fn best(group: &Group, data: &Data, k: usize, restarts: &Value) -> Outcome<KMean
     best.ok_or_else(|| format!("k = {k}: there are no restarts"))
 }
 
-/// At how many k scikit-learn comes near its own table, in words.
+/// Says for how many k scikit-learn reproduces its own table on other processors.
 fn moved(seeds: &Value, table: &[f64]) -> String {
     let near = |curve: Vec<f64>| curve.iter().zip(table).filter(|(one, other)| (*one - *other).abs() <= SAME).count();
     let processors = seeds["seed_0_by_processor"].as_object().into_iter().flatten();
     let counts = processors.map(|(processor, curve)| format!("{} on {processor}", near(numbers(curve))));
     format!(
-        ": scikit-learn itself, of the same seed, comes within {SAME} of this table at {} of its {} k",
+        ": with the same seed, scikit-learn itself comes within {SAME} of this table for {} of {} values of k",
         counts.collect::<Vec<_>>().join(", "),
         table.len()
     )

@@ -1,4 +1,4 @@
-//! Gradients of the convolutions and of pooling in the `kernels` group, every sum over rows in several parts.
+//! Gradients of the convolutions and of pooling in the `kernels` group. Every sum over rows is computed in several parts.
 
 use lineament::ops::{
     Activation, Choice, ColumnSum, DEPTHWISE_BACKWARD_INPUT, DEPTHWISE_BACKWARD_WEIGHT, DenseBackwardWeight,
@@ -15,7 +15,7 @@ use crate::golden_tests::kernels::{Fixture, depthwise_layer, stem_layer};
 use crate::golden_tests::layers::parts;
 use crate::harness::case::{Case, Purpose};
 
-/// Appends a sum over rows in parts and what adds the parts up; `elements` are those of a part, `step` writes the parts.
+/// Appends the step that sums the rows of each part, and the step that adds up the parts. Each part has `elements` elements.
 pub fn push_sum(case: &mut Case, rows: RowParts, elements: u32, y: View, step: impl FnOnce(View) -> Step) {
     let of_parts = case.plan.transient("parts", 4 * u64::from(rows.count()) * u64::from(elements));
     case.plan.push(step(of_parts));
@@ -26,13 +26,13 @@ fn case(fixture: &Fixture, kernel: &'static str, variant: &'static str) -> Case 
     Case::new(kernel, variant, fixture.file.to_string(), Purpose::Test)
 }
 
-/// An input of the case from the fixture.
+/// Adds an array of the fixture as an input of a case.
 fn input(case: &mut Case, fixture: &Fixture, name: &str, layout: &str) -> Result<View, GoldenError> {
     let (values, _) = fixture.input(name, layout)?;
     Ok(case.input(name, &values))
 }
 
-/// Compares the gradient by the bias.
+/// Adds the steps that compute the bias gradient, which is compared.
 fn push_bias(case: &mut Case, fixture: &Fixture, gy: View) -> Result<(), GoldenError> {
     let (_, shape) = fixture.input("gy", "NHWC")?;
     let (rows, channels) = (parts(shape[..3].iter().product()), shape[3]);
@@ -41,7 +41,7 @@ fn push_bias(case: &mut Case, fixture: &Fixture, gy: View) -> Result<(), GoldenE
     Ok(())
 }
 
-/// dx, dw and db of a dense 3×3 convolution.
+/// Returns the case of all gradients of a dense 3×3 convolution.
 pub fn stem(fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
     let layer = stem_layer(fixture)?;
     let mut case = case(fixture, STEM_BACKWARD_WEIGHT.name, "default");
@@ -49,14 +49,17 @@ pub fn stem(fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
     let w = input(&mut case, fixture, "w", "HWIO")?;
     let dx = fixture.gradient(&mut case, "dx", "NHWC")?;
     case.plan.push(StemBackwardInput { layer }.step("dx", gy, w, dx));
-    let dw = fixture.gradient(&mut case, "dw", "HWIO")?;
+    let weight_gradient = fixture.gradient(&mut case, "dw", "HWIO")?;
     let rows = parts(layer.batch * layer.out_size()[0]);
-    push_sum(&mut case, rows, 9 * layer.inputs * layer.outputs, dw, |y| StemBackwardWeight { layer, rows }.step("dw", x, gy, y));
+    push_sum(&mut case, rows, 9 * layer.inputs * layer.outputs, weight_gradient, |y| {
+        StemBackwardWeight { layer, rows }.step("weight gradient", x, gy, y)
+    });
     push_bias(&mut case, fixture, gy)?;
     Ok(vec![case])
 }
 
-/// dx in every variant, dw and db of a depthwise convolution.
+/// Returns the cases of the input gradient of a depthwise convolution in every variant, and the case of its weight and bias
+/// gradients.
 pub fn depthwise(fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
     let layer = depthwise_layer(fixture)?;
     let mut cases = Vec::new();
@@ -69,15 +72,17 @@ pub fn depthwise(fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
     }
     let mut case = case(fixture, DEPTHWISE_BACKWARD_WEIGHT.name, "default");
     let [x, gy] = [input(&mut case, fixture, "x", "NHWC")?, input(&mut case, fixture, "gy", "NHWC")?];
-    let dw = fixture.gradient(&mut case, "dw", "HW1C")?;
+    let weight_gradient = fixture.gradient(&mut case, "dw", "HW1C")?;
     let rows = parts(layer.batch * layer.out_size()[0]);
-    push_sum(&mut case, rows, 9 * layer.channels, dw, |y| DepthwiseBackwardWeight { layer, rows }.step("dw", x, gy, y));
+    push_sum(&mut case, rows, 9 * layer.channels, weight_gradient, |y| {
+        DepthwiseBackwardWeight { layer, rows }.step("weight gradient", x, gy, y)
+    });
     push_bias(&mut case, fixture, gy)?;
     cases.push(case);
     Ok(cases)
 }
 
-/// dx, dw and db of a pointwise convolution, in every family.
+/// Returns the cases of all gradients of a pointwise convolution, in every variant.
 pub fn pointwise(device: &Device, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
     let ((_, x_shape), (_, w_shape)) = (fixture.input("x", "NHWC")?, fixture.input("w", "HWIO")?);
     let (rows, inputs, outputs) = (x_shape[..3].iter().product(), x_shape[3], w_shape[3]);
@@ -97,10 +102,10 @@ pub fn pointwise(device: &Device, fixture: &Fixture) -> Result<Vec<Case>, Golden
     for family in dense_backward_weight_variants().filter(|(_, variant)| missing(device, variant).is_none()) {
         let mut case = case(fixture, family.0.name, family.1.name);
         let [x, gy] = [input(&mut case, fixture, "x", "NHWC")?, input(&mut case, fixture, "gy", "NHWC")?];
-        let dw = fixture.gradient(&mut case, "dw", "HWIO")?;
+        let weight_gradient = fixture.gradient(&mut case, "dw", "HWIO")?;
         let layer = DenseBackwardWeight { rows: parts(rows), inputs, outputs };
-        push_sum(&mut case, layer.rows, inputs * outputs, dw, |y| {
-            layer.step("dw", family, device.capabilities().subgroup_size, x, gy, y)
+        push_sum(&mut case, layer.rows, inputs * outputs, weight_gradient, |y| {
+            layer.step("weight gradient", family, device.capabilities().subgroup_size, x, gy, y)
         });
         push_bias(&mut case, fixture, gy)?;
         cases.push(case);
@@ -108,7 +113,7 @@ pub fn pointwise(device: &Device, fixture: &Fixture) -> Result<Vec<Case>, Golden
     Ok(cases)
 }
 
-/// dx of global average pooling.
+/// Returns the case of the input gradient of global average pooling.
 pub fn global_average_pool(fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
     let (_, shape) = fixture.input("x", "NHWC")?;
     let layer = GlobalAveragePool { batch: shape[0], positions: shape[1] * shape[2], channels: shape[3] };

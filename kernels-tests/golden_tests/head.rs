@@ -1,25 +1,25 @@
-//! Training a head on features, step by step, against Keras.
+//! Trains a head on features step by step and compares it with Keras.
 
-use lineament::app::train::{Masks, NetworkSession, Part, Samples, SessionShape};
-use lineament::nn::training::{FrozenNorm, HeadShape, Loss, NetworkShape, NetworkState, RunningStatistics};
+use lineament::app::train::{NetworkSession, Samples};
+use lineament::nn::training::{FrozenNorm, HeadShape, NetworkShape, NetworkState, RunningStatistics};
 use lineament::nn::{HEAD_EPSILON, Head, Network};
-use lineament::ops::{Adadelta, Padding};
+use lineament::ops::Padding;
 use lineament::profiles::Device;
 
 use crate::golden_tests::data::GoldenError;
 use crate::golden_tests::kernels::Fixture;
-use crate::golden_tests::train::Results;
+use crate::golden_tests::train::{Results, session, whole_batch};
 use crate::harness::outcome::CheckResult;
 
 /// The largest error of a loss, over all steps.
 pub const LOSS: f64 = 1e-5;
-/// The largest error of a weight after them, and of a prediction.
+/// The largest error of a weight after all steps, and of a prediction.
 pub const WEIGHT: f64 = 1e-4;
 
 /// Names of the head's tensors in the fixture, in the order of [`Head::TENSORS`].
 const NAMES: [&str; 8] = ["d1_kernel", "d1_bias", "bn_gamma", "bn_beta", "bn_mean", "bn_var", "d2_kernel", "d2_bias"];
 
-/// The network that is a head alone.
+/// Returns a network that consists of a head alone.
 fn shape(head: HeadShape, running_statistics: RunningStatistics) -> NetworkShape {
     let shape = NetworkShape {
         network: Network::new(Padding::TensorflowSame, 1e-3),
@@ -32,12 +32,12 @@ fn shape(head: HeadShape, running_statistics: RunningStatistics) -> NetworkShape
     shape.with_head(head)
 }
 
-/// All steps of the fixture, then the weights and predictions that they lead to.
+/// Compares the losses of all steps, then the final weights and predictions.
 pub fn run(device: &Device, fixture: &Fixture) -> Results {
     compare(device, fixture, fixture, RunningStatistics::Tensorflow, 1e-12)
 }
 
-/// What Keras 2.2.4 makes, in single precision, of the steps of `inputs`, a fixture for [`run`].
+/// Runs the steps of `inputs`, a fixture for [`run`], and compares with `expected`, computed by Keras 2.2.4 in single precision.
 pub fn keras2(device: &Device, inputs: &Fixture, expected: &Fixture) -> Results {
     compare(device, inputs, expected, RunningStatistics::Keras2, 1e-6)
 }
@@ -66,24 +66,17 @@ fn compare(device: &Device, fixture: &Fixture, made: &Fixture, running_statistic
         })
     };
     let state = NetworkState::read(&network, &tensor)?;
-    let session = SessionShape {
-        network: network.clone(),
-        loss: Loss::Cosine,
-        optimizer: Adadelta::KERAS.into(),
-        masks: Masks::Given,
-        losses: steps,
-        accumulates: false,
-        weighted: false,
-        normalisation: None,
-    };
-    let mut session = NetworkSession::new(device, session, batch, &state, 0)?;
+    let mut session = NetworkSession::new(device, session(&network, steps), batch, &state, 0)?;
 
     let (values, labels) = (single("features")?, single("labels")?);
     let masks: Vec<u8> = fixture.arrays.get("mask")?.values.iter().map(|value| *value as u8).collect();
     let order = &fixture.arrays.get("order")?.values;
     let images = values.len() / features as usize;
     if order.iter().any(|row| *row < 0.0 || *row >= images as f64) || order.len() != steps * batch as usize {
-        return Err(GoldenError::Tensor { tensor: "order".to_string(), reason: format!("is no order of {images} rows") });
+        return Err(GoldenError::Tensor {
+            tensor: "order".to_string(),
+            reason: format!("is not {} indices of {images} rows", steps * batch as usize),
+        });
     }
     let mut accuracies = Vec::with_capacity(steps);
     let masks = masks.chunks((batch * hidden) as usize);
@@ -91,17 +84,7 @@ fn compare(device: &Device, fixture: &Fixture, made: &Fixture, running_statistic
         let x: Vec<f32> = rows.iter().flat_map(|row| row_of(&values, *row, features)).copied().collect();
         let y: Vec<f32> = rows.iter().flat_map(|row| row_of(&labels, *row, attributes)).copied().collect();
         session.write_correct(&vec![0; attributes as usize]);
-        session.pass(&Part {
-            samples: Samples::Values(&x),
-            labels: &y,
-            weights: None,
-            mask: Some(mask),
-            epoch: 0,
-            first_sample: 0,
-            position: step as u32,
-            first: true,
-            weight: 1.0,
-        })?;
+        session.pass(&whole_batch(&x, &y, Some(mask), step))?;
         session.update(1.0)?;
         let correct: u32 = session.correct()?.iter().sum();
         accuracies.push(f64::from(correct) / f64::from(batch * attributes));
@@ -122,7 +105,7 @@ fn compare(device: &Device, fixture: &Fixture, made: &Fixture, running_statistic
     session.freeze(&trained, images as u32)?;
     session.evaluate(&trained, Samples::Values(&values), &labels, 0)?;
     results.push(within("final_predictions", &session.evaluated_predictions(images as u32)?, WEIGHT)?);
-    // Keras 2.2.4's is not stored.
+    // The fixture of Keras 2.2.4 does not have this loss.
     if let Some(expected) = made.entry["params"]["final_loss_inference"].as_f64() {
         let found = f64::from(session.evaluated(1)?.0[0]);
         results.push(CheckResult::within(made.file, "final_loss_inference", &[found], &[expected], LOSS));

@@ -1,7 +1,7 @@
-//! The `io` group of golden fixtures: files, sound and malformed, and what must become of each.
+//! The `io` group: valid and malformed files, and what must happen to each.
 //!
-//! Every case goes through the functions that the program itself uses. What is read how follows from the case's folder
-//! (`celeba/`, `safetensors/`, `images/`), what must happen from `cases.json`.
+//! Every case goes through the functions that the `lineament` program uses. The folder of a case (`celeba/`, `safetensors/`,
+//! `images/`) determines how it is read, and `cases.json` says what must happen.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,13 +14,13 @@ use serde_json::Value;
 
 use crate::harness::outcome::{CheckResult, Verdict};
 
-/// How far a decoded JPEG may be from the fixture's, in grey levels: JPEG leaves its decoders some rounding, and a fixture may
-/// come from another version of Pillow's.
+/// How far a pixel of a decoded JPEG may be from the fixture, in grey levels. Decoders of JPEG may round differently, and the
+/// fixture may come from another version of Pillow.
 const JPEG_TOLERANCE: f64 = 2.0;
 
 type Outcome<T> = Result<T, String>;
 
-/// What the folder says of its files.
+/// The contents of the folder: the cases and the expected values.
 struct Group<'a> {
     folder: &'a Path,
     cases: BTreeMap<String, Value>,
@@ -35,7 +35,7 @@ struct Case<'a> {
     says: &'a Value,
 }
 
-/// Runs every case of the `cases.json` in `folder`; a folder without a readable one is a single failure.
+/// Runs every case in the `cases.json` of `folder`. A folder without a readable `cases.json` is a single failure.
 pub fn run(folder: &Path) -> Vec<CheckResult> {
     let group = match Group::open(folder) {
         Ok(group) => group,
@@ -80,7 +80,7 @@ impl<'a> Group<'a> {
         })
     }
 
-    /// A partition is right or wrong only beside the labels: those of the folder's own `list_attr_celeba`.
+    /// Reads a partition and joins it with the labels in the folder's `list_attr_celeba.txt`.
     fn partition(&self, case: &Case) -> Outcome<Vec<CheckResult>> {
         let labels = self.folder.join("celeba/list_attr_celeba.txt");
         let labels = celeba::read_attributes(&labels).map_err(|error| error.to_string())?;
@@ -94,10 +94,10 @@ impl<'a> Group<'a> {
     fn safetensors(&self, case: &Case) -> Outcome<Vec<CheckResult>> {
         let opened = WeightsFile::open(&case.path);
         if case.expects() == "error as model weights" {
-            let file = opened.map_err(|error| format!("a sound file was refused: {error}"))?;
+            let file = opened.map_err(|error| format!("a valid file was rejected: {error}"))?;
             let checked = file.check(&self.model());
             let names_tensor = |message: &str| message.contains("tensor '");
-            return Ok(vec![case.refused(checked, names_tensor, "an error that names file and tensor")]);
+            return Ok(vec![case.rejected(checked, names_tensor, "an error that names file and tensor")]);
         }
         case.judge(opened, |file| {
             let tensors = file.names().into_iter().map(|name| {
@@ -114,7 +114,7 @@ impl<'a> Group<'a> {
         })
     }
 
-    /// The tensors that the wrong files are wrong for: those of the good case that states the most.
+    /// Returns the tensors of a model that the malformed weights do not fit: those of the valid case with the most tensors.
     fn model(&self) -> Vec<ExpectedTensor> {
         let stated = |says: &Value| -> Vec<ExpectedTensor> {
             let arrays = says.as_object().into_iter().flatten().filter(|(_, value)| value.is_array());
@@ -163,7 +163,7 @@ impl Case<'_> {
         CheckResult { part: tensor.to_owned(), ..self.behaviour("equal", verdict) }
     }
 
-    /// Compares what was read where the case says `ok`, and looks for a good error where it says `error`.
+    /// Compares the values that were read if the case says `ok`, and checks the error if it says `error`.
     fn judge<T, E: std::error::Error>(
         &self,
         outcome: Result<T, E>,
@@ -177,13 +177,14 @@ impl Case<'_> {
                 let names_line = |message: &str| blamed.is_none_or(|line| lines_named(message).any(|named| named == line));
                 let place = blamed.map_or(String::new(), |line| format!(" and line {line}"));
                 let bound = format!("an error that names the file{place}");
-                Ok(vec![self.refused(outcome, names_line, &bound)])
+                Ok(vec![self.rejected(outcome, names_line, &bound)])
             }
             (other, _) => Err(format!("unknown expectation '{other}'")),
         }
     }
 
-    fn refused<T, E: std::error::Error>(
+    /// Checks that an outcome is an error that names the file and what is wrong in it.
+    fn rejected<T, E: std::error::Error>(
         &self,
         outcome: Result<T, E>,
         names_fault: impl FnOnce(&str) -> bool,
@@ -198,7 +199,7 @@ impl Case<'_> {
     }
 }
 
-/// The numbers N of every `line N` in a text.
+/// Returns the number N of every `line N` in a text.
 fn lines_named(text: &str) -> impl Iterator<Item = usize> {
     text.match_indices("line ").filter_map(|(at, word)| {
         let rest = &text[at + word.len()..];
@@ -208,18 +209,18 @@ fn lines_named(text: &str) -> impl Iterator<Item = usize> {
 
 fn names(value: &Value) -> Outcome<Vec<String>> {
     let list = value.as_array().ok_or("a list of names is missing")?;
-    list.iter().map(|name| name.as_str().map(str::to_owned).ok_or_else(|| format!("{name} is no name"))).collect()
+    list.iter().map(|name| name.as_str().map(str::to_owned).ok_or_else(|| format!("{name} is not a name"))).collect()
 }
 
-/// The numbers of a nested array, in order.
+/// Returns the numbers of a nested array, in order. Anything else in it is an error.
 fn numbers(value: &Value) -> Outcome<Vec<f64>> {
     match value {
         Value::Array(items) => items.iter().map(numbers).collect::<Outcome<Vec<_>>>().map(|parts| parts.concat()),
-        other => other.as_f64().map(|number| vec![number]).ok_or_else(|| format!("{other} is no number")),
+        other => other.as_f64().map(|number| vec![number]).ok_or_else(|| format!("{other} is not a number")),
     }
 }
 
-/// Numbers that were written as f32. JSON decimals come back an f64 rounding away, which the narrower type takes up.
+/// Rounds numbers to f32. They were written as f32, and parsing their decimals as f64 adds an error that this removes.
 fn as_f32(numbers: Vec<f64>) -> Vec<f64> {
     numbers.into_iter().map(|number| f64::from(number as f32)).collect()
 }
@@ -247,8 +248,8 @@ mod tests {
         std::fs::create_dir_all(to).unwrap();
         for entry in std::fs::read_dir(from).unwrap() {
             let path = entry.unwrap().path();
-            let profile = to.join(path.file_name().unwrap());
-            if path.is_dir() { copy(&path, &profile) } else { std::fs::write(profile, std::fs::read(&path).unwrap()).unwrap() }
+            let target = to.join(path.file_name().unwrap());
+            if path.is_dir() { copy(&path, &target) } else { std::fs::write(target, std::fs::read(&path).unwrap()).unwrap() }
         }
     }
 
@@ -280,13 +281,13 @@ mod tests {
             ("images/rgb.png", "images/palette.png"),
             ("images/truncated.jpg", "images/face_420.jpg"),
         ];
-        for (profile, source) in swaps {
-            std::fs::copy(root.join(source), root.join(profile)).unwrap();
+        for (target, source) in swaps {
+            std::fs::copy(root.join(source), root.join(target)).unwrap();
         }
         let results = run(root);
         let mut caught = failed(&results);
         caught.dedup();
-        let mut expected: Vec<String> = swaps.iter().map(|(profile, _)| format!("io/{profile}")).collect();
+        let mut expected: Vec<String> = swaps.iter().map(|(target, _)| format!("io/{target}")).collect();
         expected.sort();
         assert_eq!(caught, expected);
     }

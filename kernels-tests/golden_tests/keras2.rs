@@ -1,4 +1,4 @@
-//! What Keras 2.2.4 itself computed, in the `era` group: batch norm with its running statistics, training, the paper's model.
+//! The `era` group: compares batch norm with its running statistics, training and the model of the paper with Keras 2.2.4.
 
 use std::path::{Path, PathBuf};
 
@@ -12,14 +12,15 @@ use lineament::scheduler::Program;
 use serde_json::Value;
 
 use super::{head, tiny};
-use crate::golden_tests::data::{Arrays, GoldenError, Manifest, json};
+use crate::golden_tests::data::{Arrays, GoldenError, Manifest, json, numbers};
 use crate::golden_tests::failed;
 use crate::golden_tests::kernels::Fixture;
 use crate::golden_tests::layers::parts;
 use crate::golden_tests::train::{Results, near, padded, unpadded};
 use crate::harness::outcome::CheckResult;
 
-/// A fixture of the group, but for losses and optimizers. What its training starts from lies in the group beside it.
+/// Compares a fixture of the group, except for those of losses and optimizers. The weights before training are in the
+/// `training` group, whose folder must be next to this one.
 pub fn run(device: &Device, folder: &Path, file: &str, entry: &Value) -> Vec<CheckResult> {
     let read = || Ok(Fixture { file, entry, arrays: Arrays::read(&folder.join(file), entry)? });
     let training = || folder.parent().map_or(PathBuf::from("training"), |parent| parent.join("training"));
@@ -29,7 +30,7 @@ pub fn run(device: &Device, folder: &Path, file: &str, entry: &Value) -> Vec<Che
         "training_head.safetensors" => read().and_then(|expected| {
             let (training, file) = (training(), "head.safetensors");
             let manifest = Manifest::read(&training)?;
-            let entry = manifest.files.get(file).ok_or_else(|| unusable(file, "params"))?;
+            let entry = manifest.files.get(file).ok_or_else(|| GoldenError::unusable(file, "params"))?;
             let inputs = Fixture { file, entry, arrays: Arrays::read(&training.join(file), entry)? };
             head::keras2(device, &inputs, &expected)
         }),
@@ -39,11 +40,7 @@ pub fn run(device: &Device, folder: &Path, file: &str, entry: &Value) -> Vec<Che
     results.unwrap_or_else(|error| vec![failed(file, "all", &error)])
 }
 
-fn unusable(file: &str, key: &str) -> GoldenError {
-    GoldenError::Manifest { fixture: file.to_string(), key: key.to_string() }
-}
-
-/// Batch norm in both modes, and its running statistics after one batch and after another.
+/// Compares batch norm in both modes, and its running statistics after each of two batches.
 fn batch_norm(device: &Device, fixture: &Fixture) -> Results {
     let number = |key: &str| {
         let number = fixture.entry["params"][key].as_f64().ok_or_else(|| fixture.unusable(key))?;
@@ -102,19 +99,19 @@ fn batch_norm(device: &Device, fixture: &Fixture) -> Results {
     Ok(results)
 }
 
-/// What multiplies a batch's biased variance, against the formula that was found to fit Keras 2.2.4's.
+/// Compares the factor of a batch's biased variance with the formula that fits Keras 2.2.4.
 fn corrections(file: &str, facts: &Value) -> Results {
     let facts = facts.as_object().into_iter().flatten().filter(|(name, _)| name.starts_with("batchnorm_"));
     let one = |(name, fact): (&String, &Value)| {
-        let formula = fact["moving_variance_formula_that_fits"].as_str().ok_or_else(|| unusable(file, name))?;
-        let count = fact["elements_per_channel"].as_u64().ok_or_else(|| unusable(file, name))?;
-        let rest = formula.strip_prefix("zero-debiased, biased variance").ok_or_else(|| unusable(file, formula))?;
+        let formula = fact["moving_variance_formula_that_fits"].as_str().ok_or_else(|| GoldenError::unusable(file, name))?;
+        let count = fact["elements_per_channel"].as_u64().ok_or_else(|| GoldenError::unusable(file, name))?;
+        let rest = formula.strip_prefix("zero-debiased, biased variance").ok_or_else(|| GoldenError::unusable(file, formula))?;
         let mut expected = 1.0;
         for factor in rest.split(" * ").skip(1) {
             let less = match factor {
                 "m/(m-1)" => 1.0,
                 "m/(m-1.001)" => 1.001,
-                _ => return Err(unusable(file, formula)),
+                _ => return Err(GoldenError::unusable(file, formula)),
             };
             expected *= count as f64 / (count as f64 - less);
         }
@@ -124,7 +121,7 @@ fn corrections(file: &str, facts: &Value) -> Results {
     facts.map(one).collect()
 }
 
-/// The paper's model: its parameters, every layer's place and size, what is padded, batch norm's constants.
+/// Compares the model of the paper: parameter counts, output size of every layer, padding, and the constants of batch norm.
 fn paper(file: &str, model: &Value) -> Results {
     let mut results = Vec::new();
     let mut exactly = |tensor: &str, found: &[f64], expected: &Value| {
@@ -176,20 +173,12 @@ fn paper(file: &str, model: &Value) -> Results {
     Ok(results)
 }
 
-/// Every number in a value, in order.
-fn numbers(value: &Value) -> Vec<f64> {
-    match value {
-        Value::Array(values) => values.iter().flat_map(numbers).collect(),
-        other => other.as_f64().into_iter().collect(),
-    }
-}
-
-/// Elements of a slot's tensors as files hold them.
+/// Returns the number of elements in a slot's tensors, without padding.
 fn elements(slot: &Slot) -> f64 {
     slot.tensors.iter().map(|named| named.shape.iter().product::<usize>() as f64).sum()
 }
 
-/// Rows and columns that a 3 × 3 layer adds before and after an image of `size` × `size`.
+/// Returns the numbers of rows before and after an image of `size` × `size` that a 3 × 3 layer pads, then those of columns.
 fn padding(padding: Padding, layer: &Convolution, size: u32) -> [f64; 4] {
     let before = padding.before(size, layer.stride);
     let all = (size.div_ceil(layer.stride) - 1) * layer.stride + 3 - size;

@@ -1,4 +1,4 @@
-//! The `kernels` group: every layer type against TensorFlow and PyTorch in double precision, in every variant.
+//! The `kernels` group: compares every type of layer, in every variant, with TensorFlow and PyTorch in double precision.
 
 use std::path::Path;
 
@@ -28,7 +28,7 @@ fn run_fixture(device: &Device, folder: &Path, file: &str, entry: &Value) -> Vec
         return results;
     }
     let Some((_, _, build)) = KINDS.iter().find(fits) else {
-        let reason = if file.ends_with(".json") { "a note, nothing to compare" } else { "not built yet" };
+        let reason = if file.ends_with(".json") { "the file holds nothing to compare" } else { "no test reads this file" };
         return vec![skipped(file, "all", reason)];
     };
     let fixture = Arrays::read(&folder.join(file), entry).map(|arrays| Fixture { file, entry, arrays });
@@ -42,7 +42,7 @@ fn run_fixture(device: &Device, folder: &Path, file: &str, entry: &Value) -> Vec
     results.unwrap_or_else(|error| vec![failed(file, "y", &error)])
 }
 
-/// A fixture's arrays and what its manifest says of it.
+/// A fixture: its arrays and its entry in the manifest.
 pub struct Fixture<'a> {
     /// Its file name.
     pub file: &'a str,
@@ -54,7 +54,7 @@ pub struct Fixture<'a> {
 
 type Build = fn(&Device, &Fixture) -> Result<Vec<Case>, GoldenError>;
 
-/// By the start of the file's name and another part of it: the cases that compute its `y`, one for each variant.
+/// (start of the file name, another part of it, function that builds the cases of each variant).
 const KINDS: &[(&str, &str, Build)] = &[
     ("conv3x3_", "", |device, fixture| both(stem(device, fixture), gradients::stem(fixture))),
     ("depthwise3x3_", "", |device, fixture| both(depthwise(device, fixture), gradients::depthwise(fixture))),
@@ -66,43 +66,43 @@ const KINDS: &[(&str, &str, Build)] = &[
     ("block_", "_training", block_training::block),
 ];
 
-/// The cases of the forward pass, then those of the backward pass.
+/// Returns the cases of the forward pass, then those of the backward pass.
 fn both(forward: Result<Vec<Case>, GoldenError>, backward: Result<Vec<Case>, GoldenError>) -> Result<Vec<Case>, GoldenError> {
     Ok([forward?, backward?].into_iter().flatten().collect())
 }
 
 impl Fixture<'_> {
-    /// A whole number among the parameters.
+    /// Returns a whole number from the parameters in the manifest.
     pub fn number(&self, key: &str) -> Result<u32, GoldenError> {
         let number = self.entry.pointer(&format!("/params/{key}")).and_then(Value::as_u64);
         number.and_then(|number| u32::try_from(number).ok()).ok_or_else(|| self.unusable(key))
     }
 
-    /// The complaint about a parameter.
+    /// Returns the error for a parameter that is missing or of another kind.
     pub fn unusable(&self, key: &str) -> GoldenError {
-        GoldenError::Manifest { fixture: self.file.to_string(), key: key.to_string() }
+        GoldenError::unusable(self.file, key)
     }
 
-    /// An array in `layout`, padded with zeros so that axes of channels are multiples of four, as the kernels take it.
+    /// Returns an array in `layout`. Axes of channels are padded with zeros to multiples of four, as the kernels take them.
     pub fn input(&self, name: &str, layout: &str) -> Result<(Vec<f32>, Vec<u32>), GoldenError> {
         let (values, shape) = padded(self.arrays.get(name)?, layout)?;
         Ok((values.into_iter().map(|value| value as f32).collect(), shape))
     }
 
-    /// An output of a case that must hold the gradient `name` in `layout`, its padding channels zero.
+    /// Adds an output to a case that must equal the gradient `name` in `layout`, with zeros in the padding channels.
     pub fn gradient(&self, case: &mut Case, name: &'static str, layout: &str) -> Result<View, GoldenError> {
         let (expected, _) = padded(self.arrays.get(name)?, layout)?;
         Ok(case.output(name, expected.len(), GRADIENT, Box::new(move || expected.clone())))
     }
 
-    /// The padding convention that pads as the manifest says.
+    /// Returns the padding convention that gives the padding in the manifest.
     pub fn padding(&self, size: [u32; 2], stride: u32) -> Result<Padding, GoldenError> {
         let given = [self.number("padding/top")?, self.number("padding/left")?];
         let pads = |padding: &Padding| size.map(|size| padding.before(size, stride)) == given;
         [Padding::TensorflowSame, Padding::Symmetric].into_iter().find(pads).ok_or_else(|| self.unusable("padding"))
     }
 
-    /// A case that compares `y` in `layout`, and what `push` appends to its plan.
+    /// Returns a case that compares `y` in `layout`. `push` appends the steps that compute it.
     fn case(
         &self,
         kernel: &'static str,
@@ -118,16 +118,16 @@ impl Fixture<'_> {
     }
 }
 
-/// What a forward kernel may differ by from double precision. The padding channels of `y` are compared too: they must be
-/// zero, or the next layer would read them.
+/// How far the output of a forward kernel may be from double precision. The padding channels of `y` are compared too. They must
+/// be zero, because the next layer reads them.
 pub const FORWARD: Bounds = Bounds::float(1e-10, f64::INFINITY);
 
-/// What a gradient may differ by from double precision.
+/// How far a gradient may be from double precision.
 pub const GRADIENT: Bounds = Bounds::float(1e-9, f64::INFINITY);
 
-/// The elements in `layout` with axes C, I and O padded to multiples of four, and the padded shape.
+/// Returns the elements in `layout`, with the axes C, I and O padded to multiples of four, and the padded shape.
 pub fn padded(array: &Array, layout: &str) -> Result<(Vec<f64>, Vec<u32>), GoldenError> {
-    // Fixtures of pooling and dense layers give no layout for their result.
+    // Fixtures of pooling and dense layers do not give the layout of their results.
     let named =
         Array { layout: if array.layout.is_empty() { layout.to_string() } else { array.layout.clone() }, ..array.clone() };
     let array = named.arranged(layout)?;
@@ -138,7 +138,7 @@ pub fn padded(array: &Array, layout: &str) -> Result<(Vec<f64>, Vec<u32>), Golde
     Ok((array.padded(&lengths), shape))
 }
 
-/// The layer of a fixture of the dense 3×3 convolution.
+/// Returns the layer of a fixture of the dense 3×3 convolution.
 pub fn stem_layer(fixture: &Fixture) -> Result<Stem, GoldenError> {
     let (values, x) = fixture.input("x", "NHWC")?;
     let (_, w) = fixture.input("w", "HWIO")?;
@@ -164,7 +164,7 @@ fn stem(device: &Device, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
     stem_variants(Precision::F32).filter(runs).map(case).collect()
 }
 
-/// The layer of a fixture of the depthwise convolution.
+/// Returns the layer of a fixture of the depthwise convolution.
 pub fn depthwise_layer(fixture: &Fixture) -> Result<Depthwise, GoldenError> {
     let (_, x) = fixture.input("x", "NHWC")?;
     let (size, stride) = ([x[1], x[2]], fixture.number("stride")?);

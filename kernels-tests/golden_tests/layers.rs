@@ -1,4 +1,4 @@
-//! Layers of the `kernels` group forward and backward: activations, sums, dense layers, dropout and batch norm.
+//! The layers of the `kernels` group, forward and backward: activations, sums, dense layers, dropout and batch norm.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -20,7 +20,7 @@ use crate::harness::case::{Case, Expected, Purpose};
 use crate::harness::outcome::{CheckResult, Verdict};
 use crate::harness::run_case::run_case;
 
-/// Compares every tensor of a fixture of these layers; `None` for another kind of fixture.
+/// Compares every tensor of a fixture. Returns `None` if it is not a fixture of these layers.
 pub fn kernels_fixture(device: &Device, folder: &Path, file: &str, entry: &Value) -> Option<Vec<CheckResult>> {
     let (_, build) = KINDS.iter().find(|(start, _)| file.starts_with(start))?;
     let fixture = Arrays::read(&folder.join(file), entry).map(|arrays| Fixture { file, entry, arrays });
@@ -30,7 +30,7 @@ pub fn kernels_fixture(device: &Device, folder: &Path, file: &str, entry: &Value
 
 type Build = fn(&Device, &Fixture) -> Result<Vec<Case>, GoldenError>;
 
-/// By the start of the file's name: the cases that compute its tensors.
+/// (start of the file name, function that builds the cases that compute its tensors).
 const KINDS: &[(&str, Build)] = &[
     ("relu6", |_, fixture| activation(fixture, Activation::Relu6)),
     ("relu", |_, fixture| activation(fixture, Activation::Relu)),
@@ -41,7 +41,7 @@ const KINDS: &[(&str, Build)] = &[
     ("batchnorm_", |_, fixture| batch_norm(fixture)),
 ];
 
-/// Runs all cases; a tensor that several compute is as good as the worst of them.
+/// Runs all cases. The result of a tensor is the worst of the cases that compute it.
 pub fn compare(device: &Device, file: &str, cases: &[Case]) -> Result<Vec<CheckResult>, GoldenError> {
     let mut results: BTreeMap<&str, CheckResult> = BTreeMap::new();
     for case in cases {
@@ -60,7 +60,7 @@ pub fn compare(device: &Device, file: &str, cases: &[Case]) -> Result<Vec<CheckR
     Ok(results.into_values().collect())
 }
 
-/// An array as rows of channels, each row padded with `filling` to a multiple of four.
+/// An array as rows of channels, with each row padded to a multiple of four.
 struct Rows {
     rows: u32,
     channels: u32,
@@ -68,8 +68,9 @@ struct Rows {
 }
 
 impl Rows {
+    /// Pads each row with `filling`.
     fn new(array: &Array, filling: f64) -> Result<Rows, GoldenError> {
-        // The kernels have channels last.
+        // Channels are the last axis in the kernels.
         let array = if array.layout == "NCHW" { array.arranged("NHWC")? } else { array.clone() };
         let width = array.shape.last().copied().unwrap_or(1).max(1);
         let channels = padded_channels(width as u32);
@@ -103,28 +104,32 @@ impl<'a> Builder<'a> {
         Ok(self.case.input(name, &values))
     }
 
-    /// A weight matrix \[in, out\], both padded.
-    fn matrix(&mut self, name: &str) -> Result<View, GoldenError> {
+    /// Returns a weight matrix \[in, out\] with both axes padded.
+    fn padded_matrix(&self, name: &str) -> Result<Rows, GoldenError> {
         let mut rows = self.rows(name)?;
         rows.values.resize((padded_channels(rows.rows) * rows.channels) as usize, 0.0);
-        Ok(self.case.input(name, &rows.single()))
+        Ok(rows)
+    }
+
+    /// Adds a weight matrix as an input.
+    fn matrix(&mut self, name: &str) -> Result<View, GoldenError> {
+        let values = self.padded_matrix(name)?.single();
+        Ok(self.case.input(name, &values))
     }
 
     fn output(&mut self, name: &'static str) -> Result<View, GoldenError> {
         self.output_filled(name, 0.0)
     }
 
-    /// An output whose padding holds `filling`.
+    /// Adds an output whose padding must hold `filling`.
     fn output_filled(&mut self, name: &'static str, filling: f64) -> Result<View, GoldenError> {
         let expected = Rows::new(self.fixture.arrays.get(name)?, filling)?.values;
         Ok(self.case.output(name, expected.len(), FORWARD, Box::new(move || expected.clone())))
     }
 
-    /// An output matrix \[in, out\], both padded.
+    /// Adds an output that must equal a weight matrix.
     fn output_matrix(&mut self, name: &'static str) -> Result<View, GoldenError> {
-        let mut rows = self.rows(name)?;
-        rows.values.resize((padded_channels(rows.rows) * rows.channels) as usize, 0.0);
-        let expected = rows.values;
+        let expected = self.padded_matrix(name)?.values;
         Ok(self.case.output(name, expected.len(), FORWARD, Box::new(move || expected.clone())))
     }
 
@@ -132,13 +137,13 @@ impl<'a> Builder<'a> {
         self.case.plan.transient(label, 4 * u64::from(rows) * u64::from(channels))
     }
 
-    /// Two vectors as one input.
+    /// Adds two vectors as one input.
     fn input_pair(&mut self, names: [&str; 2]) -> Result<View, GoldenError> {
         let [first, second] = [self.rows(names[0])?.single(), self.rows(names[1])?.single()];
         Ok(self.case.input(&names.join(" and "), &[first, second].concat()))
     }
 
-    /// Two vectors as one output.
+    /// Adds two vectors as one output.
     fn output_pair(&mut self, names: [&'static str; 2]) -> Result<View, GoldenError> {
         let [first, second] = [self.rows(names[0])?.values, self.rows(names[1])?.values];
         let width = first.len();
@@ -146,7 +151,7 @@ impl<'a> Builder<'a> {
         Ok(self.case.output_pair(names, [1, width], FORWARD, expected))
     }
 
-    /// Compares the statistics of the batch, made in parts, and the running ones.
+    /// Adds the statistics of the batch, computed in parts, and the running statistics. Both are compared.
     fn push_statistics(&mut self, layer: BatchNormCombine, x: View, running: [&'static str; 2]) -> Result<View, GoldenError> {
         let BatchNormCombine { rows, channels, .. } = layer;
         let statistics = self.output_pair(["batch_mean", "batch_var_biased"])?;
@@ -177,7 +182,7 @@ fn activation(fixture: &Fixture, activation: Activation) -> Result<Vec<Case>, Go
     Ok(vec![builder.case])
 }
 
-/// What an activation makes of the zeros in the padding.
+/// Returns the result of an activation for the zeros in the padding.
 fn filling(activation: Activation) -> f64 {
     if activation == Activation::Sigmoid { 0.5 } else { 0.0 }
 }
@@ -187,7 +192,7 @@ fn residual_add(fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
     let Rows { rows, channels, .. } = builder.rows("a")?;
     let (a, b, y) = (builder.input("a")?, builder.input("b")?, builder.output("y")?);
     builder.case.plan.push(Add { rows, channels }.step("y", a, b, y));
-    // Both gradients are gy itself: a copy is what a plan makes of it where it needs one.
+    // Both gradients equal gy, so the plan copies it.
     let gy = builder.input("gy")?;
     for name in ["da", "db"] {
         let gradient = builder.output(name)?;
@@ -236,28 +241,29 @@ fn dense(device: &Device, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
         let (rows, inputs, outputs) = dense_shape(&builder)?;
         let (x, y) = (builder.input("x")?, builder.input("y")?);
         let by_logits = by_logits(&mut builder, activation, y)?;
-        let (dw, db) = (builder.output_matrix("dw")?, builder.output("db")?);
+        let (weight_gradient, bias_gradient) = (builder.output_matrix("dw")?, builder.output("db")?);
         builder.case.plan.push(DenseBackwardWeight { rows: RowParts::whole(rows), inputs, outputs }.step(
-            "dw",
+            "weight gradient",
             family,
             device.capabilities().subgroup_size,
             x,
             by_logits,
-            dw,
+            weight_gradient,
         ));
-        builder.case.plan.push(ColumnSum { rows: RowParts::whole(rows), channels: outputs }.step("db", by_logits, db));
+        let sum = ColumnSum { rows: RowParts::whole(rows), channels: outputs };
+        builder.case.plan.push(sum.step("bias gradient", by_logits, bias_gradient));
         cases.push(builder.case);
     }
     Ok(cases)
 }
 
-/// Rows, inputs and outputs, padded.
+/// Returns the numbers of rows, inputs and outputs, with padding.
 fn dense_shape(builder: &Builder) -> Result<(u32, u32, u32), GoldenError> {
     let (x, w) = (builder.rows("x")?, builder.rows("w")?);
     Ok((x.rows, x.channels, w.channels))
 }
 
-/// The gradient before the activation, from `gy` and the activation's output.
+/// Adds the gradient before the activation, from `gy` and the output of the activation.
 fn by_logits(builder: &mut Builder, activation: Activation, y: View) -> Result<View, GoldenError> {
     let Rows { rows, channels, .. } = builder.rows("gy")?;
     let gy = builder.input("gy")?;
@@ -279,7 +285,7 @@ fn dropout(fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
     Ok(vec![builder.case])
 }
 
-/// The rows of a fixture in parts that are shorter than any sensible one, so that several must be added up.
+/// Splits the rows of a fixture into parts that are much shorter than usual, so that several must be added up.
 pub fn parts(rows: u32) -> RowParts {
     RowParts { rows, rows_a_part: rows.min(7) }
 }
@@ -306,14 +312,15 @@ fn batch_norm(fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
     let activation = Activation::None;
     plan.push(BatchNorm { rows, channels, epsilon, activation }.step("y", x, statistics, affine, None, y));
     let layer = BatchNormBackwardWeight { rows: RowParts::whole(rows), channels, epsilon, activation };
-    plan.push(layer.step("dw", gy, x, statistics, affine, gradients));
+    plan.push(layer.step("weight gradients", gy, x, statistics, affine, gradients));
     let layer = BatchNormBackwardInput { rows, all_rows: rows, channels, epsilon, training, activation };
     plan.push(layer.step("dx", gy, x, statistics, affine, gradients, dx));
     cases.push(builder.case);
     Ok(cases)
 }
 
-/// The running statistics of PyTorch and of Keras for images, which take the unbiased variance; a batch of one has none.
+/// Returns the cases of the running statistics of PyTorch, and of Keras for images, which use the unbiased variance. A batch of
+/// one row has no unbiased variance.
 fn running_statistics(fixture: &Fixture, rows: u32, channels: u32) -> Result<Vec<Case>, GoldenError> {
     let mut cases = Vec::new();
     // PyTorch's momentum is the weight of the batch.

@@ -1,4 +1,4 @@
-//! The losses of the `losses` and `era` groups: TensorFlow 2 in double precision, Keras 2.2.4 in single.
+//! Compares the losses of the `losses` and `era` groups with TensorFlow 2 in double precision and Keras 2.2.4 in single precision.
 
 use lineament::ops::{
     BinaryAccuracy, CosineForm, CosineProximity, ElementwiseFormula, ElementwiseLoss, LossMean, padded_channels,
@@ -12,17 +12,17 @@ use crate::golden_tests::kernels::Fixture;
 use crate::golden_tests::train::{NMSE, Results, near, padded, unpadded};
 use crate::harness::outcome::{CheckResult, Verdict};
 
-/// What a value may differ by where the exact one is 0.
+/// The largest error of a value that must be 0.
 const ZERO: f64 = 1e-7;
 
-/// A loss that the engine computes.
+/// A loss that the library computes.
 #[derive(Clone, Copy)]
 enum Loss {
     Cosine,
     Elementwise(ElementwiseFormula),
 }
 
-/// By the name in double precision: the loss. TensorFlow 2's cosine similarity is Keras 2.2.4's cosine proximity.
+/// (name in the fixture, loss). The cosine similarity of TensorFlow 2 is the cosine proximity of Keras 2.2.4.
 const TENSORFLOW2: &[(&str, Loss)] = &[
     ("cosine_proximity", Loss::Cosine),
     ("cosine_similarity_tf2", Loss::Cosine),
@@ -31,6 +31,7 @@ const TENSORFLOW2: &[(&str, Loss)] = &[
     ("binary_crossentropy", Loss::Elementwise(ElementwiseFormula::BinaryCrossEntropyTensorflow2)),
 ];
 
+/// (name in the fixture, loss).
 const KERAS2: &[(&str, Loss)] = &[
     ("cosine_proximity", Loss::Cosine),
     ("mean_squared_error", Loss::Elementwise(ElementwiseFormula::MeanSquaredError)),
@@ -38,12 +39,12 @@ const KERAS2: &[(&str, Loss)] = &[
     ("binary_crossentropy", Loss::Elementwise(ElementwiseFormula::BinaryCrossEntropyKeras2)),
 ];
 
-/// A fixture of TensorFlow 2: losses of samples, of the batch, and gradients.
+/// Compares a fixture of TensorFlow 2: losses of samples and of the batch, and gradients.
 pub fn tensorflow2(device: &Device, fixture: &Fixture) -> Results {
     run(device, fixture, TENSORFLOW2)
 }
 
-/// A fixture of Keras 2.2.4: losses of samples, gradients, and the share of right predictions of every sample.
+/// Compares a fixture of Keras 2.2.4: losses of samples, gradients, and the share of correct predictions in every sample.
 pub fn keras2(device: &Device, fixture: &Fixture) -> Results {
     let mut results = run(device, fixture, KERAS2)?;
     let (predictions, labels) = (fixture.arrays.get("predictions")?, fixture.arrays.get("labels")?);
@@ -55,7 +56,7 @@ pub fn keras2(device: &Device, fixture: &Fixture) -> Results {
 fn run(device: &Device, fixture: &Fixture, losses: &[(&str, Loss)]) -> Results {
     let (predictions, labels) = (fixture.arrays.get("predictions")?, fixture.arrays.get("labels")?);
     let [_, attributes] = predictions.shape[..] else { return Err(fixture.unusable("predictions")) };
-    // On the floor of Σ p² itself single and double precision fall on different sides.
+    // If Σ p² is very close to the floor of 1e-12, single and double precision can fall on different sides of it.
     let length = |row: &[f64]| row.iter().map(|p| p * p).sum::<f64>();
     let off_floor: Vec<bool> =
         predictions.values.chunks(attributes).map(|row| (length(row) / 1e-12 - 1.0).abs() > 1e-5).collect();
@@ -105,7 +106,7 @@ fn compute(device: &Device, label: &str, kind: Loss, predictions: &Array, labels
     Ok(Found { samples: program.read(device, loss)?, mean: program.read(device, mean)?[0], gradient })
 }
 
-/// The share of right predictions of every sample; the kernel counts by attribute, so samples come one at a time.
+/// Returns the share of correct predictions in every sample. The kernel counts by attribute, so it runs once for each sample.
 fn accuracies(device: &Device, predictions: &Array, labels: &Array) -> Result<Vec<f32>, GoldenError> {
     let width = predictions.shape[1];
     let bytes = 4 * u64::from(padded_channels(width as u32));
@@ -125,7 +126,7 @@ fn accuracies(device: &Device, predictions: &Array, labels: &Array) -> Result<Ve
     predictions.values.chunks(width).zip(labels.values.chunks(width)).map(sample).collect()
 }
 
-/// Compares each row by itself, since gradients of rows may be orders of magnitude apart.
+/// Compares each row separately, because the gradients of two rows may differ by orders of magnitude.
 fn near_by_row(file: &str, tensor: &str, width: usize, found: &[f32], expected: &[f64]) -> CheckResult {
     let mut worst = near(file, tensor, &[], &[]);
     worst.note = format!("row NMSE ≤ {NMSE:e}, or error ≤ {ZERO:e}");
@@ -148,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_row_that_is_wrong_is_found_beside_a_huge_one() {
+    fn a_wrong_row_is_found_next_to_a_row_of_large_values() {
         let expected = [1e6, -1e6, 1.0, 2.0, 0.0, 0.0];
         let compare = |found: [f32; 6]| near_by_row("file", "gradient", 2, &found, &expected).verdict;
         assert_eq!(compare([1e6, -1e6, 1.0, 2.0, 1e-8, 0.0]), Verdict::Passed);

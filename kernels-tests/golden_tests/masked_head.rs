@@ -1,14 +1,15 @@
-//! The head in inference mode with a given dropout mask: layer by layer, as training runs it, nothing folded.
+//! The head in inference mode with a given dropout mask. It runs layer by layer as in training, without folding batch norm.
 
 use lineament::nn::{Dense, HEAD_EPSILON, Head, Upload};
 use lineament::ops::{Activation, BatchNorm, Dropout, padded_channels};
 use lineament::plan::{Plan, Precision, View};
 use lineament::profiles::DeviceProfile;
 
-/// The paper's dropout rate, with which the recipe's mask is drawn.
+/// The dropout rate of the paper. The mask of the recipe is drawn with it.
 pub const RATE: f32 = 0.3;
 
-/// Appends the head to `plan`; the mask holds 1 for kept and 0 for dropped values, \[batch, padded hidden\].
+/// Appends the head to `plan`, and returns the view of its predictions and the uploads of its weights. The mask is \[batch, padded
+/// hidden\], with 1 for values that are kept and 0 for dropped ones.
 pub fn plan(
     plan: &mut Plan,
     profile: &DeviceProfile,

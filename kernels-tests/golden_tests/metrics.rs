@@ -1,5 +1,5 @@
-//! The `metrics` group of golden fixtures: scikit-learn's metrics of predictions with every edge, and the ratios of the
-//! paper's script.
+//! The `metrics` group: compares metrics of predictions with scikit-learn, in every special case, and with the ratios that the
+//! paper's script computes.
 
 use std::path::Path;
 
@@ -9,14 +9,14 @@ use serde_json::Value;
 use crate::golden_tests::data::{Arrays, GoldenError, Manifest, json};
 use crate::harness::outcome::{CheckResult, Verdict};
 
-/// Bound of the absolute error of a share.
+/// Bound of the absolute error of a metric.
 const BOUND: f64 = 1e-9;
 
 const PREDICTIONS: &str = "predictions.safetensors";
 
 type Figure = fn(&AttributeMetrics) -> Option<f64>;
 
-/// The fixture's name of a figure, the figure, and how far it may be off: counts are exact.
+/// (name of a metric in the fixture, the metric, its largest error). Counts must be exact.
 const FIGURES: [(&str, Figure, f64); 15] = [
     ("tn", |one| Some(one.true_negatives as f64), 0.0),
     ("fp", |one| Some(one.false_positives as f64), 0.0),
@@ -35,22 +35,22 @@ const FIGURES: [(&str, Figure, f64); 15] = [
     ("brier", |one| one.brier, BOUND),
 ];
 
-/// Runs every fixture of the group; what cannot be read is a failure.
+/// Runs every fixture of the group. A fixture that cannot be read is a failure.
 pub fn run(folder: &Path, manifest: &Manifest) -> Vec<CheckResult> {
     compare(folder, manifest)
         .unwrap_or_else(|error| vec![CheckResult::behaviour("manifest.json", "readable", Verdict::Failed(error.to_string()))])
 }
 
 fn compare(folder: &Path, manifest: &Manifest) -> Result<Vec<CheckResult>, GoldenError> {
-    let entry = manifest.files.get(PREDICTIONS).ok_or_else(|| missing(PREDICTIONS, "files"))?;
+    let entry = manifest.files.get(PREDICTIONS).ok_or_else(|| GoldenError::unusable(PREDICTIONS, "files"))?;
     let arrays = Arrays::read(&folder.join(PREDICTIONS), entry)?;
     let (labels, scores) = (arrays.get("labels")?, arrays.get("scores")?);
     let rows = json(&folder.join("per_attribute.json"))?;
-    let rows = rows.as_array().ok_or_else(|| missing("per_attribute.json", "rows"))?;
+    let rows = rows.as_array().ok_or_else(|| GoldenError::unusable("per_attribute.json", "rows"))?;
     let names: Vec<String> = rows.iter().map(|row| row["attribute"].as_str().unwrap_or_default().to_string()).collect();
     let fits = |shape: &[usize]| shape.len() == 2 && shape[1] == names.len();
     if names.is_empty() || !fits(&labels.shape) || labels.shape != scores.shape {
-        return Err(missing(PREDICTIONS, "[images, attributes] of labels and scores"));
+        return Err(GoldenError::unusable(PREDICTIONS, "[images, attributes] of labels and scores"));
     }
     let probabilities: Vec<f32> = scores.values.iter().map(|value| *value as f32).collect();
     let metrics = Metrics::new(&names, &probabilities, &labels.values.iter().map(|value| *value as u8).collect::<Vec<_>>());
@@ -90,7 +90,7 @@ fn overall(metrics: &Metrics, expected: &Value) -> Vec<CheckResult> {
     results
 }
 
-/// The script's two ratios, rounded as it rounds them. Where nothing is predicted it divides by zero.
+/// Compares the two ratios of the script, with its rounding. The script divides by zero if an attribute is never predicted.
 fn original(metrics: &Metrics, expected: &Value) -> Vec<CheckResult> {
     let hundredths = |ratio: f64| (ratio * 100.0).round_ties_even() / 100.0;
     let ratios: [(&str, Figure); 2] =
@@ -102,14 +102,14 @@ fn original(metrics: &Metrics, expected: &Value) -> Vec<CheckResult> {
     ratios.map(compare).into_iter().collect()
 }
 
-/// Compares figures that may be missing: `null`, or "Infinity" for a division by zero, stands for a missing one.
+/// Compares metrics that may be undefined. In the fixtures, an undefined one is `null`, or "Infinity" after a division by zero.
 fn optional(file: &str, name: &str, found: &[Option<f64>], expected: &[&Value], bound: f64) -> CheckResult {
     let missing = |value: &&Value| value.is_null() || value.as_str() == Some("Infinity");
     let disagree = found.len() != expected.len()
         || found.iter().zip(expected).any(|(found, expected)| found.is_none() != missing(expected) || malformed(expected));
     if disagree {
         let reason = format!("found {found:?} where {expected:?} is expected");
-        let behaviour = CheckResult::behaviour(file, "missing in the same places", Verdict::Failed(reason));
+        let behaviour = CheckResult::behaviour(file, "undefined in the same places", Verdict::Failed(reason));
         return CheckResult { part: name.to_string(), ..behaviour };
     }
     let found: Vec<f64> = found.iter().copied().flatten().collect();
@@ -117,17 +117,13 @@ fn optional(file: &str, name: &str, found: &[Option<f64>], expected: &[&Value], 
     CheckResult::within(file, name, &found, &expected, bound)
 }
 
-/// Whether a value is neither a number nor one of the two ways to have none.
+/// Returns whether a value is neither a number nor a sign of an undefined one.
 fn malformed(value: &Value) -> bool {
     !(value.is_null() || value.is_number() || value.as_str() == Some("Infinity"))
 }
 
 fn elements(list: &Value) -> Vec<&Value> {
     list.as_array().into_iter().flatten().collect()
-}
-
-fn missing(fixture: &str, key: &str) -> GoldenError {
-    GoldenError::Manifest { fixture: fixture.to_string(), key: key.to_string() }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! `kernels test --golden DIR`: results of Keras, PyTorch and scikit-learn, group by group.
+//! `kernels test --golden DIR`: compares with results of Keras, PyTorch and scikit-learn, group by group.
 
 mod augment;
 mod block;
@@ -33,7 +33,7 @@ use crate::commands::arguments::CommonArguments;
 use crate::golden_tests::data::{GoldenError, Manifest};
 use crate::harness::outcome::{CheckResult, Tally, Verdict};
 
-/// Runs every fixture of a group, or of every group in a folder, prints a line for each tensor, and counts.
+/// Compares every fixture of a group, or of every group in a folder, prints a line for each tensor and counts them.
 ///
 /// # Errors
 /// There is no adapter, or the folder holds no fixtures.
@@ -66,7 +66,7 @@ pub fn run(arguments: &CommonArguments, folder: &Path) -> Result<Tally, GoldenEr
     Ok(tally)
 }
 
-/// The folder itself if it is a group, else its folders that are.
+/// Returns the folder itself if it is a group, or else the groups in it.
 fn groups(folder: &Path) -> Result<Vec<PathBuf>, GoldenError> {
     let is_group = |path: &Path| path.join("manifest.json").is_file();
     if is_group(folder) {
@@ -95,8 +95,8 @@ fn run_group(device: &Device, folder: &Path) -> Result<Vec<CheckResult>, GoldenE
         "pca" => pca::run(device, folder, &manifest),
         other => {
             let reason = match other {
-                "augment_tf2" => "not a profile: TensorFlow 2 centres otherwise and exchanges the axes",
-                _ => "not built yet",
+                "augment_tf2" => "lineament does not augment as TensorFlow 2, which has another centre and exchanges the axes",
+                _ => "no test reads this group",
             };
             manifest.files.keys().map(|file| skipped(file, "all", reason)).collect()
         }
@@ -109,12 +109,12 @@ fn run_group(device: &Device, folder: &Path) -> Result<Vec<CheckResult>, GoldenE
     Ok(results)
 }
 
-/// A result that says why a tensor was not compared.
+/// Returns a result that says why a tensor was not compared.
 pub fn skipped(fixture: &str, tensor: &str, reason: &str) -> CheckResult {
     CheckResult::new(fixture, tensor, Verdict::Skipped(reason.to_string()))
 }
 
-/// A result for a fixture that could not be run.
+/// Returns a result for a fixture that could not be run.
 pub fn failed(fixture: &str, tensor: &str, error: &GoldenError) -> CheckResult {
     CheckResult::new(fixture, tensor, Verdict::Failed(error.to_string()))
 }

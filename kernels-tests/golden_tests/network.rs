@@ -1,4 +1,4 @@
-//! The `network` group: the whole MobileNetV2 and the paper's model against Keras and PyTorch in double precision.
+//! The `network` group: compares the whole MobileNetV2 and the paper's model with Keras and PyTorch in double precision.
 
 use std::path::{Path, PathBuf};
 
@@ -18,20 +18,20 @@ use crate::golden_tests::recipe::{Recipe, Tensors};
 use crate::golden_tests::{failed, skipped};
 use crate::harness::outcome::{CheckResult, Verdict};
 
-/// What features may differ by: ten times what the libraries' own float32 runs do. Values are 0 to 6.
+/// Largest error of features, which are from 0 to 6: ten times the error of Keras and PyTorch in float32.
 const FEATURES_BOUND: f64 = 4e-4;
-/// What predictions may differ by.
+/// Largest error of predictions.
 const PREDICTIONS_BOUND: f64 = 4e-5;
-/// Half a unit in the last place of 16-bit floats by that of 32-bit ones.
+/// Rounding error of 16-bit floats divided by that of 32-bit floats.
 const COARSER: f64 = 8192.0;
-/// What features of 16-bit floats may differ by: what the libraries' own float32 runs do, in that coarser rounding.
+/// Largest error of features in 16-bit floats: the error of Keras and PyTorch in float32, scaled by the rounding errors.
 const FEATURES_OF_F16_BOUND: f64 = FEATURES_BOUND / 10.0 * COARSER;
-/// The same of predictions.
+/// Largest error of predictions in 16-bit floats, computed in the same way.
 const PREDICTIONS_OF_F16_BOUND: f64 = PREDICTIONS_BOUND / 10.0 * COARSER;
-/// What a block's activations may differ by, as a multiple of what the library's own float32 run does there.
+/// Largest error of a block's activations, as a multiple of the error of Keras or PyTorch in float32.
 const BLOCK_BOUND: f64 = 10.0;
 
-/// Name in the fixtures, padding and batch norm's ε of both lineages.
+/// (name in the fixtures, padding, ε of batch norm) of the networks of Keras and of PyTorch.
 const CONVENTIONS: [(&str, Padding, f32); 2] =
     [("keras", Padding::TensorflowSame, 1e-3), ("torchvision", Padding::Symmetric, 1e-5)];
 
@@ -47,7 +47,7 @@ pub fn run(device: &Device, folder: &Path, manifest: &Manifest) -> Vec<CheckResu
             "counts" => group.counts(file),
             "gradients" => group.one_step(file).and_then(|step| step.gradients(file)),
             "training" => group.one_step(file).and_then(|step| step.training(file, entry)),
-            _ => Ok(vec![skipped(file, "all", "not built yet")]),
+            _ => Ok(vec![skipped(file, "all", "no test reads this file")]),
         };
         results.unwrap_or_else(|error| vec![failed(file, "all", &error)])
     };
@@ -68,9 +68,9 @@ struct Shape {
 }
 
 impl Group<'_> {
-    /// The parameters of a forward fixture.
+    /// Returns the parameters of a forward fixture.
     fn shape(&self, file: &str) -> Result<Shape, GoldenError> {
-        let unusable = |key: &str| GoldenError::Manifest { fixture: file.to_string(), key: key.to_string() };
+        let unusable = |key: &str| GoldenError::unusable(file, key);
         let params = self.manifest.files.get(file).map_or(&Value::Null, |entry| &entry["params"]);
         let whole = |key: &str| {
             let number = params[key].as_u64().and_then(|number| u32::try_from(number).ok());
@@ -80,7 +80,7 @@ impl Group<'_> {
         Ok(Shape { width, size: whole("size")?, batch: whole("batch")? })
     }
 
-    /// The training step that a fixture is of; its shape is that of the forward fixture.
+    /// Returns the training step of a fixture, with the shape of its forward fixture.
     fn one_step(&self, file: &str) -> Result<network_training::Fixture<'_>, GoldenError> {
         let forward = file.replacen("gradients", "forward", 1).replacen("training", "forward", 1);
         let Shape { width, size, batch } = self.shape(&forward.replace(".json", ".safetensors"))?;
@@ -119,19 +119,19 @@ impl Group<'_> {
                 (self.network(recipe, shape, (padding, epsilon, precision), None, false)?, bounds[0])
             }
             (None, Some(outputs)) => {
-                // The paper's model is Keras'.
+                // The model of the paper follows the conventions of Keras.
                 let (_, padding, epsilon) = CONVENTIONS[0];
                 let head = head(&recipe.tensors(&format!("head_{outputs}"))?)?;
                 (self.network(recipe, shape, (padding, epsilon, precision), Some(&head), masked)?, bounds[1])
             }
-            _ => return Ok(skipped(file, name, "not built yet")),
+            _ => return Ok(skipped(file, name, "no test computes this tensor")),
         };
         let tensor = if precision == Precision::F16 { format!("{name} by f16") } else { name.to_string() };
         Ok(CheckResult::within(file, &tensor, &found, &arrays.get(name)?.arranged("NC")?.values, bound))
     }
 
-    /// The network as the program runs it: features, or predictions where there is a head; with the recipe's dropout mask
-    /// the head runs layer by layer, as in training.
+    /// Runs the network as the `lineament` program does, and returns the features, or the predictions if there is a head. If
+    /// `masked`, the head runs layer by layer as in training, with the recipe's dropout mask.
     fn network(
         &self,
         recipe: &Recipe,
@@ -175,7 +175,7 @@ impl Group<'_> {
         Ok(stripped(&program.read(self.device, result)?, outputs))
     }
 
-    /// Declares the network's input and weights; the recipe's input with its zero channel comes along.
+    /// Declares the network's input and weights. Returns their views and the recipe's input, with a channel of zeros added.
     fn inputs(
         &self,
         plan: &mut Plan,
@@ -206,14 +206,14 @@ impl Group<'_> {
                 let position = block["block"].as_u64().map_or(usize::MAX, |position| position as usize);
                 let tensor = format!("{convention} block {position}");
                 let result = activations.get(position).and_then(|activations| compare(file, &tensor, block, activations));
-                let unusable = || GoldenError::Manifest { fixture: file.to_string(), key: tensor.clone() };
+                let unusable = || GoldenError::unusable(file, &tensor);
                 results.push(result.unwrap_or_else(|| failed(file, &tensor, &unusable())));
             }
         }
         Ok(results)
     }
 
-    /// The output of every block, without padding channels. For this every tensor keeps a place of its own.
+    /// Returns the output of every block, without padding channels. Tensors do not share memory here, so that all can be read.
     fn activations(
         &self,
         recipe: &Recipe,
@@ -249,7 +249,7 @@ impl Group<'_> {
         Ok(recipe.lists().into_iter().map(check).collect())
     }
 
-    /// Keras' parameter counts of the paper's model, against the tensors that ours is made of.
+    /// Compares the parameter counts of the paper's model with Keras.
     fn counts(&self, file: &str) -> Result<Vec<CheckResult>, GoldenError> {
         let (counts, recipe) = (json(&self.folder.join(file))?, Recipe::read(self.folder)?);
         let models = counts["parameters"].as_object().into_iter().flatten();
@@ -267,7 +267,7 @@ impl Group<'_> {
     }
 }
 
-/// All parameters, and those that training changes: not the statistics of batch norm.
+/// Counts all parameters, and those that training changes, which are all except the statistics of batch norm.
 fn count(tensors: impl Iterator<Item = (String, Vec<usize>)>) -> [f64; 2] {
     let statistics = ["running_mean", "running_var", "bn.mean", "bn.var"];
     tensors.fold([0.0; 2], |[all, trainable], (name, shape)| {
@@ -277,7 +277,7 @@ fn count(tensors: impl Iterator<Item = (String, Vec<usize>)>) -> [f64; 2] {
     })
 }
 
-/// The backbone with the recipe's weights.
+/// Builds the backbone with the recipe's weights.
 fn backbone(recipe: &Recipe, width: f64, padding: Padding, epsilon: f32) -> Result<Backbone, GoldenError> {
     let tensors = recipe.tensors(&format!("width_{width:.2}"))?;
     let tensor = |name: &str, shape: &[usize]| {
@@ -285,16 +285,16 @@ fn backbone(recipe: &Recipe, width: f64, padding: Padding, epsilon: f32) -> Resu
         match tensors.get(&name) {
             Some((found, values)) if *found == shape => Ok(values.clone()),
             Some((found, _)) => Err(WeightsError::Shape { path, name, expected, found: found.clone() }.into()),
-            None => Err(WeightsError::Missing { path, name, remedy: "the recipe is of another network".to_string() }.into()),
+            None => Err(WeightsError::Missing { path, name, remedy: "the recipe is for another network".to_string() }.into()),
         }
     };
     Ok(Backbone::load(&mobilenet_v2(width as f32, padding, epsilon), &tensor)?)
 }
 
-/// The head with the recipe's weights.
+/// Builds the head with the recipe's weights.
 fn head(tensors: &Tensors) -> Result<Head, GoldenError> {
     let get = |name: &str| {
-        let missing = || GoldenError::Tensor { tensor: name.to_string(), reason: "is missing in the recipe".to_string() };
+        let missing = || GoldenError::Tensor { tensor: name.to_string(), reason: "is missing from the recipe".to_string() };
         tensors.get(name).ok_or_else(missing)
     };
     let (first, second) = (&get(Head::TENSORS[0])?.0, &get(Head::TENSORS[6])?.0);
@@ -311,13 +311,14 @@ fn head(tensors: &Tensors) -> Result<Head, GoldenError> {
     Ok(head)
 }
 
-/// Rows of channels without their padding.
+/// Returns rows of channels without their padding.
 fn stripped(values: &[f32], channels: u32) -> Vec<f64> {
     let rows = values.chunks_exact(padded_channels(channels) as usize);
     rows.flat_map(|row| &row[..channels as usize]).map(|value| f64::from(*value)).collect()
 }
 
-/// A block's activations against the sampled elements and moments of the fixture; `None` where that is malformed.
+/// Compares a block's activations with the sampled elements and the statistics in the fixture. Returns `None` if the fixture is
+/// malformed.
 fn compare(file: &str, tensor: &str, expected: &Value, activations: &[f64]) -> Option<CheckResult> {
     let number = |key: &str| expected[key].as_f64();
     let list = |key: &str| expected[key].as_array().map(|list| list.iter().filter_map(Value::as_f64).collect::<Vec<f64>>());

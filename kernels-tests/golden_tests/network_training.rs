@@ -1,29 +1,31 @@
-//! One training step of the whole model against Keras: loss, predictions and the gradient by every parameter.
+//! Compares one training step of the whole model with Keras: the loss, the predictions and the gradient of every parameter.
 
 use std::path::Path;
 
-use lineament::app::train::{Masks, NetworkSession, Part, Samples, SessionShape};
+use lineament::app::train::NetworkSession;
 use lineament::nn::mobilenet_v2::mobilenet_v2;
-use lineament::nn::training::{FrozenNorm, HeadShape, Loss, NetworkShape, NetworkState, RunningStatistics};
+use lineament::nn::training::{FrozenNorm, HeadShape, NetworkShape, NetworkState, RunningStatistics};
 use lineament::nn::{Head, ModelError};
-use lineament::ops::{Adadelta, Padding};
+use lineament::ops::Padding;
 use lineament::profiles::Device;
 use serde_json::Value;
 
-use crate::golden_tests::data::{Array, Arrays, GoldenError, Manifest};
+use crate::golden_tests::data::{Array, Arrays, GoldenError, Manifest, json};
 use crate::golden_tests::recipe::Recipe;
+use crate::golden_tests::train::{session, whole_batch};
 use crate::harness::outcome::{CheckResult, Verdict};
 
-/// What a gradient may differ by, in parts of its tensor's l2 norm: ReLU6 opens or closes on rounding, so that the library's own
-/// single precision is off by as much (SEMANTICS.md).
+/// (width, largest error of a gradient as a share of the l2 norm of its tensor). Rounding decides whether some values pass ReLU6,
+/// so Keras in single precision has errors of this size too (see `golden/SEMANTICS.md`).
 const NOISE: [(f64, f64); 2] = [(1.0, 0.03), (0.35, 0.08)];
-/// And what one may that is zero but for rounding, as a multiple of what the library's single precision makes of it.
+/// Largest error of a gradient that is zero except for rounding, as a multiple of the error of Keras in single precision.
 const ZERO: f64 = 10.0;
-/// What the loss may differ by, and a prediction in training mode, where the noise of batch statistics of few pixels is in it.
+/// Largest error of the loss.
 const LOSS: f64 = 1e-5;
+/// Largest error of a prediction in training mode, where the batch statistics of a few pixels add noise.
 const PREDICTION: f64 = 1e-4;
 
-/// Width, size and batch of the fixtures, by the forward fixture that belongs to them.
+/// A training step: where its fixtures are, and the width, image size and batch of their forward fixture.
 pub struct Fixture<'a> {
     pub device: &'a Device,
     pub folder: &'a Path,
@@ -33,7 +35,7 @@ pub struct Fixture<'a> {
     pub batch: u32,
 }
 
-/// What a step leaves.
+/// The results of a step.
 struct Step {
     state: NetworkState,
     loss: f64,
@@ -42,11 +44,11 @@ struct Step {
 }
 
 impl Fixture<'_> {
-    /// Loss, predictions and the first layer's gradient.
+    /// Compares the loss, the predictions and the weight gradient of the first layer.
     pub fn training(&self, file: &str, entry: &Value) -> Result<Vec<CheckResult>, GoldenError> {
         let arrays = Arrays::read(&self.folder.join(file), entry)?;
         let step = self.step(&arrays.get("labels")?.values)?;
-        let unusable = || GoldenError::Manifest { fixture: file.to_string(), key: "loss".to_string() };
+        let unusable = || GoldenError::unusable(file, "loss");
         let loss = entry["params"]["loss"].as_f64().ok_or_else(unusable)?;
         let predictions = &arrays.get("predictions")?.values;
         let expected = arrays.get("grad_Conv1_kernel")?;
@@ -60,10 +62,10 @@ impl Fixture<'_> {
         ])
     }
 
-    /// Norm, largest element, sum and samples of the gradient by every parameter.
+    /// Compares the norm, the largest element, the sum and some elements of the gradient of every parameter.
     pub fn gradients(&self, file: &str) -> Result<Vec<CheckResult>, GoldenError> {
-        let expected = crate::golden_tests::data::json(&self.folder.join(file))?;
-        let unusable = |key: &str| GoldenError::Manifest { fixture: file.to_string(), key: key.to_string() };
+        let expected = json(&self.folder.join(file))?;
+        let unusable = |key: &str| GoldenError::unusable(file, key);
         let training = file.replacen("gradients", "training", 1).replace(".json", ".safetensors");
         let arrays = match self.manifest.files.get(&training) {
             Some(entry) => Arrays::read(&self.folder.join(&training), entry)?,
@@ -94,11 +96,11 @@ impl Fixture<'_> {
             return None;
         }
         let (l2, float32) = (number("l2")?, number("float32_l2_error")?);
-        // Where the gradient is zero but for rounding, its norm says nothing.
+        // The norm of a gradient that is zero except for rounding is arbitrary.
         let bound = if float32 > l2 { ZERO * float32 } else { self.noise() * l2 };
         let mut differences = vec![norm(found) - l2];
         differences.push(found.iter().fold(0.0f64, |most, value| most.max(value.abs())) - number("max_abs")?);
-        // By Cauchy and Schwarz a sum is off by √n times as much at most.
+        // By the Cauchy–Schwarz inequality, the error of a sum is at most √n times the norm of the errors.
         differences.push((found.iter().sum::<f64>() - number("sum")?) / (found.len() as f64).sqrt());
         for (index, sample) in list("sample_flat_index")?.iter().zip(list("sample")?) {
             differences.push(found.get(*index as usize)? - sample);
@@ -111,7 +113,7 @@ impl Fixture<'_> {
         NOISE.iter().find(|(width, _)| *width == self.width).map_or(0.0, |(_, noise)| *noise)
     }
 
-    /// One forward and backward pass with the recipe's weights, input and mask.
+    /// Runs one forward and backward pass with the recipe's weights, input and mask.
     fn step(&self, labels: &[f64]) -> Result<Step, GoldenError> {
         let recipe = Recipe::read(self.folder)?;
         let mut tensors = recipe.tensors(&format!("width_{:.2}", self.width))?;
@@ -134,40 +136,20 @@ impl Fixture<'_> {
             _ => Err(missing(name, shape)),
         };
         let state = NetworkState::read(&network, &tensor)?;
-        let session = SessionShape {
-            network,
-            loss: Loss::Cosine,
-            optimizer: Adadelta::KERAS.into(),
-            masks: Masks::Given,
-            losses: 1,
-            accumulates: false,
-            weighted: false,
-            normalisation: None,
-        };
-        let mut session = NetworkSession::new(self.device, session, self.batch, &state, 0)?;
+        let mut session = NetworkSession::new(self.device, session(&network, 1), self.batch, &state, 0)?;
         let pixels = (self.batch * self.size * self.size) as usize;
         let kept = recipe.mask(self.batch, hidden)?;
         let stride = kept.len() / self.batch as usize;
         let mask: Vec<u8> = kept.chunks(stride).flat_map(|row| &row[..hidden as usize]).map(|kept| *kept as u8).collect();
         let labels: Vec<f32> = labels.iter().map(|label| *label as f32).collect();
-        session.pass(&Part {
-            samples: Samples::Values(&recipe.input(3 * pixels)?),
-            labels: &labels,
-            weights: None,
-            mask: Some(&mask),
-            epoch: 0,
-            first_sample: 0,
-            position: 0,
-            first: true,
-            weight: 1.0,
-        })?;
+        session.pass(&whole_batch(&recipe.input(3 * pixels)?, &labels, Some(&mask), 0))?;
         let predictions = session.predictions(self.batch)?.into_iter().map(f64::from).collect();
         let loss = session.losses(0, 1)?.first().copied().map_or(f64::NAN, f64::from);
         Ok(Step { gradients: session.gradients()?, state, loss, predictions })
     }
 }
 
-/// A tensor that the recipe lacks.
+/// Returns the error for a tensor that the recipe lacks.
 fn missing(name: &str, shape: &[usize]) -> ModelError {
     let (path, name, expected) = ("recipe.json".into(), name.to_string(), shape.to_vec());
     lineament::nn::weights::WeightsError::Shape { path, name, expected, found: Vec::new() }.into()
@@ -177,8 +159,8 @@ fn norm(values: &[f64]) -> f64 {
     values.iter().map(|value| value * value).sum::<f64>().sqrt()
 }
 
-/// The gradient by trained parameter `index`, in Keras' order of parameters and of elements. Ours are in the same order of
-/// parameters; a convolution's weight is OIHW and there HWIO, or HWC1.
+/// Returns the gradient of trained parameter `index` in Keras' order of elements: the weight of a convolution is OIHW in the
+/// library, and HWIO or HWC1 in Keras. The parameters have the same order in both.
 fn in_keras_order(step: &Step, index: usize) -> Vec<f64> {
     let mut slots = step.state.table.trained_slots().flat_map(|slot| (0..slot.tensors.len()).map(move |which| (slot, which)));
     let Some((slot, which)) = slots.nth(index) else { return Vec::new() };

@@ -1,5 +1,5 @@
-//! The optimizers of the `optimizers` and `era` groups: parameters and state after every update, as Keras and PyTorch have
-//! them.
+//! The optimizers of the `optimizers` and `era` groups: compares parameters and states after every update with Keras and
+//! PyTorch.
 
 use lineament::ops::{Adadelta, Adam, AdamForm, AnyOptimizer, Sgd, Update, padded_channels};
 use lineament::plan::{Plan, Step, View};
@@ -14,28 +14,28 @@ use crate::golden_tests::train::{Results, near, padded, unpadded};
 struct Trial {
     rule: AnyOptimizer,
     learning_rate: f64,
-    /// What each of its states is called: Keras numbers them, PyTorch names them.
+    /// The two names of each state: Keras numbers them, and PyTorch names them.
     states: &'static [[&'static str; 2]],
-    /// What PyTorch's state is multiplied by to be ours: its momentum does not hold the learning rate.
+    /// The factor from PyTorch's momentum to the velocity of the library. PyTorch's does not include the learning rate.
     scale: f64,
 }
 
 impl Trial {
-    /// Returns the optimizer that a fixture's name says, with the settings in its manifest.
+    /// Returns the optimizer in the name of a fixture, with the settings in its manifest.
     fn of(fixture: &Fixture) -> Result<Trial, GoldenError> {
         let given = |key: &str| fixture.entry["params"][key].as_f64();
-        // Keras 2.2.4 calls it `epsilon`.
-        let rate = |keys: &[&str]| keys.iter().find_map(|key| given(key)).ok_or_else(|| fixture.unusable(keys[0]));
-        let learning_rate = rate(&["lr"])?;
+        // The fixtures of Keras 2.2.4 say `epsilon` instead of `eps`.
+        let number = |keys: &[&str]| keys.iter().find_map(|key| given(key)).ok_or_else(|| fixture.unusable(keys[0]));
+        let learning_rate = number(&["lr"])?;
         let (rule, states): (AnyOptimizer, &[[&str; 2]]) = match fixture.file.trim_start_matches("optimizer_").split('_').next() {
             Some("adadelta") => {
-                let (rho, epsilon) = (rate(&["rho"])? as f32, rate(&["eps", "epsilon"])? as f32);
+                let (rho, epsilon) = (number(&["rho"])? as f32, number(&["eps", "epsilon"])? as f32);
                 let states = &[["state_0", "state_square_avg"], ["state_1", "state_acc_delta"]];
                 (Adadelta { rho, epsilon }.into(), states)
             }
             Some("adam") => {
                 let form = if fixture.file.contains("torch") { AdamForm::Pytorch } else { AdamForm::Keras };
-                let (betas, epsilon) = ([rate(&["beta1"])?, rate(&["beta2"])?], rate(&["eps", "epsilon"])?);
+                let (betas, epsilon) = ([number(&["beta1"])?, number(&["beta2"])?], number(&["eps", "epsilon"])?);
                 let states = &[["state_0", "state_exp_avg"], ["state_1", "state_exp_avg_sq"]];
                 (Adam { form, betas, epsilon, weight_decay: 0.0 }.into(), states)
             }
@@ -46,7 +46,7 @@ impl Trial {
             }
             _ => return Err(fixture.unusable("optimizer")),
         };
-        // The kernel computes with the learning rate as a 32-bit float.
+        // The kernel computes with the learning rate in 32 bits.
         Ok(Trial { rule, learning_rate, states, scale: -f64::from(learning_rate as f32) })
     }
 

@@ -1,4 +1,4 @@
-//! The `pca` group: eigenfaces as scikit-learn and OpenCV compute them, and OpenCV's resizing of faces.
+//! The `pca` group: compares eigenfaces with scikit-learn and OpenCV, and resized faces with OpenCV.
 
 use std::path::Path;
 
@@ -17,12 +17,15 @@ use crate::harness::outcome::{CheckResult, Verdict};
 
 type Results = Result<Vec<CheckResult>, GoldenError>;
 
-/// Bounds of the absolute errors of a mean on the scale from 0 to 1 and of a component's entry, and of relative errors.
+/// Bound of the absolute error of a mean, on the scale from 0 to 1.
 const MEAN: f64 = 1e-6;
+/// Bound of the absolute error of an entry of a component.
 const COMPONENT: f64 = 1e-5;
+/// Bound of the relative error of a variance or a singular value.
 const RELATIVE: f64 = 1e-5;
-/// Grey levels that OpenCV's fixed point may differ by, and its floating point.
+/// Largest difference from OpenCV's resizing in fixed point, in grey levels.
 const FIXED: f64 = 1.0;
+/// Largest difference from OpenCV's resizing in floating point, in grey levels.
 const FLOATING: f64 = 1e-2;
 
 /// Runs every fixture of the group.
@@ -31,19 +34,19 @@ pub fn run(device: &Device, folder: &Path, manifest: &Manifest) -> Vec<CheckResu
         let arrays = |file: &str| Arrays::read(&folder.join(file), &manifest.files[file]);
         let results = match file.as_str() {
             "eigenface.safetensors" => arrays(file).and_then(|arrays| many(device, file, &arrays)),
-            // The few faces are the first of the many.
+            // The few faces are the first faces of the other file.
             "eigenface_few.safetensors" => {
                 arrays(file).and_then(|few| self::few(device, file, &few, &arrays("eigenface.safetensors")?))
             }
             "resize_cv2.safetensors" => arrays(file).and_then(|arrays| resize(device, file, &arrays)),
-            _ => Ok(vec![skipped(file, "all", "not built yet")]),
+            _ => Ok(vec![skipped(file, "all", "no test reads this file")]),
         };
         results.unwrap_or_else(|error| vec![failed(file, "all", &error)])
     };
     manifest.files.keys().flat_map(one).collect()
 }
 
-/// The components of the first `n` images of a fixture.
+/// Returns the components of the first `n` images of a fixture.
 fn components(device: &Device, arrays: &Arrays, n: usize, count: usize) -> Result<PrincipalComponents, GoldenError> {
     let images = arrays.get("images")?;
     let p: usize = images.shape[1..].iter().product();
@@ -57,7 +60,7 @@ fn wide(values: &[f32]) -> Vec<f64> {
     values.iter().map(|value| f64::from(*value)).collect()
 }
 
-/// Rows of `length`, each with the sign that brings it nearer to that of `like`: OpenCV leaves signs open.
+/// Returns rows of `length` values, each with the sign that brings it closer to that of `like`. OpenCV chooses signs arbitrarily.
 fn with_signs_of(values: &[f64], like: &[f64], length: usize) -> Vec<f64> {
     let rows = values.chunks_exact(length).zip(like.chunks_exact(length));
     rows.flat_map(|(row, like)| {
@@ -84,7 +87,7 @@ fn many(device: &Device, file: &str, arrays: &Arrays) -> Results {
     Ok(vec![
         within("mean", &mean, &expected("mean")?, MEAN),
         within("mean_cv2_float32", &mean, &expected("mean_cv2_float32")?, MEAN),
-        // With scikit-learn's signs.
+        // The signs must be those of scikit-learn.
         within("components", &directions, &expected("components")?, COMPONENT),
         within("components_cv2_float32", &directions, &of_opencv, COMPONENT),
         relative("explained_variance", &found.explained_variance)?,
@@ -97,12 +100,12 @@ fn many(device: &Device, file: &str, arrays: &Arrays) -> Results {
 fn few(device: &Device, file: &str, few: &Arrays, many: &Arrays) -> Results {
     let three = components(device, many, 3, 3)?;
     let (one, p) = (components(device, many, 1, 1)?, three.mean.len());
-    // The last of three belongs to the eigenvalue 0 and is arbitrary: there must be two.
+    // The third component of three images has the eigenvalue 0 and is arbitrary, so there must be two components.
     let expected = &few.get("components_3")?.values[..2 * p];
     let directions = wide(&three.components);
     let verdict = match one.components.len() {
         0 => Verdict::Passed,
-        found => Verdict::Failed(format!("{found} numbers for components of one image, which has none")),
+        found => Verdict::Failed(format!("found {found} elements of components, but a single image has no components")),
     };
     Ok(vec![
         CheckResult::within(file, "mean_3", &wide(&three.mean), &few.get("mean_3")?.values, MEAN),
@@ -112,11 +115,11 @@ fn few(device: &Device, file: &str, few: &Arrays, many: &Arrays) -> Results {
     ])
 }
 
-/// `linear_WIDTHxHEIGHT` in fixed point, `linear_float_WIDTHxHEIGHT` in floating point: the resizing of the report's eigenfaces,
-/// and where the output is square that of the network's input too.
+/// Compares the resizing of the report's eigenfaces, and for square outputs also that of the network's input. The tensors
+/// `linear_WIDTHxHEIGHT` were computed in fixed point, and `linear_float_WIDTHxHEIGHT` in floating point.
 fn resize(device: &Device, file: &str, arrays: &Arrays) -> Results {
     let source = arrays.get("image")?;
-    let unusable = |tensor: &str| GoldenError::Manifest { fixture: file.to_string(), key: tensor.to_string() };
+    let unusable = |tensor: &str| GoldenError::unusable(file, tensor);
     let [height, width, 3] = source.shape[..] else { return Err(unusable("image")) };
     let pixels: Vec<u8> = source.values.iter().map(|value| *value as u8).collect();
     let picture = RgbImage::from_raw(width as u32, height as u32, pixels.clone()).ok_or_else(|| unusable("image"))?;

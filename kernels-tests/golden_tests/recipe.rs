@@ -1,14 +1,14 @@
-//! Weights by formula: `network/recipe.json` says how every tensor of the whole-network fixtures is made, so none are stored.
+//! Weights by formula. `network/recipe.json` has a formula for every tensor of the whole network, so that none is stored.
 
-use lineament::ops::padded_channels;
 use std::collections::HashMap;
 use std::path::Path;
 
+use lineament::ops::padded_channels;
+use lineament::ops::reference::random::{symmetric, unit};
 use serde_json::Value;
 
 use crate::golden_tests::data::{GoldenError, json};
 use crate::golden_tests::masked_head::RATE;
-use lineament::ops::reference::random::{symmetric, unit};
 
 /// Shape and elements of a tensor.
 pub type Tensor = (Vec<usize>, Vec<f32>);
@@ -28,34 +28,35 @@ impl Recipe {
         json(&folder.join("recipe.json")).map(Recipe)
     }
 
-    /// The tensors of a list: `width_1.00`, `head_37`.
+    /// Returns the tensors of a list, such as `width_1.00` or `head_37`.
     ///
     /// # Errors
-    /// There is no such list, a line of it is malformed, or the first elements do not have the bits that it gives.
+    /// There is no such list, one of its lines is malformed, or the first elements differ from the bits in the line.
     pub fn tensors(&self, list: &str) -> Result<Tensors, GoldenError> {
         let lines = self.0[list].as_array().ok_or_else(|| unusable(list))?;
         lines.iter().map(|line| self.tensor(line)).collect()
     }
 
-    /// The names of all lists.
+    /// Returns the names of all lists.
     pub fn lists(&self) -> Vec<&str> {
         let fields = self.0.as_object().into_iter().flatten();
         fields.filter(|(_, value)| value.is_array()).map(|(name, _)| name.as_str()).collect()
     }
 
-    /// `count` elements of the input, uniform in [0, 1).
+    /// Returns `count` elements of the input, uniform in [0, 1).
     ///
     /// # Errors
-    /// The recipe does not say which tensor of the hash it is.
+    /// The recipe does not give the index of the input, a key of the random numbers.
     pub fn input(&self, count: usize) -> Result<Vec<f32>, GoldenError> {
         let (seed, index) = (self.seed()?, self.0["input"]["index"].as_u64().ok_or_else(|| unusable("input.index"))?);
         Ok((0..count as u64).map(|element| unit(seed, index, element)).collect())
     }
 
-    /// The dropout mask \[rows, channels\] with channels padded to four: 1 for kept, 0 for dropped and for padding.
+    /// Returns the dropout mask \[rows, channels\], with 1 for values that are kept and 0 for dropped ones. Rows are padded with 0 to
+    /// a multiple of four.
     ///
     /// # Errors
-    /// The recipe does not say which tensor of the hash it is.
+    /// The recipe does not give the index of the mask, a key of the random numbers.
     pub fn mask(&self, rows: u32, channels: u32) -> Result<Vec<u32>, GoldenError> {
         let (seed, index) = (self.seed()?, self.0["mask"]["index"].as_u64().ok_or_else(|| unusable("mask.index"))?);
         let (channels, padded) = (u64::from(channels), u64::from(padded_channels(channels)));
@@ -89,14 +90,14 @@ impl Recipe {
 }
 
 fn unusable(key: &str) -> GoldenError {
-    GoldenError::Manifest { fixture: "recipe.json".to_string(), key: key.to_string() }
+    GoldenError::unusable("recipe.json", key)
 }
 
 fn length(value: &Value) -> Option<usize> {
     value.as_u64().and_then(|length| usize::try_from(length).ok())
 }
 
-/// `v * scale`, `b * v` or `a + b * v`, one rounding for each operation.
+/// `v * scale`, `b * v` or `a + b * v`. Each operation is rounded to f32.
 #[derive(Debug, PartialEq)]
 struct Formula {
     offset: Option<f32>,

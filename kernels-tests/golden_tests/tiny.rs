@@ -1,29 +1,28 @@
-//! Training a tiny network whole, step by step, against Keras: everything trained, or the first block frozen in the ways of
-//! TensorFlow 2 and of Keras 2.2.4, which made some of the fixtures itself.
+//! Trains a tiny network step by step and compares it with Keras. All layers are trained, or the first block is frozen as in
+//! TensorFlow 2 or as in Keras 2.2.4. Some of the fixtures were computed by Keras 2.2.4 itself.
 
 use std::path::Path;
 
-use lineament::app::train::{Masks, NetworkSession, Part, Samples, SessionShape};
-use lineament::nn::training::{FrozenNorm, HeadShape, Loss, NetworkShape, NetworkState, RunningStatistics};
-use lineament::nn::{Convolution, ConvolutionKind, Network};
-use lineament::nn::{Head, ModelError};
-use lineament::ops::{Activation, Adadelta, Padding};
+use lineament::app::train::{NetworkSession, Samples};
+use lineament::nn::training::{FrozenNorm, HeadShape, NetworkShape, NetworkState, RunningStatistics};
+use lineament::nn::{Convolution, ConvolutionKind, Head, ModelError, Network};
+use lineament::ops::{Activation, Padding};
 use lineament::profiles::Device;
 use serde_json::Value;
 
 use crate::golden_tests::data::{Arrays, GoldenError, Manifest};
 use crate::golden_tests::failed;
 use crate::golden_tests::head::{LOSS, WEIGHT};
-use crate::golden_tests::train::Results;
+use crate::golden_tests::train::{Results, session, whole_batch};
 use crate::harness::outcome::CheckResult;
 
 /// The file with the images, the labels and the weights to start from.
 const INPUTS: &str = "tiny_inputs.safetensors";
 
-/// A way of training, and where the fixture has what it leads to.
+/// Settings of training, and the names of the expected results in the fixture.
 #[derive(Clone, Copy)]
 struct Way {
-    /// Beginning of the names of final weights and statistics.
+    /// Prefix of the names of the final weights and statistics.
     beginning: &'static str,
     /// The name of the predictions.
     predictions: &'static str,
@@ -37,14 +36,14 @@ const DOUBLE: Way = Way {
     running_statistics: RunningStatistics::Tensorflow64,
     frozen_norm: FrozenNorm::Inference,
 };
-/// With the variances that this program trains with; the rest is as in double precision.
+/// Running variances are unbiased, as in `lineament train`. The other results are those of [`DOUBLE`].
 const UNBIASED: Way = Way {
     beginning: "final_unbiased_",
     predictions: "predictions_unbiased",
     running_statistics: RunningStatistics::Tensorflow,
     ..DOUBLE
 };
-/// Keras 2.2.4's way of freezing as PyTorch computed it, whose running variances are unbiased.
+/// Layers are frozen as in Keras 2.2.4, and the results were computed with PyTorch, whose running variances are unbiased.
 const PYTORCH: Way =
     Way { running_statistics: RunningStatistics::Tensorflow, frozen_norm: FrozenNorm::BatchStatistics, ..DOUBLE };
 const KERAS2: Way = Way { running_statistics: RunningStatistics::Keras2, ..PYTORCH };
@@ -57,43 +56,40 @@ pub fn run(device: &Device, folder: &Path, file: &str, entry: &Value) -> Vec<Che
     results.unwrap_or_else(|error| vec![failed(file, "loss", &error)])
 }
 
-/// The same with what Keras 2.2.4 made of a fixture of the group in `training`.
+/// Trains on a fixture of the `training` group, whose folder is `training`, and compares with the results of Keras 2.2.4.
 pub fn keras2(device: &Device, training: &Path, file: &str, expected: &Arrays) -> Results {
     let of_training = file.strip_prefix("training_").unwrap_or(file);
     Tiny::read(training, of_training, expected)?.compare_all(device, file, &[KERAS2])
 }
 
-fn unusable(file: &str, key: &str) -> GoldenError {
-    GoldenError::Manifest { fixture: file.to_string(), key: key.to_string() }
-}
-
-/// What is trained, on what, and what it leads to.
+/// A network, its training data, and the expected results.
 struct Tiny<'a> {
     /// The layers.
     layers: Vec<Convolution>,
-    /// Names of those that are not trained.
+    /// Names of the layers that are not trained.
     frozen: Vec<String>,
     inputs: Arrays,
     expected: &'a Arrays,
 }
 
 impl Tiny<'_> {
-    /// The network of `file` in the folder of the `training` group.
+    /// Reads the network of `file` in the folder of the `training` group.
     fn read<'a>(folder: &Path, file: &str, expected: &'a Arrays) -> Result<Tiny<'a>, GoldenError> {
         let manifest = Manifest::read(folder)?;
-        let [inputs, entry] = [INPUTS, file].map(|file| manifest.files.get(file).ok_or_else(|| unusable(file, "params")));
+        let [inputs, entry] =
+            [INPUTS, file].map(|file| manifest.files.get(file).ok_or_else(|| GoldenError::unusable(file, "params")));
         let (inputs, entry) = (inputs?, entry?);
         let layers = inputs["params"]["layers"].as_array().and_then(|listed| listed.iter().map(layer).collect());
         let frozen = entry["params"]["frozen"].as_array().into_iter().flatten().filter_map(Value::as_str);
         Ok(Tiny {
-            layers: layers.ok_or_else(|| unusable(INPUTS, "layers"))?,
+            layers: layers.ok_or_else(|| GoldenError::unusable(INPUTS, "layers"))?,
             frozen: frozen.map(str::to_string).collect(),
             inputs: Arrays::read(&folder.join(INPUTS), inputs)?,
             expected,
         })
     }
 
-    /// Every way that the fixture has predictions of.
+    /// Compares every way for which the fixture has predictions.
     fn compare_all(&self, device: &Device, file: &str, ways: &[Way]) -> Results {
         let mut results = Vec::new();
         for way in ways.iter().filter(|way| way.beginning == DOUBLE.beginning || self.expected.get(way.predictions).is_ok()) {
@@ -109,32 +105,12 @@ impl Tiny<'_> {
         let (steps, batch) = (images.shape[0], images.shape[1] as u32);
         let single = |values: &[f64]| values.iter().map(|value| *value as f32).collect::<Vec<f32>>();
         let state = NetworkState::read(&shape, &|name, shape| self.initial(name, shape))?;
-        let session = SessionShape {
-            network: shape.clone(),
-            loss: Loss::Cosine,
-            optimizer: Adadelta::KERAS.into(),
-            masks: Masks::Given,
-            losses: steps,
-            accumulates: false,
-            weighted: false,
-            normalisation: None,
-        };
-        let mut session = NetworkSession::new(device, session, batch, &state, 0)?;
+        let mut session = NetworkSession::new(device, session(&shape, steps), batch, &state, 0)?;
         let (images, labels) = (single(&images.values), single(&labels.values));
         let of_step =
             |values: &[f32], step: usize| values.chunks(values.len() / steps).nth(step).map_or(Vec::new(), <[f32]>::to_vec);
         for step in 0..steps {
-            session.pass(&Part {
-                samples: Samples::Values(&of_step(&images, step)),
-                labels: &of_step(&labels, step),
-                weights: None,
-                mask: None,
-                epoch: 0,
-                first_sample: 0,
-                position: step as u32,
-                first: true,
-                weight: 1.0,
-            })?;
+            session.pass(&whole_batch(&of_step(&images, step), &of_step(&labels, step), None, step))?;
             session.update(1.0)?;
         }
         let within = |tensor: &str, found: &[f64], bound: f64| -> Result<CheckResult, GoldenError> {
@@ -176,7 +152,7 @@ impl Tiny<'_> {
         Ok(shape.with_head(HeadShape { features, hidden: None, attributes, dropout: 0.0, momentum: 0.99 }))
     }
 
-    /// A tensor before training, in the program's order.
+    /// Returns a tensor before training, in the order of elements that the library uses.
     fn initial(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, ModelError> {
         let array = self.inputs.get(&format!("init_{}", keras_name(name)));
         let values = array.map(|array| array.values.clone()).unwrap_or_default();
@@ -184,7 +160,7 @@ impl Tiny<'_> {
     }
 }
 
-/// A layer of the fixture's list; the block is told by the beginning of its name.
+/// Reads a layer from the fixture's list. The start of its name says which block it belongs to.
 fn layer(listed: &Value) -> Option<Convolution> {
     let name = listed["name"].as_str()?;
     let number = |key: &str| listed[key].as_u64().map(|number| number as u32);
@@ -209,7 +185,7 @@ fn layer(listed: &Value) -> Option<Convolution> {
     })
 }
 
-/// The fixture's name of a tensor of ours.
+/// Returns the name that a tensor of the library has in the fixture.
 fn keras_name(name: &str) -> String {
     let endings = [("_bn.weight", "_gamma"), ("_bn.bias", "_beta"), ("_bn.running_mean", "_mean"), ("_bn.running_var", "_var")];
     match endings.iter().find_map(|(ours, theirs)| name.strip_suffix(ours).map(|layer| format!("{layer}{theirs}"))) {
@@ -220,12 +196,13 @@ fn keras_name(name: &str) -> String {
     }
 }
 
-/// From OIHW (depthwise C1HW) to HWIO (HWC1): outputs last, or as they are where there are no taps.
+/// Reorders a convolution's weight from OIHW to HWIO, or from C1HW to HWC1 if it is depthwise. Other tensors are returned as
+/// they are.
 pub fn keras_order(shape: &[usize], values: &[f64]) -> Vec<f64> {
     permuted(shape, values, true)
 }
 
-/// The other way.
+/// Reorders in the opposite direction.
 fn torch_order(shape: &[usize], values: &[f64]) -> Vec<f64> {
     permuted(shape, values, false)
 }

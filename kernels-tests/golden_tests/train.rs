@@ -1,8 +1,10 @@
-//! The `losses`, `optimizers`, `training` and `era` groups: what Keras and PyTorch compute of what networks are trained with.
+//! The `losses`, `optimizers`, `training` and `era` groups: compares losses, optimizers and training with Keras and PyTorch.
 
 use std::path::Path;
 
-use lineament::ops::padded_channels;
+use lineament::app::train::{Masks, Part, Samples, SessionShape};
+use lineament::nn::training::{Loss, NetworkShape};
+use lineament::ops::{Adadelta, padded_channels};
 use lineament::profiles::Device;
 use serde_json::Value;
 
@@ -13,10 +15,10 @@ use crate::golden_tests::kernels::Fixture;
 use crate::harness::compare;
 use crate::harness::outcome::{CheckResult, Verdict};
 
-/// What comparing a fixture gives.
+/// The results of comparing a fixture.
 pub type Results = Result<Vec<CheckResult>, GoldenError>;
 
-/// What a kernel may differ by from double precision.
+/// Largest normalised mean squared error from double precision.
 pub const NMSE: f64 = 1e-10;
 
 /// Runs every fixture of a group.
@@ -29,7 +31,7 @@ pub fn run(device: &Device, folder: &Path, manifest: &Manifest) -> Vec<CheckResu
             "era" => return keras2::run(device, folder, file, entry),
             "optimizers" => (optimizers::run, "params"),
             "training" if file.starts_with("head") => (head::run, "loss"),
-            // What the other files start from.
+            // The other files refer to this one.
             "training" if file.starts_with("tiny_inputs") => return Vec::new(),
             _ => return tiny::run(device, folder, file, entry),
         };
@@ -39,12 +41,12 @@ pub fn run(device: &Device, folder: &Path, manifest: &Manifest) -> Vec<CheckResu
     manifest.files.iter().flat_map(one).collect()
 }
 
-/// Compares by normalised mean squared error, with what a kernel may differ by.
+/// Compares by normalised mean squared error, which may be up to [`NMSE`].
 pub fn near(file: &str, tensor: &str, found: &[f32], expected: &[f64]) -> CheckResult {
     near_within(file, tensor, found, expected, NMSE)
 }
 
-/// Compares by normalised mean squared error.
+/// Compares by normalised mean squared error, which may be up to `nmse`.
 pub fn near_within(file: &str, tensor: &str, found: &[f32], expected: &[f64], nmse: f64) -> CheckResult {
     let comparison = compare::floats(found, expected, nmse, f64::INFINITY);
     let verdict = comparison.fault.map_or(Verdict::Passed, |fault| Verdict::Failed(fault.to_string()));
@@ -56,7 +58,7 @@ pub fn near_within(file: &str, tensor: &str, found: &[f32], expected: &[f64], nm
     }
 }
 
-/// Rows of `width` values padded to a multiple of four.
+/// Returns rows of `width` values, each padded with zeros to a multiple of four.
 pub fn padded(values: &[f64], width: usize) -> Vec<f32> {
     let stride = padded_channels(width as u32) as usize;
     let row =
@@ -64,7 +66,37 @@ pub fn padded(values: &[f64], width: usize) -> Vec<f32> {
     values.chunks(width).flat_map(row).collect()
 }
 
-/// Rows padded to a multiple of four without their padding.
+/// Returns rows of `width` values without the padding that makes each a multiple of four.
 pub fn unpadded(values: &[f32], width: usize) -> Vec<f32> {
     values.chunks(padded_channels(width as u32) as usize).flat_map(|row| &row[..width]).copied().collect()
+}
+
+/// Returns the session in which every fixture trains a network: with the cosine loss and AdaDelta. It keeps the losses of
+/// `steps` batches.
+pub fn session(network: &NetworkShape, steps: usize) -> SessionShape {
+    SessionShape {
+        network: network.clone(),
+        loss: Loss::Cosine,
+        optimizer: Adadelta::KERAS.into(),
+        masks: Masks::Given,
+        losses: steps,
+        accumulates: false,
+        weighted: false,
+        normalisation: None,
+    }
+}
+
+/// Returns a part that is the whole batch of a step.
+pub fn whole_batch<'a>(x: &'a [f32], labels: &'a [f32], mask: Option<&'a [u8]>, step: usize) -> Part<'a> {
+    Part {
+        samples: Samples::Values(x),
+        labels,
+        weights: None,
+        mask,
+        epoch: 0,
+        first_sample: 0,
+        position: step as u32,
+        first: true,
+        weight: 1.0,
+    }
 }

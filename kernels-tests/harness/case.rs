@@ -1,18 +1,18 @@
-//! A case: one small plan, what goes in, and what must come out.
+//! Cases: a small plan, its inputs, and the outputs that it must give.
 
 use lineament::plan::{Capabilities, Plan, Precision, Variant, View};
 
-/// What an adapter offers that a case depends on.
+/// What the cases depend on: the adapter, and what they are for.
 #[derive(Debug, Clone, Copy)]
 pub struct Context {
-    /// What its shaders can do.
+    /// What the adapter can do.
     pub capabilities: Capabilities,
-    /// Which cases are wanted: the tensors of benchmarks are large, so a case file makes no others.
+    /// Tests or benchmarks. A file of cases makes only those that are asked for, because the tensors of benchmarks are large.
     pub purpose: Purpose,
 }
 
 impl Context {
-    /// Whether the adapter can run a variant.
+    /// Returns whether the adapter can run a variant.
     pub fn runs(self, variant: &Variant) -> bool {
         variant.lacks(&self.capabilities).is_none()
     }
@@ -21,26 +21,26 @@ impl Context {
 /// What a case is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// Compared with the reference; small and awkward shapes.
+    /// Small and awkward shapes, compared with the reference.
     Test,
-    /// Timed; shapes of the model. Not compared.
+    /// Shapes of the model, timed and not compared.
     Benchmark,
 }
 
-/// Computes what an output must hold, in f64, row-major with the padding channels.
+/// Computes an output in f64, row-major, with the padding channels.
 pub type Expected = Box<dyn Fn() -> Vec<f64>>;
 
-/// An output and how near it must come.
+/// An output and how close it must be to its reference.
 pub struct Output {
-    /// What a failure calls it.
+    /// The name of the output in messages.
     pub label: &'static str,
-    /// Where the plan leaves it; made by [`Case::output`], between two guard bands.
+    /// Where the plan writes it. [`Case::output`] puts guard bands around it.
     pub view: View,
     /// Which elements of the view are compared.
     pub elements: Elements,
     /// The reference.
     pub expected: Expected,
-    /// What the tensor holds.
+    /// The type of the elements.
     pub numbers: Numbers,
     /// Largest normalised mean squared error, Σ(y − e)² / Σe².
     pub nmse: f64,
@@ -48,12 +48,12 @@ pub struct Output {
     pub max_abs: f64,
 }
 
-/// What a tensor holds.
+/// The type of a tensor's elements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Numbers {
-    /// Floats of one precision or the other.
+    /// Floats, stored at this precision.
     Floats(Precision),
-    /// `u32`, which must be equal.
+    /// `u32`. They must be equal to the reference.
     Integers,
 }
 
@@ -66,12 +66,12 @@ impl Numbers {
     }
 }
 
-/// The elements of a view that an output is.
+/// Which elements of a view belong to an output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Elements {
     /// All of them.
     All,
-    /// The first or the second of every two vectors of `width` elements: one tensor of \[parts, 2, width\].
+    /// The first or the second of every two vectors of `width` elements: one of the two tensors in \[parts, 2, width\].
     Half {
         /// 0 or 1.
         which: usize,
@@ -81,7 +81,7 @@ pub enum Elements {
 }
 
 impl Elements {
-    /// Those of a view's elements.
+    /// Returns these elements of a view.
     pub fn of(self, values: &[f32]) -> Vec<f32> {
         match self {
             Elements::All => values.to_vec(),
@@ -90,7 +90,7 @@ impl Elements {
     }
 }
 
-/// Two vectors \[parts, width\] as one tensor \[parts, 2, width\], as the batch norm kernels bind them.
+/// Interleaves two tensors \[parts, width\] to one tensor \[parts, 2, width\], as the batch norm kernels bind them.
 pub fn paired(width: usize, [first, second]: [&[f32]; 2]) -> Vec<f32> {
     first.chunks(width).zip(second.chunks(width)).flat_map(|(first, second)| [first, second].concat()).collect()
 }
@@ -101,42 +101,42 @@ pub struct Case {
     pub kernel: &'static str,
     /// Name of its variant.
     pub variant: &'static str,
-    /// Shape and options, in words: with kernel and variant it names the case.
+    /// Shape and options in words. Kernel, variant and this name identify the case.
     pub name: String,
     /// Test or benchmark.
     pub purpose: Purpose,
-    /// The steps; usually one.
+    /// The steps, usually one.
     pub plan: Plan,
-    /// Bytes to write before the run.
+    /// The inputs, written before each run.
     pub inputs: Vec<(View, Vec<u8>)>,
-    /// What to compare after it.
+    /// The outputs, compared after each run.
     pub outputs: Vec<Output>,
 }
 
-/// Bytes on either side of an output that a kernel must leave alone.
+/// Number of bytes before and behind an output that a kernel must not write.
 pub const GUARD: u64 = 256;
 
 impl Case {
-    /// A case without inputs and outputs.
+    /// Returns a case without inputs and outputs.
     pub fn new(kernel: &'static str, variant: &'static str, name: String, purpose: Purpose) -> Case {
         let plan = Plan::new(&format!("{kernel} {variant} {name}"));
         Case { kernel, variant, name, purpose, plan, inputs: Vec::new(), outputs: Vec::new() }
     }
 
-    /// What names the case, for filters and for the line that replays it.
+    /// Returns what `--filter` selects by: kernel, variant and name.
     pub fn label(&self) -> String {
         format!("{} {} {}", self.kernel, self.variant, self.name)
     }
 
-    /// The case with its lines of workgroups folded over two dimensions, as those past 65,535 are; `None` if each is a
-    /// single workgroup.
+    /// Returns the case with its grids folded over two dimensions, as grids of more than 65,535 workgroups are. Returns `None` if
+    /// every grid is a single workgroup.
     pub fn folded(mut self) -> Option<Case> {
         self.name += ", folded";
         self.plan.fold_lines().then_some(self)
     }
 
-    /// An input tensor holding `values` (`f32`, `u32` or plain bytes). The kernel's binding reaches into a guard band of NaN
-    /// behind it: an adapter clamps what is read beyond a binding, and so would hide it.
+    /// Adds an input tensor with these values (`f32`, `u32` or bytes). The binding includes a guard band of NaN behind the tensor.
+    /// Without it, the adapter would clamp reads past the end and hide the mistake.
     pub fn input<T: bytemuck::NoUninit>(&mut self, label: &str, values: &[T]) -> View {
         let bytes: &[u8] = bytemuck::cast_slice(values);
         let view = self.plan.persistent(label, (bytes.len() as u64).next_multiple_of(4) + GUARD);
@@ -144,7 +144,7 @@ impl Case {
         view
     }
 
-    /// An output tensor that the kernel also reads: `values` before the run.
+    /// Adds an output tensor that the kernel also reads. It holds `values` before the run.
     pub fn updated<T: bytemuck::NoUninit>(
         &mut self,
         label: &'static str,
@@ -158,21 +158,20 @@ impl Case {
         view
     }
 
-    /// An input tensor holding `values`, stored in a precision that they do not lose anything by.
+    /// Adds an input tensor stored at this precision. The values must be exact in it.
     pub fn stored(&mut self, label: &str, precision: Precision, values: &[f32]) -> View {
         self.input(label, &precision.stored(values))
     }
 
-    /// An output tensor of `elements` numbers between guard bands, poisoned before the run. The kernel's binding
-    /// reaches into the band behind it: what is written beyond a binding would be lost, and not seen.
+    /// Adds an output tensor of `elements` numbers between guard bands, poisoned before the run. The binding includes the band
+    /// behind it. Without it, the adapter would drop writes past the end and hide the mistake.
     pub fn output(&mut self, label: &'static str, elements: usize, bounds: Bounds, expected: Expected) -> View {
         let view = self.guarded(label, bounds.numbers.bytes() * elements as u64);
         self.compare(label, view, Elements::All, bounds, expected);
         View { bytes: view.bytes.next_multiple_of(GUARD) + GUARD, ..view }
     }
 
-    /// Two outputs \[parts, width\] in one tensor \[parts, 2, width\], each compared by itself; otherwise as
-    /// [`Case::output`].
+    /// Adds two outputs \[parts, width\] in one tensor \[parts, 2, width\]. Each is compared by itself. See [`Case::output`].
     pub fn output_pair(
         &mut self,
         labels: [&'static str; 2],
@@ -187,7 +186,7 @@ impl Case {
         View { bytes: view.bytes.next_multiple_of(GUARD) + GUARD, ..view }
     }
 
-    /// Two outputs \[width\] in one tensor \[2, width\] that the kernel also reads: `values` before the run.
+    /// Adds two outputs \[width\] in one tensor \[2, width\] that the kernel also reads. They hold `values` before the run.
     pub fn updated_pair(
         &mut self,
         labels: [&'static str; 2],
@@ -200,7 +199,7 @@ impl Case {
         view
     }
 
-    /// A tensor of `bytes` bytes between guard bands.
+    /// Adds a tensor of `bytes` bytes between guard bands.
     fn guarded(&mut self, label: &str, bytes: u64) -> View {
         let whole = self.plan.persistent(label, bytes.next_multiple_of(GUARD) + 2 * GUARD);
         View { offset: GUARD, bytes, ..whole }
@@ -212,30 +211,30 @@ impl Case {
     }
 }
 
-/// How near an output must come to its reference.
+/// How close an output must be to its reference.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
     /// Largest normalised mean squared error.
     pub nmse: f64,
     /// Largest absolute error.
     pub max_abs: f64,
-    /// What the tensor holds.
+    /// The type of the elements.
     pub numbers: Numbers,
 }
 
 impl Bounds {
-    /// A tensor of 32-bit floats: NMSE and largest absolute error.
+    /// Bounds for a tensor of 32-bit floats: NMSE and largest absolute error.
     pub const fn float(nmse: f64, max_abs: f64) -> Bounds {
         Bounds { nmse, max_abs, numbers: Numbers::Floats(Precision::F32) }
     }
 
-    /// A tensor of 16-bit floats, which round to 11 bits.
+    /// Bounds for a tensor of 16-bit floats, which round to 11 bits.
     pub const fn half(nmse: f64, max_abs: f64) -> Bounds {
         Bounds { nmse, max_abs, numbers: Numbers::Floats(Precision::F16) }
     }
 
-    /// A tensor whose values are f32 until they are stored in a precision; `single` is the largest error in f32. Below 32 half a unit
-    /// of the last place of 16-bit floats is 2⁻⁷.
+    /// Bounds for a tensor that is computed in f32 and stored at a precision. `single` bounds the absolute error in f32. Rounding to
+    /// 16 bits adds at most 2⁻⁷ to values below 32.
     pub fn stored(precision: Precision, single: f64) -> Bounds {
         match precision {
             Precision::F32 => Bounds::float(1e-11, single),
@@ -243,7 +242,7 @@ impl Bounds {
         }
     }
 
-    /// A tensor of `u32` that must be equal.
+    /// Bounds for a tensor of `u32`, which must be equal to the reference.
     pub fn integers() -> Bounds {
         Bounds { nmse: 0.0, max_abs: 0.0, numbers: Numbers::Integers }
     }

@@ -1,8 +1,8 @@
-//! Comparing what a kernel left with what it should have left.
+//! Compares the outputs of a kernel with their references.
 
 use half::f16;
 
-/// What outputs hold before a run: a NaN that no arithmetic produces.
+/// The NaN that poisons outputs before a run. No arithmetic produces it.
 pub const POISON: u32 = 0x7FC0_DEAD;
 
 /// What is wrong with an output.
@@ -36,7 +36,7 @@ pub enum Fault {
         /// How many there are.
         count: usize,
     },
-    /// Finite, but not near enough.
+    /// Finite, but farther from the reference than the bounds allow.
     #[error(
         "element {at} is {found:.9e}, the reference has {expected:.9e}; NMSE {nmse:.2e} (bound {nmse_bound:.0e}), \
          largest error {max_abs:.2e} (bound {max_abs_bound:.0e})"
@@ -57,12 +57,12 @@ pub enum Fault {
         /// Its bound.
         max_abs_bound: f64,
     },
-    /// A byte outside the tensor was written.
+    /// A word outside the tensor was written.
     #[error("word {at} {side} the tensor was written over")]
     Guard {
         /// Distance from the tensor in four-byte words, from 0.
         at: usize,
-        /// before or behind
+        /// `before` or `behind`.
         side: &'static str,
     },
     /// Two runs left different bytes.
@@ -90,8 +90,8 @@ impl Comparison {
     }
 }
 
-/// Compares floats with their reference: both errors must be within their bounds, nothing may be NaN, and nothing
-/// infinite unless the reference is.
+/// Compares floats with their reference. Both errors must be within their bounds. NaN is a fault, and so is an infinity that the
+/// reference does not have.
 pub fn floats(found: &[f32], expected: &[f64], nmse_bound: f64, max_abs_bound: f64) -> Comparison {
     if found.len() != expected.len() {
         return Comparison::broken(Fault::Length { found: found.len(), expected: expected.len() });
@@ -122,7 +122,7 @@ pub fn floats(found: &[f32], expected: &[f64], nmse_bound: f64, max_abs_bound: f
     Comparison { nmse, max_abs, fault }
 }
 
-/// Compares `u32`s, which must be equal; they come as the bits of floats.
+/// Compares `u32` values, given as the bits of floats. They must be equal.
 pub fn integers(found: &[f32], expected: &[f64]) -> Comparison {
     if found.len() != expected.len() {
         return Comparison::broken(Fault::Length { found: found.len(), expected: expected.len() });
@@ -157,7 +157,7 @@ fn not_finite(found: &[f32], expected: &[f64]) -> Option<Fault> {
     Some(Fault::NotFinite { at, found: f64::from(found[at]), expected: expected[at], count })
 }
 
-/// The 16-bit floats that words of 32 bits hold, two each; a half that still holds its part of the poison stays poison.
+/// Unpacks the two 16-bit floats in each word. A half that still holds its part of the poison becomes poison.
 pub fn halves(words: &[f32]) -> Vec<f32> {
     let half = |word: u32, low: bool| {
         let bits = if low { word as u16 } else { (word >> 16) as u16 };

@@ -2,6 +2,7 @@
 
 pub mod case;
 pub mod compare;
+pub mod mutant;
 pub mod outcome;
 #[cfg(test)]
 pub mod requirements;

@@ -1,4 +1,4 @@
-//! Running one case: everything poisoned, inputs written, run twice, outputs compared.
+//! Runs a case: poisons every tensor, writes the inputs, runs the plan twice and compares the outputs.
 
 use lineament::device::DeviceError;
 use lineament::plan::{Plan, Precision, Residence, TensorId, View};
@@ -8,15 +8,15 @@ use lineament::scheduler::Program;
 use crate::harness::case::{Case, Numbers, Output};
 use crate::harness::compare::{self, Comparison, POISON};
 
-/// What everything but outputs holds around what is written there: a NaN too, but one that an output never starts with.
+/// The NaN that poisons inputs and other tensors. It differs from the one that poisons outputs.
 const STRAY: u32 = 0x7FC0_BEEF;
 
 /// How one output of a case compares with its reference.
 #[derive(Debug, Clone)]
 pub struct OutputResult {
-    /// The output's label.
+    /// The label of the output.
     pub tensor: &'static str,
-    /// The errors, and what is wrong.
+    /// The errors, and what is wrong, if anything.
     pub comparison: Comparison,
     /// Bound of the normalised mean squared error.
     pub nmse_bound: f64,
@@ -37,7 +37,7 @@ pub fn run_case(device: &Device, plan: &Plan, case: &Case) -> Result<Vec<OutputR
     Ok(outputs.map(|(output, (first, second))| compare_output(output, first, second)).collect())
 }
 
-/// Everything in the tensors of the outputs, guard bands included, after a run from poisoned memory.
+/// Runs the plan from poisoned memory and returns the tensors of the outputs with their guard bands.
 fn run_once(device: &Device, case: &Case, program: &Program) -> Result<Vec<Vec<f32>>, DeviceError> {
     for (index, tensor) in case.plan.tensors().iter().enumerate() {
         if tensor.residence == Residence::Persistent {

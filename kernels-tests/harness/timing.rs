@@ -1,5 +1,6 @@
-//! How long something takes: several runs, their median and their spread, with warm and with cold caches.
+//! Times of several runs: their median and their spread, with warm and with cold caches.
 
+use lineament::app::measure::{Spread, repeat, runs as count_runs, step_seconds, wall_seconds};
 use lineament::device::DeviceError;
 use lineament::ops::{STREAM, Stream};
 use lineament::plan::{Cost, Plan};
@@ -8,71 +9,37 @@ use lineament::scheduler::Program;
 
 use crate::harness::case::Case;
 
-/// Vectors of four that are streamed to make the caches cold, 64 MiB each way.
+/// Number of vectors of four that are read and written to empty the caches, 64 MiB each.
 const FLUSHED_VECTORS: u32 = 64 << 16;
-
-/// Seconds of runs, from fastest to slowest; at least one.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Spread(Vec<f64>);
-
-impl Spread {
-    /// Of runs in any order; `None` where there are none.
-    pub fn new(mut seconds: Vec<f64>) -> Option<Spread> {
-        seconds.sort_by(f64::total_cmp);
-        (!seconds.is_empty()).then_some(Spread(seconds))
-    }
-
-    /// The run in the middle.
-    pub fn median(&self) -> f64 {
-        self.0[self.0.len() / 2]
-    }
-
-    /// The runs between which the middle half lies.
-    pub fn quartiles(&self) -> [f64; 2] {
-        let last = self.0.len() - 1;
-        [self.0[last / 4], self.0[last - last / 4]]
-    }
-
-    /// Fastest and slowest.
-    pub fn range(&self) -> [f64; 2] {
-        [self.0[0], self.0[self.0.len() - 1]]
-    }
-
-    /// Half the distance of the quartiles, as a share of the median.
-    pub fn relative(&self) -> f64 {
-        let [first, third] = self.quartiles();
-        (third - first) / 2.0 / self.median()
-    }
-}
 
 /// The time of one case.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Timing {
-    /// Runs that follow each other, so that what fits the caches is there.
+    /// Runs that follow each other, with warm caches.
     pub warm: Spread,
-    /// Runs after another program has streamed through the caches; of single kernels alone.
+    /// Runs after the caches were emptied. Only single kernels have them.
     pub cold: Option<Spread>,
-    /// Work by formula.
+    /// Work of a run, counted from its formula.
     pub cost: Cost,
 }
 
 impl Timing {
-    /// Floating-point operations a second.
+    /// Returns floating-point operations per second.
     pub fn flops_a_second(&self) -> f64 {
         self.cost.flops as f64 / self.warm.median()
     }
 
-    /// Bytes a second.
+    /// Returns bytes per second.
     pub fn bytes_a_second(&self) -> f64 {
         self.cost.bytes as f64 / self.warm.median()
     }
 }
 
-/// What makes the caches cold: a program that streams through more memory than they hold.
+/// A program that empties the caches by reading and writing more memory than they hold.
 pub struct ColdCaches(Program);
 
 impl ColdCaches {
-    /// The program, ready to run.
+    /// Prepares the program.
     ///
     /// # Errors
     /// The device fails.
@@ -101,39 +68,19 @@ pub fn time_case(device: &Device, case: &Case, runs: usize, cold: &ColdCaches) -
     }
     program.run(device)?;
     device.wait()?;
-    let once = || Ok(program.run_timed(device)?.steps.iter().map(|step| step.seconds).sum::<f64>());
-    let warm = (0..runs.max(1)).map(|_| once()).collect::<Result<Vec<f64>, DeviceError>>()?;
-    let after_a_stream = (0..runs.max(1)).map(|_| cold.empty(device).and_then(|()| once()));
-    let cold = after_a_stream.collect::<Result<Vec<f64>, DeviceError>>()?;
-    let warm = Spread::new(warm).unwrap_or(Spread(vec![0.0]));
-    Ok(Timing { warm, cold: Spread::new(cold), cost: case.plan.cost() })
+    let warm = repeat(0, count_runs(runs), || step_seconds(device, &program))?;
+    let cold = repeat(0, count_runs(runs), || {
+        cold.empty(device)?;
+        step_seconds(device, &program)
+    })?;
+    Ok(Timing { warm: Spread::of(warm), cold: Some(Spread::of(cold)), cost: case.plan.cost() })
 }
 
-/// Runs `work` once to warm up and then `runs` times, by the wall clock.
+/// Runs `work` once to warm up and then `runs` times, and measures the wall-clock time.
 ///
 /// # Errors
-/// Whatever `work` reports.
+/// The error that `work` returns.
 pub fn time_work<E>(runs: usize, cost: Cost, mut work: impl FnMut() -> Result<(), E>) -> Result<Timing, E> {
-    work()?;
-    let mut seconds = Vec::with_capacity(runs);
-    for _ in 0..runs.max(1) {
-        let start = std::time::Instant::now();
-        work()?;
-        seconds.push(start.elapsed().as_secs_f64());
-    }
-    Ok(Timing { warm: Spread::new(seconds).unwrap_or(Spread(vec![0.0])), cold: None, cost })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_spread_has_its_median_and_quartiles() {
-        let spread = Spread::new(vec![5.0, 1.0, 3.0, 2.0, 4.0]).expect("runs");
-        assert_eq!((spread.median(), spread.quartiles(), spread.range()), (3.0, [2.0, 4.0], [1.0, 5.0]));
-        assert!((spread.relative() - 1.0 / 3.0).abs() < 1e-12);
-        assert_eq!(Spread::new(vec![]), None);
-        assert_eq!(Spread::new(vec![2.0]).expect("a run").quartiles(), [2.0, 2.0]);
-    }
+    let seconds = repeat(1, count_runs(runs), || wall_seconds(&mut work))?;
+    Ok(Timing { warm: Spread::of(seconds), cold: None, cost })
 }

@@ -6,7 +6,7 @@ mod requirements;
 use std::path::Path;
 use std::process::Command;
 
-/// What a run of the program left.
+/// The exit status and the output of a run.
 struct Outcome {
     status: Option<i32>,
     stdout: String,
@@ -24,7 +24,7 @@ fn kernels(arguments: &[&str]) -> Outcome {
 }
 
 impl Outcome {
-    /// Passed, failed and skipped by the last line of stdout.
+    /// Returns how many passed, failed and were skipped, from the last line of stdout.
     fn counts(&self) -> [usize; 3] {
         let last = self.stdout.lines().last().unwrap_or_default();
         let words: Vec<&str> = last.split([' ', ',']).filter(|word| !word.is_empty()).collect();
@@ -32,7 +32,7 @@ impl Outcome {
         [0, 2, 4].map(|at| words[at].parse().unwrap())
     }
 
-    /// At least `passed` passed, none failed, and the program says so.
+    /// Asserts that at least `passed` passed, that none failed, and that the exit status is 0.
     fn assert_good(&self, passed: usize) {
         let counts = self.counts();
         assert_eq!((self.status, counts[1]), (Some(0), 0), "{}", self.stderr);
@@ -41,7 +41,7 @@ impl Outcome {
 }
 
 /// The number of files in `mutants/`.
-const MUTANTS: usize = 181;
+const MUTANTS: usize = 182;
 
 #[test]
 fn every_kernel_agrees_with_its_reference() {
@@ -107,7 +107,7 @@ fn timing_gives_ceilings_and_shares() {
 
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("baseline.json");
-    // As if every case had taken a thousand times as long.
+    // A baseline in which every case took a thousand times as long.
     let mut before = value.clone();
     for case in before["cases"].as_array_mut().expect("cases") {
         case["seconds"] = (1e3 * case["seconds"].as_f64().expect("seconds")).into();
@@ -150,7 +150,11 @@ fn every_kernel_has_a_variant_that_runs_here() {
     if requirements::lacks_adapter() {
         return;
     }
-    kernels(&["support"]).assert_good(60);
+    let outcome = kernels(&["support"]);
+    outcome.assert_good(60);
+    let [passed, _, skipped] = outcome.counts();
+    let variants: usize = lineament::ops::ALL.iter().map(|kernel| kernel.variants.len()).sum();
+    assert_eq!(passed + skipped, variants, "variants that compile or need what this adapter lacks");
 }
 
 #[test]
@@ -191,10 +195,10 @@ fn golden_data_that_disagrees_or_is_damaged_fails() {
     if requirements::lacks_adapter() {
         return;
     }
-    // (what is done to the fixture, failures)
+    // (change of the fixture, expected failures)
     let changes: [(Change, usize); 3] = [
         (|_| (), 0),
-        // One bit in the exponent of the last element of the last tensor, which is y.
+        // This flips a bit in the exponent of the last element of the last tensor, which is y.
         (|bytes| *bytes.last_mut().unwrap() ^= 1, 1),
         (|bytes| bytes.truncate(bytes.len() - 3), 1),
     ];

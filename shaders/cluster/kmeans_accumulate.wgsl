@@ -1,4 +1,4 @@
-// k-means, first half of the update of the centres: the sums of the rows of each cluster, for each chunk of consecutive rows.
+// Sums the rows of each k-means cluster, for each chunk of consecutive rows. This is the first half of the update of the centres.
 //     partials[r, chunk, j] = ( Σ w_i x_i,  [Σ w_i, Σ w_i distance_i, Σ changed_i, Σ w_i] )
 // The sums run over the rows i of the chunk with label j in restart r; changed_i is 1 if the label changed and 0 otherwise.
 //

@@ -1,8 +1,8 @@
-// k-means, first half of the update of the centres, for rows packed as bits and whole weights. A bit b_ic of row i and column c
-// represents the value x_ic = s_c b_ic.
+// Sums the rows of each k-means cluster, for rows packed as bits and whole weights. This is the first half of the update of the
+// centres. A bit b_ic of row i and column c represents the value x_ic = s_c b_ic.
 //     partials[r, chunk, j] = ( Σ w_i x_i,  [Σ w_i, 0, Σ changed_i, Σ w_i] )
 // The sums are those of kmeans_accumulate, but bits are counted in u32, so that only the conversion to f32 and the multiplication
-// by s_c can round. Σ w_i distance_i is not computed.
+// by s_c can round. No weight may exceed 2²¹ − 1, so that no count overflows. Σ w_i distance_i is not computed.
 //
 // A group is 32 consecutive rows; a chunk is 64 consecutive groups.
 // planes    [groups, 4 · quads]       bit i of a word is the column's bit of row 32 · group + i

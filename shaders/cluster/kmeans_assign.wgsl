@@ -1,4 +1,4 @@
-// k-means, assignment of each row to its nearest centre:
+// Assigns each row to the nearest centre of k-means:
 //     labels[r, i] = argmin_j |x_i − centers[r, j]|²
 // Of several equally near centres, the lowest j is taken, or, if TIES_BY_KEY is 1, the one that a hash of row and centre ranks
 // first.

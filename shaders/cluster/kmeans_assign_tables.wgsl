@@ -1,4 +1,4 @@
-// k-means, assignment of each row to its nearest centre, for rows packed as bits, by lookup tables:
+// Assigns each row to the nearest centre of k-means by lookup tables, for rows packed as bits:
 //     labels[r, i] = argmin_j |x_i − centers[r, j]|²,  x_ic = s_c b_ic
 // Of several equally near centres, the lowest j is taken, or, if TIES_BY_KEY is 1, the one that a hash of row and centre ranks
 // first.

@@ -1,4 +1,4 @@
-// k-means, end of an iteration, as in scikit-learn:
+// Ends an iteration of k-means, as in scikit-learn:
 // 1. Each empty cluster takes the row that is farthest from its centre, which leaves its own cluster; the next empty cluster
 //    takes the next farthest row. Equally far rows are ordered by their values. Of a row with a weight above 1, one copy of
 //    weight 1 moves at a time, so that rows with counts give the same result as repeated rows.

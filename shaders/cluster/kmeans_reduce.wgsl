@@ -1,4 +1,4 @@
-// k-means, second half of the update of the centres: adds up the sums of all chunks.
+// Adds up the sums of all chunks of rows. This is the second half of the update of the centres of k-means.
 //     sums[r, e] = Σ_chunk partials[r, chunk, e]
 //
 // partials  [restarts, chunks, entries]   vec4; an entry is one vec4 column of one cluster

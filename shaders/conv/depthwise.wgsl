@@ -1,4 +1,5 @@
-// Depthwise 3×3 convolution:  y[b, i, j, c] = activate(Σ_{u,v} x[b, i·s + u − top, j·s + v − left, c] · w[u, v, c] + bias[c]),  s = $STRIDE
+// Depthwise 3×3 convolution:
+//   y[b, i, j, c] = activate(Σ_{u,v} x[b, i·s + u − top, j·s + v − left, c] · w[u, v, c] + bias[c]),  s = $STRIDE
 //
 // x     [batch, in_height, in_width, channels]      zero outside the image; loaded by shaders/lib/layer_input.wgsl
 // w     [3, 3, channels]
@@ -6,9 +7,10 @@
 // y     [batch, out_height, out_width, channels]
 // channels is a multiple of four; all arrays are read as vec4. If $HALF is 1, x, w and y hold f16.
 //
-// One thread computes $TILE_ROWS × $TILE_COLUMNS pixels of four channels and loads every input of its window once. The 64 threads of a workgroup
-// take consecutive channel quads first, so that neighbouring threads read consecutive memory.
-// Cost: 18 flops per output; $(((TILE_ROWS - 1) * STRIDE + 3) * ((TILE_COLUMNS - 1) * STRIDE + 3)) vectors read for $(TILE_ROWS * TILE_COLUMNS) written.
+// One thread computes $TILE_ROWS × $TILE_COLUMNS pixels of four channels and loads every input of its window once. The 64 threads
+// of a workgroup take consecutive channel quads first, so that neighbouring threads read consecutive memory.
+// Cost: 18 flops per output. A thread reads
+// $(((TILE_ROWS - 1) * STRIDE + 3) * ((TILE_COLUMNS - 1) * STRIDE + 3)) vectors and writes $(TILE_ROWS * TILE_COLUMNS).
 #import stored
 #import activate
 #import depthwise

@@ -1,15 +1,17 @@
 // Input gradient of a depthwise 3×3 convolution:
-//   dx[b, r, q, c] = Σ_{u,v} gy[b, (r + top − u) / s, (q + left − v) / s, c] · w[u, v, c] over the taps for which s divides both positions,  s = $STRIDE
+//   dx[b, r, q, c] = Σ_{u,v} gy[b, (r + top − u) / s, (q + left − v) / s, c] · w[u, v, c],  s = $STRIDE
+// The sum runs over the taps (u, v) for which s divides both r + top − u and q + left − v.
 //
 // gy  [batch, out_height, out_width, channels]   gradient of the loss with respect to the output; zero outside the image
 // w   [3, 3, channels]
 // dx  [batch, in_height, in_width, channels]
 // channels is a multiple of four; all arrays are read as vec4. `in` and `out` are the sizes of the forward pass.
 //
-// One thread computes $TILE_ROWS × $TILE_COLUMNS pixels of four channels and loads every gradient that reaches them once. The 64 threads of a
-// workgroup take consecutive channel quads first. At stride 2 a tile starts where the window of an output starts, so that the same taps meet the
-// same pixels in every tile; the first tile may therefore begin outside the image.
-// Cost: 18 / s² flops per pixel; $(((TILE_ROWS + 2) / STRIDE) * ((TILE_COLUMNS + 2) / STRIDE)) vectors read for $(TILE_ROWS * TILE_COLUMNS) written.
+// One thread computes $TILE_ROWS × $TILE_COLUMNS pixels of four channels and loads every gradient that reaches them once. The 64
+// threads of a workgroup take consecutive channel quads first. At stride 2, a tile starts where the window of an output starts,
+// so that the same taps meet the same pixels in every tile. The first tile may therefore begin outside the image.
+// Cost: 18 / s² flops per pixel. A thread reads
+// $(((TILE_ROWS + 2) / STRIDE) * ((TILE_COLUMNS + 2) / STRIDE)) vectors and writes $(TILE_ROWS * TILE_COLUMNS).
 
 #params
 

@@ -1,15 +1,18 @@
-// Depthwise 3×3 convolution, strip family:  y[b, i, j, c] = activate(Σ_{u,v} x[b, i·s + u − top, j·s + v − left, c] · w[u, v, c] + bias[c]),
-// s = $STRIDE
+// Depthwise 3×3 convolution, strip family:
+//   y[b, i, j, c] = activate(Σ_{u,v} x[b, i·s + u − top, j·s + v − left, c] · w[u, v, c] + bias[c]),  s = $STRIDE
 //
 // x     [batch, in_height, in_width, channels]      zero outside the image; loaded by shaders/lib/layer_input.wgsl
 // w     [3, 3, channels]
 // bias  [channels]
 // y     [batch, out_height, out_width, channels]
-// channels is a multiple of $(4 * PARTS); x, w and y are loaded and stored $(4 * PARTS) numbers at a time, the others four at a time.
+// channels is a multiple of $(4 * PARTS). x, w and y are loaded and stored $(4 * PARTS) numbers at a time, and bias, statistics
+// and affine four at a time.
 //
-// One thread computes strip_rows × $COLUMNS pixels of $(4 * PARTS) channels, row by row. It adds every input to the sums at once and does not keep
-// it. The $THREADS threads of a workgroup take consecutive channels first, so that neighbouring threads read consecutive memory.
-// Cost: 18 flops per output; $(((COLUMNS - 1) * STRIDE + 3) * STRIDE) vectors read for $COLUMNS written, and $(3 - STRIDE) rows read twice per strip.
+// One thread computes strip_rows × $COLUMNS pixels of $(4 * PARTS) channels, row by row. It adds every input to the sums as soon
+// as it is loaded and does not keep it. The $THREADS threads of a workgroup take consecutive channels first, so that neighbouring
+// threads read consecutive memory.
+// Cost: 18 flops per output. For $COLUMNS vectors that are written, $(((COLUMNS - 1) * STRIDE + 3) * STRIDE) are read. In
+// addition, $(3 - STRIDE) rows are read twice per strip.
 #import depthwise
 #import depthwise_strip
 

@@ -1,7 +1,7 @@
 // Expansion and depthwise 3×3 convolution of an inverted residual in one kernel:
 //     e[b, p, c] = activate(Σ_k x[b, p, k] · w_expand[k, c] + bias_expand[c])      zero outside the image
 //     y[b, i, j, c] = activate(Σ_{u,v} e[b, i·s + u − top, j·s + v − left, c] · w[u, v, c] + bias[c]),  s = $STRIDE
-// The expansion e, the largest tensor of a block, is never stored: it is computed where the window needs it.
+// The expansion e is the largest tensor of a block. It is never stored, but computed when the window needs it.
 //
 // x            [batch, in_height, in_width, inputs]
 // w_expand     [inputs, channels], in panels (lib/weight_panels)
@@ -9,13 +9,14 @@
 // w            [3, 3, channels]
 // bias         [channels]
 // y            [batch, out_height, out_width, channels]
-// inputs and channels are multiples of 8, inputs at most $(4 * INPUT_QUADS); x, w_expand and y are loaded and stored 8 at a time, the others 4 at
-// a time. Needs 64-bit integers and subgroups, so it is native-only; a pointwise and a depthwise convolution compute the same in standard WGSL.
+// inputs and channels are multiples of 8, and inputs is at most $(4 * INPUT_QUADS). x, w_expand and y are loaded and stored 8
+// numbers at a time, and the others 4 at a time. The kernel needs 64-bit integers and subgroups, so it does not run in browsers.
+// There, a pointwise and a depthwise convolution compute the same in standard WGSL.
 //
-// One workgroup is one subgroup and computes strip_rows × $COLUMNS pixels of $(4 * LANES) channels, row by row. A lane keeps four channels
-// and all their weights; the lanes load the pixels of a row together and broadcast them.
-// Cost: 2 · inputs flops per element of e and 18 per output; $((COLUMNS - 1) * STRIDE + 3) columns of e are computed for $(COLUMNS * STRIDE),
-// and $(3 - STRIDE) rows of the window are computed twice per strip.
+// One workgroup is one subgroup and computes strip_rows × $COLUMNS pixels of $(4 * LANES) channels, row by row. A lane keeps four
+// channels and all their weights. The lanes load the pixels of a row together and broadcast them.
+// Cost: 2 · inputs flops per element of e and 18 per output. A strip advances by $(COLUMNS * STRIDE) columns of e and computes
+// $((COLUMNS - 1) * STRIDE + 3). In addition, $(3 - STRIDE) rows of e are computed twice per strip.
 #import stored
 #import depthwise_strip
 #import weight_panels
@@ -36,7 +37,8 @@ struct Held {
     #end
     offset: vec4<f32>,
     input_groups: u32,
-    // Where what the lane loads of a row lies: vector i is group i % $(INPUT_QUADS / 2) of pixel i / $(INPUT_QUADS / 2), or one that there is.
+    // Positions of the vectors that the lane loads of a row. Vector i is group i % $(INPUT_QUADS / 2) of pixel
+    // i / $(INPUT_QUADS / 2). A group or a pixel that does not exist is replaced by the nearest one that does.
     #for i in 0..(((COLUMNS - 1) * STRIDE + 3) * (INPUT_QUADS / 2) + LANES - 1) / LANES
     from_$i: u32,
     #end
@@ -51,7 +53,7 @@ fn hold(strip: Strip, window: Window, quad: u32) -> Held {
     let pixel_$i = column_at(window, i32(($(i * LANES)u + lane) / $(INPUT_QUADS / 2)u));
     held.from_$i = pixel_$i * held.input_groups + min(($(i * LANES)u + lane) % $(INPUT_QUADS / 2)u, held.input_groups - 1u);
     #end
-    // A pair of lanes loads the weights of two inputs, for the channels of both.
+    // A pair of lanes loads the weights of two inputs, each for the channels of both lanes.
     let start = column_start(quad / 2u * 2u);
     #for k in 0..2 * INPUT_QUADS
     let input_$k = min($(2 * k)u + lane % 2u, params.inputs - 1u);
@@ -65,7 +67,7 @@ fn hold(strip: Strip, window: Window, quad: u32) -> Held {
 
 fn read_row(window: Window, row: WindowRow, held: Held) -> Row {
     let row_at = row.at * held.input_groups;
-    // Past the inputs the weights are zero.
+    // Weights past the last input are zero, so it does not matter what is loaded there.
     #for i in 0..(((COLUMNS - 1) * STRIDE + 3) * (INPUT_QUADS / 2) + LANES - 1) / LANES
     let x_$i = x[row_at + held.from_$i];
     #for p in 0..2

@@ -1,17 +1,18 @@
 // Pointwise convolution, column family:  y[m, n] = activate(Σ_k x[m, k] · w[k, n] + bias[n]) + residual[m, n]
 //
-// x         [rows, inputs]      activations, NHWC seen as rows of channels
+// x         [rows, inputs]      activations; NHWC with a row of channels for each pixel
 // w         [inputs, outputs]   weights, in panels (lib/weight_panels)
 // bias      [outputs]
-// residual  [rows, outputs]     read only where params.residual is 1
+// residual  [rows, outputs]     read only if params.residual is 1
 // y         [rows, outputs]
-// inputs and outputs are multiples of 8; all but bias are loaded and stored 8 at a time. Needs 64-bit integers and subgroups, so it is
-// native-only; pointwise_registers and pointwise_workgroup compute the same in standard WGSL.
+// inputs and outputs are multiples of 8. All arrays except bias are loaded and stored 8 numbers at a time. The kernel needs
+// 64-bit integers and subgroups, so it does not run in browsers. pointwise_registers and pointwise_workgroup compute the same in
+// standard WGSL.
 //
-// One workgroup is one subgroup and computes a row × $(8 * LANES) columns: a lane keeps 8 columns; the lanes load $(8 * LANES) inputs of
-// the row together and pass them to each other. For a dense layer of one row, where the lanes of the subgroup family would compute rows that
-// are not there.
-// Cost: 2 · rows · inputs · outputs flops; x is read outputs / $(8 * LANES) times, w once for every row.
+// One workgroup is one subgroup and computes $(8 * LANES) columns of one row. A lane keeps 8 columns. The lanes load $(8 * LANES)
+// inputs of the row together and pass them to each other. This family is meant for dense layers with a single row, for which most
+// lanes of the subgroup family would have no row.
+// Cost: 2 · rows · inputs · outputs flops; x is read outputs / $(8 * LANES) times, and w once for every row.
 #import pointwise
 
 #entry subgroup {

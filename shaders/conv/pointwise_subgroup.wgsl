@@ -8,9 +8,9 @@
 // inputs and outputs are multiples of $(4 * PARTS); x, w, residual and y are loaded and stored $(4 * PARTS) numbers at a time,
 // bias four at a time.
 //
-// One workgroup is one subgroup of $LANES lanes and computes $(LANES * ROWS) rows × $COLUMNS columns, $(4 * PARTS) inputs at a time. A lane
-// keeps every $(LANES)th row in registers; the lanes load the weights of these inputs together and broadcast them, so that no weight is
-// loaded twice.
+// One workgroup is one subgroup of $LANES lanes and computes $(LANES * ROWS) rows × $COLUMNS columns, $(4 * PARTS) inputs at a
+// time. A lane keeps every $(LANES)th row in registers. The lanes load the weights of these inputs together and broadcast them,
+// so that no weight is loaded twice.
 // Cost: 2 · rows · inputs · outputs flops; x is read outputs / $COLUMNS times, w rows / $(LANES * ROWS) times.
 #import pointwise
 
@@ -31,7 +31,8 @@
     var sum_$(r)_$c = vec4<f32>();
     #end
     #end
-    // The vectors of w that the lanes load for a group of inputs and $COLUMNS columns: vector i is row i / $(COLUMNS / 4 / PARTS), column group i % $(COLUMNS / 4 / PARTS).
+    // These vectors of w are loaded for a group of inputs and $COLUMNS columns. Vector i is column group
+    // i % $(COLUMNS / 4 / PARTS) of row i / $(COLUMNS / 4 / PARTS).
     #for q in 0..(COLUMNS + LANES - 1) / LANES
     let vector_$q = min($(q * LANES)u + lane, $(COLUMNS - 1)u);
     let quad_of_$q = min(first_quad + vector_$q % $(COLUMNS / 4 / PARTS)u * $(PARTS)u, output_quads - $(PARTS)u);
@@ -51,8 +52,9 @@
         let weight_$(c)_$i = subgroupBroadcast(w_$((i * COLUMNS / 4 / PARTS + c / PARTS) / LANES)_$(c % PARTS), $((i * COLUMNS / 4 / PARTS + c / PARTS) % LANES)u);
         #end
         #end
-        // Each row is loaded just before its products. Software adapters compile a load to a loop, which ends a block of instructions,
-        // and shorter blocks compile faster. A sum takes all its inputs before the next sum begins, so that it stays in a register.
+        // Each row is loaded just before its products are computed. Software adapters compile a load to a loop, which ends a
+        // block of instructions, and shorter blocks compile faster. All inputs are added to a sum before the next sum begins, so
+        // that the sum stays in a register.
         #for r in 0..ROWS
         let x_$r = x[x_at_$r + k];
         #for p in 0..PARTS

@@ -7,8 +7,8 @@
 // y         [rows, outputs]
 // inputs and outputs are multiples of four; all arrays are read as vec4. If $HALF is 1, all but bias hold f16.
 //
-// One workgroup of $THREADS × $THREADS threads computes $(THREADS * ROWS) rows × $(THREADS * COLUMNS) columns. For every $DEPTH inputs it copies its
-// part of x and of w to workgroup memory once, and each thread computes $ROWS × $COLUMNS products from there.
+// One workgroup of $THREADS × $THREADS threads computes $(THREADS * ROWS) rows × $(THREADS * COLUMNS) columns. For every $DEPTH
+// inputs it copies its part of x and of w to workgroup memory, and each thread adds the products to $ROWS × $COLUMNS sums.
 // If $HALF is 1, the products and their sums over $DEPTH inputs are f16, and these sums are added in f32.
 // Cost: 2 · rows · inputs · outputs flops; x is read outputs / $(THREADS * COLUMNS) times, w rows / $(THREADS * ROWS) times.
 #import stored

@@ -7,9 +7,9 @@
 // y     [batch, out_height, out_width, outputs]
 // inputs and outputs are multiples of four; all arrays are read as vec4. If $HALF is 1, x, w and y hold f16.
 //
-// One thread computes $PIXELS neighbouring pixels of a row × $OUTPUTS output channels; a workgroup of 64 threads takes the output channels
-// of a pixel group first, so that its stores are consecutive.
-// Cost: 18 · inputs flops an output; a thread loads $(OUTPUTS) vectors of w for every $(4 * PIXELS * OUTPUTS) multiply-adds.
+// One thread computes $OUTPUTS output channels of $PIXELS neighbouring pixels of a row. The 64 threads of a workgroup take the
+// output channels of the same pixels first, so that their stores are consecutive.
+// Cost: 18 · inputs flops per output; a thread loads $(OUTPUTS) vectors of w for every $(4 * PIXELS * OUTPUTS) multiply-adds.
 #import stored
 #import activate
 #params

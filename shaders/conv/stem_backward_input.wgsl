@@ -1,11 +1,12 @@
 // Input gradient of a dense 3×3 convolution:
-//   dx[b, r, q, c] = Σ_{u,v,n} gy[b, (r + top − u) / s, (q + left − v) / s, n] · w[u, v, c, n] over the taps for which s divides both positions,  s = stride
+//   dx[b, r, q, c] = Σ_{u,v,n} gy[b, (r + top − u) / s, (q + left − v) / s, n] · w[u, v, c, n],  s = stride
+// The sum runs over the taps (u, v) for which s divides both r + top − u and q + left − v.
 //
 // gy  [batch, out_height, out_width, outputs]   gradient of the loss with respect to the output; zero outside the image
 // w   [3, 3, inputs, outputs]
 // dx  [batch, in_height, in_width, inputs]
-// inputs and outputs are multiples of four; all arrays are read as vec4. Training does not need this kernel, because no layer comes before
-// the first.
+// inputs and outputs are multiples of four; all arrays are read as vec4. Training does not need this kernel, because no layer
+// comes before the first.
 //
 // One thread computes four channels of a pixel. Neighbouring threads read the same weights.
 // Cost: 18 / s² · inputs · outputs flops per pixel; five loads for 16 multiply-adds.

@@ -1,16 +1,17 @@
-// Dense 3×3 convolution at stride 2 by strips of a row, subgroup family, the network's first layer on RGB:
+// Dense 3×3 convolution at stride 2, the network's first layer on RGB images, computed in strips of a row with subgroups:
 //   y[b, i, j, n] = activate(Σ_{u,v,c} x[b, 2·i + u − top, 2·j + v − left, c] · w[u, v, c, n] + bias[n])
 //
-// x     [batch, in_height, in_width, 4]           zero outside the image; the fourth channel is zero; moved two pixels at once
+// x     [batch, in_height, in_width, 4]           zero outside the image; the fourth channel is zero; loaded two pixels at a time
 // w     [3, 3, 4, outputs]
 // bias  [outputs]
 // y     [batch, out_height, out_width, outputs]
-// in_width is even and outputs a multiple of eight, by which w and y are moved; bias is moved by four.
+// in_width is even, and outputs is a multiple of eight. w and y are loaded and stored eight numbers at a time, and bias four.
 //
-// One workgroup is one subgroup of $LANES lanes and computes $LANES strips of $PIXELS pixels × $COLUMNS output channels: a lane keeps a strip
-// in registers and loads each pixel once for a row of taps; the lanes load the weights of a tap's channels together and broadcast them, so
-// that no weight is loaded twice. Needs 64-bit integers and subgroups, so it is native-only; stem computes the same in standard WGSL.
-// Cost: 72 flops an output; w is read pixels / $(LANES * PIXELS) times.
+// One workgroup is one subgroup of $LANES lanes and computes $COLUMNS output channels of $LANES strips of $PIXELS pixels. A lane
+// keeps a strip in registers and loads each pixel once for a row of taps. The lanes load the weights of a tap's channels
+// together and broadcast them, so that no weight is loaded twice. The kernel needs 64-bit integers and subgroups, so it does not
+// run in browsers. The kernel stem computes the same in standard WGSL.
+// Cost: 72 flops per output; w is read pixels / $(LANES * PIXELS) times.
 #import activate
 #import stored
 #params
@@ -37,7 +38,7 @@
     let image = line / params.out_height;
     let first_row = i32(line % params.out_height * $(STRIDE)u) - i32(params.top);
 
-    // Two pixels lie together. What a row of taps sees of the strip begins with the second of a pair where left is odd.
+    // Pixels are loaded in pairs. If left is odd, the first window of the strip begins with the second pixel of a pair.
     let odd = params.left % 2u;
     let first_pair = i32(first_pixel) - i32((params.left + 1u) / 2u);
     let pairs = i32(params.in_width / 2u);
@@ -47,7 +48,8 @@
     var sum_$(p)_$c = vec4<f32>();
     #end
     #end
-    // What is loaded of w for the channels of a tap: vector i is row i / $(COLUMNS / 8), column group i % $(COLUMNS / 8).
+    // These vectors of w are loaded for the channels of a tap. Vector i is column group i % $(COLUMNS / 8) of row
+    // i / $(COLUMNS / 8).
     #for q in 0..(3 * COLUMNS / 8 + LANES - 1) / LANES
     let vector_$q = min($(q * LANES)u + lane, $(3 * COLUMNS / 8 - 1)u);
     let w_at_$q = (vector_$q / $(COLUMNS / 8)u) * output_groups + min(first_group + vector_$q % $(COLUMNS / 8)u, output_groups - 1u);
@@ -76,7 +78,7 @@
             let w_$(q)_0 = part_0(w_$q);
             let w_$(q)_1 = part_1(w_$q);
             #end
-            // A sum takes all channels of a tap before the next begins, as in pointwise_subgroup.
+            // All channels of a tap are added to a sum before the next sum begins, as in pointwise_subgroup.
             #for c in 0..COLUMNS / 4
             #for i in 0..3
             let weight_$(c)_$i = subgroupBroadcast(w_$((i * COLUMNS / 8 + c / 2) / LANES)_$(c % 2), $((i * COLUMNS / 8 + c / 2) % LANES)u);
@@ -96,7 +98,7 @@
     #for c in 0..COLUMNS / 4
     let offset_$c = subgroupBroadcast(bias_$(c / LANES), $(c % LANES)u);
     #end
-    // A loop, as in pointwise_subgroup.
+    // This is a loop because every store in the source makes the kernel larger and slower to compile.
     for (var p = 0u; p < $(PIXELS)u; p++) {
         #for c in 0..COLUMNS / 4
         var end_$c = sum_0_$c;

@@ -6,8 +6,8 @@
 // inputs and outputs are multiples of four; all arrays are read as vec4. The rows are summed in parts, so that no chain of
 // additions becomes long; sum_of_parts adds the parts. A batch of a few hundred rows is one part, and dw is then the result.
 //
-// One workgroup of 8 × 8 threads computes $(8 * ROWS) inputs × $(8 * COLUMNS) outputs of a part. A thread keeps $ROWS × $COLUMNS sums in
-// registers. Neighbouring threads read neighbouring column quads of gy and dw.
+// One workgroup of 8 × 8 threads computes $(8 * ROWS) inputs × $(8 * COLUMNS) outputs of a part. A thread keeps $ROWS × $COLUMNS
+// sums in registers. Neighbouring threads access neighbouring column quads of gy and dw.
 // Cost: 2 · rows · inputs · outputs flops; a thread loads $(ROWS / 4 + COLUMNS / 4) vectors for $(ROWS * COLUMNS) multiply-adds.
 #import layer_input
 

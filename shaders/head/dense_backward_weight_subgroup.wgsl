@@ -6,8 +6,8 @@
 // inputs and outputs are multiples of four; all arrays are read as vec4. The rows are summed in parts, so that no chain of
 // additions becomes long; sum_of_parts adds the parts. A batch of a few hundred rows is one part, and dw is then the result.
 //
-// One workgroup is one subgroup of $LANES lanes and computes $(LANES * INPUTS) inputs × $COLUMNS outputs of a part. A lane keeps $INPUTS inputs;
-// the lanes load $TOGETHER rows of gy together and broadcast them, so that no element is loaded twice.
+// One workgroup is one subgroup of $LANES lanes and computes $(LANES * INPUTS) inputs × $COLUMNS outputs of a part. A lane keeps
+// $INPUTS inputs. The lanes load $TOGETHER rows of gy together and broadcast them, so that no element is loaded twice.
 // Cost: 2 · rows · inputs · outputs flops; x is read outputs / $COLUMNS times, gy inputs / $(LANES * INPUTS) times.
 #import layer_input
 
@@ -58,7 +58,8 @@
         let gradient_$(r)_$c = subgroupBroadcast(gy_$(r)_$(c / LANES), $(c % LANES)u);
         #end
         #end
-        // Inputs are loaded just before their products, and a sum takes all rows before the next sum begins, as in pointwise_subgroup.
+        // Inputs are loaded just before their products are computed, and all rows are added to a sum before the next sum begins,
+        // as in pointwise_subgroup.
         #for i in 0..INPUTS / 4
         #for r in 0..TOGETHER
         let value_$(r)_$i = select(vec4<f32>(), layer_input(x[row_$r * input_quads + input_quad_$i], by_$i), m + $(r)u < end_row);

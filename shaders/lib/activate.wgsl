@@ -1,4 +1,4 @@
-// The activation that ends a layer. Its code is fixed when the pipeline is made, so that only its own instructions remain.
+// The activation at the end of a layer. Its code is fixed when the pipeline is created, so that only its own instructions remain.
 #import activation
 
 override ACTIVATION: u32 = 0u;

@@ -1,4 +1,4 @@
-// Activations and their gradients, by code. src/ops/activation.rs has the same codes; 0 is none.
+// Activations and their gradients. An activation has a code, which is the same in src/ops/activation.rs; 0 is no activation.
 const RELU: u32 = 1u;
 const RELU6: u32 = 2u;
 const SIGMOID: u32 = 3u;
@@ -19,8 +19,8 @@ fn activation_value(code: u32, input: vec4<f32>) -> vec4<f32> {
     }
 }
 
-// What activation_gradient takes, from the activation's input: the output where the derivative is computed from the output,
-// else the input itself.
+// Returns the basis that activation_gradient takes, from the activation's input. It is the output if the derivative is computed
+// from the output, and the input otherwise.
 fn gradient_basis(code: u32, input: vec4<f32>) -> vec4<f32> {
     switch code {
         case SIGMOID: { return sigmoid(input); }
@@ -28,7 +28,8 @@ fn gradient_basis(code: u32, input: vec4<f32>) -> vec4<f32> {
     }
 }
 
-// The gradient by an activation's input, given the gradient by its output. Nothing passes at the knees of ReLU and ReLU6.
+// Returns the gradient with respect to an activation's input, given the gradient with respect to its output. It is 0 at the knees
+// of ReLU and ReLU6.
 fn activation_gradient(code: u32, gradient: vec4<f32>, basis: vec4<f32>) -> vec4<f32> {
     let zero = vec4<f32>();
     switch code {

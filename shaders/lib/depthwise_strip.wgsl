@@ -1,11 +1,11 @@
-// A strip of a depthwise 3×3 convolution: $COLUMNS pixels across and any number down, of $(4 * PARTS) channels. The window moves down the strip.
-// Each row of the input is read once, is added to every row of the output that depends on it, and is not kept. The kernel that imports this
-// defines
-//     struct Held                                                     what a thread keeps for all rows
-//     fn hold(strip: Strip, window: Window, group: u32) -> Held       loads it for a group of channels that exists
-//     fn read_row(window: Window, row: WindowRow, held: Held) -> Row
-//     fn taps(at: u32) -> Taps                                        vector `at` of the depthwise weights
-// binds bias and y, and has the sizes of a depthwise convolution and strip_rows in its parameters.
+// Computes a strip of a depthwise 3×3 convolution: $(4 * PARTS) channels of $COLUMNS pixels across and any number of pixels down.
+// The window moves down the strip. Each row of the input is read once, is added to every row of the output that depends on it,
+// and is not kept. The kernel that imports this snippet binds bias and y, has the sizes of a depthwise convolution and strip_rows
+// in its parameters, and defines
+//     struct Held                                                     the values that a thread keeps for all rows
+//     fn hold(strip: Strip, window: Window, group: u32) -> Held       loads these values for an existing group of channels
+//     fn read_row(window: Window, row: WindowRow, held: Held) -> Row  loads the part of a row that the strip needs
+//     fn taps(at: u32) -> Taps                                        loads vector `at` of the depthwise weights
 #import activate
 #if PARTS < 1 + WIDE
 #import lane_pairs
@@ -46,8 +46,8 @@ fn strip_at(place: u32, group: u32) -> Strip {
     return Strip(place / (across * down), first_row, last_row, (place % across) * $(COLUMNS)u, group);
 }
 
-// Where the windows of a strip lie in the input; it is the same for all rows. It is computed before the first store, because a compiler
-// loads parameters again after a store.
+// The position in the input of the windows of a strip, which is the same for all rows. It is computed before the first store,
+// because a compiler loads parameters again after a store.
 struct Window {
     // Number of input rows in the images before this one.
     image_at: u32,
@@ -111,13 +111,14 @@ fn convolve(strip: Strip) {
     #end
     #end
     #end
-    // Rows of the input, counted from the first that a window of the strip covers. At stride 2 every second one completes an output row.
+    // Number of rows of the input, from the first one that a window of the strip covers. At stride 2, every second row completes
+    // a row of the output.
     let in_rows = (strip.last_row - strip.first_row) * $(STRIDE)u + $(3 - STRIDE)u;
     for (var i = 0u; i < in_rows; i++) {
         let row = read_row(window, window_row(window, i), held);
         #for p in 0..PARTS
         #for c in 0..COLUMNS
-        // What the row adds to a pixel for which it is the first, second or third row of the window.
+        // The sums that the row adds to a pixel if it is the first, second or third row of the pixel's window.
         #for u in 0..3
         let seen_$(c)_$(u)_$p = row.of_$(c * STRIDE)_$p * taps_$(3 * u).of_$p + row.of_$(c * STRIDE + 1)_$p * taps_$(3 * u + 1).of_$p + row.of_$(c * STRIDE + 2)_$p * taps_$(3 * u + 2).of_$p;
         #end

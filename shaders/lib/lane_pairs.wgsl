@@ -1,5 +1,5 @@
-// Exchanges values between two neighbouring lanes: from (a, b) in the even lane and (c, d) in the odd one, the even lane gets (a, c) and the odd
-// one (b, d). Lanes that keep four channels can thus load and store eight.
+// Exchanges values between two neighbouring lanes. If the even lane passes (a, b) and the odd lane (c, d), the even lane gets
+// (a, c) and the odd lane (b, d). In this way, lanes that keep four channels can load and store eight.
 struct LanePair {
     first: vec4<f32>,
     second: vec4<f32>,

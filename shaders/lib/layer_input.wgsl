@@ -1,9 +1,8 @@
-// A layer's input, as a training kernel loads it. Where NORMALISE is 0 it is what the binding holds. Where NORMALISE is 1 the
-// binding holds the raw result of the layer before; batch norm and the activation INPUT_ACTIVATION are applied to it while it
-// is loaded. The kernel that imports this binds
-//     statistics  [2, channels]    mean, then variance, as vec4; not read where NORMALISE is 0
-//     affine      [2, channels]    gamma, then beta, as vec4; not read where NORMALISE is 0
-// and has `epsilon` in its parameters.
+// The input of a layer, as a training kernel loads it. If NORMALISE is 0, the binding holds the input. If NORMALISE is 1, the
+// binding holds the raw result of the previous layer, and batch norm and the activation INPUT_ACTIVATION are applied to it while
+// it is loaded. The kernel that imports this snippet has `epsilon` in its parameters and binds
+//     statistics  [2, channels]    mean, then variance, as vec4; read only if NORMALISE is 1
+//     affine      [2, channels]    gamma, then beta, as vec4; read only if NORMALISE is 1
 #import batch_norm
 #import activation
 

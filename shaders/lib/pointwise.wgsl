@@ -1,6 +1,6 @@
-// Parameters, bindings and the epilogue of all families of the pointwise convolution. The bounds of an activation that
-// only clamps, such as ReLU6, are parameters: layers that end in one share a pipeline with layers that end in none. Any other
-// activation is fixed when the pipeline is made, by ACTIVATION.
+// Parameters, bindings and the epilogue of all families of the pointwise convolution. The bounds of an activation that only
+// clamps, such as ReLU6, are parameters, so that layers with such an activation share a pipeline with layers without activation.
+// Any other activation is fixed by ACTIVATION when the pipeline is created.
 #import activation
 #import stored
 #import weight_panels
@@ -15,7 +15,7 @@ override ACTIVATION: u32 = 0u;
 @group(0) @binding(4) var<storage, read> residual: array<Stored>;
 @group(0) @binding(5) var<storage, read_write> y: array<Stored>;
 
-// How the layer ends. It is read before the first store, because a compiler loads parameters again after a store.
+// The parameters of the epilogue. They are read before the first store, because a compiler loads parameters again after a store.
 struct Ending {
     rows: u32,
     output_groups: u32,

@@ -1,6 +1,7 @@
-// The format of activations and weights in memory: 16-bit floats if HALF is 1, else 32-bit floats. One `Stored` holds four numbers if WIDE is
-// 0. If WIDE is 1 it holds eight, as four 64-bit words, which a CPU loads and stores in hardly more time than four 32-bit words. part_0 and
-// part_1 turn what was loaded into vec4<f32>, and `packed` does the reverse. Import this first, because `enable` must come first.
+// The format of activations and weights in memory: 16-bit floats if HALF is 1, else 32-bit floats. One `Stored` holds four
+// numbers if WIDE is 0. If WIDE is 1, it holds eight numbers as four 64-bit words, which a CPU loads and stores in hardly more
+// time than four 32-bit words. part_0 and part_1 turn a loaded `Stored` into vec4<f32>, and `packed` does the reverse. Import
+// this snippet before all others, because `enable` must come first.
 #if HALF
 enable f16;
 alias Stored = vec4<f16>;

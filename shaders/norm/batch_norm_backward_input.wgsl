@@ -13,8 +13,8 @@
 // channels is a multiple of four; all arrays are read as vec4.
 //
 // One thread computes four channels of $ROWS rows; neighbouring threads read neighbouring channels.
-// Cost per element: five flops, two loads and one store in training; one flop, one load and one store in inference. An activation adds
-// about four flops, and one load in inference.
+// Cost per element: five flops, two loads and one store in training; one flop, one load and one store in inference. An activation
+// adds about four flops, and one load in inference.
 #import batch_norm
 #import activation
 

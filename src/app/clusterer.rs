@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::context::Context;
 use super::error::Error;
-use super::run_folder::{pretty_json, write_file};
+use super::run_folder::{write_file, write_json};
 use crate::cluster::{
     ClusterError, ClusterResult, ComparedMethod, ComparedRows, Comparison, ComparisonProgress, ComparisonSettings, CountedRows,
     Method, Scores, WeightRule, compare, constant_columns, select_columns, weighted,
@@ -63,7 +63,7 @@ pub struct RowWeights {
 }
 
 impl ClusterRows {
-    /// Takes rows from a table. Notes for the observer which columns are the same for every image.
+    /// Takes rows from a table. A note tells the observer which columns are the same for every image.
     ///
     /// # Errors
     /// A column is unknown, selected twice, or has no weight.
@@ -240,8 +240,8 @@ fn adapter_of(device: &Device) -> String {
     format!("{} ({}, {})", report.name, report.backend, report.kind)
 }
 
-/// Compares clustering methods over the number of clusters: the paper's figure 5. Notes for the observer which points are missing
-/// and why.
+/// Compares clustering methods over the number of clusters: the paper's figure 5. A note tells the observer which points are
+/// missing, and why.
 ///
 /// # Errors
 /// The rows cannot be clustered, the device fails, or the context is cancelled.
@@ -273,7 +273,7 @@ pub fn compare_methods(
 /// # Errors
 /// A file cannot be written.
 pub fn write_comparison(folder: &Path, comparison: &Comparison) -> Result<(), Error> {
-    write_file(&folder.join("comparison.json"), &pretty_json(comparison)?)?;
+    write_json(&folder.join("comparison.json"), comparison)?;
     write_file(&folder.join("comparison.csv"), &comparison.to_csv()?)?;
     Ok(write_file(&folder.join("comparison.svg"), figure_five_svg(comparison).as_bytes())?)
 }

@@ -5,7 +5,7 @@ use crate::device::AdapterReport;
 const HEADER: [&str; 11] =
     ["#", "adapter", "backend", "kind", "subgroup", "f16", "int64", "timestamps", "binding", "workgroup", "driver"];
 
-/// Returns a table of adapters with what matters to a kernel author.
+/// Returns a table of adapters with the properties that matter to the author of a kernel.
 pub fn devices_text(adapters: &[AdapterReport]) -> String {
     let table: Vec<[String; 11]> = std::iter::once(HEADER.map(String::from)).chain(adapters.iter().map(row)).collect();
     let width = |column: usize| table.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);

@@ -4,10 +4,10 @@ use std::io;
 use std::path::PathBuf;
 
 use super::measure::BenchError;
-use super::train::{ExtractError, FeatureError, TrainError};
+use super::train::{ExtractError, TrainError};
 use super::tune::StoreError;
 use crate::cluster::{ClusterError, ClusterResultError};
-use crate::data::{DataError, DecodeError, UnreadableImage};
+use crate::data::{DataError, UnreadableImage};
 use crate::device::DeviceError;
 use crate::evaluation::EvaluationError;
 use crate::nn::ModelError;
@@ -42,8 +42,8 @@ pub enum Error {
     /// The model was not read from a file, so its backbone cannot be read again.
     #[error("the model was not read from a file; open it with Model::open")]
     NoFile,
-    /// The size is not a multiple of 32.
-    #[error("--size {size}: is not a multiple of 32; choose one, because the network halves the size five times")]
+    /// The size is 0 or not a multiple of 32.
+    #[error("--size {size}: choose a positive multiple of 32, because the network halves the size five times")]
     Size {
         /// The requested height and width.
         size: u32,
@@ -87,7 +87,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// A file of a run folder cannot be read or moved.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {source}; check the path and its permissions", path.display())]
     File {
         /// The file.
         path: PathBuf,
@@ -130,9 +130,10 @@ pub enum Error {
     /// A result cannot be converted to JSON.
     #[error(transparent)]
     Json(#[from] serde_json::Error),
-    /// A result cannot be converted to CSV.
-    #[error(transparent)]
-    Csv(#[from] io::Error),
+    /// A result cannot be converted to CSV, or cannot be written to standard output. The cause is kept as the source, so that a
+    /// caller can recognise a closed pipe.
+    #[error("a result cannot be written: {0}")]
+    Output(#[from] io::Error),
     /// The device failed.
     #[error(transparent)]
     Device(#[from] DeviceError),
@@ -145,18 +146,12 @@ pub enum Error {
     /// A table, a label list or another file cannot be used.
     #[error(transparent)]
     Data(#[from] DataError),
-    /// An image cannot be decoded.
-    #[error(transparent)]
-    Decode(#[from] DecodeError),
     /// An image cannot be decoded, and unreadable images are not left out.
     #[error(transparent)]
     Unreadable(#[from] UnreadableImage),
     /// The features of the images cannot be computed.
     #[error(transparent)]
     Extract(#[from] ExtractError),
-    /// The features of the images cannot be used.
-    #[error(transparent)]
-    Features(#[from] FeatureError),
     /// The training ended early or could not start.
     #[error(transparent)]
     Train(#[from] TrainError),
@@ -181,8 +176,23 @@ pub enum Error {
 }
 
 impl Error {
-    /// Returns whether the request itself is wrong, so that it would fail with any machine or data.
+    /// Returns whether the user must change the request: an option, the model or the list of images. Such an error does not
+    /// depend on the machine.
     pub fn is_misuse(&self) -> bool {
         matches!(self, Error::Misuse(_) | Error::NoAttributes { .. } | Error::NoClassifier { .. } | Error::NoImages)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::*;
+
+    #[test]
+    fn a_closed_pipe_can_be_recognised() {
+        let error = Error::from(io::Error::from(io::ErrorKind::BrokenPipe));
+        let cause = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+        assert_eq!(cause.map(io::Error::kind), Some(io::ErrorKind::BrokenPipe));
     }
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::context::Context;
 use super::error::Error;
 use super::predict::{PredictionOptions, Predictions, Predictor};
-use super::run_folder::{RunFolder, pretty_json, write_file};
+use super::run_folder::{RunFolder, write_file, write_json};
 use crate::data::attributes::paper_attributes;
 use crate::data::labels::LabelledFolder;
 use crate::data::{Dataset, ImageSource, Partition};
@@ -104,7 +104,7 @@ impl<'a> Evaluator<'a> {
     }
 
     /// Predicts the attributes of the images, compares them with the labels, and writes the results to the run folder if there is
-    /// one. `path` names the data in messages and records.
+    /// one. Messages and records name the data by `path`.
     ///
     /// # Errors
     /// The model does not predict a labelled attribute, the partition is empty, no image can be used, a file cannot be written,
@@ -148,7 +148,7 @@ impl<'a> Evaluator<'a> {
             predictions.table.write(&run.at("attributes.csv"))?;
             write_file(&run.at("metrics.csv"), &evaluation.metrics.to_csv()?)?;
             write_file(&run.at("table1.csv"), &TableOne::new(&evaluation.metrics).to_csv()?)?;
-            write_file(&run.at("metrics.json"), &pretty_json(&evaluation)?)?;
+            write_json(&run.at("metrics.json"), &evaluation)?;
             let mut details = predictor.details(&predictions);
             details.insert("data".into(), json!(path.display().to_string()));
             if let Some(partition) = &evaluation.partition {

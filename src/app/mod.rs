@@ -33,5 +33,5 @@ pub use open::{DeviceOptions, default_batch, model_path, open_attribute_model, o
 pub use predict::{Classifications, Failure, PredictionOptions, Predictions, Predictor, RankedClass, classify};
 pub use report::Report;
 pub use reproduce::{Reproduction, ReproductionOptions};
-pub use run_folder::{RunFolder, ensure_writable, json_line, pretty_json, write_file};
+pub use run_folder::{RunFolder, ensure_writable, json_line, write_file, write_json};
 pub use trainer::{MODEL_FILE, PAPER_DROPOUT, PAPER_HIDDEN, Trainable, Trainer, TrainerOptions, Training};

@@ -12,7 +12,7 @@ use crate::nn::{Model, Top};
 use crate::plan::Precision;
 use crate::profiles::{Device, software};
 
-/// Maximum number of threads that compile pipelines. With more threads, the driver and the disk cache are the bottleneck.
+/// Maximum number of threads that compile pipelines. Beyond that, the driver and the disk cache are the bottleneck.
 const MOST_COMPILERS: usize = 8;
 
 /// Options for opening an adapter.
@@ -103,11 +103,11 @@ pub fn open_attribute_model(path: &Path, backbone: Option<&Path>, precision: Pre
 /// were made for.
 ///
 /// # Errors
-/// The file cannot be used, or the size is not a multiple of 32.
+/// The file cannot be used, or the size is 0 or not a multiple of 32.
 pub fn open_start(path: &Path, size: Option<u32>) -> Result<Model, Error> {
     let mut model = Model::open(path, None)?;
     model.size = size.unwrap_or(model.size);
-    if !model.size.is_multiple_of(32) {
+    if model.size == 0 || !model.size.is_multiple_of(32) {
         return Err(Error::Size { size: model.size });
     }
     Ok(model)

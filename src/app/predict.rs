@@ -1,6 +1,6 @@
 //! Predicts attributes for many images, in batches.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
@@ -66,13 +66,12 @@ impl<'a> Predictor<'a> {
     /// Returns a predictor. Its programs are compiled for the first batch and kept.
     ///
     /// # Errors
-    /// [`Error::NoAttributes`] if the model has no head for attributes.
+    /// [`Error::NoAttributes`] if the model has no head for attributes, [`Error::Misuse`] if the batch is 0.
     pub fn new(device: &'a Device, model: &'a Model, options: PredictionOptions) -> Result<Predictor<'a>, Error> {
         if !matches!(model.top, Top::Attributes(_)) {
-            let path = model.files.first().map_or_else(Default::default, |(path, _)| path.clone());
-            return Err(Error::NoAttributes { path });
+            return Err(Error::NoAttributes { path: file_of(model) });
         }
-        let batch = options.batch.unwrap_or_else(|| default_batch(device));
+        let batch = checked_batch(options.batch.unwrap_or_else(|| default_batch(device)))?;
         let runner = model.runner(device, batch, options.interpolation);
         Ok(Predictor { device, model, options, batch, runner, context: Context::default() })
     }
@@ -162,7 +161,7 @@ pub struct Classifications {
 /// Returns the `top` most probable ImageNet classes of each image.
 ///
 /// # Errors
-/// The model has no ImageNet classifier, the device fails, or the context is cancelled.
+/// The model has no ImageNet classifier, the batch is 0, the device fails, or the context is cancelled.
 pub fn classify(
     device: &Device,
     model: &Model,
@@ -171,13 +170,12 @@ pub fn classify(
     options: &PredictionOptions,
     context: &Context,
 ) -> Result<Classifications, Error> {
-    let Top::Classifier(_) = &model.top else {
-        let path = model.files.first().map_or_else(Default::default, |(path, _)| path.clone());
-        return Err(Error::NoClassifier { path });
-    };
+    if !matches!(model.top, Top::Classifier(_)) {
+        return Err(Error::NoClassifier { path: file_of(model) });
+    }
     let names: Vec<&str> = IMAGENET_CLASSES.lines().collect();
     let name = |class: usize| names.get(class).map_or_else(|| format!("class {class}"), |name| name.to_string());
-    let batch = options.batch.unwrap_or_else(|| default_batch(device).min(images.len() as u32));
+    let batch = checked_batch(options.batch.unwrap_or_else(|| default_batch(device).min(images.len() as u32).max(1)))?;
     let mut runner = model.runner(device, batch, options.interpolation);
     let mut classes = vec![None; images.len()];
     let pass = Pass { images: images.to_vec(), batch, crop: options.crop, task: "" };
@@ -189,6 +187,15 @@ pub fn classify(
     })?;
     tell_failures(images.len(), &failures, context);
     Ok(Classifications { classes, failures })
+}
+
+/// Returns the path of a model's first file; it is empty if the model was not read from a file.
+fn file_of(model: &Model) -> PathBuf {
+    model.files.first().map_or_else(PathBuf::new, |(path, _)| path.clone())
+}
+
+fn checked_batch(batch: u32) -> Result<u32, Error> {
+    if batch == 0 { Err(Error::Misuse("the batch is 0; choose at least one image".into())) } else { Ok(batch) }
 }
 
 fn tell_failures(images: usize, failures: &[Failure], context: &Context) {
@@ -204,7 +211,7 @@ pub(super) struct Pass<'t> {
     /// Number of images in a batch.
     pub batch: u32,
     pub crop: Option<Crop>,
-    /// Name of the work that the observer is told; may be empty.
+    /// Name of the work, for the observer; may be empty.
     pub task: &'t str,
 }
 

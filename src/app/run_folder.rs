@@ -1,9 +1,10 @@
 //! Run folders: results, and `config.json`, which records how each result was made.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::context::Context;
@@ -11,7 +12,7 @@ use super::error::Error;
 use crate::data::{DataError, write_atomically};
 use crate::profiles::Device;
 
-/// Subcommands that write `attributes.csv`. Each one replaces the file, so it also replaces the other's record.
+/// Subcommands that write `attributes.csv`. Each one replaces the file, so it also removes the record of the other one.
 const WRITE_ATTRIBUTES: [&str; 2] = ["predict", "eval"];
 
 /// A folder with the results of a run.
@@ -40,7 +41,7 @@ impl RunFolder {
     /// unless their file was replaced.
     ///
     /// # Errors
-    /// `config.json` is damaged or cannot be written.
+    /// `config.json` is damaged, or it cannot be read or written.
     pub fn record(
         &self,
         verb: &str,
@@ -49,13 +50,7 @@ impl RunFolder {
         context: &Context,
     ) -> Result<(), Error> {
         let path = self.at("config.json");
-        let mut config: Map<String, Value> = match std::fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|source| {
-                let (path, remedy) = (path.clone(), "remove it and run the command again");
-                Error::Damaged { path, source, remedy }
-            })?,
-            Err(_) => Map::new(),
-        };
+        let mut config: Map<String, Value> = read_json(&path, "remove it and run the command again")?;
         if let Some(command) = &context.command {
             details.insert("command".into(), json!(command));
         }
@@ -72,8 +67,7 @@ impl RunFolder {
         }
         config.insert("version".into(), json!(concat!("lineament ", env!("CARGO_PKG_VERSION"))));
         config.insert(verb.into(), Value::Object(details));
-        write_file(&path, &pretty_json(&config)?)?;
-        Ok(())
+        write_json(&path, &config)
     }
 }
 
@@ -98,14 +92,23 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), DataError> {
     write_atomically(path, |writer| writer.write_all(bytes))
 }
 
-/// Returns a value as indented JSON that ends with a line break.
+/// Reads a JSON file of a run folder. Returns the default value if there is no file. `remedy` says how to repair a damaged file.
+pub(super) fn read_json<T: DeserializeOwned + Default>(path: &Path, remedy: &'static str) -> Result<T, Error> {
+    match std::fs::read(path) {
+        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|source| Error::Damaged { path: path.to_path_buf(), source, remedy }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(T::default()),
+        Err(source) => Err(Error::File { path: path.to_path_buf(), source }),
+    }
+}
+
+/// Writes a value as a file of indented JSON, completely or not at all.
 ///
 /// # Errors
-/// The value cannot be converted to JSON.
-pub fn pretty_json(value: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> {
+/// The value cannot be converted to JSON, or the file cannot be written.
+pub fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Error> {
     let mut bytes = serde_json::to_vec_pretty(value)?;
     bytes.push(b'\n');
-    Ok(bytes)
+    Ok(write_file(path, &bytes)?)
 }
 
 /// Returns a value as JSON on one line.
@@ -136,6 +139,11 @@ mod tests {
         std::fs::write(run.at("config.json"), "{").expect("a file");
         let message = run.record("eval", None, Map::new(), &context).expect_err("damaged").to_string();
         assert!(message.contains("config.json") && message.contains("remove it"), "{message}");
+
+        // A record that cannot be read is not taken for a missing one.
+        std::fs::remove_file(run.at("config.json")).expect("a file");
+        std::fs::create_dir(run.at("config.json")).expect("a folder");
+        assert!(matches!(run.record("eval", None, Map::new(), &context), Err(Error::File { .. })));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::error::Error;
 use super::event::Event;
 use super::open::default_batch;
 use super::predict::{Pass, run_images, weights_of};
-use super::run_folder::write_file;
+use super::run_folder::{RunFolder, write_file};
 use super::train::{
     FeatureSource, FeatureTable, Run, SampleSource, TrainedNetwork, TrainingData, TrainingSettings, extract_features,
     predict_rows, train_network, write_model,
@@ -174,12 +174,14 @@ impl<'a> Trainer<'a> {
         details
     }
 
-    /// Trains in a run folder, and writes checkpoints, the history, the model, and its figures on the validation images to it.
+    /// Trains in a run folder, which is created if it is missing. Writes checkpoints, the history, the model, and the model's
+    /// figures on the validation images to it.
     ///
     /// # Errors
     /// The folder contains another run, an image cannot be read, the loss is no longer finite, a file cannot be written, the
     /// device fails, or the context is cancelled. A run that was cancelled can be resumed.
     pub fn train(&self, folder: &Path) -> Result<Training, Error> {
+        RunFolder::create(folder)?;
         let data = self.data;
         let table;
         let (source, [train_rows, validation_rows]) = if self.options.takes_features() {

@@ -16,7 +16,7 @@ use lineament::ops::Interpolation;
 use lineament::plan::Precision;
 use lineament::profiles::Device;
 
-/// The environment variable that, set to `off`, turns the autotuner's winners off.
+/// The environment variable that turns the autotuner's winners off if it is set to `off`.
 const TUNING_VARIABLE: &str = "LINEAMENT_TUNING";
 
 /// A table of named values: the name on the command line with aliases after `|`, its help text, and the value that it stands for.
@@ -26,8 +26,7 @@ pub type Choices<T> = [(&'static str, &'static str, T)];
 pub fn one_of<T: Clone + Send + Sync + 'static>(choices: &'static Choices<T>) -> impl TypedValueParser<Value = T> {
     let possible = choices.iter().map(|(names, help, _)| {
         let mut names = names.split('|');
-        let value = PossibleValue::new(names.next().unwrap_or_default()).aliases(names);
-        if help.is_empty() { value } else { value.help(*help) }
+        PossibleValue::new(names.next().unwrap_or_default()).aliases(names).help(*help)
     });
     PossibleValuesParser::new(possible).try_map(|given| {
         let chosen = choices.iter().find(|(names, ..)| names.split('|').any(|name| name == given));
@@ -70,11 +69,6 @@ impl GpuArguments {
     /// Opens the adapter and reports which one it is.
     pub fn open(&self, context: &Context) -> Result<Device, DeviceError> {
         open_device(&self.options(), context)
-    }
-
-    /// Opens the adapter with the shipped kernel variants, ignoring the autotuner's winners.
-    pub fn open_untuned(&self, context: &Context) -> Result<Device, DeviceError> {
-        open_device(&DeviceOptions { tuned: false, ..self.options() }, context)
     }
 
     /// Returns whether the user named an adapter or a graphics API.
@@ -200,7 +194,7 @@ pub struct WorkloadArguments {
 impl WorkloadArguments {
     /// Opens the model.
     pub fn open(&self) -> Result<Model, Error> {
-        open_model(self.model.as_deref(), CELEBA_MODEL)
+        open_model(self.model.as_deref())
     }
 
     /// Returns the options of the workload.
@@ -209,7 +203,7 @@ impl WorkloadArguments {
     }
 }
 
-/// Opens the model file that the user named, or the shipped one called `default`.
-pub fn open_model(named: Option<&Path>, default: &str) -> Result<Model, Error> {
-    Ok(Model::open(&model_path(named, default)?, None)?)
+/// Opens the model file that the user named, or the shipped model of attributes.
+pub fn open_model(named: Option<&Path>) -> Result<Model, Error> {
+    Ok(Model::open(&model_path(named, CELEBA_MODEL)?, None)?)
 }

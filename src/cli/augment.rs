@@ -5,14 +5,12 @@ use std::path::PathBuf;
 use clap::Args;
 use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder};
-use lineament::app::ensure_writable;
 use lineament::app::train::{AugmentationRanges, augmented_variants, sheet_of};
+use lineament::app::{ensure_writable, write_file};
 use lineament::data::decode;
 
 use super::arguments::GpuArguments;
-use super::display::Display;
-use super::output::write_out;
-use super::{Outcome, Verdict};
+use super::{Context, Outcome, Verdict};
 
 /// Number of pictures on the sheet, and in each of its rows.
 const VARIANTS: u32 = 10;
@@ -37,16 +35,15 @@ pub struct Augment {
 }
 
 impl Augment {
-    pub fn run(&self) -> Verdict {
+    pub fn run(&self, context: &Context) -> Verdict {
         ensure_writable(&self.out)?;
         let image = decode(&self.image)?;
-        let display = Display::default();
-        let device = self.device.open(&display.context())?;
+        let device = self.device.open(context)?;
         let variants = augmented_variants(&device, &image, &AugmentationRanges::PAPER, self.seed, self.size, VARIANTS)?;
         let sheet = sheet_of(&variants, COLUMNS);
         let mut png = Vec::new();
         PngEncoder::new(&mut png).write_image(&sheet.pixels, sheet.width, sheet.height, ExtendedColorType::Rgb8)?;
-        write_out(Some(&self.out), &png)?;
+        write_file(&self.out, &png)?;
         eprintln!("{}: {VARIANTS} variants of {}", self.out.display(), self.image.display());
         Ok(Outcome::Done)
     }

@@ -10,15 +10,14 @@ use lineament::nn::weights::CELEBA_MODEL;
 use serde_json::json;
 
 use super::arguments::{Choices, GpuArguments, PrecisionArguments, name_of, one_of};
-use super::display::Display;
 use super::output::print_line;
-use super::{Outcome, Verdict};
+use super::{Context, Outcome, Verdict};
 
 /// Time one whole task and print the result as one line of JSON
 ///
-/// The line is meant for comparison with other engines. It holds `peer`, `version`, `task`, `batch`, `precision`, `median_s`,
-/// `min_s`, `max_s`, `reps`, `first_s` (seconds from the start of the program to the first result), `cpu_s` (processor seconds of
-/// all threads in a run), `rss_mb` (peak resident memory in MiB), and `adapter`.
+/// The line is meant for comparison with other engines. It holds `peer` (the engine), `version`, `task`, `batch`, `precision`,
+/// `median_s`, `min_s`, `max_s`, `reps`, `first_s` (seconds from the start of the program to the first result), `cpu_s`
+/// (processor seconds of all threads in a run), `rss_mb` (peak resident memory in MiB), and `adapter`.
 #[derive(Args)]
 pub struct Bench {
     /// Task to time
@@ -55,28 +54,27 @@ const TASKS: &Choices<Task> = &[
 ];
 
 impl Bench {
-    pub fn run(&self) -> Verdict {
+    pub fn run(&self, context: &Context) -> Verdict {
         let schedule = Schedule { started: Instant::now(), warm: self.warm.into(), repeats: self.repeats.into() };
-        let display = Display::default();
-        let device = self.device.open(&display.context())?;
+        let device = self.device.open(context)?;
         let precision = self.precision.precision;
-        let predicts = matches!(self.task, Task::Infer | Task::Backbone);
-        if !predicts {
-            refuse_f16(precision, "this task")?;
-        }
-        let model = if predicts { model_path(self.model.as_deref(), CELEBA_MODEL)? } else { PathBuf::new() };
+        let model = match self.task {
+            Task::Infer | Task::Backbone => model_path(self.model.as_deref(), CELEBA_MODEL)?,
+            _ => refuse_f16(precision, "this task").map(|()| PathBuf::new())?,
+        };
         let timings = self.task.time(&device, (&model, precision), self.size, schedule)?;
-        let runs = timings.sorted();
+        let spread = timings.spread();
+        let [fastest, slowest] = spread.range();
         print_line(json!({
             "peer": "lineament",
             "version": env!("CARGO_PKG_VERSION"),
             "task": name_of(TASKS, &self.task),
             "batch": self.size,
             "precision": precision,
-            "median_s": runs[runs.len() / 2],
-            "min_s": runs[0],
-            "max_s": runs[runs.len() - 1],
-            "reps": runs.len(),
+            "median_s": spread.median(),
+            "min_s": fastest,
+            "max_s": slowest,
+            "reps": timings.runs.len(),
             "first_s": timings.first,
             "cpu_s": timings.processor,
             "rss_mb": peak_resident_bytes().map(|bytes| bytes >> 20),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use lineament::app::{PredictionOptions, RankedClass, classify, model_path};
+use lineament::app::{Error, PredictionOptions, RankedClass, classify, model_path};
 use lineament::data::ImageSource;
 use lineament::data::folder::expand;
 use lineament::nn::weights::IMAGENET_MODEL;
@@ -12,9 +12,8 @@ use lineament::ops::Interpolation;
 use serde_json::json;
 
 use super::arguments::{GpuArguments, PrecisionArguments, RESIZES, one_of};
-use super::display::Display;
 use super::output::print_line;
-use super::{Outcome, Verdict};
+use super::{Context, Outcome, Verdict};
 
 /// Print the most probable ImageNet classes of images, to check that weights and kernels work
 #[derive(Args)]
@@ -42,25 +41,23 @@ pub struct Classify {
 }
 
 impl Classify {
-    pub fn run(&self) -> Verdict {
-        let display = Display::default();
-        let context = display.context();
+    pub fn run(&self, context: &Context) -> Verdict {
         let images = expand(&self.images)?;
         let path = model_path(self.weights.as_deref(), IMAGENET_MODEL)?;
         let model = Model::open(&path, None)?.stored_in(self.precision.precision)?;
         if !matches!(model.top, Top::Classifier(_)) {
-            return Err(Box::new(lineament::app::Error::NoClassifier { path }));
+            return Err(Box::new(Error::NoClassifier { path }));
         }
-        let device = self.device.open(&context)?;
+        let device = self.device.open(context)?;
         let options = PredictionOptions { interpolation: self.resize, ..PredictionOptions::default() };
         let sources: Vec<ImageSource> = images.iter().cloned().map(Into::into).collect();
-        let result = classify(&device, &model, &sources, usize::from(self.top), &options, &context)?;
+        let result = classify(&device, &model, &sources, usize::from(self.top), &options, context)?;
         let named = images.iter().zip(&result.classes).filter_map(|(image, ranked)| Some((image, ranked.as_ref()?)));
         if self.json {
-            let entry = |RankedClass { class, name, probability }: &RankedClass| json!({"class": class, "name": name, "probability": probability});
-            let array: Vec<_> = named
-                .map(|(image, ranked)| json!({"image": image.display().to_string(), "top": ranked.iter().map(entry).collect::<Vec<_>>()}))
-                .collect();
+            let entry = |one: &RankedClass| json!({"class": one.class, "name": one.name, "probability": one.probability});
+            let entries = |ranked: &[RankedClass]| ranked.iter().map(entry).collect::<Vec<_>>();
+            let array: Vec<_> =
+                named.map(|(image, ranked)| json!({"image": image.display().to_string(), "top": entries(ranked)})).collect();
             print_line(serde_json::to_string_pretty(&array)?)?;
         } else {
             for (image, ranked) in named {

@@ -1,17 +1,14 @@
 //! `lineament cluster`
 
-use std::error::Error;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
-use lineament::app::{Clusterer, Phases, RunFolder, json_line};
-use lineament::cluster::ClusterResult;
+use lineament::app::{Clusterer, Phases, ensure_writable, json_line, write_file};
 
 use super::arguments::GpuArguments;
 use super::cluster_options::{MethodOptions, RowArguments};
-use super::display::Display;
-use super::output::{print_line, write_out};
-use super::{Outcome, Verdict};
+use super::output::{print_bytes, print_line};
+use super::{Context, Outcome, Verdict};
 
 /// Group faces into clusters by their attributes
 #[derive(Args)]
@@ -31,36 +28,31 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    pub fn run(&self) -> Verdict {
-        let display = Display::default();
-        let context = display.context();
+    pub fn run(&self, context: &Context) -> Verdict {
         let mut phases = Phases::default();
         self.method.check()?;
-        let rows = self.rows.read(&context)?;
+        let (rows, run) = self.rows.read(context)?;
+        self.out.as_deref().map_or(Ok(()), ensure_writable)?;
         let method = self.method.method(rows.columns.len())?;
         phases.end("read");
-        let device = self.device.open(&context)?;
+        let device = self.device.open(context)?;
         phases.end("start");
         let columns = rows.columns.clone();
-        let clusterer = Clusterer::new(&device, method, self.method.clusters()).with_context(&context);
+        let clusterer = Clusterer::new(&device, method, self.method.clusters()).with_context(context);
         let result = clusterer.cluster_after(rows, phases)?;
-        self.write(&result, self.rows.in_run("clusters.json").as_deref())?;
-        if let Some(run) = &self.rows.run {
-            RunFolder::create(run)?.record("cluster", Some(&device), Clusterer::details(&result, &columns), &context)?;
+        let bytes = json_line(&result)?;
+        if let Some(out) = &self.out {
+            write_file(out, &bytes)?;
         }
-        Ok(Outcome::Done)
-    }
-
-    fn write(&self, result: &ClusterResult, in_run: Option<&Path>) -> Result<(), Box<dyn Error>> {
-        let bytes = json_line(result)?;
-        for path in [self.out.as_deref(), in_run].into_iter().flatten() {
-            write_out(Some(path), &bytes)?;
+        if let Some(run) = &run {
+            write_file(&run.at("clusters.json"), &bytes)?;
+            run.record("cluster", Some(&device), Clusterer::details(&result, &columns), context)?;
         }
         if self.json {
-            write_out(None, &bytes)?;
-            return Ok(());
+            print_bytes(&bytes)?;
+        } else {
+            print_line(Clusterer::summary(&result).trim_end())?;
         }
-        print_line(Clusterer::summary(result).trim_end())?;
-        Ok(())
+        Ok(Outcome::Done)
     }
 }

@@ -9,7 +9,7 @@ use lineament::cluster::{
 };
 use lineament::data::AttributeTable;
 
-use super::arguments::{Choices, name_of, one_of};
+use super::arguments::{Choices, one_of};
 
 /// Options that select the rows to cluster.
 #[derive(Args)]
@@ -38,23 +38,20 @@ pub struct RowArguments {
 }
 
 impl RowArguments {
-    /// Returns the path of a file in the run folder, if the user named one.
-    pub fn in_run(&self, name: &str) -> Option<PathBuf> {
-        self.run.as_ref().map(|run| run.join(name))
-    }
-
-    /// Reads the rows. Reports attributes that are the same for every image.
-    pub fn read(&self, context: &Context) -> Result<ClusterRows, Error> {
-        let path = self.attributes.clone().or_else(|| self.in_run("attributes.csv"));
+    /// Reads the rows, reports attributes that are the same for every image, and opens the run folder if there is one.
+    pub fn read(&self, context: &Context) -> Result<(ClusterRows, Option<RunFolder>), Error> {
+        let in_run = || Some(self.run.as_ref()?.join("attributes.csv"));
+        let path = self.attributes.clone().or_else(in_run);
         let path = path.ok_or_else(|| Error::Misuse("no attributes given; add --attributes FILE or --run RUN".into()))?;
         let mut table = AttributeTable::read(&path)?;
         if self.binary {
             table = table.rounded();
         }
         // If the table is given by name, the run folder need not exist yet.
-        self.run.as_deref().map(RunFolder::create).transpose()?;
+        let run = self.run.as_deref().map(RunFolder::create).transpose()?;
         let (select, weights) = (self.select.clone(), self.weights.clone());
-        ClusterRows::new(table, &RowOptions { select, weights, compress: !self.no_compression }, context)
+        let options = RowOptions { select, weights, compress: !self.no_compression };
+        Ok((ClusterRows::new(table, &options, context)?, run))
     }
 }
 
@@ -69,17 +66,17 @@ pub const METHODS: &Choices<ComparedMethod> = &[
 ];
 
 const LINKAGES: &Choices<Linkage> = &[
-    ("ward", "", Linkage::Ward),
-    ("complete", "", Linkage::Complete),
-    ("average", "", Linkage::Average),
-    ("single", "", Linkage::Single),
+    ("ward", "How much merging the clusters would increase the scatter of rows around their centre", Linkage::Ward),
+    ("complete", "The largest distance between a row of one and a row of the other", Linkage::Complete),
+    ("average", "The mean distance between the rows of one and the rows of the other", Linkage::Average),
+    ("single", "The smallest distance between a row of one and a row of the other", Linkage::Single),
 ];
 
 const METRICS: &Choices<Metric> = &[
-    ("euclidean|l2", "", Metric::Euclidean),
-    ("manhattan|l1", "", Metric::Manhattan),
-    ("cosine", "", Metric::Cosine),
-    ("hamming", "", Metric::Hamming),
+    ("euclidean|l2", "The square root of the sum of squared differences", Metric::Euclidean),
+    ("manhattan|l1", "The sum of absolute differences", Metric::Manhattan),
+    ("cosine", "One minus the cosine of the angle between the rows", Metric::Cosine),
+    ("hamming", "The share of attributes in which the rows differ", Metric::Hamming),
 ];
 
 /// Options that choose the method and its settings. A setting that the method does not have is refused.
@@ -131,7 +128,7 @@ pub struct MethodOptions {
 }
 
 impl MethodOptions {
-    /// Checks the options before anything is read.
+    /// Checks, before anything is read, that the settings fit the method.
     ///
     /// # Errors
     /// [`Error::Misuse`] if the number of clusters is missing, or the method does not have a given setting.
@@ -153,14 +150,11 @@ impl MethodOptions {
             ("--gamma", self.gamma.is_some(), &[Spectral]),
         ];
         if let Some((setting, _, known)) = settings.iter().find(|(_, given, known)| *given && !known.contains(&self.method)) {
-            let known: Vec<&str> = known.iter().map(|method| name_of(METHODS, method)).collect();
-            return Err(Error::Misuse(format!(
-                "{setting} is a setting of {}, not of {}",
-                known.join(", "),
-                name_of(METHODS, &self.method)
-            )));
+            let known: Vec<&str> = known.iter().map(|method| method.name()).collect();
+            let problem = format!("{setting} is a setting of {}, not of {}", known.join(", "), self.method.name());
+            return Err(Error::Misuse(problem));
         }
-        if self.k.is_none() && !matches!(self.method, Dbscan | Optics) {
+        if self.k.is_none() && !self.method.finds_clusters() {
             return Err(Error::Misuse("give the number of clusters with --k".into()));
         }
         if let Some(eps) = self.eps.filter(|eps| !(*eps >= 0.0 && eps.is_finite())) {

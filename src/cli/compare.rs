@@ -2,17 +2,16 @@
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use clap::Args;
-use lineament::app::{RunFolder, compare_methods, comparison_details, pretty_json, write_comparison};
-use lineament::cluster::{ComparedMethod, Comparison, ComparisonSettings};
+use lineament::app::{RunFolder, compare_methods, comparison_details, write_comparison};
+use lineament::cluster::{ComparedMethod, ComparisonSettings};
 
 use super::arguments::{GpuArguments, one_of};
 use super::cluster_options::{METHODS, RowArguments};
-use super::display::{Display, cancel_on_interrupt};
-use super::output::{print_line, write_out};
-use super::{Outcome, Verdict};
+use super::display::cancel_on_interrupt;
+use super::output::print_result;
+use super::{Context, Outcome, Verdict};
 
 /// Compare clustering methods over a range of cluster counts: the paper's figure 5
 #[derive(Args)]
@@ -20,8 +19,8 @@ pub struct Compare {
     #[command(flatten)]
     rows: RowArguments,
     /// Range of cluster counts, for the methods that take one
-    #[arg(long, value_name = "FIRST..LAST", default_value = "2..50")]
-    k: Clusters,
+    #[arg(long, value_name = "FIRST..LAST", value_parser = cluster_counts, default_value = "2..50")]
+    k: RangeInclusive<usize>,
     /// Compare only these methods, separated by commas [default: all]
     #[arg(long, value_parser = one_of(METHODS), value_delimiter = ',')]
     methods: Vec<ComparedMethod>,
@@ -41,56 +40,41 @@ pub struct Compare {
     device: GpuArguments,
 }
 
-/// A range of cluster counts such as `2..50`, both ends included.
-#[derive(Debug, Clone)]
-struct Clusters(RangeInclusive<usize>);
-
-impl FromStr for Clusters {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Clusters, String> {
-        let (first, last) = text.split_once("..").unwrap_or((text, text));
-        let number = |text: &str| text.trim_start_matches('=').parse::<usize>().ok();
-        match (number(first), number(last)) {
-            (Some(first), Some(last)) if first >= 2 && first <= last => Ok(Clusters(first..=last)),
-            _ => Err("expected numbers of clusters as 2..50, from 2 upwards".to_string()),
-        }
+/// Reads a range of cluster counts such as `2..50`, both ends included, or a single count.
+fn cluster_counts(text: &str) -> Result<RangeInclusive<usize>, String> {
+    let (first, last) = text.split_once("..").unwrap_or((text, text));
+    let number = |text: &str| text.trim_start_matches('=').parse::<usize>().ok();
+    match (number(first), number(last)) {
+        (Some(first), Some(last)) if first >= 2 && first <= last => Ok(first..=last),
+        _ => Err("expected a range of cluster counts such as 2..50, from 2 upwards".to_string()),
     }
 }
 
 impl Compare {
-    pub fn run(&self) -> Verdict {
-        let display = Display::default();
-        let context = display.context();
-        let rows = self.rows.read(&context)?;
+    pub fn run(&self, context: &Context) -> Verdict {
+        let (rows, run) = self.rows.read(context)?;
         self.out.as_deref().map(RunFolder::create).transpose()?;
-        let device = self.device.open(&context)?;
+        let device = self.device.open(context)?;
         cancel_on_interrupt(&context.cancellation);
         let settings = ComparisonSettings {
             methods: if self.methods.is_empty() { ComparedMethod::ALL.to_vec() } else { self.methods.clone() },
-            k: self.k.0.clone(),
+            k: self.k.clone(),
             n_init: self.n_init,
             seed: self.seed,
             compress: rows.compress,
         };
-        let comparison = compare_methods(&device, &rows, &settings, &context)?;
+        let comparison = compare_methods(&device, &rows, &settings, context)?;
         for folder in [self.out.as_deref(), self.rows.run.as_deref()].into_iter().flatten() {
             write_comparison(folder, &comparison)?;
         }
-        if let Some(run) = &self.rows.run {
-            RunFolder::create(run)?.record("compare", Some(&device), comparison_details(&comparison), &context)?;
+        if let Some(run) = &run {
+            run.record("compare", Some(&device), comparison_details(&comparison), context)?;
         }
-        if self.json {
-            write_out(None, &pretty_json(&comparison)?)?;
-        } else {
-            print(&comparison)?;
-        }
+        print_result(self.json, &comparison, || {
+            let (rows, columns, distinct) = (comparison.rows, comparison.select.len(), comparison.distinct_rows);
+            let what = format!("Silhouette of {rows} rows of {columns} attributes, {distinct} of them distinct");
+            format!("{what}\n\n{}\n{}", comparison.to_text(), comparison.remark())
+        })?;
         Ok(Outcome::Done)
     }
-}
-
-fn print(comparison: &Comparison) -> std::io::Result<()> {
-    let Comparison { rows, select, distinct_rows, .. } = comparison;
-    let what = format!("Silhouette of {rows} rows of {} attributes, {distinct_rows} of them distinct", select.len());
-    print_line(format_args!("{what}\n\n{}\n{}", comparison.to_text(), comparison.remark()))
 }

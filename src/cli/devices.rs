@@ -4,8 +4,8 @@ use clap::Args;
 use lineament::app::devices_text;
 use lineament::device::{DeviceError, list_adapters};
 
-use super::output::print_line;
-use super::{Outcome, Verdict};
+use super::output::print_result;
+use super::{Context, Outcome, Verdict};
 
 /// List the adapters of this machine and their capabilities
 #[derive(Args)]
@@ -19,16 +19,12 @@ pub struct Devices {
 }
 
 impl Devices {
-    pub fn run(&self) -> Verdict {
+    pub fn run(&self, _: &Context) -> Verdict {
         let adapters = list_adapters(self.backend.as_deref())?;
-        if self.json {
-            print_line(serde_json::to_string_pretty(&adapters)?)?;
-            return Ok(Outcome::Done);
-        }
-        if adapters.is_empty() {
+        if adapters.is_empty() && !self.json {
             return Err(Box::new(DeviceError::NoAdapter));
         }
-        print_line(devices_text(&adapters).trim_end())?;
+        print_result(self.json, &adapters, || devices_text(&adapters))?;
         Ok(Outcome::Done)
     }
 }

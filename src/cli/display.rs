@@ -15,14 +15,9 @@ const LINE_EVERY: Duration = Duration::from_secs(5);
 
 /// Shows the events of a use case.
 #[derive(Default)]
-pub struct Display(RefCell<State>);
+pub struct Display(RefCell<Option<Work>>);
 
-#[derive(Default)]
-struct State {
-    work: Option<Work>,
-}
-
-/// The counted work that is in progress.
+/// The counted work that is in progress. Its bar disappears when it is dropped.
 struct Work {
     bar: ProgressBar,
     task: String,
@@ -45,44 +40,29 @@ impl Observer for Display {
     fn receive(&self, event: Event) {
         let mut state = self.0.borrow_mut();
         match event {
-            Event::Started { task, unit, total } => {
-                let work = Work::new(task, unit, total);
-                if let Some(before) = state.work.replace(work) {
-                    before.bar.finish_and_clear();
-                }
-            }
+            Event::Started { task, unit, total } => *state = Some(Work::new(task, unit, total)),
+            Event::Finished => *state = None,
             Event::Advanced { done } => {
-                if let Some(work) = &mut state.work {
+                if let Some(work) = &mut *state {
                     work.advance(done);
                 }
             }
-            Event::Finished => {
-                if let Some(work) = state.work.take() {
-                    work.bar.finish_and_clear();
-                }
-            }
             Event::Training { progress: progress @ (Progress::Step { .. } | Progress::Validation { .. }), batch } => {
-                if let Some(work) = &mut state.work {
+                if let Some(work) = &mut *state {
                     work.train(progress, batch);
                 }
             }
-            Event::Output(text) => state.suspended(|| {
-                // If stdout was closed, this text is lost, but the work continues.
-                let _ = print_line(text);
-            }),
-            other => state.suspended(|| match other {
-                Event::Training { progress, .. } => eprintln!("{progress}"),
-                other => eprintln!("{other}"),
-            }),
-        }
-    }
-}
-
-impl State {
-    fn suspended(&self, print: impl FnOnce()) {
-        match &self.work {
-            Some(work) => work.bar.suspend(print),
-            None => print(),
+            other => {
+                let print = || match other {
+                    // If stdout was closed, this text is lost, but the work continues.
+                    Event::Output(text) => drop(print_line(text)),
+                    other => eprintln!("{other}"),
+                };
+                match &*state {
+                    Some(work) => work.bar.suspend(print),
+                    None => print(),
+                }
+            }
         }
     }
 }
@@ -161,7 +141,7 @@ impl Work {
     }
 }
 
-/// Makes Ctrl-C set the flag, so that long work can save its state. A second Ctrl-C ends the program at once.
+/// Makes Ctrl-C cancel the work, which then saves its state. A second Ctrl-C ends the program at once.
 pub fn cancel_on_interrupt(cancellation: &Cancellation) {
     let cancellation = cancellation.clone();
     let installed = ctrlc::set_handler(move || {

@@ -3,13 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use lineament::app::{Evaluator, EvaluatorOptions, celeba_attributes_of, pretty_json};
+use lineament::app::{Evaluator, EvaluatorOptions, celeba_attributes_of};
 use lineament::data::Partition;
 
 use super::arguments::{Choices, DataArguments, PredictionArguments, one_of};
-use super::display::Display;
-use super::output::{print_line, write_out};
-use super::{Outcome, Verdict};
+use super::output::print_result;
+use super::{Context, Outcome, Verdict};
 
 /// Compare predictions with labels: the paper's Table I, and measures that account for rare attributes
 #[derive(Args)]
@@ -39,23 +38,16 @@ const PARTITIONS: &Choices<Partition> = &[
 ];
 
 impl Eval {
-    pub fn run(&self) -> Verdict {
-        let display = Display::default();
-        let context = display.context();
+    pub fn run(&self, context: &Context) -> Verdict {
         let model = self.prediction.open()?;
         let of_celeba = celeba_attributes_of(&model);
-        let folder = self.data.labels.selection().open(&self.data.data, &of_celeba, self.seed, &context)?;
-        let device = self.prediction.device.open(&context)?;
+        let folder = self.data.labels.selection().open(&self.data.data, &of_celeba, self.seed, context)?;
+        let device = self.prediction.device.open(context)?;
         let prediction = self.prediction.options();
         let options = EvaluatorOptions { partition: self.partition, prediction, run: self.out.clone() };
-        let evaluator = Evaluator::new(&device, &model, options).with_context(&context);
+        let evaluator = Evaluator::new(&device, &model, options).with_context(context);
         let evaluated = evaluator.evaluate(&folder, &self.data.data)?;
-        let evaluation = &evaluated.evaluation;
-        if self.json {
-            write_out(None, &pretty_json(evaluation)?)?;
-        } else {
-            print_line(evaluated.to_text().trim_end())?;
-        }
+        print_result(self.json, &evaluated.evaluation, || evaluated.to_text())?;
         Ok(Outcome::complete(evaluated.predictions.failures.is_empty()))
     }
 }

@@ -26,34 +26,44 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use lineament::app;
+use display::Display;
+use lineament::app::{self, Context};
+
+/// The paper that the help texts speak of.
+const PAPER: &str = "“The paper” is “Transfer Learning for Facial Attributes Prediction and Clustering” (Anzalone et al., 2019).";
 
 /// Predict facial attributes and cluster faces, on any GPU.
 #[derive(Parser)]
-#[command(name = "lineament", version, about, max_term_width = 100)]
+#[command(name = "lineament", version, about, after_help = PAPER, max_term_width = 100)]
 struct Cli {
     #[command(subcommand)]
     verb: Verb,
 }
 
-#[derive(Subcommand)]
-enum Verb {
-    Devices(devices::Devices),
-    Classify(classify::Classify),
-    Augment(augment::Augment),
-    Train(train::Train),
-    Eval(eval::Eval),
-    Predict(predict::Predict),
-    Cluster(cluster::Cluster),
-    Compare(compare::Compare),
-    Report(report::Report),
-    Reproduce(reproduce::Reproduce),
-    Plan(plan::Plan),
-    Profile(profile::Profile),
-    Bench(bench::Bench),
-    Tune(tune::Tune),
-    Completions(shell::Completions),
-    Man(shell::Man),
+/// Declares the subcommands, each as the type `$verb` in the module `$module`, and how the chosen one is run.
+macro_rules! subcommands {
+    ($($module:ident::$verb:ident),+ $(,)?) => {
+        #[derive(Subcommand)]
+        enum Verb {
+            $($verb($module::$verb)),+
+        }
+
+        impl Verb {
+            /// Runs the subcommand. Its progress bar is gone when this returns.
+            fn run(&self) -> Verdict {
+                let display = Display::default();
+                match self {
+                    $(Verb::$verb(verb) => verb.run(&display.context())),+
+                }
+            }
+        }
+    };
+}
+
+subcommands! {
+    devices::Devices, classify::Classify, augment::Augment, train::Train, eval::Eval, predict::Predict, cluster::Cluster,
+    compare::Compare, report::Report, reproduce::Reproduce, plan::Plan, profile::Profile, bench::Bench, tune::Tune,
+    shell::Completions, shell::Man,
 }
 
 /// How a subcommand ended, if it did not fail.
@@ -75,25 +85,7 @@ type Verdict = Result<Outcome, Box<dyn Error>>;
 
 /// Runs the command line. The exit status is 0 if everything was done, 1 if it failed or is incomplete, and 2 if it was misused.
 pub fn run() -> ExitCode {
-    let verdict = match Cli::parse().verb {
-        Verb::Devices(verb) => verb.run(),
-        Verb::Classify(verb) => verb.run(),
-        Verb::Augment(verb) => verb.run(),
-        Verb::Train(verb) => verb.run(),
-        Verb::Eval(verb) => verb.run(),
-        Verb::Predict(verb) => verb.run(),
-        Verb::Cluster(verb) => verb.run(),
-        Verb::Compare(verb) => verb.run(),
-        Verb::Report(verb) => verb.run(),
-        Verb::Reproduce(verb) => verb.run(),
-        Verb::Plan(verb) => verb.run(),
-        Verb::Profile(verb) => verb.run(),
-        Verb::Bench(verb) => verb.run(),
-        Verb::Tune(verb) => verb.run(),
-        Verb::Completions(verb) => verb.run(),
-        Verb::Man(verb) => verb.run(),
-    };
-    match verdict {
+    match Cli::parse().verb.run() {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Incomplete) => ExitCode::from(1),
         Err(error) if is_closed_pipe(error.as_ref()) => ExitCode::SUCCESS,
@@ -107,14 +99,9 @@ pub fn run() -> ExitCode {
 
 /// Returns whether an error means that the reader of our output is gone, as in `lineament … | head`. That is no failure.
 fn is_closed_pipe(error: &(dyn Error + 'static)) -> bool {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe) {
-            return true;
-        }
-        next = error.source();
-    }
-    false
+    std::iter::successors(Some(error), |&error| error.source())
+        .filter_map(|error| error.downcast_ref::<std::io::Error>())
+        .any(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
 #[cfg(test)]

@@ -1,12 +1,11 @@
 //! The options of the optimizers, made from the table of optimizers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
-use lineament::ops::{AnyOptimizer, OPTIMIZERS, OptimizerEntry, OptimizerOption, OptionDefault};
-
 use lineament::app::Error;
+use lineament::ops::{AnyOptimizer, OPTIMIZERS, OptimizerEntry, OptimizerOption, OptionDefault};
 
 /// `--optimizer`, `--learning-rate`, and the options of all optimizers.
 pub struct OptimizerArguments {
@@ -19,15 +18,11 @@ pub struct OptimizerArguments {
 impl OptimizerArguments {
     /// Refuses options that belong to other optimizers.
     pub fn check(&self) -> Result<(), Error> {
-        for name in self.given.keys() {
-            if !self.entry.options.iter().any(|option| option.name == *name) {
-                let users = names_of_users(name);
-                let problem =
-                    format!("--{name} does not go with --optimizer {}; it is an option of {users} only", self.entry.name);
-                return Err(Error::Misuse(problem));
-            }
-        }
-        Ok(())
+        let foreign = |name: &&&str| !self.entry.options.iter().any(|option| option.name == **name);
+        self.given.keys().find(foreign).map_or(Ok(()), |name| {
+            let (chosen, users) = (self.entry.name, names_of_users(name));
+            Err(Error::Misuse(format!("--{name} does not go with --optimizer {chosen}; it is an option of {users} only")))
+        })
     }
 
     /// Returns the optimizer with the given options.
@@ -43,13 +38,8 @@ impl OptimizerArguments {
 
 /// Returns every option of every optimizer, each only once.
 fn options() -> Vec<&'static OptimizerOption> {
-    let mut options: Vec<&OptimizerOption> = Vec::new();
-    for option in OPTIMIZERS.iter().flat_map(|entry| entry.options) {
-        if !options.iter().any(|known| known.name == option.name) {
-            options.push(option);
-        }
-    }
-    options
+    let mut seen = BTreeSet::new();
+    OPTIMIZERS.iter().flat_map(|entry| entry.options).filter(|option| seen.insert(option.name)).collect()
 }
 
 /// Returns the optimizers that have an option, with its default in each.
@@ -108,8 +98,8 @@ fn argument(option: &'static OptimizerOption) -> Arg {
 
 impl FromArgMatches for OptimizerArguments {
     fn from_arg_matches(matches: &ArgMatches) -> Result<OptimizerArguments, clap::Error> {
-        let chosen = matches.get_one::<String>("optimizer").map_or(OPTIMIZERS[0].name, String::as_str);
-        let entry = OPTIMIZERS.iter().find(|entry| entry.name == chosen);
+        let chosen = matches.get_one::<String>("optimizer");
+        let entry = OPTIMIZERS.iter().find(|entry| chosen.is_none_or(|name| name == entry.name));
         let entry = entry.ok_or_else(|| clap::Error::raw(clap::error::ErrorKind::InvalidValue, "no such optimizer"))?;
         let given = |option: &&OptimizerOption| {
             let value = match option.default {

@@ -1,31 +1,37 @@
-//! Writes results to standard output or to a file.
+//! Prints results to standard output.
 
+use std::error::Error;
 use std::io::Write;
-use std::path::Path;
 
-use lineament::app::{Error, write_file};
+use serde::Serialize;
 
-/// Prints a line to stdout. Unlike `println!`, this returns an error instead of panicking when the reader is gone.
+// Unlike `print!`, these functions return an error instead of panicking when the reader of stdout is gone.
+
+/// Prints bytes to stdout.
+pub fn print_bytes(bytes: &[u8]) -> std::io::Result<()> {
+    std::io::stdout().lock().write_all(bytes)
+}
+
+/// Prints a line to stdout.
 pub fn print_line(line: impl std::fmt::Display) -> std::io::Result<()> {
     writeln!(std::io::stdout().lock(), "{line}")
 }
 
-/// Writes bytes to a file, completely or not at all, or to stdout if no file is named.
-pub fn write_out(out: Option<&Path>, bytes: &[u8]) -> Result<(), Error> {
-    match out {
-        Some(path) => Ok(write_file(path, bytes)?),
-        None => Ok(std::io::stdout().lock().write_all(bytes)?),
-    }
+/// Prints a result to stdout: as indented JSON if `json` is set, otherwise as text.
+pub fn print_result(json: bool, result: &impl Serialize, text: impl FnOnce() -> String) -> Result<(), Box<dyn Error>> {
+    let text = if json { serde_json::to_string_pretty(result)? } else { text() };
+    Ok(print_line(text.trim_end())?)
 }
 
 /// Returns the command line without the folder of the program. Long lists of images are cut.
 pub fn command_line() -> String {
-    let mut words: Vec<String> = std::env::args().skip(1).collect();
-    words.insert(0, "lineament".into());
-    let kept = 24;
-    if words.len() > kept {
-        let cut = words.len() - kept;
-        words.truncate(kept);
+    const KEPT: usize = 24;
+    // `std::env::args` would panic at a file name that is not UTF-8.
+    let arguments = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
+    let mut words: Vec<String> = std::iter::once("lineament".to_string()).chain(arguments).collect();
+    if words.len() > KEPT {
+        let cut = words.len() - KEPT;
+        words.truncate(KEPT);
         words.push(format!("… and {cut} more"));
     }
     words.join(" ")

@@ -4,9 +4,8 @@ use clap::Args;
 use lineament::app::measure::Workload;
 
 use super::arguments::{GpuArguments, WorkloadArguments};
-use super::display::Display;
 use super::output::print_line;
-use super::{Outcome, Verdict};
+use super::{Context, Outcome, Verdict};
 
 /// Print the plan of a prediction or training step: its steps, shapes, costs, memory layout and peak memory
 #[derive(Args)]
@@ -22,16 +21,12 @@ pub struct Plan {
 }
 
 impl Plan {
-    pub fn run(&self) -> Verdict {
-        let display = Display::default();
+    pub fn run(&self, context: &Context) -> Verdict {
         let model = self.workload.open()?;
-        let device = self.device.open(&display.context())?;
+        let device = self.device.open(context)?;
         let workload = Workload::new(&device, &model, &self.workload.options())?;
-        if self.json {
-            print_line(serde_json::to_string(&workload.document()?)?)?;
-            return Ok(Outcome::Done);
-        }
-        print_line(workload.to_text(&device).trim_end())?;
+        let text = if self.json { serde_json::to_string(&workload.document()?)? } else { workload.to_text(&device) };
+        print_line(text.trim_end())?;
         Ok(Outcome::Done)
     }
 }

@@ -4,12 +4,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use lineament::app::{Predictor, RunFolder, ensure_writable};
+use lineament::data::ImageSource;
 use lineament::data::folder::expand;
-use lineament::data::{AttributeTable, DataError, ImageSource};
 
 use super::arguments::PredictionArguments;
-use super::display::Display;
-use super::{Outcome, Verdict};
+use super::{Context, Outcome, Verdict};
 
 /// Predict facial attributes of images and write them as CSV
 #[derive(Args)]
@@ -31,33 +30,25 @@ pub struct Predict {
 }
 
 impl Predict {
-    pub fn run(&self) -> Verdict {
-        let display = Display::default();
-        let context = display.context();
+    pub fn run(&self, context: &Context) -> Verdict {
         let images: Vec<ImageSource> = expand(&self.images)?.into_iter().map(Into::into).collect();
         self.out.as_deref().map_or(Ok(()), ensure_writable)?;
         let run = self.run.as_deref().map(RunFolder::create).transpose()?;
         let model = self.prediction.open()?;
-        let device = self.prediction.device.open(&context)?;
-        let mut predictor = Predictor::new(&device, &model, self.prediction.options())?.with_context(&context);
+        let device = self.prediction.device.open(context)?;
+        let mut predictor = Predictor::new(&device, &model, self.prediction.options())?.with_context(context);
         let mut predictions = predictor.predict(&images)?;
         if self.binary {
             predictions.table = predictions.table.rounded();
         }
-        match &run {
-            None => self.write(&predictions.table)?,
-            Some(run) => {
+        match (&run, &self.out) {
+            (Some(run), _) => {
                 predictions.table.write(&run.at("attributes.csv"))?;
-                run.record("predict", Some(&device), predictor.details(&predictions), &context)?;
+                run.record("predict", Some(&device), predictor.details(&predictions), context)?;
             }
+            (None, Some(path)) => predictions.table.write(path)?,
+            (None, None) => predictions.table.write_to(std::io::stdout().lock(), Path::new("standard output"))?,
         }
         Ok(Outcome::complete(predictions.failures.is_empty()))
-    }
-
-    fn write(&self, table: &AttributeTable) -> Result<(), DataError> {
-        match &self.out {
-            Some(path) => table.write(path),
-            None => table.write_to(std::io::stdout().lock(), Path::new("standard output")),
-        }
     }
 }

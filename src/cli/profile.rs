@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 use lineament::app::measure::{Ceilings, Profile as Measured, Workload, roofline_page, roofline_svg, to_csv, to_text, to_trace};
+use lineament::app::{ensure_writable, write_file};
 use serde_json::json;
 
 use super::arguments::{GpuArguments, WorkloadArguments};
-use super::display::Display;
-use super::output::{print_line, write_out};
-use super::{Outcome, Verdict};
+use super::output::print_result;
+use super::{Context, Outcome, Verdict};
 
 /// Show how long each kernel and layer of a prediction or training step takes, compared with the adapter's measured limits
 #[derive(Args)]
@@ -36,32 +36,30 @@ pub struct Profile {
 }
 
 impl Profile {
-    pub fn run(&self) -> Verdict {
-        let display = Display::default();
+    pub fn run(&self, context: &Context) -> Verdict {
+        for path in [&self.csv, &self.trace, &self.roofline].into_iter().flatten() {
+            ensure_writable(path)?;
+        }
         let model = self.workload.open()?;
-        let device = self.device.open(&display.context())?;
+        let device = self.device.open(context)?;
         let workload = Workload::new(&device, &model, &self.workload.options())?;
         let ceilings = Ceilings::measure(&device)?;
         let profile = Measured::measure(&device, &workload, ceilings, usize::from(self.runs))?;
         if let Some(path) = &self.csv {
-            write_out(Some(path), &to_csv(&profile)?)?;
+            write_file(path, &to_csv(&profile)?)?;
         }
         if let Some(path) = &self.trace {
-            write_out(Some(path), &serde_json::to_vec(&to_trace(&profile))?)?;
+            write_file(path, &serde_json::to_vec(&to_trace(&profile))?)?;
         }
         if let Some(path) = &self.roofline {
             let is_chart = path.extension().is_some_and(|extension| extension == "svg");
             let text = if is_chart { roofline_svg(&profile)? } else { roofline_page(&profile)? };
-            write_out(Some(path), text.as_bytes())?;
+            write_file(path, text.as_bytes())?;
         }
-        if self.json {
-            let kernels = profile.groups(|step| format!("{} {}", step.kernel, step.variant));
-            let total = profile.total();
-            let whole = json!({ "adapter": device.report(), "profile": profile, "kernels": kernels, "total": total });
-            print_line(serde_json::to_string_pretty(&whole)?)?;
-        } else {
-            print_line(to_text(&profile).trim_end())?;
-        }
+        let kernels = profile.groups(|step| format!("{} {}", step.kernel, step.variant));
+        let total = profile.total();
+        let whole = json!({ "adapter": device.report(), "profile": profile, "kernels": kernels, "total": total });
+        print_result(self.json, &whole, || to_text(&profile))?;
         Ok(Outcome::Done)
     }
 }

@@ -6,9 +6,8 @@ use clap::Args;
 use lineament::app;
 
 use super::arguments::GpuArguments;
-use super::display::Display;
 use super::output::print_line;
-use super::{Outcome, Verdict};
+use super::{Context, Outcome, Verdict};
 
 /// Write an HTML report of a run folder: contact sheets, attribute charts, eigenfaces and curves
 #[derive(Args)]
@@ -29,15 +28,14 @@ pub struct Report {
 }
 
 impl Report {
-    pub fn run(&self) -> Verdict {
-        let display = Display::default();
-        let context = display.context();
+    pub fn run(&self, context: &Context) -> Verdict {
         let mut report = app::Report::new(&self.run, self.attributes.as_deref(), self.images.as_deref())?;
         if let Some(out) = &self.out {
+            app::ensure_writable(out)?;
             report = report.to_file(out);
         }
         // An adapter is only needed for the principal components of the clusters' faces.
-        let summary = match report.wants_device().then(|| self.device.open(&context)).transpose() {
+        let summary = match report.wants_device().then(|| self.device.open(context)).transpose() {
             Ok(device) => report.write(device.as_ref())?,
             Err(error) if self.device.names_one() => return Err(error.into()),
             Err(error) => {

@@ -8,9 +8,9 @@ use lineament::app::reproduce::{PaperLoss, Reproduction, ReproductionOptions, So
 use lineament::data::Crop;
 
 use super::arguments::{Choices, GpuArguments, LabelArguments, one_of};
-use super::display::{Display, cancel_on_interrupt};
+use super::display::cancel_on_interrupt;
 use super::output::print_line;
-use super::{Outcome, Verdict};
+use super::{Context, Outcome, Verdict};
 
 /// Reproduce the paper step by step, and compare the results with those in the paper
 #[derive(Args)]
@@ -38,7 +38,7 @@ pub struct Reproduce {
     /// Evaluate this model and cluster with it, instead of training one
     #[arg(long)]
     model: Option<PathBuf>,
-    /// Also train the head with each of several losses, on features of the frozen backbone
+    /// Also do the step loss-issue: train the head with each of several losses, on features of the frozen backbone
     #[arg(long)]
     with_loss_issue: bool,
     /// Weights file to start training from [default: the shipped mobilenet_v2_imagenet.safetensors]
@@ -53,11 +53,12 @@ pub struct Reproduce {
     /// Report and leave out images that cannot be read, instead of stopping at the first
     #[arg(long)]
     skip_unreadable: bool,
-    /// Number of passes over the training images [default: 3 as in the paper, 12 as in the script; 12 for each loss of
-    /// loss-issue]
+    /// Number of passes over the training images [default: 3 as in the paper, 12 as in the script; 12 for each loss in
+    /// the step loss-issue]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     epochs: Option<u32>,
-    /// Number of images in each update [default: 64 as in the paper, 80 as in the script; 64 for each loss of loss-issue]
+    /// Number of images in each update [default: 64 as in the paper, 80 as in the script; 64 for each loss in the step
+    /// loss-issue]
     #[arg(long, value_parser = clap::value_parser!(u32).range(2..=65_536))]
     batch: Option<u32>,
     /// Split each batch into parts of this many images and add up their gradients, to save memory. Batch norm then sees one part
@@ -80,7 +81,7 @@ pub struct Reproduce {
     /// Seed of all random numbers
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Continue the loss-issue trainings in the run folder. The other steps always continue
+    /// Continue the trainings of the step loss-issue in the run folder. The other steps always continue
     #[arg(long)]
     resume: bool,
     #[command(flatten)]
@@ -110,16 +111,14 @@ const LOSSES: &Choices<PaperLoss> = &[
 ];
 
 impl Reproduce {
-    pub fn run(&self) -> Verdict {
-        let display = Display::default();
-        let context = display.context();
+    pub fn run(&self, context: &Context) -> Verdict {
         let options = self.options();
         if self.only == Some(Step::LossIssue) {
             cancel_on_interrupt(&context.cancellation);
-            reproduce_losses(&options, &context)?;
+            reproduce_losses(&options, context)?;
             return Ok(Outcome::Done);
         }
-        let reproduction = Reproduction::open(&options, &context)?;
+        let reproduction = Reproduction::open(&options, context)?;
         cancel_on_interrupt(&context.cancellation);
         let reproduced = reproduction.run(self.only)?;
         if let (Some(findings), Some(report)) = (&reproduced.findings, &reproduced.report) {

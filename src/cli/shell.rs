@@ -1,11 +1,11 @@
 //! `lineament completions` and `lineament man`
 
-use std::io::Write;
-
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
+use lineament::app::Error;
 
-use super::{Cli, Outcome, Verdict};
+use super::output::print_bytes;
+use super::{Cli, Context, Outcome, Verdict};
 
 /// Print a shell script that completes this program's arguments
 #[derive(Args)]
@@ -16,10 +16,10 @@ pub struct Completions {
 }
 
 impl Completions {
-    pub fn run(&self) -> Verdict {
+    pub fn run(&self, _: &Context) -> Verdict {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut Cli::command(), "lineament", &mut script);
-        std::io::stdout().lock().write_all(&script)?;
+        print_bytes(&script)?;
         Ok(Outcome::Done)
     }
 }
@@ -32,20 +32,19 @@ pub struct Man {
 }
 
 impl Man {
-    pub fn run(&self) -> Verdict {
+    pub fn run(&self, _: &Context) -> Verdict {
         let mut program = Cli::command();
         program.build();
         let command = match &self.verb {
             None => program,
             Some(name) => {
-                let unknown =
-                    || lineament::app::Error::Misuse(format!("{name}: no such subcommand; `lineament --help` lists them"));
+                let unknown = || Error::Misuse(format!("{name}: no such subcommand; `lineament --help` lists them"));
                 program.find_subcommand(name).cloned().ok_or_else(unknown)?
             }
         };
         let mut page = Vec::new();
         clap_mangen::Man::new(command).render(&mut page)?;
-        std::io::stdout().lock().write_all(&page)?;
+        print_bytes(&page)?;
         Ok(Outcome::Done)
     }
 }

@@ -8,10 +8,10 @@ use lineament::data::attributes::paper_attributes;
 use lineament::nn::weights::IMAGENET_MODEL;
 
 use super::arguments::{DataArguments, GpuArguments};
-use super::display::{Display, cancel_on_interrupt};
+use super::display::cancel_on_interrupt;
 use super::output::print_line;
 use super::train_options::TrainingArguments;
-use super::{Outcome, Verdict};
+use super::{Context, Outcome, Verdict};
 
 /// Train a model on labelled faces: only the head, the head and some blocks of the backbone, or all layers
 #[derive(Args)]
@@ -38,20 +38,18 @@ pub struct Train {
 }
 
 impl Train {
-    pub fn run(&self) -> Verdict {
-        let display = Display::default();
-        let context = display.context();
+    pub fn run(&self, context: &Context) -> Verdict {
         self.training.check()?;
         let labels = self.data.labels.selection();
-        let data = labels.open(&self.data.data, &paper_attributes(), self.training.seed, &context)?.dataset;
-        check_training_data(&self.data.data, &data, &context)?;
+        let data = labels.open(&self.data.data, &paper_attributes(), self.training.seed, context)?.dataset;
+        check_training_data(&self.data.data, &data, context)?;
         let model = open_start(&model_path(self.weights.as_deref(), IMAGENET_MODEL)?, self.training.size)?;
         let run = RunFolder::create(&self.out)?;
-        let device = self.device.open(&context)?;
+        let device = self.device.open(context)?;
         cancel_on_interrupt(&context.cancellation);
         let options = self.training.options(self.skip_unreadable, self.resume);
-        let trainer = Trainer::new(&device, &model, &data, options).with_context(&context);
-        run.record("train", Some(&device), trainer.details(), &context)?;
+        let trainer = Trainer::new(&device, &model, &data, options).with_context(context);
+        run.record("train", Some(&device), trainer.details(), context)?;
         let training = trainer.train(&self.out)?;
         let means = training.metrics.means;
         let balanced = means.balanced_accuracy.map_or(String::new(), |share| format!(", balanced {share:.4}"));

@@ -1,4 +1,4 @@
-//! Options of `lineament train`: which layers are trained, which loss is minimised, and by which optimizer.
+//! Options of `lineament train`: which layers are trained, which loss is minimised, and with which optimizer.
 
 use clap::Args;
 use lineament::app::train::{AugmentationRanges, ClassWeights, TrainingSettings};
@@ -44,7 +44,7 @@ pub struct TrainingArguments {
     /// Loss to minimise
     #[arg(long, value_parser = one_of(LOSSES), default_value = "cosine")]
     loss: Loss,
-    /// Weights of having and not having an attribute in the loss. They cannot be used with the losses cosine and angle
+    /// Weights in the loss of the images that have an attribute and of those that do not. The losses cosine and angle take none
     #[arg(long, value_parser = one_of(CLASS_WEIGHTS), default_value = "none")]
     class_weights: ClassWeights,
     /// Smooth the labels: y becomes y (1 − S) + S / 2
@@ -54,7 +54,7 @@ pub struct TrainingArguments {
     optimizer: OptimizerArguments,
     /// How the learning rate changes during training
     #[arg(long, value_parser = one_of(SCHEDULES), default_value = "constant")]
-    schedule: ScheduleName,
+    schedule: fn(f64) -> Schedule,
     /// Share of all steps in which the cosine schedule increases the learning rate
     #[arg(long, default_value_t = 0.3)]
     warm_up: f64,
@@ -93,19 +93,13 @@ const LOSSES: &Choices<Loss> = &[
 
 const CLASS_WEIGHTS: &Choices<ClassWeights> = &[
     ("none", "The same weight for both", ClassWeights::None),
-    ("balanced", "n / (2 n_class): the rarer in the training images, the higher", ClassWeights::Balanced),
+    ("balanced", "n / (2 n_class), with n_class of n images in the class: the rarer, the higher", ClassWeights::Balanced),
 ];
 
-/// The name of a learning rate schedule, without its settings.
-#[derive(Clone, Copy)]
-enum ScheduleName {
-    Constant,
-    Cosine,
-}
-
-const SCHEDULES: &Choices<ScheduleName> = &[
-    ("constant", "The learning rate stays the same", ScheduleName::Constant),
-    ("cosine", "The learning rate rises, then falls, along a cosine", ScheduleName::Cosine),
+/// The learning rate schedules, as functions of the share of steps in which the learning rate rises.
+const SCHEDULES: &Choices<fn(f64) -> Schedule> = &[
+    ("constant", "The learning rate stays the same", |_| Schedule::Constant),
+    ("cosine", "The learning rate rises, then falls, along a cosine", |warm_up| Schedule::Cosine { warm_up }),
 ];
 
 /// How training images are varied, if at all. clap would take an `Option` itself for an argument that may be absent.
@@ -121,7 +115,7 @@ const AUGMENTATIONS: &Choices<Augment> = &[
 impl TrainingArguments {
     /// Refuses options that contradict each other.
     pub fn check(&self) -> Result<(), Error> {
-        if self.class_weights != ClassWeights::None && matches!(self.loss, Loss::Cosine | Loss::Angle) {
+        if self.class_weights != ClassWeights::None && !self.loss.takes_label_weights() {
             let problem = "--class-weights balanced does not go with the losses cosine and angle, which have no term for each \
                            attribute; add --loss mse, mae or bce";
             return Err(Error::Misuse(problem.to_string()));
@@ -139,10 +133,7 @@ impl TrainingArguments {
             class_weights: self.class_weights,
             optimizer: self.optimizer.optimizer(),
             learning_rate: self.optimizer.learning_rate(),
-            schedule: match self.schedule {
-                ScheduleName::Constant => Schedule::Constant,
-                ScheduleName::Cosine => Schedule::Cosine { warm_up: self.warm_up },
-            },
+            schedule: (self.schedule)(self.warm_up),
             augmentation: self.augment.0,
             label_smoothing: self.label_smoothing,
             checkpoint_every: self.checkpoint_every as usize,

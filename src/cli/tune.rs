@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 use lineament::app::tune::{TunerOptions, tune};
-use lineament::nn::weights::CELEBA_MODEL;
+use lineament::app::{DeviceOptions, open_device};
 
 use super::arguments::{GpuArguments, open_model};
-use super::display::{Display, cancel_on_interrupt};
+use super::display::cancel_on_interrupt;
 use super::output::print_line;
-use super::{Outcome, Verdict};
+use super::{Context, Outcome, Verdict};
 
 /// Measure which variant of each kernel is fastest on this adapter, and keep the winners
 ///
@@ -42,14 +42,13 @@ pub struct Tune {
 }
 
 impl Tune {
-    pub fn run(&self) -> Verdict {
-        let display = Display::default();
-        let context = display.context();
-        let model = open_model(self.model.as_deref(), CELEBA_MODEL)?;
-        let mut device = self.device.open_untuned(&context)?;
+    pub fn run(&self, context: &Context) -> Verdict {
+        let model = open_model(self.model.as_deref())?;
+        // The shipped variants are the reference, so earlier winners are not used.
+        let mut device = open_device(&DeviceOptions { tuned: false, ..self.device.options() }, context)?;
         cancel_on_interrupt(&context.cancellation);
         let options = TunerOptions { batches: self.batch.clone(), size: self.size, train: self.train, again: self.again };
-        let tuned = tune(&mut device, &model, &options, &context)?;
+        let tuned = tune(&mut device, &model, &options, context)?;
         print_line(tuned.to_text(&device, self.explain).trim_end())?;
         let (wanted, measured) = (tuned.wanted, tuned.measured);
         if measured < wanted {

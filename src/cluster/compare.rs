@@ -7,10 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use super::{
-    BirchSettings, Comparison, CountedRows, Curve, CurvePoint, KMeans, Linkage, Mark, Method, Metric, OpticsSettings,
-    SilhouetteScorer, silhouette_without_noise, weighted,
+    BirchSettings, ClusterError, Comparison, CountedRows, Curve, CurvePoint, KMeans, Linkage, Mark, Method, Metric,
+    OpticsSettings, SilhouetteScorer, silhouette_without_noise, weighted,
 };
-use crate::cluster::ClusterError;
 use crate::profiles::Device;
 
 /// Maximum number of Lloyd iterations of a restart in the paper's script.
@@ -238,6 +237,13 @@ impl StoredRows {
                 expected: "an ascending range from 2 upwards, because a single cluster has no silhouette",
             });
         }
+        if let Some((_, weights)) = rows.weights.filter(|(_, weights)| weights.len() != columns) {
+            return Err(ClusterError::Setting {
+                name: "the number of weights",
+                value: weights.len().to_string(),
+                expected: "the number of columns",
+            });
+        }
         let count = |values: &[f32]| -> Result<(CountedRows, usize), ClusterError> {
             let distinct = CountedRows::distinct(values, n, columns)?;
             let number = distinct.len();
@@ -259,7 +265,7 @@ impl StoredRows {
 mod tests {
     use super::*;
 
-    /// Returns 60 rows of 4 columns of 0 and 1, of which at most 16 are distinct.
+    /// Returns 60 rows of 4 columns of 0 and 1. At most 16 of the rows are distinct.
     fn values() -> Vec<f32> {
         let bit = |index: usize| (index.wrapping_mul(index).wrapping_mul(2_654_435_761) >> 13) & 1;
         (0..240).map(|index| bit(index + 1) as f32).collect()
@@ -320,6 +326,10 @@ mod tests {
         assert!(refused(&|one| one.k = 1..=5).contains("1 to 5"));
         assert!(refused(&|one| one.k = RangeInclusive::new(5, 4)).contains("5 to 4"));
         assert!(refused(&|one| one.n_init = 0).contains("n_init"));
+        for weights in [&[] as &[f32], &[1.0; 3], &[1.0; 8]] {
+            let error = compared(&device, Some(weights), &settings(true)).unwrap_err().to_string();
+            assert!(error.contains(&format!("the number of weights is {}", weights.len())), "{error}");
+        }
         let columns = vec!["a".to_string()];
         let stop = AtomicBool::new(false);
         let mut done = 0;

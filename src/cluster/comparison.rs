@@ -7,6 +7,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::ClusterResultError;
+use crate::data::json::read_checked;
 
 /// The command that writes the file.
 const COMMAND: &str = "lineament compare";
@@ -87,13 +88,7 @@ impl Comparison {
     /// # Errors
     /// [`ClusterResultError`] if the file cannot be read, is not JSON of this form, or contradicts itself.
     pub fn read(path: &Path) -> Result<Comparison, ClusterResultError> {
-        let path = || path.to_path_buf();
-        let bytes = std::fs::read(path()).map_err(|source| ClusterResultError::Read { path: path(), source })?;
-        let parse = |source| ClusterResultError::Parse { path: path(), command: COMMAND, source };
-        let result: Comparison = serde_json::from_slice(&bytes).map_err(parse)?;
-        let inconsistent = |problem| ClusterResultError::Inconsistent { path: path(), command: COMMAND, problem };
-        result.check().map_err(inconsistent)?;
-        Ok(result)
+        Ok(read_checked(path, COMMAND, Self::check)?)
     }
 
     /// Checks that the fields agree with each other.

@@ -1,8 +1,6 @@
 //! Rows in the layout of the distance kernels: f32 values, four to a quad, or columns of 0 and 1 packed as bits.
 
-use super::ClusterError;
 use crate::ops::{Metric, RowFormat};
-use crate::profiles::Device;
 
 /// Rows for the kernels that import `shaders/lib/row_distance.wgsl`.
 #[derive(Debug)]
@@ -70,18 +68,6 @@ impl DistanceRows {
     /// Returns the number of bytes of a row of `columns` columns in a format.
     pub fn row_bytes(format: RowFormat, columns: usize) -> u64 {
         u64::from(format.quads(columns as u32) * format.quad_bytes())
-    }
-
-    /// Checks that `bytes` bytes of rows fit in one buffer and one binding of the device.
-    ///
-    /// # Errors
-    /// [`ClusterError::TooLarge`] if they do not.
-    pub fn check(device: &Device, bytes: u64) -> Result<(), ClusterError> {
-        let limit = device.capabilities().binding_bytes.min(device.capabilities().buffer_bytes);
-        if bytes > limit {
-            return Err(ClusterError::TooLarge { what: "the data", bytes, limit });
-        }
-        Ok(())
     }
 }
 

@@ -115,7 +115,7 @@ pub enum ClusterError {
         /// Path of the file.
         path: PathBuf,
         /// Number of the line, from 1.
-        line: u64,
+        line: usize,
         /// What is wrong, in words.
         problem: String,
         /// Number of centres expected.
@@ -193,7 +193,8 @@ pub enum ClusterError {
     /// A method that needs the distances between all pairs of rows was given too many rows.
     #[error(
         "the distances between all pairs of {rows} rows would take {bytes} bytes, but the limit is {limit} bytes; use kmeans or \
-         dbscan, which do not store them, or few 0/1 attributes with agglomerative clustering, which merges equal rows"
+         dbscan, which do not store them; or cluster by a few 0/1 attributes with agglomerative clustering, which stores equal \
+         rows once"
     )]
     TooManyPairs {
         /// Number of stored rows.

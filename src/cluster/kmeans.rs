@@ -3,6 +3,7 @@
 
 use super::kmeans_plan::{Form, Tensors, finish, inertia, lloyd, restart_bytes, seeding};
 use super::kmeans_rows::KmeansRows;
+use super::limits::buffer_limit;
 use super::rows::Rows;
 use super::{ClusterError, CountedRows};
 use crate::device::DeviceError;
@@ -228,7 +229,7 @@ fn check_weights(weights: &[f32], rows: usize) -> Result<(), ClusterError> {
 /// # Errors
 /// [`ClusterError::TooLarge`] if the data or a single restart exceed the adapter's buffer size.
 fn restarts_together(device: &Device, shape: KmeansShape) -> Result<u32, ClusterError> {
-    let limit = device.capabilities().binding_bytes.min(device.capabilities().buffer_bytes);
+    let limit = buffer_limit(device);
     let each = restart_bytes(shape, device.profile());
     let data = [("the data", 4 * u64::from(shape.rows) * u64::from(shape.columns))];
     if let Some((what, bytes)) = each.iter().chain(&data).find(|(_, bytes)| *bytes > limit) {

@@ -112,7 +112,8 @@ impl Tensors {
         program.write(device, self.scales, bytemuck::cast_slice(&rows.scales));
     }
 
-    /// Creates a program that writes its centres into the centres of `owner`. It shares nothing else, since its rows are others.
+    /// Creates a program that writes its centres into the centres of `owner`. The two programs share no other tensor, because
+    /// they cluster different rows.
     pub fn share_centers(self, device: &Device, plan: &Plan, owner: &Program) -> Result<Program, DeviceError> {
         let centers = owner.buffer(self.centers.tensor).map(|buffer| (self.centers, buffer));
         Program::new(device, plan, centers.as_slice())

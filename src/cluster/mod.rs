@@ -14,6 +14,7 @@ mod error;
 mod kmeans;
 mod kmeans_plan;
 mod kmeans_rows;
+mod limits;
 mod method;
 mod optics;
 mod pairwise;

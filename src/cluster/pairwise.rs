@@ -1,6 +1,7 @@
 //! Distances between all pairs of rows, and neighbours within a radius, computed on the GPU one slice of rows at a time.
 
 use super::distance_rows::DistanceRows;
+use super::limits::check_buffer;
 use super::{ClusterError, CondensedDistances, CountedRows};
 use crate::ops::{Metric, NEIGHBOURS, NeighbourSlice, PAIRWISE, PairwiseSlice, distance_variant};
 use crate::plan::{Plan, View};
@@ -38,7 +39,7 @@ pub fn condensed(device: &Device, rows: &CountedRows, metric: Metric) -> Result<
         return Err(ClusterError::TooManyPairs { rows: n, bytes, limit: MAX_CONDENSED_BYTES });
     }
     let packed = DistanceRows::new(n, rows.columns, metric, |index| rows.row(index));
-    DistanceRows::check(device, packed.bytes())?;
+    check_buffer(device, "the data", packed.bytes())?;
     let whole =
         PairwiseSlice { rows: n as u32, columns: packed.columns, format: packed.format, first_row: 0, end_row: n as u32, metric };
     let length = slice_rows(device, n, 4 * n as u64, |end_row| PairwiseSlice { end_row, ..whole }.cost());
@@ -68,12 +69,16 @@ pub fn condensed(device: &Device, rows: &CountedRows, metric: Metric) -> Result<
 /// equal rows are neighbours.
 ///
 /// # Errors
-/// [`ClusterError::TooManyNeighbours`] if the lists have more than 2²⁸ entries, [`ClusterError::TooLarge`] if the rows exceed a
-/// limit of the adapter, or an error of the device.
+/// [`ClusterError::Setting`] if the radius is not a finite number of at least 0, [`ClusterError::TooManyNeighbours`] if the lists
+/// have more than 2²⁸ entries, [`ClusterError::TooLarge`] if the rows exceed a limit of the adapter, or an error of the device.
 pub fn neighbours(device: &Device, rows: &CountedRows, metric: Metric, radius: f32) -> Result<Neighbours, ClusterError> {
+    if !(radius >= 0.0 && radius.is_finite()) {
+        let expected = "a number of at least 0";
+        return Err(ClusterError::Setting { name: "the radius", value: radius.to_string(), expected });
+    }
     let n = rows.len();
     let packed = DistanceRows::new(n, rows.columns, metric, |index| rows.row(index));
-    DistanceRows::check(device, packed.bytes())?;
+    check_buffer(device, "the data", packed.bytes())?;
     let whole = NeighbourSlice {
         rows: n as u32,
         columns: packed.columns,
@@ -232,6 +237,15 @@ mod tests {
                 }
             }
             assert!(near_misses < 20, "{metric:?}: {near_misses} rows could not be checked");
+        }
+    }
+
+    #[test]
+    fn a_radius_that_is_not_a_number_of_at_least_zero_is_refused() {
+        let Some(device) = crate::testing::device() else { return };
+        for radius in [f32::NAN, -1.0, f32::INFINITY] {
+            let found = neighbours(&device, &rows(true), Metric::Euclidean, radius);
+            assert!(matches!(found, Err(ClusterError::Setting { name: "the radius", .. })), "{radius}");
         }
     }
 

@@ -9,6 +9,7 @@
 use nalgebra::DMatrix;
 
 use super::ClusterError;
+use super::limits::check_buffer;
 use super::rows::Rows;
 use crate::ops::{Activation, DenseBackwardWeight, Pointwise, SumOfParts, padded_channels};
 use crate::plan::{Plan, View, WeightLayout};
@@ -50,7 +51,7 @@ pub fn principal_components(
     p: usize,
     count: usize,
 ) -> Result<PrincipalComponents, ClusterError> {
-    Rows::new("row", values, n, p)?;
+    Rows::check("row", values, n, p)?;
     let mut sums = vec![0.0f64; p];
     for row in values.chunks_exact(p) {
         sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += f64::from(*value));
@@ -108,10 +109,7 @@ impl Centred {
     fn new(device: &Device, values: &[f32], mean: &[f64], n: usize) -> Result<Centred, ClusterError> {
         let (p, columns) = (mean.len(), padded_channels(n as u32));
         let bytes = 4 * p as u64 * u64::from(columns);
-        let limit = device.capabilities().binding_bytes.min(device.capabilities().buffer_bytes);
-        if bytes > limit {
-            return Err(ClusterError::TooLarge { what: "the centred rows", bytes, limit });
-        }
+        check_buffer(device, "the centred rows", bytes)?;
         let mut transposed = vec![0.0f32; p * columns as usize];
         for (column, row) in values.chunks_exact(p).enumerate() {
             for ((at, value), mean) in row.iter().enumerate().zip(mean) {

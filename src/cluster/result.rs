@@ -1,9 +1,12 @@
 //! `clusters.json`: the result of a clustering as a file that other programs can read.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+
+use crate::data::DataError;
+use crate::data::json::read_checked;
 
 /// The result of one clustering of `n` faces, as `lineament cluster --json` prints it.
 ///
@@ -61,38 +64,11 @@ pub struct ClusterResult {
 /// The command that writes the file.
 const COMMAND: &str = "lineament cluster";
 
-/// Why the file of a clustering result or of a comparison was refused.
+/// Why the file of a clustering result or of a comparison was refused: it cannot be read, is not JSON of the expected form, or
+/// contradicts itself.
 #[derive(Debug, thiserror::Error)]
-pub enum ClusterResultError {
-    /// The file is missing or unreadable.
-    #[error("{}: cannot be read: {source}", path.display())]
-    Read {
-        /// Path of the file.
-        path: PathBuf,
-        /// The error of the operating system.
-        source: std::io::Error,
-    },
-    /// The file is not JSON of the expected form.
-    #[error("{}: not a clustering result: {source}; create it again with `{command}`", path.display())]
-    Parse {
-        /// Path of the file.
-        path: PathBuf,
-        /// The command that writes such a file.
-        command: &'static str,
-        /// What is wrong, with the line and the column.
-        source: serde_json::Error,
-    },
-    /// The fields contradict each other.
-    #[error("{}: {problem}; create it again with `{command}`", path.display())]
-    Inconsistent {
-        /// Path of the file.
-        path: PathBuf,
-        /// The command that writes such a file.
-        command: &'static str,
-        /// The field, what was expected and what was found, in words.
-        problem: String,
-    },
-}
+#[error(transparent)]
+pub struct ClusterResultError(#[from] pub DataError);
 
 impl ClusterResult {
     /// Reads and checks `clusters.json`.
@@ -100,12 +76,7 @@ impl ClusterResult {
     /// # Errors
     /// [`ClusterResultError`] if the file cannot be read, is not JSON of this form, or contradicts itself.
     pub fn read(path: &Path) -> Result<Self, ClusterResultError> {
-        let bytes = std::fs::read(path).map_err(|source| ClusterResultError::Read { path: path.to_path_buf(), source })?;
-        let parse = |source| ClusterResultError::Parse { path: path.to_path_buf(), command: COMMAND, source };
-        let result: Self = serde_json::from_slice(&bytes).map_err(parse)?;
-        let inconsistent = |problem| ClusterResultError::Inconsistent { path: path.to_path_buf(), command: COMMAND, problem };
-        result.check().map_err(inconsistent)?;
-        Ok(result)
+        Ok(read_checked(path, COMMAND, Self::check)?)
     }
 
     /// Checks that the fields agree with each other.
@@ -208,7 +179,7 @@ mod tests {
             (GOOD.replace(r#""inertia":4.5,"#, ""), "missing field `inertia`"),
             (GOOD.replace(r#""k":3"#, r#""k":3,"images":["a.jpg"]"#), "`images` has 1 entries"),
             (GOOD[..40].to_string(), "line 1 column"),
-            (String::new(), "not a clustering result"),
+            (String::new(), "not a result of `lineament cluster`"),
         ];
         for (text, expected) in cases {
             let message = read(&text).expect_err(&text).to_string();

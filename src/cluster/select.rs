@@ -4,7 +4,8 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use super::ClusterError;
-use crate::data::{AttributeTable, DataError, attributes};
+use crate::data::text::{CsvRecords, read_text};
+use crate::data::{AttributeTable, attributes};
 
 /// Returns the columns `names` of a table in that order, or all columns if `names` is empty: their values, row-major with shape
 /// `[images, columns]`, and their names. A name may stand for a set of attributes ([`attributes::NAMED_SETS`]).
@@ -42,40 +43,32 @@ pub fn constant_columns(values: &[f32], columns: usize) -> Vec<usize> {
 /// `[k, columns]`. The first line is skipped as a header if none of its fields is a number.
 ///
 /// # Errors
-/// [`ClusterError::Data`] if the file cannot be read, and [`ClusterError::InitialFile`], which names the line, if its content is
-/// not as expected.
+/// [`ClusterError::Data`] if the file cannot be read, is empty or is not text. [`ClusterError::InitialFile`], which names the
+/// line, if its content is not as expected.
 pub fn read_centers(path: &Path, k: usize, columns: usize) -> Result<Vec<f32>, ClusterError> {
-    let unreadable = |source| ClusterError::from(DataError::Read { path: path.to_path_buf(), source });
     let wrong = |line, problem| ClusterError::InitialFile { path: path.to_path_buf(), line, problem, k, columns };
-    let file = std::fs::File::open(path).map_err(unreadable)?;
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).trim(csv::Trim::All).from_reader(file);
+    let text = read_text(path)?;
+    let mut records = CsvRecords::new(path, &text);
     let mut centers: Vec<f32> = Vec::new();
     let mut lines = 0;
     let mut last_line = 1;
-    for (index, record) in reader.records().enumerate() {
-        let record = record.map_err(|error| {
-            let line = error.position().map_or(last_line, csv::Position::line);
-            match error.into_kind() {
-                csv::ErrorKind::Io(source) => unreadable(source),
-                csv::ErrorKind::Utf8 { .. } => wrong(line, "it is not text in UTF-8".to_string()),
-                other => wrong(line, format!("it is not CSV ({other:?})")),
-            }
-        })?;
-        last_line = record.position().map_or(last_line, csv::Position::line);
-        let numbers: Vec<Option<f32>> = record.iter().map(|field| field.parse().ok()).collect();
-        if index == 0 && numbers.iter().all(Option::is_none) {
+    let mut is_first = true;
+    while let Some((line, record)) = records.next_record()? {
+        last_line = line;
+        let numbers: Vec<Option<f32>> = record.iter().map(|field| field.trim().parse().ok()).collect();
+        if std::mem::take(&mut is_first) && numbers.iter().all(Option::is_none) {
             continue;
         }
         lines += 1;
         if lines > k {
-            return Err(wrong(last_line, format!("there are more than {k} centres")));
+            return Err(wrong(line, format!("there are more than {k} centres")));
         }
         if numbers.len() != columns {
-            return Err(wrong(last_line, format!("{} numbers", numbers.len())));
+            return Err(wrong(line, format!("{} numbers", numbers.len())));
         }
-        for (number, field) in numbers.into_iter().zip(&record) {
+        for (number, field) in numbers.into_iter().zip(record) {
             let number = number.filter(|number| number.is_finite());
-            centers.push(number.ok_or_else(|| wrong(last_line, format!("'{field}' is not a finite number")))?);
+            centers.push(number.ok_or_else(|| wrong(line, format!("'{}' is not a finite number", field.trim())))?);
         }
     }
     if lines < k {
@@ -119,7 +112,9 @@ mod tests {
             ("1,2\n3,4\n", ""),
             ("Male, Young\n 1, 2\n3,4", ""),
             ("1,2\n", "ends after 1"),
-            ("", "ends after 0"),
+            ("Male,Young\n", "ends after 0"),
+            ("", "the file is empty"),
+            ("1,2\n\n\n3,x\n", "line 4: 'x' is not"),
             ("1,2\n3,4\n5,6\n", "line 3: there are more than 2"),
             ("1,2\n3\n", "line 2: 1 numbers"),
             ("1,x\n3,4\n", "line 1: 'x' is not"),

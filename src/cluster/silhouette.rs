@@ -1,6 +1,7 @@
 //! The silhouette of a clustering (Rousseeuw 1987), computed on the GPU with scikit-learn's conventions.
 
 use super::distance_rows::DistanceRows;
+use super::limits::check_buffer;
 use super::{ClusterError, CountedRows};
 use crate::device::DeviceError;
 use crate::ops::{Metric, RowFormat, SilhouetteSlice, silhouette_variant};
@@ -38,8 +39,8 @@ pub fn silhouette(device: &Device, rows: &CountedRows, labels: &[i64], metric: M
     SilhouetteScorer::new(device, rows, metric).score(labels)
 }
 
-/// Returns the mean silhouette of the rows whose label is not −1, which marks noise. Returns `None` if it is undefined: with
-/// fewer than two clusters, or if every cluster has a single row.
+/// Returns the mean silhouette of the rows that are not noise. A negative label marks noise. Returns `None` if it is undefined:
+/// with fewer than two clusters, or if every cluster has a single row.
 ///
 /// # Errors
 /// Fails as [`silhouette()`] does, except with [`ClusterError::SilhouetteLabels`].
@@ -49,6 +50,7 @@ pub fn silhouette_without_noise(
     labels: &[i64],
     metric: Metric,
 ) -> Result<Option<f64>, ClusterError> {
+    check_labels(labels, rows)?;
     let kept: Vec<usize> = (0..labels.len()).filter(|row| labels[*row] >= 0).collect();
     let values: Vec<f32> = kept.iter().flat_map(|row| rows.row(rows.of_row[*row] as usize)).copied().collect();
     let labels: Vec<i64> = kept.iter().map(|row| labels[*row]).collect();
@@ -62,6 +64,14 @@ pub fn silhouette_without_noise(
         Err(ClusterError::SilhouetteLabels { .. }) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// Checks that there is a label for each original row.
+fn check_labels(labels: &[i64], rows: &CountedRows) -> Result<(), ClusterError> {
+    if labels.len() != rows.total() {
+        return Err(ClusterError::Labels { found: labels.len(), rows: rows.total() });
+    }
+    Ok(())
 }
 
 /// Computes silhouettes of several clusterings of the same rows, and keeps the compiled program and its buffers between them.
@@ -100,9 +110,7 @@ impl<'a> SilhouetteScorer<'a> {
     /// Fails as [`silhouette()`] does.
     pub fn score(&mut self, labels: &[i64]) -> Result<Silhouette, ClusterError> {
         let (device, total) = (self.device, self.rows.total());
-        if labels.len() != total {
-            return Err(ClusterError::Labels { found: labels.len(), rows: total });
-        }
+        check_labels(labels, self.rows)?;
         let groups = Groups::new(self.rows, labels);
         let clusters = groups.occurrences.len();
         if clusters < 2 || clusters >= total {
@@ -119,7 +127,7 @@ impl<'a> SilhouetteScorer<'a> {
             metric: self.metric,
         };
         let row_bytes = DistanceRows::row_bytes(self.format, self.rows.columns);
-        DistanceRows::check(device, row_bytes * u64::from(whole.rows))?;
+        check_buffer(device, "the data", row_bytes * u64::from(whole.rows))?;
         let (format, columns, metric) = (self.format, self.rows.columns, self.metric);
         let Ready { slice, views: [rows, traits, starts, occurrences], out, program, .. } = self.ready(whole)?;
         program.write(device, *starts, bytemuck::cast_slice(&groups.starts));
@@ -150,12 +158,7 @@ impl<'a> SilhouetteScorer<'a> {
     /// Returns the program, and creates a larger one first if the groups or clusters of `shape` exceed its buffers.
     fn ready(&mut self, shape: SilhouetteSlice) -> Result<&Ready, DeviceError> {
         let (groups, clusters) = (shape.rows as usize, shape.clusters as usize);
-        let fits = self.ready.as_ref().filter(|ready| ready.groups >= groups && ready.clusters >= clusters);
-        let ready = match fits {
-            Some(_) => self.ready.take(),
-            None => None,
-        };
-        let ready = match ready {
+        let ready = match self.ready.take().filter(|ready| ready.groups >= groups && ready.clusters >= clusters) {
             Some(ready) => ready,
             None => {
                 // The next clusterings will have similar numbers of groups, and none can have more groups than there are rows.

@@ -210,6 +210,10 @@ fn silhouette_without_noise_leaves_out_the_label_minus_one() {
     let of_kept: Vec<i64> = kept.iter().map(|row| labels[*row]).collect();
     let expected = naive_silhouette(&values, 3, &of_kept, Metric::Euclidean).iter().sum::<f64>() / kept.len() as f64;
     assert!((found - expected).abs() < 1e-5, "{found} where {expected} is expected");
+    for wrong in [&labels[..89], [labels.as_slice(), &[0]].concat().as_slice()] {
+        let error = silhouette_without_noise(&device, &counted, wrong, Metric::Euclidean).unwrap_err();
+        assert!(matches!(error, ClusterError::Labels { rows: 90, .. }), "{error}");
+    }
     for undefined in [vec![-1; 90], (0..90).map(|index| (index % 2) - 1).collect::<Vec<i64>>()] {
         assert_eq!(silhouette_without_noise(&device, &counted, &undefined, Metric::Euclidean).unwrap(), None);
     }

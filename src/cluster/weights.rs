@@ -150,7 +150,11 @@ fn from_file(path: &Path, columns: &[String], known: &[String]) -> Result<Vec<f3
 }
 
 /// Returns row-major `values` of shape `[n, columns]` with each column multiplied by its weight; `weights` has shape `[columns]`.
+///
+/// # Panics
+/// If there are no weights, or if the values are not whole rows of `weights.len()` values.
 pub fn weighted(values: &[f32], weights: &[f32]) -> Vec<f32> {
+    assert!(values.len().is_multiple_of(weights.len()), "there must be a weight for each column");
     values.chunks_exact(weights.len()).flat_map(|row| row.iter().zip(weights).map(|(value, weight)| value * weight)).collect()
 }
 

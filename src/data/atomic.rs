@@ -17,8 +17,8 @@ use super::error::DataError;
 /// [`DataError::Write`] when the folder is missing or not writable, when `path` is a folder or a device, or when `write` fails.
 pub fn write_atomically<T>(path: &Path, write: impl FnOnce(&mut BufWriter<&mut File>) -> io::Result<T>) -> Result<T, DataError> {
     let failed = |source: io::Error| DataError::Write { path: path.to_path_buf(), remedy: remedy(&source), source };
-    let profile = target_of(path).map_err(failed)?;
-    let folder = match profile.parent() {
+    let target = target_of(path).map_err(failed)?;
+    let folder = match target.parent() {
         Some(parent) if parent != Path::new("") => parent.to_path_buf(),
         _ => PathBuf::from("."),
     };
@@ -29,7 +29,7 @@ pub fn write_atomically<T>(path: &Path, write: impl FnOnce(&mut BufWriter<&mut F
     writer.flush().map_err(failed)?;
     drop(writer);
     temporary.as_file().sync_all().map_err(failed)?;
-    temporary.persist(&profile).map_err(|refused| failed(refused.error))?;
+    temporary.persist(&target).map_err(|refused| failed(refused.error))?;
     sync_folder(&folder).map_err(failed)?;
     Ok(value)
 }

@@ -9,6 +9,7 @@ pub mod dataset;
 pub mod decode;
 pub mod error;
 pub mod folder;
+pub(crate) mod json;
 pub mod labels;
 pub mod prefetch;
 pub mod source;

@@ -1,10 +1,13 @@
-//! Reads the text of a list and its rows of comma-separated values. Every error about a row names its line.
+//! Reads the text of a list and its rows of comma-separated values. Every error about a row names its line. All CSV files that
+//! users provide are read here, so that the errors have the same words everywhere.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
 use csv::StringRecord;
+use serde::de::DeserializeOwned;
 
 use super::archive::ArchiveMember;
 use super::error::DataError;
@@ -41,7 +44,7 @@ pub(super) fn read_member_text(member: &ArchiveMember) -> Result<String, DataErr
 /// Checks the bytes of a list and returns them as text. `path` is the name for messages.
 fn text_of(path: &Path, bytes: Vec<u8>) -> Result<String, DataError> {
     if bytes.len() as u64 > LARGEST_LIST {
-        return Err(DataError::file(path, "the file is larger than 1 GiB", "name the list of images instead"));
+        return Err(DataError::file(path, "the file is larger than 1 GiB", "check that this is the right file"));
     }
     if let Some(at) = bytes.iter().position(|&byte| byte == 0) {
         let problem = format!("a NUL byte at byte {at}");
@@ -68,18 +71,55 @@ fn newlines(bytes: &[u8]) -> usize {
     bytes.iter().filter(|&&byte| byte == b'\n').count()
 }
 
-/// The rows of a CSV text that begins with a header. Every row must have as many columns as the header. Fields are quoted as in
-/// RFC 4180, and lines end in LF or CRLF.
-pub(crate) struct CsvRows<'a> {
+/// The records of a CSV text with their lines. Fields are quoted as in RFC 4180, and lines end in LF or CRLF. Blank lines are
+/// skipped.
+pub(crate) struct CsvRecords<'a> {
     path: &'a Path,
     text: &'a str,
     reader: csv::Reader<&'a [u8]>,
     record: StringRecord,
-    header: Vec<String>,
     /// The byte up to which the lines have been counted.
     counted_to: usize,
     /// The line that contains this byte, counted from 1.
     line: usize,
+}
+
+impl<'a> CsvRecords<'a> {
+    /// Reads the records of `text`. `path` is the name for messages.
+    pub(crate) fn new(path: &'a Path, text: &'a str) -> Self {
+        let reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
+        Self { path, text, reader, record: StringRecord::new(), counted_to: 0, line: 1 }
+    }
+
+    /// Returns the next record and the number of its first line, or `None` after the last record.
+    ///
+    /// # Errors
+    /// When the text is not CSV.
+    pub(crate) fn next_record(&mut self) -> Result<Option<(usize, &StringRecord)>, DataError> {
+        let more = self
+            .reader
+            .read_record(&mut self.record)
+            .map_err(|refused| DataError::line(self.path, self.line, refused.to_string(), "correct the line"))?;
+        if !more {
+            return Ok(None);
+        }
+        // The reader reports the position where the row before ended. Blank lines, and the LF of a CRLF, may lie between that
+        // position and the row.
+        if let Some(start) = self.record.position() {
+            let bytes = self.text.as_bytes();
+            let blank = bytes[start.byte() as usize..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+            let start = start.byte() as usize + blank;
+            self.line += newlines(&bytes[self.counted_to..start]);
+            self.counted_to = start;
+        }
+        Ok(Some((self.line, &self.record)))
+    }
+}
+
+/// The rows of a CSV text that begins with a header. Every row must have as many columns as the header.
+pub(crate) struct CsvRows<'a> {
+    records: CsvRecords<'a>,
+    header: Vec<String>,
 }
 
 impl<'a> CsvRows<'a> {
@@ -88,22 +128,23 @@ impl<'a> CsvRows<'a> {
     /// # Errors
     /// When a column has no name, or two columns have the same name.
     pub(crate) fn new(path: &'a Path, text: &'a str) -> Result<Self, DataError> {
-        let reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
-        let mut rows = Self { path, text, reader, record: StringRecord::new(), header: Vec::new(), counted_to: 0, line: 1 };
-        rows.advance()?;
-        rows.header = rows.record.iter().map(str::to_owned).collect();
-        let mut seen = std::collections::HashSet::new();
-        for (index, name) in rows.header.iter().enumerate() {
+        let mut records = CsvRecords::new(path, text);
+        let (line, header): (usize, Vec<String>) = match records.next_record()? {
+            Some((line, record)) => (line, record.iter().map(str::to_owned).collect()),
+            None => (1, Vec::new()),
+        };
+        let mut seen = HashSet::new();
+        for (index, name) in header.iter().enumerate() {
             if name.is_empty() {
                 let problem = format!("column {} of the header has no name", index + 1);
-                return Err(DataError::line(path, rows.line, problem, "name every column"));
+                return Err(DataError::line(path, line, problem, "name every column"));
             }
             if !seen.insert(name.as_str()) {
                 let problem = format!("the column '{name}' appears twice in the header");
-                return Err(DataError::line(path, rows.line, problem, "keep one of the two"));
+                return Err(DataError::line(path, line, problem, "keep one of the two"));
             }
         }
-        Ok(rows)
+        Ok(Self { records, header })
     }
 
     /// Returns the names of the columns.
@@ -116,33 +157,38 @@ impl<'a> CsvRows<'a> {
     /// # Errors
     /// When the row has more or fewer columns than the header.
     pub(crate) fn next_row(&mut self) -> Result<Option<(usize, &StringRecord)>, DataError> {
-        if !self.advance()? {
-            return Ok(None);
-        }
-        let (found, expected) = (self.record.len(), self.header.len());
+        let path = self.records.path;
+        let Some((line, record)) = self.records.next_record()? else { return Ok(None) };
+        let (found, expected) = (record.len(), self.header.len());
         if found != expected {
             let problem = format!("{found} columns where the header has {expected}");
-            return Err(DataError::line(self.path, self.line, problem, "complete or remove the row"));
+            return Err(DataError::line(path, line, problem, "complete or remove the row"));
         }
-        Ok(Some((self.line, &self.record)))
+        Ok(Some((line, record)))
     }
 
-    /// Reads the next record and finds its line. Returns `false` if there is none.
-    fn advance(&mut self) -> Result<bool, DataError> {
-        let more = self
-            .reader
-            .read_record(&mut self.record)
-            .map_err(|refused| DataError::line(self.path, self.line, refused.to_string(), "correct the line"))?;
-        // The reader reports the position where the row before ended. Blank lines, and the LF of a CRLF, may lie between that
-        // position and the row.
-        if let Some(start) = self.record.position().filter(|_| more) {
-            let bytes = self.text.as_bytes();
-            let blank = bytes[start.byte() as usize..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
-            let start = start.byte() as usize + blank;
-            self.line += newlines(&bytes[self.counted_to..start]);
-            self.counted_to = start;
+    /// Reads all remaining rows as values of a type whose fields have the names of columns. Other columns are ignored.
+    ///
+    /// # Errors
+    /// When a column is missing, a value has the wrong type, or a row has more or fewer columns than the header.
+    pub(crate) fn deserialize<T: DeserializeOwned>(mut self) -> Result<Vec<T>, DataError> {
+        let header = StringRecord::from(self.header.as_slice());
+        let path = self.records.path;
+        let mut values = Vec::new();
+        while let Some((line, row)) = self.next_row()? {
+            let value = row.deserialize(Some(&header)).map_err(|refused| {
+                let problem = match refused.kind() {
+                    csv::ErrorKind::Deserialize { err, .. } => {
+                        let column = err.field().and_then(|field| header.get(field as usize));
+                        column.map_or(String::new(), |name| format!("{name}: ")) + &err.kind().to_string()
+                    }
+                    _ => refused.to_string(),
+                };
+                DataError::line(path, line, problem, "correct the row or the header")
+            })?;
+            values.push(value);
         }
-        Ok(more)
+        Ok(values)
     }
 }
 
@@ -185,6 +231,27 @@ mod tests {
                 lines.push((line, row[1].to_owned()));
             }
             assert_eq!(lines, [(2, "1".to_owned()), (4, "2".to_owned()), (6, "3".to_owned())]);
+        }
+    }
+
+    #[test]
+    fn rows_are_read_as_values_and_errors_name_the_line_after_blank_lines() {
+        #[derive(serde::Deserialize, Debug, PartialEq)]
+        struct Pair {
+            a: u32,
+            b: f32,
+        }
+        let path = Path::new("list.csv");
+        let read = |text: &str| CsvRows::new(path, text).and_then(CsvRows::deserialize::<Pair>);
+        assert_eq!(read("b,other,a\n0.5,x,1\n").unwrap(), [Pair { a: 1, b: 0.5 }]);
+        assert!(read("a,b\n").unwrap().is_empty());
+        for (text, expected) in [
+            ("a,b\n1,2\n\n\nx,2\n", "list.csv, line 5: a: invalid digit"),
+            ("a,c\n1,2\n", "line 2: missing field `b`"),
+            ("a,b\n1\n", "line 2: 1 columns where the header has 2"),
+        ] {
+            let message = read(text).unwrap_err().to_string();
+            assert!(message.contains(expected), "{message}");
         }
     }
 

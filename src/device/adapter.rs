@@ -72,7 +72,7 @@ fn backends(name: Option<&str>) -> Result<Backends, DeviceError> {
 }
 
 impl AdapterReport {
-    /// Returns sixteen hexadecimal digits that identify the adapter, its graphics interface and its driver. They serve in file
+    /// Returns sixteen hexadecimal digits that identify the adapter, its graphics interface and its driver. They are used in file
     /// names.
     pub fn hash(&self) -> String {
         let words = format!("{}\0{}\0{}", self.name, self.backend, self.driver);

@@ -158,7 +158,7 @@ impl Gpu {
 
     /// Returns whether the adapter computes on the CPU.
     pub fn is_software(&self) -> bool {
-        self.report.kind == "software"
+        self.capabilities.software
     }
 
     /// Returns the alignment in bytes that the device requires of offsets in a uniform buffer.

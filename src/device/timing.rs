@@ -43,7 +43,7 @@ impl Gpu {
     /// # Errors
     /// Returns the device's error.
     pub fn time_passes(&self, count: usize, record: impl Fn(usize, &mut Pass)) -> Result<(Vec<PassTime>, Clock), DeviceError> {
-        if self.report().timestamps && count <= PASSES_PER_SET {
+        if self.report().timestamps && (1..=PASSES_PER_SET).contains(&count) {
             let times = self.by_timestamps(count, &record)?;
             if are_plausible(&times) {
                 return Ok((times, Clock::GpuTimestamps));

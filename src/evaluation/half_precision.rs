@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Metrics;
+use super::metrics::predicts;
 
 /// Differences between predictions with 16-bit floats and with 32-bit floats, on the same images.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,7 +28,7 @@ impl HalfPrecision {
         let pairs = || half.iter().zip(single);
         let differences = || pairs().map(|(half, single)| f64::from(half - single).abs());
         let count = half.len().max(1) as f64;
-        let changed = pairs().filter(|(half, single)| (**half > 0.5) != (**single > 0.5)).count();
+        let changed = pairs().filter(|(half, single)| predicts(**half) != predicts(**single)).count();
         HalfPrecision {
             largest_difference: differences().fold(0.0, f64::max),
             mean_difference: differences().sum::<f64>() / count,

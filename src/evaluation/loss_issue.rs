@@ -4,8 +4,9 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::result::read_checked;
+use super::text_table::columns;
 use super::{EvaluationError, Metrics};
+use crate::data::json::read_checked;
 
 /// The two limits below which an attribute is rare, as shares of the training images. An attribute that no training image
 /// has does not count as rare, because no loss could teach it.
@@ -161,7 +162,7 @@ impl LossIssue {
     /// # Errors
     /// [`EvaluationError`] if the file is missing, is not JSON of this form, or has fields that contradict each other.
     pub fn read(path: &Path) -> Result<LossIssue, EvaluationError> {
-        read_checked(path, "lineament reproduce --only loss-issue", Self::check)
+        Ok(read_checked(path, "lineament reproduce --only loss-issue", Self::check)?)
     }
 
     /// Checks that all losses have the same attributes, and that shares are from 0 to 1.
@@ -267,16 +268,6 @@ impl LossIssue {
         }
         csv.into_inner().map_err(|error| error.into_error())
     }
-}
-
-/// Returns rows of words as aligned columns. The first column is aligned to the left, the others to the right.
-fn columns(rows: &[Vec<String>]) -> String {
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..rows.first().map_or(0, Vec::len)).map(width).collect();
-    let cell = |(column, word): (usize, &String)| {
-        if column == 0 { format!("{word:0$}", widths[0]) } else { format!("  {word:>0$}", widths[column]) }
-    };
-    rows.iter().map(|row| row.iter().enumerate().map(cell).collect::<String>() + "\n").collect()
 }
 
 #[cfg(test)]

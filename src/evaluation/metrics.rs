@@ -238,7 +238,7 @@ impl AttributeMetrics {
 
 /// Returns whether a probability predicts the attribute, that is, whether it rounds to 1. One half is rounded to the even
 /// neighbour 0.
-fn predicts(probability: f32) -> bool {
+pub(super) fn predicts(probability: f32) -> bool {
     probability.round_ties_even() == 1.0
 }
 

@@ -15,6 +15,7 @@ mod ranking;
 mod reproduction;
 mod result;
 mod table_one;
+mod text_table;
 
 pub use aligned::{Alignment, align};
 pub use error::EvaluationError;

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::EvaluationError;
-use super::result::read_checked;
+use crate::data::json::read_checked;
 
 /// A comparison of the paper with a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -60,10 +60,11 @@ impl Reproduction {
     /// # Errors
     /// [`EvaluationError`] if the file is missing, is not JSON of this form, or has no findings.
     pub fn read(path: &Path) -> Result<Reproduction, EvaluationError> {
-        read_checked(path, "lineament reproduce", |one: &Reproduction| match one.findings.is_empty() {
+        let check = |one: &Reproduction| match one.findings.is_empty() {
             true => Err("`findings` is empty, expected one entry for each claim".to_string()),
             false => Ok(()),
-        })
+        };
+        Ok(read_checked(path, "lineament reproduce", check)?)
     }
 
     /// Returns the rows of the table of claims: subject, place, the paper's statement, the run's result, and the explanation.

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{EvaluationError, HalfPrecision, Metrics, Mistake};
+use crate::data::json::read_checked;
 
 /// The metrics of predictions on labelled images, and the most confident mistakes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,7 +28,7 @@ impl Evaluation {
     /// # Errors
     /// [`EvaluationError`] if the file is missing, is not JSON of this form, or has fields that contradict each other.
     pub fn read(path: &Path) -> Result<Self, EvaluationError> {
-        read_checked(path, "lineament eval", Self::check)
+        Ok(read_checked(path, "lineament eval", Self::check)?)
     }
 
     /// Checks that the fields do not contradict each other.
@@ -65,23 +65,6 @@ impl Evaluation {
         }
         Ok(())
     }
-}
-
-/// Reads a JSON file and checks its content with `check`. `command` is the command that creates such a file, for messages.
-///
-/// # Errors
-/// [`EvaluationError`] if the file is missing, is not JSON of the form of `T`, or fails the check.
-pub(super) fn read_checked<T: DeserializeOwned>(
-    path: &Path,
-    command: &'static str,
-    check: fn(&T) -> Result<(), String>,
-) -> Result<T, EvaluationError> {
-    let path = || path.to_path_buf();
-    let bytes = std::fs::read(path()).map_err(|source| crate::data::DataError::read(&path(), source))?;
-    let parse = |source| EvaluationError::Parse { path: path(), command, source };
-    let result: T = serde_json::from_slice(&bytes).map_err(parse)?;
-    check(&result).map_err(|problem| EvaluationError::Inconsistent { path: path(), command, problem })?;
-    Ok(result)
 }
 
 #[cfg(test)]
@@ -125,7 +108,7 @@ mod tests {
         }
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "{}").unwrap();
-        assert!(Evaluation::read(file.path()).unwrap_err().to_string().contains("not an evaluation"));
+        assert!(Evaluation::read(file.path()).unwrap_err().to_string().contains("not a result of `lineament eval`"));
         assert!(Evaluation::read(Path::new("no/such.json")).unwrap_err().to_string().contains("cannot be read"));
     }
 }

@@ -1,10 +1,9 @@
 //! Table I of the paper: compares accuracies with published accuracies, with the accuracy of guessing, and with balanced
 //! accuracy.
 
-use std::fmt::Write;
-
 use super::Metrics;
 use super::published::published;
+use super::text_table::columns;
 
 /// A row of the table. All numbers are in percent.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,21 +67,10 @@ impl TableOne {
 
     /// Returns the table as text in aligned columns, for a terminal. A missing number is written as `-`.
     pub fn to_text(&self) -> String {
-        let names = self.rows.iter().map(|row| row.attribute.chars().count());
-        let width = names.max().unwrap_or(0).max(HEADER[0].len());
-        let mut text = String::new();
-        let mut line = |name: &str, figures: [String; 5]| {
-            let _ = write!(text, "{name:width$}");
-            for (heading, figure) in HEADER[1..].iter().zip(figures) {
-                let _ = write!(text, "  {figure:>columns$}", columns = heading.len());
-            }
-            text.push('\n');
-        };
-        line(HEADER[0], [1, 2, 3, 4, 5].map(|column| HEADER[column].to_string()));
-        for row in self.rows.iter().chain([&self.mean]) {
-            line(&row.attribute, row.figures("-"));
-        }
-        text
+        let words = |row: &TableOneRow| [&[row.attribute.clone()][..], &row.figures("-")].concat();
+        let heading = HEADER.map(String::from).to_vec();
+        let rows: Vec<Vec<String>> = [heading].into_iter().chain(self.rows.iter().chain([&self.mean]).map(words)).collect();
+        columns(&rows)
     }
 
     /// Returns the table as CSV. A missing number is an empty field.

@@ -162,7 +162,7 @@ impl Backbone {
 
     /// Returns the layers in the form that lowering takes, with parameters in `weights`, stored at `precision`.
     pub fn run_layers(&self, weights: View, precision: Precision) -> Vec<RunLayer<'_>> {
-        let part = |(offset, bytes): (u64, u64)| View { offset, bytes, ..weights };
+        let part = |(offset, bytes): (u64, u64)| View { offset: weights.offset + offset, bytes, ..weights };
         let layers = self.run.iter().zip(self.places(precision));
         layers.map(|(layer, places)| RunLayer::Folded(FoldedConvolution { layer, parameters: places.map(part) })).collect()
     }

@@ -6,12 +6,12 @@ use super::network::{Convolution, ConvolutionKind};
 use crate::ops::{Activation, padded_channels};
 use crate::plan::WeightLayout;
 
-/// Number of additional multiply-adds that composition may cost for each value that is no longer written and read. Devices of all
-/// kinds compute at least this many in the time that the memory traffic takes.
+/// Largest number of additional multiply-adds for each value that is no longer written and read. Every kind of device computes at
+/// least this many in the time that the memory traffic takes.
 const MULTIPLY_ADDS_PER_NUMBER: u32 = 100;
 
 impl Backbone {
-    /// Returns this backbone with layers composed where it pays. [`Backbone::layers`] does not change.
+    /// Returns this backbone with layers composed where this saves time. [`Backbone::layers`] does not change.
     pub fn composed(self) -> Backbone {
         let mut composed = Backbone::empty(self.layers().to_vec(), self.padding());
         let mut at = 0;
@@ -40,7 +40,9 @@ fn can_compose(first: &Convolution, second: &Convolution, layers: &[Convolution]
     let is_shortcut = layers.iter().any(|layer| layer.block == second.block && layer.residual);
     let more = (first.inputs * second.outputs).saturating_sub(first.outputs * (first.inputs + second.outputs));
     [first, second].iter().all(|layer| layer.kind == ConvolutionKind::Pointwise)
-        && !(first.activation != Activation::None || first.residual || is_shortcut)
+        && first.activation == Activation::None
+        && !first.residual
+        && !is_shortcut
         && more <= MULTIPLY_ADDS_PER_NUMBER * first.outputs
 }
 

@@ -32,6 +32,26 @@ impl Dense {
         Dense { inputs, outputs, kernel, bias, activation }
     }
 
+    /// Returns this layer with the batch norm before it folded in: it reads the input of the batch norm instead of its result.
+    /// `norm` holds γ, β, the mean μ and the variance σ² of each channel. With s = γ/√(σ² + ε), the kernel W becomes s·W and the
+    /// bias b becomes b + (β − μ·s)·W, computed in f64.
+    pub(super) fn after_norm(&self, norm: [&[f32]; 4], epsilon: f32) -> Dense {
+        let [gamma, beta, mean, variance] = norm;
+        let Dense { inputs, outputs, activation, .. } = *self;
+        let mut kernel = Vec::with_capacity(self.kernel.len());
+        let mut bias: Vec<f64> = self.bias.iter().map(|value| f64::from(*value)).collect();
+        for channel in 0..inputs as usize {
+            let scale = f64::from(gamma[channel]) / (f64::from(variance[channel]) + f64::from(epsilon)).sqrt();
+            let shift = f64::from(beta[channel]) - f64::from(mean[channel]) * scale;
+            for (output, sum) in bias.iter_mut().enumerate() {
+                let weight = f64::from(self.kernel[channel * outputs as usize + output]);
+                kernel.push((weight * scale) as f32);
+                *sum += weight * shift;
+            }
+        }
+        Dense { inputs, outputs, kernel, bias: bias.into_iter().map(|value| value as f32).collect(), activation }
+    }
+
     /// Declares the layer's kernel and bias as persistent tensors. Returns their views, and the data to upload to each. The
     /// kernel is stored in [`WeightLayout::Panels`], with inputs and outputs padded to multiples of four.
     pub fn declare(&self, plan: &mut Plan, label: &str) -> ([View; 2], [Upload; 2]) {
@@ -111,5 +131,13 @@ mod tests {
     fn from_torch_transposes_the_weight() {
         let dense = Dense::from_torch([2, 3], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], vec![0.0; 2], Activation::None);
         assert_eq!(dense.kernel, [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
+    }
+
+    #[test]
+    fn a_layer_after_batch_norm_computes_the_same_from_the_norms_input() {
+        let dense = Dense { inputs: 2, outputs: 1, kernel: vec![3.0, 5.0], bias: vec![1.0], activation: Activation::None };
+        let folded = dense.after_norm([&[2.0, 1.0], &[0.5, 0.0], &[1.0, -2.0], &[3.0, 0.0]], 1.0);
+        // s is 2/√4 = 1 and 1/√1 = 1, so the input moves by 0.5 − 1 and by 0 + 2.
+        assert_eq!((folded.kernel, folded.bias), (vec![3.0, 5.0], vec![1.0 - 1.5 + 10.0]));
     }
 }

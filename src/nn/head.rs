@@ -100,33 +100,16 @@ impl Head {
         DeclaredDense::new(&layers, plan).plan(plan, profile, batch, features)
     }
 
-    /// Returns two dense layers that compute the same as the head in inference. Batch norm is folded into the second layer in
-    /// f64: with s = γ/√(σ² + ε), its kernel becomes s·W and its bias b + (β − μ·s)·W.
+    /// Returns two dense layers that compute the same as the head in inference. Batch norm is folded into the second layer.
     pub(crate) fn folded(&self) -> [Dense; 2] {
         let [kernel1, bias1, gamma, beta, mean, variance, kernel2, bias2] = &self.tensors;
-        let (hidden, attributes) = (self.hidden as usize, self.attributes as usize);
-        let mut kernel = Vec::with_capacity(kernel2.len());
-        let mut bias: Vec<f64> = bias2.iter().map(|value| f64::from(*value)).collect();
-        for channel in 0..hidden {
-            let scale = f64::from(gamma[channel]) / (f64::from(variance[channel]) + f64::from(HEAD_EPSILON)).sqrt();
-            let shift = f64::from(beta[channel]) - f64::from(mean[channel]) * scale;
-            for (output, sum) in bias.iter_mut().enumerate() {
-                let weight = f64::from(kernel2[channel * attributes + output]);
-                kernel.push((weight * scale) as f32);
-                *sum += weight * shift;
-            }
-        }
-        let dense = |inputs, outputs, kernel, bias, activation| Dense { inputs, outputs, kernel, bias, activation };
-        [
-            dense(self.features, self.hidden, kernel1.clone(), bias1.clone(), Activation::Relu),
-            dense(
-                self.hidden,
-                self.attributes,
-                kernel,
-                bias.into_iter().map(|value| value as f32).collect(),
-                Activation::Sigmoid,
-            ),
-        ]
+        let dense = |[inputs, outputs]: [u32; 2], kernel: &Vec<f32>, bias: &Vec<f32>, activation| {
+            let (kernel, bias) = (kernel.clone(), bias.clone());
+            Dense { inputs, outputs, kernel, bias, activation }
+        };
+        let first = dense([self.features, self.hidden], kernel1, bias1, Activation::Relu);
+        let second = dense([self.hidden, self.attributes], kernel2, bias2, Activation::Sigmoid);
+        [first, second.after_norm([gamma, beta, mean, variance], HEAD_EPSILON)]
     }
 }
 

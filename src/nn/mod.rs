@@ -102,7 +102,7 @@ pub enum ModelError {
     /// Images were given to a session that does not know how to normalise them.
     #[error("the session has no normalisation for images; set one, or pass normalised values instead of images")]
     NoNormalisation,
-    /// The activations of a batch do not fit a binding.
+    /// The activations of a batch do not fit a binding, but those of a smaller batch do.
     #[error("a batch of {batch} does not fit this adapter; the largest that fits is {fits}: use --batch {fits}")]
     BatchTooLarge {
         /// Number of images in the batch.

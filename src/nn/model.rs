@@ -7,7 +7,7 @@ use super::dense::DeclaredDense;
 use super::lowering::RunLayer;
 use super::mobilenet_v2::{WIDTHS, mobilenet_v2};
 use super::network::Network;
-use super::weights::{Convention, ExpectedTensor, WeightsFile, find_backbone};
+use super::weights::{Convention, ExpectedTensor, WeightsError, WeightsFile, find_backbone};
 use super::{BatchShape, Dense, Head, ImageRunner, ModelError, Normalisation};
 use crate::ops::{Activation, Interpolation, Padding, padded_channels};
 use crate::plan::{Plan, Precision};
@@ -70,21 +70,17 @@ impl Model {
         let Some(wanted) = file.metadata().get(keys::BACKBONE_SHA256).map(|hash| hash.to_string()) else {
             return whole(path, &file);
         };
-        let named = file.metadata().get(keys::BACKBONE_FILE).map_or("", |name| name).to_string();
-        let found = if backbone.is_none() { find_backbone(&named, path)? } else { PathBuf::new() };
-        let backbone_path = backbone.unwrap_or(&found);
-        let backbone_file = WeightsFile::open(backbone_path)?;
-        if backbone_file.sha256() != wanted {
-            let found = backbone_file.sha256().to_string();
-            return Err(ModelError::WrongBackbone {
-                head: path.to_path_buf(),
-                backbone: backbone_path.to_path_buf(),
-                wanted,
-                found,
-            });
+        let backbone = match backbone {
+            Some(backbone) => backbone.to_path_buf(),
+            None => find_backbone(file.metadata().get(keys::BACKBONE_FILE).copied().unwrap_or_default(), path)?,
+        };
+        let backbone_file = WeightsFile::open(&backbone)?;
+        let found = backbone_file.sha256();
+        if found != wanted {
+            return Err(ModelError::WrongBackbone { head: path.to_path_buf(), backbone, wanted, found });
         }
-        let mut model = whole(backbone_path, &backbone_file)?;
-        let (head, attributes) = read_head(path, &file)?;
+        let mut model = whole(&backbone, &backbone_file)?;
+        let (head, attributes) = read_head(path, &file, model.backbone.features())?;
         (model.top, model.attributes) = (Top::Attributes(head), attributes);
         model.size = input_size(path, &file)?;
         model.files.push((path.to_path_buf(), file.sha256().to_string()));
@@ -120,8 +116,9 @@ impl Model {
         }
     }
 
-    /// Returns a runner for batches of `batch` images.
+    /// Returns a runner for batches of `batch` images. A batch has at least one image.
     pub fn runner<'a>(&'a self, device: &Device, batch: u32, interpolation: Interpolation) -> ImageRunner<'a> {
+        let batch = batch.max(1);
         let (profile, size, precision) = (device.profile().clone(), self.size, self.precision);
         let stored = profile.with_precision(precision);
         let (scale, shift) = self.convention.input.multiplier_and_offset();
@@ -198,7 +195,7 @@ fn whole(path: &Path, file: &WeightsFile) -> Result<Model, ModelError> {
         .composed();
     let (mut top, mut attributes) = (Top::None, Vec::new());
     if head {
-        let (read, names) = read_head(path, file)?;
+        let (read, names) = read_head(path, file, features as u32)?;
         (top, attributes) = (Top::Attributes(read), names);
     } else if let Some(classes) = classes {
         let weight = file.f32(CLASSIFIER[0], &[classes, features])?;
@@ -210,9 +207,18 @@ fn whole(path: &Path, file: &WeightsFile) -> Result<Model, ModelError> {
     Ok(Model { backbone, top, attributes, convention, size, precision: Precision::F32, files })
 }
 
-/// Reads a head and the names of its attributes.
-fn read_head(path: &Path, file: &WeightsFile) -> Result<(Head, Vec<String>), ModelError> {
+/// Reads a head for a backbone with `features` features, and the names of its attributes.
+fn read_head(path: &Path, file: &WeightsFile, features: u32) -> Result<(Head, Vec<String>), ModelError> {
     let head = Head::read(file)?;
+    if head.features != features {
+        let shape = |features: u32| vec![features as usize, head.hidden as usize];
+        return Err(ModelError::Weights(WeightsError::Shape {
+            path: path.to_path_buf(),
+            name: Head::TENSORS[0].to_string(),
+            expected: shape(features),
+            found: shape(head.features),
+        }));
+    }
     let names: Vec<String> =
         file.metadata().get(keys::ATTRIBUTES).map_or(Vec::new(), |names| names.split(',').map(String::from).collect());
     if names.len() != head.attributes as usize {
@@ -237,6 +243,7 @@ fn input_size(path: &Path, file: &WeightsFile) -> Result<u32, ModelError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nn::weights::{StoredPrecision, write_weights};
 
     #[test]
     fn a_weight_too_large_for_the_precision_is_an_error_that_names_its_layer() {
@@ -253,5 +260,19 @@ mod tests {
         assert!(model.clone().stored_in(Precision::F32).is_ok());
         let message = model.stored_in(Precision::F16).expect_err("too large").to_string();
         assert!(message.contains("features.1.conv.1") && message.contains("--precision f32"), "{message}");
+    }
+
+    #[test]
+    fn a_head_for_another_number_of_features_is_an_error() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("head.safetensors");
+        let metadata = std::collections::BTreeMap::from([(keys::ATTRIBUTES.to_string(), "a,b".to_string())]);
+        let head = crate::nn::random::initial_head(1, 8, 4, 2);
+        head.stored(|tensors| write_weights(&path, tensors, &metadata, StoredPrecision::F32)).expect("a written head");
+        let file = WeightsFile::open(&path).expect("a weights file");
+        let (read, names) = read_head(&path, &file, 8).expect("a head");
+        assert_eq!((read, names), (head, vec!["a".to_string(), "b".to_string()]));
+        let message = read_head(&path, &file, 12).expect_err("another backbone").to_string();
+        assert!(message.contains("'head.dense1.kernel' is [8, 4] where [12, 4] is wanted"), "{message}");
     }
 }

@@ -32,7 +32,7 @@ pub struct Convolution {
     pub activation: Activation,
     /// Index of the block that the convolution belongs to. A block is trained or frozen as a whole.
     pub block: usize,
-    /// Whether it is the last convolution of a residual block, whose input is added to its output.
+    /// Whether it is the last convolution of a residual block, whose input is added to its output. It must be pointwise.
     pub residual: bool,
 }
 

@@ -21,7 +21,7 @@ pub struct Normalisation {
 /// The shape of a batch of images, and how images are turned into the network's input.
 #[derive(Debug, Clone)]
 pub struct BatchShape {
-    /// Number of images in a batch.
+    /// Number of images in a batch, at least 1.
     pub batch: u32,
     /// Height and width of an image after resizing, in pixels.
     pub size: u32,
@@ -55,10 +55,10 @@ struct Ready {
     result: View,
 }
 
-/// A batch that was submitted to the device. Pass it to [`ImageRunner::finish`] to get its results.
+/// Images that were submitted to the device. Pass them to [`ImageRunner::finish`] to get the results.
 #[must_use]
 pub struct Started {
-    /// The pending results of each part of the batch, with the number of images in the part.
+    /// The pending results of each part of the images, with the number of images in the part.
     parts: Vec<(PendingRead, usize)>,
 }
 
@@ -86,10 +86,10 @@ impl<'a> ImageRunner<'a> {
         (plan, [pixels, images, result], uploads)
     }
 
-    /// Runs the network on at most one batch of images and returns the results \[images, outputs\] without padding.
+    /// Runs the network on images and returns the results \[images, outputs\] without padding.
     ///
-    /// The GPU always computes a whole batch; results of missing images are discarded. Images with more pixels than the
-    /// adapter can bind at once are run in several parts.
+    /// The GPU always computes a whole batch; results of missing images are discarded. If there are more images than a batch
+    /// holds, or more pixels than the adapter can bind at once, the images are run in several parts.
     ///
     /// # Errors
     /// Returns [`ModelError::TooManyPixels`] if a single image has more bytes of pixels than the adapter can bind,
@@ -100,28 +100,32 @@ impl<'a> ImageRunner<'a> {
     }
 
     /// Submits the work of [`ImageRunner::run`] without waiting for it. Meanwhile the caller can decode and submit the next
-    /// batch.
+    /// images.
     ///
     /// # Errors
     /// Returns the errors of [`ImageRunner::run`].
     pub fn start(&mut self, device: &Device, images: &[&Rgb8Image]) -> Result<Started, ModelError> {
+        if images.is_empty() {
+            return Ok(Started { parts: Vec::new() });
+        }
+        let batch = self.shape.batch as usize;
         let bytes: u64 = images.iter().map(|image| image.pixels.len().next_multiple_of(4) as u64).sum();
-        if images.len() > 1 && bytes > device.capabilities().binding_bytes {
+        if images.len() > 1 && (images.len() > batch || bytes > device.capabilities().binding_bytes) {
             let (first, second) = images.split_at(images.len() / 2);
             let mut started = self.start(device, first)?;
             started.parts.extend(self.start(device, second)?.parts);
             return Ok(started);
         }
-        let (records, bytes) = pack(images, self.shape.batch as usize);
+        let (records, bytes) = pack(images, batch);
         let ready = self.ready(device, bytes.len() as u64)?;
         ready.program.write(device, ready.pixels, &bytes);
         ready.program.write(device, ready.images, bytemuck::cast_slice(&records));
         ready.program.run(device)?;
-        let read = ready.program.read_later(device, ready.result);
-        Ok(Started { parts: read.map(|read| (read, images.len())).into_iter().collect() })
+        let read = ready.program.read_later(device, ready.result)?;
+        Ok(Started { parts: vec![(read, images.len())] })
     }
 
-    /// Waits for a submitted batch and returns its results \[images, outputs\]. Batches may be finished in any order.
+    /// Waits for submitted images and returns their results \[images, outputs\]. Submissions may be finished in any order.
     ///
     /// # Errors
     /// Returns the device's error.
@@ -136,39 +140,45 @@ impl<'a> ImageRunner<'a> {
     }
 
     /// Turns a plan error about a binding that is too large into one that names the largest batch that fits. Activations
-    /// grow in proportion to the batch, so that batch can be computed.
+    /// grow in proportion to the batch, so that batch can be computed. If not even one image fits, the plan's error remains.
     fn explain(&self, error: DeviceError) -> ModelError {
-        match error {
-            DeviceError::Plan(PlanError::BindingTooLarge { bytes, limit, .. }) => {
-                let fits = u64::from(self.shape.batch) * limit / bytes;
-                ModelError::BatchTooLarge { batch: self.shape.batch, fits: fits as u32 }
+        let batch = self.shape.batch;
+        if let DeviceError::Plan(PlanError::BindingTooLarge { bytes, limit, .. }) = &error {
+            let fits = (u64::from(batch) * limit / bytes) as u32;
+            if fits > 0 {
+                return ModelError::BatchTooLarge { batch, fits };
             }
-            other => other.into(),
         }
+        error.into()
     }
 
     /// Returns the compiled program with room for `bytes` bytes of pixels. Compiles a new one if there is none or it is too
     /// small.
     fn ready(&mut self, device: &Device, bytes: u64) -> Result<&Ready, ModelError> {
-        let fits = self.ready.as_ref().is_some_and(|ready| ready.pixel_bytes >= bytes);
-        if !fits {
-            self.ready = None;
-            let limit = device.capabilities().binding_bytes;
-            if bytes > limit {
-                return Err(ModelError::TooManyPixels { bytes, limit });
-            }
-            let pixel_bytes = bytes.next_power_of_two().clamp(FIRST_PIXEL_BYTES, limit / 4 * 4).max(bytes);
-            let (plan, [pixels, images, result], uploads) = self.plan(pixel_bytes);
-            let program = Program::new(device, &plan, &[]).map_err(|error| self.explain(error))?;
-            uploads.iter().for_each(|(view, bytes)| program.write(device, *view, bytes));
-            self.ready = Some(Ready { program, pixel_bytes, pixels, images, result });
+        // A program that is too small is dropped here, before the memory of the next one is allocated.
+        let ready = match self.ready.take().filter(|ready| ready.pixel_bytes >= bytes) {
+            Some(ready) => ready,
+            None => self.compile(device, bytes)?,
+        };
+        Ok(self.ready.insert(ready))
+    }
+
+    /// Compiles the program with room for at least `bytes` bytes of pixels, and uploads its weights.
+    fn compile(&self, device: &Device, bytes: u64) -> Result<Ready, ModelError> {
+        let limit = device.capabilities().binding_bytes;
+        if bytes > limit {
+            return Err(ModelError::TooManyPixels { bytes, limit });
         }
-        self.ready.as_ref().ok_or(ModelError::TooManyPixels { bytes, limit: 0 })
+        let pixel_bytes = bytes.next_power_of_two().clamp(FIRST_PIXEL_BYTES, limit / 4 * 4).max(bytes);
+        let (plan, [pixels, images, result], uploads) = self.plan(pixel_bytes);
+        let program = Program::new(device, &plan, &[]).map_err(|error| self.explain(error))?;
+        uploads.iter().for_each(|(view, bytes)| program.write(device, *view, bytes));
+        Ok(Ready { program, pixel_bytes, pixels, images, result })
     }
 }
 
-/// Concatenates the pixels of all images, each starting at a multiple of four bytes. Returns one record for each place in
-/// the batch and the bytes. Places without an image get the record of the first image.
+/// Concatenates the pixels of at most `batch` images, each starting at a multiple of four bytes. Returns one record for each
+/// place in the batch and the bytes. Places without an image get the record of the first image.
 pub(crate) fn pack(images: &[&Rgb8Image], batch: usize) -> (Vec<ImageRecord>, Vec<u8>) {
     let mut records = Vec::with_capacity(batch);
     let mut bytes = Vec::with_capacity(images.iter().map(|image| image.pixels.len() + 3).sum());
@@ -211,5 +221,9 @@ mod tests {
             started.into_iter().rev().map(|one| runner.finish(&device, one).expect("attributes")).collect();
         finished.reverse();
         assert_eq!(finished, alone);
+        // Three images exceed the batch of two, so they are run in two parts.
+        let together = runner.run(&device, &images.each_ref()).expect("attributes");
+        assert_eq!(together, alone.concat());
+        assert!(runner.run(&device, &[]).expect("no images").is_empty());
     }
 }

@@ -1,7 +1,7 @@
 //! Activations: their codes, values and derivatives. `shaders/lib/activation.wgsl` computes the same on the device.
 //!
-//! To add one, extend this file and the shader snippet. Every kernel that ends in an activation or recomputes one takes its
-//! code as an override, so no kernel changes.
+//! To add an activation, extend this file and the shader snippet. Every kernel that applies or recomputes an activation takes
+//! its code as an override, so no kernel changes.
 
 use std::fmt;
 use std::str::FromStr;
@@ -23,7 +23,7 @@ pub enum Activation {
     Sigmoid,
 }
 
-/// What the derivative of an activation is computed from: its gradient basis.
+/// The gradient basis of an activation: the tensor from which its derivative is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GradientBasis {
     /// The input or the output; both give the same derivative.
@@ -38,7 +38,7 @@ impl Activation {
     /// Every activation, at the position of its code.
     pub const ALL: &'static [Activation] = &[Activation::None, Activation::Relu, Activation::Relu6, Activation::Sigmoid];
 
-    /// Returns the number by which shaders know it: its position in [`Activation::ALL`].
+    /// Returns its code in shaders, which is its position in [`Activation::ALL`].
     pub const fn code(self) -> u32 {
         self as u32
     }
@@ -63,7 +63,7 @@ impl Activation {
         }
     }
 
-    /// Returns what [`derivative`](Activation::derivative) takes.
+    /// Returns the basis that [`derivative`](Activation::derivative) takes.
     pub const fn gradient_basis(self) -> GradientBasis {
         match self {
             Activation::None | Activation::Relu | Activation::Relu6 => GradientBasis::Either,
@@ -89,8 +89,8 @@ impl Activation {
         }
     }
 
-    /// Returns the smallest and the largest value of an activation that only clamps its input. Kernels that take bounds as
-    /// parameters run all of these, and layers without an activation, in one pipeline.
+    /// Returns the smallest and the largest value of an activation that only clamps its input, and `None` for others. A kernel
+    /// that takes bounds as parameters needs only one pipeline for all clamping activations and for layers without activation.
     pub(super) const fn bounds(self) -> Option<[f32; 2]> {
         match self {
             Activation::Relu => Some([0.0, f32::INFINITY]),
@@ -99,12 +99,13 @@ impl Activation {
         }
     }
 
-    /// Returns the `ACTIVATION` override of a kernel that takes bounds as parameters: none for an activation that clamps.
+    /// Returns the activation for the `ACTIVATION` override of a kernel that takes bounds as parameters:
+    /// [`Activation::None`] in place of an activation that clamps.
     pub(super) const fn unless_bounds(self) -> Activation {
         if self.bounds().is_some() { Activation::None } else { self }
     }
 
-    /// Returns the override that sets the activation which ends a layer, or whose gradient a kernel computes.
+    /// Returns the override `ACTIVATION`. It sets the activation that a kernel applies or whose gradient it computes.
     pub(super) fn as_override(self) -> (&'static str, f64) {
         (ACTIVATION.0, f64::from(self.code()))
     }
@@ -122,7 +123,7 @@ impl fmt::Display for Activation {
     }
 }
 
-/// A name that no activation has.
+/// The error for a name that no activation has.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("there is no activation `{found}`; expected one of {}", names())]
 pub struct UnknownActivation {
@@ -154,10 +155,10 @@ const CODES: [u32; Activation::ALL.len()] = {
     codes
 };
 
-/// Name and values of the override for the activation that ends a layer.
+/// Name and values of the override for the activation at the end of a layer.
 pub(super) const ACTIVATION: (&str, &[u32]) = ("ACTIVATION", &CODES);
 
-/// Name and values of the override for the activation that ends the layer before, in kernels that recompute it.
+/// Name and values of the override for the activation at the end of the previous layer, in kernels that recompute it.
 pub(super) const INPUT_ACTIVATION: (&str, &[u32]) = ("INPUT_ACTIVATION", &CODES);
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ params! {
     }
 }
 
-/// A thread computes four elements.
+/// The kernel of [`ActivationBackward`]. One thread computes four elements.
 pub static ACTIVATION_BACKWARD: Kernel = Kernel {
     name: "activation_backward",
     group: "head",
@@ -22,7 +22,7 @@ pub static ACTIVATION_BACKWARD: Kernel = Kernel {
     overrides: &[ACTIVATION],
 };
 
-/// dx = gy · f′ over \[rows, channels\], with the derivative of [`Activation::derivative`].
+/// Computes dx = gy · f′ on tensors \[rows, channels\], where f′ is [`Activation::derivative`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ActivationBackward {
     /// Number of rows.
@@ -34,7 +34,8 @@ pub struct ActivationBackward {
 }
 
 impl ActivationBackward {
-    /// Returns the step that computes `dx`. `basis` holds what [`Activation::gradient_basis`] names: the activation's output or its input.
+    /// Returns the step that computes `dx`. `basis` holds the input or the output of the activation, as
+    /// [`Activation::gradient_basis`] says.
     pub fn step(self, label: &str, gy: View, basis: View, dx: View) -> Step {
         let elements = u64::from(self.rows) * u64::from(self.channels);
         Encoding {

@@ -1,4 +1,4 @@
-//! Activations, element by element, for layers whose kernel does not end in one.
+//! Activations, element by element, for layers whose own kernel does not apply one.
 
 use super::activation::ACTIVATION;
 use super::{Activation, Encoding, params};
@@ -11,7 +11,7 @@ params! {
     }
 }
 
-/// A thread computes four elements.
+/// The kernel of [`ActivationForward`]. One thread computes four elements.
 pub static ACTIVATION_FORWARD: Kernel = Kernel {
     name: "activation_forward",
     group: "head",
@@ -22,7 +22,7 @@ pub static ACTIVATION_FORWARD: Kernel = Kernel {
     overrides: &[ACTIVATION],
 };
 
-/// y = activation(x) over \[rows, channels\].
+/// Computes y = activation(x) on tensors \[rows, channels\].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ActivationForward {
     /// Number of rows.

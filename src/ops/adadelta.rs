@@ -1,4 +1,4 @@
-//! The AdaDelta optimiser.
+//! The AdaDelta optimizer.
 
 use super::optimizer::{Optimizer, OptimizerEntry, Update, exactly};
 use super::{Encoding, params};
@@ -25,7 +25,7 @@ pub static ADADELTA: Kernel = Kernel {
     overrides: &[],
 };
 
-/// AdaDelta (Zeiler 2012), as Keras has it: a = rho a + (1 − rho) g², u = g √(d + epsilon) / √(a + epsilon),
+/// AdaDelta (Zeiler 2012), as Keras computes it: a = rho a + (1 − rho) g², u = g √(d + epsilon) / √(a + epsilon),
 /// p −= learning_rate u, d = rho d + (1 − rho) u². The states are the accumulated squared gradient a and the accumulated
 /// squared update d.
 ///
@@ -34,7 +34,7 @@ pub static ADADELTA: Kernel = Kernel {
 pub struct Adadelta {
     /// Decay of both averages: 0.95 in Keras, 0.9 in PyTorch.
     pub rho: f32,
-    /// Added under both square roots. The default is 1e-7 in Keras and 1e-6 in PyTorch.
+    /// The number added under both square roots. The default is 1e-7 in Keras and 1e-6 in PyTorch.
     pub epsilon: f32,
 }
 
@@ -43,7 +43,7 @@ impl Adadelta {
     pub const KERAS: Adadelta = Adadelta { rho: 0.95, epsilon: 1e-7 };
 }
 
-/// AdaDelta in the table of optimizers.
+/// The entry of AdaDelta in the table of optimizers.
 pub(super) const ENTRY: OptimizerEntry = OptimizerEntry {
     name: "adadelta",
     about: "AdaDelta with the constants of Keras 2.2.4, as in the paper",

@@ -1,4 +1,4 @@
-//! The Adam and AdamW optimisers.
+//! The Adam and AdamW optimizers.
 
 use super::optimizer::{Optimizer, OptimizerEntry, OptimizerOption, OptionDefault, Update, exactly};
 use super::{Encoding, params};
@@ -38,20 +38,21 @@ pub enum AdamForm {
     Pytorch,
 }
 
-/// Adam (Kingma and Ba 2015); with weight decay AdamW (Loshchilov and Hutter 2019). Update number t computes
+/// Adam (Kingma and Ba 2015) or, with weight decay, AdamW (Loshchilov and Hutter 2019). Update number t computes
 /// m = beta1 m + (1 − beta1) g, v = beta2 v + (1 − beta2) g², p −= learning_rate weight_decay p, and then
-/// p −= learning_rate √(1 − beta2ᵗ) / (1 − beta1ᵗ) m / (√v + epsilon) as Keras has it. The states are the average gradient m
+/// p −= learning_rate √(1 − beta2ᵗ) / (1 − beta1ᵗ) m / (√v + epsilon), as Keras does. The states are the average gradient m
 /// and the average squared gradient v.
 ///
-/// The decay is scaled by the learning rate, as in PyTorch's and Keras' `AdamW`. Keras 2.2.4 corrects with t + 1 where t
-/// belongs; that is not repeated here. The usual learning rate is 0.001.
+/// The decay is scaled by the learning rate, as in PyTorch's and Keras' `AdamW`. Keras 2.2.4 mistakenly uses t + 1 instead of t
+/// in the correction of the bias; this implementation uses t. The usual learning rate is 0.001.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Adam {
     /// Where epsilon is added.
     pub form: AdamForm,
-    /// 1e-7 in Keras, 1e-8 in PyTorch.
+    /// The number added to √v. The default is 1e-7 in Keras and 1e-8 in PyTorch.
     pub epsilon: f64,
-    /// 0 for Adam; 0.01 in PyTorch's `AdamW`. Only parameters that decay are changed by it ([`Update::decays`]).
+    /// Weight decay: 0 for Adam, and 0.01 by default in PyTorch's `AdamW`. It changes only the parameters that decay
+    /// ([`Update::decays`]).
     pub weight_decay: f64,
     /// Decay of the average gradient and of the average squared gradient: 0.9 and 0.999.
     pub betas: [f64; 2],
@@ -69,7 +70,7 @@ impl Adam {
     }
 }
 
-/// Adam in the table of optimizers.
+/// The entry of Adam in the table of optimizers.
 pub(super) const ADAM_ENTRY: OptimizerEntry = OptimizerEntry {
     name: "adam",
     about: "Adam with the constants of Keras",
@@ -78,7 +79,7 @@ pub(super) const ADAM_ENTRY: OptimizerEntry = OptimizerEntry {
     build: |_| Adam::KERAS.into(),
 };
 
-/// AdamW in the table of optimizers.
+/// The entry of AdamW in the table of optimizers.
 pub(super) const ADAMW_ENTRY: OptimizerEntry = OptimizerEntry {
     name: "adamw",
     about: "AdamW with the constants of PyTorch",
@@ -86,7 +87,7 @@ pub(super) const ADAMW_ENTRY: OptimizerEntry = OptimizerEntry {
     options: &[OptimizerOption {
         name: "weight-decay",
         about: "Weight decay, which applies to kernels only",
-        default: OptionDefault::Number(0.01),
+        default: OptionDefault::Number(Adam::PYTORCH_ADAMW.weight_decay),
     }],
     build: |options| Adam { weight_decay: options.number("weight-decay"), ..Adam::PYTORCH_ADAMW }.into(),
 };
@@ -102,7 +103,7 @@ impl Optimizer for Adam {
 
     fn step(&self, label: &str, update: Update, gradient: View, parameter: View, states: &[View]) -> Step {
         let [first_moment, second_moment] = exactly(states);
-        // 1 − betaᵗ, with the power taken by its logarithm: beta is nearly 1, and the first updates would lose digits.
+        // These are 1 − betaᵗ. Because beta is nearly 1, the plain subtraction would lose digits in the first updates.
         let [rest1, rest2] = self.betas.map(|beta| -(f64::from(update.number) * beta.ln()).exp_m1());
         let correction = rest2.sqrt();
         let epsilon = match self.form {

@@ -10,7 +10,7 @@ params! {
     }
 }
 
-/// A thread computes four elements.
+/// The kernel of [`Add`]. One thread computes four elements.
 pub static ADD: Kernel = Kernel {
     name: "add",
     group: "head",
@@ -21,7 +21,7 @@ pub static ADD: Kernel = Kernel {
     overrides: &[],
 };
 
-/// y = a + b over \[rows, channels\].
+/// Computes y = a + b on tensors \[rows, channels\].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Add {
     /// Number of rows.

@@ -31,7 +31,7 @@ pub struct BatchNorm {
     pub rows: u32,
     /// Number of channels, a multiple of four.
     pub channels: u32,
-    /// Added to the variance. The default is 1e-3 in Keras and 1e-5 in PyTorch.
+    /// The number added to the variance. The default is 1e-3 in Keras and 1e-5 in PyTorch.
     pub epsilon: f32,
     /// The activation that is applied before the residual is added.
     pub activation: Activation,

@@ -39,7 +39,7 @@ pub struct BatchNormBackwardInput {
     pub all_rows: u32,
     /// Number of channels, a multiple of four.
     pub channels: u32,
-    /// Added to the variance. The default is 1e-3 in Keras and 1e-5 in PyTorch.
+    /// The number added to the variance. The default is 1e-3 in Keras and 1e-5 in PyTorch.
     pub epsilon: f32,
     /// Whether the statistics are those of this batch, so that the gradient flows through them.
     pub training: bool,

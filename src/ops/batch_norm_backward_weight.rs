@@ -34,7 +34,7 @@ pub struct BatchNormBackwardWeight {
     pub rows: RowParts,
     /// Number of channels, a multiple of four.
     pub channels: u32,
-    /// Added to the variance. The default is 1e-3 in Keras and 1e-5 in PyTorch.
+    /// The number added to the variance. The default is 1e-3 in Keras and 1e-5 in PyTorch.
     pub epsilon: f32,
     /// The activation that follows batch normalisation. The kernel recomputes its input, gamma x̂ + beta.
     pub activation: Activation,

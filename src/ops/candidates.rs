@@ -2,35 +2,32 @@
 
 use super::{
     Activation, Choice, DEPTHWISE_BACKWARD_INPUT, DenseBackwardWeight, Depthwise, DepthwiseBackwardInput, EXPAND_DEPTHWISE,
-    ExpandDepthwise, Padding, Pointwise, Stem, dense_backward_weight_variants, depthwise_variants, pointwise_variants,
-    stem_variants,
+    ExpandDepthwise, Padding, Pointwise, Stem, dense_backward_weight_variants, pointwise_variants, stem_variants,
 };
-use crate::plan::{Kernel, Precision, RowParts, WeightLayout};
+use crate::plan::{Precision, RowParts, WeightLayout};
 use crate::profiles::{DeviceProfile, OperationShape};
 
-/// Where windows start and what follows a layer do not matter to the choice of a variant.
+/// The padding and the activation of layers that are made from shapes. The choice of a variant does not depend on either.
 const ANY: (Padding, Activation) = (Padding::TensorflowSame, Activation::None);
 
-/// Returns every variant of 32-bit floats that computes a shape on a device.
+/// Returns the variants for 32-bit floats that can compute a shape on a device.
 pub fn candidates(shape: OperationShape, profile: &DeviceProfile) -> Vec<Choice> {
     let runs = |(_, variant): &Choice| variant.lacks(&profile.capabilities).is_none();
-    let of = |kernel: &'static Kernel| kernel.variants.iter().map(move |variant| (kernel, variant));
     match shape {
         OperationShape::Stem { .. } => {
             let layer = stem_of(shape);
             stem_variants(Precision::F32).filter(runs).filter(|(_, variant)| layer.suits(variant)).collect()
         }
-        OperationShape::Depthwise { .. } => {
-            let layer = depthwise_of(shape);
-            depthwise_variants(Precision::F32).filter(runs).filter(|(_, variant)| layer.suits(variant)).collect()
-        }
+        OperationShape::Depthwise { .. } => depthwise_of(shape).variants().filter(runs).collect(),
         OperationShape::ExpandDepthwise { .. } => {
             let layer = expand_depthwise_of(shape);
-            let fused = of(&EXPAND_DEPTHWISE).filter(runs).filter(|(_, variant)| layer.suits(variant));
-            fused.chain([layer.depthwise.choice(&profile.shipped())]).collect()
+            let fused = EXPAND_DEPTHWISE.variants.iter().map(|variant| (&EXPAND_DEPTHWISE, variant));
+            let suitable = fused.filter(runs).filter(|(_, variant)| layer.suits(variant));
+            suitable.chain([layer.depthwise.choice(&profile.shipped())]).collect()
         }
-        OperationShape::DepthwiseBackwardInput { stride, .. } => {
-            of(&DEPTHWISE_BACKWARD_INPUT).filter(|(_, variant)| variant.constant("STRIDE") == stride).collect()
+        OperationShape::DepthwiseBackwardInput { .. } => {
+            let gradient = DepthwiseBackwardInput { layer: depthwise_of(shape) };
+            gradient.variants().map(|variant| (&DEPTHWISE_BACKWARD_INPUT, variant)).collect()
         }
         OperationShape::Pointwise { .. } => {
             let layer = pointwise_of(shape);
@@ -40,8 +37,8 @@ pub fn candidates(shape: OperationShape, profile: &DeviceProfile) -> Vec<Choice>
     }
 }
 
-/// Returns every variant that a measurement of a shape runs: the candidates and, for an expansion, the pointwise variant that
-/// runs first where the two layers are separate dispatches.
+/// Returns the variants that a measurement of a shape runs: the candidates and, for an expansion, the pointwise variant that
+/// computes its first layer when the two layers are separate dispatches.
 pub fn measured(shape: OperationShape, profile: &DeviceProfile) -> Vec<Choice> {
     let mut choices = candidates(shape, profile);
     if let OperationShape::ExpandDepthwise { .. } = shape {
@@ -50,7 +47,7 @@ pub fn measured(shape: OperationShape, profile: &DeviceProfile) -> Vec<Choice> {
     choices
 }
 
-/// Returns the choice for a shape where nothing was measured.
+/// Returns the choice for a shape that was not measured.
 pub fn shipped(shape: OperationShape, profile: &DeviceProfile) -> Choice {
     let profile = &profile.shipped();
     match shape {
@@ -68,7 +65,7 @@ pub fn shipped(shape: OperationShape, profile: &DeviceProfile) -> Choice {
     }
 }
 
-/// Returns the pointwise layer of an expansion, as it runs where the two layers are separate dispatches.
+/// Returns the pointwise layer of an expansion, for the case that the two layers are separate dispatches.
 pub fn expand_of(shape: OperationShape) -> Pointwise {
     let ExpandDepthwise { inputs, depthwise: Depthwise { batch, size: [height, width], channels: outputs, .. } } =
         expand_depthwise_of(shape);
@@ -79,21 +76,27 @@ pub fn expand_of(shape: OperationShape) -> Pointwise {
 /// Returns both layers of an expansion.
 ///
 /// # Panics
-/// The shape is of another operation; so also in the functions below.
+/// Panics if the shape belongs to another operation.
 pub fn expand_depthwise_of(shape: OperationShape) -> ExpandDepthwise {
     let OperationShape::ExpandDepthwise { batch, size, inputs, channels, stride } = shape else { wrong(shape) };
     let (padding, activation) = ANY;
     ExpandDepthwise { inputs, depthwise: Depthwise { batch, size, channels, stride, padding, activation } }
 }
 
-/// Returns a first layer.
+/// Returns the first layer of a network.
+///
+/// # Panics
+/// Panics if the shape belongs to another operation.
 pub fn stem_of(shape: OperationShape) -> Stem {
     let OperationShape::Stem { batch, size, inputs, rgb, outputs, stride } = shape else { wrong(shape) };
     let (padding, activation) = ANY;
     Stem { batch, size, inputs, rgb, outputs, stride, padding, activation }
 }
 
-/// Returns a depthwise convolution, for itself or for its input gradient.
+/// Returns the depthwise convolution of a shape of this operation or of its input gradient.
+///
+/// # Panics
+/// Panics if the shape belongs to another operation.
 pub fn depthwise_of(shape: OperationShape) -> Depthwise {
     let (OperationShape::Depthwise { batch, size, channels, stride }
     | OperationShape::DepthwiseBackwardInput { batch, size, channels, stride }) = shape
@@ -105,13 +108,16 @@ pub fn depthwise_of(shape: OperationShape) -> Depthwise {
 }
 
 /// Returns a pointwise convolution.
+///
+/// # Panics
+/// Panics if the shape belongs to another operation.
 pub fn pointwise_of(shape: OperationShape) -> Pointwise {
     let OperationShape::Pointwise { rows, inputs, outputs, layout } = shape else { wrong(shape) };
     Pointwise { rows, inputs, outputs, layout, activation: Activation::None }
 }
 
 fn wrong(shape: OperationShape) -> ! {
-    panic!("{shape} is another operation than the one asked for")
+    panic!("the shape {shape} belongs to another operation")
 }
 
 #[cfg(test)]
@@ -132,7 +138,7 @@ mod tests {
                 assert!(is_candidate, "{capabilities:?}: {shape} by {} {}", kernel.name, variant.name);
                 moves_eight_at_once |= variant.is_wide();
             }
-            // Depthwise strips need no subgroups.
+            // The wide depthwise strips need 64-bit integers but no subgroups.
             let expected = capabilities.software && capabilities.shader_int64;
             assert_eq!(moves_eight_at_once, expected, "{capabilities:?}");
         }

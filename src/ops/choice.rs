@@ -1,4 +1,4 @@
-//! From an operation's shape to the kernel and variant that a device profile prefers for it.
+//! The choice of the kernel and variant for an operation, by the preferences of a device profile.
 
 use super::ALL;
 use crate::plan::{Capabilities, Kernel, Variant, VariantId};
@@ -7,12 +7,12 @@ use crate::profiles::{DeviceProfile, OperationShape};
 /// A kernel and one of its variants.
 pub type Choice = (&'static Kernel, &'static Variant);
 
-/// The subgroup size that a step is planned for, where it is known. A device profile knows its own.
+/// The subgroup size for which a step is planned, if it is known. It can be made from a device profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SubgroupSize(Option<u32>);
 
 impl SubgroupSize {
-    /// Returns the number of lanes, where it is known.
+    /// Returns the number of lanes, if it is known.
     pub(super) fn get(self) -> Option<u32> {
         self.0
     }
@@ -46,23 +46,24 @@ pub fn identity((kernel, variant): Choice) -> VariantId {
     VariantId::new(kernel.name, variant.name)
 }
 
-/// Returns the first variant that the profile prefers for a shape, that the device can run and that suits the operation.
+/// Returns the first variant in the profile's order of preference that suits the operation and that the device can run.
 ///
 /// # Panics
-/// The profile names a variant that does not exist, or none that runs. Both are defects of the profile, which the tests of the
-/// profiles look for.
+/// Panics if the profile names a variant that does not exist, or no variant that runs. Both are defects of the profile, and tests
+/// look for them.
 pub(super) fn choose(profile: &DeviceProfile, shape: OperationShape, suits: impl Fn(&Variant) -> bool) -> Choice {
     choose_of(profile, shape, |(_, variant)| suits(variant))
 }
 
-/// Returns the first kernel and variant that the profile prefers, where several kernels ask different questions of a shape.
+/// Does the same as [`choose`] for operations in which the kernel, too, decides whether a variant suits.
 ///
 /// # Panics
-/// As [`choose`].
+/// Panics in the same cases as [`choose`].
 pub(super) fn choose_of(profile: &DeviceProfile, shape: OperationShape, suits: impl Fn(Choice) -> bool) -> Choice {
     let preferences = profile.preferences(shape);
     let choices = preferences.iter().map(|id| resolve(id).unwrap_or_else(|| panic!("{shape}: there is no variant `{id}`")));
-    // A plan with 16-bit floats can be made for any device. A device without them refuses to run it, and says what to do.
+    // A plan with 16-bit floats can be made for any device. A device without them refuses to run the plan and says
+    // what to do.
     let capabilities = Capabilities { shader_f16: true, ..profile.capabilities };
     let mut runs = choices.filter(|choice| suits(*choice)).filter(|(_, variant)| variant.lacks(&capabilities).is_none());
     runs.next().unwrap_or_else(|| panic!("{shape}: none of {preferences:?} runs on {:?}", profile.capabilities))

@@ -1,11 +1,11 @@
-//! Weight gradient of a dense layer, in two families of kernels.
+//! Weight gradient of a dense layer. There are two families of kernels.
 
 use super::SubgroupSize;
 use super::activation::INPUT_ACTIVATION;
 use super::choice::choose;
 use super::layer_input::NORMALISE;
-use super::{Choice, Encoding, LayerInput, params};
-use crate::plan::{Binding, Cost, Kernel, RowParts, Step, Variant, View, read, read_write};
+use super::{Choice, Encoding, LayerInput, params, variants_of};
+use crate::plan::{Binding, Cost, Kernel, Precision, RowParts, Step, Variant, View, read, read_write};
 use crate::profiles::{DeviceProfile, OperationShape};
 
 params! {
@@ -22,7 +22,7 @@ params! {
 const OVERRIDES: &[(&str, &[u32])] = &[NORMALISE, INPUT_ACTIVATION];
 const BINDINGS: &[Binding] = &[read("x"), read("gy"), read("statistics"), read("affine"), read_write("dw")];
 
-/// The subgroup family: the lanes load rows of gradients together and broadcast them; a lane keeps a few inputs.
+/// The subgroup family. The lanes load rows of gradients together and broadcast them, and each lane keeps a few inputs.
 pub static DENSE_BACKWARD_WEIGHT_SUBGROUP: Kernel = Kernel {
     name: "dense_backward_weight_subgroup",
     group: "head",
@@ -40,7 +40,7 @@ pub static DENSE_BACKWARD_WEIGHT_SUBGROUP: Kernel = Kernel {
     overrides: OVERRIDES,
 };
 
-/// The register family: each thread computes a tile in registers and loads what it needs from memory.
+/// The register family. Each thread computes a tile in registers and loads its operands directly from memory.
 pub static DENSE_BACKWARD_WEIGHT_REGISTERS: Kernel = Kernel {
     name: "dense_backward_weight_registers",
     group: "head",
@@ -54,18 +54,18 @@ pub static DENSE_BACKWARD_WEIGHT_REGISTERS: Kernel = Kernel {
     overrides: OVERRIDES,
 };
 
-/// Returns every variant of both families.
-pub fn dense_backward_weight_variants() -> impl Iterator<Item = (&'static Kernel, &'static Variant)> {
-    [&DENSE_BACKWARD_WEIGHT_SUBGROUP, &DENSE_BACKWARD_WEIGHT_REGISTERS]
-        .into_iter()
-        .flat_map(|kernel: &'static Kernel| kernel.variants.iter().map(move |variant| (kernel, variant)))
+/// Iterates over all variants of both families.
+pub fn dense_backward_weight_variants() -> impl Iterator<Item = Choice> {
+    variants_of([&DENSE_BACKWARD_WEIGHT_SUBGROUP, &DENSE_BACKWARD_WEIGHT_REGISTERS], Precision::F32)
 }
 
-/// dw \[parts, inputs, outputs\] = x \[rows, inputs\]ᵀ · gy \[rows, outputs\] over each part of the rows: the weight gradient of a dense
-/// layer or of a pointwise convolution, after [`SumOfParts`](super::SumOfParts) has added the parts.
+/// Computes dw \[parts, inputs, outputs\] = x \[rows, inputs\]ᵀ · gy \[rows, outputs\] over each part of the rows.
+/// [`SumOfParts`](super::SumOfParts) adds the parts. Their sum is the weight gradient of a dense layer or of a pointwise
+/// convolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct DenseBackwardWeight {
-    /// The rows: the batch, or batch × height × width. A part is summed without interruption, so it should have a few thousand at most.
+    /// The rows: batch, or batch × height × width. A part is one chain of additions, so it should have a few thousand rows at
+    /// most.
     pub rows: RowParts,
     /// Number of input channels, a multiple of four.
     pub inputs: u32,
@@ -80,11 +80,11 @@ impl DenseBackwardWeight {
         choose(profile, OperationShape::DenseBackwardWeight { rows, rows_a_part, inputs, outputs }, |_| true)
     }
 
-    /// Returns the step that computes `dw`; `lanes` is the subgroup size, which the subgroup family needs.
+    /// Returns the step that computes `dw`. `lanes` is the subgroup size, which only the subgroup family needs.
     pub fn step(
         self,
         label: &str,
-        (kernel, variant): (&'static Kernel, &'static Variant),
+        (kernel, variant): Choice,
         lanes: impl Into<SubgroupSize>,
         x: impl Into<LayerInput>,
         gy: View,

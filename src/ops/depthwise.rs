@@ -1,4 +1,4 @@
-//! Depthwise 3×3 convolution with stride 1 or 2, in two families of kernels.
+//! Depthwise 3×3 convolution with stride 1 or 2. There are two families of kernels.
 
 use super::activation::{ACTIVATION, INPUT_ACTIVATION};
 use super::choice::choose;
@@ -19,7 +19,7 @@ params! {
         top: u32,
         left: u32,
         epsilon: f32,
-        /// Rows of a strip. Only the strip family reads it.
+        /// Number of rows of a strip. Only the strip family reads it.
         strip_rows: u32,
     }
 }
@@ -27,7 +27,7 @@ params! {
 const BINDINGS: &[Binding] =
     &[read_stored("x"), read_stored("w"), read("bias"), read("statistics"), read("affine"), write_stored("y")];
 
-/// The tile family: a thread computes a tile of pixels × four channels. Variants differ in stride and tile.
+/// The tile family. One thread computes four channels of a tile of pixels. Variants differ in stride and tile.
 pub static DEPTHWISE: Kernel = Kernel {
     name: "depthwise",
     group: "conv",
@@ -51,8 +51,8 @@ pub static DEPTHWISE: Kernel = Kernel {
     overrides: &[ACTIVATION, NORMALISE, INPUT_ACTIVATION],
 };
 
-/// The strip family: a thread moves down a strip of pixels × four or eight channels and keeps only the sums. Where a thread does much work the
-/// workgroups are small, so that the threads of a CPU get equal shares.
+/// The strip family. One thread moves down a strip of pixels with four or eight channels and keeps only the sums. Each thread
+/// does much work, so the workgroups are small, which gives the threads of a CPU equal shares.
 pub static DEPTHWISE_STRIP: Kernel = Kernel {
     name: "depthwise_strip",
     group: "conv",
@@ -89,7 +89,7 @@ pub static DEPTHWISE_STRIP: Kernel = Kernel {
     overrides: &[ACTIVATION, NORMALISE, INPUT_ACTIVATION],
 };
 
-/// Returns every variant of both families that stores activations and weights at a precision.
+/// Iterates over the variants of both families that store activations and weights at the given precision.
 pub fn depthwise_variants(precision: Precision) -> impl Iterator<Item = Choice> {
     super::variants_of([&DEPTHWISE, &DEPTHWISE_STRIP], precision)
 }
@@ -112,17 +112,18 @@ pub struct Depthwise {
 }
 
 impl Depthwise {
-    /// Returns height and width of the output: those of the input divided by the stride, rounded up. Both paddings give the same.
+    /// Returns height and width of the output: those of the input divided by the stride, rounded up. Both paddings give the same
+    /// size.
     pub fn out_size(self) -> [u32; 2] {
         self.size.map(|size| size.div_ceil(self.stride))
     }
 
-    /// Returns whether a variant of either family can compute it.
+    /// Returns whether a variant of either family can compute this layer.
     pub fn suits(self, variant: &Variant) -> bool {
         variant.constant("STRIDE") == self.stride && variant.suits_channels([self.channels])
     }
 
-    /// Returns the variants for 32-bit floats that can compute it.
+    /// Returns the variants for 32-bit floats that can compute this layer.
     pub fn variants(self) -> impl Iterator<Item = Choice> {
         depthwise_variants(Precision::F32).filter(move |(_, variant)| self.suits(variant))
     }
@@ -133,12 +134,13 @@ impl Depthwise {
         choose(profile, OperationShape::Depthwise { batch, size, channels, stride }, |variant| self.suits(variant))
     }
 
-    /// Returns the step that computes `y`; the views are x, w and bias.
+    /// Returns the step that computes `y`. The views are x, w and bias.
     pub fn step(self, label: &str, choice: Choice, [x, w, bias]: [View; 3], y: View) -> Step {
         self.step_on(label, choice, x.into(), [w, bias], y)
     }
 
-    /// Returns the step for an input that may have to be normalised while it is loaded; the other views are w and bias.
+    /// Returns the step that computes `y` from an input that may have to be normalised while it is loaded. The other views are w
+    /// and bias.
     pub fn step_on(self, label: &str, (kernel, variant): Choice, x: LayerInput, [w, bias]: [View; 2], y: View) -> Step {
         let [statistics, affine] = x.bindings();
         let [in_height, in_width] = self.size;

@@ -19,8 +19,8 @@ params! {
     }
 }
 
-/// A thread computes a tile of pixels × four channels. Variants differ in stride and tile. At stride 2 the sides of a tile are
-/// even, so that it holds whole blocks of 2 × 2 pixels.
+/// The kernel of [`DepthwiseBackwardInput`]. One thread computes four channels of a tile of pixels. Variants differ in stride and
+/// tile. At stride 2 the sides of a tile are even, so that it holds whole blocks of 2 × 2 pixels.
 pub static DEPTHWISE_BACKWARD_INPUT: Kernel = Kernel {
     name: "depthwise_backward_input",
     group: "conv",
@@ -36,7 +36,7 @@ pub static DEPTHWISE_BACKWARD_INPUT: Kernel = Kernel {
     overrides: &[],
 };
 
-/// dx = gy ⋆ wᵀ: the gradient with respect to the input of `layer`, without its activation.
+/// Computes dx, the gradient with respect to the input of `layer`, from the gradient before the layer's activation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct DepthwiseBackwardInput {
     /// The layer.
@@ -44,19 +44,24 @@ pub struct DepthwiseBackwardInput {
 }
 
 impl DepthwiseBackwardInput {
+    /// Returns whether a variant has the layer's stride.
+    fn suits(self, variant: &Variant) -> bool {
+        variant.constant("STRIDE") == self.layer.stride
+    }
+
     /// Returns the variants with the layer's stride.
     pub fn variants(self) -> impl Iterator<Item = &'static Variant> {
-        DEPTHWISE_BACKWARD_INPUT.variants.iter().filter(move |variant| variant.constant("STRIDE") == self.layer.stride)
+        DEPTHWISE_BACKWARD_INPUT.variants.iter().filter(move |variant| self.suits(variant))
     }
 
     /// Returns the kernel and variant that the profile prefers.
     pub fn choice(self, profile: &DeviceProfile) -> Choice {
         let Depthwise { batch, size, channels, stride, .. } = self.layer;
         let shape = OperationShape::DepthwiseBackwardInput { batch, size, channels, stride };
-        choose(profile, shape, |variant| variant.constant("STRIDE") == stride)
+        choose(profile, shape, |variant| self.suits(variant))
     }
 
-    /// Returns the step that computes `dx`, which has the layer's input size; `gy` has its output size.
+    /// Returns the step that computes `dx`, which has the layer's input size. `gy` has the layer's output size.
     pub fn step(self, label: &str, variant: &'static Variant, gy: View, w: View, dx: View) -> Step {
         let layer = self.layer;
         let [in_height, in_width] = layer.size;

@@ -2,7 +2,7 @@
 
 use super::activation::INPUT_ACTIVATION;
 use super::layer_input::NORMALISE;
-use super::{Depthwise, Encoding, LayerInput, params};
+use super::{Depthwise, Encoding, LayerInput, params, variant_for_stride};
 use crate::plan::{Cost, Kernel, RowParts, Step, Variant, View, read, read_write};
 use crate::profiles::DeviceProfile;
 
@@ -22,7 +22,8 @@ params! {
     }
 }
 
-/// A thread sums the nine taps of four channels over a part of the output's rows of pixels.
+/// The kernel of [`DepthwiseBackwardWeight`]. One thread sums the nine taps of four channels over a part of the output's rows of
+/// pixels.
 pub static DEPTHWISE_BACKWARD_WEIGHT: Kernel = Kernel {
     name: "depthwise_backward_weight",
     group: "conv",
@@ -36,29 +37,33 @@ pub static DEPTHWISE_BACKWARD_WEIGHT: Kernel = Kernel {
     overrides: &[NORMALISE, INPUT_ACTIVATION],
 };
 
-/// dw \[parts, 3, 3, channels\]: the gradient with respect to the weights of `layer`, without its activation.
+/// Computes dw \[parts, 3, 3, channels\], the gradient with respect to the weights of `layer`, from the gradient before the
+/// layer's activation.
 /// [`SumOfParts`](super::SumOfParts) adds the parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct DepthwiseBackwardWeight {
     /// The layer.
     pub layer: Depthwise,
-    /// The batch × output height rows of pixels. A part is summed without interruption, so it should have a few thousand
-    /// pixels at most.
+    /// The batch × output height rows of pixels. A part is one chain of additions, so it should have a few thousand pixels at
+    /// most.
     pub rows: RowParts,
 }
 
 impl DepthwiseBackwardWeight {
-    /// Returns the operation with the rows of pixels of `layer` split into parts for a device.
+    /// Returns the parts into which the rows of pixels of `layer` are split for a device.
     pub fn parts(profile: &DeviceProfile, layer: Depthwise) -> RowParts {
         profile.pixel_row_parts(layer.batch, layer.out_size(), layer.channels / 4)
     }
 
     /// Returns the variant with the layer's stride.
+    ///
+    /// # Panics
+    /// Panics if the stride is neither 1 nor 2.
     pub fn variant(self) -> &'static Variant {
-        &DEPTHWISE_BACKWARD_WEIGHT.variants[if self.layer.stride == 1 { 0 } else { 1 }]
+        variant_for_stride(&DEPTHWISE_BACKWARD_WEIGHT, self.layer.stride)
     }
 
-    /// Returns the step that computes `dw`; `x` is the layer's input, and `gy` has its output size.
+    /// Returns the step that computes `dw`. `x` is the layer's input, and `gy` has the layer's output size.
     pub fn step(self, label: &str, x: impl Into<LayerInput>, gy: View, dw: View) -> Step {
         let x: LayerInput = x.into();
         let [statistics, affine] = x.bindings();

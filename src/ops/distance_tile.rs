@@ -20,8 +20,9 @@ pub(super) fn workgroup_rows(variant: &Variant, lanes: Option<u32>) -> u32 {
 
 /// Returns the variant of a distance kernel for rows in the given layout that are compared with `columns` other rows.
 ///
-/// The device profile says whether the variant uses subgroup operations. Among these, it is the variant whose tiles waste the
-/// least work past the last of the other rows, and of several the one with the widest tile.
+/// The device profile says whether the variant uses subgroup operations. Among the remaining variants, this function returns the
+/// one whose tiles waste the least work past the last of the other rows. If several waste equally little, it returns the one with
+/// the widest tile.
 pub fn distance_variant(profile: &DeviceProfile, kernel: &'static Kernel, format: RowFormat, columns: u32) -> &'static Variant {
     let subgroup = profile.settings().subgroup_distances;
     let bits = u32::from(format == RowFormat::Bits);
@@ -36,8 +37,8 @@ pub fn silhouette_variant(profile: &DeviceProfile, shape: SilhouetteSlice) -> &'
     least_padded(family, shape.rows).unwrap_or_else(|| panic!("silhouette has no variant for {shape:?}"))
 }
 
-/// Returns the variant whose tiles waste the least work past the last of `columns` other rows; of several, the one with the
-/// widest tile.
+/// Returns the variant whose tiles waste the least work past the last of `columns` other rows. If several waste equally little, it
+/// returns the one with the widest tile.
 fn least_padded(family: impl Iterator<Item = &'static Variant>, columns: u32) -> Option<&'static Variant> {
     family.min_by_key(|variant| {
         let width = variant.constant("COLUMNS");
@@ -78,53 +79,37 @@ impl RowFormat {
     }
 }
 
-/// Declares the variants of a distance kernel. An entry is the variant's name, the number of rows per thread × the number of
-/// other rows in a tile, and the family: whether other rows are shared by subgroup broadcasts or through workgroup memory,
-/// whether rows are bits, and for silhouettes of bits (`held`) the number of quads in a row, which a thread keeps in registers.
+/// Declares the variants of a distance kernel. An entry has the variant's name, the number of rows per thread × the number of
+/// other rows in a tile, and the family. The family says whether other rows are shared by subgroup broadcasts or through workgroup
+/// memory, and whether rows are bits. For silhouettes of bits (`held`), the entry also has the number of quads in a row, which a
+/// thread keeps in registers.
 macro_rules! distance_variants {
     ($(($name:literal, $rows:literal x $columns:literal, $family:ident $($quads:literal)?)),* $(,)?) => {
         &[$($crate::ops::distance_tile::distance_variants!(@one $name, $rows, $columns, $family $($quads)?)),*]
     };
     (@one $name:literal, $rows:literal, $columns:literal, subgroup) => {
-        Variant { name: $name, constants: &[("BITS", 0), ("BROADCAST", 1), ("ROWS", $rows), ("COLUMNS", $columns)], subgroup: true }
+        $crate::ops::distance_tile::distance_variants!(@variant $name, $rows, $columns, true, ("BITS", 0), ("BROADCAST", 1))
     };
     (@one $name:literal, $rows:literal, $columns:literal, subgroup_bits) => {
-        Variant { name: $name, constants: &[("BITS", 1), ("BROADCAST", 1), ("ROWS", $rows), ("COLUMNS", $columns)], subgroup: true }
+        $crate::ops::distance_tile::distance_variants!(@variant $name, $rows, $columns, true, ("BITS", 1), ("BROADCAST", 1))
     };
     (@one $name:literal, $rows:literal, $columns:literal, subgroup_held_bits $quads:literal) => {
-        Variant {
-            name: $name,
-            constants: &[("BITS", 1), ("BROADCAST", 1), ("QUADS", $quads), ("ROWS", $rows), ("COLUMNS", $columns)],
-            subgroup: true,
-        }
+        $crate::ops::distance_tile::distance_variants!(@variant $name, $rows, $columns, true, ("BITS", 1), ("BROADCAST", 1), ("QUADS", $quads))
     };
     (@one $name:literal, $rows:literal, $columns:literal, workgroup_held_bits $quads:literal) => {
-        Variant {
-            name: $name,
-            constants: &[("BITS", 1), ("BROADCAST", 0), ("QUADS", $quads), ("ROWS", $rows), ("COLUMNS", $columns)],
-            subgroup: false,
-        }
+        $crate::ops::distance_tile::distance_variants!(@variant $name, $rows, $columns, false, ("BITS", 1), ("BROADCAST", 0), ("QUADS", $quads))
     };
     (@one $name:literal, $rows:literal, $columns:literal, workgroup_bits) => {
-        Variant {
-            name: $name,
-            constants: &[("BITS", 1), ("BROADCAST", 0), ("DEPTH", 2), ("ROWS", $rows), ("COLUMNS", $columns)],
-            subgroup: false,
-        }
+        $crate::ops::distance_tile::distance_variants!(@variant $name, $rows, $columns, false, ("BITS", 1), ("BROADCAST", 0), ("DEPTH", 2))
     };
     (@one $name:literal, $rows:literal, $columns:literal, workgroup_deep_bits) => {
-        Variant {
-            name: $name,
-            constants: &[("BITS", 1), ("BROADCAST", 0), ("DEPTH", 16), ("ROWS", $rows), ("COLUMNS", $columns)],
-            subgroup: false,
-        }
+        $crate::ops::distance_tile::distance_variants!(@variant $name, $rows, $columns, false, ("BITS", 1), ("BROADCAST", 0), ("DEPTH", 16))
     };
     (@one $name:literal, $rows:literal, $columns:literal, workgroup) => {
-        Variant {
-            name: $name,
-            constants: &[("BITS", 0), ("BROADCAST", 0), ("DEPTH", 16), ("ROWS", $rows), ("COLUMNS", $columns)],
-            subgroup: false,
-        }
+        $crate::ops::distance_tile::distance_variants!(@variant $name, $rows, $columns, false, ("BITS", 0), ("BROADCAST", 0), ("DEPTH", 16))
+    };
+    (@variant $name:literal, $rows:literal, $columns:literal, $subgroup:literal, $($constant:expr),*) => {
+        Variant { name: $name, constants: &[$($constant,)* ("ROWS", $rows), ("COLUMNS", $columns)], subgroup: $subgroup }
     };
 }
 pub(super) use distance_variants;

@@ -24,7 +24,8 @@ params! {
     }
 }
 
-/// A lane keeps four channels and moves down a strip; it computes the expansion where the window needs it.
+/// The kernel of [`ExpandDepthwise`]. One lane keeps four channels and moves down a strip. It computes the expansion of each row
+/// when the window reaches that row.
 pub static EXPAND_DEPTHWISE: Kernel = Kernel {
     name: "expand_depthwise",
     group: "conv",
@@ -66,7 +67,8 @@ pub static EXPAND_DEPTHWISE: Kernel = Kernel {
     overrides: &[ACTIVATION],
 };
 
-/// A pointwise convolution from `inputs` channels, followed by a depthwise one. Both end in the activation of the depthwise layer.
+/// A pointwise convolution from `inputs` channels, followed by a depthwise one. Both layers end in the activation of the
+/// depthwise layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ExpandDepthwise {
     /// Number of input channels, a multiple of four.
@@ -76,7 +78,7 @@ pub struct ExpandDepthwise {
 }
 
 impl ExpandDepthwise {
-    /// Returns whether a variant can compute it.
+    /// Returns whether a variant can compute both layers.
     pub fn suits(self, variant: &Variant) -> bool {
         variant.constant("STRIDE") == self.depthwise.stride
             && self.inputs <= 4 * variant.constant("INPUT_QUADS")
@@ -87,16 +89,15 @@ impl ExpandDepthwise {
     pub fn choice(self, profile: &DeviceProfile) -> Option<Choice> {
         let Depthwise { batch, size, channels, stride, .. } = self.depthwise;
         let shape = OperationShape::ExpandDepthwise { batch, size, inputs: self.inputs, channels, stride };
-        let suits = |(kernel, variant): Choice| match kernel.is(&EXPAND_DEPTHWISE) {
-            true => self.suits(variant),
-            false => self.depthwise.suits(variant),
+        let suits = |(kernel, variant): Choice| {
+            if kernel.is(&EXPAND_DEPTHWISE) { self.suits(variant) } else { self.depthwise.suits(variant) }
         };
         let choice = choose_of(profile, shape, suits);
-        (choice.0.is(&EXPAND_DEPTHWISE)).then_some(choice)
+        choice.0.is(&EXPAND_DEPTHWISE).then_some(choice)
     }
 
-    /// Returns the step that computes `y`; `bindings` are x, then weight and bias of both layers. The weight of the pointwise layer is
-    /// in [`WeightLayout::Panels`].
+    /// Returns the step that computes `y`. `bindings` holds x, then weight and bias of the pointwise layer, then those of the
+    /// depthwise layer. The weight of the pointwise layer has the layout [`WeightLayout::Panels`].
     pub fn step(
         self,
         label: &str,

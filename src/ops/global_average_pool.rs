@@ -12,7 +12,7 @@ params! {
     }
 }
 
-/// A thread averages four channels of one image.
+/// The kernel of [`GlobalAveragePool`]. One thread averages four channels of one image.
 pub static GLOBAL_AVERAGE_POOL: Kernel = Kernel {
     name: "global_average_pool",
     group: "conv",
@@ -26,7 +26,7 @@ pub static GLOBAL_AVERAGE_POOL: Kernel = Kernel {
     overrides: &[],
 };
 
-/// The mean over all positions, from \[batch, positions, channels\] to \[batch, channels\].
+/// Computes the mean over all positions, from \[batch, positions, channels\] to \[batch, channels\].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct GlobalAveragePool {
     /// Number of images.
@@ -38,7 +38,7 @@ pub struct GlobalAveragePool {
 }
 
 impl GlobalAveragePool {
-    /// Returns the step for activations that are stored at a precision; the means are 32-bit floats.
+    /// Returns the step for activations that are stored at the given precision. The means are always 32-bit floats.
     pub fn step(self, label: &str, precision: Precision, x: View, y: View) -> Step {
         let (batch, positions, channels) = (u64::from(self.batch), u64::from(self.positions), u64::from(self.channels));
         Encoding {

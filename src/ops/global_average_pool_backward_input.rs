@@ -12,7 +12,7 @@ params! {
     }
 }
 
-/// A thread stores four channels of one position.
+/// The kernel of [`GlobalAveragePoolBackwardInput`]. One thread stores four channels of one position.
 pub static GLOBAL_AVERAGE_POOL_BACKWARD_INPUT: Kernel = Kernel {
     name: "global_average_pool_backward_input",
     group: "conv",
@@ -23,7 +23,7 @@ pub static GLOBAL_AVERAGE_POOL_BACKWARD_INPUT: Kernel = Kernel {
     overrides: &[],
 };
 
-/// The gradient with respect to every position, from \[batch, channels\] to \[batch, positions, channels\].
+/// Computes the gradient with respect to every position, from \[batch, channels\] to \[batch, positions, channels\].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct GlobalAveragePoolBackwardInput {
     /// The layer.

@@ -1,4 +1,4 @@
-//! k-means, first half of the update of the centres: the weighted sums of the rows of each cluster, for each chunk of rows.
+//! Sums the rows of each k-means cluster, for each chunk of rows. This is the first half of the update of the centres.
 
 use super::{Encoding, KmeansShape, params};
 use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_write};

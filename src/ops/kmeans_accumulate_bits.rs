@@ -1,5 +1,7 @@
-//! k-means, first half of the update of the centres, for rows packed as bits: the weighted sums of the rows of each cluster,
-//! computed by counting bits. There are two kernels, one of which uses subgroup operations.
+//! Sums the rows of each k-means cluster, for rows packed as bits. The kernels count set bits instead of adding numbers.
+//!
+//! This is the first half of the update of the centres. There are two kernels: one of them uses subgroup operations, and the
+//! other runs on every device.
 
 use super::SubgroupSize;
 use super::{Choice, Encoding, KmeansShape, params, variants_of};
@@ -51,7 +53,7 @@ pub fn kmeans_accumulate_bits_variants() -> impl Iterator<Item = Choice> {
 }
 
 /// Computes, for each chunk of rows and each cluster, Σ w x, Σ w and the number of changed labels, where w is the weight of a row
-/// x. The rows are packed as bits, and the weights are whole numbers.
+/// x. The rows are packed as bits. The weights are whole numbers up to [`MAX_WEIGHT`](KmeansAccumulateBits::MAX_WEIGHT).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct KmeansAccumulateBits {
     /// Sizes of the data.
@@ -66,7 +68,10 @@ impl KmeansAccumulateBits {
     /// Number of rows in a chunk.
     pub const CHUNK_ROWS: u32 = 2048;
 
-    /// Returns the kernel for a device. The device profile says whether it is the one with subgroup operations.
+    /// The largest weight of a row. The kernels count in `u32`, which holds the sum over a chunk of rows with this weight.
+    pub const MAX_WEIGHT: u32 = u32::MAX / Self::CHUNK_ROWS;
+
+    /// Returns the kernel and variant for a device. The device profile says whether to use subgroup operations.
     pub fn choice(profile: &DeviceProfile) -> Choice {
         let kernel =
             if profile.settings().subgroup_distances { &KMEANS_ACCUMULATE_BITS_SUBGROUP } else { &KMEANS_ACCUMULATE_BITS };
@@ -79,8 +84,8 @@ impl KmeansAccumulateBits {
     }
 
     /// Returns the dispatch. It reads `views[0..6]`, the planes, counts, digits, scales, labels and states, and writes
-    /// `views[6]`, the partial sums, `[restarts, chunks, clusters, columns + 4]`. Its cost is stated for weights of one binary
-    /// digit.
+    /// `views[6]`, the partial sums, `[restarts, chunks, clusters, columns + 4]`. The declared cost is that of weights with one
+    /// binary digit.
     pub fn step(self, label: &str, (kernel, variant): Choice, lanes: impl Into<SubgroupSize>, views: [View; 7]) -> Step {
         let lanes = lanes.into().get();
         let KmeansShape { rows, clusters, restarts, .. } = self.shape;

@@ -1,10 +1,10 @@
-//! k-means, assignment of each row to its nearest centre. There are two kernels; one of them uses lookup tables for rows packed
-//! as bits.
+//! Assigns each row to the nearest centre of k-means. There are two kernels: a general one, and one that uses lookup tables for
+//! rows packed as bits.
 
 use super::SubgroupSize;
 use super::distance_tile::{RowFormat, distance_variant, distance_variants, workgroup_rows};
-use super::{Choice, Encoding, params};
-use crate::plan::{Binding, Cost, Kernel, Step, Variant, View, read, read_write};
+use super::{Choice, Encoding, params, variants_of};
+use crate::plan::{Binding, Cost, Kernel, Precision, Step, Variant, View, read, read_write};
 use crate::profiles::DeviceProfile;
 
 params! {
@@ -22,7 +22,7 @@ const BINDINGS: &[Binding] =
     &[read("rows"), read("scales"), read("centers"), read("keys"), read("states"), read_write("labels"), read_write("distances")];
 const OVERRIDES: &[(&str, &[u32])] = &[("TIES_BY_KEY", &[0, 1]), ("SCALED", &[0, 1])];
 
-/// The general kernel: a workgroup compares some of the rows with all centres.
+/// The general kernel. One workgroup compares some of the rows with all centres.
 pub static KMEANS_ASSIGN: Kernel = Kernel {
     name: "kmeans_assign",
     group: "cluster",
@@ -46,8 +46,8 @@ pub static KMEANS_ASSIGN: Kernel = Kernel {
     overrides: OVERRIDES,
 };
 
-/// The kernel with lookup tables: the lanes of a subgroup hold every value that a few columns of bits can add to the distance to
-/// a centre, and look up these values for each row.
+/// The kernel with lookup tables. The lanes of a subgroup hold every value that a few columns of bits can add to the distance to
+/// a centre, and the kernel looks up these values for each row.
 pub static KMEANS_ASSIGN_TABLES: Kernel = Kernel {
     name: "kmeans_assign_tables",
     group: "cluster",
@@ -71,9 +71,7 @@ pub static KMEANS_ASSIGN_TABLES: Kernel = Kernel {
 
 /// Iterates over all variants of both kernels.
 pub fn kmeans_assign_variants() -> impl Iterator<Item = Choice> {
-    [&KMEANS_ASSIGN, &KMEANS_ASSIGN_TABLES]
-        .into_iter()
-        .flat_map(|kernel| kernel.variants.iter().map(move |variant| (kernel, variant)))
+    variants_of([&KMEANS_ASSIGN, &KMEANS_ASSIGN_TABLES], Precision::F32)
 }
 
 /// Sizes of the data that all k-means kernels share.

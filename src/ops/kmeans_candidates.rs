@@ -36,7 +36,7 @@ pub static KMEANS_CANDIDATES: Kernel = Kernel {
 pub struct KmeansCandidates {
     /// The first half of the step, which computed the potentials.
     pub potential: KmeansPotential,
-    /// Number of rows in a chunk of the potentials; at most 256.
+    /// Number of rows in a chunk of the potentials; at most [`MAX_CHUNK_ROWS`](KmeansCandidates::MAX_CHUNK_ROWS).
     pub chunk_rows: u32,
     /// Index of the first restart, which selects the random numbers.
     pub first_restart: u32,
@@ -45,9 +45,16 @@ pub struct KmeansCandidates {
 }
 
 impl KmeansCandidates {
+    /// The largest number of rows in a chunk. The kernel keeps the potentials of a chunk in workgroup memory.
+    pub const MAX_CHUNK_ROWS: u32 = 256;
+
     /// Returns the dispatch. It reads `views[0..4]`, the rows, weights, closest and potentials, and updates `views[4]`, the
     /// picks, and `views[5]`, the centers.
+    ///
+    /// # Panics
+    /// Panics if a chunk has more than [`MAX_CHUNK_ROWS`](KmeansCandidates::MAX_CHUNK_ROWS) rows.
     pub fn step(self, label: &str, views: [View; 6]) -> Step {
+        assert!(self.chunk_rows <= Self::MAX_CHUNK_ROWS, "kmeans_candidates cannot draw from chunks of {} rows", self.chunk_rows);
         let KmeansPotential { shape, trials, step } = self.potential;
         let KmeansShape { rows, clusters, restarts, .. } = shape;
         let (quads, chunks) = (shape.quads(), rows.div_ceil(self.chunk_rows));

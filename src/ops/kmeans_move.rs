@@ -1,4 +1,4 @@
-//! k-means, end of an iteration: moves the centres and decides whether a restart has finished.
+//! Ends an iteration of k-means: moves the centres and decides whether a restart has finished.
 
 use super::{Encoding, KmeansShape, params};
 use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_write};

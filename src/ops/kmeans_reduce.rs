@@ -1,4 +1,4 @@
-//! k-means, second half of the update of the centres: adds up the sums of all chunks.
+//! Adds up the sums of all chunks of rows. This is the second half of the update of the centres of k-means.
 
 use super::{Encoding, KmeansShape, params};
 use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_write};

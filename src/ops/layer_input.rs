@@ -1,17 +1,19 @@
-//! The input of a layer in training: a tensor, or the raw result of the layer before, normalised while it is loaded.
+//! The input of a layer in training. It is a tensor, or the raw result of the previous layer, which is normalised while it is
+//! loaded.
 
 use super::Activation;
 use super::activation::INPUT_ACTIVATION;
 use crate::plan::View;
 
-/// How a layer's input is computed from the raw result of the layer before. Shapes are those of [`BatchNorm`](super::BatchNorm).
+/// How a layer's input is computed from the raw result of the previous layer. The tensors have the shapes that
+/// [`BatchNorm`](super::BatchNorm) describes.
 #[derive(Debug, Clone, Copy)]
 pub struct Normalised {
     /// \[2, channels\]: mean, then variance.
     pub statistics: View,
     /// \[2, channels\]: gamma, then beta.
     pub affine: View,
-    /// Added to the variance.
+    /// The number added to the variance.
     pub epsilon: f32,
     /// The activation that follows batch norm.
     pub activation: Activation,
@@ -36,7 +38,8 @@ impl From<View> for LayerInput {
 }
 
 impl LayerInput {
-    /// Returns the views of statistics and affine. A binding cannot be empty, so where they are not read the input is bound.
+    /// Returns the views of statistics and affine. A binding cannot be empty, so an input that is not normalised is bound in
+    /// their place.
     pub(super) fn bindings(&self) -> [View; 2] {
         self.normalised.map_or([self.view; 2], |by| [by.statistics, by.affine])
     }
@@ -48,7 +51,7 @@ impl LayerInput {
         [(NORMALISE.0, normalise), (INPUT_ACTIVATION.0, f64::from(activation.code()))]
     }
 
-    /// Returns the epsilon of batch norm, or 0 where nothing is normalised.
+    /// Returns the epsilon of batch norm, or 0 if the input is not normalised.
     pub(super) fn epsilon(&self) -> f32 {
         self.normalised.map_or(0.0, |by| by.epsilon)
     }

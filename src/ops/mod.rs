@@ -182,10 +182,19 @@ pub const ALL: &[&Kernel] = &[
     &SGD,
 ];
 
-/// Returns every variant of some kernels that stores activations and weights at a precision.
+/// Returns the variants of the given kernels that store activations and weights at the given precision.
 fn variants_of<const N: usize>(kernels: [&'static Kernel; N], precision: Precision) -> impl Iterator<Item = Choice> {
     let all = kernels.into_iter().flat_map(|kernel| kernel.variants.iter().map(move |variant| (kernel, variant)));
     all.filter(move |(_, variant)| variant.precision() == precision)
+}
+
+/// Returns the variant of a kernel for a stride.
+///
+/// # Panics
+/// Panics if there is none.
+fn variant_for_stride(kernel: &'static Kernel, stride: u32) -> &'static Variant {
+    let found = kernel.variants.iter().find(|variant| variant.constant("STRIDE") == stride);
+    found.unwrap_or_else(|| panic!("the kernel {} has no variant for stride {stride}", kernel.name))
 }
 
 /// Where a 3×3 convolution adds zeros around its input.
@@ -230,7 +239,7 @@ macro_rules! params {
 }
 use params;
 
-/// What an operation knows about one dispatch. [`Encoding::step`] turns it into a [`Step`].
+/// One dispatch as an operation describes it. [`Encoding::step`] turns it into a [`Step`].
 struct Encoding<'a, P> {
     kernel: &'static Kernel,
     variant: &'static Variant,

@@ -17,17 +17,17 @@ pub trait Optimizer: fmt::Debug + Send + Sync {
     fn states(&self) -> usize;
 
     /// Returns the dispatch of one update. `gradient`, `parameter` and each of the [`states`](Optimizer::states) hold
-    /// [`Update::count`] values; the kernel changes all but the gradient.
+    /// [`Update::count`] values. The kernel changes all of them except the gradient.
     ///
     /// # Panics
-    /// The number of states is wrong.
+    /// Panics if the number of states is wrong.
     fn step(&self, label: &str, update: Update, gradient: View, parameter: View, states: &[View]) -> Step;
 
     /// Computes one update of one parameter in f64: the reference for the kernel. `values` holds the parameter, then its
     /// states, and is changed in place.
     ///
     /// # Panics
-    /// The number of states is wrong.
+    /// Panics if the number of states is wrong.
     fn reference(&self, update: Update, gradient: f64, values: &mut [f64]);
 
     /// Returns the settings in words. A checkpoint keeps them, and training resumes only with the same settings.
@@ -41,15 +41,15 @@ pub trait Optimizer: fmt::Debug + Send + Sync {
 pub struct Update {
     /// Number of parameters, a multiple of four.
     pub count: u32,
-    /// Whether weight decay applies to them.
+    /// Whether weight decay applies to these parameters.
     pub decays: bool,
     /// The learning rate.
     pub learning_rate: f64,
-    /// Which update it is, counted from 1.
+    /// Number of the update, counted from 1.
     pub number: u32,
 }
 
-/// Any optimizer, shared by whoever holds it. Two are equal if their settings are.
+/// Any optimizer. Clones share it, and two are equal if their settings are equal.
 #[derive(Clone)]
 pub struct AnyOptimizer(Arc<dyn Optimizer>);
 
@@ -86,7 +86,7 @@ pub struct OptimizerEntry {
     pub name: &'static str,
     /// One line that describes it.
     pub about: &'static str,
-    /// The learning rate that is usual for it.
+    /// Its usual learning rate.
     pub learning_rate: f64,
     /// Its options.
     pub options: &'static [OptimizerOption],
@@ -119,10 +119,10 @@ pub enum OptionDefault {
 pub struct OptionValues(Vec<(&'static str, f64)>);
 
 impl OptionValues {
-    /// Returns the value of a number.
+    /// Returns the value of an option that is a number.
     ///
     /// # Panics
-    /// The optimizer declares no such option.
+    /// Panics if the optimizer declares no such option.
     pub fn number(&self, name: &str) -> f64 {
         let found = self.0.iter().find(|(known, _)| *known == name);
         found.unwrap_or_else(|| panic!("the optimizer declares no option `{name}`")).1
@@ -131,7 +131,7 @@ impl OptionValues {
     /// Returns whether a switch is on.
     ///
     /// # Panics
-    /// The optimizer declares no such option.
+    /// Panics if the optimizer declares no such option.
     pub fn switch(&self, name: &str) -> bool {
         self.number(name) != 0.0
     }
@@ -159,9 +159,9 @@ pub static OPTIMIZERS: &[OptimizerEntry] =
 /// Returns the states as an array.
 ///
 /// # Panics
-/// Their number is not N.
+/// Panics if their number is not N.
 pub(super) fn exactly<const N: usize, T: Copy>(states: &[T]) -> [T; N] {
-    <[T; N]>::try_from(states).unwrap_or_else(|_| panic!("the optimizer keeps {N} tensors, {} are given", states.len()))
+    <[T; N]>::try_from(states).unwrap_or_else(|_| panic!("the optimizer needs {N} tensors but got {}", states.len()))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Pointwise convolution and dense layers: a matrix product and an epilogue, in four families of kernels.
+//! Pointwise convolution and dense layers: a matrix product and an epilogue. There are four families of kernels.
 //!
 //! A dense layer is a pointwise convolution whose rows are the batch, so it uses the same kernels.
 
@@ -17,7 +17,7 @@ params! {
         rows: u32,
         inputs: u32,
         outputs: u32,
-        /// Column quads whose weights lie together.
+        /// Number of column quads in a panel of weights.
         panel_quads: u32,
         /// 1 if there is a residual.
         residual: u32,
@@ -31,7 +31,7 @@ params! {
 const BINDINGS: &[Binding] = &[read_stored("x"), read_stored("w"), read("bias"), read_stored("residual"), write_stored("y")];
 const OVERRIDES: &[(&str, &[u32])] = &[ACTIVATION];
 
-/// The subgroup family: the lanes load weights together and broadcast them; rows stay in the lanes' registers.
+/// The subgroup family. The lanes load weights together and broadcast them, and the rows stay in the lanes' registers.
 pub static POINTWISE_SUBGROUP: Kernel = Kernel {
     name: "pointwise_subgroup",
     group: "conv",
@@ -53,7 +53,8 @@ pub static POINTWISE_SUBGROUP: Kernel = Kernel {
     overrides: OVERRIDES,
 };
 
-/// Columns stay in the lanes' registers, and the inputs of a row are passed from lane to lane: for one row.
+/// The column family, which is meant for a single row. The columns stay in the lanes' registers, and the lanes pass the inputs of
+/// the row to each other.
 pub static POINTWISE_COLUMNS: Kernel = Kernel {
     name: "pointwise_columns",
     group: "conv",
@@ -64,7 +65,7 @@ pub static POINTWISE_COLUMNS: Kernel = Kernel {
     overrides: OVERRIDES,
 };
 
-/// The register family: each thread computes a tile in registers and loads what it needs from memory.
+/// The register family. Each thread computes a tile in registers and loads its operands directly from memory.
 pub static POINTWISE_REGISTERS: Kernel = Kernel {
     name: "pointwise_registers",
     group: "conv",
@@ -78,7 +79,7 @@ pub static POINTWISE_REGISTERS: Kernel = Kernel {
     overrides: OVERRIDES,
 };
 
-/// The workgroup family: a workgroup copies tiles of both matrices to workgroup memory, the usual way on a GPU.
+/// The workgroup family. A workgroup copies tiles of both matrices to workgroup memory, as is usual on a GPU.
 pub static POINTWISE_WORKGROUP: Kernel = Kernel {
     name: "pointwise_workgroup",
     group: "conv",
@@ -102,12 +103,13 @@ pub static POINTWISE_WORKGROUP: Kernel = Kernel {
     overrides: OVERRIDES,
 };
 
-/// Returns every variant of the four families that stores activations and weights at a precision.
+/// Iterates over the variants of the four families that store activations and weights at the given precision.
 pub fn pointwise_variants(precision: Precision) -> impl Iterator<Item = Choice> {
     super::variants_of([&POINTWISE_SUBGROUP, &POINTWISE_COLUMNS, &POINTWISE_REGISTERS, &POINTWISE_WORKGROUP], precision)
 }
 
-/// y \[rows, outputs\] = activation(x \[rows, inputs\] · w \[inputs, outputs\] + bias \[outputs\]) + residual \[rows, outputs\].
+/// Computes y \[rows, outputs\] = activation(x \[rows, inputs\] · w \[inputs, outputs\] + bias \[outputs\]) +
+/// residual \[rows, outputs\].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Pointwise {
     /// Number of rows: batch × height × width, or the batch for a dense layer.
@@ -123,7 +125,7 @@ pub struct Pointwise {
 }
 
 impl Pointwise {
-    /// Returns whether a variant of any family can compute it.
+    /// Returns whether a variant of any family can compute this layer.
     pub fn suits(self, variant: &Variant) -> bool {
         variant.suits_channels([self.inputs, self.outputs])
     }
@@ -134,11 +136,11 @@ impl Pointwise {
         choose(profile, OperationShape::Pointwise { rows, inputs, outputs, layout }, |variant| self.suits(variant))
     }
 
-    /// Returns the step that computes `y`; `lanes` is the subgroup size, which the families with subgroups need.
+    /// Returns the step that computes `y`. `lanes` is the subgroup size, which only the families with subgroups need.
     pub fn step(
         self,
         label: &str,
-        (kernel, variant): (&'static Kernel, &'static Variant),
+        (kernel, variant): Choice,
         lanes: impl Into<SubgroupSize>,
         [x, w, bias]: [View; 3],
         residual: Option<View>,
@@ -170,7 +172,8 @@ impl Pointwise {
                 low,
                 high,
             },
-            // A layer without a residual binds its bias there, which is not read: a binding cannot be empty.
+            // A binding cannot be empty, so a layer without a residual binds its bias, which the kernel does not read as a
+            // residual.
             bindings: &[x, w, bias, residual.unwrap_or(bias), y],
             workgroups: u64::from(self.rows.div_ceil(rows)) * u64::from(self.outputs.div_ceil(columns)),
             cost: self.cost(residual.is_some(), variant.precision()),

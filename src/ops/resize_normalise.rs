@@ -28,7 +28,7 @@ pub static RESIZE_NORMALISE: Kernel = Kernel {
     bindings: &[read("pixels"), read("images"), write_stored("y")],
     variants: &[
         Variant { name: "default", constants: &[("THREADS", 32)], subgroup: false },
-        // A software adapter must switch between the threads of a larger workgroup.
+        // The workgroup is small because a software adapter loses time when it switches between the threads of a larger one.
         Variant { name: "wide", constants: &[WIDE, ("THREADS", 8)], subgroup: false },
         Variant { name: "to f16", constants: &[HALF, ("THREADS", 32)], subgroup: false },
     ],

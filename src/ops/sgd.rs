@@ -24,20 +24,20 @@ pub static SGD: Kernel = Kernel {
     overrides: &[("NESTEROV", &[0, 1])],
 };
 
-/// Gradient descent with momentum, as Keras has it: v = momentum v − learning_rate g, then p += v, or with Nesterov's look
-/// ahead p += momentum v − learning_rate g. The state is the velocity v.
+/// Gradient descent with momentum, as Keras computes it: v = momentum v − learning_rate g, and then p += v. Nesterov's form
+/// computes p += momentum v − learning_rate g instead. The state is the velocity v.
 ///
 /// PyTorch keeps −v / learning_rate instead; the parameters are the same as long as the learning rate stays the same. The
 /// learning rate is 0.01 in Keras.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sgd {
-    /// 0 for plain gradient descent.
+    /// Share of the velocity that an update keeps; 0 for plain gradient descent.
     pub momentum: f32,
     /// Whether to use Nesterov momentum.
     pub nesterov: bool,
 }
 
-/// Gradient descent in the table of optimizers.
+/// The entry of gradient descent in the table of optimizers.
 pub(super) const ENTRY: OptimizerEntry = OptimizerEntry {
     name: "sgd",
     about: "Stochastic gradient descent with momentum",

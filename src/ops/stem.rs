@@ -1,4 +1,4 @@
-//! Dense 3×3 convolution: the network's first layer, in two kernels.
+//! Dense 3×3 convolution, which is the network's first layer. There are two kernels.
 
 use super::SubgroupSize;
 use super::activation::ACTIVATION;
@@ -23,8 +23,8 @@ params! {
     }
 }
 
-/// The kernel for RGB at stride 2 on devices with subgroups and 64-bit integers: a lane computes a strip of a row and loads each
-/// pixel once for a row of taps; the lanes load the weights together and broadcast them.
+/// The kernel for RGB images at stride 2, on devices with subgroups and 64-bit integers. A lane computes a strip of a row and
+/// loads each pixel once for a row of taps. The lanes load the weights together and broadcast them.
 pub static STEM_STRIP: Kernel = Kernel {
     name: "stem_strip",
     group: "conv",
@@ -38,12 +38,12 @@ pub static STEM_STRIP: Kernel = Kernel {
     overrides: &[ACTIVATION],
 };
 
-/// Iterates over the variants of both kernels that store numbers at a precision.
+/// Iterates over the variants of both kernels that store activations and weights at the given precision.
 pub fn stem_variants(precision: Precision) -> impl Iterator<Item = Choice> {
     super::variants_of([&STEM_STRIP, &STEM], precision)
 }
 
-/// The kernel for every device: a thread computes a few pixels × output channels.
+/// The kernel for every device. One thread computes a few output channels of a few pixels.
 pub static STEM: Kernel = Kernel {
     name: "stem",
     group: "conv",
@@ -57,7 +57,8 @@ pub static STEM: Kernel = Kernel {
     overrides: &[ACTIVATION],
 };
 
-/// A 3×3 convolution with bias and activation, from \[batch, height, width, inputs\] to \[batch, ⌈height / stride⌉, ⌈width / stride⌉, outputs\].
+/// A 3×3 convolution with bias and activation, from \[batch, height, width, inputs\] to
+/// \[batch, ⌈height / stride⌉, ⌈width / stride⌉, outputs\].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Stem {
     /// Number of images.
@@ -66,7 +67,7 @@ pub struct Stem {
     pub size: [u32; 2],
     /// Number of input channels, a multiple of four: 4 for RGB, with a fourth channel of zeros.
     pub inputs: u32,
-    /// Whether there are four input channels and the fourth holds zeros, which need not be multiplied.
+    /// Whether there are four input channels and the fourth holds only zeros. A kernel may then leave it out.
     pub rgb: bool,
     /// Number of output channels, a multiple of four.
     pub outputs: u32,
@@ -79,8 +80,8 @@ pub struct Stem {
 }
 
 impl Stem {
-    /// Returns whether a variant can compute the layer. Those with subgroups leave the fourth input channel out and take pixels
-    /// two by two.
+    /// Returns whether a variant can compute the layer. Variants with subgroups leave out the fourth input channel and load
+    /// pixels in pairs.
     pub fn suits(self, variant: &Variant) -> bool {
         let is_rgb = self.rgb && self.inputs == 4;
         let in_pairs = self.stride == 2 && self.size[1].is_multiple_of(2);
@@ -99,11 +100,11 @@ impl Stem {
         choose(profile, shape, |variant| self.suits(variant))
     }
 
-    /// The dispatch with one family's kernel and variant; `lanes` is the subgroup size for the subgroup family.
+    /// Returns the step that computes `y`. `lanes` is the subgroup size, which only the kernel with subgroups needs.
     pub fn step(
         self,
         label: &str,
-        (kernel, variant): (&'static Kernel, &'static Variant),
+        (kernel, variant): Choice,
         lanes: impl Into<SubgroupSize>,
         [x, w, bias]: [View; 3],
         y: View,

@@ -19,7 +19,7 @@ params! {
     }
 }
 
-/// A thread computes four channels of a pixel.
+/// The kernel of [`StemBackwardInput`]. One thread computes four channels of a pixel.
 pub static STEM_BACKWARD_INPUT: Kernel = Kernel {
     name: "stem_backward_input",
     group: "conv",
@@ -30,7 +30,8 @@ pub static STEM_BACKWARD_INPUT: Kernel = Kernel {
     overrides: &[],
 };
 
-/// dx \[batch, height, width, inputs\]: the gradient with respect to the input of `layer`, without its activation.
+/// Computes dx \[batch, height, width, inputs\], the gradient with respect to the input of `layer`, from the gradient before the
+/// layer's activation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct StemBackwardInput {
     /// The layer.
@@ -38,7 +39,7 @@ pub struct StemBackwardInput {
 }
 
 impl StemBackwardInput {
-    /// Returns the step that computes `dx`, which has the layer's input size; `gy` has its output size.
+    /// Returns the step that computes `dx`, which has the layer's input size. `gy` has the layer's output size.
     pub fn step(self, label: &str, gy: View, w: View, dx: View) -> Step {
         let layer = self.layer;
         let [in_height, in_width] = layer.size;

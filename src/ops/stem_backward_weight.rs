@@ -1,6 +1,6 @@
 //! Weight gradient of a dense 3×3 convolution.
 
-use super::{Encoding, Stem, params};
+use super::{Encoding, Stem, params, variant_for_stride};
 use crate::plan::{Cost, Kernel, RowParts, Step, Variant, View, read, read_write};
 use crate::profiles::DeviceProfile;
 
@@ -20,7 +20,7 @@ params! {
     }
 }
 
-/// A thread keeps twelve vectors of sums over a part of the output's rows of pixels.
+/// The kernel of [`StemBackwardWeight`]. One thread keeps twelve vectors of sums over a part of the output's rows of pixels.
 pub static STEM_BACKWARD_WEIGHT: Kernel = Kernel {
     name: "stem_backward_weight",
     group: "conv",
@@ -34,30 +34,34 @@ pub static STEM_BACKWARD_WEIGHT: Kernel = Kernel {
     overrides: &[],
 };
 
-/// dw \[parts, 3, 3, inputs, outputs\]: the gradient with respect to the weights of `layer`, without its activation.
+/// Computes dw \[parts, 3, 3, inputs, outputs\], the gradient with respect to the weights of `layer`, from the gradient before
+/// the layer's activation.
 /// [`SumOfParts`](super::SumOfParts) adds the parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct StemBackwardWeight {
     /// The layer.
     pub layer: Stem,
-    /// The batch × output height rows of pixels. A part is summed without interruption, so it should have a few thousand
-    /// pixels at most.
+    /// The batch × output height rows of pixels. A part is one chain of additions, so it should have a few thousand pixels at
+    /// most.
     pub rows: RowParts,
 }
 
 impl StemBackwardWeight {
-    /// Returns the operation with the rows of pixels of `layer` split into parts for a device. A thread of a part sums one row of
+    /// Returns the parts into which the rows of pixels of `layer` are split for a device. A thread of a part sums one row of
     /// taps.
     pub fn parts(profile: &DeviceProfile, layer: Stem) -> RowParts {
         profile.pixel_row_parts(layer.batch, layer.out_size(), 3 * (layer.inputs / 4) * (layer.outputs / 4))
     }
 
     /// Returns the variant with the layer's stride.
+    ///
+    /// # Panics
+    /// Panics if the stride is neither 1 nor 2.
     pub fn variant(self) -> &'static Variant {
-        &STEM_BACKWARD_WEIGHT.variants[if self.layer.stride == 2 { 0 } else { 1 }]
+        variant_for_stride(&STEM_BACKWARD_WEIGHT, self.layer.stride)
     }
 
-    /// Returns the step that computes `dw`; `x` is the layer's input, and `gy` has its output size.
+    /// Returns the step that computes `dw`. `x` is the layer's input, and `gy` has the layer's output size.
     pub fn step(self, label: &str, x: View, gy: View, dw: View) -> Step {
         let layer = self.layer;
         let [in_height, in_width] = layer.size;

@@ -1,4 +1,4 @@
-//! Splits sums over many rows into parts, and adds the sums of the parts.
+//! Adds the parts of a sum over many rows that was computed in parts.
 
 use super::{Encoding, params};
 use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_write};

@@ -108,8 +108,8 @@ impl PlanDocument {
     /// Returns the plan that the document describes.
     ///
     /// # Errors
-    /// Returns [`DocumentError`] if the format is unknown, or if a step refers to a shader, tensor or binding that does not
-    /// exist.
+    /// Returns [`DocumentError`] if the format is unknown, or if a step refers to a shader, a tensor, bytes of a tensor, a
+    /// binding or a parameter that does not exist.
     pub fn plan(&self) -> Result<Plan, DocumentError> {
         if self.format != FORMAT {
             return Err(DocumentError::Format { found: self.format.clone() });
@@ -124,11 +124,17 @@ impl PlanDocument {
         for step in &self.steps {
             let missing = |what| DocumentError::Missing { step: step.label.clone(), what };
             let shader = self.shaders.get(step.shader).ok_or_else(|| missing("a shader"))?;
-            if step.bindings.iter().any(|view| view.tensor.0 >= self.tensors.len()) {
-                return Err(missing("a tensor"));
+            for view in &step.bindings {
+                let tensor = self.tensors.get(view.tensor.0).ok_or_else(|| missing("a tensor"))?;
+                if view.offset.checked_add(view.bytes).is_none_or(|end| end > tensor.bytes) {
+                    return Err(missing("a part of a tensor"));
+                }
             }
             if step.bindings.len() != shader.bindings.len() {
                 return Err(missing("a binding"));
+            }
+            if step.params.len() != shader.params.len() {
+                return Err(missing("a parameter"));
             }
             plan.push(Step {
                 label: step.label.clone(),

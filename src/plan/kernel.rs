@@ -150,7 +150,7 @@ impl Param for f32 {
     const KIND: ParamKind = ParamKind::F32;
 }
 
-/// Names of a kernel and of one of its variants.
+/// Identifies a variant of a kernel by the names of both.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct VariantId {
     /// The kernel's name.
@@ -160,7 +160,7 @@ pub struct VariantId {
 }
 
 impl VariantId {
-    /// Names a variant of a kernel.
+    /// Creates the identifier of a variant.
     pub const fn new(kernel: &'static str, variant: &'static str) -> VariantId {
         VariantId { kernel: Name::Borrowed(kernel), variant: Name::Borrowed(variant) }
     }

@@ -18,7 +18,7 @@ impl DeviceClass {
     /// Every class.
     pub const ALL: [DeviceClass; 2] = [DeviceClass::Gpu, DeviceClass::Software];
 
-    /// Returns the class of an adapter. This is the one place where a class is recognised.
+    /// Returns the class of an adapter.
     pub fn of_adapter(report: &AdapterReport) -> DeviceClass {
         match report.kind.as_str() {
             "software" => DeviceClass::Software,
@@ -28,8 +28,8 @@ impl DeviceClass {
 
     /// Returns the rows of the class, in the order in which they are tried.
     ///
-    /// A class that says nothing about some operation or precision leaves it to the rows of [`DeviceClass::Gpu`], which follow
-    /// its own.
+    /// The rows of [`DeviceClass::Gpu`] follow those of every other class. They apply to the operations and precisions for which
+    /// the class has no row of its own.
     pub fn rows(self) -> impl Iterator<Item = &'static Row> {
         let own: &'static [Row] = match self {
             DeviceClass::Gpu => &[],
@@ -38,7 +38,7 @@ impl DeviceClass {
         own.iter().chain(gpu::TABLE)
     }
 
-    /// Returns what holds for every operation on a device of the class.
+    /// Returns the settings for a device of the class.
     pub fn settings(self, capabilities: &Capabilities) -> ClassSettings {
         match self {
             DeviceClass::Gpu => gpu::SETTINGS,

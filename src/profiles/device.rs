@@ -13,10 +13,10 @@ pub struct Device {
 }
 
 impl Device {
-    /// Opens the adapter asked for, or the best of this machine, with its shipped profile.
+    /// Opens the requested adapter with its shipped profile. Without a request, it opens the best adapter of this machine.
     ///
     /// # Errors
-    /// There is no adapter, none matches, it is too small, or it does not open.
+    /// Returns an error if there is no adapter, none matches the request, its limits are too low, or it does not open.
     pub fn open(request: &AdapterRequest) -> Result<Device, DeviceError> {
         let mut gpu = Gpu::open(request)?;
         let profile = DeviceProfile::of_adapter(gpu.report(), *gpu.capabilities());
@@ -29,7 +29,7 @@ impl Device {
         &self.profile
     }
 
-    /// Uses measured variants for every plan from now on.
+    /// Sets measured variants. All plans that are made from now on use them.
     pub fn tune(&mut self, winners: Arc<Winners>) {
         self.profile = self.profile.with_winners(winners);
     }

@@ -1,4 +1,4 @@
-//! The profile of one device: what it can do, its class, and what was measured on it.
+//! The profile of one device: its capabilities, its class, and the variants that were measured on it.
 
 use std::sync::Arc;
 
@@ -6,22 +6,27 @@ use super::{ClassSettings, DeviceClass, OperationShape, Winners};
 use crate::device::AdapterReport;
 use crate::plan::{Capabilities, Precision, RowParts, VariantId};
 
-/// Everything that lowering asks about a device.
+/// Largest number of values that are added in `f32` without interruption. Longer runs lose more accuracy than the bounds of the
+/// tests allow.
+const LONGEST: u32 = 2048;
+
+/// Everything that lowering needs to know about a device.
 #[derive(Debug, Clone)]
 pub struct DeviceProfile {
-    /// What the device can do.
+    /// The capabilities of the device.
     pub capabilities: Capabilities,
     /// How activations and weights are stored. Training uses 32-bit floats.
     pub precision: Precision,
-    /// Whose table of variants applies.
+    /// The class whose table of variants applies.
     class: DeviceClass,
-    /// What the autotuner measured on this device.
+    /// The fastest variants that the autotuner found on this device.
     winners: Option<Arc<Winners>>,
 }
 
 impl DeviceProfile {
-    /// Returns the shipped profile of a device with these capabilities, for 32-bit floats: that of software adapters or that of
-    /// every GPU. For plans without an open device; [`DeviceProfile::of_adapter`] knows more classes.
+    /// Returns the shipped profile of a device with these capabilities, for 32-bit floats. It serves for plans without an open
+    /// device and chooses between [`DeviceClass::Software`] and [`DeviceClass::Gpu`]; [`DeviceProfile::of_adapter`] considers
+    /// every class.
     pub fn new(capabilities: Capabilities) -> DeviceProfile {
         let class = if capabilities.software { DeviceClass::Software } else { DeviceClass::Gpu };
         DeviceProfile::of_class(class, capabilities)
@@ -74,26 +79,22 @@ impl DeviceProfile {
         winner.into_iter().chain(rows.map(|row| &row.variant)).cloned().collect()
     }
 
-    /// Returns what holds for the whole class of devices.
+    /// Returns the settings of the device's class.
     pub fn settings(&self) -> ClassSettings {
         self.class.settings(&self.capabilities)
     }
 
-    /// Splits a sum over `rows` rows into parts, each of `workgroups_a_part` workgroups: short enough for `f32`, and many
-    /// enough that every thread of the device has work.
+    /// Splits a sum over `rows` rows into parts, each of which `workgroups_a_part` workgroups compute. The parts are short
+    /// enough to be summed in `f32`, and there are enough of them to give every thread of the device work.
     pub fn row_parts(&self, rows: u32, workgroups_a_part: u32) -> RowParts {
-        /// A longer run of additions in `f32` loses more than the bounds of the tests allow.
-        const LONGEST: u32 = 2048;
         /// With fewer rows, writing and adding up the parts costs more than the sum.
         const SHORTEST: u32 = 128;
         let wanted = self.settings().workgroups_of_a_sum.div_ceil(workgroups_a_part.max(1));
         RowParts { rows, rows_a_part: rows.div_ceil(wanted).clamp(SHORTEST, LONGEST) }
     }
 
-    /// Splits a sum over batch × height rows of `width` pixels into parts, each of `threads` threads.
+    /// Splits a sum over batch × height rows of `width` pixels into parts, each of which `threads` threads compute.
     pub fn pixel_row_parts(&self, batch: u32, [height, width]: [u32; 2], threads: u32) -> RowParts {
-        /// Pixels in a run of additions.
-        const LONGEST: u32 = 2048;
         let rows = batch * height;
         let wanted = self.settings().threads_of_a_sum;
         let rows_a_part = rows.div_ceil(wanted.div_ceil(threads.max(1)));

@@ -1,8 +1,9 @@
 //! Device profiles: which variant of a kernel an operation uses on which device.
 //!
-//! A device belongs to a [`DeviceClass`]. A class has a table, whose rows name a variant by identity, say for which shapes it is
-//! used, and tell what measured it. An operation takes the variant of the first row that applies, and that suits its shape and
-//! the device's capabilities. What the autotuner measured on the very device ([`Winners`]) takes precedence over the table.
+//! A device belongs to a [`DeviceClass`]. A class has a table. Each row names a variant, the shapes for which it is used, and the
+//! measurement behind it. An operation takes the variant of the first row that applies, and that suits its shape and the
+//! device's capabilities. The variants that the autotuner measured on the device itself ([`Winners`]) take precedence over the
+//! table.
 //!
 //! To add a class, add it to [`DeviceClass`] and its table in a folder of its own. Everything else that is specific to the class
 //! lives in that folder, too.
@@ -25,19 +26,19 @@ pub use winners::Winners;
 
 use crate::device::Throughput;
 
-/// What holds for every operation on a class of devices.
+/// Settings of a class of devices that do not depend on an operation's shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClassSettings {
-    /// Workgroups that a sum over many rows should have together.
+    /// Number of workgroups into which a sum over many rows should be split, over all its parts.
     pub workgroups_of_a_sum: u32,
-    /// Threads that a sum over rows of pixels should have together.
+    /// Number of threads into which a sum over rows of pixels should be split, over all its parts.
     pub threads_of_a_sum: u32,
     /// Whether kernels that compute distances and count bits exchange values by subgroup operations instead of workgroup memory.
     pub subgroup_distances: bool,
     /// Whether k-means looks distances up in tables that a subgroup holds.
     pub distance_tables: bool,
-    /// Pixels that a thread of the resizing kernel writes at once: 2 where the device can, or 1.
+    /// Number of pixels that a thread of the resizing kernel writes at once: 1, or 2 on devices that support it.
     pub resize_pixels: u32,
-    /// How much work the device is expected to do in a second.
+    /// The amount of work that the device is expected to do in a second.
     pub throughput: Throughput,
 }

@@ -1,4 +1,4 @@
-//! What the choice of a variant depends on: an operation and its sizes.
+//! An operation and its sizes, on which the choice of a variant depends.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +11,7 @@ use crate::plan::WeightLayout;
 pub enum OperationShape {
     /// A dense 3×3 convolution: the first layer of a network.
     Stem {
-        /// Images.
+        /// Number of images.
         batch: u32,
         /// Height and width of the input.
         size: [u32; 2],
@@ -21,24 +21,24 @@ pub enum OperationShape {
         rgb: bool,
         /// Output channels.
         outputs: u32,
-        /// 1 or 2.
+        /// Stride: 1 or 2.
         stride: u32,
     },
     /// A depthwise 3×3 convolution.
     Depthwise {
-        /// Images.
+        /// Number of images.
         batch: u32,
         /// Height and width of the input.
         size: [u32; 2],
         /// Channels.
         channels: u32,
-        /// 1 or 2.
+        /// Stride: 1 or 2.
         stride: u32,
     },
-    /// A pointwise convolution followed by a depthwise one. Where the chosen kernel computes the depthwise layer alone, the
-    /// two run as separate dispatches.
+    /// A pointwise convolution followed by a depthwise one. If the chosen kernel computes the depthwise layer alone, the two
+    /// layers run as separate dispatches.
     ExpandDepthwise {
-        /// Images.
+        /// Number of images.
         batch: u32,
         /// Height and width of the input.
         size: [u32; 2],
@@ -46,18 +46,18 @@ pub enum OperationShape {
         inputs: u32,
         /// Channels of the depthwise layer.
         channels: u32,
-        /// 1 or 2, of the depthwise layer.
+        /// Stride of the depthwise layer: 1 or 2.
         stride: u32,
     },
     /// The input gradient of a depthwise convolution.
     DepthwiseBackwardInput {
-        /// Images.
+        /// Number of images.
         batch: u32,
         /// Height and width of the layer's input.
         size: [u32; 2],
         /// Channels.
         channels: u32,
-        /// 1 or 2.
+        /// Stride: 1 or 2.
         stride: u32,
     },
     /// A pointwise convolution or a dense layer.
@@ -97,7 +97,7 @@ impl OperationShape {
         }
     }
 
-    /// Returns a quantity of the shape, or nothing where the operation has no such quantity.
+    /// Returns a quantity of the shape, or nothing if the operation has no such quantity.
     pub fn quantity(self, quantity: Quantity) -> Option<u64> {
         let matrix = match self {
             OperationShape::Pointwise { rows, .. } | OperationShape::DenseBackwardWeight { rows, .. } => Some(u64::from(rows)),
@@ -129,7 +129,7 @@ impl OperationShape {
         }
     }
 
-    /// Returns the depthwise layer of an expansion, as it runs where the two layers are separate dispatches.
+    /// Returns the shape of the depthwise layer of an expansion, which runs if the two layers are separate dispatches.
     pub fn depthwise_alone(self) -> Option<OperationShape> {
         match self {
             OperationShape::ExpandDepthwise { batch, size, channels, stride, .. } => {

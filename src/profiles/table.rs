@@ -1,16 +1,16 @@
-//! Tables of variants: what a row says, and when it applies.
+//! The rows of the tables of variants, and the conditions under which they apply.
 
 use super::OperationShape;
 use crate::plan::{Precision, VariantId};
 
-/// An operation whose variant a table decides.
+/// An operation whose variant is chosen from a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Operation {
     /// A dense 3×3 convolution: the first layer of a network.
     Stem,
     /// A depthwise 3×3 convolution.
     Depthwise,
-    /// A pointwise convolution and the depthwise one that reads its result, in one kernel.
+    /// A pointwise convolution and the depthwise one that reads its result.
     ExpandDepthwise,
     /// The input gradient of a depthwise convolution.
     DepthwiseBackwardInput,
@@ -72,7 +72,7 @@ impl Condition {
         quantity
     }
 
-    /// Returns whether the condition holds. It does not where the operation has no such quantity.
+    /// Returns whether the condition holds. It does not hold if the operation has no such quantity.
     pub fn holds(self, shape: OperationShape) -> bool {
         shape.quantity(self.quantity()).is_some_and(|value| match self {
             Condition::Is(_, number) => value == number,
@@ -83,36 +83,36 @@ impl Condition {
     }
 }
 
-/// Where a row comes from.
+/// The origin of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Provenance {
-    /// The tool that measured, such as `lineament tune` or the compilers of `tools/`.
+    /// The tool that made the measurement, such as `lineament tune` or the compilers of `tools/`.
     pub tool: &'static str,
     /// The device, or the compiler's target, and the driver's version.
     pub device: &'static str,
-    /// When it was measured, as year-month-day.
+    /// The date of the measurement, as year-month-day.
     pub date: &'static str,
-    /// What was measured, in a few words with one figure.
+    /// The measured figure, with a few words about it. For rows without a measurement, the reason for the row.
     pub figure: &'static str,
 }
 
-/// A row of the table of a device class: one variant, and when to use it.
+/// A row of the table of a device class: a variant, and the shapes for which it is used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
-    /// The operation that the row is about.
+    /// The operation to which the row applies.
     pub operation: Operation,
-    /// How the operation stores its numbers.
+    /// The precision at which the operation stores its numbers.
     pub precision: Precision,
-    /// What must hold for the shape; all of it.
+    /// The conditions on the shape. All of them must hold.
     pub when: &'static [Condition],
     /// The variant to use.
     pub variant: VariantId,
-    /// Where the row comes from.
+    /// The origin of the row.
     pub provenance: Provenance,
 }
 
 impl Row {
-    /// Returns a row about 32-bit floats.
+    /// Returns a row for 32-bit floats.
     pub const fn new(
         operation: Operation,
         when: &'static [Condition],
@@ -123,7 +123,7 @@ impl Row {
         Row { operation, precision: Precision::F32, when, variant: VariantId::new(kernel, variant), provenance }
     }
 
-    /// Returns a row about 16-bit floats.
+    /// Returns a row for 16-bit floats.
     pub const fn half(
         operation: Operation,
         when: &'static [Condition],
@@ -134,7 +134,7 @@ impl Row {
         Row { operation, precision: Precision::F16, when, variant: VariantId::new(kernel, variant), provenance }
     }
 
-    /// Returns whether the row applies to a shape whose numbers are stored at a precision.
+    /// Returns whether the row applies to a shape whose numbers are stored at this precision.
     pub fn applies(&self, shape: OperationShape, precision: Precision) -> bool {
         self.operation == shape.operation()
             && self.precision == precision

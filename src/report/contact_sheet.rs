@@ -25,14 +25,14 @@ pub(super) fn capacity(sheets: usize) -> usize {
 
 /// Largest width and height of each thumbnail of a page, in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Box(u32, u32);
+pub(super) struct Bounds(u32, u32);
 
-impl Box {
-    /// Returns the box for a page with `thumbnails` thumbnails. With fewer than [`PAGE_LIMIT`] thumbnails each one may be larger,
+impl Bounds {
+    /// Returns the bounds for a page with `thumbnails` thumbnails. With fewer than [`PAGE_LIMIT`] thumbnails each one may be larger,
     /// while the total number of pixels does not grow. The faces of a small run can then be enlarged with more detail.
-    pub(super) fn of_page(thumbnails: usize) -> Box {
+    pub(super) fn of_page(thumbnails: usize) -> Bounds {
         let scale = (PAGE_LIMIT as f64 / thumbnails.max(1) as f64).sqrt().clamp(1.0, LARGEST);
-        Box((f64::from(THUMBNAIL.0) * scale) as u32, (f64::from(THUMBNAIL.1) * scale) as u32)
+        Bounds((f64::from(THUMBNAIL.0) * scale) as u32, (f64::from(THUMBNAIL.1) * scale) as u32)
     }
 }
 
@@ -40,13 +40,13 @@ impl Box {
 ///
 /// # Errors
 /// Returns [`ReportError::Encode`] if the encoder fails.
-pub(super) fn thumbnail(face: &RgbImage, within: Box) -> Result<String, ReportError> {
+pub(super) fn thumbnail(face: &RgbImage, within: Bounds) -> Result<String, ReportError> {
     let (width, height) = thumbnail_size(face.dimensions(), within);
     jpeg_data_uri(&imageops::thumbnail(face, width, height), JPEG_QUALITY)
 }
 
 /// Returns the largest size with the same aspect ratio that fits in `within` and does not exceed the original size.
-fn thumbnail_size((width, height): (u32, u32), within: Box) -> (u32, u32) {
+fn thumbnail_size((width, height): (u32, u32), within: Bounds) -> (u32, u32) {
     let scale = (f64::from(within.0) / f64::from(width)).min(f64::from(within.1) / f64::from(height)).min(1.0);
     let scaled = |length: u32| ((f64::from(length) * scale).round() as u32).max(1);
     (scaled(width), scaled(height))
@@ -83,7 +83,7 @@ mod tests {
             ((1, 1), (1, 1)),
         ];
         for (size, expected) in cases {
-            let found = thumbnail_size(size, Box::of_page(PAGE_LIMIT));
+            let found = thumbnail_size(size, Bounds::of_page(PAGE_LIMIT));
             // CelebA's faces are slightly narrower than the box.
             assert!(found.0.abs_diff(expected.0) <= 1 && found.1 == expected.1, "{size:?}: {found:?}");
         }
@@ -91,14 +91,14 @@ mod tests {
 
     #[test]
     fn few_thumbnails_are_larger() {
-        assert_eq!([0, 64, 96].map(Box::of_page), [Box(178, 216); 3]);
-        assert_eq!((Box::of_page(256), Box::of_page(512), Box::of_page(9999)), (Box(135, 165), Box(96, 117), Box(96, 117)));
+        assert_eq!([0, 64, 96].map(Bounds::of_page), [Bounds(178, 216); 3]);
+        assert_eq!([256, 512, 9999].map(Bounds::of_page), [Bounds(135, 165), Bounds(96, 117), Bounds(96, 117)]);
     }
 
     #[test]
     fn a_data_uri_decodes_to_the_picture() {
         let face = RgbImage::from_pixel(300, 300, image::Rgb([200, 40, 90]));
-        let uri = thumbnail(&face, Box::of_page(PAGE_LIMIT)).expect("an encodable picture");
+        let uri = thumbnail(&face, Bounds::of_page(PAGE_LIMIT)).expect("an encodable picture");
         let encoded = uri.strip_prefix("data:image/jpeg;base64,").expect("a JPEG data URI");
         let bytes = BASE64_STANDARD.decode(encoded).expect("base64");
         let picture = image::load_from_memory(&bytes).expect("a JPEG").to_rgb8();
@@ -119,7 +119,7 @@ mod tests {
         for sheets in [1, 2, 8, 16, 50, 100] {
             let thumbnails = capacity(sheets) * sheets;
             // Crop the noise to the thumbnail's size, because shrinking would average some of the noise away.
-            let within = Box::of_page(thumbnails);
+            let within = Bounds::of_page(thumbnails);
             let noise = imageops::crop_imm(&noise, 0, 0, within.0, within.1).to_image();
             let bytes = thumbnail(&noise, within).expect("an encodable picture").len() * thumbnails;
             assert!(bytes < 12_000_000, "{sheets} sheets: {bytes} bytes");

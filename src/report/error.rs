@@ -25,24 +25,6 @@ pub enum ReportError {
         /// The command that creates the file.
         command: &'static str,
     },
-    /// The operating system could not read a file that exists.
-    #[error("{}: cannot be read: {source}", path.display())]
-    Read {
-        /// Path of the file.
-        path: PathBuf,
-        /// Error of the operating system.
-        source: std::io::Error,
-    },
-    /// `history.csv` has a malformed row.
-    #[error("{}, line {line}: {problem}", path.display())]
-    Table {
-        /// Path of the file.
-        path: PathBuf,
-        /// Line in the file, counted from 1.
-        line: u64,
-        /// Description of the problem.
-        problem: String,
-    },
     /// `config.json` is not a JSON object, or one of its entries is malformed.
     #[error("{}: expected a JSON object with valid entries: {problem}; correct the file or remove it", path.display())]
     Configuration {
@@ -51,15 +33,7 @@ pub enum ReportError {
         /// Description of the problem.
         problem: String,
     },
-    /// `comparison.json` does not hold a valid comparison of clustering methods.
-    #[error("{}: not a valid comparison: {problem}; create it again with `lineament compare`", path.display())]
-    Comparison {
-        /// Path of the file.
-        path: PathBuf,
-        /// Description of the problem, with line and column if the JSON is malformed.
-        problem: String,
-    },
-    /// `clusters.json` is unreadable or contradicts itself.
+    /// `clusters.json`, `clusters_weighted.json` or `comparison.json` is unreadable or contradicts itself.
     #[error(transparent)]
     Clusters(#[from] ClusterResultError),
     /// `metrics.json`, `loss_issue.json` or `reproduction.json` is unreadable or contradicts itself.
@@ -71,7 +45,7 @@ pub enum ReportError {
         /// Names the part, the expected value, the value found, and the remedy.
         problem: String,
     },
-    /// `attributes.csv` cannot be read, or the report cannot be written.
+    /// `attributes.csv`, `history.csv` or `config.json` cannot be read, or the report cannot be written.
     #[error(transparent)]
     Data(#[from] DataError),
     /// A picture of the report could not be encoded as JPEG.

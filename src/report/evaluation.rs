@@ -5,21 +5,14 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::charts::{Bar, Chart};
-use super::contact_sheet::Box;
+use super::contact_sheet::Bounds;
 use super::faces::{self, Portrait};
+use super::page::Figure;
 use super::wording::{count, percent, readable_name};
 use super::{EvaluatedFaces, FaceSource, ReportError, ReportInput, UnreadableImage};
 use crate::data::attributes::paper_attributes;
 use crate::evaluation::published::{PAPER_ACCURACY, PAPER_HAMMING_DISTANCE};
 use crate::evaluation::{AttributeMetrics, Evaluation, Mistake, TableOne, TableOneRow};
-
-/// A number at the top of the section.
-#[derive(Serialize)]
-struct Headline {
-    name: &'static str,
-    value: String,
-    note: String,
-}
 
 /// One row of Table I.
 #[derive(Serialize)]
@@ -40,7 +33,6 @@ struct Shown<'a> {
     label: &'static str,
     probability: String,
     picture: Option<&'a str>,
-    reason: Option<&'a str>,
 }
 
 /// The section of the page that shows an evaluation.
@@ -48,7 +40,8 @@ struct Shown<'a> {
 pub(super) struct Summary<'a> {
     /// Names the evaluated images and the number of attributes.
     what: String,
-    headlines: Vec<Headline>,
+    /// The numbers at the top of the section.
+    headlines: Vec<Figure>,
     rows: Vec<Row>,
     mean: Row,
     charts: Vec<Chart>,
@@ -62,7 +55,7 @@ pub(super) struct Summary<'a> {
 /// Returns [`ReportError::Encode`] if a picture cannot be encoded.
 pub(super) fn portraits(input: &ReportInput) -> Result<Vec<Portrait>, ReportError> {
     let mistakes = input.evaluation.as_ref().map_or(&[][..], |evaluation| &evaluation.confident_mistakes);
-    let within = Box::of_page(usize::MAX);
+    let within = Bounds::of_page(usize::MAX);
     let (images, ..) = evaluated(input);
     let portrait = |mistake: &Mistake| match images.iter().find(|face| face.name == mistake.image) {
         Some(face) => faces::portrait(face, input.crop, within),
@@ -97,7 +90,6 @@ pub(super) fn summarise<'a>(evaluation: &'a Evaluation, portraits: &'a [Portrait
         label: if mistake.label == 1 { "yes" } else { "no" },
         probability: format!("{:.3}", mistake.probability),
         picture: portrait.picture.as_deref().ok(),
-        reason: portrait.picture.as_ref().err().map(String::as_str),
     };
     let kind = evaluation.partition.as_ref().map_or(String::new(), |partition| format!("{partition} "));
     Summary {
@@ -123,7 +115,7 @@ fn bar(one: &AttributeMetrics, figure: Option<f64>, compared: f64) -> Bar {
     Bar::new(&one.attribute, figure, value, compared)
 }
 
-fn headlines(evaluation: &Evaluation) -> Vec<Headline> {
+fn headlines(evaluation: &Evaluation) -> Vec<Figure> {
     let metrics = &evaluation.metrics;
     let means = &metrics.means;
     let is_papers = metrics.attributes.iter().map(|one| one.attribute.as_str()).eq(paper_attributes());
@@ -133,11 +125,7 @@ fn headlines(evaluation: &Evaluation) -> Vec<Headline> {
     [
         ("Accuracy", share(means.accuracy), paper(share(PAPER_ACCURACY))),
         ("Majority guess", share(means.majority_accuracy), "accuracy of always guessing the more frequent answer".into()),
-        (
-            "Balanced accuracy",
-            optional(means.balanced_accuracy, |figure| format!("{:.2}%", 100.0 * figure)),
-            "50% for guessing".into(),
-        ),
+        ("Balanced accuracy", optional(means.balanced_accuracy, share), "50% for guessing".into()),
         ("ROC-AUC", optional(means.roc_auc, |figure| format!("{figure:.3}")), "0.5 for guessing".into()),
         ("Hamming distance", format!("{:.3}", metrics.average_hamming_distance), {
             let wrong = "wrong predictions per image";
@@ -146,7 +134,7 @@ fn headlines(evaluation: &Evaluation) -> Vec<Headline> {
         ("Exact match", percent(metrics.exact_match), "images with no wrong prediction".into()),
     ]
     .into_iter()
-    .map(|(name, value, note)| Headline { name, value, note })
+    .map(|(name, value, note)| Figure { name, value, note })
     .collect()
 }
 

@@ -1,14 +1,12 @@
 //! Reads the faces of each cluster. Every picture is decoded once, for its thumbnail, the mean face and the principal components.
 
-use std::path::Path;
-
 use image::RgbImage;
 use rayon::prelude::*;
 
 use crate::data::{Crop, Rgb8Image, decode};
 use crate::profiles::Device;
 
-use super::contact_sheet::Box;
+use super::contact_sheet::Bounds;
 use super::eigenface::{self, Eigenfaces};
 use super::mean_face::{self, MeanFace};
 use super::{FaceSource, ReportError, ReportInput, UnreadableImage, contact_sheet};
@@ -54,6 +52,20 @@ pub(super) struct Portrait {
     pub picture: Result<String, String>,
 }
 
+impl Portrait {
+    /// Shrinks a decoded face to fit in `within`, or keeps the reason why its picture cannot be read.
+    ///
+    /// # Errors
+    /// Returns [`ReportError::Encode`] if the thumbnail cannot be encoded.
+    fn new(name: &str, decoded: Result<RgbImage, String>, within: Bounds) -> Result<Portrait, ReportError> {
+        let picture = match decoded {
+            Ok(face) => Ok(contact_sheet::thumbnail(&face, within)?),
+            Err(reason) => Err(reason),
+        };
+        Ok(Portrait { name: name.to_string(), picture })
+    }
+}
+
 /// Reads the faces of all clusters. The groups are sorted by decreasing size, then by number; the faces in no cluster come last.
 ///
 /// Returns no groups if the input has no clusters, and groups without principal components if `device` is `None`. A picture that
@@ -84,7 +96,7 @@ pub(super) fn read(input: &ReportInput, device: Option<&Device>) -> Result<Vec<G
     let capacity = contact_sheet::capacity(shown.len());
     let extremes = if clusters.silhouette_samples.is_empty() { 0 } else { extremes(shown.len()) };
     let thumbnails = shown.iter().map(|faces| faces.min(&capacity) + (faces / 2).min(extremes) * 2).sum();
-    let sheet = Sheet { capacity, extremes, within: Box::of_page(thumbnails) };
+    let sheet = Sheet { capacity, extremes, within: Bounds::of_page(thumbnails) };
     // Reads one cluster after the other, so that memory holds the faces of one cluster only. The faces within a cluster are
     // read in parallel.
     selected
@@ -109,7 +121,7 @@ struct Sheet {
     /// Largest number of typical faces, and of untypical faces.
     extremes: usize,
     /// Largest size of a thumbnail.
-    within: Box,
+    within: Bounds,
 }
 
 impl Group {
@@ -155,16 +167,13 @@ struct Gathered {
 ///
 /// # Errors
 /// Returns [`ReportError::Encode`] if the thumbnail cannot be encoded.
-pub(super) fn portrait(FaceSource { name, file }: &FaceSource, crop: Option<Crop>, within: Box) -> Result<Portrait, ReportError> {
-    let picture = match file.as_ref().map_err(String::clone).and_then(|path| decode_face(path, crop)) {
-        Ok(face) => Ok(contact_sheet::thumbnail(&face, within)?),
-        Err(reason) => Err(reason),
-    };
-    Ok(Portrait { name: name.clone(), picture })
+pub(super) fn portrait(face: &FaceSource, crop: Option<Crop>, within: Bounds) -> Result<Portrait, ReportError> {
+    Portrait::new(&face.name, decode_face(face, crop), within)
 }
 
 /// Decodes the part of a picture that the network received as input. The error says why the picture cannot be shown.
-fn decode_face(path: &Path, crop: Option<Crop>) -> Result<RgbImage, String> {
+fn decode_face(face: &FaceSource, crop: Option<Crop>) -> Result<RgbImage, String> {
+    let path = face.file.as_ref().map_err(String::clone)?;
     let whole = decode(path).map_err(|error| error.to_string())?;
     let Rgb8Image { width, height, pixels } = if let Some(crop) = crop { crop.of(&whole) } else { whole };
     RgbImage::from_raw(width, height, pixels)
@@ -193,8 +202,8 @@ fn read_group(
         .enumerate()
         .with_min_len(FACES_PER_TASK)
         .try_fold(empty, |mut gathered, (position, &row)| {
-            let FaceSource { name, file } = &input.images[row];
-            let decoded = file.as_ref().map_err(String::clone).and_then(|path| decode_face(path, input.crop));
+            let source = &input.images[row];
+            let decoded = decode_face(source, input.crop);
             match &decoded {
                 Ok(face) => {
                     gathered.sum.add(face);
@@ -203,17 +212,13 @@ fn read_group(
                     }
                 }
                 Err(reason) => {
-                    let image = UnreadableImage { name: name.clone(), reason: reason.clone() };
+                    let image = UnreadableImage { name: source.name.clone(), reason: reason.clone() };
                     gathered.unreadable.push((row, image));
                 }
             }
             let is_extreme = typical.contains(&row) || untypical.contains(&row);
             if position < sheet.capacity || is_extreme {
-                let picture = match decoded {
-                    Ok(face) => Ok(contact_sheet::thumbnail(&face, sheet.within)?),
-                    Err(reason) => Err(reason),
-                };
-                let portrait = Portrait { name: name.clone(), picture };
+                let portrait = Portrait::new(&source.name, decoded, sheet.within)?;
                 if is_extreme {
                     gathered.extremes.push((row, portrait.clone()));
                 }

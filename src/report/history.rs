@@ -4,9 +4,9 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::ReportError;
-use super::run_folder::table_error;
 use super::wording::decimals;
+use crate::data::DataError;
+use crate::data::text::{CsvRows, read_text};
 
 /// Largest number of rows in the table of epochs. The table shows the best and the last epoch in addition.
 const ROW_LIMIT: usize = 16;
@@ -29,15 +29,9 @@ pub struct Epoch {
 /// Reads `history.csv`. Its columns are the fields of [`Epoch`], in any order; other columns are ignored.
 ///
 /// # Errors
-/// Returns [`ReportError::Table`] with the line number if the file cannot be read or a line does not hold an epoch.
-pub(super) fn read(path: &Path) -> Result<Vec<Epoch>, ReportError> {
-    let mut reader = csv::Reader::from_path(path).map_err(|error| table_error(path, &error))?;
-    let mut epochs = Vec::new();
-    for record in reader.deserialize() {
-        let epoch: Epoch = record.map_err(|error| table_error(path, &error))?;
-        epochs.push(epoch);
-    }
-    Ok(epochs)
+/// Returns [`DataError`] if the file cannot be read or is empty. The error names the line if a line does not hold an epoch.
+pub(super) fn read(path: &Path) -> Result<Vec<Epoch>, DataError> {
+    CsvRows::new(path, &read_text(path)?)?.deserialize()
 }
 
 /// A chart of a training curve and a validation curve over the epochs. The plot area is 100 × 100 units, with y downwards.

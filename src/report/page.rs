@@ -28,20 +28,12 @@ const STYLESHEET: &str = include_str!("report.css");
 /// Largest number of unreadable images that the page lists by name.
 const UNREADABLE_LIMIT: usize = 200;
 
-/// A number at the top of the page.
+/// A number with its name and a note. The note may be empty.
 #[derive(Serialize)]
-struct Figure {
-    name: &'static str,
-    value: String,
-    note: String,
-}
-
-/// A step of the pipeline from faces to clusters.
-#[derive(Serialize)]
-struct Step {
-    name: &'static str,
-    value: String,
-    note: String,
+pub(super) struct Figure {
+    pub name: &'static str,
+    pub value: String,
+    pub note: String,
 }
 
 /// The data that the templates show.
@@ -53,7 +45,8 @@ struct Page<'a> {
     script: Option<&'a str>,
     /// SHA-256 of the script in base64, for the content security policy.
     script_hash: String,
-    pipeline: Vec<Step>,
+    /// The steps from faces to clusters, with the numbers of this run.
+    pipeline: Vec<Figure>,
     /// Names of the attributes that a reader can filter by.
     attributes: Vec<String>,
     has_silhouettes: bool,
@@ -156,9 +149,9 @@ pub(super) fn render(
 }
 
 /// Returns the steps from faces to clusters with the numbers of this run. Returns no steps if there are no clusters.
-fn pipeline(input: &ReportInput) -> Vec<Step> {
+fn pipeline(input: &ReportInput) -> Vec<Figure> {
     let Some(clusters) = &input.clusters else { return Vec::new() };
-    let step = |name, value, note| Step { name, value, note };
+    let step = |name, value, note| Figure { name, value, note };
     let predicted = input.configuration.get("predict").or_else(|| input.configuration.get("eval"));
     let model = predicted.and_then(|verb| verb.get("weights")?.as_array()?.last()?.get("file")?.as_str());
     let model = model.map(|path| path.rsplit(['/', '\\']).next().unwrap_or(path).to_string());

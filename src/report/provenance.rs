@@ -3,15 +3,20 @@
 use serde_json::{Map, Value};
 
 use super::ReportInput;
-use super::wording::readable_name;
+use super::wording::{readable_name, thousands};
 
-/// Largest number of lines that the page lists, and largest number of characters of a value.
-const CONFIGURATION_LIMITS: (usize, usize) = (200, 2000);
+/// Largest number of entries of the configuration that the page lists.
+const ENTRY_LIMIT: usize = 200;
+/// Largest number of characters of a value.
+const VALUE_LIMIT: usize = 2000;
 
-/// Returns how the run was made, as pairs of a name and a value. The name of a nested entry is its path in the configuration.
+/// Returns how the run was made, as pairs of a name and a value. The name of a nested entry is its path in the configuration. If
+/// the configuration has more than [`ENTRY_LIMIT`] entries, a last line says how many the page leaves out.
 pub(super) fn lines(input: &ReportInput) -> Vec<(String, String)> {
     let mut lines = Vec::new();
     flatten("", &input.configuration, &mut lines);
+    let left_out = lines.len().saturating_sub(ENTRY_LIMIT);
+    lines.truncate(ENTRY_LIMIT);
     for (kind, clusters) in [("clustering", &input.clusters), ("weighted clustering", &input.weighted)] {
         let Some(clusters) = clusters else { continue };
         let seconds = clusters.seconds.iter().map(|(phase, seconds)| format!("{phase} {seconds:.2}"));
@@ -19,9 +24,11 @@ pub(super) fn lines(input: &ReportInput) -> Vec<(String, String)> {
         let also = [("command", clusters.command.clone()), ("adapter", clusters.adapter.clone()), ("seconds", seconds)];
         lines.extend(also.into_iter().filter_map(|(name, value)| Some((format!("{kind} {name}"), value?))));
     }
-    lines.truncate(CONFIGURATION_LIMITS.0);
+    if left_out > 0 {
+        lines.push(("entries not shown".to_string(), format!("{}; the file config.json contains them", thousands(left_out))));
+    }
     for (_, value) in &mut lines {
-        if let Some((cut, _)) = value.char_indices().nth(CONFIGURATION_LIMITS.1) {
+        if let Some((cut, _)) = value.char_indices().nth(VALUE_LIMIT) {
             value.truncate(cut);
             value.push('…');
         }
@@ -59,6 +66,12 @@ mod tests {
         assert_eq!(lines, ["b=null", "seed=7", "select=Male, Bald", "weights › file=a.safetensors", "weights › layers=[1,2]"]);
         let mut input = super::super::tests::input_of(&[&[1.0]], &[0]);
         input.configuration.insert("long".into(), Value::String("é".repeat(5000)));
-        assert_eq!(super::lines(&input)[0].1.chars().count(), CONFIGURATION_LIMITS.1 + 1);
+        assert_eq!(super::lines(&input)[0].1.chars().count(), VALUE_LIMIT + 1);
+        input.configuration = (0..ENTRY_LIMIT + 3).map(|entry| (format!("entry {entry:04}"), Value::from(entry))).collect();
+        input.clusters.as_mut().expect("clusters").command = Some("lineament cluster".into());
+        let lines = super::lines(&input);
+        assert_eq!(lines.len(), ENTRY_LIMIT + 2);
+        assert_eq!(lines[ENTRY_LIMIT].1, "lineament cluster");
+        assert_eq!(lines[ENTRY_LIMIT + 1].1, "3; the file config.json contains them");
     }
 }

@@ -5,15 +5,13 @@
 //! reproduction of the paper also holds `reproduction.json`, and its evaluation and its training lie in the folders
 //! `evaluation` and `train`.
 
-use std::fs::File;
-use std::io::BufReader;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Map, Value};
 
 use super::{EvaluatedFaces, FaceSource, ReportError, ReportInput, history};
 use crate::cluster::{ClusterResult, Comparison};
-use crate::data::{AttributeTable, Crop};
+use crate::data::{AttributeTable, Crop, DataError};
 use crate::evaluation::{Evaluation, LossIssue, Reproduction};
 
 /// Folder of a run in which a reproduction keeps its evaluation.
@@ -56,7 +54,7 @@ pub fn load_run(run: &Path, attributes: Option<&Path>, images: Option<&Path>) ->
     let metrics = optional("metrics.json");
     let evaluated = if metrics.is_none() { evaluated } else { None };
     let metrics = metrics.or_else(|| evaluated.as_ref().map(|folder| folder.join("metrics.json")));
-    let comparison = optional("comparison.json").map(|path| read_comparison(&path)).transpose()?;
+    let comparison = optional("comparison.json").map(|path| Comparison::read(&path)).transpose()?;
     let clusters = match optional("clusters.json") {
         None if metrics.is_none() && loss_issue.is_none() && comparison.is_none() => Some(require(
             "clusters.json",
@@ -72,8 +70,8 @@ pub fn load_run(run: &Path, attributes: Option<&Path>, images: Option<&Path>) ->
     let configuration = optional("config.json").map_or(Ok(Map::new()), |path| read_configuration(&path))?;
     let evaluated = evaluated.map(|folder| evaluated_faces(&folder, run, images)).transpose()?;
     let reproduction = optional("reproduction.json").map(|path| Reproduction::read(&path)).transpose()?;
-    let history =
-        optional("history.csv").or_else(|| optional("train/history.csv")).map_or(Ok(Vec::new()), |path| history::read(&path))?;
+    let history = optional("history.csv").or_else(|| optional("train/history.csv"));
+    let history = history.map(|path| history::read(&path)).transpose()?.unwrap_or_default();
     let input = ReportInput {
         title: title(run),
         images: table.images.into_iter().map(|name| find(name, run, images)).collect(),
@@ -136,34 +134,10 @@ fn find(name: String, run: &Path, images: Option<&Path>) -> FaceSource {
     FaceSource { name, file }
 }
 
-fn read_comparison(path: &Path) -> Result<Comparison, ReportError> {
-    let bytes = std::fs::read(path).map_err(|source| ReportError::Read { path: path.to_path_buf(), source })?;
-    let problem = |problem: String| ReportError::Comparison { path: path.to_path_buf(), problem };
-    let comparison: Comparison = serde_json::from_slice(&bytes).map_err(|error| problem(error.to_string()))?;
-    comparison.check().map_err(problem)?;
-    Ok(comparison)
-}
-
 fn read_configuration(path: &Path) -> Result<Map<String, Value>, ReportError> {
-    let file = File::open(path).map_err(|source| ReportError::Read { path: path.to_path_buf(), source })?;
-    let problem = |problem: String| ReportError::Configuration { path: path.to_path_buf(), problem };
-    serde_json::from_reader(BufReader::new(file)).map_err(|error| problem(error.to_string()))
-}
-
-/// Converts an error of the `csv` crate to a [`ReportError::Table`] with the file and the line, or line 1 if it is not known.
-pub(super) fn table_error(path: &Path, error: &csv::Error) -> ReportError {
-    let path: PathBuf = path.to_path_buf();
-    let position = error.position().map_or(1, csv::Position::line);
-    let problem = match error.kind() {
-        csv::ErrorKind::Io(source) => source.to_string(),
-        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-            format!("expected {expected_len} columns as in the header, found {len}")
-        }
-        csv::ErrorKind::Utf8 { err, .. } => format!("not UTF-8: {err}"),
-        csv::ErrorKind::Deserialize { err, .. } => err.to_string(),
-        _ => error.to_string(),
-    };
-    ReportError::Table { path, line: position, problem }
+    let bytes = std::fs::read(path).map_err(|source| DataError::read(path, source))?;
+    serde_json::from_slice(&bytes)
+        .map_err(|error| ReportError::Configuration { path: path.to_path_buf(), problem: error.to_string() })
 }
 
 #[cfg(test)]

@@ -129,8 +129,8 @@ fn the_page_holds_everything_it_shows() {
     for forbidden in ["<script ", "@import", "url(", "http:", "https:", "preconnect", "prefetch", "srcset", "<iframe"] {
         assert!(!page.contains(forbidden), "{forbidden} in the page");
     }
-    for profile in page.split("href=\"#").skip(1).filter_map(|rest| rest.split('"').next()) {
-        assert_eq!(page.matches(&format!(" id=\"{profile}\"")).count(), 1, "the profile of #{profile}");
+    for target in page.split("href=\"#").skip(1).filter_map(|rest| rest.split('"').next()) {
+        assert_eq!(page.matches(&format!(" id=\"{target}\"")).count(), 1, "the target of #{target}");
     }
 }
 

@@ -132,7 +132,7 @@ impl Program {
             gpu.write(&params, at, &step.params);
             let mut entries = vec![(&params, at, step.params.len() as u64)];
             for view in &step.bindings {
-                let Some((buffer, offset, _)) = &tensors[view.tensor.0] else {
+                let Some((buffer, offset)) = &tensors[view.tensor.0] else {
                     return Err(PlanError::UnusedTensor { plan: plan.label.clone(), tensor: view.tensor.0 }.into());
                 };
                 entries.push((buffer, offset + view.offset, view.bytes));
@@ -197,7 +197,7 @@ impl Program {
     /// Panics if the tensor is not persistent. Another tensor may share the memory of a transient one, so the data could be lost.
     pub fn write(&self, gpu: &Gpu, view: View, bytes: &[u8]) {
         match &self.tensors[view.tensor.0] {
-            Some((buffer, offset, _)) if self.persistent[view.tensor.0] => gpu.write(buffer, offset + view.offset, bytes),
+            Some((buffer, offset)) if self.persistent[view.tensor.0] => gpu.write(buffer, offset + view.offset, bytes),
             _ => panic!("{}: tensor {} is not persistent and cannot be written", self.label, view.tensor.0),
         }
     }
@@ -216,7 +216,7 @@ impl Program {
     /// # Errors
     /// Returns [`PlanError::UnusedTensor`] if no step uses the tensor.
     pub fn read_later(&self, gpu: &Gpu, view: View) -> Result<PendingRead, DeviceError> {
-        let Some((buffer, offset, _)) = &self.tensors[view.tensor.0] else {
+        let Some((buffer, offset)) = &self.tensors[view.tensor.0] else {
             return Err(PlanError::UnusedTensor { plan: self.label.clone(), tensor: view.tensor.0 }.into());
         };
         Ok(gpu.read_later(buffer, offset + view.offset, view.bytes))
@@ -224,7 +224,7 @@ impl Program {
 
     /// Returns the buffer of a persistent tensor, to share it with another program. Returns nothing for a transient tensor.
     pub fn buffer(&self, tensor: TensorId) -> Option<&Buffer> {
-        self.tensors[tensor.0].as_ref().filter(|_| self.persistent[tensor.0]).map(|(buffer, _, _)| buffer)
+        self.tensors[tensor.0].as_ref().filter(|_| self.persistent[tensor.0]).map(|(buffer, _)| buffer)
     }
 }
 
@@ -239,8 +239,8 @@ fn params_stride(gpu: &Gpu) -> u64 {
     ALIGNMENT.max(gpu.uniform_alignment())
 }
 
-/// The place of a tensor, if it has memory: the buffer, and offset and size in bytes.
-type Placement = Option<(Buffer, u64, u64)>;
+/// The place of a tensor, if it has memory: the buffer, and the offset in bytes.
+type Placement = Option<(Buffer, u64)>;
 
 /// Returns the place of each tensor. Allocates buffers for the persistent tensors that are not shared.
 fn place(
@@ -253,11 +253,11 @@ fn place(
     let mut placements = Vec::with_capacity(plan.tensors().len());
     for (index, tensor) in plan.tensors().iter().enumerate() {
         let placement = if let Some((_, buffer)) = shared.iter().find(|(view, _)| view.tensor.0 == index) {
-            Some(((*buffer).clone(), 0, tensor.bytes))
+            Some(((*buffer).clone(), 0))
         } else if let Some(slot) = arena.slots[index] {
-            Some((banks[slot.bank].clone(), slot.offset, tensor.bytes))
+            Some((banks[slot.bank].clone(), slot.offset))
         } else if tensor.residence == Residence::Persistent {
-            Some((gpu.buffer(&tensor.label, tensor.bytes)?, 0, tensor.bytes))
+            Some((gpu.buffer(&tensor.label, tensor.bytes)?, 0))
         } else {
             None
         };

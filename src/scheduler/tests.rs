@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::plan::{ALIGNMENT, Access, Cost, Dispatch, Name, Plan, PlanDocument, Precision, Residence, Step, View};
+use crate::plan::{ALIGNMENT, Access, Cost, Dispatch, DocumentStep, Name, Plan, PlanDocument, Precision, Residence, Step, View};
 
 fn step(label: &str, bindings: [View; 3], workgroups: u64) -> Step {
     Step {
@@ -191,7 +191,18 @@ fn a_plan_survives_the_round_trip_through_its_document() {
     let mut other = read.clone();
     other.steps[1].shader = 7;
     assert!(other.plan().unwrap_err().to_string().contains("step 1"));
-    let mut other = read;
-    other.steps[2].bindings[0].tensor.0 = 9;
-    assert!(other.plan().unwrap_err().to_string().contains("step 2"));
+    type Change = fn(&mut DocumentStep);
+    let changes: [(&str, Change); 5] = [
+        ("a tensor that", |step| step.bindings[0].tensor.0 = 9),
+        ("a part of a tensor", |step| step.bindings[0].offset = 1 << 20),
+        ("a part of a tensor", |step| step.bindings[0].offset = u64::MAX),
+        ("a binding", |step| step.bindings.clear()),
+        ("a parameter", |step| step.params.push(0)),
+    ];
+    for (missing, change) in changes {
+        let mut other = read.clone();
+        change(&mut other.steps[2]);
+        let error = other.plan().unwrap_err().to_string();
+        assert!(error.contains("step 2") && error.contains(missing), "{missing}: {error}");
+    }
 }

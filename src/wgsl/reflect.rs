@@ -76,7 +76,7 @@ fn check_bindings(kernel: &Kernel, variant: &Variant, module: &Module, differenc
     }
 }
 
-const PLAIN: &str = "of 32 bits";
+const PLAIN: &str = "32-bit numbers";
 const HALVES: &str = "16-bit floats";
 const WORDS: &str = "64-bit integers";
 

@@ -7,7 +7,7 @@ use lineament::cluster::{Linkage, Metric};
 use lineament::data::AttributeTable;
 use lineament::{AdapterRequest, Clusterer, CountedRows, Device, KMeans, Method, silhouette};
 
-/// Rows around three centres in the plane.
+/// Returns 300 rows around three centres in the plane.
 fn rows() -> Vec<f32> {
     let offset = |at: usize| ((at * 7919) % 101) as f32 / 500.0;
     let centers = [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]];
@@ -18,7 +18,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let device = Device::open(&AdapterRequest::default())?;
     let values = rows();
 
-    // The method alone, on a slice.
+    // k-means can be run alone, on a slice of numbers.
     let kmeans = KMeans { k: 3, n_init: 10, seed: 0, tolerance: 1e-4, iterations: 300, initial: None };
     let fit = kmeans.fit(&device, &values, 300, 2)?;
     let labels: Vec<i64> = fit.labels.iter().map(|label| i64::from(*label)).collect();

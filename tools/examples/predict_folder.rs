@@ -13,13 +13,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = std::env::args_os().nth(1).map_or_else(|| PathBuf::from("tools/faces"), PathBuf::from);
     let images: Vec<ImageSource> = folder::expand(&[folder])?.into_iter().map(Into::into).collect();
 
-    // Events tell how far the work is; here they go to stderr, and `Cancellation` in the context could stop it.
+    // Events tell how far the work is. Here they go to stderr. A `Cancellation` in the context could stop the work.
     let show = |event: Event| eprintln!("{event}");
     let context = Context::observed(&show);
     let device = open_device(&DeviceOptions::default(), &context)?;
     let model = Model::open(&model_path(None, CELEBA_MODEL)?, None)?;
 
-    // The whole head of hair and the chin, as CelebA's pictures show them.
+    // This part of a portrait shows the hair and the chin, as CelebA's pictures do.
     let crop = Some("10,0,80,80".parse()?);
     let options = PredictionOptions { crop, ..PredictionOptions::default() };
     let mut predictor = Predictor::new(&device, &model, options)?.with_context(&context);

@@ -14,7 +14,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args_os().skip(1).map(PathBuf::from);
     let path = arguments.next().unwrap_or_else(|| "tools/faces".into());
     let run = arguments.next().unwrap_or_else(|| std::env::temp_dir().join("lineament-head"));
-    std::fs::create_dir_all(&run)?;
 
     let show = |event: Event| eprintln!("{event}");
     let context = Context::observed(&show);
@@ -31,7 +30,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let training = Trainer::new(&device, &model, &folder.dataset, options).with_context(&context).train(&run)?;
     println!("epoch {}: {}", training.epoch, training.model.display());
 
-    // The file holds a head alone, which names its backbone.
+    // The file contains only a head and names its backbone, which is passed along.
     let trained = Model::open(&training.model, Some(&start))?;
     let options = EvaluatorOptions { partition: Some(Partition::Validation), ..EvaluatorOptions::default() };
     let evaluated = Evaluator::new(&device, &trained, options).with_context(&context).evaluate(&folder, &path)?;

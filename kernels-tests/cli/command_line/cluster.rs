@@ -1,6 +1,7 @@
-//! `lineament cluster`: what goes in, what comes out, and what it says of bad input.
+//! Tests of `lineament cluster`: its inputs, its results, and how it refuses bad input.
 
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
@@ -8,7 +9,7 @@ use super::{lineament, refused, text};
 
 const CELEBA: &str = "kernels-tests/golden/io/celeba/list_attr_celeba";
 
-/// The JSON of a clustering, and what it said on stderr.
+/// Runs a clustering and returns its JSON and its messages on stderr.
 fn cluster(arguments: &[&str]) -> (Value, String) {
     let output = lineament(&[&["cluster", "--json"], arguments].concat());
     let message = text(&output.stderr);
@@ -16,7 +17,8 @@ fn cluster(arguments: &[&str]) -> (Value, String) {
     (serde_json::from_slice(&output.stdout).unwrap(), message)
 }
 
-/// A folder with `table.csv`: 60 rows of three attributes of 0 and 1, of which Bald is always 0.
+/// Returns a folder with `table.csv`, and the path of this table. It has 60 rows of four attributes: three are 0 or 1, and Bald is
+/// always 0.
 fn folder() -> (tempfile::TempDir, String) {
     let folder = tempfile::tempdir().unwrap();
     let mut table = String::from("image,Male,Smiling,Young,Bald\n");
@@ -53,7 +55,7 @@ fn celebas_own_lists_are_clustered_by_sets_and_weights() {
         assert!(weighted["silhouette"].is_f64() && weighted["silhouette_weighted"].is_f64());
         assert_ne!(weighted["silhouette"], weighted["silhouette_weighted"]);
     }
-    // All forty attributes, three of which have no published frequency.
+    // All forty attributes are selected, and three of them have no published frequency.
     refused(
         &["cluster", "--attributes", &official, "--k", "3", "--weights", "rare"],
         1,
@@ -80,13 +82,31 @@ fn compression_can_be_turned_off_and_changes_nothing() {
     let printed = lineament(&["cluster", "--attributes", &table, "--k", "4"]);
     assert!(text(&printed.stdout).contains("8 of the 60 rows are distinct"), "{}", text(&printed.stdout));
 
-    // The file of weights decides; a weight of 0 takes an attribute out, and rows become alike.
+    // The weights can come from a file. A weight of 0 removes an attribute, so that more rows are equal.
     let weights = folder.path().join("weights.csv");
     std::fs::write(&weights, "attribute,weight\nMale,2\nSmiling,1\nYoung,0\nBald,1\n").unwrap();
     let (weighted, _) = run(&["--weights", weights.to_str().unwrap()]);
     assert_eq!((&weighted["distinct_rows"], &weighted["inertia"]), (&4.into(), &0.0.into()));
     assert_eq!(weighted["silhouette_weighted"], 1.0);
     assert!(weighted["silhouette"].as_f64().unwrap() < 1.0);
+}
+
+#[test]
+fn a_reader_that_closes_stdout_is_no_failure() {
+    if crate::requirements::lacks_adapter() {
+        return;
+    }
+    let (_folder, table) = folder();
+    let compare = ["compare", "--k", "2", "--methods", "kmeans", "--json"];
+    for arguments in [&["cluster", "--k", "2"][..], &["cluster", "--k", "2", "--json"], &compare] {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_lineament"));
+        program.args(arguments).args(["--attributes", &table]).env("LINEAMENT_TUNING", "off");
+        let mut child = program.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", text(&output.stderr));
+        assert!(!text(&output.stderr).contains("error:"), "{arguments:?}: {}", text(&output.stderr));
+    }
 }
 
 #[test]
@@ -129,7 +149,7 @@ fn bad_input_to_a_clustering_is_refused() {
     refuse(&table, &["2", "--select", "paper-ten"], 1, &["'Wearing_Lipstick'", "the set 'paper-ten' needs it"]);
     refuse(&table, &["2", "--select", "Male,Male"], 1, &["Male", "twice"]);
     refused(&["cluster", "--attributes", &table], 2, &["--k"]);
-    // One cluster stands, without a silhouette.
+    // A single cluster is a valid result, but it has no silhouette.
     let (one, message) = cluster(&["--attributes", &table, "--k", "1"]);
     assert!(one["silhouette"].is_null() && message.contains("a silhouette needs from 2 clusters"), "{message}");
 }

@@ -1,4 +1,4 @@
-//! `lineament compare` as a user meets it, and held to the golden table of figure 5.
+//! Tests of `lineament compare`, also against the golden table of figure 5.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ fn golden(name: &str) -> Value {
     serde_json::from_slice(&std::fs::read(Path::new(GOLDEN).join(name)).unwrap()).unwrap()
 }
 
-/// The rows of `x10_500` as a table: the first 500 of the fixtures' data, by the paper's ten attributes.
+/// Writes the first 500 rows of the fixtures' data as a table. With the paper's ten attributes they are the fixture `x10_500`.
 fn write_table(path: &Path) {
     let bytes = std::fs::read(Path::new(GOLDEN).join("data.safetensors")).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
@@ -32,10 +32,12 @@ fn numbers(list: &Value) -> Vec<f64> {
     list.as_array().unwrap().iter().map(|value| value.as_f64().unwrap()).collect()
 }
 
-/// How k-means' silhouettes lie beside those that scikit-learn lands on by ten seeds, and in `figure5.json`: every k where ours
-/// is farther than 0.01 from all of these, and the mean difference from theirs. Restarts end in different optima, so that no
-/// single draw can be the measure: scikit-learn's own seeds come within 0.01 of the table at 38 to 42 of the 49 k, and its
-/// table's own seed at 42 on another processor. (From scikit-learn's starts every k is met: `kernels test --golden`.)
+/// Compares the silhouettes of k-means with those of scikit-learn, which are known for ten seeds and in `figure5.json`. Returns
+/// the index of every k at which ours is more than 0.01 outside their range, and the mean difference from their mean.
+///
+/// Restarts end in different optima, so one seed alone cannot be the reference: each of scikit-learn's seeds agrees with the
+/// table within 0.01 at only 38 to 42 of the 49 values of k, and so does the table's own seed on another processor (42). Given
+/// scikit-learn's starting centres, ours agrees at every k; `kernels test --golden` checks that.
 fn beside_seeds(points: &[CurvePoint], ours: fn(&CurvePoint) -> Option<f64>, table: &str, of_seeds: &str) -> (Vec<usize>, f64) {
     let (table, seeds) = (numbers(&golden("figure5.json")[table]), golden("figure5_kmeans_seeds.json"));
     let (mut beyond, mut sum) = (Vec::new(), 0.0);
@@ -81,7 +83,7 @@ fn figure_five_is_scikit_learns_up_to_restarts_and_ties() {
     let (beyond, mean) = beside_seeds(points, |point| point.silhouette, "kmeans", "silhouette");
     assert!(beyond.is_empty() && mean.abs() < 0.01, "{mean}, {beyond:?}");
 
-    // DBSCAN and OPTICS leave no choice.
+    // DBSCAN and OPTICS involve no random numbers and no ties.
     for mark in &found.marks {
         let expected = &golden_table[&mark.method];
         assert_eq!(Some(mark.k as u64), expected["clusters"].as_u64(), "{}", mark.method);
@@ -90,7 +92,7 @@ fn figure_five_is_scikit_learns_up_to_restarts_and_ties() {
     }
     assert_eq!(found.marks.len(), 2);
 
-    // Ties are settled as SciPy settles them; the random k-means of spectral clustering ends in other optima.
+    // Ties are broken as in SciPy. Spectral clustering ends with a randomly seeded k-means, which reaches other optima.
     for (method, bound) in [("agglomerative", 1e-5), ("birch", 1e-5), ("spectral", 0.3)] {
         for (point, golden) in curve(&found, method).points.iter().zip(numbers(&golden_table[method])) {
             let ours = point.silhouette.unwrap();
@@ -115,8 +117,8 @@ fn weights_restarts_and_ranges_are_heard() {
     let base = ["--run", &run, "--select", "paper-ten", "--methods", "kmeans"];
     let found = compared(&[&base[..], &["--weights", "rare"]].concat(), Path::new(&run));
     assert_eq!((found.weights.as_str(), found.marks.len(), found.curves[0].points.len()), ("rare", 0, 49));
-    // The silhouette is not what k-means minimises, least of all on the columns without weights: where ours lies beyond those of
-    // scikit-learn's ten seeds, the inertia must not.
+    // k-means minimises the inertia and not the silhouette, least of all that of the unweighted columns. Where our silhouette is
+    // outside the range of scikit-learn's ten seeds, our inertia must be no higher than theirs.
     let inertias = &golden("figure5_kmeans_seeds.json")["weighted_rare_inertia"];
     for (name, ours) in [
         ("weighted_rare_unweighted_silhouette", (|point| point.silhouette) as fn(&CurvePoint) -> Option<f64>),
@@ -136,7 +138,7 @@ fn weights_restarts_and_ranges_are_heard() {
     let config: Value = serde_json::from_slice(&std::fs::read(Path::new(&run).join("config.json")).unwrap()).unwrap();
     assert_eq!(config["compare"]["methods"], serde_json::json!(["kmeans"]));
 
-    // Few distinct rows: the points beyond them are left out, and that is said.
+    // Points with more clusters than distinct rows are left out, and a note says so.
     std::fs::write(&table, "image,Male,Bald\na,0,1\nb,0,1\nc,1,1\nd,1,0\ne,0,0\nf,1,1\n").unwrap();
     let output = lineament(&["compare", "--attributes", &table, "--methods", "kmeans,agglomerative", "--k", "2..6"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));

@@ -1,4 +1,4 @@
-//! Data sets as users bring them to `train`: images that cannot be read, and CelebA as it is downloaded.
+//! Tests of `lineament train` with images that cannot be read, and with CelebA as it is downloaded.
 
 use super::*;
 
@@ -11,7 +11,7 @@ fn an_unreadable_image_stops_training_or_is_left_out_by_choice() {
     let data = faces.path().to_string_lossy().into_owned();
     let (unreadable, extra) = (faces.path().join("05.jpg"), faces.path().join("not listed.jpg"));
     let whole = std::fs::read(&unreadable).unwrap();
-    // The length is part of a picture's identity; as long as it stays, so do the features of the others.
+    // The length of a file is part of its identity. The damaged file keeps it, so the features of the other images stay valid.
     let damaged = vec![b'?'; whole.len()];
     std::fs::write(&unreadable, &damaged).unwrap();
     std::fs::write(&extra, b"").unwrap();
@@ -39,7 +39,7 @@ fn an_unreadable_image_stops_training_or_is_left_out_by_choice() {
     stops(train("stopped", &[]));
     skips(train("stopped", &["--skip-unreadable"]));
     skips(train("straight", &["--skip-unreadable"]));
-    // What was interrupted in the middle has the bytes of what was not: here only the first rows are kept.
+    // A run that was interrupted and resumed gives the same bytes. Here only the first rows of its features are kept.
     let rows = read("straight", "features.f32");
     let width = rows.len() / 12;
     std::fs::create_dir(run("resumed")).unwrap();
@@ -50,10 +50,10 @@ fn an_unreadable_image_stops_training_or_is_left_out_by_choice() {
         assert_eq!(read("stopped", file), read("straight", file), "{file}");
         assert_eq!(read("resumed", file), read("straight", file), "{file}");
     }
-    // Features that lack a row do not hide it from a run that was not told to leave it out.
+    // If features lack a row, a run without --skip-unreadable still refuses the unreadable image.
     stops(train("straight", &["--resume"]));
 
-    // An image that can be read by now gets its row.
+    // Once the image can be read, its row is computed.
     std::fs::write(&unreadable, &whole).unwrap();
     std::fs::remove_dir_all(Path::new(&run("resumed")).join("checkpoints")).unwrap();
     for (name, more) in [("resumed", &["--skip-unreadable"][..]), ("sound", &[])] {
@@ -66,7 +66,7 @@ fn an_unreadable_image_stops_training_or_is_left_out_by_choice() {
     assert_ne!(read("sound", "history.csv"), read("straight", "history.csv"));
 }
 
-/// CelebA's lists from the fixtures for thirty portraits, in a folder with the images unpacked or in a zip archive.
+/// Returns a folder with the fixtures' CelebA lists of thirty images, and portraits as these images, in a folder or a zip archive.
 fn celeba(zipped: bool) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for list in ["list_attr_celeba.txt", "list_eval_partition.txt"] {
@@ -113,7 +113,7 @@ fn celeba_is_trained_on_from_its_zip_as_from_its_folder() {
         }
     }
 
-    // The first attribute alone leaves most faces without any; of the rest, all have it.
+    // Most faces lack the first attribute and are dropped; all that are left have it.
     let dropped = ["--attributes", "5_o_Clock_Shadow", "--drop-zero"];
     let message = text(&train(&sources[1], &path(&runs, "dropped"), &dropped).stderr);
     let kept = message.split("data: ").nth(1).unwrap_or_default();
@@ -124,7 +124,7 @@ fn celeba_is_trained_on_from_its_zip_as_from_its_folder() {
     }
     assert!(!kept.starts_with("20 training"), "{message}");
 
-    // Features of a picture that was replaced in the archive are not taken for those of the new one.
+    // If a picture in the archive is replaced, its stored features are refused.
     let archive = zipped.path().join("img_align_celeba.zip");
     let replaced = celeba(true);
     let mut bytes = std::fs::read(replaced.path().join("img_align_celeba.zip")).unwrap();

@@ -1,4 +1,4 @@
-//! `lineament eval` as a user meets it.
+//! Tests of `lineament eval`.
 
 use std::path::Path;
 
@@ -21,7 +21,7 @@ fn predictions_are_evaluated_against_labels_and_reported() {
     assert!(lines.iter().any(|line| line.starts_with("Male ") && line.contains(" 98 98 75.00 ")), "{lines:?}");
     assert!(lines.iter().any(|line| line.starts_with("mean ") && line.contains(" 97.5 ")), "{lines:?}");
 
-    // The figures are those of the table of predictions and of the label list.
+    // The accuracy agrees with the table of predictions and the label list.
     let read = |file: &str| std::fs::read_to_string(Path::new(&run).join(file)).unwrap();
     let table = lineament::data::AttributeTable::read(&Path::new(&run).join("attributes.csv")).unwrap();
     assert_eq!((table.images.len(), table.attributes.len()), (96, 37));
@@ -36,7 +36,7 @@ fn predictions_are_evaluated_against_labels_and_reported() {
     let first = &metrics["attributes"][0];
     assert_eq!((&first["attribute"], &first["frequency"]), (&"Male".into(), &0.75.into()));
     assert_eq!(first["accuracy"].as_f64(), Some(right as f64 / 96.0));
-    // The shipped head knows men from women in these portraits, whose labels it has never seen.
+    // The shipped head was not trained on these portraits.
     assert!(first["roc_auc"].as_f64().unwrap() > 0.95, "{first}");
     assert_eq!((metrics["images"].as_u64(), &metrics["partition"]), (Some(96), &serde_json::Value::Null));
     let hamming = metrics["average_hamming_distance"].as_f64().unwrap();
@@ -46,7 +46,7 @@ fn predictions_are_evaluated_against_labels_and_reported() {
     let config: serde_json::Value = serde_json::from_str(&read("config.json")).unwrap();
     assert_eq!(config["eval"]["crop"], "10,0,80,80");
 
-    // With --json the same goes to stdout, and nothing else.
+    // With --json, stdout is exactly metrics.json.
     let output = lineament(&[&base[..], &["--json"]].concat());
     assert_eq!(text(&output.stdout), read("metrics.json"));
 
@@ -93,7 +93,7 @@ fn evaluation_takes_partitions_and_refuses_what_does_not_fit() {
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let metrics: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&metrics["partition"], &metrics["images"]), (&"validation".into(), &2.into()));
-    // Every fourth image is for validation, and all of these have the first label.
+    // Every fourth image is for validation, and all of these have the first attribute.
     assert_eq!(
         (&metrics["attributes"][0]["frequency"], &metrics["attributes"][0]["roc_auc"]),
         (&1.0.into(), &serde_json::Value::Null)
@@ -125,7 +125,7 @@ fn evaluation_takes_partitions_and_refuses_what_does_not_fit() {
         assert!(!Path::new(&out).exists(), "{from} to {to} left a run folder");
     }
 
-    // A picture that does not decode is named, the others are evaluated.
+    // A picture that cannot be decoded is named, and the others are evaluated.
     std::fs::write(&list, &good).unwrap();
     std::fs::write(faces.path().join("04.jpg"), b"no picture").unwrap();
     let output = lineament(&with(&["--partition", "train"]));

@@ -1,4 +1,4 @@
-//! Class weights and the comparison of losses, as a user meets them.
+//! Tests of class weights in `lineament train`, and of the comparison of losses in `lineament reproduce`.
 
 use std::path::Path;
 
@@ -19,7 +19,7 @@ fn balanced_classes_weigh_as_much_as_they_are_rare() {
         assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     };
     let history = |run: &str| std::fs::read_to_string(Path::new(&path(run)).join("history.csv")).unwrap();
-    // A third of the training images has each attribute: weights of 0.75 and 1.5.
+    // A third of the training images has each attribute, so the weights are 1.5 for having it and 0.75 for not having it.
     train("plain", &[]);
     train("balanced", &["--class-weights", "balanced"]);
     train("again", &["--class-weights", "balanced"]);
@@ -34,7 +34,7 @@ fn balanced_classes_weigh_as_much_as_they_are_rare() {
     let resumed = ["--loss", "bce", "--batch", "5", "--micro-batch", "3", "--resume"];
     refused(&with(&resumed), 1, &["class_weights"]);
 
-    // Where half of the images have each attribute every weight is 1, and so nothing changes.
+    // If half of the images have each attribute, every weight is 1, and nothing changes.
     let half = |index: usize| if index % 4 == 3 { "1,0,validation" } else { ["1,0,train", "0,1,train"][index / 4 % 2] };
     let rows: String = (0..16).map(|index| format!("{index:02}.jpg,{}\n", half(index))).collect();
     std::fs::write(&list, format!("image,Male,Smiling,partition\n{rows}")).unwrap();
@@ -65,7 +65,7 @@ fn the_loss_issue_is_reproduced_resumed_and_reported() {
         assert_eq!(read(&format!("straight/{file}")), read(&format!("resumed/{file}")), "{file}");
     }
 
-    // Each loss is what `train` makes of it.
+    // Each loss gives the same model as `lineament train` with that loss.
     let out = path("mse");
     let output = lineament(&[&["train", "--out", &out, "--loss", "mse", "--epochs", "3"], &on_faces[..]].concat());
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
@@ -73,7 +73,7 @@ fn the_loss_issue_is_reproduced_resumed_and_reported() {
         assert_eq!(read(&format!("straight/mse/{file}")), read(&format!("mse/{file}")), "{file}");
     }
 
-    // The figures are those of each loss's metrics; the features lie in the run folder alone.
+    // The figures agree with each loss's metrics.csv. The features are stored only once, in the run folder.
     let issue: serde_json::Value = serde_json::from_slice(&read("straight/loss_issue.json")).unwrap();
     let losses = issue["losses"].as_array().unwrap();
     assert_eq!(losses.iter().map(|one| one["loss"].as_str().unwrap()).collect::<Vec<_>>(), ["cosine", "mse", "mae", "bce"]);

@@ -1,4 +1,4 @@
-//! The command line as a user meets it: what it prints, how it ends, and what it says of bad input.
+//! Tests of the command line: what it prints, with which status it exits, and how it refuses bad input.
 
 mod cluster;
 mod compare;
@@ -23,7 +23,7 @@ const BACKBONE: &str = "kernels-tests/golden/models/mobilenet_v2_035_imagenet.sa
 const FACES: &str = "tools/faces";
 
 fn lineament(arguments: &[&str]) -> Output {
-    // What a user has tuned is not what is tested.
+    // The tests use the shipped variants, not those that a user has tuned.
     let mut program = Command::new(env!("CARGO_BIN_EXE_lineament"));
     program.args(arguments).env("LINEAMENT_TUNING", "off").output().expect("the program starts")
 }
@@ -32,7 +32,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// Asserts a failure with this status whose message holds every part, and that nothing panicked.
+/// Asserts that the program fails with this status and without a panic, and that its message contains every part.
 fn refused(arguments: &[&str], status: i32, parts: &[&str]) {
     let output = lineament(arguments);
     let message = text(&output.stderr);
@@ -43,7 +43,7 @@ fn refused(arguments: &[&str], status: i32, parts: &[&str]) {
     }
 }
 
-/// A folder with a small head of three attributes on the narrow backbone, and the path of the head.
+/// Returns a folder with a small head of three attributes on the narrow backbone, and the path of the head.
 fn model() -> (tempfile::TempDir, String) {
     let folder = tempfile::tempdir().unwrap();
     std::fs::copy(BACKBONE, folder.path().join("backbone.safetensors")).unwrap();
@@ -103,7 +103,7 @@ fn predict_names_what_it_cannot_read_and_does_the_rest() {
     assert_eq!(table.images.len(), 3);
     assert!(table.images[1].ends_with("1 & co.jpg"));
 
-    // A batch of another size, and stdout instead of a file, give the same bytes; so does running it again.
+    // The bytes do not depend on the size of the batch, nor on whether they go to a file or to stdout.
     for batch in ["1", "2", "8"] {
         let output = lineament(&["predict", &images, "--model", &model, "--batch", batch]);
         assert_eq!(output.stdout, std::fs::read(&out).unwrap(), "batch {batch}");
@@ -152,6 +152,17 @@ fn bad_input_is_refused_with_what_where_and_what_to_do() {
     assert!(!Path::new(&nowhere).exists());
 }
 
+/// A file name need not be UTF-8, and the program must not panic at it.
+#[cfg(unix)]
+#[test]
+fn a_file_name_that_is_not_utf_8_is_refused_without_a_panic() {
+    let name: &std::ffi::OsStr = std::os::unix::ffi::OsStrExt::from_bytes(b"no/such/\xff.jpg");
+    let output = Command::new(env!("CARGO_BIN_EXE_lineament")).arg("predict").arg(name).output().expect("the program starts");
+    let message = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(message.contains("no/such/") && !message.contains("panicked"), "{message}");
+}
+
 #[test]
 fn devices_lists_what_a_kernel_author_needs() {
     if crate::requirements::lacks_adapter() {
@@ -165,7 +176,7 @@ fn devices_lists_what_a_kernel_author_needs() {
     assert!(list[0]["name"].is_string() && list[0]["storage_binding_bytes"].is_u64(), "{list}");
 }
 
-/// A folder of faces with a label list of two attributes and a partition.
+/// Returns a folder of faces with a label list that has two attributes and a partition.
 fn labelled_faces(count: usize) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let mut list = String::from("image,Male,Smiling,partition\n");
@@ -211,7 +222,7 @@ fn a_head_is_trained_resumed_and_used() {
     }
     assert_eq!(text(&read("whole", "history.csv")).lines().count(), 5);
 
-    // The run is there already; it is not written over, and other settings or data do not continue it.
+    // A run that exists is not overwritten, and cannot be continued with other settings or data.
     let (whole, again) = (run("whole"), run("again"));
     let base = ["train", "--data", &data, "--out", &whole, "--weights", BACKBONE, "--batch", "5", "--epochs", "4"];
     refused(&base, 1, &["--resume"]);
@@ -222,7 +233,7 @@ fn a_head_is_trained_resumed_and_used() {
         &["features.json"],
     );
 
-    // A picture replaced under its old name makes the features stale.
+    // If a picture is replaced by another one of the same name, the stored features are refused.
     let picture = faces.path().join("05.jpg");
     let original = std::fs::read(&picture).unwrap();
     std::fs::copy(face(40), &picture).unwrap();
@@ -286,8 +297,8 @@ fn bad_labels_and_clusterings_are_refused() {
         let arguments = cluster(more);
         refused(&arguments.iter().map(String::as_str).collect::<Vec<_>>(), status, parts);
     };
-    refused_cluster(&["--k", "4"], 1, &["3"]);
-    refused_cluster(&["--k", "0"], 1, &["0"]);
+    refused_cluster(&["--k", "4"], 1, &["k is 4", "only 3 are distinct"]);
+    refused_cluster(&["--k", "0"], 1, &["k is 0"]);
     refused_cluster(&["--k", "2", "--select", "Smile"], 1, &["Smile", "Smiling"]);
     refused_cluster(&["--k", "2", "--method", "kmean"], 2, &["kmeans"]);
     refused(&["cluster", "--attributes", &table, "--k", "2", "--init", &centers], 1, &["centers.csv"]);

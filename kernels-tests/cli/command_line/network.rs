@@ -1,4 +1,4 @@
-//! `lineament train` on images as a user meets it: the whole network or some of its blocks, killed, resumed and used.
+//! Tests of `lineament train` for the whole network and for some of its blocks: runs are killed and resumed, and their models used.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -8,7 +8,7 @@ use lineament::nn::keys;
 
 use super::{BACKBONE, labelled_faces, lineament, refused, text};
 
-/// Something of everything that a run is made of: augmentation, dropout, parts of batches, a schedule.
+/// Options that use augmentation, dropout, micro-batches and a schedule.
 const SETTINGS: [&str; 20] = [
     "--weights",
     BACKBONE,
@@ -60,7 +60,7 @@ fn a_network_that_is_killed_and_resumed_is_the_network_of_an_unbroken_run() {
         assert!(message.contains(part), "{message}");
     }
 
-    // Killed without a warning as soon as there is a checkpoint, three times over.
+    // The run is killed three times, each time as soon as there is a new checkpoint.
     let last = Path::new(&killed).join("checkpoints/last.safetensors");
     let mut before = None;
     for more in [&[][..], &["--resume"], &["--resume"]] {
@@ -84,7 +84,7 @@ fn a_network_that_is_killed_and_resumed_is_the_network_of_an_unbroken_run() {
         assert!(a == b, "{file} differs from that of an unbroken run");
     }
 
-    // Another seed, attribute or size is another run; a truncated checkpoint is no checkpoint.
+    // A run cannot be continued with another seed, attribute or optimizer, nor from a truncated checkpoint.
     let refused_with = |more: &[&str], parts: &[&str]| {
         let arguments = arguments("killed", more);
         refused(&arguments.iter().map(String::as_str).collect::<Vec<_>>(), 1, parts);
@@ -97,7 +97,7 @@ fn a_network_that_is_killed_and_resumed_is_the_network_of_an_unbroken_run() {
     std::fs::write(&last, &bytes[..bytes.len() / 2]).unwrap();
     refused_with(&["--resume"], &["last.safetensors"]);
 
-    // The model is one file, which knows its size and needs no backbone beside it.
+    // The model is one file. It stores its input size and needs no separate backbone.
     let model = format!("{unbroken}/model.safetensors");
     let output = lineament(&["predict", &data, "--model", &model]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
@@ -135,7 +135,7 @@ fn what_a_network_cannot_be_trained_with_is_refused() {
         };
         refused(&arguments, status, parts);
     }
-    // A picture that does not decode stops a run, or is left out by choice.
+    // A picture that cannot be decoded stops a run, unless the user chooses to leave it out.
     std::fs::write(faces.path().join("02.jpg"), b"no picture").unwrap();
     let short = ["--size", "96", "--batch", "3", "--epochs", "1", "--hidden", "8"];
     let arguments = [&base[..], &short].concat();
@@ -146,7 +146,7 @@ fn what_a_network_cannot_be_trained_with_is_refused() {
     assert!(message.contains("02.jpg") && message.contains("1 of 8 images cannot be read"), "{message}");
 }
 
-/// Options of a run of the last block alone, on small pictures.
+/// Options of a run that trains only the head and the last block, on small pictures.
 const LAST_BLOCK: [&str; 10] =
     ["--weights", BACKBONE, "--trainable", "blocks:1", "--size", "96", "--hidden", "16", "--batch", "4"];
 
@@ -170,7 +170,7 @@ fn a_model_with_its_last_block_trained_predicts_at_the_size_that_it_was_trained_
     let row = predicted(&model);
     assert!(row.starts_with("image,Male,Smiling\n") && row.lines().count() == 2, "{row}");
 
-    // The same file that names another size says something else of the picture, so the one it names is used.
+    // If the file is changed to name another size, the prediction changes. So the size in the file is used.
     let mut bytes = std::fs::read(&model).unwrap();
     let named = format!("\"{}\":\"96\"", keys::SIZE);
     let at = bytes.windows(named.len()).position(|part| part == named.as_bytes()).unwrap();
@@ -180,7 +180,7 @@ fn a_model_with_its_last_block_trained_predicts_at_the_size_that_it_was_trained_
     assert_ne!(predicted(&other), row);
 }
 
-/// What a run folder keeps of its course.
+/// The files of a run folder that store the state and history of a run.
 const KEPT: [&str; 3] = ["checkpoints/last.safetensors", "checkpoints/best.safetensors", "history.csv"];
 
 #[cfg(unix)]
@@ -206,8 +206,8 @@ fn a_checkpoint_that_does_not_fit_the_disk_leaves_the_one_before() {
     trained("full", &["--epochs", "1"]);
     let before = kept("full");
 
-    // No file may grow past a hundred blocks of 512 bytes; where the signal is ignored, writing fails as on a full disk. The
-    // driver's own cache is left out of it.
+    // No file may grow beyond 100 blocks of 512 bytes. The signal for this is ignored, so writing fails as on a full disk. The
+    // driver's own cache is turned off, because the limit would apply to it as well.
     let limited = "trap '' XFSZ; ulimit -f 100; exec \"$0\" \"$@\"";
     let output = Command::new("sh")
         .args(["-c", limited, program])
@@ -223,7 +223,7 @@ fn a_checkpoint_that_does_not_fit_the_disk_leaves_the_one_before() {
     let left = std::fs::read_dir(runs.path().join("full/checkpoints")).unwrap().count();
     assert_eq!(left, 2, "a file that is not whole was left beside the checkpoints");
 
-    // With room again, the run goes on as if nothing had been.
+    // Without the limit, the run continues and gives the same bytes as an unbroken one.
     trained("full", &["--epochs", "2", "--resume"]);
     trained("unbroken", &["--epochs", "2"]);
     assert!(kept("full") == kept("unbroken"));

@@ -1,4 +1,4 @@
-//! `lineament plan` and `lineament profile` as a user meets them.
+//! Tests of `lineament plan`, `lineament profile` and `lineament bench`.
 
 use super::{BACKBONE, lineament, refused, text};
 
@@ -17,7 +17,7 @@ fn a_plan_tells_steps_places_and_peak() {
             assert!(words.contains(part), "{arguments:?} lacks {part}: {words}");
         }
     }
-    // The same in 16-bit floats moves about half.
+    // With 16-bit floats, the plan moves about half as many bytes.
     let megabytes = |precision: &str| {
         let output = lineament(&["plan", "--size", "224", "--batch", "8", "--precision", precision]);
         let words = text(&output.stdout).to_string();
@@ -95,5 +95,5 @@ fn a_task_is_timed_as_one_json_line() {
     }
     refused(&["bench", "infer", "1", "--model", "no/such.safetensors"], 1, &["no/such.safetensors"]);
     refused(&["bench", "sleep", "1"], 2, &["sleep", "silhouette-bits"]);
-    refused(&["bench", "infer", "0"], 2, &["0"]);
+    refused(&["bench", "infer", "0"], 2, &["<SIZE>"]);
 }

@@ -1,4 +1,4 @@
-//! `lineament reproduce` as a whole, as a user meets it.
+//! Tests of `lineament reproduce`.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{BACKBONE, labelled_faces, lineament, refused, text};
 
-/// Runs to the end; what it said on stderr and on stdout.
+/// Runs `lineament reproduce` to its end and returns stderr and stdout.
 fn reproduced(arguments: &[&str]) -> [String; 2] {
     let output = lineament(&[&["reproduce"], arguments].concat());
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
@@ -37,7 +37,7 @@ fn the_short_way_goes_through_every_figure_and_does_nothing_twice() {
         let findings = reproduction["findings"].as_array().unwrap();
         findings.iter().find(|one| one["what"] == what).unwrap()["ours"].as_str().map(String::from)
     };
-    // The figures are those of the files of each step.
+    // The findings agree with the files of each step.
     let metrics = json(&run, "evaluation/metrics.json");
     let accuracy = format!("{:.2} %", 100.0 * metrics["means"]["accuracy"].as_f64().unwrap());
     assert!(ours("Accuracy").unwrap().starts_with(&accuracy));
@@ -53,7 +53,8 @@ fn the_short_way_goes_through_every_figure_and_does_nothing_twice() {
         assert!(page.contains(part), "{part}");
     }
 
-    // Again: everything is done before. A file that is gone, or another setting, is done again, with what depends on it.
+    // In a second run, every step is skipped. A step is repeated, with all that depend on it, if its file is missing or its settings
+    // have changed.
     let done = |said: &str| said.lines().filter(|line| line.ends_with(": done before")).count();
     let [said, again] = reproduced(&quick);
     assert_eq!((done(&said), again), (7, printed));
@@ -65,7 +66,7 @@ fn the_short_way_goes_through_every_figure_and_does_nothing_twice() {
     let [said, printed] = reproduced(&[&quick[..], &["--k", "4", "--only", "cluster"]].concat());
     assert!(said.contains("step 1 of 1, cluster: ") && done(&said) == 1 && printed.is_empty(), "{said} {printed}");
 
-    // A fifth of the faces from elsewhere, as the script has LFW's beside CelebA's; they are others after --beside.
+    // A fifth of the faces comes from another folder, as the script takes some faces from LFW. --beside names this folder.
     let other = labelled_faces(2);
     let mixed = ["--faces", "20", "--beside", &other.path().to_string_lossy(), "--only", "predict"].map(String::from);
     let [said, _] = reproduced(&[&quick[..], &mixed.each_ref().map(String::as_str)].concat());
@@ -94,7 +95,7 @@ fn a_model_is_trained_as_the_paper_or_as_the_script_did() {
     let history = || std::fs::read_to_string(Path::new(&run).join("train/history.csv")).unwrap();
     assert_eq!(history().lines().count(), 2);
 
-    // One epoch more goes on; other settings start anew, and what was trained is kept.
+    // With more epochs, the training continues. With other settings, it starts again, and the earlier run is kept.
     let longer = [&base[..base.len() - 1], &["2"]].concat();
     let [said, _] = reproduced(&[&longer[..], &["--only", "train"]].concat());
     assert!(!said.contains("is kept in"), "{said}");

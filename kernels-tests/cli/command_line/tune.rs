@@ -1,4 +1,4 @@
-//! `lineament tune` as a user meets it, and what other verbs make of its winners.
+//! Tests of `lineament tune`, and of how other subcommands use its winners.
 
 use std::process::{Command, Output};
 
@@ -29,18 +29,18 @@ fn winners_are_kept_explained_used_and_renewed() {
     }
     assert!(messages.contains(", 0 known before; kept in"), "{messages}");
     let names = std::fs::read_dir(&cache).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    // Beside what Vulkan's driver compiled.
+    // The folder may also contain the compiled pipelines of a Vulkan driver.
     let (pipelines, winners): (Vec<_>, Vec<_>) = names.partition(|name| name.starts_with("pipelines-"));
     assert!(winners.len() == 1 && pipelines.len() <= 1, "{winners:?} {pipelines:?}");
     let winners = cache.join(&winners[0]);
 
-    // Known shapes are not measured again, and every variant of them is shown.
+    // Known shapes are not measured again, and --explain shows all of their candidates.
     let output = with_cache(&cache, &[&tune[..], &["--explain"]].concat());
     let (words, messages) = (text(&output.stdout), text(&output.stderr));
     assert!(messages.contains("\n0 shapes measured"), "{messages}");
     assert!(words.contains("winner") && words.contains("pointwise_registers 8x8"), "{words}");
 
-    // Whoever predicts takes the winners, unless they are turned off, and gets the same attributes but for rounding.
+    // A prediction uses the winners unless they are turned off. Its attributes differ only by rounding.
     let picture = face(0);
     let predict = ["predict", picture.to_str().unwrap(), "--model", &model, "--batch", "1"];
     let tuned = with_cache(&cache, &predict);
@@ -54,7 +54,7 @@ fn winners_are_kept_explained_used_and_renewed() {
     assert!(!numbers(&tuned).is_empty() && numbers(&tuned).len() == numbers(&shipped).len());
     assert!(numbers(&tuned).iter().zip(numbers(&shipped)).all(|(tuned, shipped)| (tuned - shipped).abs() < 1e-4));
 
-    // An edited shader is chosen as shipped until it is tuned again.
+    // If a shader has changed since it was tuned, the shipped variant is used until it is tuned again.
     let mut store: serde_json::Value = serde_json::from_slice(&std::fs::read(&winners).unwrap()).unwrap();
     for entry in store["entries"].as_array_mut().unwrap() {
         (entry["winner_content"], entry["content"]) = ("of another source".into(), "of other sources".into());
@@ -69,7 +69,7 @@ fn winners_are_kept_explained_used_and_renewed() {
     let output = with_cache(&cache, &tune);
     assert!(text(&output.stderr).contains(", 0 known before"), "{}", text(&output.stderr));
 
-    // A file that is none keeps nobody from working, and is replaced by choice.
+    // A damaged file of winners does not prevent a prediction, and `tune --again` replaces it.
     std::fs::write(&winners, "{").unwrap();
     let output = with_cache(&cache, &predict);
     assert!(output.status.success() && text(&output.stderr).contains("choices as shipped"), "{}", text(&output.stderr));

@@ -26,6 +26,15 @@ pub enum Bound {
     Memory,
 }
 
+impl std::fmt::Display for Bound {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Bound::Arithmetic => "arithmetic",
+            Bound::Memory => "memory",
+        })
+    }
+}
+
 /// A shorter measurement would mostly measure the launch.
 const SHORTEST_SECONDS: f64 = 0.02;
 /// Number of timed runs after one to warm up. Their median counts.

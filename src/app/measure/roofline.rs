@@ -6,7 +6,7 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use serde::Serialize;
 
-use super::{Bound, Group, Profile};
+use super::{Group, Profile};
 
 const SVG: &str = include_str!("roofline.svg");
 const PAGE: &str = include_str!("roofline.html");
@@ -199,7 +199,7 @@ fn cells(group: &Group) -> [String; 9] {
         format!("{:.2}", group.bytes_a_second / 1e9),
         format!("{:.2}", group.intensity),
         format!("{:.1}", 100.0 * group.share_of_ceiling),
-        if group.bound == Bound::Arithmetic { "arithmetic" } else { "memory" }.to_string(),
+        group.bound.to_string(),
     ]
 }
 

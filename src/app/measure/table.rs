@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Bound, Group, Profile};
+use super::{Group, Profile};
 
 /// Number of steps that the table lists individually. CSV and JSON contain all of them.
 const STEPS_LISTED: usize = 25;
@@ -54,10 +54,9 @@ fn heading(text: &mut String, of: &str) {
 }
 
 fn row(text: &mut String, group: &Group) {
-    let bound = if group.bound == Bound::Arithmetic { "arithmetic" } else { "memory" };
     let _ = writeln!(
         text,
-        "{:52} {:5} {:10.3} {:6.1} {:8.1} {:7.2} {:9.2} {:9.1}  {bound}",
+        "{:52} {:5} {:10.3} {:6.1} {:8.1} {:7.2} {:9.2} {:9.1}  {}",
         group.name,
         group.calls,
         1e3 * group.seconds,
@@ -65,7 +64,8 @@ fn row(text: &mut String, group: &Group) {
         group.flops_a_second / 1e9,
         group.bytes_a_second / 1e9,
         group.intensity,
-        100.0 * group.share_of_ceiling
+        100.0 * group.share_of_ceiling,
+        group.bound
     );
 }
 
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_tells_kernels_steps_and_the_gap() {
+    fn the_table_names_kernels_steps_and_the_gap() {
         let text = to_text(&small());
         for expected in ["GPU timestamps", "pointwise default", "three (pointwise)", "a gap of +9.1 %", "+9.1 %", "all steps"] {
             assert!(text.contains(expected), "{expected} is not in\n{text}");
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn the_csv_has_a_line_a_step() {
+    fn the_csv_has_a_line_for_each_step() {
         let bytes = to_csv(&small()).expect("a table in memory");
         let mut reader = csv::Reader::from_reader(bytes.as_slice());
         let rows: Vec<csv::StringRecord> = reader.records().collect::<Result<_, _>>().expect("CSV");

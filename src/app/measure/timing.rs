@@ -50,15 +50,15 @@ pub fn step_seconds(device: &Device, program: &Program) -> Result<f64, DeviceErr
 pub struct Spread(Vec<f64>);
 
 impl Spread {
-    /// Returns the spread of runs that are given in any order, or `None` if there are none.
-    pub fn new(mut seconds: Vec<f64>) -> Option<Spread> {
+    /// Returns the spread of runs that are given in any order.
+    ///
+    /// # Panics
+    /// There are no runs. [`repeat`] returns at least one.
+    pub fn of(seconds: impl IntoIterator<Item = f64>) -> Spread {
+        let mut seconds: Vec<f64> = seconds.into_iter().collect();
+        assert!(!seconds.is_empty(), "a spread needs at least one run");
         seconds.sort_by(f64::total_cmp);
-        (!seconds.is_empty()).then_some(Spread(seconds))
-    }
-
-    /// Returns the spread of at least one run.
-    pub(crate) fn of(seconds: impl IntoIterator<Item = f64>) -> Spread {
-        Spread::new(seconds.into_iter().collect()).unwrap_or(Spread(vec![f64::NAN]))
+        Spread(seconds)
     }
 
     /// Returns the seconds from fastest to slowest.
@@ -95,11 +95,10 @@ mod tests {
 
     #[test]
     fn a_spread_has_its_median_and_quartiles() {
-        let spread = Spread::new(vec![5.0, 1.0, 3.0, 2.0, 4.0]).expect("runs");
+        let spread = Spread::of([5.0, 1.0, 3.0, 2.0, 4.0]);
         assert_eq!((spread.median(), spread.quartiles(), spread.range()), (3.0, [2.0, 4.0], [1.0, 5.0]));
         assert!((spread.relative() - 1.0 / 3.0).abs() < 1e-12);
-        assert_eq!(Spread::new(vec![]), None);
-        assert_eq!(Spread::new(vec![2.0]).expect("a run").quartiles(), [2.0, 2.0]);
+        assert_eq!(Spread::of([2.0]).quartiles(), [2.0, 2.0]);
     }
 
     #[test]

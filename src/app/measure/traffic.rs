@@ -39,8 +39,7 @@ mod tests {
     use crate::nn::Backbone;
     use crate::nn::mobilenet_v2::mobilenet_v2;
     use crate::ops::Padding;
-    use crate::plan::Capabilities;
-    use crate::plan::Precision;
+    use crate::plan::{Capabilities, Precision};
     use crate::profiles::DeviceProfile;
 
     #[test]

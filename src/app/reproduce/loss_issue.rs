@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::app::train::{SampleSource, TrainingData, TrainingSettings};
 use crate::app::trainer::rows_of;
-use crate::app::{Context, Error, Event, RunFolder, Trainer, TrainerOptions, pretty_json, write_file};
+use crate::app::{Context, Error, Event, RunFolder, Trainer, TrainerOptions, write_file, write_json};
 use crate::data::Dataset;
 use crate::evaluation::LossIssue;
 use crate::nn::Model;
@@ -74,7 +74,7 @@ impl LossWork<'_> {
         details.insert("losses".into(), json!(LOSSES.map(|(name, _)| name)));
         RunFolder::create(self.out)?.record("reproduce", Some(device), details, context)?;
         write_file(&self.out.join("loss_issue.csv"), &issue.to_csv()?)?;
-        write_file(&self.out.join("loss_issue.json"), &pretty_json(&issue)?)?;
+        write_json(&self.out.join("loss_issue.json"), &issue)?;
         context.send(Event::Output(issue.to_text().trim_end().to_string()));
         Ok(())
     }

@@ -231,7 +231,7 @@ pub fn reproduce_losses(options: &ReproductionOptions, context: &Context) -> Res
     options.losses(options.resume).run(&device, &model, &data, context)
 }
 
-/// Does a step unless it is done already, and records it.
+/// Does a step and records it, unless it was completed before with the same inputs.
 fn do_step(work: &Work, state: &mut State, step: &StepPlan, what: &str) -> Result<(), Error> {
     let (run, name) = (&work.options.out, step.step.name());
     let inputs = match (step.inputs)(work)? {

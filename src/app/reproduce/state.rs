@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::app::{Error, pretty_json, write_file};
+use crate::app::run_folder::read_json;
+use crate::app::{Error, write_json};
 
 /// Name of the file in the run folder.
 const FILE: &str = "reproduce.json";
@@ -38,22 +39,14 @@ pub struct Record {
 impl State {
     /// Reads the state of a run folder; it is empty if there is no file.
     pub fn read(run: &Path) -> Result<State, Error> {
-        let path = run.join(FILE);
-        match std::fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|source| {
-                let remedy = "remove it to do every step again";
-                Error::Damaged { path, source, remedy }
-            }),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(State::default()),
-            Err(source) => Err(Error::File { path, source }),
-        }
+        read_json(&run.join(FILE), "remove it to do every step again")
     }
 
     /// Adds the record of a step and writes the file.
     pub fn put(&mut self, run: &Path, step: &str, record: Record) -> Result<(), Error> {
         self.version = concat!("lineament ", env!("CARGO_PKG_VERSION")).into();
         self.steps.insert(step.into(), record);
-        Ok(write_file(&run.join(FILE), &pretty_json(self)?)?)
+        write_json(&run.join(FILE), self)
     }
 
     /// Returns whether a step was completed with these inputs and its files still exist.

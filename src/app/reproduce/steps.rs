@@ -3,14 +3,14 @@
 use serde_json::{Map, Value, json};
 
 use super::Step;
-use super::choices::{PaperLoss, choices};
+use super::choices::{PaperLoss, Trained, choices};
 use super::state::{Record, hash, hash_of, put_aside};
 use super::work::{EVALUATION, REPRODUCTION, TRAIN, Work};
 use crate::app::train::TrainingSettings;
 use crate::app::{
     ClusterRows, Clusterer, Error, Evaluator, EvaluatorOptions, Predictor, Report, RowOptions, RunFolder, Trainer,
-    TrainerOptions, check_training_data, compare_methods, comparison_details, json_line, pretty_json, write_comparison,
-    write_file,
+    TrainerOptions, check_training_data, compare_methods, comparison_details, json_line, write_comparison, write_file,
+    write_json,
 };
 use crate::cluster::{
     ClusterResult, ComparedMethod, Comparison, ComparisonSettings, CountedRows, KMeans, Method, WeightRule, select_columns,
@@ -34,9 +34,9 @@ pub(super) struct StepPlan {
     pub step: Step,
     /// What the step makes.
     pub makes: &'static str,
-    /// Where it is in the paper.
+    /// The place in the paper.
     pub place: &'static str,
-    /// Files in the run folder that the step writes. It is done again if one is missing.
+    /// Files in the run folder that the step writes. The step is done again if one is missing.
     pub files: &'static [&'static str],
     /// Returns everything that the result depends on.
     pub inputs: fn(&Work) -> Fallible<Inputs>,
@@ -147,7 +147,7 @@ pub(super) const STEPS: [StepPlan; 9] = [
 ];
 
 fn crop(work: &Work) -> Option<String> {
-    work.options().crop.map(|crop| crop.to_string())
+    work.prediction().crop.map(|crop| crop.to_string())
 }
 
 /// Counts images and attributes.
@@ -169,7 +169,7 @@ fn data(work: &Work, _: Option<&Record>) -> Fallible<()> {
         "partitions": partitions,
         "attributes": occurrences,
     });
-    Ok(write_file(&work.at("data.json"), &pretty_json(&told)?)?)
+    write_json(&work.at("data.json"), &told)
 }
 
 fn train_inputs(work: &Work) -> Fallible<Inputs> {
@@ -177,29 +177,31 @@ fn train_inputs(work: &Work) -> Fallible<Inputs> {
         let (reason, path) = (given.reason, given.path.display());
         return Ok(Inputs::Skip(format!("{reason} ({path}), so no training is needed")));
     }
-    let (options, trained) = (work.options, work.trained());
+    let (options, length) = (work.options, work.length());
     let mut inputs = json!({
         "as": options.source.name(),
         "data": work.data_hash,
         "weights": hash_of(&options.weights()?),
         "trainable": format!("{:?}", options.trainable),
         "size": options.size,
-        "batch": trained.map(|one| one.batch),
+        "batch": length.batch,
         "micro_batch": options.micro_batch,
-        "epochs": trained.map(|one| one.epochs),
+        "epochs": length.epochs,
         "seed": options.seed,
     });
-    // Trainings from before the loss could be chosen used the cosine. Their inputs must stay the same.
+    // Earlier versions trained with the cosine only and did not record the loss. Their records must stay valid.
     if options.loss != PaperLoss::Cosine {
         inputs["loss"] = json!(options.loss.name());
     }
     Ok(Inputs::Of(inputs))
 }
 
-/// Returns the inputs that must not change when a training continues. Only the number of epochs may grow.
+/// Returns the inputs that must not change when a training continues: all but the number of epochs, which may grow.
 fn without_epochs(inputs: &Value) -> Value {
     let mut inputs = inputs.clone();
-    inputs.as_object_mut().map(|inputs| inputs.remove("epochs"));
+    if let Some(inputs) = inputs.as_object_mut() {
+        inputs.remove("epochs");
+    }
     inputs
 }
 
@@ -224,10 +226,10 @@ fn train(work: &Work, before: Option<&Record>) -> Fallible<()> {
     Ok(())
 }
 
-/// Returns the options of the paper's training, with the settings of text or script.
+/// Returns the options of the paper's training, with the settings of the paper's text or of its script.
 fn trainer_options(work: &Work) -> TrainerOptions {
     let (options, settings) = (work.options, &work.settings);
-    let batch = options.batch.unwrap_or(settings.batch);
+    let Trained { batch, epochs } = work.length();
     TrainerOptions {
         trainable: options.trainable,
         running_statistics: settings.running_statistics,
@@ -237,7 +239,7 @@ fn trainer_options(work: &Work) -> TrainerOptions {
         settings: TrainingSettings {
             batch,
             micro_batch: options.micro_batch.unwrap_or(batch).min(batch),
-            epochs: options.epochs.unwrap_or(settings.epochs),
+            epochs,
             seed: options.seed,
             loss: options.loss.into(),
             augmentation: Some(settings.augmentation),
@@ -249,7 +251,7 @@ fn trainer_options(work: &Work) -> TrainerOptions {
 
 fn eval(work: &Work, _: Option<&Record>) -> Fallible<()> {
     let model = work.model()?;
-    let options = EvaluatorOptions { partition: work.partition(), prediction: work.options(), run: Some(work.at(EVALUATION)) };
+    let options = EvaluatorOptions { partition: work.partition(), prediction: work.prediction(), run: Some(work.at(EVALUATION)) };
     let evaluator = Evaluator::new(work.device()?, &model, options).with_context(&work.context);
     let evaluated = evaluator.evaluate(&work.folder, &work.data)?;
     work.complete.set(work.complete.get() && evaluated.predictions.failures.is_empty());
@@ -279,7 +281,7 @@ fn predict(work: &Work, _: Option<&Record>) -> Fallible<()> {
     let of_data = work.faces().into_iter().map(|row| work.folder.dataset.images[row].clone());
     let images: Vec<ImageSource> = of_data.chain(work.beside.iter().cloned()).collect();
     let device = work.device()?;
-    let mut predictor = Predictor::new(device, &model, work.options())?.with_context(&work.context);
+    let mut predictor = Predictor::new(device, &model, work.prediction())?.with_context(&work.context);
     let predictions = predictor.predict(&images)?;
     work.complete.set(work.complete.get() && predictions.failures.is_empty());
     predictions.table.write(&work.at("attributes.csv"))?;
@@ -371,7 +373,7 @@ fn report(work: &Work, _: Option<&Record>) -> Fallible<()> {
 
     let reproduction = reproduction(work)?;
     write_file(&work.at("reproduction.csv"), &reproduction.to_csv()?)?;
-    write_file(&work.at(REPRODUCTION), &pretty_json(&reproduction)?)?;
+    write_json(&work.at(REPRODUCTION), &reproduction)?;
     let summary = Report::of_run(run)?.write(Some(work.device()?))?;
     work.complete.set(work.complete.get() && summary.unreadable.is_empty());
     Ok(())

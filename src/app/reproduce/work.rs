@@ -152,7 +152,7 @@ impl<'a> Work<'a> {
     }
 
     /// Returns how images are prepared for the model.
-    pub fn options(&self) -> PredictionOptions {
+    pub fn prediction(&self) -> PredictionOptions {
         let portraits = Crop { left: 10, top: 0, width: 80, height: 80 };
         let crop = self.options.crop.or(self.options.data.is_none().then_some(portraits));
         PredictionOptions { batch: None, interpolation: Interpolation::Nearest, crop }
@@ -188,12 +188,17 @@ impl<'a> Work<'a> {
         format!("the first {} of {of} by name{beside}", self.faces().len())
     }
 
-    /// Returns the length of the training, if there is one.
-    pub fn trained(&self) -> Option<Trained> {
-        self.given.is_none().then(|| Trained {
+    /// Returns the length of the training. It has no meaning if a model is given.
+    pub fn length(&self) -> Trained {
+        Trained {
             batch: self.options.batch.unwrap_or(self.settings.batch),
             epochs: self.options.epochs.unwrap_or(self.settings.epochs),
-        })
+        }
+    }
+
+    /// Returns the length of the training, if there is one.
+    pub fn trained(&self) -> Option<Trained> {
+        self.given.is_none().then(|| self.length())
     }
 
     /// Describes how these faces differ from the paper's.
@@ -206,27 +211,26 @@ impl<'a> Work<'a> {
             );
         }
         let kind = self.partition().map_or("all", Partition::name);
-        let given = Path::new(&self.data).display();
         if crate::data::celeba::is_celeba(&self.data) {
             let complete = self.folder.dataset.len() == 202_599;
             let part =
                 if complete { "all of CelebA".to_string() } else { format!("{} images of CelebA", self.folder.dataset.len()) };
             return format!("{part}, its {kind} images");
         }
-        format!("{given} is not CelebA")
+        format!("{} is not CelebA", self.data.display())
     }
 
     /// Describes how the model differs from the paper's.
     pub fn model_in_words(&self) -> String {
-        match (&self.given, self.trained()) {
-            (Some(given), _) if given.shipped => "the shipped model learnt from 37,540 of CelebA's 162,770 training \
+        match &self.given {
+            Some(given) if given.shipped => "the shipped model learnt from 37,540 of CelebA's 162,770 training \
                 images at 128 × 128, with binary cross-entropy and the first four blocks unchanged from ImageNet \
                 (weights/README.md)"
                 .into(),
-            (Some(given), _) => format!("the model is {}", given.path.display()),
-            (None, trained) => {
+            Some(given) => format!("the model is {}", given.path.display()),
+            None => {
                 let images = self.folder.dataset.indices_of(Partition::Train).len();
-                let epochs = trained.map_or(0, |trained| trained.epochs);
+                let epochs = self.length().epochs;
                 format!("trained here for {epochs} epochs on {images} images; the paper used 162,770")
             }
         }

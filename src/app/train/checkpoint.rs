@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use super::error::TrainError;
 use super::history::{self, EpochRecord};
 use crate::data::{DataError, write_atomically};
-use crate::nn::ModelError;
 use crate::nn::training::{NamedShape, NetworkShape, NetworkState};
 use crate::nn::weights::{StoredPrecision, StoredTensor, WeightsError, WeightsFile, write_weights};
 
@@ -140,9 +139,9 @@ impl Checkpoint {
             return Err(header.wrong("correct", format!("has {found} counts, expected one for each of {wanted} attributes")));
         }
         let read = |name: &str, shape: &[usize]| Ok(file.f32(name, shape)?);
-        let mut state = NetworkState::read(shape, &read).map_err(of_file)?.with_optimizer_states(optimizer_states);
+        let mut state = NetworkState::read(shape, &read)?.with_optimizer_states(optimizer_states);
         for which in 0..optimizer_states {
-            state.read_optimizer(which, &|name, shape| read(&optimizer_name(which, name), shape)).map_err(of_file)?;
+            state.read_optimizer(which, &|name, shape| read(&optimizer_name(which, name), shape))?;
         }
         let parts: usize = header.count("parts")?;
         let losses = if parts == 0 { Vec::new() } else { file.f32(LOSSES, &[parts])? };
@@ -163,7 +162,7 @@ pub(super) fn load_best(folder: &Path, shape: &NetworkShape, initial: &NetworkSt
         (None, Some(values)) => Ok(values.clone()),
         _ => Ok(file.f32(name, shape)?),
     };
-    NetworkState::read(shape, &read).map_err(of_file)
+    Ok(NetworkState::read(shape, &read)?)
 }
 
 /// Writes a model: the whole network, or only the head if nothing else is trained.
@@ -204,11 +203,6 @@ fn make_folder(folder: &Path) -> Result<(), TrainError> {
 
 fn optimizer_name(which: usize, name: &str) -> String {
     format!("optimizer.{which}.{name}")
-}
-
-/// Converts the error of reading a tensor. The closure can only fail with an error of the weights file.
-fn of_file(error: ModelError) -> TrainError {
-    TrainError::Model(error)
 }
 
 /// The metadata of a checkpoint.

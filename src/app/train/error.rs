@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::data::{DataError, DecodeError};
+use crate::data::{DataError, UnreadableImage};
 use crate::device::DeviceError;
 use crate::nn::ModelError;
 use crate::nn::weights::WeightsError;
@@ -17,8 +17,8 @@ pub enum TrainError {
     #[error(transparent)]
     Model(#[from] ModelError),
     /// An image cannot be decoded.
-    #[error("{0}; repair it, remove it from the label list, or add --skip-unreadable")]
-    Image(#[from] DecodeError),
+    #[error(transparent)]
+    Image(#[from] UnreadableImage),
     /// A checkpoint cannot be read or written.
     #[error(transparent)]
     Weights(#[from] WeightsError),

@@ -49,7 +49,7 @@ pub struct FeatureSource<'a> {
 /// Reads the features in `folder` and computes those that are missing. `progress` receives the number of completed rows.
 ///
 /// `unreadable` says what to do with images that cannot be decoded. If they are left out, [`FeatureTable::unreadable`] lists
-/// their rows. Each run tries them again, and computes the rows of those that can now be decoded.
+/// their rows. Each run tries to decode them again, and computes the rows of those that can now be decoded.
 ///
 /// # Errors
 /// [`ExtractError`] if the cache belongs to other weights or images, an image cannot be decoded and is not to be left out, the

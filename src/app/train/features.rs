@@ -2,7 +2,7 @@
 //!
 //! The cache consists of two files in the run folder. `features.f32` contains rows of little-endian f32 in the order of the data,
 //! appended batch by batch. `features.json` says to which images and weights they belong. So an interrupted extraction can
-//! continue, and rows of other images or weights are refused. An image that could not be decoded and was left out has a row, too,
+//! continue, and rows of other images or weights are refused. An image that could not be decoded and was left out also has a row,
 //! in which every value is the NaN [`UNREADABLE`].
 
 use std::fs::{File, OpenOptions};
@@ -24,7 +24,7 @@ const FORMAT: &str = "lineament-features-1";
 /// Maximum length of `features.json` that is read.
 const IDENTITY_BYTES: u64 = 1 << 16;
 
-/// What can be wrong with features.
+/// Why features cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum FeatureError {
     /// A file cannot be read or written.
@@ -38,7 +38,7 @@ pub enum FeatureError {
     /// The description of the rows cannot be written.
     #[error(transparent)]
     Data(#[from] DataError),
-    /// The file that describes the rows is damaged or missing.
+    /// A file of the cache is damaged or missing.
     #[error("{}: {problem}; delete {IDENTITY_FILE} and {ROWS_FILE} to compute the features again", path.display())]
     Damaged {
         /// The file.
@@ -133,7 +133,7 @@ impl FeatureTable {
     /// # Errors
     /// [`FeatureError::Rows`] if the last row is incomplete, or a value is NaN or infinite. The message names it.
     pub fn new(features: usize, values: Vec<f32>) -> Result<FeatureTable, FeatureError> {
-        check(features, &values, 0)?;
+        check(features, &values, 0).map_err(|problem| FeatureError::Rows { problem })?;
         Ok(FeatureTable { features, values })
     }
 
@@ -180,15 +180,14 @@ fn is_unreadable(row: &[f32]) -> bool {
 }
 
 /// Checks that there are whole rows of finite values, or of [`UNREADABLE`] ones. `first` is the index of the first row, for the
-/// message.
-fn check(features: usize, values: &[f32], first: u64) -> Result<(), FeatureError> {
+/// message. The error says what is wrong.
+fn check(features: usize, values: &[f32], first: u64) -> Result<(), String> {
     if features == 0 || !values.len().is_multiple_of(features) {
-        let problem = format!("{} values are no whole rows of {features}", values.len());
-        return Err(FeatureError::Rows { problem });
+        return Err(format!("{} values do not form whole rows of {features}", values.len()));
     }
     for (row, values) in (first..).zip(values.chunks_exact(features)) {
         if let Some(column) = values.iter().position(|value| !value.is_finite()).filter(|_| !is_unreadable(values)) {
-            return Err(FeatureError::Rows { problem: format!("row {row}, column {column} is {}", values[column]) });
+            return Err(format!("row {row}, column {column} is {}", values[column]));
         }
     }
     Ok(())
@@ -218,7 +217,7 @@ impl FeatureCache {
                 }
             }
             None if path.exists() => {
-                let problem = format!("is missing, so it is not known to which images {ROWS_FILE} belongs");
+                let problem = format!("is missing, so nothing says to which images {ROWS_FILE} belongs");
                 return Err(FeatureError::Damaged { path: description, problem });
             }
             None => {
@@ -256,7 +255,7 @@ impl FeatureCache {
     /// written.
     pub fn append(&mut self, values: &[f32]) -> Result<(), FeatureError> {
         let features = self.identity.features as usize;
-        check(features, values, self.done)?;
+        check(features, values, self.done).map_err(|problem| FeatureError::Rows { problem })?;
         let rows = (values.len() / features) as u64;
         if rows > self.identity.images - self.done {
             let problem = format!("{} rows for {} images", self.done + rows, self.identity.images);
@@ -275,7 +274,7 @@ impl FeatureCache {
     /// The same as [`append`](Self::append); also if there is no such row.
     pub fn replace(&mut self, row: u64, values: &[f32]) -> Result<(), FeatureError> {
         let features = self.identity.features as usize;
-        check(features, values, row)?;
+        check(features, values, row).map_err(|problem| FeatureError::Rows { problem })?;
         if row >= self.done || values.len() != features {
             let problem = format!("{} values for row {row} of {} with {features} each", values.len(), self.done);
             return Err(FeatureError::Rows { problem });
@@ -294,23 +293,25 @@ impl FeatureCache {
     /// Reads the whole table.
     ///
     /// # Errors
-    /// [`FeatureError::Rows`] if rows are missing or not finite, [`FeatureError::File`] if they cannot be read.
+    /// [`FeatureError::Rows`] if rows are missing, [`FeatureError::Damaged`] if a value in the file is not finite,
+    /// [`FeatureError::File`] if they cannot be read.
     pub fn read(&mut self) -> Result<FeatureTable, FeatureError> {
         if !self.is_complete() {
-            let problem = format!("only {} of {} rows are there", self.done, self.identity.images);
+            let problem = format!("only {} of {} rows have been computed", self.done, self.identity.images);
             return Err(FeatureError::Rows { problem });
         }
         let refused = |source| FeatureError::File { path: self.path.clone(), source };
         self.file.seek(SeekFrom::Start(0)).map_err(refused)?;
         let features = self.identity.features as usize;
-        // The buffer is as large as the file was found to be, whatever its description says.
+        // The length of the file sets the size of the buffer, because the description may be wrong.
         let mut values = Vec::with_capacity(self.done as usize * features);
         let mut bytes = vec![0; 4 * features];
         for _ in 0..self.done {
             self.file.read_exact(&mut bytes).map_err(refused)?;
             values.extend(bytes.chunks_exact(4).map(|word| f32::from_le_bytes([word[0], word[1], word[2], word[3]])));
         }
-        FeatureTable::new(features, values)
+        check(features, &values, 0).map_err(|problem| FeatureError::Damaged { path: self.path.clone(), problem })?;
+        Ok(FeatureTable { features, values })
     }
 }
 

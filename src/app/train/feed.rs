@@ -90,7 +90,7 @@ impl FeedShape {
     }
 
     /// Returns the plan with its views: pixels, image records, transforms and the result.
-    fn plan(&self, pixel_bytes: u64) -> (Plan, [View; 4]) {
+    pub fn plan(&self, pixel_bytes: u64) -> (Plan, [View; 4]) {
         let FeedShape { batch, size, normalisation: Normalisation { scale, shift } } = *self;
         let mut plan = Plan::new("images");
         let each = u64::from(batch);

@@ -1,4 +1,4 @@
-//! The fingerprint of a run: everything that its bytes depend on. A checkpoint is only used by runs with the same fingerprint.
+//! The fingerprint of a run: everything that its results depend on. Only a run with the same fingerprint may resume a checkpoint.
 
 use super::checkpoint::Fingerprint;
 use super::samples::TrainingData;

@@ -1,7 +1,7 @@
 //! Training of a network or only its head, with checkpoints and history.
 //!
-//! Every random number is a function of the seed and of its purpose ([`random`](crate::nn::random)). So a run gives the same bytes each time on the
-//! same adapter, and a run that was stopped and resumed gives the bytes of an uninterrupted one.
+//! Every random number is a function of the seed and of its purpose ([`random`](crate::nn::random)). So a run gives the same
+//! bytes each time on the same adapter, and a run that was stopped and resumed gives the bytes of an uninterrupted one.
 
 mod augmentation;
 mod batches;

@@ -60,20 +60,28 @@ pub(super) fn write_samples(
     match (samples, feed) {
         (Samples::Images(images, augmentations), Some(feed)) => feed.run(device, images, augmentations),
         (Samples::Values(values), _) => {
-            let width = if !network.network.reads_images() { network.head().features } else { 3 };
+            let width = if network.network.reads_images() { 3 } else { network.head().features };
             program.write(device, input, bytemuck::cast_slice(&padded(values, width)));
             Ok(())
         }
         (Samples::Rows(table, rows), _) => {
-            let values: Vec<f32> = rows.iter().flat_map(|row| table.row(*row as usize)).copied().collect();
-            program.write(device, input, bytemuck::cast_slice(&padded(&values, network.head().features)));
+            program.write(device, input, bytemuck::cast_slice(&padded_rows(table, rows)));
             Ok(())
         }
         (Samples::Images(..), None) => Err(ModelError::NoNormalisation),
     }
 }
 
-/// Pads rows of `width` values with zeros to a multiple of four.
+/// Returns some rows of a table, each padded with zeros to a multiple of four values.
+///
+/// # Panics
+/// If the table has no such row.
+pub(super) fn padded_rows(table: &FeatureTable, rows: &[u32]) -> Vec<f32> {
+    let values: Vec<f32> = rows.iter().flat_map(|row| table.row(*row as usize)).copied().collect();
+    padded(&values, table.features() as u32)
+}
+
+/// Pads each row of `width` values with zeros to a multiple of four values.
 pub(super) fn padded<T: Copy + Default>(rows: &[T], width: u32) -> Vec<T> {
     let (width, stride) = (width as usize, padded_channels(width) as usize);
     let mut padded = vec![T::default(); rows.len() / width.max(1) * stride];

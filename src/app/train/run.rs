@@ -23,7 +23,7 @@ pub struct Run<'a> {
     pub folder: Option<&'a Path>,
     /// Whether to continue the run in the folder, if there is one.
     pub resume: bool,
-    /// What the run depends on apart from its settings, by name, such as the weights it starts from.
+    /// Everything that the run depends on apart from its settings, by name, such as the weights it starts from.
     pub depends: Vec<(&'static str, String)>,
     /// Metadata of the best model's file.
     pub metadata: BTreeMap<String, String>,
@@ -263,14 +263,11 @@ impl Trainer<'_, '_> {
             let saved = self.run.folder.map(|folder| folder.join(LAST)).filter(|path| path.exists());
             return Err(TrainError::NotFinite { epoch: epoch + 1, step: step + 1, loss: *loss, tensor, saved });
         }
-        let (done, all) = (u64::from(epoch) * self.batches.steps as u64 + step as u64, self.all_steps());
+        let steps = self.batches.steps as u64;
+        let (done, all) = (u64::from(epoch) * steps + step as u64, steps * u64::from(settings.epochs));
         self.session.update(settings.schedule.rate(settings.learning_rate, done, all))?;
         self.checkpoint.updates += 1;
         Ok(weighted_mean(&losses, &sizes) as f32)
-    }
-
-    fn all_steps(&self) -> u64 {
-        self.batches.steps as u64 * u64::from(self.settings.epochs)
     }
 
     /// Returns the number of parts in the steps before `step`.
@@ -361,7 +358,7 @@ impl Trainer<'_, '_> {
     }
 
     fn finish(self) -> Result<TrainedNetwork, TrainError> {
-        // A run that was interrupted between its files has the checkpoint, but not the history that is derived from it.
+        // If the run was interrupted between writing the checkpoint and writing the history, the history is still to be written.
         self.save()?;
         let history = self.checkpoint.history;
         match (self.best, history::best(&history)) {
@@ -371,7 +368,7 @@ impl Trainer<'_, '_> {
     }
 }
 
-/// Returns the mean over parts of the given sizes from the mean of each part, in f64.
+/// Returns the mean over all samples, computed in f64 from the mean of each part and the size of the part.
 fn weighted_mean(means: &[f32], sizes: &[usize]) -> f64 {
     let sum: f64 = means.iter().zip(sizes).map(|(mean, size)| f64::from(*mean) * *size as f64).sum();
     sum / sizes.iter().sum::<usize>() as f64

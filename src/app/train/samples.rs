@@ -8,7 +8,7 @@ use super::features::FeatureTable;
 use super::part::Samples;
 use super::settings::{ClassWeights, TrainingSettings};
 use crate::data::prefetch::Prefetch;
-use crate::data::{ImageSource, Rgb8Image, decode_ahead};
+use crate::data::{ImageSource, Rgb8Image, UnreadableImage, decode_ahead};
 use crate::nn::Normalisation;
 use crate::nn::training::NetworkShape;
 
@@ -174,7 +174,9 @@ impl<'a> BatchStream<'a> {
         self.order = rest;
         let images = match &mut self.images {
             None => Vec::new(),
-            Some(decoded) => decoded.by_ref().take(rows.len()).map(|(_, image)| image).collect::<Result<_, _>>()?,
+            Some(decoded) => {
+                decoded.by_ref().take(rows.len()).map(|(_, image)| image.map_err(UnreadableImage)).collect::<Result<_, _>>()?
+            }
         };
         Ok(Batch { rows, images })
     }

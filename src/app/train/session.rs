@@ -238,7 +238,7 @@ impl<'a> NetworkSession<'a> {
         program.write(self.device, plan.buffers.correct, bytemuck::cast_slice(&counts));
     }
 
-    /// Replaces weights, statistics and optimizer state, which are those after `updates` updates.
+    /// Replaces weights, statistics and optimizer state. `updates` is the number of updates that led to them.
     pub fn write_state(&mut self, state: &NetworkState, updates: u32) {
         self.updates = updates;
         let Ready { plan, program, .. } = &self.training[0];
@@ -280,8 +280,8 @@ impl<'a> NetworkSession<'a> {
         program.read(self.device, View { bytes: 4 * self.table.trained as u64, ..plan.buffers.gradients })
     }
 
-    /// Returns the first tensor of the last pass with a value that is not finite, or `None` if all are finite. The order is: the
-    /// statistics of the layers, the weights, then the gradients from the last layer back to the first.
+    /// Returns the first tensor of the last pass with a value that is not finite, or `None` if all are finite. The weights come
+    /// first, then the batch statistics of the layers, then the gradients from the last layer back to the first.
     ///
     /// # Errors
     /// The device fails.
@@ -291,14 +291,13 @@ impl<'a> NetworkSession<'a> {
         let weights = program.read(self.device, plan.buffers.weights)?;
         let statistics = program.read(self.device, plan.buffers.of_batch)?;
         let gradients = program.read(self.device, plan.buffers.gradients)?;
-        let name = |what: &str, tensor: &str| format!("{what} {tensor}");
         let of_weights = self.table.weight_slots().map(|slot| (slot, &weights, "the weight"));
         let of_statistics = self.table.statistics_slots().map(|slot| (slot, &statistics, "the batch statistics of"));
         let of_gradients = self.table.trained_slots().map(|slot| (slot, &gradients, "the gradient by"));
         let backwards: Vec<_> = of_gradients.collect();
-        let slots = of_weights.chain(of_statistics).chain(backwards.into_iter().rev());
-        let mut slots = slots.filter(|(slot, values, _)| bad(slot.of(values)));
-        Ok(slots.next().map(|(slot, _, what)| name(what, &slot.tensors[0].name)))
+        let mut slots = of_weights.chain(of_statistics).chain(backwards.into_iter().rev());
+        let first = slots.find(|(slot, values, _)| bad(slot.of(values)));
+        Ok(first.map(|(slot, _, what)| format!("{what} {}", slot.tensors[0].name)))
     }
 }
 

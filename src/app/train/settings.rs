@@ -59,7 +59,7 @@ impl Default for TrainingSettings {
             schedule: Schedule::Constant,
             augmentation: None,
             label_smoothing: 0.0,
-            checkpoint_every: 200,
+            checkpoint_every: 100,
         }
     }
 }
@@ -77,7 +77,7 @@ impl TrainingSettings {
     /// [`TrainError::Input`] names the setting and its range.
     pub fn check(&self, shape: &NetworkShape) -> Result<(), TrainError> {
         if self.class_weights != ClassWeights::None && !self.loss.takes_label_weights() {
-            let problem = "class weights cannot be used with the cosine loss, which has no term for each attribute".to_string();
+            let problem = "class weights need a loss with a term for each attribute, and cosine and angle have none".to_string();
             return Err(TrainError::input(problem, "choose the loss mse, mae or bce, or no class weights"));
         }
         let smallest = if shape.uses_batch_statistics() { 2.0 } else { 1.0 };
@@ -92,6 +92,7 @@ impl TrainingSettings {
 
     fn within(&self, shape: &NetworkShape, smallest: f64, warm_up: f64) -> Result<(), TrainError> {
         let head = shape.head();
+        let changes = self.augmentation.map_or([0.0; 3], |ranges| [ranges.zoom, ranges.row_shift, ranges.column_shift]);
         let ranges = [
             ("hidden width", f64::from(head.hidden.unwrap_or(1)), 1.0..=65_536.0),
             ("batch", f64::from(self.batch), smallest..=65_536.0),
@@ -101,6 +102,9 @@ impl TrainingSettings {
             ("learning rate", self.learning_rate, 1e-12..=1e6),
             ("warm-up", warm_up, 0.0..=0.99),
             ("label smoothing", f64::from(self.label_smoothing), 0.0..=0.99),
+            ("the largest zoom", changes[0], 0.0..=0.99),
+            ("the largest shift of rows", changes[1], 0.0..=0.99),
+            ("the largest shift of columns", changes[2], 0.0..=0.99),
             ("batch norm's momentum", f64::from(shape.momentum.max(head.momentum)), 0.0..=1.0),
         ];
         for (what, value, range) in ranges {

@@ -1,10 +1,10 @@
 //! Shows how augmentation changes an image.
 
 use super::augmentation::AugmentationRanges;
+use super::feed::FeedShape;
 use crate::data::Rgb8Image;
-use crate::nn::ModelError;
-use crate::ops::{Augment, ImageRecord, TransformRecord};
-use crate::plan::Plan;
+use crate::nn::{ModelError, Normalisation};
+use crate::ops::{ImageRecord, TransformRecord};
 use crate::profiles::Device;
 use crate::scheduler::Program;
 
@@ -33,13 +33,8 @@ pub fn augmented_variants(
     let transforms: Vec<TransformRecord> =
         (0..count).map(|epoch| ranges.draw(seed, epoch, 0, [size, size]).record([size, size])).collect();
 
-    let mut plan = Plan::new("augmented variants");
-    let pixels = plan.persistent("pixels", bytes.len() as u64);
-    let images = plan.persistent("image records", size_of_val(&records[..]) as u64);
-    let given = plan.persistent("transforms", size_of_val(&transforms[..]) as u64);
-    let y = plan.persistent("variants", 16 * u64::from(count) * u64::from(size) * u64::from(size));
-    let augment = Augment { batch: count, height: size, width: size, scale: [1.0; 3], shift: [0.0; 3] };
-    plan.push(augment.step("augment", pixels, images, given, y));
+    let normalisation = Normalisation { scale: [1.0; 3], shift: [0.0; 3] };
+    let (plan, [pixels, images, given, y]) = FeedShape { batch: count, size, normalisation }.plan(bytes.len() as u64);
     let program = Program::new(device, &plan, &[])?;
     program.write(device, pixels, &bytes);
     program.write(device, images, bytemuck::cast_slice(&records));

@@ -63,9 +63,10 @@ pub fn open_celeba(data: &Path, attributes: &[usize]) -> Result<Dataset, DataErr
     })
 }
 
-/// Returns whether `data` looks like CelebA. If it does not, it can be read as a folder of images with labels of the user's own
-/// ([`labels`](crate::data::labels)). CelebA is assumed for any file, for a folder with CelebA's list of labels, and for a folder
-/// that has a CelebA archive but no `labels.csv`.
+/// Returns whether `data` is to be opened with [`open_celeba`] rather than as a folder of images with the user's own labels
+/// ([`labels`](crate::data::labels)). This is so for a folder with CelebA's list of labels, and for a folder that has a CelebA
+/// archive but no `labels.csv`. It is also so for every file, because only CelebA can be read from an archive; for a file that is
+/// not a CelebA archive, [`open_celeba`] returns an error that says so.
 pub fn is_celeba(data: &Path) -> bool {
     let listed = || Place::Folder(data.to_path_buf()).list(ATTRIBUTES).is_some();
     let packed = || find_archive(data).is_some() && !data.join("labels.csv").is_file();

@@ -1,4 +1,4 @@
-//! Activations of a batch of images, and how a batch is split into dispatches that fit the adapter's binding limit.
+//! The activations of a batch of images, and the split of a batch into dispatches that fit the adapter's binding limit.
 
 use std::ops::Range;
 

@@ -1,13 +1,13 @@
 //! The backward pass. Each layer has a rule that computes the gradients with respect to its parameters and its input from the
 //! gradient with respect to its result. "Gradient of x" is short for the gradient of the loss with respect to x.
 
-use super::{Activations, Lowering, RunLayer, Saved, Source};
+use super::{Activations, Lowering, RunLayer, Saved, Source, is_residual};
 use crate::nn::network::{Convolution, ConvolutionKind, DenseLayer, NormLayer};
 use crate::nn::training::LayerSlots;
 use crate::ops::{
     Activation, ActivationBackward, Add, BatchNormBackwardInput, BatchNormBackwardWeight, ColumnSum, DenseBackwardWeight,
     Depthwise, DepthwiseBackwardInput, DepthwiseBackwardWeight, Dropout, GlobalAveragePool, GlobalAveragePoolBackwardInput,
-    LayerInput, Normalised, Pointwise, Stem, StemBackwardWeight, Transpose,
+    LayerInput, Normalised, Pointwise, Stem, StemBackwardInput, StemBackwardWeight, Transpose,
 };
 use crate::plan::{RowParts, View, WeightLayout};
 use crate::profiles::DeviceProfile;
@@ -25,7 +25,7 @@ impl Lowering<'_> {
             let wants_input = at > first;
             gradient = match (run[at], saved[at]) {
                 (RunLayer::Normalised { layer, slots, .. }, Saved::Convolution { source, raw }) => {
-                    if block_at(run, at + 1) != Some(layer.block) {
+                    if run.get(at + 1).and_then(RunLayer::block) != Some(layer.block) {
                         by_block = gradient;
                     }
                     let by_raw = self.norm_backward((layer, slots), raw, gradient);
@@ -34,7 +34,7 @@ impl Lowering<'_> {
                     if !wants_input {
                         return;
                     }
-                    let begins_block = block_at(run, at - 1) != Some(layer.block);
+                    let begins_block = run[at - 1].block() != Some(layer.block);
                     let shortcut = (begins_block && is_residual(run, layer.block)).then_some(by_block);
                     self.convolution_input((layer, slots), x, by_raw, shortcut)
                 }
@@ -87,7 +87,7 @@ impl Lowering<'_> {
         let Normalised { statistics, affine, epsilon, activation } = self.normalised(layer, slots);
         let channels = raw.channels;
         let label = format!("{} norm weight gradient", layer.name);
-        let sizes = [u64::from(raw.positions()), 8 * u64::from(channels)];
+        let sizes = (raw.positions(), 8 * u64::from(channels));
         let split = |profile: &DeviceProfile, _, rows| profile.row_parts(rows, (channels / 4).div_ceil(4));
         let (of_parts, parts) = self.sum_rows(&label, &[raw, gy], sizes, split, |_, range, rows, view| {
             let norm = BatchNormBackwardWeight { rows, channels, epsilon, activation };
@@ -129,7 +129,7 @@ impl Lowering<'_> {
             ConvolutionKind::Depthwise => DepthwiseBackwardWeight::parts(profile, Depthwise { batch, ..depthwise }),
             ConvolutionKind::Pointwise => profile.row_parts(rows, inputs.div_ceil(32) * outputs.div_ceil(32)),
         };
-        let sizes = [u64::from(rows_per_image), part_bytes];
+        let sizes = (rows_per_image, part_bytes);
         let (of_parts, parts) = self.sum_rows(&label, &[x, gy], sizes, split, |profile, range, rows, view| {
             let (batch, gy_part) = (range.end - range.start, gy.images(range));
             let x_part = LayerInput { view: x.images(range), normalised };
@@ -187,13 +187,18 @@ impl Lowering<'_> {
                 });
                 self.plus(&label, by_x, shortcut)
             }
-            // The first layer reads the image, whose gradient is never used.
-            ConvolutionKind::Stem => by_x,
+            ConvolutionKind::Stem => {
+                let stem = self.stem(layer, Activation::None, x, gy, 0);
+                self.each(&tensors, |_, range| {
+                    let gradient = StemBackwardInput { layer: Stem { batch: range.end - range.start, ..stem } };
+                    gradient.step(&label, gy.images(range), weight, by_x.images(range))
+                });
+                self.plus(&label, by_x, shortcut)
+            }
         }
     }
 
-    /// Adds the gradient of a shortcut, if given. Only blocks that begin with a depthwise layer need a step of their own for
-    /// this.
+    /// Adds the gradient of a shortcut, if given. Blocks that begin with a pointwise layer need no step of their own for this.
     fn plus(&mut self, label: &str, by_x: Activations, shortcut: Option<Activations>) -> Activations {
         let Some(shortcut) = shortcut else { return by_x };
         let sum = self.like(label, by_x);
@@ -259,21 +264,4 @@ impl Lowering<'_> {
         self.plan.push(norm.step(&label, gy.view, x.view, statistics, affine, gradients, by_x.view));
         by_x
     }
-}
-
-/// Returns the index of the block of the convolution at position `at` of the list.
-fn block_at(run: &[RunLayer], at: usize) -> Option<usize> {
-    match run.get(at)? {
-        RunLayer::Normalised { layer, .. } => Some(layer.block),
-        RunLayer::Folded(folded) | RunLayer::Fused { depthwise: folded, .. } => Some(folded.layer.block),
-        _ => None,
-    }
-}
-
-/// Returns whether a block is residual: it adds its input to its output.
-fn is_residual(run: &[RunLayer], block: usize) -> bool {
-    run.iter().any(|layer| match layer {
-        RunLayer::Normalised { layer, .. } => layer.block == block && layer.residual,
-        _ => false,
-    })
 }

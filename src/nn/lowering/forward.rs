@@ -3,7 +3,7 @@
 //! Training stores the raw result of every convolution, before batch norm. The backward pass recomputes the activated result from
 //! it.
 
-use super::{Activations, Lowering, RunLayer, Saved, Source, TrainingNorm};
+use super::{Activations, Lowering, RunLayer, Saved, Source, TrainingNorm, is_residual};
 use crate::nn::network::{Convolution, ConvolutionKind, NormLayer};
 use crate::nn::training::LayerSlots;
 use crate::ops::{
@@ -11,6 +11,7 @@ use crate::ops::{
     GradientBasis, Normalised, Pointwise,
 };
 use crate::plan::{Precision, RowParts, View, WeightLayout};
+use crate::profiles::DeviceProfile;
 
 /// A function that is called with the index of each block of convolutions, its output, and the number of channels without
 /// padding.
@@ -38,7 +39,7 @@ impl Lowering<'_> {
         let mut value = Value { activations: input, normalised: None, source, block: None, block_input: input, channels: 0 };
         for (at, layer) in run.iter().enumerate() {
             let result = result.filter(|_| at + 1 == run.len());
-            let block = block_of(layer);
+            let block = layer.block();
             if block != value.block {
                 if let Some(ended) = value.block {
                     watch(ended, value.activations, value.channels);
@@ -46,7 +47,7 @@ impl Lowering<'_> {
                 (value.block, value.block_input) = (block, value.activations);
             }
             let saved = self.layer(run, at, &mut value, result);
-            value.channels = channels_of(layer).unwrap_or(value.channels);
+            value.channels = layer.convolution().map_or(value.channels, |layer| layer.outputs);
             self.saved.push(saved);
         }
         if let Some(ended) = value.block {
@@ -83,7 +84,9 @@ impl Lowering<'_> {
                     None => self.activated(layer, slots, raw, layer.residual.then_some(value.block_input)),
                 };
                 // The sum at the end of a residual block cannot be recomputed from the raw result alone, so it stays in memory.
-                value.source = if layer.residual { Source::Stored(value.activations) } else { Source::Activated(at) };
+                // The weight gradient of a stem reads activated values, so the input of a stem stays in memory, too.
+                let stays = layer.residual || next_kind(run, at) == Some(ConvolutionKind::Stem);
+                value.source = if stays { Source::Stored(value.activations) } else { Source::Activated(at) };
                 saved
             }
             RunLayer::Pool => {
@@ -99,7 +102,7 @@ impl Lowering<'_> {
             RunLayer::Dense { layer, parameters: [kernel, bias], layout, slots } => {
                 let y = self.placed(&layer.label, x.batch, layer.outputs, result);
                 value.set(y);
-                // Some activations have a gradient that their result does not tell: what goes into them is kept.
+                // The gradient of some activations cannot be computed from their result, so their input is kept.
                 let keeps_raw = slots.is_some() && layer.activation.gradient_basis() == GradientBasis::Input;
                 if !keeps_raw {
                     self.product(&layer.label, layer.activation, layout, [x.view, kernel, bias], [x, y]);
@@ -150,7 +153,7 @@ impl Lowering<'_> {
         [x, y]: [Activations; 2],
     ) {
         let layer = Pointwise { rows: x.batch, inputs: x.channels, outputs: y.channels, layout, activation };
-        // Rows of features are 32-bit floats, whatever the convolutions are stored as.
+        // Rows of features are 32-bit floats, even if the convolutions are stored at another precision.
         let choice = layer.choice(&self.profile.with_precision(x.precision));
         self.plan.push(layer.step(label, choice, self.profile, operands, None, y.view));
     }
@@ -167,8 +170,8 @@ impl Lowering<'_> {
     fn convolution_statistics(&mut self, layer: &Convolution, slots: &LayerSlots, trained: bool, raw: Activations) {
         let channels = raw.channels;
         let label = format!("{} statistics", layer.name);
-        let sizes = [u64::from(raw.positions()), 8 * u64::from(channels)];
-        let split = |profile: &crate::profiles::DeviceProfile, _, rows| profile.row_parts(rows, (channels / 4).div_ceil(4));
+        let sizes = (raw.positions(), 8 * u64::from(channels));
+        let split = |profile: &DeviceProfile, _, rows| profile.row_parts(rows, (channels / 4).div_ceil(4));
         let (of_parts, parts) = self.sum_rows(&label, &[raw], sizes, split, |_, range, rows, view| {
             BatchNormStatistics { rows, channels }.step(&label, raw.images(range), view)
         });
@@ -240,35 +243,16 @@ impl Value {
     }
 }
 
+/// Returns the kind of the layer after position `at`, if it is a convolution.
+fn next_kind(run: &[RunLayer], at: usize) -> Option<ConvolutionKind> {
+    run.get(at + 1).and_then(RunLayer::convolution).map(|layer| layer.kind)
+}
+
 /// Returns whether the next layer applies this layer's batch norm and activation while it loads its input, which saves writing an
 /// expanded tensor a second time. Only depthwise convolutions can do this. A residual block needs its input in memory, so the
 /// layer before it must write its activated result.
 fn is_normalised_by_next(layer: &Convolution, rest: &[RunLayer]) -> bool {
     let Some(RunLayer::Normalised { layer: next, .. }) = rest.first() else { return false };
-    let ends_residual = |other: &RunLayer| match other {
-        RunLayer::Normalised { layer: other, .. } => other.block == next.block && other.residual,
-        _ => false,
-    };
-    let begins_residual = next.block != layer.block && rest.iter().any(ends_residual);
+    let begins_residual = next.block != layer.block && is_residual(rest, next.block);
     next.kind == ConvolutionKind::Depthwise && !layer.residual && !begins_residual
-}
-
-/// Returns the number of channels of a convolution's result, without padding.
-fn channels_of(layer: &RunLayer) -> Option<u32> {
-    match layer {
-        RunLayer::Folded(folded) => Some(folded.layer.outputs),
-        RunLayer::Fused { depthwise, .. } => Some(depthwise.layer.outputs),
-        RunLayer::Normalised { layer, .. } => Some(layer.outputs),
-        _ => None,
-    }
-}
-
-/// Returns the index of the block that a convolution belongs to.
-fn block_of(layer: &RunLayer) -> Option<usize> {
-    match layer {
-        RunLayer::Folded(folded) => Some(folded.layer.block),
-        RunLayer::Fused { depthwise, .. } => Some(depthwise.layer.block),
-        RunLayer::Normalised { layer, .. } => Some(layer.block),
-        _ => None,
-    }
 }

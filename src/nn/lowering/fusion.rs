@@ -1,4 +1,4 @@
-//! Fusion: runs a pointwise convolution and the depthwise one after it in one kernel where the device profile says that it pays.
+//! Fusion: runs a pointwise convolution and the depthwise one after it in one kernel if the device profile has a kernel for both.
 //! The activations between them are then never written to memory.
 
 use super::{Activations, FoldedConvolution, Lowering, RunLayer};
@@ -20,9 +20,7 @@ impl Lowering<'_> {
                 layers.next();
             }
             let layer = pair.unwrap_or(layer);
-            if let RunLayer::Folded(FoldedConvolution { layer, .. })
-            | RunLayer::Fused { depthwise: FoldedConvolution { layer, .. }, .. } = layer
-            {
+            if let Some(layer) = layer.convolution() {
                 x = Activations {
                     extent: x.extent.map(|size| size.div_ceil(layer.stride)),
                     channels: layer.padded_outputs(),
@@ -37,8 +35,9 @@ impl Lowering<'_> {
     /// Returns the fused layer, if the two layers can be fused and the profile has a kernel for them.
     fn pair<'a>(&self, expand: FoldedConvolution<'a>, depthwise: FoldedConvolution<'a>, x: Activations) -> Option<RunLayer<'a>> {
         let kinds = [expand, depthwise].map(|folded| folded.layer.kind);
-        let alike = expand.layer.activation == depthwise.layer.activation && !expand.layer.residual;
-        if kinds != [ConvolutionKind::Pointwise, ConvolutionKind::Depthwise] || !alike {
+        let alike = expand.layer.activation == depthwise.layer.activation;
+        let residual = expand.layer.residual || depthwise.layer.residual;
+        if kinds != [ConvolutionKind::Pointwise, ConvolutionKind::Depthwise] || !alike || residual {
             return None;
         }
         let choice = self.expansion(expand, depthwise, x).choice(self.profile)?;

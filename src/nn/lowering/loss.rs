@@ -50,7 +50,7 @@ impl Lowering<'_> {
         let LossTensors { labels, label_weights, losses, correct } = tensors;
         assert!(
             label_weights.is_none() || loss.takes_label_weights(),
-            "{loss:?} is no mean over attributes and takes no label weights"
+            "{loss:?} is not a mean over attributes, so it takes no label weights"
         );
         let batch = predictions.batch;
         let of_samples = self.plan.transient("loss", 4 * u64::from(batch));

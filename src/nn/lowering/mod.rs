@@ -2,8 +2,8 @@
 //!
 //! A network is lowered from a list of [`RunLayer`]s, which say what runs and with which parameters. Inference, training and
 //! evaluation differ only in that list: inference runs layers with batch norm folded, training runs them with the statistics
-//! of the batch and walks the same list backwards. Batches are cut to the device's binding limit here and nowhere else
-//! (`Lowering::each`, `Lowering::sum_rows`).
+//! of the batch and walks the same list backwards. Only this module splits batches to fit the device's binding limit, in
+//! `Lowering::each` and `Lowering::sum_rows`.
 
 mod activations;
 mod backward;
@@ -73,12 +73,26 @@ pub enum RunLayer<'a> {
         rate: f32,
         /// The mask \[batch, channels\] of u32: not 0 for values that are not dropped.
         mask: View,
-        /// The seed of the step that draws the mask, or nothing if the caller writes the mask.
+        /// The seed of the step that draws the mask. Without a seed, the caller writes the mask.
         seed: Option<u32>,
     },
 }
 
 impl RunLayer<'_> {
+    /// Returns the convolution that computes the result of this layer, or nothing if the layer is not a convolution.
+    fn convolution(&self) -> Option<&Convolution> {
+        match self {
+            RunLayer::Folded(folded) | RunLayer::Fused { depthwise: folded, .. } => Some(folded.layer),
+            RunLayer::Normalised { layer, .. } => Some(layer),
+            _ => None,
+        }
+    }
+
+    /// Returns the index of the block that the layer belongs to, if it is a convolution.
+    fn block(&self) -> Option<usize> {
+        self.convolution().map(|layer| layer.block)
+    }
+
     /// Returns whether the backward pass computes gradients of its parameters.
     fn is_trained(&self) -> bool {
         match self {
@@ -197,18 +211,18 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    /// Appends a sum over all rows of the batch, computed in parts. `split` splits the rows of a dispatch. `step` returns the
-    /// step that sums the rows of a range of images into the given view. Returns the tensor of all parts and the split.
+    /// Appends a sum over all rows of the batch, computed in parts. `split` gets the number of images and of rows of a dispatch,
+    /// and splits these rows. `step` returns the step that sums the rows of a range of images into the given view. Returns the
+    /// tensor of all parts and the split.
     fn sum_rows(
         &mut self,
         label: &str,
         tensors: &[Activations],
-        [rows_per_image, part_bytes]: [u64; 2],
+        (rows_per_image, part_bytes): (u32, u64),
         split: impl Fn(&DeviceProfile, u32, u32) -> RowParts,
         mut step: impl FnMut(&DeviceProfile, &Range<u32>, RowParts, View) -> Step,
     ) -> (View, RowParts) {
         let ranges = dispatches(self.profile.capabilities.binding_bytes, tensors);
-        let rows_per_image = rows_per_image as u32;
         let images = ranges.first().map_or(0, |range| range.end - range.start);
         let wanted = split(self.profile, images, images * rows_per_image);
         let parts = aligned_parts(&ranges, rows_per_image, part_bytes, wanted);
@@ -286,9 +300,11 @@ impl<'a> Lowering<'a> {
         residual: Option<Activations>,
         y: Activations,
     ) {
+        let label = layer.name.as_str();
+        let is_pointwise = layer.kind == ConvolutionKind::Pointwise;
+        assert!(residual.is_none() || is_pointwise, "{label}: only a pointwise convolution can end a residual block");
         let mut tensors = vec![x, y];
         tensors.extend(residual);
-        let label = layer.name.as_str();
         let [stem, depthwise] = [ConvolutionKind::Stem, ConvolutionKind::Depthwise].map(|kind| layer.kind == kind);
         let (stem_of, depthwise_of) = (self.stem(layer, activation, x, y, 0), self.depthwise(layer, activation, x, 0));
         self.each(&tensors, |profile, range| {
@@ -315,6 +331,11 @@ impl<'a> Lowering<'a> {
         let extent = x.extent.map(|size| size.div_ceil(layer.stride));
         Activations::transient(self.plan, &layer.name, x.precision, x.batch, extent, layer.outputs)
     }
+}
+
+/// Returns whether a block is residual: it adds its input to its output.
+fn is_residual(run: &[RunLayer], block: usize) -> bool {
+    run.iter().filter_map(RunLayer::convolution).any(|layer| layer.block == block && layer.residual)
 }
 
 /// Returns a split of the rows of a batch that suits all its dispatches. All parts have the same length, and the results of each

@@ -201,21 +201,23 @@ impl NetworkShape {
         self.network.convolutions().count()
     }
 
-    /// Returns the number of bytes of one input sample: an image with four channels, or padded features.
-    pub fn input_bytes(&self) -> u64 {
-        if self.network.reads_images() {
-            16 * u64::from(self.size) * u64::from(self.size)
-        } else {
-            4 * u64::from(padded_channels(self.head().features))
+    /// Returns height and width of an input sample, and its number of channels: an image with four channels, or padded features.
+    fn input_shape(&self) -> ([u32; 2], u32) {
+        match self.network.reads_images() {
+            true => ([self.size; 2], 4),
+            false => ([1, 1], padded_channels(self.head().features)),
         }
+    }
+
+    /// Returns the number of bytes of one input sample.
+    pub fn input_bytes(&self) -> u64 {
+        let ([height, width], channels) = self.input_shape();
+        [height, width, channels].map(u64::from).into_iter().product::<u64>() * Precision::F32.bytes()
     }
 
     /// Returns the input of a batch as the first layer reads it.
     pub(super) fn input(&self, view: View, batch: u32) -> Activations {
-        let (extent, channels) = match self.network.reads_images() {
-            true => ([self.size; 2], 4),
-            false => ([1, 1], padded_channels(self.head().features)),
-        };
+        let (extent, channels) = self.input_shape();
         Activations { view, batch, extent, channels, precision: Precision::F32 }
     }
 

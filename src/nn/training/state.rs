@@ -89,23 +89,33 @@ impl NetworkState {
         Backbone::load_first(&shape.network, count, &tensor)
     }
 
-    /// Returns the dense layers with batch norm folded, for inference.
+    /// Returns the dense layers for inference. Each batch norm of features is folded into the dense layer after it.
+    ///
+    /// # Panics
+    /// Panics if a batch norm of features has no dense layer after it.
     pub fn dense_layers(&self, shape: &NetworkShape) -> Vec<Dense> {
-        if let Some(head) = self.head(shape) {
-            return head.folded().to_vec();
+        let mut dense = Vec::new();
+        let mut norm: Option<([Vec<f32>; 4], f32)> = None;
+        for (layer, slots) in shape.network.layers.iter().zip(&self.table.layers) {
+            match layer {
+                Layer::Dense(DenseLayer { inputs, outputs, activation, .. }) => {
+                    let [kernel, bias] = [slots.kernel(), slots.bias()].map(|slot| slot.load(0, &self.weights));
+                    let layer = Dense { inputs: *inputs, outputs: *outputs, kernel, bias, activation: *activation };
+                    dense.push(match norm.take() {
+                        Some((norm, epsilon)) => layer.after_norm(norm.each_ref().map(Vec::as_slice), epsilon),
+                        None => layer,
+                    });
+                }
+                Layer::BatchNorm(layer) => {
+                    let [gamma, beta] = [0, 1].map(|which| slots.affine().load(which, &self.weights));
+                    let [mean, variance] = [0, 1].map(|which| slots.running().load(which, &self.statistics));
+                    norm = Some(([gamma, beta, mean, variance], layer.epsilon));
+                }
+                _ => {}
+            }
         }
-        let layers = shape.network.layers.iter().zip(&self.table.layers);
-        let dense = layers.filter_map(|(layer, slots)| match layer {
-            Layer::Dense(DenseLayer { inputs, outputs, activation, .. }) => Some(Dense {
-                inputs: *inputs,
-                outputs: *outputs,
-                kernel: slots.kernel().load(0, &self.weights),
-                bias: slots.bias().load(0, &self.weights),
-                activation: *activation,
-            }),
-            _ => None,
-        });
-        dense.collect()
+        assert!(norm.is_none(), "the last batch norm of features has no dense layer after it");
+        dense
     }
 
     /// Returns the paper's head, if the network has one with a hidden layer.

@@ -65,8 +65,13 @@ pub struct StepPlan {
 
 impl StepPlan {
     /// Plans the forward and backward pass over `batch` samples.
+    ///
+    /// # Panics
+    /// Panics if the network has more than one dropout layer, because a plan has one dropout mask.
     pub fn new(step: &StepShape, profile: &DeviceProfile, batch: u32) -> StepPlan {
         let StepShape { network: shape, table, frozen, loss, losses, seed, accumulates, weighted } = *step;
+        let dropouts = shape.network.layers.iter().filter(|layer| matches!(layer, Layer::Dropout { .. })).count();
+        assert!(dropouts <= 1, "the network has {dropouts} dropout layers, but training supports one");
         let mut plan = Plan::new("training");
         let buffers = NetworkBuffers::new(&mut plan, shape, table, frozen.parameters().len(), losses);
         let (each, head) = (u64::from(batch), shape.head());

@@ -188,6 +188,7 @@ fn another_network_trains_and_its_gradients_match_finite_differences() {
         ("stem", Stem, [3, 8, 2], 0, false),
         ("mix", Pointwise, [8, 8, 1], 1, true),
         ("window", Depthwise, [8, 8, 1], 2, false),
+        ("second stem", Stem, [8, 8, 1], 2, false),
         ("widen", Pointwise, [8, 12, 1], 2, false),
     ];
     let layers = layers.map(|(name, kind, [inputs, outputs, stride], block, residual)| {

@@ -43,7 +43,8 @@ pub fn mean_squared_error(
                 let inputs = channels;
                 let raw = match layer.kind {
                     ConvolutionKind::Stem => {
-                        stem(Stem { batch, size, inputs, rgb: true, outputs, stride, padding, activation }, [&x, w, &zeros])
+                        let rgb = layer.inputs == 3;
+                        stem(Stem { batch, size, inputs, rgb, outputs, stride, padding, activation }, [&x, w, &zeros])
                     }
                     ConvolutionKind::Depthwise => {
                         depthwise(Depthwise { batch, size, channels, stride, padding, activation }, [&x, w, &zeros])

@@ -1,4 +1,4 @@
-//! Finds weights files by name, wherever the program runs.
+//! Finds weights files by name in the folders where they may be installed.
 
 use std::path::{Path, PathBuf};
 

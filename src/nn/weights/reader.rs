@@ -135,8 +135,8 @@ impl WeightsFile {
     /// Checks that the file holds the model's tensors and no others, apart from batch counters (`…num_batches_tracked`).
     ///
     /// # Errors
-    /// A fault is any error of [`f32`](Self::f32), or a tensor that the model does not have. Returns the error of
-    /// [`f32`](Self::f32) if it is the only fault, and otherwise [`WeightsError::Unfit`], which lists the first few faults.
+    /// Faults are the errors of [`f32`](Self::f32) for the model's tensors, and tensors that the model does not have. Returns the
+    /// error of [`f32`](Self::f32) if it is the only fault, and otherwise [`WeightsError::Unfit`], which lists the first faults.
     pub fn check(&self, model: &[ExpectedTensor]) -> Result<(), WeightsError> {
         let mut faults: Vec<WeightsError> =
             model.iter().filter_map(|tensor| self.f32(&tensor.name, &tensor.shape).err()).collect();
@@ -153,11 +153,10 @@ impl WeightsFile {
             return Ok(());
         }
         let count = described.len();
-        let (problem, remedy) = if nothing_fits {
-            ("this looks like a weights file of another model".to_owned(), "name a weights file of this model")
-        } else {
-            let plural = if count == 1 { "" } else { "s" };
-            (format!("{count} tensor{plural} do not fit the model"), "name a weights file of this model")
+        let problem = match count {
+            _ if nothing_fits => "this looks like a weights file of another model".to_owned(),
+            1 => "1 tensor does not fit the model".to_owned(),
+            _ => format!("{count} tensors do not fit the model"),
         };
         described.truncate(LISTED);
         Err(WeightsError::Unfit {
@@ -165,7 +164,7 @@ impl WeightsFile {
             problem,
             left_out: count - described.len(),
             first: described.join("; "),
-            remedy,
+            remedy: "name a weights file of this model",
         })
     }
 

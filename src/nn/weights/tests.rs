@@ -67,7 +67,7 @@ fn an_error_names_the_tensors_that_do_not_fit_the_model() {
     good.check(&model).unwrap();
 
     let lists = [
-        (expected(&[("a", &[3, 4])]), "1 tensor do not fit the model: the model has no tensor 'b'"),
+        (expected(&[("a", &[3, 4])]), "1 tensor does not fit the model: the model has no tensor 'b'"),
         (expected(&[("a", &[3, 4]), ("b", &[4]), ("c", &[1])]), "2 tensors do not fit the model: the tensor 'b' is [5]"),
         (expected(&[("stem", &[3]), ("head", &[3])]), "looks like a weights file of another model"),
     ];

@@ -2,7 +2,8 @@
 
 use crate::ops::Activation;
 
-/// Returns the gradient by x. `basis` is what [`Activation::gradient_basis`] names.
+/// Returns the gradient with respect to x. `basis` holds the input or the output of the activation, as
+/// [`Activation::gradient_basis`] says.
 pub fn activation_backward(activation: Activation, gy: &[f64], basis: &[f64]) -> Vec<f64> {
     gy.iter().zip(basis).map(|(gy, basis)| gy * activation.derivative(*basis)).collect()
 }

@@ -1,6 +1,6 @@
 //! dw\[k, n\] = Σ_m x\[m, k\] · gy\[m, n\]
 
-/// The gradient of a dense layer by its weights; `[rows, inputs, outputs]`.
+/// Returns the gradient of a dense layer with respect to its weights. The sizes are rows, inputs and outputs.
 pub fn dense_backward_weight([rows, inputs, outputs]: [usize; 3], x: &[f64], gy: &[f64]) -> Vec<f64> {
     let mut dw = Vec::with_capacity(inputs * outputs);
     for k in 0..inputs {
@@ -17,7 +17,7 @@ mod tests {
     use crate::ops::reference::column_sum::column_sum;
     use crate::ops::reference::{finite_difference::check, transpose::transpose, widen};
 
-    /// x · w + b, by the same loops as dw: x · w is dw of xᵀ and w.
+    /// The layer computes x · w + b. The loops that compute dw from x and gy also compute x · w, from xᵀ and w.
     #[test]
     fn gradients_of_a_dense_layer_agree_with_finite_differences() {
         let [m, k, n] = [3, 4, 5];

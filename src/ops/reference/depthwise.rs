@@ -4,7 +4,7 @@ use crate::ops::Depthwise;
 
 use super::pointwise::activate;
 
-/// Returns the result of a depthwise 3×3 convolution; x is zero outside the image.
+/// Returns the result of a depthwise 3×3 convolution. x counts as zero outside the image.
 pub fn depthwise<T: Copy + Into<f64>>(shape: Depthwise, [x, w, bias]: [&[T]; 3]) -> Vec<f64> {
     let [height, width] = shape.size.map(|size| size as usize);
     let [out_height, out_width] = shape.out_size().map(|size| size as usize);

@@ -5,7 +5,8 @@ use crate::plan::RowParts;
 
 use super::depthwise_backward_input::products;
 
-/// The gradient by the weights \[parts, 3, 3, channels\], summed in parts over the rows of pixels of gy.
+/// Returns the gradient with respect to the weights, \[parts, 3, 3, channels\]. Each part is a sum over some rows of pixels of
+/// gy.
 pub fn depthwise_backward_weight(shape: Depthwise, rows: RowParts, x: &[f64], gy: &[f64]) -> Vec<f64> {
     let weights = 9 * shape.channels as usize;
     let part = (rows.rows_a_part * shape.out_size()[1] * shape.channels) as usize;

@@ -1,15 +1,16 @@
-//! e = activation(x · w_expand + bias_expand), and y is the depthwise convolution of e, which stays in f64
+//! e = activation(x · w_expand + bias_expand), and y is the depthwise convolution of e. The values of e stay in f64
 
 use crate::ops::ExpandDepthwise;
 
 use super::depthwise::depthwise;
 use super::pointwise::pointwise;
+use super::widen;
 
-/// Returns the result of both layers; the arrays are x, then weight and bias of both layers.
+/// Returns the result of both layers. The arrays are x, then weight and bias of the pointwise layer, then those of the depthwise
+/// layer.
 pub fn expand_depthwise(shape: ExpandDepthwise, [x, w_expand, bias_expand, w, bias]: [&[f32]; 5]) -> Vec<f64> {
     let ExpandDepthwise { inputs, depthwise: layer } = shape;
     let (inputs, channels) = (inputs as usize, layer.channels as usize);
     let expanded = pointwise([x.len() / inputs, inputs, channels], layer.activation, [x, w_expand, bias_expand], None);
-    let [w, bias] = [w, bias].map(|values| values.iter().copied().map(f64::from).collect::<Vec<_>>());
-    depthwise(layer, [&expanded, &w, &bias])
+    depthwise(layer, [&expanded, &widen(w), &widen(bias)])
 }

@@ -3,7 +3,7 @@
 use crate::ops::FusedMultiplyAdd;
 use crate::plan::Variant;
 
-/// Returns y for every element of x, with the number of chains and the unrolling of a variant.
+/// Returns y for every element of x. The variant gives the number of chains and UNROLL.
 pub fn fused_multiply_add(shape: FusedMultiplyAdd, variant: &Variant, x: &[f32]) -> Vec<f64> {
     let times = variant.constant("UNROLL") * shape.rounds;
     let (factor, addend) = (f64::from(shape.factor), f64::from(shape.addend));

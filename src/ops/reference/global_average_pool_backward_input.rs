@@ -2,7 +2,7 @@
 
 use crate::ops::GlobalAveragePool;
 
-/// Every position's share of the gradient by the mean.
+/// Returns the gradient with respect to x, \[batch, positions, channels\]. Every position gets the same share.
 pub fn global_average_pool_backward_input(shape: GlobalAveragePool, gy: &[f64]) -> Vec<f64> {
     let (positions, channels) = (shape.positions as usize, shape.channels as usize);
     let images = gy.chunks(channels).flat_map(|image| std::iter::repeat_n(image, positions));

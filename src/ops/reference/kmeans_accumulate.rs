@@ -4,6 +4,7 @@
 use crate::ops::{KmeansAccumulate, RestartState};
 
 use super::kmeans_assign::CHANGED;
+use super::widen;
 
 /// Returns the partial sums, `[restarts, chunks, clusters, columns + 4]`. A finished restart keeps the values of `before`, unless
 /// `finished_too` is set.
@@ -16,7 +17,7 @@ pub fn kmeans_accumulate(
 ) -> Vec<f64> {
     let [n, d, k] = [step.shape.rows, step.shape.columns, step.shape.clusters].map(|size| size as usize);
     let (chunks, width) = (step.chunks() as usize, d + 4);
-    let mut partials: Vec<f64> = before.iter().map(|value| f64::from(*value)).collect();
+    let mut partials = widen(before);
     for (r, state) in states.iter().enumerate() {
         if state.finished != 0 && !step.finished_too {
             continue;

@@ -3,23 +3,9 @@
 
 use crate::ops::KmeansCandidates;
 
+use super::dropout_mask::random_bits;
 use super::kmeans_assign::squared_distance;
-
-/// Returns four random words for a counter: the hash function pcg4d of Jarzynski and Olano, "Hash Functions for GPU Rendering",
-/// 2020.
-pub fn random_bits(counter: [u32; 4]) -> [u32; 4] {
-    let [mut x, mut y, mut z, mut w] = counter.map(|word| word.wrapping_mul(1_664_525).wrapping_add(1_013_904_223));
-    let mix = |x: &mut u32, y: &mut u32, z: &mut u32, w: &mut u32| {
-        *x = x.wrapping_add(y.wrapping_mul(*w));
-        *y = y.wrapping_add(z.wrapping_mul(*x));
-        *z = z.wrapping_add(x.wrapping_mul(*y));
-        *w = w.wrapping_add(y.wrapping_mul(*z));
-    };
-    mix(&mut x, &mut y, &mut z, &mut w);
-    [&mut x, &mut y, &mut z, &mut w].into_iter().for_each(|word| *word ^= *word >> 16);
-    mix(&mut x, &mut y, &mut z, &mut w);
-    [x, y, z, w]
-}
+use super::widen;
 
 /// Returns the first index at which the running sum exceeds `part` times the total.
 fn draw(values: &[f64], part: f64) -> usize {
@@ -45,12 +31,9 @@ pub fn kmeans_candidates(
     let chunk_rows = step.chunk_rows as usize;
     let chunks = n.div_ceil(chunk_rows);
     let mut picks: Vec<u32> = picks.to_vec();
-    let mut centers: Vec<f64> = centers.iter().map(|value| f64::from(*value)).collect();
+    let mut centers = widen(centers);
     for r in 0..restarts {
-        let of_trial = |t: usize| {
-            let values = &potentials[(r * trials + t) * chunks..(r * trials + t + 1) * chunks];
-            values.iter().map(|value| f64::from(*value)).collect::<Vec<f64>>()
-        };
+        let of_trial = |t: usize| widen(&potentials[(r * trials + t) * chunks..(r * trials + t + 1) * chunks]);
         let total = |t: &usize| of_trial(*t).iter().sum::<f64>();
         let best = if s > 1 { (0..trials).min_by(|a, b| total(a).total_cmp(&total(b))).unwrap_or(0) } else { 0 };
         let at = (r * (k + 1) + s) * (trials + 1);

@@ -5,6 +5,7 @@
 use crate::ops::{KmeansMove, RestartState};
 
 use super::kmeans_assign::CHANGED;
+use super::widen;
 
 /// The inputs of the kernel, in the layouts of `shaders/cluster/kmeans_move.wgsl`.
 pub struct Inputs<'a> {
@@ -25,7 +26,6 @@ pub type Outputs = [Vec<f64>; 3];
 pub fn kmeans_move(step: KmeansMove, inputs: &Inputs) -> Outputs {
     let [n, d, k] = [step.shape.rows, step.shape.columns, step.shape.clusters].map(|size| size as usize);
     let width = d + 4;
-    let widen = |values: &[f32]| values.iter().map(|value| f64::from(*value)).collect::<Vec<f64>>();
     let (mut sums, mut centers, mut states) = (widen(inputs.sums), widen(inputs.centers), Vec::new());
     for (r, state) in inputs.states.iter().enumerate() {
         if state.finished != 0 {
@@ -36,7 +36,7 @@ pub fn kmeans_move(step: KmeansMove, inputs: &Inputs) -> Outputs {
         let mut farthest: Vec<usize> = (0..n).filter(|i| inputs.weights[*i] > 0.0).collect();
         let row = |i: &usize| &inputs.rows[i * d..(i + 1) * d];
         farthest.sort_by(|a, b| {
-            let by_numbers = row(a).partial_cmp(row(b)).expect("numbers");
+            let by_numbers = row(a).partial_cmp(row(b)).expect("rows hold no NaN");
             distance(b).total_cmp(&distance(a)).then(by_numbers).then(a.cmp(b))
         });
         let empty: Vec<usize> = (0..k).filter(|j| sums[(r * k + j) * width + d] == 0.0).collect();

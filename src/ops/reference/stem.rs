@@ -4,7 +4,7 @@ use crate::ops::Stem;
 
 use super::pointwise::activate;
 
-/// Returns the result of a dense 3×3 convolution; x is zero outside the image.
+/// Returns the result of a dense 3×3 convolution. x counts as zero outside the image.
 pub fn stem<T: Copy + Into<f64>>(shape: Stem, [x, w, bias]: [&[T]; 3]) -> Vec<f64> {
     let [height, width] = shape.size.map(|size| size as usize);
     let [out_height, out_width] = shape.out_size().map(|size| size as usize);

@@ -1,7 +1,7 @@
-//! The table of every GPU whose class has none of its own, and of 16-bit floats on every device.
+//! The table of GPUs whose class has no table of its own. On every device it is also the table for 16-bit floats.
 //!
-//! Its variants need neither subgroups nor 64-bit integers. They were chosen by what the compilers of real GPUs make of them:
-//! registers, occupancy, and the share of instructions in the hot loop that are multiply-adds.
+//! Its variants need neither subgroups nor 64-bit integers. They were chosen by the code that the compilers of real GPUs generate
+//! for them: its registers, its occupancy, and the share of multiply-adds among the instructions of the hot loop.
 
 use super::Condition::{AtLeast, Is};
 use super::Operation::{DenseBackwardWeight, Depthwise, DepthwiseBackwardInput, Pointwise, Stem};
@@ -9,7 +9,7 @@ use super::Quantity::{Outputs, Results, Stride};
 use super::{ClassSettings, Provenance, Row};
 use crate::device::Throughput;
 
-/// What holds for every operation on a GPU.
+/// The settings of GPUs.
 pub const SETTINGS: ClassSettings = ClassSettings {
     workgroups_of_a_sum: 1024,
     threads_of_a_sum: 65_536,
@@ -22,7 +22,7 @@ pub const SETTINGS: ClassSettings = ClassSettings {
 /// Rows × outputs from which a product takes large tiles. With fewer, large tiles leave multiprocessors idle.
 const LARGE: u64 = 64 * 64 * 256;
 
-/// Returns what the compilers of Mesa said about a variant, without hardware.
+/// Returns the provenance of a figure that the compilers of Mesa report for a variant. No hardware ran it.
 const fn compiled(figure: &'static str) -> Provenance {
     Provenance {
         tool: "shader compilers of Mesa 26.1.6, share of multiply-adds in the hot loop",
@@ -32,7 +32,7 @@ const fn compiled(figure: &'static str) -> Provenance {
     }
 }
 
-/// States that nothing was measured, and why the row is there.
+/// Returns the provenance of a row that no measurement supports, with the reason for the row.
 const fn reasoned(reason: &'static str) -> Provenance {
     Provenance { tool: "none", device: "none", date: "2026-11-30", figure: reason }
 }

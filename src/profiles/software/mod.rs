@@ -1,4 +1,4 @@
-//! Software adapters, which compute on the processor: their table, and everything else that only they need.
+//! Software adapters, which compute on the processor: their table, and everything else that is specific to them.
 
 mod table;
 mod threads;
@@ -10,13 +10,13 @@ use super::{ClassSettings, Device};
 use crate::device::{AdapterRequest, DeviceError, Throughput};
 use crate::plan::Capabilities;
 
-/// Opens an adapter as [`Device::open`] does and, where it computes on the processor, changes how its driver works inside this
-/// process: every thread that the driver started is bound to a processor of its own, and pipelines are compiled on several
-/// devices at once where the driver compiles on one thread for each device. A program asks for this explicitly; the library
-/// does not do it by itself.
+/// Opens an adapter like [`Device::open`]. If it computes on the processor, this function also changes how its driver works
+/// inside this process: it binds every thread that the driver started to a processor of its own. If the driver compiles on only
+/// one thread per device, pipelines are compiled on several devices at once. The library never does this unless a program
+/// calls this function.
 ///
 /// # Errors
-/// As [`Device::open`].
+/// Returns the errors of [`Device::open`].
 pub fn open(request: &AdapterRequest) -> Result<Device, DeviceError> {
     let threads = Threads::now();
     let mut device = Device::open(request)?;
@@ -30,7 +30,7 @@ pub fn open(request: &AdapterRequest) -> Result<Device, DeviceError> {
     Ok(device)
 }
 
-/// Returns what holds for every operation on a software adapter with these capabilities.
+/// Returns the settings of a software adapter with these capabilities.
 pub fn settings(capabilities: &Capabilities) -> ClassSettings {
     ClassSettings {
         workgroups_of_a_sum: 32,

@@ -1,8 +1,8 @@
 //! The table of software adapters.
 //!
-//! On a processor memory operations decide. The subgroup kernels have the fewest of them, so they come first; the kernels that
-//! move eight numbers at once (`wide`) have fewer than those that move four. The last rows about an operation need neither
-//! subgroups nor 64-bit integers, and 16-bit floats are left to the table of GPUs.
+//! On a processor, memory operations determine the speed. The subgroup kernels have the fewest of them, so they come first; the
+//! kernels that move eight numbers at once (`wide`) have fewer than those that move four. The last rows of an operation need
+//! neither subgroups nor 64-bit integers. 16-bit floats use the table of GPUs.
 //!
 //! The bounds on rows were derived for subgroups of eight.
 
@@ -11,8 +11,8 @@ use crate::profiles::Operation::{DenseBackwardWeight, Depthwise, DepthwiseBackwa
 use crate::profiles::Quantity::{Inputs, OutWidth, Outputs, Rows, Stride};
 use crate::profiles::{Provenance, Row};
 
-/// Returns what `lineament tune` measured for a layer of MobileNetV2 at 224, 128 or 96 pixels, while other programs ran. The
-/// alternative that a figure names was measured in the same run.
+/// Returns the provenance of a figure that `lineament tune` measured for a layer of MobileNetV2 at 224, 128 or 96 pixels, while
+/// other programs ran. The alternative that a figure names was measured in the same run.
 const fn tuned(figure: &'static str) -> Provenance {
     Provenance {
         tool: "lineament tune",
@@ -22,14 +22,14 @@ const fn tuned(figure: &'static str) -> Provenance {
     }
 }
 
-/// States that a row serves adapters that lack what the rows above it need.
+/// Returns the provenance of a row for adapters that lack the features that the rows above it need, with the reason for the row.
 const fn fallback(reason: &'static str) -> Provenance {
     Provenance { tool: "none", device: "adapters without subgroups or 64-bit integers", date: "2026-11-30", figure: reason }
 }
 
 /// The rows, in the order in which they are tried.
 pub const TABLE: &[Row] = &[
-    // A single row: lanes hold columns, as all lanes but one would be idle otherwise.
+    // For a single row, lanes hold columns; otherwise all lanes but one would be idle.
     Row::new(
         Pointwise,
         &[Is(Rows, 1)],
@@ -37,7 +37,7 @@ pub const TABLE: &[Row] = &[
         "1 row wide",
         tuned("0.74 ms for 1 row, 1280 to 1536; 1x32 takes 1.79"),
     ),
-    // A batch of feature vectors: no lane computes a row that is not there.
+    // For a batch of feature vectors, no lane computes a row beyond the last.
     Row::new(
         Pointwise,
         &[AtMost(Rows, 8)],
@@ -52,7 +52,7 @@ pub const TABLE: &[Row] = &[
         "2x32",
         tuned("0.27 ms for 16 rows, 160 to 960; 1x32 takes 0.33"),
     ),
-    // Narrow results. Tiles of 32 columns would compute columns that are not there.
+    // For narrow results, tiles of 32 columns would compute columns beyond the last.
     Row::new(
         Pointwise,
         &[AtMost(Outputs, 16), AtLeast(Rows, 8192)],
@@ -67,7 +67,7 @@ pub const TABLE: &[Row] = &[
         "8x24 wide",
         tuned("0.50 ms for 3136 rows, 96 to 24; 7x32 wide takes 0.83"),
     ),
-    // The tile of one image's layers of 14 × 14 pixels, so that those of 28 × 28 need not compile another.
+    // The layers of 28 × 28 pixels of one image use the tile of those of 14 × 14, so that no other pipeline is compiled for them.
     Row::new(
         Pointwise,
         &[AtMost(Outputs, 32), AtMost(Rows, 784), MultipleOf(Rows, 7)],
@@ -75,7 +75,8 @@ pub const TABLE: &[Row] = &[
         "5x32 wide",
         tuned("0.27 ms for 784 rows, 144 to 32; 7x32 wide takes 0.29"),
     ),
-    // Images of 7 × 7 pixels have multiples of 40 channels, and 32 would leave one thread alone with the last of five tiles.
+    // Layers of 7 × 7 pixels have multiples of 40 channels. With tiles of 32 columns, one thread alone would compute the last of
+    // five tiles.
     Row::new(
         Pointwise,
         &[AtMost(Rows, 392), MultipleOf(Rows, 7), MultipleOf(Outputs, 40)],
@@ -83,7 +84,8 @@ pub const TABLE: &[Row] = &[
         "7x40 wide",
         tuned("0.50 ms for 49 rows, 960 to 160; 7x32 wide takes 0.58"),
     ),
-    // Twice as many columns load each row half as often. With fewer rows they take longer to compile than they save.
+    // With twice as many columns, each row is loaded half as often. With fewer rows, compiling the tile takes longer than it
+    // saves.
     Row::new(
         Pointwise,
         &[AtLeast(Rows, 225), AtLeast(Inputs, 64), AtLeast(Outputs, 128), MultipleOf(Outputs, 64)],
@@ -91,7 +93,7 @@ pub const TABLE: &[Row] = &[
         "5x64 wide",
         tuned("4.7 ms for 1568 rows, 64 to 384; 7x32 wide takes 5.9"),
     ),
-    // Few rows: tiles of forty rows end nearer to the last row than those of 56 or 64.
+    // For few rows, tiles of forty rows end nearer to the last row than those of 56 or 64.
     Row::new(
         Pointwise,
         &[AtMost(Rows, 40)],
@@ -113,7 +115,7 @@ pub const TABLE: &[Row] = &[
         "5x32 wide",
         tuned("0.61 ms for 196 rows, 576 to 96; 7x32 wide takes 0.76"),
     ),
-    // Images have 49 · 4ⁿ pixels, or 4ⁿ.
+    // Layers have 49 · 4ⁿ or 4ⁿ pixels.
     Row::new(
         Pointwise,
         &[MultipleOf(Rows, 7), MultipleOf(Outputs, 40)],
@@ -138,7 +140,7 @@ pub const TABLE: &[Row] = &[
         "8x8",
         fallback("13.8 GFLOP/s at 96 to 24 of 8 x 56 x 56, where tiles in workgroup memory reach 3.8"),
     ),
-    // As many columns as there are outputs, and as many inputs a lane as divide what there is.
+    // The tile has as many columns as there are outputs, and a lane has as many inputs as divide the layer's inputs.
     Row::new(
         DenseBackwardWeight,
         &[AtMost(Outputs, 16)],
@@ -188,7 +190,7 @@ pub const TABLE: &[Row] = &[
         "8x8",
         fallback("loads least of the kernels without subgroups"),
     ),
-    // Strips that end where the image ends: widths are 7 · 2ⁿ or 2ⁿ.
+    // These strips end where the image ends, because widths are 7 · 2ⁿ or 2ⁿ.
     Row::new(
         Depthwise,
         &[Is(Stride, 1), MultipleOf(OutWidth, 7)],
@@ -224,8 +226,8 @@ pub const TABLE: &[Row] = &[
         "stride 2, 14x4",
         fallback("moves four numbers at once, as WebGPU does"),
     ),
-    // Both layers at once, as far as a lane's registers hold the weights of the inputs. Between them is the largest tensor of a
-    // block, which is then neither written nor read.
+    // These kernels compute both layers at once if a lane's registers can hold the weights of all inputs. The tensor between the
+    // layers, the largest of a block, is then neither written nor read.
     Row::new(
         ExpandDepthwise,
         &[Is(Stride, 1), MultipleOf(OutWidth, 7), AtMost(Inputs, 24)],
@@ -282,7 +284,7 @@ pub const TABLE: &[Row] = &[
         "stride 2, 4x8",
         tuned("3.0 ms for 8 x 14 x 14 x 576; 2x4 takes 3.6"),
     ),
-    // The strips take images of three channels at stride 2. Every other first layer takes the kernel of GPUs.
+    // The strips compute layers with three input channels and stride 2. Every other first layer uses the kernel of GPUs.
     Row::new(
         Stem,
         &[MultipleOf(OutWidth, 7)],

@@ -1,14 +1,14 @@
 //! Binds the threads of a software adapter to one processor each.
 //!
-//! The driver starts one thread for each processor and wakes them all for a dispatch. On Linux two of them often start on the same
-//! processor, because the thread that wakes them still occupies another one. A dispatch takes tens of microseconds, too little for
-//! the system to move a thread, and the next dispatch finds the threads where they were. On two processors that made four runs out
-//! of ten slower by a third.
+//! The driver starts one thread for each processor and wakes them all for a dispatch. On Linux two of them often start on the
+//! same processor, because the thread that wakes them still occupies another one. A dispatch takes tens of microseconds. The
+//! system does not move a thread in such a short time, so the next dispatch finds the threads on the same processors. On two
+//! processors this made four runs out of ten slower by a third.
 
 #[cfg(target_os = "linux")]
 pub use linux::Threads;
 
-/// Threads of this program. On other systems than Linux they stay where the system puts them.
+/// The threads of this program. On systems other than Linux the operating system alone decides where they run.
 #[cfg(not(target_os = "linux"))]
 #[derive(Debug)]
 pub struct Threads;
@@ -31,10 +31,10 @@ mod linux {
 
     use rustix::thread::{CpuSet, Pid, sched_getaffinity, sched_setaffinity};
 
-    /// How long to wait for a driver's threads to name themselves. It takes them microseconds, unless other programs keep them
-    /// waiting.
+    /// How long to wait for a driver's threads to set their names. They need microseconds, unless other programs occupy the
+    /// processors.
     const NAMED_WITHIN: Duration = Duration::from_millis(200);
-    /// How long to wait between two looks at their names.
+    /// How long to wait before their names are read again.
     const BETWEEN_LOOKS: Duration = Duration::from_micros(100);
 
     /// The threads that this program had at some time.
@@ -48,8 +48,8 @@ mod linux {
             Threads(entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect())
         }
 
-        /// Binds each thread that computes to a processor of its own, if one for each processor was started since. Returns how many
-        /// were bound; a thread that cannot be bound stays free.
+        /// Binds each compute thread that was started after [`Threads::now`] to a processor of its own, if exactly one was
+        /// started for each processor. Returns the number of bound threads. A thread that cannot be bound is left as it is.
         pub fn bind_what_started(&self) -> usize {
             let processors = processors();
             let pairs = self.workers_since(processors.len()).into_iter().zip(processors);
@@ -61,11 +61,11 @@ mod linux {
             pairs.map(bind).filter(|is_bound| *is_bound).count()
         }
 
-        /// Returns the threads that compute, if exactly `wanted` were started since, and more than one.
+        /// Returns the compute threads that were started after [`Threads::now`], if there are exactly `wanted` and more than one.
         ///
-        /// A thread that computes has the name of the thread that started it. llvmpipe names its other threads, except for one that
-        /// submits, which it starts first. A thread names itself once it runs, so while there are more threads without a name of
-        /// their own, this function waits.
+        /// A compute thread keeps the name of the thread that started it. llvmpipe gives its other threads names of their own,
+        /// except for a thread that submits work, which it starts first. A thread sets its name when it first runs, so this
+        /// function waits while too many threads have no name of their own.
         fn workers_since(&self, wanted: usize) -> Vec<i32> {
             let began = Instant::now();
             loop {
@@ -78,7 +78,8 @@ mod linux {
             }
         }
 
-        /// Returns the threads started since that have the name of the calling thread, in the order in which they were started.
+        /// Returns the threads that were started after [`Threads::now`] and have the name of the calling thread, in the order in
+        /// which they were started.
         fn unnamed_since(&self) -> Vec<i32> {
             let Some(own_name) = name("/proc/thread-self/comm") else { return Vec::new() };
             let has_own_name = |thread: &i32| name(&format!("/proc/self/task/{thread}/comm")).as_ref() == Some(&own_name);
@@ -86,7 +87,7 @@ mod linux {
         }
     }
 
-    /// Returns the processors that this program may run on, or none where the system does not say.
+    /// Returns the processors that this program may run on, or an empty list if the system does not tell.
     fn processors() -> Vec<usize> {
         let Ok(allowed) = sched_getaffinity(None) else { return Vec::new() };
         (0..CpuSet::MAX_CPU).filter(|processor| allowed.is_set(*processor)).collect()
@@ -106,7 +107,7 @@ mod linux {
             let before = Threads::now();
             let Some(gpu) = crate::testing::gpu() else { return };
             let processors = processors();
-            // A pool of another size is left alone; llvmpipe has one thread a processor where there are few.
+            // A pool of another size is left alone. llvmpipe starts one thread for each processor only if there are few.
             let is_pool = gpu.report().driver.starts_with("llvmpipe") && std::env::var_os("LP_NUM_THREADS").is_none();
             if !is_pool || !(2..=8).contains(&processors.len()) {
                 return;

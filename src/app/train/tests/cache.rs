@@ -73,6 +73,18 @@ fn a_damaged_cache_is_refused() {
     std::fs::write(folder.path().join(ROWS_FILE), [0; 16]).unwrap();
     let message = FeatureCache::open(folder.path(), &identity()).unwrap_err().to_string();
     assert!(message.contains("features.json: is missing"), "{message}");
+
+    // A value that is not finite is found when the rows are read. The message names the file and says what to do.
+    let folder = tempfile::tempdir().unwrap();
+    FeatureCache::open(folder.path(), &identity()).unwrap().append(&[1.0; 12]).unwrap();
+    let path = folder.path().join(ROWS_FILE);
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[20..24].copy_from_slice(&f32::NAN.to_le_bytes());
+    std::fs::write(&path, bytes).unwrap();
+    let message = FeatureCache::open(folder.path(), &identity()).unwrap().read().unwrap_err().to_string();
+    for part in ["features.f32: row 1, column 1 is NaN", "delete features.json"] {
+        assert!(message.contains(part), "{message}");
+    }
 }
 
 #[test]
@@ -100,7 +112,7 @@ fn rows_of_unreadable_images_keep_their_places_until_they_are_replaced() {
 
 #[test]
 fn features_must_be_whole_and_finite() {
-    assert!(FeatureTable::new(4, vec![0.0; 6]).unwrap_err().to_string().contains("no whole rows"));
+    assert!(FeatureTable::new(4, vec![0.0; 6]).unwrap_err().to_string().contains("do not form whole rows"));
     let mut values = vec![0.0; 8];
     values[6] = f32::INFINITY;
     assert!(FeatureTable::new(4, values).unwrap_err().to_string().contains("row 1, column 2 is inf"));

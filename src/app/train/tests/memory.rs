@@ -18,7 +18,7 @@ fn made(device: &Device, train: impl FnOnce(&mut dyn FnMut(Progress) -> bool)) -
 fn assert_announced(heard: &[(Progress, [u64; 2])], state_bytes: u64) {
     let (Progress::Memory { bytes, .. }, before) = heard[0] else { panic!("{:?}", heard[0]) };
     let (Progress::Step { epoch: 1, step: 1, .. }, made) = heard[1] else { panic!("{:?}", heard[1]) };
-    // The readback buffer belongs to the adapter, whatever is read.
+    // The adapter's buffer for reading results is also allocated, but it is not part of the announcement.
     let reading = state_bytes.next_power_of_two().max(64 << 10);
     assert_eq!(made[1] - before[1], bytes + reading, "after {before:?}");
     for (progress, later) in &heard[1..] {
@@ -30,8 +30,8 @@ fn assert_announced(heard: &[(Progress, [u64; 2])], state_bytes: u64) {
 #[test]
 fn a_run_allocates_what_it_announces_before_its_first_step_and_nothing_after() {
     let pictures = Pictures::new(21);
-    // With and without parts; with the whole network, some of it, or a head without batch norm trained; with smaller last
-    // batches.
+    // Batches are split into parts or not. The whole network is trained, or some of it, or a head without batch norm. The last
+    // batches are smaller.
     let changes: [fn(&mut Trial); 4] = [
         |_| (),
         |trial| trial.settings.micro_batch = 8,

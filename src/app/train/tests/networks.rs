@@ -1,16 +1,11 @@
 //! Trains a whole network on pictures. It learns, and gives the same bytes however it is run.
 
-use std::path::Path;
-
+use super::files;
 use super::small::{ADAM, Pictures, Trial, initial, shape, trial, with};
 use crate::app::train::*;
 use crate::nn::training::*;
 use crate::nn::weights::WeightsFile;
 use crate::nn::{Backbone, Convolution};
-
-fn files(folder: &Path) -> Vec<Vec<u8>> {
-    [LAST, BEST, HISTORY].map(|name| std::fs::read(folder.join(name)).unwrap()).to_vec()
-}
 
 #[test]
 fn a_whole_network_learns() {
@@ -60,7 +55,8 @@ fn what_is_frozen_stays_and_what_is_trained_moves() {
 #[test]
 fn a_network_gives_the_same_bytes_again_on_any_threads_and_when_it_is_stopped_and_resumed() {
     let Some(device) = crate::testing::device() else { return };
-    // Batches of 8 and 8 in two parts each, and one of 4: the 21st picture would be a part of its own.
+    // An epoch has two batches of 8 in two parts each, and one batch of 4. The 21st picture is dropped, because it would be a
+    // part of its own.
     let pictures = Pictures::new(21);
     let data = pictures.data();
     let unbroken = tempfile::tempdir().unwrap();
@@ -71,7 +67,8 @@ fn a_network_gives_the_same_bytes_again_on_any_threads_and_when_it_is_stopped_an
         assert!(files(unbroken.path()) == files(again.path()), "{threads} threads");
     }
 
-    // The run is stopped after so many steps and validation batches. An epoch has three of each.
+    // The run is stopped after the given number of steps and validation batches, and is then at the given epoch and step. An
+    // epoch has three steps and three validation batches.
     let broken = tempfile::tempdir().unwrap();
     let interruptions = [(0, (1, 0)), (1, (1, 1)), (3, (1, 3)), (3, (2, 0)), (1, (2, 1)), (2, (2, 3)), (1, (2, 3))];
     for (after, place) in interruptions {

@@ -18,7 +18,7 @@ fn descent(micro_batch: u32) -> Trial {
 #[test]
 fn gradients_of_parts_add_up_to_that_of_the_batch() {
     let Some(device) = crate::testing::device() else { return };
-    // A whole batch, and one of five samples with parts of different sizes.
+    // An epoch has a whole batch, and one of five samples, whose parts differ in size.
     let pictures = Pictures::new(13);
     let before = initial(&without_batch_statistics());
     let whole = descent(8).train(&device, &pictures.data()).unwrap();
@@ -89,4 +89,17 @@ fn a_part_of_one_is_refused_where_batch_norm_could_not_take_it() {
     // Frozen layers that use the statistics of the batch, as in Keras 2.2.4, need two samples as well.
     let keras2 = NetworkShape { frozen_norm: FrozenNorm::BatchStatistics, ..without_batch_statistics() };
     assert!(refused(1, 1, &keras2).is_some());
+}
+
+#[test]
+fn a_transform_that_could_leave_nothing_of_an_image_is_refused() {
+    for (augmentation, what) in [
+        (AugmentationRanges { zoom: 1.0, ..AugmentationRanges::PAPER }, "the largest zoom is 1,"),
+        (AugmentationRanges { row_shift: -0.1, ..AugmentationRanges::PAPER }, "the largest shift of rows is -0.1,"),
+        (AugmentationRanges { column_shift: f64::NAN, ..AugmentationRanges::PAPER }, "the largest shift of columns is NaN,"),
+    ] {
+        let settings = TrainingSettings { augmentation: Some(augmentation), ..trial().settings };
+        let message = settings.check(&trial().shape).unwrap_err().to_string();
+        assert!(message.contains(what), "{message}");
+    }
 }

@@ -55,7 +55,8 @@ fn profiles() -> [DeviceProfile; 3] {
 
 #[test]
 fn the_papers_batch_fits_every_adapter_whatever_is_trained() {
-    // All of the 52 layers, the last blocks, or none are trained; with the most MiB in the arena and the persistent tensors.
+    // All of the 52 layers are trained, or the last blocks, or none. The last number is an upper bound in MiB for the arena and
+    // the persistent tensors together.
     for (first_trained, accumulates, most) in [(0, false, 2048), (0, true, 2048), (37, false, 768), (52, false, 512)] {
         let shape = paper(first_trained);
         for profile in profiles() {

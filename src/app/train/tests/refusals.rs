@@ -26,7 +26,7 @@ fn a_checkpoint_of_another_network_or_run_is_refused() {
         (|trial| trial.shape.momentum = 0.99, "momentum 0.9 0.9, but now it is 0.99 0.9"),
         (|trial| trial.settings.micro_batch = 8, "micro_batch 4, but now it is 8"),
         (|trial| trial.settings.augmentation = None, "augmentation"),
-        // As many layers, but wider ones.
+        // This network has as many layers, but wider ones.
         (widened, "expand.weight"),
     ];
     for (change, what) in changes {
@@ -36,7 +36,7 @@ fn a_checkpoint_of_another_network_or_run_is_refused() {
         let message = resumed(trial, &pictures.data()).unwrap_err().to_string();
         assert!(message.contains(what) && message.contains("last.safetensors"), "{what}: {message}");
     }
-    // Other labels, pictures or partitions are other data; other attributes make another network.
+    // With other pictures, the data differ. With other attributes, the network differs.
     let other = Pictures::new(10);
     let message = resumed(trial(), &other.data()).unwrap_err().to_string();
     assert!(message.contains("was trained with data "), "{message}");
