@@ -94,16 +94,6 @@ pub enum Error {
         /// The error of the operating system.
         source: io::Error,
     },
-    /// A JSON file of a run folder is damaged.
-    #[error("{}: {source}; {remedy}", path.display())]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// The JSON error.
-        source: serde_json::Error,
-        /// How to repair it.
-        remedy: &'static str,
-    },
     /// A reproduction has no trained model yet.
     #[error("{}: missing; train it with --only train, or name a model with --model", path.display())]
     NotTrained {
@@ -179,7 +169,10 @@ impl Error {
     /// Returns whether the user must change the request: an option, the model or the list of images. Such an error does not
     /// depend on the machine.
     pub fn is_misuse(&self) -> bool {
-        matches!(self, Error::Misuse(_) | Error::NoAttributes { .. } | Error::NoClassifier { .. } | Error::NoImages)
+        matches!(
+            self,
+            Error::Misuse(_) | Error::NoAttributes { .. } | Error::NoClassifier { .. } | Error::NoImages | Error::Size { .. }
+        )
     }
 }
 

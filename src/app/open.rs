@@ -106,14 +106,20 @@ pub fn open_attribute_model(path: &Path, backbone: Option<&Path>, precision: Pre
 /// The file cannot be used, or the size is 0 or not a multiple of 32.
 pub fn open_start(path: &Path, size: Option<u32>) -> Result<Model, Error> {
     let mut model = Model::open(path, None)?;
-    model.size = size.unwrap_or(model.size);
-    if model.size == 0 || !model.size.is_multiple_of(32) {
-        return Err(Error::Size { size: model.size });
-    }
+    model.size = network_size(size, &model)?;
     Ok(model)
 }
 
-/// Returns the default number of images in a batch: the fastest one on a software adapter, and one that fills a GPU.
+/// Returns the requested input size, or the model's if none is requested.
+///
+/// # Errors
+/// [`Error::Size`] if the size is 0 or not a multiple of 32.
+pub(crate) fn network_size(asked: Option<u32>, model: &Model) -> Result<u32, Error> {
+    let size = asked.unwrap_or(model.size);
+    if size == 0 || !size.is_multiple_of(32) { Err(Error::Size { size }) } else { Ok(size) }
+}
+
+/// Returns the number of images in a batch that the profile of the device prefers.
 pub fn default_batch(device: &Device) -> u32 {
-    if device.is_software() { 8 } else { 32 }
+    device.profile().settings().batch
 }

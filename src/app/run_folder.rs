@@ -1,14 +1,14 @@
 //! Run folders: results, and `config.json`, which records how each result was made.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::context::Context;
 use super::error::Error;
+use crate::data::json::read_if_present;
 use crate::data::{DataError, write_atomically};
 use crate::profiles::Device;
 
@@ -50,7 +50,9 @@ impl RunFolder {
         context: &Context,
     ) -> Result<(), Error> {
         let path = self.at("config.json");
-        let mut config: Map<String, Value> = read_json(&path, "remove it and run the command again")?;
+        let known: Option<Map<String, Value>> =
+            read_if_present(&path, "a JSON object that records a run", "remove it and run the command again")?;
+        let mut config = known.unwrap_or_default();
         if let Some(command) = &context.command {
             details.insert("command".into(), json!(command));
         }
@@ -90,15 +92,6 @@ pub fn ensure_writable(path: &Path) -> Result<(), Error> {
 /// The file cannot be written.
 pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), DataError> {
     write_atomically(path, |writer| writer.write_all(bytes))
-}
-
-/// Reads a JSON file of a run folder. Returns the default value if there is no file. `remedy` says how to repair a damaged file.
-pub(super) fn read_json<T: DeserializeOwned + Default>(path: &Path, remedy: &'static str) -> Result<T, Error> {
-    match std::fs::read(path) {
-        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|source| Error::Damaged { path: path.to_path_buf(), source, remedy }),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(T::default()),
-        Err(source) => Err(Error::File { path: path.to_path_buf(), source }),
-    }
 }
 
 /// Writes a value as a file of indented JSON, completely or not at all.
@@ -143,7 +136,7 @@ mod tests {
         // A record that cannot be read is not taken for a missing one.
         std::fs::remove_file(run.at("config.json")).expect("a file");
         std::fs::create_dir(run.at("config.json")).expect("a folder");
-        assert!(matches!(run.record("eval", None, Map::new(), &context), Err(Error::File { .. })));
+        assert!(matches!(run.record("eval", None, Map::new(), &context), Err(Error::Data(DataError::Read { .. }))));
     }
 
     #[test]

@@ -1,5 +1,6 @@
-//! Reads the JSON files in which commands leave their results.
+//! Reads the JSON files that commands leave: results, descriptions of runs, and winners of the autotuner.
 
+use std::io;
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
@@ -15,8 +16,26 @@ pub(crate) fn read_checked<T: DeserializeOwned>(
     command: &str,
     check: fn(&T) -> Result<(), String>,
 ) -> Result<T, DataError> {
-    let bytes = std::fs::read(path).map_err(|source| DataError::read(path, source))?;
-    let result = serde_json::from_slice(&bytes).map_err(|malformed| format!("not a result of `{command}`: {malformed}"));
-    let checked = result.and_then(|value: T| check(&value).map(|()| value));
-    checked.map_err(|problem| DataError::file(path, problem, format!("create it again with `{command}`")))
+    let form = format!("a result of `{command}`");
+    let remedy = format!("create it again with `{command}`");
+    let missing = || DataError::read(path, io::ErrorKind::NotFound.into());
+    let value = read_if_present(path, &form, &remedy)?.ok_or_else(missing)?;
+    check(&value).map_err(|problem| DataError::file(path, problem, remedy))?;
+    Ok(value)
+}
+
+/// Reads a JSON file. Returns `None` if there is no file. `form` says what the file should be, and `remedy` how to repair a
+/// file that is something else.
+///
+/// # Errors
+/// When the file cannot be read or is not JSON of the form of `T`.
+pub(crate) fn read_if_present<T: DeserializeOwned>(path: &Path, form: &str, remedy: &str) -> Result<Option<T>, DataError> {
+    let bytes = match std::fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(DataError::read(path, source)),
+    };
+    serde_json::from_slice(&bytes)
+        .map(Some)
+        .map_err(|malformed| DataError::file(path, format!("not {form}: {malformed}"), remedy))
 }

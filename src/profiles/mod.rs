@@ -39,6 +39,8 @@ pub struct ClassSettings {
     pub distance_tables: bool,
     /// Number of pixels that a thread of the resizing kernel writes at once: 1, or 2 on devices that support it.
     pub resize_pixels: u32,
+    /// Number of images in a batch if the user names none.
+    pub batch: u32,
     /// The amount of work that the device is expected to do in a second.
     pub throughput: Throughput,
 }

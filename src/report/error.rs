@@ -25,14 +25,6 @@ pub enum ReportError {
         /// The command that creates the file.
         command: &'static str,
     },
-    /// `config.json` is not a JSON object, or one of its entries is malformed.
-    #[error("{}: expected a JSON object with valid entries: {problem}; correct the file or remove it", path.display())]
-    Configuration {
-        /// Path of the file.
-        path: PathBuf,
-        /// Description of the problem.
-        problem: String,
-    },
     /// `clusters.json`, `clusters_weighted.json` or `comparison.json` is unreadable or contradicts itself.
     #[error(transparent)]
     Clusters(#[from] ClusterResultError),

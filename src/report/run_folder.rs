@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use super::{EvaluatedFaces, FaceSource, ReportError, ReportInput, history};
 use crate::cluster::{ClusterResult, Comparison};
+use crate::data::json::read_if_present;
 use crate::data::{AttributeTable, Crop, DataError};
 use crate::evaluation::{Evaluation, LossIssue, Reproduction};
 
@@ -67,7 +68,9 @@ pub fn load_run(run: &Path, attributes: Option<&Path>, images: Option<&Path>) ->
     let clusters = clusters.map(|path| ClusterResult::read(&path)).transpose()?;
     let weighted = optional("clusters_weighted.json").map(|path| ClusterResult::read(&path)).transpose()?;
     let evaluation = metrics.map(|path| Evaluation::read(&path)).transpose()?;
-    let configuration = optional("config.json").map_or(Ok(Map::new()), |path| read_configuration(&path))?;
+    let configuration = run.join("config.json");
+    let configuration = read_if_present(&configuration, "a JSON object that records a run", "correct the file or remove it")?;
+    let configuration = configuration.unwrap_or_default();
     let evaluated = evaluated.map(|folder| evaluated_faces(&folder, run, images)).transpose()?;
     let reproduction = optional("reproduction.json").map(|path| Reproduction::read(&path)).transpose()?;
     let history = optional("history.csv").or_else(|| optional("train/history.csv"));
@@ -103,11 +106,10 @@ fn crop(run: &Path, configuration: &Map<String, Value>) -> Result<Option<Crop>, 
     let of_verb = |verb: &'static str| Some((verb, configuration.get(verb)?.get("crop")?));
     let Some((verb, recorded)) = of_verb("predict").or_else(|| of_verb("eval")) else { return Ok(None) };
     let crop = recorded.as_str().unwrap_or_default().parse();
-    let problem = |problem: String| ReportError::Configuration {
-        path: run.join("config.json"),
-        problem: format!("{verb}.crop: {problem}"),
-    };
-    crop.map(Some).map_err(problem)
+    crop.map(Some).map_err(|problem: String| {
+        let problem = format!("not a JSON object that records a run: {verb}.crop: {problem}");
+        DataError::file(&run.join("config.json"), problem, "correct the file or remove it").into()
+    })
 }
 
 /// Returns the name of the run folder, also if its path is `.` or `..`.
@@ -132,12 +134,6 @@ fn find(name: String, run: &Path, images: Option<&Path>) -> FaceSource {
         None => format!("not found in the current directory or in {}; name its folder with --images", run.display()),
     });
     FaceSource { name, file }
-}
-
-fn read_configuration(path: &Path) -> Result<Map<String, Value>, ReportError> {
-    let bytes = std::fs::read(path).map_err(|source| DataError::read(path, source))?;
-    serde_json::from_slice(&bytes)
-        .map_err(|error| ReportError::Configuration { path: path.to_path_buf(), problem: error.to_string() })
 }
 
 #[cfg(test)]

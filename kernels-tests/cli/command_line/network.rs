@@ -122,7 +122,7 @@ fn what_a_network_cannot_be_trained_with_is_refused() {
     let base = ["train", "--data", &data, "--out", &out, "--weights", BACKBONE, "--trainable", "blocks:1"];
     let cases: [(&[&str], i32, &[&str]); 5] = [
         (&["--batch", "1"], 1, &["batch is 1", "one has no variance"]),
-        (&["--size", "100"], 1, &["--size 100", "multiple of 32"]),
+        (&["--size", "100"], 2, &["--size 100", "multiple of 32"]),
         (&["--size", "256"], 2, &["96..=224"]),
         (&["--trainable", "blocks:20"], 2, &["blocks:N", "1 to 19"]),
         (&["--learning-rate=-1"], 1, &["learning rate is -1"]),

@@ -19,5 +19,4 @@ pub use table::{to_csv, to_text};
 pub use timing::{Spread, repeat, runs, step_seconds, wall_seconds};
 pub use trace::to_trace;
 pub use traffic::Traffic;
-pub(crate) use workload::network_size;
 pub use workload::{Extent, SharedTensor, Workload, WorkloadDocument, WorkloadOptions, refuse_f16};

@@ -1,6 +1,7 @@
 //! The work that is planned and profiled: a batch of predictions, or a training step.
 
 use super::Traffic;
+use crate::app::open::network_size;
 use crate::app::{Error, default_batch};
 use crate::data::Rgb8Image;
 use crate::device::DeviceError;
@@ -19,15 +20,6 @@ pub enum Extent {
     Forward,
     /// The forward pass, the backward pass, and the optimizer's update.
     Step,
-}
-
-/// Returns the requested input size, or the model's if none is requested.
-pub(crate) fn network_size(asked: Option<u32>, model: &Model) -> Result<u32, Error> {
-    let size = asked.unwrap_or(model.size);
-    if size.is_multiple_of(32) {
-        return Ok(size);
-    }
-    Err(Error::Misuse(format!("--size {size}: the network needs a multiple of 32")))
 }
 
 /// Refuses 16-bit floats for work that does not support them.

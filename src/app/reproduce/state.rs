@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::app::run_folder::read_json;
 use crate::app::{Error, write_json};
+use crate::data::json::read_if_present;
 
 /// Name of the file in the run folder.
 const FILE: &str = "reproduce.json";
@@ -39,7 +39,8 @@ pub struct Record {
 impl State {
     /// Reads the state of a run folder; it is empty if there is no file.
     pub fn read(run: &Path) -> Result<State, Error> {
-        read_json(&run.join(FILE), "remove it to do every step again")
+        let known = read_if_present(&run.join(FILE), "the state of a reproduction", "remove it to do every step again")?;
+        Ok(known.unwrap_or_default())
     }
 
     /// Adds the record of a step and writes the file.

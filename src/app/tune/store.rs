@@ -31,6 +31,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::measure::{Candidate, Comparison};
+use crate::data::json::read_if_present;
 use crate::data::{DataError, write_atomically};
 use crate::device::AdapterReport;
 use crate::ops::{Choice, candidates, identity};
@@ -41,17 +42,12 @@ use crate::wgsl::expand;
 /// The environment variable that names a cache folder other than the user's.
 const FOLDER_VARIABLE: &str = "LINEAMENT_CACHE";
 
+/// How to repair a damaged file of winners.
+const REMEDY: &str = "replace it with `lineament tune --again`";
+
 /// Why winners cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The file exists but cannot be read.
-    #[error("{}: {problem}; `lineament tune --again` replaces it", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        problem: String,
-    },
     /// The folder cannot be created.
     #[error("{}: {source}; name a folder that can be written in the environment variable {FOLDER_VARIABLE}", path.display())]
     Folder {
@@ -60,9 +56,9 @@ pub enum StoreError {
         /// The error of the operating system.
         source: std::io::Error,
     },
-    /// The file cannot be written.
+    /// The file cannot be read or written, or belongs to another adapter.
     #[error(transparent)]
-    Write(#[from] DataError),
+    File(#[from] DataError),
     /// The system has no cache folder for the user.
     #[error("no cache folder was found; name one in the environment variable {FOLDER_VARIABLE}")]
     NoFolder,
@@ -190,17 +186,13 @@ impl Store {
     /// The file cannot be read, has another format, or belongs to another adapter.
     pub fn read(folder: &Path, report: &AdapterReport) -> Result<Store, StoreError> {
         let path = Store::path(folder, report);
-        let bytes = match std::fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Store::new(report)),
-            Err(error) => return Err(StoreError::Read { path, problem: error.to_string() }),
+        let Some(store) = read_if_present::<Store>(&path, "a result of `lineament tune`", REMEDY)? else {
+            return Ok(Store::new(report));
         };
-        let store: Store = serde_json::from_slice(&bytes)
-            .map_err(|error| StoreError::Read { path: path.clone(), problem: error.to_string() })?;
         let of = |store: &Store| [&store.adapter, &store.backend, &store.driver].map(String::clone).join(", ");
         let (found, expected) = (of(&store), of(&Store::new(report)));
         if found != expected {
-            return Err(StoreError::Read { path, problem: format!("it belongs to {found}, expected {expected}") });
+            return Err(DataError::file(&path, format!("it belongs to {found}, expected {expected}"), REMEDY).into());
         }
         Ok(store)
     }

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{Candidate, Entry, Store, Verdict, cache_folder, compare_candidates, content};
-use crate::app::measure::{Workload, network_size};
+use crate::app::measure::Workload;
+use crate::app::open::network_size;
 use crate::app::{Context, Error, default_batch};
 use crate::nn::Model;
 use crate::ops::{candidates, identity};

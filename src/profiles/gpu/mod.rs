@@ -16,6 +16,7 @@ pub const SETTINGS: ClassSettings = ClassSettings {
     subgroup_distances: false,
     distance_tables: false,
     resize_pixels: 1,
+    batch: 32,
     throughput: Throughput { flops_a_second: 200_000_000_000, bytes_a_second: 20_000_000_000 },
 };
 

@@ -39,6 +39,8 @@ pub fn settings(capabilities: &Capabilities) -> ClassSettings {
         // A shuffle between eight lanes is one instruction.
         distance_tables: capabilities.subgroup_size == Some(8),
         resize_pixels: 2,
+        // Larger batches are no faster on a few threads, and take more memory.
+        batch: 8,
         throughput: Throughput::CAUTIOUS,
     }
 }

@@ -109,6 +109,9 @@ fn a_thousand_steps() {
 #[cfg(target_os = "linux")]
 #[test]
 fn host_memory_stands_still_over_a_thousand_steps() {
+    if crate::testing::device().is_none() {
+        return;
+    }
     let name = "app::train::tests::memory::a_thousand_steps";
     let program = std::env::current_exe().unwrap();
     let output = std::process::Command::new(program).args([name, "--exact", "--ignored", "--nocapture"]).output().unwrap();
