@@ -10,13 +10,18 @@ mod harness;
 use std::process::ExitCode;
 
 use clap::Parser;
+use lineament::wgsl::read_shaders_from;
 
 use commands::arguments::{Command, CommandLine, CommonArguments, TestArguments};
 use commands::{emit, mutants, perf, support, test};
 use harness::outcome::Tally;
 
 fn main() -> ExitCode {
-    let CommandLine { command } = CommandLine::parse();
+    let CommandLine { shaders, command } = CommandLine::parse();
+    if let Some(Err(error)) = shaders.map(|folder| read_shaders_from(&folder, lineament::ops::ALL)) {
+        eprintln!("error: {error}");
+        return ExitCode::FAILURE;
+    }
     match command {
         Command::Test(TestArguments { common, golden: Some(folder) }) => finish(&common, golden_tests::run(&common, &folder)),
         Command::Test(TestArguments { common, golden: None }) => finish(&common, test::run(&common)),

@@ -12,6 +12,9 @@ use crate::harness::case::{Context, Purpose};
 #[derive(Debug, Parser)]
 #[command(name = "kernels", version, about)]
 pub struct CommandLine {
+    /// Read the shaders from this copy of the folder `shaders` instead of the program, to test a change without building
+    #[arg(long, global = true, value_name = "DIR")]
+    pub shaders: Option<PathBuf>,
     #[command(subcommand)]
     pub command: Command,
 }

@@ -2,7 +2,7 @@
 
 use lineament::ops;
 use lineament::plan::{Kernel, Variant};
-use lineament::wgsl::{ShaderError, expand, snippet};
+use lineament::wgsl::{ShaderError, expand, kernel_source, snippet};
 
 /// Name and text of every file in `kernels-tests/mutants`, in the order of their names.
 pub const ALL: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/mutants.rs"));
@@ -132,11 +132,11 @@ impl Mutant {
         let mutant = || self.name.to_string();
         let kernels = ops::ALL.iter().copied().filter(|kernel| match self.target {
             Target::Kernel(target) => target.name == kernel.name,
-            Target::Snippet(name) => with_snippets(kernel.source).iter().any(|line| line.snippet == Some(name)),
+            Target::Snippet(name) => with_snippets(kernel_source(kernel)).iter().any(|line| line.snippet == Some(name)),
         });
         let (mut broken, mut found) = (Vec::new(), vec![false; self.pairs.len()]);
         for kernel in kernels {
-            let original = with_snippets(kernel.source);
+            let original = with_snippets(kernel_source(kernel));
             let mut in_source = vec![false; self.pairs.len()];
             let changed: Vec<&str> = original.iter().map(|line| self.replace(*line, |_| true, &mut in_source)).collect();
             let (original, changed) = (join(original.iter().map(|line| line.text)), join(changed.into_iter()));
@@ -281,7 +281,7 @@ mod tests {
         for kernel in ops::ALL {
             assert!(kernels.contains(&kernel.name), "kernel {} has no mutant", kernel.name);
         }
-        let used = ops::ALL.iter().flat_map(|kernel| with_snippets(kernel.source)).filter_map(|line| line.snippet);
+        let used = ops::ALL.iter().flat_map(|kernel| with_snippets(kernel_source(kernel))).filter_map(|line| line.snippet);
         let mut unbroken: Vec<&str> = used.filter(|name| !snippets.contains(name)).collect();
         unbroken.dedup();
         assert!(unbroken.is_empty(), "snippets without a mutant: {unbroken:?}");
@@ -299,14 +299,14 @@ mod tests {
     #[test]
     fn lines_of_a_snippet_belong_to_it_and_imports_are_resolved_once() {
         for kernel in ops::ALL {
-            let lines = with_snippets(kernel.source);
+            let lines = with_snippets(kernel_source(kernel));
             assert!(lines.iter().all(|line| !line.text.starts_with("#import")), "{}", kernel.name);
             let flat = join(lines.iter().map(|line| line.text));
             for variant in kernel.variants {
                 let constants = variant.expansion(Some(8));
                 assert_eq!(
                     expand(&flat, &constants, kernel.params),
-                    expand(kernel.source, &constants, kernel.params),
+                    expand(kernel_source(kernel), &constants, kernel.params),
                     "{} {}",
                     kernel.name,
                     variant.name

@@ -123,6 +123,7 @@ pub use transpose::{TRANSPOSE, Transpose};
 use std::borrow::Cow;
 
 use crate::plan::{Cost, Dispatch, Kernel, Name, Precision, Step, Variant, View};
+use crate::wgsl::kernel_source;
 
 /// Every kernel of the engine.
 pub const ALL: &[&Kernel] = &[
@@ -260,7 +261,7 @@ impl<P: bytemuck::Pod> Encoding<'_, P> {
             kernel: Name::Borrowed(self.kernel.name),
             variant: Name::Borrowed(self.variant.name),
             precision: self.variant.precision(),
-            source: Name::Borrowed(self.kernel.source),
+            source: Name::Borrowed(kernel_source(self.kernel)),
             constants: self.variant.expansion(self.lanes).into_iter().map(named).collect(),
             overrides: self.overrides.into_iter().map(|(name, value)| (Name::Borrowed(name), value)).collect(),
             fields: Cow::Borrowed(self.kernel.params),

@@ -7,8 +7,10 @@ mod library;
 pub mod reflect;
 mod translate;
 
+use std::path::PathBuf;
+
 pub use expand::expand;
-pub use library::snippet;
+pub use library::{kernel_source, read_shaders_from, snippet};
 pub use translate::{Language, translate};
 
 /// Why a shader is invalid.
@@ -30,6 +32,14 @@ pub enum ShaderError {
         /// The kernel's name.
         kernel: String,
         /// naga's message, or the differences.
+        reason: String,
+    },
+    /// A file that should replace a shader cannot be used.
+    #[error("{}: {reason}; name a copy of the folder `shaders`", path.display())]
+    Source {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
         reason: String,
     },
 }

@@ -3,7 +3,7 @@
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use naga::{AddressSpace, Module, Scalar, ScalarKind, StorageAccess, TypeInner};
 
-use super::{ShaderError, expand};
+use super::{ShaderError, expand, kernel_source};
 use crate::plan::{Access, Kernel, Precision, Variant};
 
 /// Returns the expanded source of a variant. `lanes` is the subgroup size, which only subgroup variants use.
@@ -11,7 +11,7 @@ use crate::plan::{Access, Kernel, Precision, Variant};
 /// # Errors
 /// Returns [`ShaderError::Directive`] if the source cannot be expanded.
 pub fn source(kernel: &Kernel, variant: &Variant, lanes: u32) -> Result<String, ShaderError> {
-    expand(kernel.source, &variant.expansion(Some(lanes)), kernel.params)
+    expand(kernel_source(kernel), &variant.expansion(Some(lanes)), kernel.params)
 }
 
 /// Parses and validates expanded WGSL.

@@ -37,7 +37,7 @@ use crate::device::AdapterReport;
 use crate::ops::{Choice, candidates, identity};
 use crate::plan::VariantId;
 use crate::profiles::{DeviceProfile, OperationShape, Winners};
-use crate::wgsl::expand;
+use crate::wgsl::{expand, kernel_source};
 
 /// The environment variable that names a cache folder other than the user's.
 const FOLDER_VARIABLE: &str = "LINEAMENT_CACHE";
@@ -162,7 +162,7 @@ pub fn content(choices: &[Choice], lanes: Option<u32>) -> String {
     for (kernel, variant) in choices {
         hasher.update(format!("{} {}\0", kernel.name, variant.name));
         // A shader that cannot be expanded contributes nothing here; compiling it fails.
-        hasher.update(expand(kernel.source, &variant.expansion(lanes), kernel.params).unwrap_or_default());
+        hasher.update(expand(kernel_source(kernel), &variant.expansion(lanes), kernel.params).unwrap_or_default());
         hasher.update([0]);
     }
     hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
