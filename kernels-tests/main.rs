@@ -6,6 +6,7 @@ mod commands;
 mod completeness;
 mod golden_tests;
 mod harness;
+mod isa;
 
 use std::process::ExitCode;
 
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         Command::Mutants(arguments) => finish(&arguments, mutants::run(&arguments)),
         Command::Perf(arguments) => finish(&arguments.common, perf::run(&arguments)),
         Command::Support(arguments) => finish(&arguments, support::run(&arguments)),
+        Command::Isa(arguments) => report(arguments.json, commands::isa::run(&arguments)),
         Command::Emit(arguments) => match emit::run(&arguments) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
@@ -40,10 +42,14 @@ fn main() -> ExitCode {
 
 /// Prints the line that ends the output, and returns the exit status, which is 0 only if nothing failed.
 fn finish(arguments: &CommonArguments, tally: Result<Tally, impl std::fmt::Display>) -> ExitCode {
+    report(arguments.json, tally)
+}
+
+/// Prints the line that ends the output, and returns the exit status. With JSON, stdout holds only that.
+fn report(json: bool, tally: Result<Tally, impl std::fmt::Display>) -> ExitCode {
     match tally {
         Ok(tally) => {
-            // With --json, stdout holds only the JSON object.
-            if arguments.json {
+            if json {
                 eprintln!("{tally}")
             } else {
                 println!("{tally}")

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use lineament::device::{AdapterRequest, DeviceError};
 use lineament::profiles::Device;
 
+use super::isa::IsaArguments;
 use crate::harness::case::{Context, Purpose};
 
 /// Tests and times every kernel on the adapter of this machine.
@@ -30,6 +31,8 @@ pub enum Command {
     Mutants(CommonArguments),
     /// Print the WGSL of a variant after expansion, or its translation to another language
     Emit(EmitArguments),
+    /// Show what the compilers of GPUs make of every kernel: registers, occupancy, spills, and the instructions of the hot loop
+    Isa(IsaArguments),
     /// Compile every variant on this adapter and list those that do not run, with the reason
     Support(CommonArguments),
 }

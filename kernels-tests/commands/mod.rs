@@ -4,6 +4,7 @@ pub mod arguments;
 mod backbone;
 mod baseline;
 pub mod emit;
+pub mod isa;
 pub mod mutants;
 pub mod perf;
 pub mod support;

@@ -1,0 +1,16 @@
+//! What the compiler of a GPU makes of a kernel: registers, occupancy, spills, and the instructions of the hot loop.
+//!
+//! A Vulkan driver with the extension `VK_KHR_pipeline_executable_properties` reports statistics and assembly of a pipeline. This
+//! works with the driver of a GPU in this machine, and with Mesa's drivers on GPUs that are not there (`tools/gpu-compilers`).
+
+pub mod assembly;
+mod capture;
+pub mod driver;
+mod hot_loop;
+pub mod gpus;
+mod measure;
+pub mod report;
+mod spirv;
+
+pub use driver::{Driver, IsaError};
+pub use measure::measure;
