@@ -30,6 +30,13 @@ fn main() -> ExitCode {
         Command::Perf(arguments) => finish(&arguments.common, perf::run(&arguments)),
         Command::Support(arguments) => finish(&arguments, support::run(&arguments)),
         Command::Isa(arguments) => report(arguments.json, commands::isa::run(&arguments)),
+        Command::Model(arguments) => match commands::model::run(&arguments) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("error: {error}");
+                ExitCode::FAILURE
+            }
+        },
         Command::Emit(arguments) => match emit::run(&arguments) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
@@ -48,6 +55,10 @@ fn finish(arguments: &CommonArguments, tally: Result<Tally, impl std::fmt::Displ
 /// Prints the line that ends the output, and returns the exit status. With JSON, stdout holds only that.
 fn report(json: bool, tally: Result<Tally, impl std::fmt::Display>) -> ExitCode {
     match tally {
+        Ok(Tally { passed: 0, failed: 0, skipped: 0 }) => {
+            eprintln!("error: the filter selects nothing; upper and lower case matter");
+            ExitCode::FAILURE
+        }
         Ok(tally) => {
             if json {
                 eprintln!("{tally}")

@@ -1,6 +1,6 @@
 //! Cases of the input gradients of activations. Some outputs of the activations are exactly where the gradient changes.
 
-use lineament::ops::{ACTIVATION_BACKWARD, Activation, ActivationBackward};
+use lineament::ops::{ACTIVATION_BACKWARD, Activation, ActivationBackward, GradientBasis};
 
 use super::by_shape;
 use crate::harness::case::{Bounds, Case, Context, Purpose};
@@ -20,13 +20,20 @@ fn case((rows, channels): (u32, u32), activation: Activation, purpose: Purpose) 
     let mut case = Case::new(ACTIVATION_BACKWARD.name, "default", format!("{rows}x{channels} {activation:?}"), purpose);
     let elements = rows as usize * channels as usize;
     let gy = values(19, 0, elements);
-    let largest = if activation == Activation::Sigmoid { 1.0 } else { 6.0 };
-    // A third of the outputs is 0 and a third is the largest possible output.
-    let output = |i: u64| [0.0, largest, largest * unit(19, 1, i)][(i % 3) as usize];
-    let y: Vec<f32> = (0..elements as u64).map(output).collect();
-    let views = (case.input("gy", &gy), case.input("basis", &y));
-    let expected = move || activation_backward(activation, &widen(&gy), &widen(&y));
+    let basis = basis(activation, elements);
+    let views = (case.input("gy", &gy), case.input("basis", &basis));
+    let expected = move || activation_backward(activation, &widen(&gy), &widen(&basis));
     let dx = case.output("dx", elements, Bounds::float(1e-12, 1e-6), Box::new(expected));
     case.plan.push(ActivationBackward { rows, channels, activation }.step("activation", views.0, views.1, dx));
     case
+}
+
+/// Returns values of both signs for an activation whose derivative is computed from its input, and possible outputs for others.
+fn basis(activation: Activation, elements: usize) -> Vec<f32> {
+    let largest = if activation == Activation::Sigmoid { 1.0 } else { 6.0 };
+    match activation.gradient_basis() {
+        GradientBasis::Input => values(19, 1, elements).iter().map(|x| 10.0 * x).collect(),
+        // A third of the outputs is 0 and a third is the largest possible output.
+        _ => (0..elements as u64).map(|i| [0.0, largest, largest * unit(19, 1, i)][(i % 3) as usize]).collect(),
+    }
 }

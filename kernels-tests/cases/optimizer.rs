@@ -80,6 +80,8 @@ fn case(
 
 /// (count, number of the update): one vector of four, multiples of a prime, and a workgroup ± one vector.
 const TABLE_TESTS: &[(u32, u32)] = &[(4, 4), (28, 5), (252, 17), (260, 1000), (1028, 4)];
+/// Number of the update of parameters that weight decay does not apply to.
+const WITHOUT_DECAY: u32 = 5;
 const TABLE_BENCHMARKS: &[(u32, u32)] = &[(1280 * 1536, 4)];
 
 /// Returns cases of every optimizer in the table, with its default settings, so that a new optimizer has cases at once. The
@@ -88,9 +90,15 @@ pub fn table_cases(context: Context) -> Vec<Case> {
     let of_entry = |(place, entry): (usize, &'static OptimizerEntry)| {
         super::by_shape(context, TABLE_TESTS, TABLE_BENCHMARKS, move |(count, number), purpose| {
             let (rule, seed) = (entry.with(|_| None), 40 + place as u64);
-            let at = move |number| update(count, entry.learning_rate, number);
+            let at = move |number| Update { decays: number != WITHOUT_DECAY, ..update(count, entry.learning_rate, number) };
             let count = count as usize;
-            let earlier = [1, 2, 3].map(|tensor| values(seed, tensor, count));
+            // One element has no gradient in any update: it stays as it is, or only decays.
+            let gradients_of = |tensor| {
+                let mut gradients = values(seed, tensor, count);
+                gradients[2] = 0.0;
+                gradients
+            };
+            let earlier = [1, 2, 3].map(gradients_of);
             let mut before: Vec<(&'static str, Vec<f32>)> = vec![("parameter", Vec::new())];
             let labels = ["state 0", "state 1", "state 2"].into_iter().chain(std::iter::repeat("a further state"));
             before.extend(labels.take(rule.states()).map(|label| (label, Vec::new())));
@@ -103,7 +111,7 @@ pub fn table_cases(context: Context) -> Vec<Case> {
                 before.iter_mut().zip(element).for_each(|((_, values), value)| values.push(value as f32));
             }
             let bounds = Bounds::float(1e-12, 1e-5);
-            case(&format!("{} ", entry.name), &rule, at(number), values(seed, 0, count), before, (bounds, purpose))
+            case(&format!("{} ", entry.name), &rule, at(number), gradients_of(0), before, (bounds, purpose))
         })
     };
     OPTIMIZERS.iter().enumerate().flat_map(of_entry).collect()

@@ -7,6 +7,7 @@ use lineament::device::{AdapterRequest, DeviceError};
 use lineament::profiles::Device;
 
 use super::isa::IsaArguments;
+use super::model::ModelArguments;
 use crate::harness::case::{Context, Purpose};
 
 /// Tests and times every kernel on the adapter of this machine.
@@ -33,6 +34,8 @@ pub enum Command {
     Emit(EmitArguments),
     /// Show what the compilers of GPUs make of every kernel: registers, occupancy, spills, and the instructions of the hot loop
     Isa(IsaArguments),
+    /// Predict by a simple model where GPUs would spend the time of a prediction or a training step
+    Model(ModelArguments),
     /// Compile every variant on this adapter and list those that do not run, with the reason
     Support(CommonArguments),
 }

@@ -66,6 +66,12 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// The model cannot be planned.
+    #[error("the model cannot be planned: {reason}")]
+    Plan {
+        /// What is wrong.
+        reason: String,
+    },
     /// The driver does not work.
     #[error(transparent)]
     Isa(#[from] IsaError),
@@ -160,7 +166,7 @@ fn outcome(arguments: &IsaArguments, driver: &Driver, gpu: Option<&Gpu>, kernel:
     let lanes = driver.known_subgroup_size().unwrap_or(1);
     let measured = reflect::source(kernel, variant, lanes)
         .map_err(IsaError::from)
-        .and_then(|source| measure(driver, gpu, kernel.name, &source));
+        .and_then(|source| measure(driver, gpu, kernel.name, &source, &[]));
     match measured {
         Ok((code, compiled)) => {
             if arguments.disassemble.is_some() {
@@ -176,53 +182,66 @@ fn outcome(arguments: &IsaArguments, driver: &Driver, gpu: Option<&Gpu>, kernel:
 
 /// Compiles for GPUs that are not there, each in a process of its own on its driver.
 fn compile_elsewhere(arguments: &IsaArguments) -> Result<Vec<Report>, Error> {
-    let all = arguments.gpu.iter().any(|name| name == "all");
-    let gpus: Vec<&Gpu> = match all {
-        true => GPUS.iter().collect(),
-        false => arguments.gpu.iter().map(|name| find(name)).collect::<Result<_, _>>()?,
-    };
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tools/gpu-compilers");
-    let broken = |reason: String| Error::Compilers { path: script.clone(), reason };
-    let folder = tempfile::tempdir().map_err(|error| broken(error.to_string()))?;
-    let mut running: Vec<(&Gpu, PathBuf, Child)> = Vec::new();
-    for gpu in gpus {
-        let out = folder.path().join(gpu.name);
-        let child = start(arguments, &script, gpu, &out).map_err(|error| broken(error.to_string()))?;
-        running.push((gpu, out, child));
-    }
+    let script = compilers();
+    let folder = tempfile::tempdir().map_err(|error| Error::Compilers { path: script, reason: error.to_string() })?;
+    let file = |gpu: &Gpu| folder.path().join(gpu.name);
+    let outputs = on_each_gpu(&arguments.gpu, |gpu| {
+        let mut words = ["isa", "--inside", gpu.name, "--filter", &arguments.filter, "--out"].map(String::from).to_vec();
+        words.push(file(gpu).display().to_string());
+        words.extend(arguments.shipped.then(|| "--shipped".to_string()));
+        words.extend(arguments.disassemble.iter().flat_map(|part| ["--disassemble".to_string(), part.clone()]));
+        words
+    })?;
     let mut reports = Vec::new();
-    for (gpu, out, child) in running {
-        let output = child.wait_with_output().map_err(|error| broken(error.to_string()))?;
-        if !output.status.success() {
-            let text = String::from_utf8_lossy(&output.stderr);
-            return Err(broken(format!("{}: {}", gpu.name, text.lines().last().unwrap_or("it ended without a word"))));
-        }
+    for (gpu, text) in outputs {
         if arguments.disassemble.is_some() {
-            let _ = std::io::stdout().lock().write_all(&output.stdout);
+            let _ = std::io::stdout().lock().write_all(text.as_bytes());
         }
-        reports.extend(read_reports(&out)?);
+        reports.extend(read_reports(&file(gpu))?);
     }
     Ok(reports)
 }
 
-/// Starts this program on the driver of a GPU.
-fn start(arguments: &IsaArguments, script: &Path, gpu: &Gpu, out: &Path) -> std::io::Result<Child> {
-    let mut command = Command::new(script);
-    command.args(["run", gpu.name]).arg(std::env::current_exe()?);
-    // `--shaders` comes before the command.
-    let shaders = std::env::args_os().skip_while(|argument| argument != "--shaders").take(2);
-    command.args(shaders).args(["isa", "--inside", gpu.name, "--filter", &arguments.filter]).arg("--out").arg(out);
-    if arguments.shipped {
-        command.arg("--shipped");
-    }
-    if let Some(part) = &arguments.disassemble {
-        command.args(["--disassemble", part]);
-    }
-    // Drivers that only pretend complain about what the pretended kernel lacks.
-    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
+/// Returns the script that runs programs on the compilers of GPUs.
+fn compilers() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tools/gpu-compilers")
 }
 
-fn find(name: &str) -> Result<&'static Gpu, Error> {
+/// Runs this program on the drivers of GPUs, at the same time, and returns what each process printed.
+///
+/// # Errors
+/// A name is unknown, the compilers are not set up, or a process failed.
+pub fn on_each_gpu(names: &[String], arguments: impl Fn(&Gpu) -> Vec<String>) -> Result<Vec<(&'static Gpu, String)>, Error> {
+    let gpus: Vec<&Gpu> = match names.iter().any(|name| name == "all") {
+        true => GPUS.iter().collect(),
+        false => names.iter().map(|name| find(name)).collect::<Result<_, _>>()?,
+    };
+    let script = compilers();
+    let broken = |reason: String| Error::Compilers { path: script.clone(), reason };
+    let start = |gpu: &Gpu| -> std::io::Result<Child> {
+        // `--shaders` comes before the command.
+        let shaders = std::env::args_os().skip_while(|argument| argument != "--shaders").take(2);
+        let mut command = Command::new(&script);
+        command.args(["run", gpu.name]).arg(std::env::current_exe()?).args(shaders).args(arguments(gpu));
+        // The drivers complain about what their pretended hardware lacks, so their messages are shown only after a failure.
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
+    };
+    let running: Vec<Child> =
+        gpus.iter().map(|gpu| start(gpu)).collect::<Result<_, _>>().map_err(|error| broken(error.to_string()))?;
+    let mut outputs = Vec::new();
+    for (gpu, child) in gpus.into_iter().zip(running) {
+        let output = child.wait_with_output().map_err(|error| broken(error.to_string()))?;
+        if !output.status.success() {
+            let text = String::from_utf8_lossy(&output.stderr);
+            return Err(broken(format!("{}: {}", gpu.name, text.lines().last().unwrap_or("it ended without a message"))));
+        }
+        outputs.push((gpu, String::from_utf8_lossy(&output.stdout).into_owned()));
+    }
+    Ok(outputs)
+}
+
+/// Returns the GPU of a name.
+pub fn find(name: &str) -> Result<&'static Gpu, Error> {
     let known = || GPUS.iter().map(|gpu| gpu.name).collect::<Vec<_>>().join(", ");
     GPUS.iter().find(|gpu| gpu.name == name).ok_or_else(|| Error::Gpu { name: name.into(), known: known() })
 }

@@ -5,6 +5,7 @@ mod backbone;
 mod baseline;
 pub mod emit;
 pub mod isa;
+pub mod model;
 pub mod mutants;
 pub mod perf;
 pub mod support;

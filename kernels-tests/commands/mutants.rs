@@ -25,7 +25,8 @@ use crate::harness::run_case::run_case;
 pub fn run(arguments: &CommonArguments) -> Result<Tally, DeviceError> {
     let device = arguments.open()?;
     let subgroup_size = device.capabilities().subgroup_size;
-    let wanted = || ALL.iter().filter(|(name, _)| arguments.wants(name));
+    let wanted =
+        || ALL.iter().filter(|(name, text)| arguments.wants(name) || target_of(text).is_some_and(|of| arguments.wants(of)));
     let mutants: Vec<Result<(Mutant, Vec<Broken>), MutantError>> = wanted()
         .map(|(name, text)| {
             let mutant = Mutant::parse(name, text)?;
@@ -49,6 +50,11 @@ pub fn run(arguments: &CommonArguments) -> Result<Tally, DeviceError> {
         }
     }
     report(&device, arguments, wanted().map(|(name, _)| *name).zip(mutants.into_iter().zip(trials)))
+}
+
+/// Returns the kernel or snippet that a mutant changes, as its text names it.
+fn target_of(text: &str) -> Option<&str> {
+    text.lines().find_map(|line| line.strip_prefix("kernel: ").or_else(|| line.strip_prefix("snippet: "))).map(str::trim)
 }
 
 /// Adds a trial. Where several files have cases of one variant, it is enough that the cases of one of them reject the mutant.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::{CStr, c_char};
 
 use ash::{ext, khr, vk};
-use lineament::plan::{Capabilities, Variant};
+use lineament::plan::{Capabilities, Name, Variant};
 use lineament::wgsl::ShaderError;
 
 use super::assembly::Dialect;
@@ -135,12 +135,12 @@ impl Driver {
         (smallest == largest).then_some(smallest)
     }
 
-    /// Compiles the expanded source of a kernel as wgpu does.
+    /// Compiles the expanded source of a kernel as wgpu does, with the given values of its overrides.
     ///
     /// # Errors
     /// The kernel cannot be translated, or the driver rejects it.
-    pub fn compile(&self, kernel: &str, source: &str) -> Result<Compiled, IsaError> {
-        let translated = spirv::translate(kernel, source, self.features)?;
+    pub fn compile(&self, kernel: &str, source: &str, overrides: &[(Name, f64)]) -> Result<Compiled, IsaError> {
+        let translated = spirv::translate(kernel, source, overrides, self.features)?;
         // SAFETY: as in `open`; what is created here is destroyed here, after the driver has reported on it.
         unsafe {
             let module = vk::ShaderModuleCreateInfo::default().code(&translated.words);
@@ -189,15 +189,13 @@ impl Driver {
             .stage(vk::ShaderStageFlags::COMPUTE)
             .module(module)
             .name(c"main");
-        let capture = vk::PipelineCreateFlags::CAPTURE_STATISTICS_KHR | vk::PipelineCreateFlags::CAPTURE_INTERNAL_REPRESENTATIONS_KHR;
+        let capture =
+            vk::PipelineCreateFlags::CAPTURE_STATISTICS_KHR | vk::PipelineCreateFlags::CAPTURE_INTERNAL_REPRESENTATIONS_KHR;
         let info = [vk::ComputePipelineCreateInfo::default().flags(capture).stage(stage).layout(layout)];
         // SAFETY: see `compile`.
         let create = || unsafe { self.device.create_compute_pipelines(vk::PipelineCache::null(), &info, None) };
-        let (created, printed) = if self.prints_assembly {
-            captured(create).map_err(IsaError::Capture)?
-        } else {
-            (create(), String::new())
-        };
+        let (created, printed) =
+            if self.prints_assembly { captured(create).map_err(IsaError::Capture)? } else { (create(), String::new()) };
         let pipeline = created.map_err(|(_, error)| failed("compile a kernel")(error))?[0];
         // SAFETY: see `compile`.
         unsafe {

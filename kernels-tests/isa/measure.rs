@@ -1,5 +1,6 @@
 //! Measures what a driver made of a kernel.
 
+use lineament::plan::Name;
 use lineament::wgsl::reflect;
 use naga::AddressSpace;
 
@@ -13,8 +14,14 @@ use super::report::{Code, Limit, Loop, Occupancy};
 ///
 /// # Errors
 /// The kernel cannot be translated, or the driver rejects it.
-pub fn measure(driver: &Driver, gpu: Option<&Gpu>, kernel: &str, source: &str) -> Result<(Code, Compiled), IsaError> {
-    let compiled = driver.compile(kernel, source)?;
+pub fn measure(
+    driver: &Driver,
+    gpu: Option<&Gpu>,
+    kernel: &str,
+    source: &str,
+    overrides: &[(Name, f64)],
+) -> Result<(Code, Compiled), IsaError> {
+    let compiled = driver.compile(kernel, source, overrides)?;
     let statistic = |names: &[&str]| compiled.statistic(names).map(|value| value as u32);
     let total = |names: &[&str]| names.iter().filter_map(|name| statistic(&[name])).sum();
     let (threads, memory) = workgroup(kernel, source)?;
@@ -25,9 +32,15 @@ pub fn measure(driver: &Driver, gpu: Option<&Gpu>, kernel: &str, source: &str) -
     let of_loop: Vec<&Instruction> = range.into_iter().map(|index| &program.instructions[index]).collect();
     let subgroups = threads.div_ceil(compiled.subgroup_size.max(1));
     let code = Code {
+        threads,
         subgroup_size: compiled.subgroup_size,
         registers: statistic(&["VGPRs", "Number of GPRs", "GPRs", "Registers used"]),
-        occupancy: occupancy(gpu, &compiled, memory, if compiled.statistics.contains_key("Threads") { threads } else { subgroups }),
+        occupancy: occupancy(
+            gpu,
+            &compiled,
+            memory,
+            if compiled.statistics.contains_key("Threads") { threads } else { subgroups },
+        ),
         spills: total(&["Spilled VGPRs", "Spilled SGPRs", "Spills to memory", "Fills from memory", "Spills", "Fills"])
             + total(&["STP Count", "LDP Count"]),
         scratch_bytes: total(&["Scratch size", "SLM size", "Scratch"]),
@@ -47,18 +60,19 @@ fn workgroup(kernel: &str, source: &str) -> Result<(u32, u32), IsaError> {
     Ok((threads, shared.map(|(_, variable)| module.types[variable.ty].inner.size(module.to_ctx())).sum()))
 }
 
-/// Returns the occupancy. Drivers state what registers allow; workgroup memory may allow less. `parts` is the number of a
-/// workgroup's subgroups, or of its threads if the driver counts threads.
+/// Returns the occupancy. AMD's driver accounts for workgroup memory; for others, it may allow less than the driver states.
+/// `parts` is the number of a workgroup's subgroups, or of its threads if the driver counts threads.
 fn occupancy(gpu: Option<&Gpu>, compiled: &Compiled, memory: u32, parts: u32) -> Option<Occupancy> {
     let names = ["Subgroups per SIMD", "Max warps/SM", "Threads", "Max Waves Per Core"];
-    let by_registers = compiled.statistic(&names)? as u32;
-    let Some(gpu) = gpu else { return Some(Occupancy { value: by_registers, limited_by: None }) };
-    let shared = gpu.memory.filter(|_| memory > 0);
-    let by_memory = shared.map_or(gpu.most, |shared| (shared.bytes / memory * parts / shared.units).max(1));
-    let value = by_registers.min(by_memory).min(gpu.most);
+    let stated = compiled.statistic(&names)? as u32;
+    let Some(gpu) = gpu else { return Some(Occupancy { value: stated, limited_by: None }) };
+    let allocated = compiled.statistic(&["LDS size"]).map(|bytes| bytes as u32);
+    let bytes = allocated.unwrap_or(memory);
+    let by_memory = gpu.memory_bytes.filter(|_| bytes > 0).map_or(gpu.most, |total| (total / bytes * parts).max(1));
+    let value = if allocated.is_some() { stated } else { stated.min(by_memory) }.min(gpu.most);
     let limited_by = if value == gpu.most {
         Limit::Nothing
-    } else if by_memory < by_registers {
+    } else if by_memory <= stated {
         Limit::WorkgroupMemory
     } else {
         Limit::Registers

@@ -6,11 +6,12 @@
 pub mod assembly;
 mod capture;
 pub mod driver;
-mod hot_loop;
 pub mod gpus;
+mod hot_loop;
 mod measure;
 pub mod report;
 mod spirv;
+pub mod time;
 
 pub use driver::{Driver, IsaError};
 pub use measure::measure;

@@ -46,6 +46,8 @@ pub enum Outcome {
 /// What a compiler made of a kernel.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Code {
+    /// Number of threads in a workgroup.
+    pub threads: u32,
     /// Number of lanes in a subgroup.
     pub subgroup_size: u32,
     /// Number of registers of a lane, as the driver counts them. Apple's have 16 bits, others 32.
@@ -69,7 +71,7 @@ pub struct Code {
 /// How many subgroups run at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Occupancy {
-    /// The number in the driver's unit: subgroups on a SIMD unit (AMD), warps on a multiprocessor (NVIDIA), threads on a core
+    /// The number in the driver's unit: subgroups on a compute unit (AMD), warps on a multiprocessor (NVIDIA), threads on a core
     /// (Apple), waves on a core (Qualcomm).
     pub value: u32,
     /// What limits it, if the GPU is known.
@@ -139,8 +141,24 @@ impl fmt::Display for Report {
         writeln!(f, "{}{description}, compiled by {}", self.gpu, self.driver)?;
         let columns = format_args!(
             "{:<52} {:>4} {:>4} {:>5} {:>6} {:>6} {:>7} {:>6} {:>6} {:>6} | {:>4} {:>6} {:>6} {:>5} {:>6} {:>13} {:>6} {:>6}",
-            "kernel and variant", "lane", "regs", "occup", "limit", "spills", "scratch", "memory", "code", "instr", "loop",
-            "slots", "mul-add", "share", "/load", "loads 1/2/3/4", "arith", "wait"
+            "kernel and variant",
+            "lane",
+            "regs",
+            "occup",
+            "limit",
+            "spills",
+            "scratch",
+            "memory",
+            "code",
+            "instr",
+            "loop",
+            "slots",
+            "mul-add",
+            "share",
+            "/load",
+            "loads 1/2/3/4",
+            "arith",
+            "wait"
         )
         .to_string();
         writeln!(f, "{columns}")?;
@@ -254,6 +272,7 @@ mod tests {
             kinds: BTreeMap::from([(Kind::MultiplyAdd, 50), (Kind::Arithmetic, 50)]),
         };
         let code = Code {
+            threads: 64,
             subgroup_size: 32,
             registers: Some(60),
             occupancy: Some(Occupancy { value: occupancy, limited_by: Some(Limit::Registers) }),
@@ -274,7 +293,8 @@ mod tests {
         assert_eq!(regressions(&before, &before), []);
         assert_eq!(regressions(&before, &report(0, 16, 0.6)), []);
         assert_eq!(regressions(&before, &report(0, 12, 0.495)), []);
-        let texts = |now: &Report| regressions(&before, now).iter().map(|one| (one.is_serious, one.text.clone())).collect::<Vec<_>>();
+        let texts =
+            |now: &Report| regressions(&before, now).iter().map(|one| (one.is_serious, one.text.clone())).collect::<Vec<_>>();
         assert_eq!(texts(&report(3, 12, 0.5)), [(true, "navi31: k v: 3 spills, 0 before".to_string())]);
         assert_eq!(texts(&report(0, 8, 0.5)), [(false, "navi31: k v: occupancy 8, 12 before".to_string())]);
         assert_eq!(texts(&report(0, 12, 0.4)), [(false, "navi31: k v: share of multiply-adds 0.40, 0.50 before".to_string())]);

@@ -4,6 +4,7 @@
 //! that Lineament asks for. A kernel's code depends on them: they decide which indices are checked. Bindings keep their numbers,
 //! because those of every kernel are contiguous from 0.
 
+use lineament::plan::Name;
 use lineament::wgsl::{ShaderError, reflect};
 use naga::back::pipeline_constants::process_overrides;
 use naga::back::spv::{Capability, Options, PipelineOptions, WriterFlags, ZeroInitializeWorkgroupMemoryMode, write_vec};
@@ -46,16 +47,16 @@ pub struct Translated {
     pub bindings: Vec<Bound>,
 }
 
-/// Translates the expanded source of a kernel.
+/// Translates the expanded source of a kernel, with the given values of its overrides.
 ///
 /// # Errors
 /// naga rejects the source, or cannot express it in SPIR-V.
-pub fn translate(kernel: &str, source: &str, features: Features) -> Result<Translated, ShaderError> {
+pub fn translate(kernel: &str, source: &str, overrides: &[(Name, f64)], features: Features) -> Result<Translated, ShaderError> {
     let invalid = |reason: String| ShaderError::Invalid { kernel: kernel.to_string(), reason };
     let (module, info) = reflect::validate(kernel, source)?;
+    let constants = overrides.iter().map(|(name, value)| (name.to_string(), *value)).collect();
     let entry = Some((ShaderStage::Compute, "main"));
-    let (module, info) =
-        process_overrides(&module, &info, entry, &Default::default()).map_err(|error| invalid(error.to_string()))?;
+    let (module, info) = process_overrides(&module, &info, entry, &constants).map_err(|error| invalid(error.to_string()))?;
     let mut bindings: Vec<(ResourceBinding, Bound)> = Vec::new();
     for (_, variable) in module.global_variables.iter() {
         if let Some(binding) = variable.binding {

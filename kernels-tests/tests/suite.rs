@@ -40,9 +40,6 @@ impl Outcome {
     }
 }
 
-/// The number of files in `mutants/`.
-const MUTANTS: usize = 182;
-
 #[test]
 fn every_kernel_agrees_with_its_reference() {
     if requirements::lacks_adapter() {
@@ -59,7 +56,10 @@ fn every_mutant_is_rejected() {
     let outcome = kernels(&["mutants"]);
     outcome.assert_good(100);
     let [passed, _, skipped] = outcome.counts();
-    assert_eq!(passed + skipped, MUTANTS, "mutants that passed or need what this adapter lacks");
+    let files = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("mutants")).expect("the folder of mutants");
+    let names = files.map(|file| file.expect("a file").file_name());
+    let mutants = names.filter(|name| name.to_string_lossy().ends_with(".mutant")).count();
+    assert_eq!(passed + skipped, mutants, "mutants that passed or need what this adapter lacks");
 }
 
 #[test]

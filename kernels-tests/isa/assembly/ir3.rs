@@ -49,9 +49,8 @@ fn instruction(name: &str, text: &str, repeats: u32, waits: u32) -> Instruction 
 }
 
 fn kind(name: &str) -> Kind {
-    const CONTROL: [&str; 15] = [
-        "br", "bra", "brao", "braa", "brac", "jump", "bar", "fence", "end", "getone", "predt", "prede", "predf", "shps", "shpe",
-    ];
+    const CONTROL: [&str; 15] =
+        ["br", "bra", "brao", "braa", "brac", "jump", "bar", "fence", "end", "getone", "predt", "prede", "predf", "shps", "shpe"];
     let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| name.starts_with(prefix));
     match name {
         _ if starts(&["mad.f"]) => Kind::MultiplyAdd,

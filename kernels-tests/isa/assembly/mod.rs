@@ -147,7 +147,8 @@ mod tests {
         use Kind::*;
         let radv = "BB1:\n\tds_load_b128 v[1:4], v0 offset:16 ; 00\n\tv_dual_fmac_f32 v5, v1, v2 :: v_dual_fmac_f32 v6, v3, v4\n\
                     \ts_waitcnt lgkmcnt(0)\n\tv_add_u32 v0, v0, v1\n\ts_cbranch_scc1 BB1\n\ts_endpgm\n";
-        let expected = [(SharedLoad, 0, 4), (MultiplyAdd, 2, 1), (Wait, 0, 1), (Arithmetic, 0, 1), (Control, 0, 1), (Control, 0, 1)];
+        let expected =
+            [(SharedLoad, 0, 4), (MultiplyAdd, 2, 1), (Wait, 0, 1), (Arithmetic, 0, 1), (Control, 0, 1), (Control, 0, 1)];
         assert_eq!(kinds(Dialect::Radv, radv), expected);
         assert_eq!(parse(Dialect::Radv, radv).instructions[4].target, Some(0));
 

@@ -52,8 +52,20 @@ fn kind(name: &str) -> Kind {
     match name {
         _ if name.contains("wmma") => Kind::Matrix,
         _ if starts(&["v_"]) => Kind::Arithmetic,
-        _ if starts(&["ds_"]) => if loads { Kind::SharedLoad } else { Kind::SharedStore },
-        _ if starts(&["buffer_", "global_", "scratch_"]) => if loads { Kind::GlobalLoad } else { Kind::GlobalStore },
+        _ if starts(&["ds_"]) => {
+            if loads {
+                Kind::SharedLoad
+            } else {
+                Kind::SharedStore
+            }
+        }
+        _ if starts(&["buffer_", "global_", "scratch_"]) => {
+            if loads {
+                Kind::GlobalLoad
+            } else {
+                Kind::GlobalStore
+            }
+        }
         _ if starts(&["s_load", "s_buffer_load"]) => Kind::Constant,
         "s_nop" | "s_inst_prefetch" => Kind::Wait,
         _ if starts(&["s_wait", "s_delay", "s_clause"]) => Kind::Wait,
