@@ -98,7 +98,8 @@ pub fn run(arguments: &IsaArguments) -> Result<Tally, Error> {
         if let Some(path) = &arguments.out {
             let unwritable = |error: std::io::Error| Error::File { path: path.clone(), reason: error.to_string() };
             std::fs::write(path, to_json(&[report])).map_err(unwritable)?;
-            return Ok(tally);
+            // The process that started this one judges the report.
+            return Ok(Tally { passed: 1, ..Tally::default() });
         }
         finish(arguments, &[report], baseline.as_deref(), &mut tally);
     } else {

@@ -9,7 +9,6 @@ params! {
         vectors: u32,
         rounds: u32,
         factor: f32,
-        addend: f32,
     }
 }
 
@@ -30,7 +29,7 @@ pub static FUSED_MULTIPLY_ADD: Kernel = Kernel {
 
 /// Runs chains of multiply-adds for each element of a tensor \[vectors, 4\].
 ///
-/// Chain j starts with a_j = x + j, and a_j ← a_j · factor + addend is repeated `rounds` times the constant `UNROLL` of the
+/// Chain j starts with a_j = x + j, and a_j ← a_j · factor + x is repeated `rounds` times the constant `UNROLL` of the
 /// variant. Then y = Σ_j a_j.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct FusedMultiplyAdd {
@@ -40,14 +39,12 @@ pub struct FusedMultiplyAdd {
     pub rounds: u32,
     /// The factor. A factor between −1 and 1 prevents overflow.
     pub factor: f32,
-    /// The addend.
-    pub addend: f32,
 }
 
 impl FusedMultiplyAdd {
     /// Returns the step that computes `y` from `x`, both \[vectors, 4\].
     pub fn step(self, label: &str, variant: &'static Variant, x: View, y: View) -> Step {
-        let FusedMultiplyAdd { vectors, rounds, factor, addend } = self;
+        let FusedMultiplyAdd { vectors, rounds, factor } = self;
         let chains = u64::from(variant.constant("ACCUMULATORS"));
         let flops = 8 * chains * u64::from(variant.constant("UNROLL")) * u64::from(rounds);
         Encoding {
@@ -55,7 +52,7 @@ impl FusedMultiplyAdd {
             variant,
             lanes: None,
             overrides: Vec::new(),
-            params: FusedMultiplyAddParams { vectors, rounds, factor, addend },
+            params: FusedMultiplyAddParams { vectors, rounds, factor },
             bindings: &[x, y],
             workgroups: u64::from(vectors).div_ceil(64),
             cost: Cost { flops: flops * u64::from(vectors), bytes: 32 * u64::from(vectors) },

@@ -54,7 +54,7 @@ impl Ceilings {
         for variant in FUSED_MULTIPLY_ADD.variants {
             let mut rounds = 64;
             loop {
-                let shape = FusedMultiplyAdd { vectors, rounds, factor: 0.95, addend: 0.3 };
+                let shape = FusedMultiplyAdd { vectors, rounds, factor: 0.95 };
                 let (seconds, cost) = time(device, vectors, |x, y| shape.step("multiply-add ceiling", variant, x, y))?;
                 ceilings.flops_a_second = ceilings.flops_a_second.max(cost.flops as f64 / seconds);
                 if seconds >= SHORTEST_SECONDS || rounds >= 1 << 24 {
