@@ -41,6 +41,18 @@ pub fn lacks_python() -> bool {
     is_left_out(runs("python3"), "Python 3")
 }
 
+/// Returns whether the compilers of GPUs are not set up, and says that the test is left out. Their packages exist for Debian and
+/// Ubuntu on x86-64 only, so this is never a failure.
+#[allow(dead_code, reason = "not every test program needs every function")]
+pub fn lacks_gpu_compilers() -> bool {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../tools/gpu-compilers");
+    let found = Command::new(script).arg("check").status().is_ok_and(|status| status.success());
+    if !found {
+        say_left_out("the compilers of GPUs; `tools/gpu-compilers setup` sets them up on Debian and Ubuntu");
+    }
+    !found
+}
+
 fn runs(program: &str) -> bool {
     let status = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     status.is_ok_and(|status| status.success())
@@ -56,8 +68,12 @@ fn is_left_out(found: bool, needs: &str) -> bool {
     }
     let all = std::env::var_os("LINEAMENT_TEST_ALL").is_some_and(|value| !value.is_empty());
     assert!(!all, "this test needs {needs}; `tools/setup --test` installs it");
+    say_left_out(needs);
+    true
+}
+
+fn say_left_out(needs: &str) {
     let thread = std::thread::current();
     // Written past the test harness, which would keep the line to itself.
     let _ = writeln!(std::io::stderr(), "left out: {} needs {needs}", thread.name().unwrap_or("a test"));
-    true
 }

@@ -62,6 +62,37 @@ fn every_mutant_is_rejected() {
     assert_eq!(passed + skipped, mutants, "mutants that passed or need what this adapter lacks");
 }
 
+/// The compilers of all GPUs must accept what ships, without new spills since the committed report.
+#[test]
+fn no_gpu_compiler_makes_worse_code_of_what_ships() {
+    if requirements::lacks_gpu_compilers() {
+        return;
+    }
+    let outcome = kernels(&["isa", "--gpu", "all", "--shipped", "--baseline", "isa/shipped.json"]);
+    outcome.assert_good(7 * 40);
+    eprintln!("{}", outcome.stderr);
+}
+
+/// Whole plans compile for every GPU, and the model of time is sound about each.
+#[test]
+fn plans_compile_for_every_gpu() {
+    if requirements::lacks_gpu_compilers() {
+        return;
+    }
+    for arguments in [&["--batch", "1,8,32"][..], &["--batch", "32", "--f16"], &["--batch", "8", "--size", "96", "--train"]] {
+        let outcome = kernels(&[&["model", "--gpu", "all"], arguments].concat());
+        assert_eq!(outcome.status, Some(0), "{}", outcome.stderr);
+        let predictions: Vec<&str> = outcome.stdout.lines().filter(|line| line.contains("images/s")).collect();
+        assert_eq!(predictions.len(), 7 * arguments[1].split(',').count(), "{}", outcome.stdout);
+        for line in predictions {
+            let milliseconds = line.split_once(": ").and_then(|(_, rest)| rest.split(' ').next()).and_then(|word| word.parse().ok());
+            assert!(milliseconds.is_some_and(|number: f64| (0.05..10_000.0).contains(&number)), "{line}");
+        }
+    }
+    let refused = kernels(&["isa", "--gpu", "voodoo"]);
+    assert!(refused.status == Some(1) && refused.stderr.contains("navi31"), "{}", refused.stderr);
+}
+
 #[test]
 fn golden_data_is_reproduced() {
     if requirements::lacks_adapter() {
