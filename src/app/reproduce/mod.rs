@@ -238,8 +238,8 @@ fn do_step(work: &Work, state: &mut State, step: &StepPlan, what: &str) -> Resul
         Inputs::Of(inputs) => inputs,
         Inputs::Skip(reason) => {
             work.context.message(format!("{what}: skipped, {reason}"));
-            if step.step == Step::Compare {
-                // An earlier comparison may be of other faces.
+            // Earlier results may be of other faces or another model. A trained model is kept, because it took hours.
+            if step.step != Step::Train {
                 for path in step.files.iter().map(|file| run.join(file)).filter(|path| path.is_file()) {
                     std::fs::remove_file(&path).map_err(|source| Error::File { path, source })?;
                 }
