@@ -7,29 +7,51 @@
 // y         [rows, outputs]
 // inputs and outputs are multiples of four; all arrays are read as vec4. If $HALF is 1, all but bias hold f16.
 //
-// One workgroup of $THREADS × $THREADS threads computes $(THREADS * ROWS) rows × $(THREADS * COLUMNS) columns. For every $DEPTH
-// inputs it copies its part of x and of w to workgroup memory, and each thread adds the products to $ROWS × $COLUMNS sums.
-// If $HALF is 1, the products and their sums over $DEPTH inputs are f16, and these sums are added in f32.
-// Cost: 2 · rows · inputs · outputs flops; x is read outputs / $(THREADS * COLUMNS) times, w rows / $(THREADS * ROWS) times.
+// One workgroup computes a tile of $(THREAD_ROWS * ROWS) rows × $(THREAD_COLUMNS * COLUMNS) columns. For every $DEPTH inputs it
+// copies its part of x and of w to workgroup memory. $(THREAD_ROWS) × $(THREAD_COLUMNS) threads then add the products, each to
+// $ROWS × $COLUMNS sums. If $SLICES is more than 1, there are as many groups of such threads, each of which takes its share of the
+// $DEPTH inputs, and the sums of the groups are added at the end. If $PREFETCH is 1, a thread loads its part of the next tiles while it
+// multiplies. If $HALF is 1, the products and their sums over the inputs of a tile are f16, and these sums are added in f32.
+// Cost: 2 · rows · inputs · outputs flops; x is read outputs / $(THREAD_COLUMNS * COLUMNS) times, w rows / $(THREAD_ROWS * ROWS) times.
 #import stored
 #import pointwise
 
-// x_tile[row][input quad] has one quad of padding per row, which avoids bank conflicts; w_tile[input][column quad].
-var<workgroup> x_tile: array<Stored, $(THREADS * ROWS * (DEPTH / 4 + 1))>;
-var<workgroup> w_tile: array<Stored, $(DEPTH * THREADS * COLUMNS / 4)>;
+// The arrays are nested, so that a thread's own indices are checked and added up once, and all others are constants.
+// x_tile[slice][r][row][quad of inputs] has a quad of padding, which avoids bank conflicts; w_tile[slice][input][c][column].
+var<workgroup> x_tile: array<array<array<array<Stored, $(DEPTH / SLICES / 4 + 1)>, $THREAD_ROWS>, $ROWS>, $SLICES>;
+var<workgroup> w_tile: array<array<array<array<Stored, $THREAD_COLUMNS>, $(COLUMNS / 4)>, $(DEPTH / SLICES)>, $SLICES>;
+#if SLICES > 1
+var<workgroup> slice_sums: array<array<array<vec4<f32>, $(THREAD_ROWS * THREAD_COLUMNS)>, $(ROWS * COLUMNS / 4)>, $SLICES>;
+#end
 
-#entry $(THREADS * THREADS) {
+#entry $(SLICES * THREAD_ROWS * THREAD_COLUMNS) {
     let input_quads = params.inputs / 4u;
     let output_quads = params.outputs / 4u;
-    let column_tiles = (output_quads + $(THREADS * COLUMNS / 4 - 1)u) / $(THREADS * COLUMNS / 4)u;
+    let column_tiles = (output_quads + $(THREAD_COLUMNS * COLUMNS / 4 - 1)u) / $(THREAD_COLUMNS * COLUMNS / 4)u;
     let tile = workgroup;
-    let tile_quad = (tile % column_tiles) * $(THREADS * COLUMNS / 4)u;
-    let tile_row = (tile / column_tiles) * $(THREADS * ROWS)u;
+    let tile_quad = (tile % column_tiles) * $(THREAD_COLUMNS * COLUMNS / 4)u;
+    let tile_row = (tile / column_tiles) * $(THREAD_ROWS * ROWS)u;
     if (tile_row >= params.rows) {
         return;
     }
-    let column = thread % $(THREADS)u;
-    let row = (thread / $(THREADS)u) * $(ROWS)u;
+    let slice = thread / $(THREAD_ROWS * THREAD_COLUMNS)u;
+    let of_slice = thread % $(THREAD_ROWS * THREAD_COLUMNS)u;
+    let column = of_slice % $(THREAD_COLUMNS)u;
+    let row = of_slice / $(THREAD_COLUMNS)u;
+
+    // What the thread loads: the same quad of inputs in some rows of x, and the same quad of columns in some rows of w. Past the last
+    // row or column, the last is loaded instead, and nothing is stored.
+    let load_k = thread % $(DEPTH / 4)u;
+    let load_row = thread / $(DEPTH / 4)u;
+    let load_slice = load_k / $(DEPTH / SLICES / 4)u;
+    let load_slice_k = load_k % $(DEPTH / SLICES / 4)u;
+    #for i in 0..THREAD_ROWS * ROWS * DEPTH / 4 / (SLICES * THREAD_ROWS * THREAD_COLUMNS)
+    let row_$i = load_row + $(i * SLICES * THREAD_ROWS * THREAD_COLUMNS / (DEPTH / 4))u;
+    let x_at_$i = min(tile_row + row_$i, params.rows - 1u) * input_quads + load_k;
+    #end
+    let load_quad = thread % $(THREAD_COLUMNS * COLUMNS / 4)u;
+    let load_input = thread / $(THREAD_COLUMNS * COLUMNS / 4)u;
+    var w_at = column_start(min(tile_quad + load_quad, output_quads - 1u)) + load_input * params.panel_quads;
 
     #for r in 0..ROWS
     #for c in 0..COLUMNS / 4
@@ -37,26 +59,41 @@ var<workgroup> w_tile: array<Stored, $(DEPTH * THREADS * COLUMNS / 4)>;
     #end
     #end
 
+    #if PREFETCH
+    #for i in 0..THREAD_ROWS * ROWS * DEPTH / 4 / (SLICES * THREAD_ROWS * THREAD_COLUMNS)
+    var next_x_$i = select(Stored(), x[x_at_$i], load_k < input_quads);
+    #end
+    #for i in 0..DEPTH * THREAD_COLUMNS * COLUMNS / 4 / (SLICES * THREAD_ROWS * THREAD_COLUMNS)
+    var next_w_$i = w[w_at + $(i * SLICES * THREAD_ROWS / (COLUMNS / 4))u * params.panel_quads];
+    #end
+    #end
     for (var k = 0u; k < input_quads; k += $(DEPTH / 4)u) {
-        for (var i = thread; i < $(THREADS * ROWS * DEPTH / 4)u; i += $(THREADS * THREADS)u) {
-            let tile_k = i % $(DEPTH / 4)u;
-            let from_row = tile_row + i / $(DEPTH / 4)u;
-            var value = Stored();
-            if (from_row < params.rows && k + tile_k < input_quads) {
-                value = x[from_row * input_quads + k + tile_k];
-            }
-            x_tile[(i / $(DEPTH / 4)u) * $(DEPTH / 4 + 1)u + tile_k] = value;
-        }
-        for (var i = thread; i < $(DEPTH * THREADS * COLUMNS / 4)u; i += $(THREADS * THREADS)u) {
-            let from_k = k * 4u + i / $(THREADS * COLUMNS / 4)u;
-            let from_quad = tile_quad + i % $(THREADS * COLUMNS / 4)u;
-            var value = Stored();
-            if (from_k < params.inputs && from_quad < output_quads) {
-                value = w[column_start(from_quad) + from_k * params.panel_quads];
-            }
-            w_tile[i] = value;
-        }
+        // Weights past the last input are multiplied by zeros.
+        #if PREFETCH == 0
+        #for i in 0..THREAD_ROWS * ROWS * DEPTH / 4 / (SLICES * THREAD_ROWS * THREAD_COLUMNS)
+        let next_x_$i = select(Stored(), x[x_at_$i + k], k + load_k < input_quads);
+        #end
+        #for i in 0..DEPTH * THREAD_COLUMNS * COLUMNS / 4 / (SLICES * THREAD_ROWS * THREAD_COLUMNS)
+        let next_w_$i = w[w_at + $(i * SLICES * THREAD_ROWS / (COLUMNS / 4))u * params.panel_quads];
+        #end
+        #end
+        #for i in 0..THREAD_ROWS * ROWS * DEPTH / 4 / (SLICES * THREAD_ROWS * THREAD_COLUMNS)
+        x_tile[load_slice][row_$i / $(THREAD_ROWS)u][row_$i % $(THREAD_ROWS)u][load_slice_k] = next_x_$i;
+        #end
+        #for i in 0..DEPTH * THREAD_COLUMNS * COLUMNS / 4 / (SLICES * THREAD_ROWS * THREAD_COLUMNS)
+        let input_$i = load_input + $(i * SLICES * THREAD_ROWS / (COLUMNS / 4))u;
+        w_tile[input_$i / $(DEPTH / SLICES)u][input_$i % $(DEPTH / SLICES)u][load_quad / $(THREAD_COLUMNS)u][load_quad % $(THREAD_COLUMNS)u] = next_w_$i;
+        #end
+        w_at += $(DEPTH)u * params.panel_quads;
         workgroupBarrier();
+        #if PREFETCH
+        #for i in 0..THREAD_ROWS * ROWS * DEPTH / 4 / (SLICES * THREAD_ROWS * THREAD_COLUMNS)
+        next_x_$i = select(Stored(), x[x_at_$i + k + $(DEPTH / 4)u], k + $(DEPTH / 4)u + load_k < input_quads);
+        #end
+        #for i in 0..DEPTH * THREAD_COLUMNS * COLUMNS / 4 / (SLICES * THREAD_ROWS * THREAD_COLUMNS)
+        next_w_$i = w[w_at + $(i * SLICES * THREAD_ROWS / (COLUMNS / 4))u * params.panel_quads];
+        #end
+        #end
         #if HALF
         #for r in 0..ROWS
         #for c in 0..COLUMNS / 4
@@ -64,24 +101,26 @@ var<workgroup> w_tile: array<Stored, $(DEPTH * THREADS * COLUMNS / 4)>;
         #end
         #end
         #end
-        for (var q = 0u; q < $(DEPTH / 4)u; q++) {
-            #for r in 0..ROWS
-            let x_$r = x_tile[(row + $(r)u) * $(DEPTH / 4 + 1)u + q];
-            #end
-            #for j in 0..4
-            #for c in 0..COLUMNS / 4
-            let w_$(j)_$c = w_tile[(q * 4u + $(j)u) * $(THREADS * COLUMNS / 4)u + column + $(c * THREADS)u];
-            #for r in 0..ROWS
-            #if HALF
-            run_$(r)_$c += x_$r[$j] * w_$(j)_$c;
-            #end
-            #if HALF == 0
-            sum_$(r)_$c += x_$r[$j] * w_$(j)_$c;
-            #end
-            #end
-            #end
-            #end
-        }
+        #for q in 0..DEPTH / SLICES / 4
+        #for r in 0..ROWS
+        let x_$(q)_$r = x_tile[slice][$r][row][$q];
+        #end
+        #for j in 4 * q..4 * q + 4
+        #for c in 0..COLUMNS / 4
+        let w_$(j)_$c = w_tile[slice][$j][$c][column];
+        #end
+        #for r in 0..ROWS
+        #for c in 0..COLUMNS / 4
+        #if HALF
+        run_$(r)_$c += x_$(q)_$r[$(j % 4)] * w_$(j)_$c;
+        #end
+        #if HALF == 0
+        sum_$(r)_$c += x_$(q)_$r[$(j % 4)] * w_$(j)_$c;
+        #end
+        #end
+        #end
+        #end
+        #end
         #if HALF
         #for r in 0..ROWS
         #for c in 0..COLUMNS / 4
@@ -92,13 +131,28 @@ var<workgroup> w_tile: array<Stored, $(DEPTH * THREADS * COLUMNS / 4)>;
         workgroupBarrier();
     }
 
+    #if SLICES > 1
+    #for r in 0..ROWS
+    #for c in 0..COLUMNS / 4
+    slice_sums[slice][$(r * COLUMNS / 4 + c)][of_slice] = sum_$(r)_$c;
+    #end
+    #end
+    workgroupBarrier();
+    #for s in 1..SLICES
+    #for r in 0..ROWS
+    #for c in 0..COLUMNS / 4
+    sum_$(r)_$c += slice_sums[(slice + $(s)u) % $(SLICES)u][$(r * COLUMNS / 4 + c)][of_slice];
+    #end
+    #end
+    #end
+    #end
     let ending = ending_of_layer();
     #for c in 0..COLUMNS / 4
-    let quad_$c = tile_quad + column + $(c * THREADS)u;
+    let quad_$c = tile_quad + column + $(c * THREAD_COLUMNS)u;
     if (quad_$c < output_quads) {
         let offset = bias[quad_$c];
         #for r in 0..ROWS
-        finish(tile_row + row + $(r)u, quad_$c, sum_$(r)_$c, offset, ending);
+        finish(tile_row + row + $(r * THREAD_ROWS)u, quad_$c, sum_$(r)_$c, offset, ending);
         #end
     }
     #end
