@@ -16,10 +16,11 @@
 #import stored
 #import pointwise
 
-// The arrays are nested, so that a thread's own indices are checked and added up once, and all others are constants.
-// x_tile[slice][r][row][quad of inputs] has a quad of padding, which avoids bank conflicts; w_tile[slice][input][c][column].
-var<workgroup> x_tile: array<array<array<array<Stored, $(DEPTH / SLICES / 4 + 1)>, $THREAD_ROWS>, $ROWS>, $SLICES>;
-var<workgroup> w_tile: array<array<array<array<Stored, $THREAD_COLUMNS>, $(COLUMNS / 4)>, $(DEPTH / SLICES)>, $SLICES>;
+// A thread stores at [slice][i][row][column] of both, so that its own indices are checked and added up once, and all others are constants.
+// Its row of x_tile holds the input quads of its rows one after the other, TC at a time. w_tile holds the column quads of an input
+// one after the other.
+var<workgroup> x_tile: array<array<array<array<Stored, $THREAD_COLUMNS>, $THREAD_ROWS>, $(ROWS * DEPTH / SLICES / 4 / THREAD_COLUMNS)>, $SLICES>;
+var<workgroup> w_tile: array<array<array<array<Stored, $THREAD_COLUMNS>, $THREAD_ROWS>, $(COLUMNS / 4 * DEPTH / SLICES / THREAD_ROWS)>, $SLICES>;
 #if SLICES > 1
 var<workgroup> slice_sums: array<array<array<vec4<f32>, $(THREAD_ROWS * THREAD_COLUMNS)>, $(ROWS * COLUMNS / 4)>, $SLICES>;
 #end
@@ -39,19 +40,15 @@ var<workgroup> slice_sums: array<array<array<vec4<f32>, $(THREAD_ROWS * THREAD_C
     let column = of_slice % $(THREAD_COLUMNS)u;
     let row = of_slice / $(THREAD_COLUMNS)u;
 
-    // What the thread loads: the same quad of inputs in some rows of x, and the same quad of columns in some rows of w. Past the last
-    // row or column, the last is loaded instead, and nothing is stored.
-    let load_k = thread % $(DEPTH / 4)u;
-    let load_row = thread / $(DEPTH / 4)u;
-    let load_slice = load_k / $(DEPTH / SLICES / 4)u;
-    let load_slice_k = load_k % $(DEPTH / SLICES / 4)u;
-    #for i in 0..THREAD_ROWS * ROWS * DEPTH / 4 / (SLICES * THREAD_ROWS * THREAD_COLUMNS)
-    let row_$i = load_row + $(i * SLICES * THREAD_ROWS * THREAD_COLUMNS / (DEPTH / 4))u;
-    let x_at_$i = min(tile_row + row_$i, params.rows - 1u) * input_quads + load_k;
+    // What the thread loads
+    #for i in 0..ROWS * DEPTH / SLICES / 4 / THREAD_COLUMNS
+    let x_k_$i = slice * $(DEPTH / SLICES / 4)u + ($(i * THREAD_COLUMNS)u + column) % $(DEPTH / SLICES / 4)u;
+    let x_row_$i = tile_row + row + ($(i * THREAD_COLUMNS)u + column) / $(DEPTH / SLICES / 4)u * $(THREAD_ROWS)u;
+    let x_at_$i = min(x_row_$i, params.rows - 1u) * input_quads + x_k_$i;
     #end
-    let load_quad = thread % $(THREAD_COLUMNS * COLUMNS / 4)u;
-    let load_input = thread / $(THREAD_COLUMNS * COLUMNS / 4)u;
-    var w_at = column_start(min(tile_quad + load_quad, output_quads - 1u)) + load_input * params.panel_quads;
+    let load_quad = min(tile_quad + row % $(COLUMNS / 4)u * $(THREAD_COLUMNS)u + column, output_quads - 1u);
+    let load_input = slice * $(DEPTH / SLICES)u + row / $(COLUMNS / 4)u;
+    var w_at = column_start(load_quad) + load_input * params.panel_quads;
 
     #for r in 0..ROWS
     #for c in 0..COLUMNS / 4
@@ -60,38 +57,37 @@ var<workgroup> slice_sums: array<array<array<vec4<f32>, $(THREAD_ROWS * THREAD_C
     #end
 
     #if PREFETCH
-    #for i in 0..THREAD_ROWS * ROWS * DEPTH / 4 / (SLICES * THREAD_ROWS * THREAD_COLUMNS)
-    var next_x_$i = select(Stored(), x[x_at_$i], load_k < input_quads);
+    #for i in 0..ROWS * DEPTH / SLICES / 4 / THREAD_COLUMNS
+    var next_x_$i = select(Stored(), x[x_at_$i], x_k_$i < input_quads);
     #end
-    #for i in 0..DEPTH * THREAD_COLUMNS * COLUMNS / 4 / (SLICES * THREAD_ROWS * THREAD_COLUMNS)
-    var next_w_$i = w[w_at + $(i * SLICES * THREAD_ROWS / (COLUMNS / 4))u * params.panel_quads];
+    #for i in 0..COLUMNS / 4 * DEPTH / SLICES / THREAD_ROWS
+    var next_w_$i = w[w_at + $(i * THREAD_ROWS / (COLUMNS / 4))u * params.panel_quads];
     #end
     #end
     for (var k = 0u; k < input_quads; k += $(DEPTH / 4)u) {
         // Weights past the last input are multiplied by zeros.
         #if PREFETCH == 0
-        #for i in 0..THREAD_ROWS * ROWS * DEPTH / 4 / (SLICES * THREAD_ROWS * THREAD_COLUMNS)
-        let next_x_$i = select(Stored(), x[x_at_$i + k], k + load_k < input_quads);
+        #for i in 0..ROWS * DEPTH / SLICES / 4 / THREAD_COLUMNS
+        let next_x_$i = select(Stored(), x[x_at_$i + k], x_k_$i + k < input_quads);
         #end
-        #for i in 0..DEPTH * THREAD_COLUMNS * COLUMNS / 4 / (SLICES * THREAD_ROWS * THREAD_COLUMNS)
-        let next_w_$i = w[w_at + $(i * SLICES * THREAD_ROWS / (COLUMNS / 4))u * params.panel_quads];
+        #for i in 0..COLUMNS / 4 * DEPTH / SLICES / THREAD_ROWS
+        let next_w_$i = w[w_at + $(i * THREAD_ROWS / (COLUMNS / 4))u * params.panel_quads];
         #end
         #end
-        #for i in 0..THREAD_ROWS * ROWS * DEPTH / 4 / (SLICES * THREAD_ROWS * THREAD_COLUMNS)
-        x_tile[load_slice][row_$i / $(THREAD_ROWS)u][row_$i % $(THREAD_ROWS)u][load_slice_k] = next_x_$i;
+        #for i in 0..ROWS * DEPTH / SLICES / 4 / THREAD_COLUMNS
+        x_tile[slice][$i][row][column] = next_x_$i;
         #end
-        #for i in 0..DEPTH * THREAD_COLUMNS * COLUMNS / 4 / (SLICES * THREAD_ROWS * THREAD_COLUMNS)
-        let input_$i = load_input + $(i * SLICES * THREAD_ROWS / (COLUMNS / 4))u;
-        w_tile[input_$i / $(DEPTH / SLICES)u][input_$i % $(DEPTH / SLICES)u][load_quad / $(THREAD_COLUMNS)u][load_quad % $(THREAD_COLUMNS)u] = next_w_$i;
+        #for i in 0..COLUMNS / 4 * DEPTH / SLICES / THREAD_ROWS
+        w_tile[slice][$i][row][column] = next_w_$i;
         #end
         w_at += $(DEPTH)u * params.panel_quads;
         workgroupBarrier();
         #if PREFETCH
-        #for i in 0..THREAD_ROWS * ROWS * DEPTH / 4 / (SLICES * THREAD_ROWS * THREAD_COLUMNS)
-        next_x_$i = select(Stored(), x[x_at_$i + k + $(DEPTH / 4)u], k + $(DEPTH / 4)u + load_k < input_quads);
+        #for i in 0..ROWS * DEPTH / SLICES / 4 / THREAD_COLUMNS
+        next_x_$i = select(Stored(), x[x_at_$i + k + $(DEPTH / 4)u], x_k_$i + k + $(DEPTH / 4)u < input_quads);
         #end
-        #for i in 0..DEPTH * THREAD_COLUMNS * COLUMNS / 4 / (SLICES * THREAD_ROWS * THREAD_COLUMNS)
-        next_w_$i = w[w_at + $(i * SLICES * THREAD_ROWS / (COLUMNS / 4))u * params.panel_quads];
+        #for i in 0..COLUMNS / 4 * DEPTH / SLICES / THREAD_ROWS
+        next_w_$i = w[w_at + $(i * THREAD_ROWS / (COLUMNS / 4))u * params.panel_quads];
         #end
         #end
         #if HALF
@@ -103,11 +99,11 @@ var<workgroup> slice_sums: array<array<array<vec4<f32>, $(THREAD_ROWS * THREAD_C
         #end
         #for q in 0..DEPTH / SLICES / 4
         #for r in 0..ROWS
-        let x_$(q)_$r = x_tile[slice][$r][row][$q];
+        let x_$(q)_$r = x_tile[slice][$((r * (DEPTH / SLICES / 4) + q) / THREAD_COLUMNS)][row][$((r * (DEPTH / SLICES / 4) + q) % THREAD_COLUMNS)];
         #end
         #for j in 4 * q..4 * q + 4
         #for c in 0..COLUMNS / 4
-        let w_$(j)_$c = w_tile[slice][$j][$c][column];
+        let w_$(j)_$c = w_tile[slice][$((j * (COLUMNS / 4) + c) / THREAD_ROWS)][$((j * (COLUMNS / 4) + c) % THREAD_ROWS)][column];
         #end
         #for r in 0..ROWS
         #for c in 0..COLUMNS / 4
