@@ -7,22 +7,24 @@
 // y         [rows, outputs]
 // inputs and outputs are multiples of four; all arrays are read as vec4. If $HALF is 1, all but bias hold f16.
 //
-// One workgroup computes a tile of $(THREAD_ROWS * ROWS) rows × $(THREAD_COLUMNS * COLUMNS) columns. For every $DEPTH inputs it
-// copies its part of x and of w to workgroup memory. $(THREAD_ROWS) × $(THREAD_COLUMNS) threads then add the products, each to
-// $ROWS × $COLUMNS sums. If $SLICES is more than 1, there are as many groups of such threads, each of which takes its share of the
-// $DEPTH inputs, and the sums of the groups are added at the end. If $PREFETCH is 1, a thread loads its part of the next tiles while it
-// multiplies. If $HALF is 1, the products and their sums over the inputs of a tile are f16, and these sums are added in f32.
+// One workgroup computes $(THREAD_ROWS * ROWS) rows × $(THREAD_COLUMNS * COLUMNS) columns with $SLICES slices of $THREAD_ROWS × $THREAD_COLUMNS threads. In
+// every turn, each slice copies its part of x and of w for $DEPTH inputs to workgroup memory, and each thread adds the products
+// to $ROWS × $COLUMNS sums. The slices take turns at the inputs, and their sums are added at the end, so that few rows with many
+// inputs need fewer turns. If $PREFETCH is 1, a thread loads from memory for the next turn while it multiplies.
+// If $HALF is 1, the products and their sums over $DEPTH inputs are f16, and these sums are added in f32. A thread then multiplies
+// its columns in $PASSES passes, so that fewer sums in f16 are alive at once.
 // Cost: 2 · rows · inputs · outputs flops; x is read outputs / $(THREAD_COLUMNS * COLUMNS) times, w rows / $(THREAD_ROWS * ROWS) times.
 #import stored
 #import pointwise
 
-// A thread stores at [slice][i][row][column] of both, so that its own indices are checked and added up once, and all others are constants.
-// Its row of x_tile holds the input quads of its rows one after the other, TC at a time. w_tile holds the column quads of an input
-// one after the other.
-var<workgroup> x_tile: array<array<array<array<Stored, $THREAD_COLUMNS>, $THREAD_ROWS>, $(ROWS * DEPTH / SLICES / 4 / THREAD_COLUMNS)>, $SLICES>;
-var<workgroup> w_tile: array<array<array<array<Stored, $THREAD_COLUMNS>, $THREAD_ROWS>, $(COLUMNS / 4 * DEPTH / SLICES / THREAD_ROWS)>, $SLICES>;
+// Both tiles have the shape [slice][turn of loads][row of the thread][column of the thread]. A thread stores at the same place of
+// both, which is checked and computed once, and reads at places that differ only in constants. The row of a thread in x_tile is
+// the list of the $(DEPTH / 4) input quads of its $ROWS rows; its column in w_tile is the list of its $(COLUMNS / 4) column quads of $DEPTH inputs.
+// There is no padding: the threads that read at once read neighbouring vectors of w_tile, and few different ones of x_tile.
+var<workgroup> x_tile: array<array<array<array<Stored, $THREAD_COLUMNS>, $THREAD_ROWS>, $(ROWS * DEPTH / 4 / THREAD_COLUMNS)>, $SLICES>;
+var<workgroup> w_tile: array<array<array<array<Stored, $THREAD_COLUMNS>, $THREAD_ROWS>, $(COLUMNS / 4 * DEPTH / THREAD_ROWS)>, $SLICES>;
 #if SLICES > 1
-var<workgroup> slice_sums: array<array<array<vec4<f32>, $(THREAD_ROWS * THREAD_COLUMNS)>, $(ROWS * COLUMNS / 4)>, $SLICES>;
+var<workgroup> slice_sums: array<array<array<vec4<f32>, $(THREAD_ROWS * THREAD_COLUMNS)>, $(ROWS * COLUMNS / 4)>, $(SLICES / 2)>;
 #end
 
 #entry $(SLICES * THREAD_ROWS * THREAD_COLUMNS) {
@@ -37,18 +39,20 @@ var<workgroup> slice_sums: array<array<array<vec4<f32>, $(THREAD_ROWS * THREAD_C
     }
     let slice = thread / $(THREAD_ROWS * THREAD_COLUMNS)u;
     let of_slice = thread % $(THREAD_ROWS * THREAD_COLUMNS)u;
-    let column = of_slice % $(THREAD_COLUMNS)u;
     let row = of_slice / $(THREAD_COLUMNS)u;
+    let column = of_slice % $(THREAD_COLUMNS)u;
 
-    // What the thread loads
-    #for i in 0..ROWS * DEPTH / SLICES / 4 / THREAD_COLUMNS
-    let x_k_$i = slice * $(DEPTH / SLICES / 4)u + ($(i * THREAD_COLUMNS)u + column) % $(DEPTH / SLICES / 4)u;
-    let x_row_$i = tile_row + row + ($(i * THREAD_COLUMNS)u + column) / $(DEPTH / SLICES / 4)u * $(THREAD_ROWS)u;
-    let x_at_$i = min(x_row_$i, params.rows - 1u) * input_quads + x_k_$i;
+    // Where the thread loads. Past the last row or column it loads the last one, whose products are never stored.
+    #for i in 0..ROWS * DEPTH / 4 / THREAD_COLUMNS
+    let place_$i = column + $(i * THREAD_COLUMNS)u;
+    let x_quad_$i = slice * $(DEPTH / 4)u + place_$i % $(DEPTH / 4)u;
+    let x_row_$i = min(tile_row + row + (place_$i / $(DEPTH / 4)u) * $(THREAD_ROWS)u, params.rows - 1u);
+    let x_at_$i = x_row_$i * input_quads + x_quad_$i;
     #end
-    let load_quad = min(tile_quad + row % $(COLUMNS / 4)u * $(THREAD_COLUMNS)u + column, output_quads - 1u);
-    let load_input = slice * $(DEPTH / SLICES)u + row / $(COLUMNS / 4)u;
-    var w_at = column_start(load_quad) + load_input * params.panel_quads;
+    let w_quad = min(tile_quad + column + (row % $(COLUMNS / 4)u) * $(THREAD_COLUMNS)u, output_quads - 1u);
+    let w_input = slice * $(DEPTH)u + row / $(COLUMNS / 4)u;
+    let row_quads = params.panel_quads;
+    var w_at = column_start(w_quad) + w_input * row_quads;
 
     #for r in 0..ROWS
     #for c in 0..COLUMNS / 4
@@ -57,61 +61,61 @@ var<workgroup> slice_sums: array<array<array<vec4<f32>, $(THREAD_ROWS * THREAD_C
     #end
 
     #if PREFETCH
-    #for i in 0..ROWS * DEPTH / SLICES / 4 / THREAD_COLUMNS
-    var next_x_$i = select(Stored(), x[x_at_$i], x_k_$i < input_quads);
+    #for i in 0..ROWS * DEPTH / 4 / THREAD_COLUMNS
+    var x_$i = select(Stored(), x[x_at_$i], x_quad_$i < input_quads);
     #end
-    #for i in 0..COLUMNS / 4 * DEPTH / SLICES / THREAD_ROWS
-    var next_w_$i = w[w_at + $(i * THREAD_ROWS / (COLUMNS / 4))u * params.panel_quads];
+    #for i in 0..COLUMNS / 4 * DEPTH / THREAD_ROWS
+    var w_$i = w[w_at + $(i * THREAD_ROWS / (COLUMNS / 4))u * row_quads];
     #end
     #end
-    for (var k = 0u; k < input_quads; k += $(DEPTH / 4)u) {
-        // Weights past the last input are multiplied by zeros.
+    for (var k = 0u; k < input_quads; k += $(SLICES * DEPTH / 4)u) {
+        // Past the last input, weights of another column or the last weight of all are multiplied by zeros.
         #if PREFETCH == 0
-        #for i in 0..ROWS * DEPTH / SLICES / 4 / THREAD_COLUMNS
-        let next_x_$i = select(Stored(), x[x_at_$i + k], x_k_$i + k < input_quads);
+        #for i in 0..ROWS * DEPTH / 4 / THREAD_COLUMNS
+        let x_$i = select(Stored(), x[x_at_$i + k], x_quad_$i + k < input_quads);
         #end
-        #for i in 0..COLUMNS / 4 * DEPTH / SLICES / THREAD_ROWS
-        let next_w_$i = w[w_at + $(i * THREAD_ROWS / (COLUMNS / 4))u * params.panel_quads];
+        #for i in 0..COLUMNS / 4 * DEPTH / THREAD_ROWS
+        let w_$i = w[w_at + $(i * THREAD_ROWS / (COLUMNS / 4))u * row_quads];
         #end
         #end
-        #for i in 0..ROWS * DEPTH / SLICES / 4 / THREAD_COLUMNS
-        x_tile[slice][$i][row][column] = next_x_$i;
+        #for i in 0..ROWS * DEPTH / 4 / THREAD_COLUMNS
+        x_tile[slice][$i][row][column] = x_$i;
         #end
-        #for i in 0..COLUMNS / 4 * DEPTH / SLICES / THREAD_ROWS
-        w_tile[slice][$i][row][column] = next_w_$i;
+        #for i in 0..COLUMNS / 4 * DEPTH / THREAD_ROWS
+        w_tile[slice][$i][row][column] = w_$i;
         #end
-        w_at += $(DEPTH)u * params.panel_quads;
+        w_at += $(SLICES * DEPTH)u * row_quads;
         workgroupBarrier();
         #if PREFETCH
-        #for i in 0..ROWS * DEPTH / SLICES / 4 / THREAD_COLUMNS
-        next_x_$i = select(Stored(), x[x_at_$i + k + $(DEPTH / 4)u], x_k_$i + k + $(DEPTH / 4)u < input_quads);
+        let next = k + $(SLICES * DEPTH / 4)u;
+        #for i in 0..ROWS * DEPTH / 4 / THREAD_COLUMNS
+        x_$i = select(Stored(), x[x_at_$i + next], x_quad_$i + next < input_quads);
         #end
-        #for i in 0..COLUMNS / 4 * DEPTH / SLICES / THREAD_ROWS
-        next_w_$i = w[w_at + $(i * THREAD_ROWS / (COLUMNS / 4))u * params.panel_quads];
+        #for i in 0..COLUMNS / 4 * DEPTH / THREAD_ROWS
+        w_$i = w[w_at + $(i * THREAD_ROWS / (COLUMNS / 4))u * row_quads];
         #end
         #end
+        #for p in 0..PASSES
         #if HALF
         #for r in 0..ROWS
-        #for c in 0..COLUMNS / 4
+        #for c in p * (COLUMNS / 4 / PASSES)..(p + 1) * (COLUMNS / 4 / PASSES)
         var run_$(r)_$c = Stored();
         #end
         #end
         #end
-        #for q in 0..DEPTH / SLICES / 4
+        #for q in 0..DEPTH / 4
         #for r in 0..ROWS
-        let x_$(q)_$r = x_tile[slice][$((r * (DEPTH / SLICES / 4) + q) / THREAD_COLUMNS)][row][$((r * (DEPTH / SLICES / 4) + q) % THREAD_COLUMNS)];
+        let a_$(p)_$(q)_$r = x_tile[slice][$((r * (DEPTH / 4) + q) / THREAD_COLUMNS)][row][$((r * (DEPTH / 4) + q) % THREAD_COLUMNS)];
         #end
         #for j in 4 * q..4 * q + 4
-        #for c in 0..COLUMNS / 4
-        let w_$(j)_$c = w_tile[slice][$((j * (COLUMNS / 4) + c) / THREAD_ROWS)][$((j * (COLUMNS / 4) + c) % THREAD_ROWS)][column];
-        #end
+        #for c in p * (COLUMNS / 4 / PASSES)..(p + 1) * (COLUMNS / 4 / PASSES)
+        let b_$(j)_$c = w_tile[slice][$((j * (COLUMNS / 4) + c) / THREAD_ROWS)][$((j * (COLUMNS / 4) + c) % THREAD_ROWS)][column];
         #for r in 0..ROWS
-        #for c in 0..COLUMNS / 4
         #if HALF
-        run_$(r)_$c += x_$(q)_$r[$(j % 4)] * w_$(j)_$c;
+        run_$(r)_$c += a_$(p)_$(q)_$r[$(j % 4)] * b_$(j)_$c;
         #end
         #if HALF == 0
-        sum_$(r)_$c += x_$(q)_$r[$(j % 4)] * w_$(j)_$c;
+        sum_$(r)_$c += a_$(p)_$(q)_$r[$(j % 4)] * b_$(j)_$c;
         #end
         #end
         #end
@@ -119,33 +123,37 @@ var<workgroup> slice_sums: array<array<array<vec4<f32>, $(THREAD_ROWS * THREAD_C
         #end
         #if HALF
         #for r in 0..ROWS
-        #for c in 0..COLUMNS / 4
+        #for c in p * (COLUMNS / 4 / PASSES)..(p + 1) * (COLUMNS / 4 / PASSES)
         sum_$(r)_$c += vec4<f32>(run_$(r)_$c);
+        #end
         #end
         #end
         #end
         workgroupBarrier();
     }
 
-    #if SLICES > 1
+    // The upper half of the slices passes its sums to the lower half, until the first slice has them all.
+    #for halving in 0..(SLICES >= 2) + (SLICES >= 4)
+    if (slice / $(SLICES / 2 / (halving + 1))u == 1u) {
+        #for r in 0..ROWS
+        #for c in 0..COLUMNS / 4
+        slice_sums[slice % $(SLICES / 2 / (halving + 1))u][$(r * COLUMNS / 4 + c)][of_slice] = sum_$(r)_$c;
+        #end
+        #end
+    }
+    workgroupBarrier();
     #for r in 0..ROWS
     #for c in 0..COLUMNS / 4
-    slice_sums[slice][$(r * COLUMNS / 4 + c)][of_slice] = sum_$(r)_$c;
+    sum_$(r)_$c += slice_sums[slice % $(SLICES / 2 / (halving + 1))u][$(r * COLUMNS / 4 + c)][of_slice];
     #end
     #end
     workgroupBarrier();
-    #for s in 1..SLICES
-    #for r in 0..ROWS
-    #for c in 0..COLUMNS / 4
-    sum_$(r)_$c += slice_sums[(slice + $(s)u) % $(SLICES)u][$(r * COLUMNS / 4 + c)][of_slice];
     #end
-    #end
-    #end
-    #end
+
     let ending = ending_of_layer();
     #for c in 0..COLUMNS / 4
     let quad_$c = tile_quad + column + $(c * THREAD_COLUMNS)u;
-    if (quad_$c < output_quads) {
+    if ((quad_$c < output_quads) & (slice == 0u)) {
         let offset = bias[quad_$c];
         #for r in 0..ROWS
         finish(tile_row + row + $(r * THREAD_ROWS)u, quad_$c, sum_$(r)_$c, offset, ending);
