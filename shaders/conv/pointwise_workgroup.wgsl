@@ -44,10 +44,11 @@ var<workgroup> slice_sums: array<array<array<vec4<f32>, $(THREAD_ROWS * THREAD_C
 
     // Where the thread loads. Past the last row or column it loads the last one, whose products are never stored.
     #for i in 0..ROWS * DEPTH / 4 / THREAD_COLUMNS
-    let place_$i = column + $(i * THREAD_COLUMNS)u;
+    let place_$i = column + $(i * THREAD_COLUMNS % (DEPTH / 4))u;
     let x_quad_$i = slice * $(DEPTH / 4)u + place_$i % $(DEPTH / 4)u;
-    let x_row_$i = min(tile_row + row + (place_$i / $(DEPTH / 4)u) * $(THREAD_ROWS)u, params.rows - 1u);
-    let x_at_$i = x_row_$i * input_quads + x_quad_$i;
+    let x_row_$i = tile_row + row + (place_$i / $(DEPTH / 4)u + $(i * THREAD_COLUMNS / (DEPTH / 4))u) * $(THREAD_ROWS)u;
+    let x_at_$i = min(x_row_$i, params.rows - 1u) * input_quads + x_quad_$i;
+    let x_end_$i = max(input_quads, x_quad_$i) - x_quad_$i;
     #end
     let w_quad = min(tile_quad + column + (row % $(COLUMNS / 4)u) * $(THREAD_COLUMNS)u, output_quads - 1u);
     let w_input = slice * $(DEPTH)u + row / $(COLUMNS / 4)u;
@@ -62,7 +63,7 @@ var<workgroup> slice_sums: array<array<array<vec4<f32>, $(THREAD_ROWS * THREAD_C
 
     #if PREFETCH
     #for i in 0..ROWS * DEPTH / 4 / THREAD_COLUMNS
-    var x_$i = select(Stored(), x[x_at_$i], x_quad_$i < input_quads);
+    var x_$i = select(Stored(), x[x_at_$i], 0u < x_end_$i);
     #end
     #for i in 0..COLUMNS / 4 * DEPTH / THREAD_ROWS
     var w_$i = w[w_at + $(i * THREAD_ROWS / (COLUMNS / 4))u * row_quads];
@@ -72,7 +73,7 @@ var<workgroup> slice_sums: array<array<array<vec4<f32>, $(THREAD_ROWS * THREAD_C
         // Past the last input, weights of another column or the last weight of all are multiplied by zeros.
         #if PREFETCH == 0
         #for i in 0..ROWS * DEPTH / 4 / THREAD_COLUMNS
-        let x_$i = select(Stored(), x[x_at_$i + k], x_quad_$i + k < input_quads);
+        let x_$i = select(Stored(), x[x_at_$i + k], k < x_end_$i);
         #end
         #for i in 0..COLUMNS / 4 * DEPTH / THREAD_ROWS
         let w_$i = w[w_at + $(i * THREAD_ROWS / (COLUMNS / 4))u * row_quads];
@@ -89,7 +90,7 @@ var<workgroup> slice_sums: array<array<array<vec4<f32>, $(THREAD_ROWS * THREAD_C
         #if PREFETCH
         let next = k + $(SLICES * DEPTH / 4)u;
         #for i in 0..ROWS * DEPTH / 4 / THREAD_COLUMNS
-        x_$i = select(Stored(), x[x_at_$i + next], x_quad_$i + next < input_quads);
+        x_$i = select(Stored(), x[x_at_$i + next], next < x_end_$i);
         #end
         #for i in 0..COLUMNS / 4 * DEPTH / THREAD_ROWS
         w_$i = w[w_at + $(i * THREAD_ROWS / (COLUMNS / 4))u * row_quads];
