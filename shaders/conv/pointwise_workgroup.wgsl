@@ -53,7 +53,9 @@ var<workgroup> slice_sums: array<array<array<vec4<f32>, $(THREAD_ROWS * THREAD_C
     let w_quad = min(tile_quad + column + (row % $(COLUMNS / 4)u) * $(THREAD_COLUMNS)u, output_quads - 1u);
     let w_input = slice * $(DEPTH)u + row / $(COLUMNS / 4)u;
     let row_quads = params.panel_quads;
-    var w_at = column_start(w_quad) + w_input * row_quads;
+    let w_start = column_start(w_quad);
+    let w_last = w_start + (params.inputs - 1u) * row_quads;
+    var w_at = w_start + w_input * row_quads;
 
     #for r in 0..ROWS
     #for c in 0..COLUMNS / 4
@@ -66,17 +68,17 @@ var<workgroup> slice_sums: array<array<array<vec4<f32>, $(THREAD_ROWS * THREAD_C
     var x_$i = select(Stored(), x[x_at_$i], 0u < x_end_$i);
     #end
     #for i in 0..COLUMNS / 4 * DEPTH / THREAD_ROWS
-    var w_$i = w[w_at + $(i * THREAD_ROWS / (COLUMNS / 4))u * row_quads];
+    var w_$i = w[min(w_at + $(i * THREAD_ROWS / (COLUMNS / 4))u * row_quads, w_last)];
     #end
     #end
     for (var k = 0u; k < input_quads; k += $(SLICES * DEPTH / 4)u) {
-        // Past the last input, weights of another column or the last weight of all are multiplied by zeros.
+        // Past the last input, the last weight is multiplied by zeros. What lies behind w need not be finite.
         #if PREFETCH == 0
         #for i in 0..ROWS * DEPTH / 4 / THREAD_COLUMNS
         let x_$i = select(Stored(), x[x_at_$i + k], k < x_end_$i);
         #end
         #for i in 0..COLUMNS / 4 * DEPTH / THREAD_ROWS
-        let w_$i = w[w_at + $(i * THREAD_ROWS / (COLUMNS / 4))u * row_quads];
+        let w_$i = w[min(w_at + $(i * THREAD_ROWS / (COLUMNS / 4))u * row_quads, w_last)];
         #end
         #end
         #for i in 0..ROWS * DEPTH / 4 / THREAD_COLUMNS
@@ -93,7 +95,7 @@ var<workgroup> slice_sums: array<array<array<vec4<f32>, $(THREAD_ROWS * THREAD_C
         x_$i = select(Stored(), x[x_at_$i + next], next < x_end_$i);
         #end
         #for i in 0..COLUMNS / 4 * DEPTH / THREAD_ROWS
-        w_$i = w[w_at + $(i * THREAD_ROWS / (COLUMNS / 4))u * row_quads];
+        w_$i = w[min(w_at + $(i * THREAD_ROWS / (COLUMNS / 4))u * row_quads, w_last)];
         #end
         #end
         #for p in 0..PASSES
