@@ -8,19 +8,20 @@
 // inputs and outputs are multiples of four; all arrays are read as vec4. If $HALF is 1, all but bias hold f16.
 //
 // One workgroup computes $(THREAD_ROWS * ROWS) rows × $(THREAD_COLUMNS * COLUMNS) columns with $SLICES slices of $THREAD_ROWS × $THREAD_COLUMNS threads. In
-// every turn, each slice copies its part of x and of w for $DEPTH inputs to workgroup memory, and each thread adds the products
-// to $ROWS × $COLUMNS sums. The slices take turns at the inputs, and their sums are added at the end, so that few rows with many
-// inputs need fewer turns. If $PREFETCH is 1, a thread loads from memory for the next turn while it multiplies.
+// every step, each slice copies its part of x and of w for the next $DEPTH inputs to workgroup memory, and each thread adds the
+// products to $ROWS × $COLUMNS sums. The slices share the inputs, and their sums are added at the end: a product with few rows and
+// many inputs then needs fewer steps. If $PREFETCH is 1, a thread loads the numbers of the next step while it multiplies.
 // If $HALF is 1, the products and their sums over $DEPTH inputs are f16, and these sums are added in f32. A thread then multiplies
-// its columns in $PASSES passes, so that fewer sums in f16 are alive at once.
+// its columns in $PASSES passes, so that fewer f16 sums occupy registers at once.
 // Cost: 2 · rows · inputs · outputs flops; x is read outputs / $(THREAD_COLUMNS * COLUMNS) times, w rows / $(THREAD_ROWS * ROWS) times.
 #import stored
 #import pointwise
 
-// Both tiles have the shape [slice][turn of loads][row of the thread][column of the thread]. A thread stores at the same place of
-// both, which is checked and computed once, and reads at places that differ only in constants. The row of a thread in x_tile is
-// the list of the $(DEPTH / 4) input quads of its $ROWS rows; its column in w_tile is the list of its $(COLUMNS / 4) column quads of $DEPTH inputs.
-// There is no padding: the threads that read at once read neighbouring vectors of w_tile, and few different ones of x_tile.
+// Both tiles have the shape [slice][load][row of the thread][column of the thread]. A thread stores at the same position of both,
+// which is checked and computed once, and the positions where it reads differ only in constants. Along a row of x_tile lie the
+// $(DEPTH / 4) input quads of the first row of x that the threads of the row need, then those of the second, up to $ROWS. Along a column of
+// w_tile lie the $(COLUMNS / 4) column quads of the first input, then those of the second, up to $DEPTH. There is no padding: threads that
+// read at once read neighbouring vectors of w_tile, and the same vector of x_tile or few different ones.
 var<workgroup> x_tile: array<array<array<array<Stored, $THREAD_COLUMNS>, $THREAD_ROWS>, $(ROWS * DEPTH / 4 / THREAD_COLUMNS)>, $SLICES>;
 var<workgroup> w_tile: array<array<array<array<Stored, $THREAD_COLUMNS>, $THREAD_ROWS>, $(COLUMNS / 4 * DEPTH / THREAD_ROWS)>, $SLICES>;
 #if SLICES > 1
@@ -42,7 +43,7 @@ var<workgroup> slice_sums: array<array<array<vec4<f32>, $(THREAD_ROWS * THREAD_C
     let row = of_slice / $(THREAD_COLUMNS)u;
     let column = of_slice % $(THREAD_COLUMNS)u;
 
-    // Where the thread loads. Past the last row or column it loads the last one, whose products are never stored.
+    // Where the thread loads. Past the last row or column it loads the last one; the products are not stored.
     #for i in 0..ROWS * DEPTH / 4 / THREAD_COLUMNS
     let place_$i = column + $(i * THREAD_COLUMNS % (DEPTH / 4))u;
     let x_quad_$i = slice * $(DEPTH / 4)u + place_$i % $(DEPTH / 4)u;

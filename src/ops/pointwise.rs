@@ -83,11 +83,11 @@ struct Tile {
     threads: [i64; 2],
     /// Rows and columns of sums that a thread keeps.
     sums: [i64; 2],
-    /// Number of inputs that a slice takes per turn.
+    /// Number of inputs that a slice takes in a step.
     depth: i64,
     /// Number of slices, which share the inputs: 1, 2 or 4.
     slices: i64,
-    /// Whether a thread loads for the next turn while it multiplies.
+    /// Whether a thread loads for the next step while it multiplies.
     prefetch: bool,
     /// Number of passes over the columns of a thread if the products are 16-bit floats.
     passes: i64,
@@ -130,7 +130,7 @@ const TILE_128X64_OF_HALVES: Tile = Tile::new([16, 16], [8, 4], 16);
 const TILE_128X32: Tile = Tile::new([16, 8], [8, 4], 16);
 /// For results that would be too few workgroups of the larger tiles.
 const TILE_32X32: Tile = Tile::new([8, 8], [4, 4], 16);
-/// For few results that are sums over many inputs, where the time is the number of turns.
+/// For few results that are sums over many inputs, whose time is the number of steps times the latency of memory.
 const TILE_32X32_IN_SLICES: Tile = Tile { slices: 4, ..Tile::new([8, 8], [4, 4], 8) };
 /// For still fewer results, as those of a single image. There are too few workgroups to hide the latency of memory.
 const TILE_16X16_IN_SLICES: Tile = Tile { slices: 4, prefetch: true, ..Tile::new([8, 4], [2, 4], 16) };

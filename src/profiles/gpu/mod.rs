@@ -80,14 +80,14 @@ pub const TABLE: &[Row] = &[
         &[AtMost(Results, SMALL), AtLeast(Inputs, 64)],
         "pointwise_workgroup",
         "16x16 in slices",
-        compiled(".47, .50, .40, .32 and .61; 15 turns instead of 60 for 960 inputs, in four times as many workgroups as 32x32"),
+        compiled(".47, .50, .40, .32 and .61; 15 steps instead of 60 for 960 inputs, in four times as many workgroups as 32x32"),
     ),
     Row::new(
         Pointwise,
         &[AtMost(Results, MEDIUM), AtLeast(Inputs, 64)],
         "pointwise_workgroup",
         "32x32 in slices",
-        compiled(".59, .60, .56, .47 and .68; 30 turns instead of 60 for 960 inputs"),
+        compiled(".59, .60, .56, .47 and .68; 30 steps instead of 60 for 960 inputs"),
     ),
     Row::new(
         Pointwise,
@@ -129,14 +129,14 @@ pub const TABLE: &[Row] = &[
         &[AtMost(Results, SMALL), AtLeast(Inputs, 64)],
         "pointwise_workgroup",
         "16x16 in slices of f16",
-        compiled(".37, .36, .22, .30 and .49; 15 turns instead of 60 for 960 inputs, in four times as many workgroups as 32x32"),
+        compiled(".37, .36, .22, .30 and .49; 15 steps instead of 60 for 960 inputs, in four times as many workgroups as 32x32"),
     ),
     Row::half(
         Pointwise,
         &[AtMost(Results, MEDIUM), AtLeast(Inputs, 64)],
         "pointwise_workgroup",
         "32x32 in slices of f16",
-        compiled(".50, .51, .28, .40 and .52; 30 turns instead of 60 for 960 inputs"),
+        compiled(".50, .51, .28, .40 and .52; 30 steps instead of 60 for 960 inputs"),
     ),
     Row::half(Pointwise, &[], "pointwise_workgroup", "32x32 of f16", compiled(".54, .56, .35, .47 and .63")),
     Row::new(
