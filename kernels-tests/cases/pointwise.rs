@@ -16,6 +16,12 @@ const TESTS: &[(u32, u32, u32, Activation, bool)] = &[
     (65, 68, 132, Activation::None, true),
     (63, 64, 60, Activation::Relu6, false),
     (257, 8, 36, Activation::None, false),
+    // Tiles of 16 and 128 rows, 16 to 128 columns and 8 to 64 inputs: full, one vector short, and one vector past the last.
+    (15, 60, 12, Activation::Relu, false),
+    (17, 132, 20, Activation::None, true),
+    (127, 28, 124, Activation::Relu6, false),
+    (128, 64, 128, Activation::None, false),
+    (129, 100, 68, Activation::None, true),
     // Multiples of eight, for variants that load eight values at a time: one block, a last tile that is not full, and panels.
     (1, 8, 8, Activation::Sigmoid, false),
     (57, 24, 40, Activation::Relu6, true),

@@ -6,9 +6,7 @@ use super::SubgroupSize;
 use super::activation::ACTIVATION;
 use super::choice::choose;
 use super::{Activation, Choice, Encoding, params};
-use crate::plan::{
-    Binding, Cost, HALF, Kernel, Precision, Step, Variant, View, WIDE, WeightLayout, read, read_stored, write_stored,
-};
+use crate::plan::{Binding, Cost, Kernel, Precision, Step, Variant, View, WIDE, WeightLayout, read, read_stored, write_stored};
 use crate::profiles::{DeviceProfile, OperationShape};
 
 params! {
@@ -79,6 +77,66 @@ pub static POINTWISE_REGISTERS: Kernel = Kernel {
     overrides: OVERRIDES,
 };
 
+/// The tile of a variant of the workgroup family.
+struct Tile {
+    /// Rows and columns of threads in a slice.
+    threads: [i64; 2],
+    /// Rows and columns of sums that a thread keeps.
+    sums: [i64; 2],
+    /// Number of inputs that a slice takes in a step.
+    depth: i64,
+    /// Number of slices, which share the inputs: 1, 2 or 4.
+    slices: i64,
+    /// Whether a thread loads for the next step while it multiplies.
+    prefetch: bool,
+    /// Number of passes over the columns of a thread if the products are 16-bit floats.
+    passes: i64,
+}
+
+impl Tile {
+    /// Returns a tile with a single slice that loads when it needs the numbers.
+    const fn new(threads: [i64; 2], sums: [i64; 2], depth: i64) -> Tile {
+        Tile { threads, sums, depth, slices: 1, prefetch: false, passes: 1 }
+    }
+
+    /// Returns the constants of a variant whose numbers are stored at 32 bits (`half` is 0) or 16 (`half` is 1).
+    const fn constants(&self, half: i64) -> [(&'static str, i64); 9] {
+        let Tile { threads: [thread_rows, thread_columns], sums: [rows, columns], depth, slices, prefetch, passes } = *self;
+        let column_quads = columns / 4;
+        // Each thread makes equally many loads, and loads the same column quad every time.
+        assert!(depth % 4 == 0 && (rows * depth / 4) % thread_columns == 0);
+        assert!((column_quads * depth) % thread_rows == 0 && thread_rows % column_quads == 0);
+        assert!(column_quads % passes == 0 && (slices == 1 || slices == 2 || slices == 4));
+        [
+            ("HALF", half),
+            ("THREAD_ROWS", thread_rows),
+            ("THREAD_COLUMNS", thread_columns),
+            ("ROWS", rows),
+            ("COLUMNS", columns),
+            ("DEPTH", depth),
+            ("SLICES", slices),
+            ("PREFETCH", prefetch as i64),
+            ("PASSES", if half == 1 { passes } else { 1 }),
+        ]
+    }
+}
+
+/// The least memory traffic: for many rows and columns.
+const TILE_128X128: Tile = Tile { passes: 2, ..Tile::new([16, 16], [8, 8], 8) };
+/// For many rows and multiples of 64 columns. With 16-bit floats, more threads with fewer sums need fewer instructions.
+const TILE_128X64: Tile = Tile::new([16, 8], [8, 8], 8);
+const TILE_128X64_OF_HALVES: Tile = Tile::new([16, 16], [8, 4], 16);
+/// For many rows and few columns.
+const TILE_128X32: Tile = Tile::new([16, 8], [8, 4], 16);
+/// For results that would be too few workgroups of the larger tiles.
+const TILE_32X32: Tile = Tile::new([8, 8], [4, 4], 16);
+/// For few results that are sums over many inputs, whose time is the number of steps times the latency of memory.
+/// With 16-bit floats, twice as many inputs fit into workgroup memory.
+const TILE_32X32_IN_SLICES: Tile = Tile { slices: 4, ..Tile::new([8, 8], [4, 4], 8) };
+const TILE_32X32_IN_SLICES_OF_HALVES: Tile = Tile { slices: 4, ..Tile::new([8, 8], [4, 4], 16) };
+/// For still fewer results, as those of a single image. There are too few workgroups to hide the latency of memory.
+const TILE_16X16_IN_SLICES: Tile = Tile { slices: 4, prefetch: true, ..Tile::new([8, 4], [2, 4], 16) };
+
 /// The workgroup family. A workgroup copies tiles of both matrices to workgroup memory, as is usual on a GPU.
 pub static POINTWISE_WORKGROUP: Kernel = Kernel {
     name: "pointwise_workgroup",
@@ -87,18 +145,18 @@ pub static POINTWISE_WORKGROUP: Kernel = Kernel {
     params: PointwiseParams::FIELDS,
     bindings: BINDINGS,
     variants: &[
-        Variant { name: "32x32", constants: &[("THREADS", 8), ("ROWS", 4), ("COLUMNS", 4), ("DEPTH", 16)], subgroup: false },
-        Variant { name: "64x64/256", constants: &[("THREADS", 16), ("ROWS", 4), ("COLUMNS", 4), ("DEPTH", 16)], subgroup: false },
-        Variant {
-            name: "32x32 of f16",
-            constants: &[HALF, ("THREADS", 8), ("ROWS", 4), ("COLUMNS", 4), ("DEPTH", 16)],
-            subgroup: false,
-        },
-        Variant {
-            name: "64x64/256 of f16",
-            constants: &[HALF, ("THREADS", 16), ("ROWS", 4), ("COLUMNS", 4), ("DEPTH", 16)],
-            subgroup: false,
-        },
+        Variant { name: "128x128", constants: &TILE_128X128.constants(0), subgroup: false },
+        Variant { name: "128x64", constants: &TILE_128X64.constants(0), subgroup: false },
+        Variant { name: "128x32", constants: &TILE_128X32.constants(0), subgroup: false },
+        Variant { name: "32x32", constants: &TILE_32X32.constants(0), subgroup: false },
+        Variant { name: "32x32 in slices", constants: &TILE_32X32_IN_SLICES.constants(0), subgroup: false },
+        Variant { name: "16x16 in slices", constants: &TILE_16X16_IN_SLICES.constants(0), subgroup: false },
+        Variant { name: "128x128 of f16", constants: &TILE_128X128.constants(1), subgroup: false },
+        Variant { name: "128x64 of f16", constants: &TILE_128X64_OF_HALVES.constants(1), subgroup: false },
+        Variant { name: "128x32 of f16", constants: &TILE_128X32.constants(1), subgroup: false },
+        Variant { name: "32x32 of f16", constants: &TILE_32X32.constants(1), subgroup: false },
+        Variant { name: "32x32 in slices of f16", constants: &TILE_32X32_IN_SLICES_OF_HALVES.constants(1), subgroup: false },
+        Variant { name: "16x16 in slices of f16", constants: &TILE_16X16_IN_SLICES.constants(1), subgroup: false },
     ],
     overrides: OVERRIDES,
 };
@@ -152,8 +210,9 @@ impl Pointwise {
         } else if kernel.is(&POINTWISE_COLUMNS) {
             (1, variant.channels_at_once() * lanes.unwrap_or(1))
         } else {
-            let threads = if kernel.is(&POINTWISE_WORKGROUP) { variant.constant("THREADS") } else { 8 };
-            (threads * variant.constant("ROWS"), threads * variant.constant("COLUMNS"))
+            let is_workgroup = kernel.is(&POINTWISE_WORKGROUP);
+            let threads = |name| if is_workgroup { variant.constant(name) } else { 8 };
+            (threads("THREAD_ROWS") * variant.constant("ROWS"), threads("THREAD_COLUMNS") * variant.constant("COLUMNS"))
         };
         let bounds = self.activation.bounds();
         let [low, high] = bounds.unwrap_or_default();

@@ -49,7 +49,7 @@ pub(crate) fn profiles() -> Vec<DeviceProfile> {
 
 /// Shapes in a grid over everything that tables ask about.
 pub(crate) fn shapes() -> Vec<OperationShape> {
-    const WIDTHS: [u32; 11] = [4, 12, 16, 24, 32, 36, 40, 64, 96, 160, 192];
+    const WIDTHS: [u32; 12] = [4, 12, 16, 24, 32, 36, 40, 64, 96, 128, 160, 192];
     const ROWS: [u32; 19] = [1, 2, 8, 9, 16, 36, 49, 64, 72, 144, 196, 256, 392, 784, 1568, 3136, 8192, 12_544, 100_352];
     let mut shapes = Vec::new();
     for (inputs, outputs) in WIDTHS.into_iter().flat_map(|inputs| WIDTHS.map(|outputs| (inputs, outputs))) {

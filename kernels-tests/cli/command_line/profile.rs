@@ -22,7 +22,7 @@ fn a_plan_tells_steps_places_and_peak() {
         let output = lineament(&["plan", "--size", "224", "--batch", "8", "--precision", precision]);
         let words = text(&output.stdout).to_string();
         let line = words.lines().find_map(|line| line.strip_prefix("traffic by formula: ")).expect("a line of traffic");
-        (words.contains("64x64/256 of f16"), line.split(' ').next().unwrap().parse::<f64>().expect("a number"))
+        (words.contains("32x32 of f16"), line.split(' ').next().unwrap().parse::<f64>().expect("a number"))
     };
     let [(_, of_f32), (is_half, of_f16)] = ["f32", "f16"].map(megabytes);
     assert!(is_half && of_f16 < of_f32 && (25.0..32.0).contains(&of_f16), "{of_f16} MB for {of_f32} MB");

@@ -3,9 +3,9 @@
 //! Its variants need neither subgroups nor 64-bit integers. They were chosen by the code that the compilers of real GPUs generate
 //! for them: its registers, its occupancy, and the share of multiply-adds among the instructions of the hot loop.
 
-use super::Condition::{AtLeast, Is};
+use super::Condition::{AtLeast, AtMost, Is, MultipleOf};
 use super::Operation::{DenseBackwardWeight, Depthwise, DepthwiseBackwardInput, Pointwise, Stem};
-use super::Quantity::{Outputs, Results, Stride};
+use super::Quantity::{Inputs, Outputs, Results, Stride};
 use super::{ClassSettings, Provenance, Row};
 use crate::device::Throughput;
 
@@ -20,8 +20,14 @@ pub const SETTINGS: ClassSettings = ClassSettings {
     throughput: Throughput { flops_a_second: 200_000_000_000, bytes_a_second: 20_000_000_000 },
 };
 
-/// Rows × outputs from which a product takes large tiles. With fewer, large tiles leave multiprocessors idle.
-const LARGE: u64 = 64 * 64 * 256;
+/// Rows × outputs from which a product takes large tiles: 128 tiles of 128 × 64. With fewer, large tiles leave multiprocessors idle.
+const LARGE: u64 = 1 << 20;
+
+/// Rows × outputs up to which the inputs are shared by the slices of a workgroup of 32 × 32: 256 of its tiles.
+const MEDIUM: u64 = 1 << 18;
+
+/// Rows × outputs up to which even tiles of 32 × 32 would leave multiprocessors idle: 256 tiles of 16 × 16.
+const SMALL: u64 = 1 << 16;
 
 /// Returns the provenance of a figure that the compilers of Mesa report for a variant. No hardware ran it.
 const fn compiled(figure: &'static str) -> Provenance {
@@ -40,28 +46,99 @@ const fn reasoned(reason: &'static str) -> Provenance {
 
 /// The rows, in the order in which they are tried.
 pub const TABLE: &[Row] = &[
+    // The rows of 32-bit and of 16-bit floats ask for the same shapes.
+    Row::new(
+        Pointwise,
+        &[AtLeast(Results, LARGE), MultipleOf(Outputs, 128)],
+        "pointwise_workgroup",
+        "128x128",
+        compiled(".79, .80, .82, .76 and .85; no spills"),
+    ),
+    Row::new(
+        Pointwise,
+        &[AtLeast(Results, LARGE), MultipleOf(Outputs, 64)],
+        "pointwise_workgroup",
+        "128x64",
+        compiled(".77, .78, .78, .72 and .84; no spills"),
+    ),
+    Row::new(
+        Pointwise,
+        &[AtLeast(Results, LARGE), AtMost(Outputs, 160)],
+        "pointwise_workgroup",
+        "128x32",
+        compiled(".72, .73, .70, .62 and .79; 128x64 would compute half its columns or more in vain"),
+    ),
     Row::new(
         Pointwise,
         &[AtLeast(Results, LARGE)],
         "pointwise_workgroup",
-        "64x64/256",
-        compiled(".38, .42, .38, .43 and .44; 36 waves on NVIDIA"),
+        "128x64",
+        reasoned("as for multiples of 64 columns; the last tile computes some columns in vain"),
+    ),
+    Row::new(
+        Pointwise,
+        &[AtMost(Results, SMALL), AtLeast(Inputs, 64)],
+        "pointwise_workgroup",
+        "16x16 in slices",
+        compiled(".47, .50, .40, .32 and .61; 15 steps instead of 60 for 960 inputs, in four times as many workgroups as 32x32"),
+    ),
+    Row::new(
+        Pointwise,
+        &[AtMost(Results, MEDIUM), AtLeast(Inputs, 64)],
+        "pointwise_workgroup",
+        "32x32 in slices",
+        compiled(".59, .60, .56, .47 and .68; 30 steps instead of 60 for 960 inputs"),
     ),
     Row::new(
         Pointwise,
         &[],
         "pointwise_workgroup",
         "32x32",
-        compiled(".39, .42, .38, .43 and .46; four times as many workgroups as 64x64/256"),
+        compiled(".63, .64, .60, .52 and .75; eight times as many workgroups as 128x64"),
+    ),
+    Row::half(
+        Pointwise,
+        &[AtLeast(Results, LARGE), MultipleOf(Outputs, 128)],
+        "pointwise_workgroup",
+        "128x128 of f16",
+        compiled(".71, .71, .45, .60 and .59, with packed multiply-adds; no spills"),
+    ),
+    Row::half(
+        Pointwise,
+        &[AtLeast(Results, LARGE), MultipleOf(Outputs, 64)],
+        "pointwise_workgroup",
+        "128x64 of f16",
+        compiled(".68, .65, .50, .62 and .66; tiles of 8x8 a thread need more instructions"),
+    ),
+    Row::half(
+        Pointwise,
+        &[AtLeast(Results, LARGE), AtMost(Outputs, 160)],
+        "pointwise_workgroup",
+        "128x32 of f16",
+        compiled(".66, .67, .44, .56 and .65"),
     ),
     Row::half(
         Pointwise,
         &[AtLeast(Results, LARGE)],
         "pointwise_workgroup",
-        "64x64/256 of f16",
-        compiled(".26, .28, .20, .39 and .39, without packed multiply-adds"),
+        "128x64 of f16",
+        reasoned("as for multiples of 64 columns; the last tile computes some columns in vain"),
     ),
-    Row::half(Pointwise, &[], "pointwise_workgroup", "32x32 of f16", compiled(".26, .28, .20, .39 and .39, as the larger tile")),
+    Row::half(
+        Pointwise,
+        &[AtMost(Results, SMALL), AtLeast(Inputs, 64)],
+        "pointwise_workgroup",
+        "16x16 in slices of f16",
+        compiled(".37, .36, .22, .30 and .49; 15 steps instead of 60 for 960 inputs, in four times as many workgroups as 32x32"),
+    ),
+    Row::half(
+        Pointwise,
+        &[AtMost(Results, MEDIUM), AtLeast(Inputs, 64)],
+        "pointwise_workgroup",
+        "32x32 in slices of f16",
+        compiled(".54, .55, .35, .45 and .62; 15 steps instead of 60 for 960 inputs"),
+    ),
+    Row::half(Pointwise, &[], "pointwise_workgroup", "32x32 of f16", compiled(".54, .56, .35, .47 and .63")),
     Row::new(
         DenseBackwardWeight,
         &[AtLeast(Outputs, 65)],

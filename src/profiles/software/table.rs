@@ -2,13 +2,13 @@
 //!
 //! On a processor, memory operations determine the speed. The subgroup kernels have the fewest of them, so they come first; the
 //! kernels that move eight numbers at once (`wide`) have fewer than those that move four. The last rows of an operation need
-//! neither subgroups nor 64-bit integers. 16-bit floats use the table of GPUs.
+//! neither subgroups nor 64-bit integers. Operations on 16-bit floats that have no row here use the table of GPUs.
 //!
 //! The bounds on rows were derived for subgroups of eight.
 
 use crate::profiles::Condition::{AtLeast, AtMost, Is, MultipleOf};
 use crate::profiles::Operation::{DenseBackwardWeight, Depthwise, DepthwiseBackwardInput, ExpandDepthwise, Pointwise, Stem};
-use crate::profiles::Quantity::{Inputs, OutWidth, Outputs, Rows, Stride};
+use crate::profiles::Quantity::{Inputs, OutWidth, Outputs, Results, Rows, Stride};
 use crate::profiles::{Provenance, Row};
 
 /// Returns the provenance of a figure that `lineament tune` measured for a layer of MobileNetV2 at 224, 128 or 96 pixels, while
@@ -20,6 +20,11 @@ const fn tuned(figure: &'static str) -> Provenance {
         date: "2026-11-30",
         figure,
     }
+}
+
+/// Returns the provenance of a figure that `kernels perf` measured for a kernel, while other programs ran.
+const fn timed(figure: &'static str) -> Provenance {
+    Provenance { tool: "kernels perf", device: "llvmpipe, LLVM 15.0.6, two processors", date: "2026-11-30", figure }
 }
 
 /// Returns the provenance of a row for adapters that lack the features that the rows above it need, with the reason for the row.
@@ -139,6 +144,22 @@ pub const TABLE: &[Row] = &[
         "pointwise_registers",
         "8x8",
         fallback("13.8 GFLOP/s at 96 to 24 of 8 x 56 x 56, where tiles in workgroup memory reach 3.8"),
+    ),
+    // With 16-bit floats, every tile of a GPU is another pipeline to compile, in half a second to a second. Two of them serve all
+    // layers, and there is no latency to hide by slices.
+    Row::half(
+        Pointwise,
+        &[AtLeast(Results, 1 << 18), AtLeast(Outputs, 64)],
+        "pointwise_workgroup",
+        "128x128 of f16",
+        timed("121 ms for 6272 rows, 96 to 576; 128x64 of f16 takes 148, and 32x32 of f16 takes 196"),
+    ),
+    Row::half(
+        Pointwise,
+        &[],
+        "pointwise_workgroup",
+        "32x32 of f16",
+        timed("62 ms for 25,088 rows, 144 to 24; 128x128 of f16 takes 137"),
     ),
     // The tile has as many columns as there are outputs, and a lane has as many inputs as divide the layer's inputs.
     Row::new(
