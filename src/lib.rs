@@ -1,8 +1,9 @@
 //! Lineament: facial-attribute prediction and clustering on any GPU.
 //!
 //! The crate reproduces "Transfer Learning for Facial Attributes Prediction and Clustering" (Anzalone et al., 2019)
-//! directly on wgpu with hand-written WGSL kernels. This page lists what most programs need. Every use case takes options with
-//! defaults, tells what it does as [events](app::Event), can be [cancelled](app::Cancellation), and returns its result as a value.
+//! directly on wgpu with hand-written WGSL kernels (GPU programs). This page lists what most programs need. Every use case takes
+//! options with defaults, tells what it does as [events](app::Event), can be [cancelled](app::Cancellation), and returns its
+//! result as a value.
 //!
 //! ```no_run
 //! use lineament::app::{ClusterRows, Context, PredictionOptions, RowOptions, model_path};
@@ -26,10 +27,10 @@
 //!
 //! # Layers
 //!
-//! Modules form layers, and imports point downwards only: [`app`], [`report`], [`evaluation`], [`cluster`], [`nn`], [`data`],
-//! [`ops`], [`profiles`], [`scheduler`], [`device`], [`wgsl`], [`plan`]. What this page re-exports, and what [`app`], [`data`],
-//! [`cluster`], [`evaluation`] and [`report`] offer, is meant to stay as it is. The layers from [`nn`] downwards are for kernel
-//! authors and may change with any version.
+//! Modules form layers, and each imports only from layers to its right: `cli` (the program), [`app`], [`report`], [`evaluation`],
+//! [`cluster`], [`nn`], [`data`], [`ops`], [`profiles`], [`scheduler`], [`device`], [`wgsl`], [`plan`]. What this page re-exports,
+//! and what [`app`], [`data`], [`cluster`], [`evaluation`] and [`report`] offer, is meant to stay as it is. [`nn`], [`ops`] and
+//! what stands to the right of [`ops`] are for kernel authors and may change with any version.
 //!
 //! # Features
 //!

@@ -47,7 +47,7 @@ pub struct GpuArguments {
     #[arg(long, value_name = "NAME|INDEX")]
     adapter: Option<String>,
     /// Graphics API to use: vulkan, metal, dx12 or gl
-    #[arg(long)]
+    #[arg(long, value_name = "API")]
     backend: Option<String>,
     /// Use only the limits that every WebGPU implementation guarantees
     #[arg(long)]
@@ -87,7 +87,7 @@ const PRECISIONS: &Choices<Precision> = &[
 pub struct PrecisionArguments {
     /// Precision of the backbone's weights and activations. f16 halves the memory traffic on adapters that support 16-bit floats
     /// (see `lineament devices`). It is slower on a software adapter
-    #[arg(long, value_parser = one_of(PRECISIONS), default_value = "f32")]
+    #[arg(long, value_name = "NAME", value_parser = one_of(PRECISIONS), default_value = "f32")]
     pub precision: Precision,
 }
 
@@ -102,16 +102,16 @@ pub const RESIZES: &Choices<Interpolation> = &[
 pub struct PredictionArguments {
     /// Weights file of a model with a head for attributes, or of a head alone [default: the shipped
     /// mobilenet_v2_celeba.safetensors]
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
     /// Weights file of the backbone for a head. Needed only if it is not in the head's folder
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     backbone: Option<PathBuf>,
     /// Number of images in a batch [default: 8 on a software adapter, 32 on a GPU]
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=4096))]
     batch: Option<u32>,
     /// How to resize images to the network's input size
-    #[arg(long, value_parser = one_of(RESIZES), default_value = "nearest")]
+    #[arg(long, value_name = "NAME", value_parser = one_of(RESIZES), default_value = "nearest")]
     resize: Interpolation,
     /// Use only this part of each image, in percent of its width and height. Weights trained on CelebA expect a face that fills
     /// the picture from hair to chin; for a portrait with shoulders, 10,0,80,80 is about right
@@ -140,7 +140,7 @@ impl PredictionArguments {
 #[derive(Args)]
 pub struct DataArguments {
     /// The data set: CelebA as distributed (its folder, or the zip archive of its images), or a folder of images with a label CSV
-    #[arg(long)]
+    #[arg(long, value_name = "PATH")]
     pub data: PathBuf,
     #[command(flatten)]
     pub labels: LabelArguments,
@@ -149,17 +149,17 @@ pub struct DataArguments {
 /// Options that select labels and images.
 #[derive(Args, Clone)]
 pub struct LabelArguments {
-    /// Path of the label CSV [default: DATA/labels.csv]
-    #[arg(long)]
+    /// Path of the label CSV [default: labels.csv in the folder that --data names]
+    #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
     /// Use only these attributes, separated by commas [default: all columns of a label CSV; for CelebA the paper's 37 in
     /// training, and those that the model predicts in evaluation]
-    #[arg(long, value_delimiter = ',')]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     attributes: Vec<String>,
     /// Drop rows of a label CSV that contain -1 ("unsure"). Without this option they are an error
     #[arg(long)]
     drop_unsure: bool,
-    /// Drop images that have none of the attributes; the cosine loss learns nothing from them
+    /// Drop images without any of the attributes; the cosine loss learns nothing from them
     #[arg(long)]
     drop_zero: bool,
 }
@@ -176,16 +176,16 @@ impl LabelArguments {
 #[derive(Args)]
 pub struct WorkloadArguments {
     /// Weights file of the model [default: the shipped mobilenet_v2_celeba.safetensors]
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
     /// Examine a training step of all layers instead of a prediction
     #[arg(long)]
     train: bool,
     /// Number of images in a batch [default: 8 on a software adapter, 32 on a GPU]
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=4096))]
     batch: Option<u32>,
     /// Height and width of the input in pixels, a multiple of 32 [default: the model's input size]
-    #[arg(long, value_parser = clap::value_parser!(u32).range(32..=1024))]
+    #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(32..=1024))]
     size: Option<u32>,
     #[command(flatten)]
     precision: PrecisionArguments,

@@ -16,16 +16,16 @@ use super::{Context, Outcome, Verdict};
 const VARIANTS: u32 = 10;
 const COLUMNS: u32 = 5;
 
-/// Show how augmentation changes an image: ten variants, as training would see it in ten epochs
+/// Show how augmentation changes an image: ten variants, as ten epochs of `train --augment paper` would use it
 #[derive(Args)]
 pub struct Augment {
     /// The image file
     image: PathBuf,
     /// Seed from which the variants are drawn
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     seed: u64,
     /// Height and width of each variant, in pixels
-    #[arg(long, default_value_t = 224, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    #[arg(long, value_name = "PIXELS", default_value_t = 224, value_parser = clap::value_parser!(u32).range(1..=1024))]
     size: u32,
     /// PNG file to write the sheet of variants to
     #[arg(long, value_name = "SHEET.png")]

@@ -13,7 +13,7 @@ use super::arguments::{Choices, GpuArguments, PrecisionArguments, name_of, one_o
 use super::output::print_line;
 use super::{Context, Outcome, Verdict};
 
-/// Time one whole task and print the result as one line of JSON
+/// Time a complete task and print the result as one line of JSON
 ///
 /// The line is meant for comparison with other engines. It holds `peer` (the engine), `version`, `task`, `batch`, `precision`,
 /// `median_s`, `min_s`, `max_s`, `reps`, `first_s` (seconds from the start of the program to the first result), `cpu_s`
@@ -33,7 +33,7 @@ pub struct Bench {
     #[arg(default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     repeats: u16,
     /// Weights file of the model for infer and backbone [default: the shipped mobilenet_v2_celeba.safetensors]
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
     #[command(flatten)]
     precision: PrecisionArguments,

@@ -23,13 +23,13 @@ pub struct Classify {
     images: Vec<PathBuf>,
     /// Weights file with an ImageNet classifier: safetensors with torchvision's tensor names [default: the shipped
     /// mobilenet_v2_imagenet.safetensors]
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
     /// Number of classes to print for each image
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    #[arg(long, value_name = "COUNT", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1000))]
     top: u16,
     /// How to resize images to 224 × 224 pixels
-    #[arg(long, value_parser = one_of(RESIZES), default_value = "bilinear")]
+    #[arg(long, value_name = "NAME", value_parser = one_of(RESIZES), default_value = "bilinear")]
     resize: Interpolation,
     /// Print the result as one JSON array
     #[arg(long)]

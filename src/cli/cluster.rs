@@ -21,7 +21,7 @@ pub struct Cluster {
     #[arg(long)]
     json: bool,
     /// Write the result as JSON to this file
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     #[command(flatten)]
     device: GpuArguments,

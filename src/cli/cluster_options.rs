@@ -1,6 +1,6 @@
 //! Options of `cluster` and `compare`: which rows to cluster, by which method, and with which settings.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use lineament::app::{ClusterRows, Context, Error, RowOptions, RunFolder};
@@ -8,6 +8,7 @@ use lineament::cluster::{
     BirchSettings, ComparedMethod, KMeans, Linkage, Method, Metric, OpticsSettings, WeightRule, read_centers,
 };
 use lineament::data::AttributeTable;
+use lineament::report::ReportError;
 
 use super::arguments::{Choices, one_of};
 
@@ -19,11 +20,11 @@ pub struct RowArguments {
     #[arg(long, value_name = "FILE", required_unless_present = "run")]
     attributes: Option<PathBuf>,
     /// Run folder. Attributes are read from RUN/attributes.csv unless --attributes is given, and the result is written into RUN
-    #[arg(long)]
+    #[arg(long, value_name = "RUN")]
     pub run: Option<PathBuf>,
     /// Cluster by these attributes only, separated by commas. `paper-ten` stands for the ten attributes by which the paper
     /// clusters, `paper-37` for the 37 that it predicts
-    #[arg(long, value_delimiter = ',')]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     select: Vec<String>,
     /// Multiply each attribute by a weight. `rare` gives attributes that are rare in CelebA more weight, `common` those that are
     /// common; or name a CSV file with the columns attribute,weight
@@ -40,8 +41,8 @@ pub struct RowArguments {
 impl RowArguments {
     /// Reads the rows, reports attributes that are the same for every image, and opens the run folder if there is one.
     pub fn read(&self, context: &Context) -> Result<(ClusterRows, Option<RunFolder>), Error> {
-        let in_run = || Some(self.run.as_ref()?.join("attributes.csv"));
-        let path = self.attributes.clone().or_else(in_run);
+        let in_run = || self.run.as_deref().map(attributes_in).transpose();
+        let path = self.attributes.clone().map_or_else(in_run, |path| Ok(Some(path)))?;
         let path = path.ok_or_else(|| Error::Misuse("no attributes given; add --attributes FILE or --run RUN".into()))?;
         let mut table = AttributeTable::read(&path)?;
         if self.binary {
@@ -53,6 +54,15 @@ impl RowArguments {
         let options = RowOptions { select, weights, compress: !self.no_compression };
         Ok((ClusterRows::new(table, &options, context)?, run))
     }
+}
+
+/// Returns the path of the attributes in a run folder.
+///
+/// # Errors
+/// There is no such file. The error names the command that creates it.
+fn attributes_in(run: &Path) -> Result<PathBuf, ReportError> {
+    let path = run.join("attributes.csv");
+    if path.is_file() { Ok(path) } else { Err(ReportError::Missing { path, command: "lineament predict IMAGES… --run RUN" }) }
 }
 
 /// The clustering methods.
@@ -83,47 +93,47 @@ const METRICS: &Choices<Metric> = &[
 #[derive(Args)]
 pub struct MethodOptions {
     /// Clustering method
-    #[arg(long, value_parser = one_of(METHODS), default_value = "kmeans")]
+    #[arg(long, value_name = "NAME", value_parser = one_of(METHODS), default_value = "kmeans")]
     method: ComparedMethod,
     /// Number of clusters. Required except for dbscan and optics, which find it themselves
-    #[arg(long)]
+    #[arg(long, value_name = "COUNT")]
     k: Option<usize>,
-    /// kmeans: CSV file of initial centres (k rows, with the columns in the order of the attributes), instead of k-means++
+    /// kmeans: start from these centres instead of k-means++ (CSV, k rows, with the columns in the order of the attributes)
     #[arg(long, value_name = "FILE")]
     init: Option<PathBuf>,
-    /// kmeans, spectral: number of restarts; the best is kept [default: 10]
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    /// kmeans, spectral: number of random starts; the best result is kept [default: 10]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=1000))]
     n_init: Option<u32>,
-    /// kmeans: maximum number of iterations in each restart [default: 300]
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    /// kmeans: maximum number of iterations from each start [default: 300]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     iterations: Option<u32>,
     /// kmeans: stop when the centres move by no more than this, relative to the variance of the data [default: 1e-4]
-    #[arg(long)]
+    #[arg(long, value_name = "NUMBER")]
     tolerance: Option<f64>,
-    /// kmeans, spectral: seed of the restarts [default: 0]
-    #[arg(long)]
+    /// kmeans, spectral: seed of the random starts [default: 0]
+    #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,
     /// agglomerative: linkage, the distance between two clusters [default: complete, as in the original script]
-    #[arg(long, value_parser = one_of(LINKAGES))]
+    #[arg(long, value_name = "NAME", value_parser = one_of(LINKAGES))]
     linkage: Option<Linkage>,
     /// agglomerative, dbscan, optics: distance between two rows [default: manhattan, euclidean and hamming respectively, as in
     /// the original script]
-    #[arg(long, value_parser = one_of(METRICS))]
+    #[arg(long, value_name = "NAME", value_parser = one_of(METRICS))]
     metric: Option<Metric>,
     /// dbscan: largest distance between neighbours [default: 0.5]
-    #[arg(long)]
+    #[arg(long, value_name = "DISTANCE")]
     eps: Option<f32>,
     /// dbscan, optics: number of rows in the neighbourhood of a dense row, itself included [default: 3 and 5 respectively]
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     min_samples: Option<u32>,
     /// birch: largest radius of a subcluster [default: 0.36]
-    #[arg(long)]
+    #[arg(long, value_name = "RADIUS")]
     threshold: Option<f64>,
     /// optics: relative drop of reachability that counts as steep [default: 0.05]
-    #[arg(long)]
+    #[arg(long, value_name = "SHARE")]
     xi: Option<f64>,
     /// spectral: gamma in the affinity exp(−gamma d²) of two rows at distance d [default: 1]
-    #[arg(long)]
+    #[arg(long, value_name = "NUMBER")]
     gamma: Option<f64>,
 }
 

@@ -18,23 +18,23 @@ use super::{Context, Outcome, Verdict};
 pub struct Compare {
     #[command(flatten)]
     rows: RowArguments,
-    /// Range of cluster counts, for the methods that take one
+    /// Range of cluster counts to try (ignored by dbscan and optics)
     #[arg(long, value_name = "FIRST..LAST", value_parser = cluster_counts, default_value = "2..50")]
     k: RangeInclusive<usize>,
     /// Compare only these methods, separated by commas [default: all]
-    #[arg(long, value_parser = one_of(METHODS), value_delimiter = ',')]
+    #[arg(long, value_name = "NAMES", value_parser = one_of(METHODS), value_delimiter = ',')]
     methods: Vec<ComparedMethod>,
-    /// Number of k-means restarts for each cluster count
-    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    /// kmeans: number of random starts for each cluster count; the best result is kept
+    #[arg(long, value_name = "COUNT", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
     n_init: u32,
-    /// Seed of the restarts
-    #[arg(long, default_value_t = 0)]
+    /// kmeans, spectral: seed of the random starts
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     seed: u64,
     /// Print the content of comparison.json instead of a table
     #[arg(long)]
     json: bool,
     /// Write comparison.json, comparison.csv and comparison.svg to this folder
-    #[arg(long)]
+    #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
     #[command(flatten)]
     device: GpuArguments,

@@ -11,7 +11,7 @@ use super::{Context, Outcome, Verdict};
 #[derive(Args)]
 pub struct Devices {
     /// List only adapters of this graphics API: vulkan, metal, dx12 or gl
-    #[arg(long)]
+    #[arg(long, value_name = "API")]
     backend: Option<String>,
     /// Print a JSON array instead of a table
     #[arg(long)]

@@ -10,19 +10,19 @@ use super::arguments::{Choices, DataArguments, PredictionArguments, one_of};
 use super::output::print_result;
 use super::{Context, Outcome, Verdict};
 
-/// Compare predictions with labels: the paper's Table I, and measures that account for rare attributes
+/// Measure accuracy against labels: the paper's Table I, and balanced measures for rare attributes
 #[derive(Args)]
 pub struct Eval {
     #[command(flatten)]
     data: DataArguments,
     /// Images to evaluate on [default: test, or all images of a label CSV without partitions]
-    #[arg(long, value_parser = one_of(PARTITIONS))]
+    #[arg(long, value_name = "NAME", value_parser = one_of(PARTITIONS))]
     partition: Option<Partition>,
     /// Seed with which `lineament train` partitioned a label CSV that has no partitions
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     seed: u64,
     /// Run folder to write metrics.csv, metrics.json, table1.csv and attributes.csv to
-    #[arg(long)]
+    #[arg(long, value_name = "RUN")]
     out: Option<PathBuf>,
     /// Print the content of metrics.json instead of tables
     #[arg(long)]

@@ -40,7 +40,7 @@ struct Cli {
     verb: Verb,
 }
 
-/// Declares the subcommands, each as the type `$verb` in the module `$module`, and how the chosen one is run.
+/// Declares the subcommands in the order of the help text, each as the type `$verb` in the module `$module`, and how the chosen one is run.
 macro_rules! subcommands {
     ($($module:ident::$verb:ident),+ $(,)?) => {
         #[derive(Subcommand)]
@@ -61,8 +61,8 @@ macro_rules! subcommands {
 }
 
 subcommands! {
-    devices::Devices, classify::Classify, augment::Augment, train::Train, eval::Eval, predict::Predict, cluster::Cluster,
-    compare::Compare, report::Report, reproduce::Reproduce, plan::Plan, profile::Profile, bench::Bench, tune::Tune,
+    predict::Predict, cluster::Cluster, compare::Compare, report::Report, train::Train, eval::Eval, reproduce::Reproduce,
+    classify::Classify, augment::Augment, devices::Devices, plan::Plan, profile::Profile, tune::Tune, bench::Bench,
     shell::Completions, shell::Man,
 }
 

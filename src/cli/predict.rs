@@ -20,10 +20,10 @@ pub struct Predict {
     #[arg(long)]
     binary: bool,
     /// Write to this file instead of stdout
-    #[arg(long, conflicts_with = "run")]
+    #[arg(long, value_name = "FILE", conflicts_with = "run")]
     out: Option<PathBuf>,
     /// Run folder to write attributes.csv to, with config.json, which records how it was made
-    #[arg(long)]
+    #[arg(long, value_name = "RUN")]
     run: Option<PathBuf>,
     #[command(flatten)]
     prediction: PredictionArguments,

@@ -17,7 +17,7 @@ pub struct Profile {
     #[command(flatten)]
     workload: WorkloadArguments,
     /// Number of timed runs; their medians are reported
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    #[arg(long, value_name = "COUNT", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1000))]
     runs: u16,
     /// Print one JSON object instead of tables
     #[arg(long)]

@@ -9,7 +9,7 @@ use super::arguments::GpuArguments;
 use super::output::print_line;
 use super::{Context, Outcome, Verdict};
 
-/// Write an HTML report of a run folder: contact sheets, attribute charts, eigenfaces and curves
+/// Write an HTML report of a run folder: contact sheets, mean faces, attribute charts and training curves
 #[derive(Args)]
 pub struct Report {
     /// The run folder, with attributes.csv and the results of `cluster`, `compare` or `eval`
@@ -18,10 +18,10 @@ pub struct Report {
     #[arg(long, value_name = "FILE")]
     attributes: Option<PathBuf>,
     /// Folder of the images, if they are not where attributes.csv says. CelebA's folder works too
-    #[arg(long)]
+    #[arg(long, value_name = "FOLDER")]
     images: Option<PathBuf>,
     /// Write the report to this file instead of RUN/report.html
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     #[command(flatten)]
     device: GpuArguments,

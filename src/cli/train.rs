@@ -13,17 +13,17 @@ use super::output::print_line;
 use super::train_options::TrainingArguments;
 use super::{Context, Outcome, Verdict};
 
-/// Train a model on labelled faces: only the head, the head and some blocks of the backbone, or all layers
+/// Train a model on labelled faces: only the last layers (the head), the head and some blocks, or all layers
 #[derive(Args)]
 pub struct Train {
     #[command(flatten)]
     data: DataArguments,
     /// Run folder for features, checkpoints, history and the trained model
-    #[arg(long)]
+    #[arg(long, value_name = "RUN")]
     out: PathBuf,
     /// Weights file to start from. Its head is kept if it predicts the same attributes [default: the shipped
     /// mobilenet_v2_imagenet.safetensors]
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
     /// Report and leave out images that cannot be read, instead of stopping at the first
     #[arg(long)]

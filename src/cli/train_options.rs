@@ -11,41 +11,42 @@ use super::optimizer_options::OptimizerArguments;
 /// The options of a training run, without its data and its folder.
 #[derive(Args)]
 pub struct TrainingArguments {
-    /// Layers to train: head, all, or blocks:N for the head and the last N of the backbone's 19 blocks
-    #[arg(long, default_value = "head")]
+    /// Layers to train: head (the classifier after the backbone), blocks:N (the head and the last N of the backbone's 19
+    /// blocks) or all
+    #[arg(long, value_name = "LAYERS", default_value = "head")]
     trainable: Trainable,
     /// Statistics that batch norm uses in layers that are not trained
-    #[arg(long, value_parser = one_of(FROZEN_NORMS), default_value = "inference")]
+    #[arg(long, value_name = "NAME", value_parser = one_of(FROZEN_NORMS), default_value = "inference")]
     frozen_batch_norm: FrozenNorm,
     /// Share of the backbone's running statistics that is kept in each step. Keras' 0.999 needs thousands of steps to follow the
     /// weights, and predictions use these statistics; use 0.99 for short runs
-    #[arg(long, default_value_t = 0.999)]
+    #[arg(long, value_name = "SHARE", default_value_t = 0.999)]
     batch_norm_momentum: f32,
     /// How batches update batch norm's running statistics
-    #[arg(long, value_parser = one_of(RUNNING_STATISTICS), default_value = "tensorflow")]
+    #[arg(long, value_name = "NAME", value_parser = one_of(RUNNING_STATISTICS), default_value = "tensorflow")]
     running_statistics: RunningStatistics,
     /// Height and width of the images in pixels, a multiple of 32 from 96 to 224 [default: the size that the weights were made
     /// for]
-    #[arg(long, value_parser = clap::value_parser!(u32).range(96..=224))]
+    #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(96..=224))]
     pub size: Option<u32>,
     /// Width of the head's hidden layer
-    #[arg(long, default_value_t = PAPER_HIDDEN, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    #[arg(long, value_name = "COUNT", default_value_t = PAPER_HIDDEN, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     hidden: u32,
     /// Number of passes over the training images
-    #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, value_name = "COUNT", default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub epochs: u32,
     /// Number of images in each update
-    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    #[arg(long, value_name = "COUNT", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     batch: u32,
     /// Split each batch into parts of this many images and add up their gradients, to save memory. Batch norm then sees one part
     /// at a time [default: the batch]
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=65_536))]
     micro_batch: Option<u32>,
     /// Loss to minimise
-    #[arg(long, value_parser = one_of(LOSSES), default_value = "cosine")]
+    #[arg(long, value_name = "NAME", value_parser = one_of(LOSSES), default_value = "cosine")]
     loss: Loss,
     /// Weights in the loss of the images that have an attribute and of those that do not. The losses cosine and angle take none
-    #[arg(long, value_parser = one_of(CLASS_WEIGHTS), default_value = "none")]
+    #[arg(long, value_name = "NAME", value_parser = one_of(CLASS_WEIGHTS), default_value = "none")]
     class_weights: ClassWeights,
     /// Smooth the labels: y becomes y (1 − S) + S / 2
     #[arg(long, value_name = "S", default_value_t = 0.0)]
@@ -53,22 +54,22 @@ pub struct TrainingArguments {
     #[command(flatten)]
     optimizer: OptimizerArguments,
     /// How the learning rate changes during training
-    #[arg(long, value_parser = one_of(SCHEDULES), default_value = "constant")]
+    #[arg(long, value_name = "NAME", value_parser = one_of(SCHEDULES), default_value = "constant")]
     schedule: fn(f64) -> Schedule,
     /// Share of all steps in which the cosine schedule increases the learning rate
-    #[arg(long, default_value_t = 0.3)]
+    #[arg(long, value_name = "SHARE", default_value_t = 0.3)]
     warm_up: f64,
     /// Share of the hidden values that dropout sets to zero
-    #[arg(long, default_value_t = PAPER_DROPOUT)]
+    #[arg(long, value_name = "SHARE", default_value_t = PAPER_DROPOUT)]
     dropout: f32,
     /// Random changes to training images
-    #[arg(long, value_parser = one_of(AUGMENTATIONS), default_value = "none")]
+    #[arg(long, value_name = "NAME", value_parser = one_of(AUGMENTATIONS), default_value = "none")]
     augment: Augment,
-    /// Number of steps between two checkpoints within an epoch
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    /// Number of steps between checkpoints. There is also one at the end of each epoch
+    #[arg(long, value_name = "STEPS", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     checkpoint_every: u32,
     /// Seed of all random numbers
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     pub seed: u64,
 }
 
@@ -79,11 +80,15 @@ const FROZEN_NORMS: &Choices<FrozenNorm> = &[
 
 const RUNNING_STATISTICS: &Choices<RunningStatistics> = &[
     ("tensorflow", "As TensorFlow 2 does", RunningStatistics::Tensorflow),
-    ("keras2", "As Keras 2.2.4 did: the initial statistics are forgotten", RunningStatistics::Keras2),
+    (
+        "keras2",
+        "As Keras 2.2.4 did: averages of the batches of this training only, without the statistics in the weights file",
+        RunningStatistics::Keras2,
+    ),
 ];
 
 const LOSSES: &Choices<Loss> = &[
-    ("cosine", "Minus the cosine of the angle between labels and predictions, as in the paper's code", Loss::Cosine),
+    ("cosine", "Negative cosine similarity of labels and predictions, as in the paper's code", Loss::Cosine),
     ("angle", "The angle between labels and predictions, as in the paper's text", Loss::Angle),
     ("mse", "Mean squared error", Loss::MeanSquaredError),
     ("mae", "Mean absolute error", Loss::MeanAbsoluteError),
@@ -93,7 +98,7 @@ const LOSSES: &Choices<Loss> = &[
 
 const CLASS_WEIGHTS: &Choices<ClassWeights> = &[
     ("none", "The same weight for both", ClassWeights::None),
-    ("balanced", "n / (2 n_class), with n_class of n images in the class: the rarer, the higher", ClassWeights::Balanced),
+    ("balanced", "n / (2 · n_class) for n_class of n images, so the rarer class counts more", ClassWeights::Balanced),
 ];
 
 /// The learning rate schedules, as functions of the share of steps in which the learning rate rises.

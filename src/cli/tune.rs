@@ -20,13 +20,13 @@ use super::{Context, Outcome, Verdict};
 #[derive(Args)]
 pub struct Tune {
     /// Weights file of the model [default: the shipped mobilenet_v2_celeba.safetensors]
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
     /// Number of images in a batch; several separated by commas [default: 1 and 8 on a software adapter, 1 and 32 on a GPU]
-    #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=4096))]
+    #[arg(long, value_name = "COUNTS", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=4096))]
     batch: Vec<u32>,
     /// Height and width of the input in pixels, a multiple of 32 [default: the model's input size]
-    #[arg(long, value_parser = clap::value_parser!(u32).range(32..=1024))]
+    #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(32..=1024))]
     size: Option<u32>,
     /// Also tune the shapes of a training step of all layers
     #[arg(long)]

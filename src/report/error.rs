@@ -12,7 +12,7 @@ use crate::evaluation::EvaluationError;
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
     /// The run folder does not exist or is not a folder.
-    #[error("{}: no such run folder; `lineament reproduce --out RUN` or `lineament train --out RUN` creates one", path.display())]
+    #[error("{}: no such run folder; create one with `lineament predict IMAGES… --run RUN`", path.display())]
     NoRun {
         /// Path of the folder.
         path: PathBuf,
