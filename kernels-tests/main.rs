@@ -30,20 +30,20 @@ fn main() -> ExitCode {
         Command::Perf(arguments) => finish(&arguments.common, perf::run(&arguments)),
         Command::Support(arguments) => finish(&arguments, support::run(&arguments)),
         Command::Isa(arguments) => report(arguments.json, commands::isa::run(&arguments)),
-        Command::Model(arguments) => match commands::model::run(&arguments) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("error: {error}");
-                ExitCode::FAILURE
-            }
-        },
-        Command::Emit(arguments) => match emit::run(&arguments) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("error: {error}");
-                ExitCode::FAILURE
-            }
-        },
+        Command::Model(arguments) => succeed(commands::model::run(&arguments)),
+        Command::Tables(arguments) => succeed(commands::tables::run(&arguments)),
+        Command::Emit(arguments) => succeed(emit::run(&arguments)),
+    }
+}
+
+/// Returns the exit status of a command that counts nothing, and prints its error.
+fn succeed(result: Result<(), impl std::fmt::Display>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
     }
 }
 

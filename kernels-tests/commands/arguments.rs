@@ -8,6 +8,7 @@ use lineament::profiles::Device;
 
 use super::isa::IsaArguments;
 use super::model::ModelArguments;
+use super::tables::TablesArguments;
 use crate::harness::case::{Context, Purpose};
 
 /// Tests and times every kernel on the adapter of this machine.
@@ -36,6 +37,8 @@ pub enum Command {
     Isa(IsaArguments),
     /// Predict by a simple model where GPUs would spend the time of a prediction or a training step
     Model(ModelArguments),
+    /// Make the table of variants of a class of GPUs from the model of time
+    Tables(TablesArguments),
     /// Compile every variant on this adapter and list those that do not run, with the reason
     Support(CommonArguments),
 }

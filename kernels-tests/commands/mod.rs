@@ -9,5 +9,6 @@ pub mod model;
 pub mod mutants;
 pub mod perf;
 pub mod support;
+pub mod tables;
 pub mod test;
 mod training_step;

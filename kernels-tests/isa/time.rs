@@ -4,7 +4,8 @@
 //! - **issue**: all instructions, divided among the units of the GPU;
 //! - **latency**: the instructions of one subgroup, with a wait for memory in every turn of a loop that loads, times the number of
 //!   rounds in which the subgroups fit on the GPU;
-//! - **memory**: the bytes of the step's formula, from memory or, if they fit in half of it, from the last cache.
+//! - **memory**: the bytes of the step's formula, from memory or, if they fit in half of it, from the last cache; and what the
+//!   turns of the hot loop load from the last cache, if the threads of a workgroup share their loads by workgroup memory.
 //!
 //! The number of turns of the hot loop follows from the step's formula: its multiply-adds, divided by those of a turn of all
 //! threads. The model knows nothing of bank conflicts, of the order of loads, or of how well steps overlap.
@@ -74,7 +75,10 @@ pub fn predict(gpu: &Gpu, code: &Code, dispatch: Dispatch, cost: Cost) -> Predic
     let alone = cycles + latency * (waits + f64::from(u8::from(turns > 1.0)));
     let latency = (subgroups / resident).max(1.0).ceil() * alone / clock;
     let bytes = cost.bytes as f64;
-    let memory = bytes / if bytes * 2.0 <= cache_bytes { cache } else { memory };
+    let shared = code.hot.as_ref().filter(|hot| hot.is_loop && code.workgroup_memory_bytes > 0);
+    let words = shared.map_or(0, |hot| hot.global_loads.iter().zip(1..).map(|(count, width)| count * width).sum::<u32>());
+    let loaded = 4.0 * f64::from(words) * turns * workgroups * f64::from(code.threads) / cache;
+    let memory = loaded.max(bytes / if bytes * 2.0 <= cache_bytes { cache } else { memory });
     let candidates = [(issue, Bound::Issue), (latency.min(issue + alone / clock), Bound::Latency), (memory, Bound::Memory)];
     let (seconds, bound) = candidates.into_iter().max_by(|one, other| one.0.total_cmp(&other.0)).unwrap_or((0.0, Bound::Issue));
     Prediction { seconds, bound }

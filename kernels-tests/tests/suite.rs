@@ -85,7 +85,8 @@ fn plans_compile_for_every_gpu() {
         let predictions: Vec<&str> = outcome.stdout.lines().filter(|line| line.contains("images/s")).collect();
         assert_eq!(predictions.len(), 7 * arguments[1].split(',').count(), "{}", outcome.stdout);
         for line in predictions {
-            let milliseconds = line.split_once(": ").and_then(|(_, rest)| rest.split(' ').next()).and_then(|word| word.parse().ok());
+            let milliseconds =
+                line.split_once(": ").and_then(|(_, rest)| rest.split(' ').next()).and_then(|word| word.parse().ok());
             assert!(milliseconds.is_some_and(|number: f64| (0.05..10_000.0).contains(&number)), "{line}");
         }
     }

@@ -23,6 +23,8 @@ pub struct AdapterReport {
     pub index: usize,
     /// The adapter's name according to the driver.
     pub name: String,
+    /// Number by which PCI and Vulkan know the vendor, or 0 if the driver does not say.
+    pub vendor: u32,
     /// Graphics interface: `vulkan`, `metal`, `dx12` or `gl`.
     pub backend: String,
     /// Kind of adapter: `discrete`, `integrated`, `virtual`, `software` or `other`.
@@ -131,6 +133,7 @@ pub(super) fn report(index: usize, adapter: &wgpu::Adapter) -> AdapterReport {
     AdapterReport {
         index,
         name: info.name.clone(),
+        vendor: info.vendor,
         backend: info.backend.to_string(),
         kind: kind.to_string(),
         driver: format!("{} {}", info.driver, info.driver_info).trim().to_string(),

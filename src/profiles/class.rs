@@ -1,6 +1,6 @@
 //! Classes of devices, each with a table of variants.
 
-use super::{ClassSettings, Row, gpu, software};
+use super::{ClassSettings, Row, adreno, amd, apple, gpu, nvidia, software};
 use crate::device::AdapterReport;
 use crate::plan::Capabilities;
 
@@ -10,18 +10,31 @@ use crate::plan::Capabilities;
 pub enum DeviceClass {
     /// Every GPU that has no class of its own.
     Gpu,
+    /// AMD's GPUs.
+    Amd,
+    /// NVIDIA's GPUs.
+    Nvidia,
+    /// Apple's GPUs.
+    Apple,
+    /// Qualcomm's Adreno GPUs.
+    Adreno,
     /// Adapters that compute on the processor.
     Software,
 }
 
 impl DeviceClass {
     /// Every class.
-    pub const ALL: [DeviceClass; 2] = [DeviceClass::Gpu, DeviceClass::Software];
+    pub const ALL: [DeviceClass; 6] =
+        [DeviceClass::Gpu, DeviceClass::Amd, DeviceClass::Nvidia, DeviceClass::Apple, DeviceClass::Adreno, DeviceClass::Software];
 
     /// Returns the class of an adapter.
     pub fn of_adapter(report: &AdapterReport) -> DeviceClass {
-        match report.kind.as_str() {
-            "software" => DeviceClass::Software,
+        match (report.kind.as_str(), report.vendor) {
+            ("software", _) => DeviceClass::Software,
+            (_, amd::VENDOR) => DeviceClass::Amd,
+            (_, nvidia::VENDOR) => DeviceClass::Nvidia,
+            (_, apple::VENDOR) => DeviceClass::Apple,
+            (_, adreno::VENDOR) => DeviceClass::Adreno,
             _ => DeviceClass::Gpu,
         }
     }
@@ -33,6 +46,10 @@ impl DeviceClass {
     pub fn rows(self) -> impl Iterator<Item = &'static Row> {
         let own: &'static [Row] = match self {
             DeviceClass::Gpu => &[],
+            DeviceClass::Amd => amd::TABLE,
+            DeviceClass::Nvidia => nvidia::TABLE,
+            DeviceClass::Apple => apple::TABLE,
+            DeviceClass::Adreno => adreno::TABLE,
             DeviceClass::Software => software::TABLE,
         };
         own.iter().chain(gpu::TABLE)
@@ -41,8 +58,8 @@ impl DeviceClass {
     /// Returns the settings for a device of the class.
     pub fn settings(self, capabilities: &Capabilities) -> ClassSettings {
         match self {
-            DeviceClass::Gpu => gpu::SETTINGS,
             DeviceClass::Software => software::settings(capabilities),
+            _ => gpu::SETTINGS,
         }
     }
 }

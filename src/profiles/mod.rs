@@ -8,10 +8,14 @@
 //! To add a class, add it to [`DeviceClass`] and its table in a folder of its own. Everything else that is specific to the class
 //! lives in that folder, too.
 
+mod adreno;
+mod amd;
+mod apple;
 mod class;
 mod device;
 mod device_profile;
 mod gpu;
+mod nvidia;
 mod operation_shape;
 pub mod software;
 mod table;

@@ -9,7 +9,7 @@ use crate::app::measure::{Spread, repeat, step_seconds};
 use crate::device::DeviceError;
 use crate::ops::{Choice, DenseBackwardWeight, DepthwiseBackwardInput, EXPAND_DEPTHWISE, candidates, identity};
 use crate::plan::{Plan, RowParts, Step, VariantId, View};
-use crate::profiles::{Device, OperationShape};
+use crate::profiles::{Device, DeviceProfile, OperationShape};
 use crate::scheduler::Program;
 
 /// The largest normalised mean squared error of an accepted candidate. Kernels in 32-bit floats reach 1e-13.
@@ -104,7 +104,7 @@ fn disagrees(
     inputs: &[Vec<f32>],
     reference: &[f64],
 ) -> Result<Option<String>, DeviceError> {
-    let (plan, views, out) = plan(device, shape, choice, &sizes_of(inputs));
+    let (plan, views, out) = plan(device.profile(), shape, choice, &sizes_of(inputs));
     let program = Program::new(device, &plan, &[])?;
     for (view, values) in views.iter().zip(inputs) {
         program.write(device, *view, bytemuck::cast_slice(values));
@@ -150,7 +150,7 @@ impl Bench {
     /// Times a candidate. `best` is the time of the fastest candidate so far.
     fn time(&self, device: &Device, choice: Choice, best: Option<f64>) -> Result<Verdict, DeviceError> {
         let sizes: Vec<u64> = self.views.iter().take(self.views.len() - 1).map(|view| view.bytes).collect();
-        let (plan, mut views, out) = plan(device, self.shape, choice, &sizes);
+        let (plan, mut views, out) = plan(device.profile(), self.shape, choice, &sizes);
         views.push(out);
         let buffers = self.views.iter().filter_map(|view| self.owner.buffer(view.tensor));
         let shared: Vec<_> = views.into_iter().zip(buffers).collect();
@@ -175,9 +175,15 @@ fn sizes_of(inputs: &[Vec<f32>]) -> Vec<u64> {
     inputs.iter().map(|values| 4 * values.len() as u64).collect()
 }
 
-/// Returns a plan that computes a shape with a candidate, together with its inputs of `sizes` bytes and its output. The plan has
-/// one step, or two if the layers of an expansion are separate dispatches.
-fn plan(device: &Device, shape: OperationShape, choice: Choice, sizes: &[u64]) -> (Plan, Vec<View>, View) {
+/// Returns a plan that computes a shape with a candidate. It has one step, or two if the layers of an expansion are separate
+/// dispatches.
+pub fn candidate_plan(profile: &DeviceProfile, shape: OperationShape, choice: Choice) -> Plan {
+    let sizes: Vec<u64> = tensor_sizes(shape).inputs.iter().map(|count| 4 * *count as u64).collect();
+    plan(profile, shape, choice, &sizes).0
+}
+
+/// Returns the plan of a candidate together with its inputs of `sizes` bytes and its output.
+fn plan(profile: &DeviceProfile, shape: OperationShape, choice: Choice, sizes: &[u64]) -> (Plan, Vec<View>, View) {
     let mut plan = Plan::new("tuning");
     let views: Vec<View> = sizes.iter().map(|bytes| plan.persistent("input", *bytes)).collect();
     let out = plan.persistent("output", 4 * tensor_sizes(shape).output as u64);
@@ -185,17 +191,17 @@ fn plan(device: &Device, shape: OperationShape, choice: Choice, sizes: &[u64]) -
     if let (OperationShape::ExpandDepthwise { .. }, true) = (shape, !choice.0.is(&EXPAND_DEPTHWISE)) {
         let layer = candidates::expand_of(shape);
         let expanded = plan.transient("expanded", 4 * u64::from(layer.rows) * u64::from(layer.outputs));
-        let family = layer.choice(device.profile());
+        let family = layer.choice(profile);
         let operands = [views[0], views[1], views[2]];
-        plan.push(layer.step("expand", family, device.profile(), operands, None, expanded));
+        plan.push(layer.step("expand", family, profile, operands, None, expanded));
         views_of_step = vec![expanded, views[3], views[4]];
     }
-    plan.push(step(device, shape, choice, &views_of_step, out));
+    plan.push(step(profile, shape, choice, &views_of_step, out));
     (plan, views, out)
 }
 
-fn step(device: &Device, shape: OperationShape, choice: Choice, views: &[View], out: View) -> Step {
-    let (label, profile) = (shape.to_string(), device.profile());
+fn step(profile: &DeviceProfile, shape: OperationShape, choice: Choice, views: &[View], out: View) -> Step {
+    let label = shape.to_string();
     match shape {
         OperationShape::Stem { .. } => {
             candidates::stem_of(shape).step(&label, choice, profile, [views[0], views[1], views[2]], out)

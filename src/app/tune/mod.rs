@@ -12,6 +12,6 @@ mod reference;
 mod store;
 mod tuner;
 
-pub use measure::{Candidate, Comparison, Verdict, compare_candidates};
+pub use measure::{Candidate, Comparison, Verdict, candidate_plan, compare_candidates};
 pub use store::{Entry, Store, StoreError, cache_folder, content};
-pub use tuner::{Tuned, TunerOptions, tune};
+pub use tuner::{Tuned, TunerOptions, model_shapes, tune};

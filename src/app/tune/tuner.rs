@@ -108,7 +108,7 @@ pub fn tune(device: &mut Device, model: &Model, options: &TunerOptions, context:
     } else {
         Store::read(&folder, device.report())?
     };
-    let shapes = shapes(device, model, options)?;
+    let shapes = model_shapes(device, model, options)?;
     let unknown = |shape: OperationShape| {
         let all = content(&candidates::measured(shape, &profile), profile.capabilities.subgroup_size);
         options.again || store.entry(shape).is_none_or(|entry| entry.content != all)
@@ -134,7 +134,10 @@ pub fn tune(device: &mut Device, model: &Model, options: &TunerOptions, context:
 }
 
 /// Returns the shapes that the model's plans use, and how often.
-fn shapes(device: &mut Device, model: &Model, options: &TunerOptions) -> Result<Vec<(OperationShape, usize)>, Error> {
+///
+/// # Errors
+/// The size is not a multiple of 32, or the model cannot be trained.
+pub fn model_shapes(device: &mut Device, model: &Model, options: &TunerOptions) -> Result<Vec<(OperationShape, usize)>, Error> {
     let size = network_size(options.size, model)?;
     let batches = if options.batches.is_empty() { vec![1, default_batch(device)] } else { options.batches.clone() };
     let recorder = Arc::new(Winners::recording());
