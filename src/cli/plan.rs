@@ -2,6 +2,7 @@
 
 use clap::Args;
 use lineament::app::measure::Workload;
+use lineament::profiles::DeviceClass;
 
 use super::arguments::{GpuArguments, WorkloadArguments};
 use super::output::print_line;
@@ -14,6 +15,10 @@ pub struct Plan {
     workload: WorkloadArguments,
     #[command(flatten)]
     device: GpuArguments,
+    /// Plan for a device of this class, gpu or software, with its shipped variants and the limits of the adapter [default: the
+    /// class of the adapter]
+    #[arg(long, value_parser = class)]
+    class: Option<DeviceClass>,
     /// Print the plans as one JSON object that another WebGPU program can replay. It holds kernels, expanded WGSL, constants,
     /// tensors, views and grids
     #[arg(long)]
@@ -23,10 +28,19 @@ pub struct Plan {
 impl Plan {
     pub fn run(&self, context: &Context) -> Verdict {
         let model = self.workload.open()?;
-        let device = self.device.open(context)?;
+        let mut device = self.device.open(context)?;
+        if let Some(class) = self.class {
+            device.plan_for(class);
+        }
         let workload = Workload::new(&device, &model, &self.workload.options())?;
         let text = if self.json { serde_json::to_string(&workload.document()?)? } else { workload.to_text(&device) };
         print_line(text.trim_end())?;
         Ok(Outcome::Done)
     }
+}
+
+/// Returns the class of a name.
+fn class(name: &str) -> Result<DeviceClass, String> {
+    let names = DeviceClass::ALL.map(DeviceClass::name).join(" or ");
+    DeviceClass::ALL.into_iter().find(|class| class.name() == name).ok_or_else(|| format!("expected {names}"))
 }

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::reference::{expected, in_layout, reduced, tensor_sizes, test_inputs};
 use crate::app::measure::{Spread, repeat, step_seconds};
 use crate::device::DeviceError;
-use crate::ops::{Choice, DenseBackwardWeight, DepthwiseBackwardInput, EXPAND_DEPTHWISE, candidates, identity};
+use crate::ops::{
+    Choice, DenseBackwardWeight, DepthwiseBackwardInput, EXPAND_DEPTHWISE, INVERTED_RESIDUAL, candidates, identity,
+};
 use crate::plan::{Plan, RowParts, Step, VariantId, View};
 use crate::profiles::{Device, OperationShape};
 use crate::scheduler::Program;
@@ -176,12 +178,27 @@ fn sizes_of(inputs: &[Vec<f32>]) -> Vec<u64> {
 }
 
 /// Returns a plan that computes a shape with a candidate, together with its inputs of `sizes` bytes and its output. The plan has
-/// one step, or two if the layers of an expansion are separate dispatches.
+/// one step, or several if the candidate computes the last layer alone.
 fn plan(device: &Device, shape: OperationShape, choice: Choice, sizes: &[u64]) -> (Plan, Vec<View>, View) {
     let mut plan = Plan::new("tuning");
     let views: Vec<View> = sizes.iter().map(|bytes| plan.persistent("input", *bytes)).collect();
     let out = plan.persistent("output", 4 * tensor_sizes(shape).output as u64);
     let mut views_of_step = views.clone();
+    if let (OperationShape::InvertedResidual { .. }, true) = (shape, !choice.0.is(&INVERTED_RESIDUAL)) {
+        let pair = candidates::expansion_of(candidates::inverted_residual_of(shape));
+        let convolved = plan.transient("convolved", 4 * tensor_sizes(pair).output as u64);
+        let layers = candidates::expand_depthwise_of(pair);
+        let first = layers.choice(device.profile()).unwrap_or_else(|| layers.depthwise.choice(device.profile()));
+        push(&mut plan, device, pair, first, &views[..5], convolved);
+        views_of_step = vec![convolved, views[5], views[6]];
+    }
+    push(&mut plan, device, shape, choice, &views_of_step, out);
+    (plan, views, out)
+}
+
+/// Appends the steps that compute a shape with a candidate.
+fn push(plan: &mut Plan, device: &Device, shape: OperationShape, choice: Choice, views: &[View], out: View) {
+    let mut views_of_step = views.to_vec();
     if let (OperationShape::ExpandDepthwise { .. }, true) = (shape, !choice.0.is(&EXPAND_DEPTHWISE)) {
         let layer = candidates::expand_of(shape);
         let expanded = plan.transient("expanded", 4 * u64::from(layer.rows) * u64::from(layer.outputs));
@@ -191,7 +208,6 @@ fn plan(device: &Device, shape: OperationShape, choice: Choice, sizes: &[u64]) -
         views_of_step = vec![expanded, views[3], views[4]];
     }
     plan.push(step(device, shape, choice, &views_of_step, out));
-    (plan, views, out)
 }
 
 fn step(device: &Device, shape: OperationShape, choice: Choice, views: &[View], out: View) -> Step {
@@ -209,6 +225,14 @@ fn step(device: &Device, shape: OperationShape, choice: Choice, views: &[View], 
         }
         OperationShape::ExpandDepthwise { .. } => {
             candidates::expand_depthwise_of(shape).depthwise.step(&label, choice, [views[0], views[1], views[2]], out)
+        }
+        OperationShape::InvertedResidual { .. } if choice.0.is(&INVERTED_RESIDUAL) => {
+            let views = [0, 1, 2, 3, 4, 5, 6].map(|at: usize| views[at]);
+            candidates::inverted_residual_of(shape).step(&label, choice, views, out)
+        }
+        OperationShape::InvertedResidual { .. } => {
+            let layer = candidates::inverted_residual_of(shape).projection();
+            layer.step(&label, choice, profile, [views[0], views[1], views[2]], None, out)
         }
         OperationShape::DepthwiseBackwardInput { .. } => {
             DepthwiseBackwardInput { layer: candidates::depthwise_of(shape) }.step(&label, choice.1, views[0], views[1], out)
@@ -228,7 +252,8 @@ mod tests {
     use super::*;
     use crate::plan::WeightLayout;
 
-    const SHAPES: [OperationShape; 8] = [
+    const SHAPES: [OperationShape; 9] = [
+        OperationShape::InvertedResidual { batch: 1, size: [14, 14], inputs: 12, channels: 20, outputs: 40, stride: 2 },
         OperationShape::ExpandDepthwise { batch: 1, size: [14, 14], inputs: 12, channels: 20, stride: 2 },
         OperationShape::Stem { batch: 1, size: [17, 17], inputs: 4, rgb: true, outputs: 8, stride: 2 },
         OperationShape::Depthwise { batch: 1, size: [15, 15], channels: 8, stride: 1 },

@@ -3,9 +3,9 @@
 //! Its variants need neither subgroups nor 64-bit integers. They were chosen by the code that the compilers of real GPUs generate
 //! for them: its registers, its occupancy, and the share of multiply-adds among the instructions of the hot loop.
 
-use super::Condition::{AtLeast, Is};
-use super::Operation::{DenseBackwardWeight, Depthwise, DepthwiseBackwardInput, Pointwise, Stem};
-use super::Quantity::{Outputs, Results, Stride};
+use super::Condition::{AtLeast, AtMost, Is};
+use super::Operation::{DenseBackwardWeight, Depthwise, DepthwiseBackwardInput, InvertedResidual, Pointwise, Stem};
+use super::Quantity::{Inputs, Outputs, Results, Rows, Stride};
 use super::{ClassSettings, Provenance, Row};
 use crate::device::Throughput;
 
@@ -91,6 +91,78 @@ pub const TABLE: &[Row] = &[
         "depthwise",
         "stride 2, 2x4 of f16",
         reasoned("the tile of 32-bit floats, whose larger neighbours spill"),
+    ),
+    // Whole blocks, where there are enough tiles to fill a GPU: those of 224 × 224 pixels at batch 32 have 299 or more. With fewer, as
+    // at batch 1, separate layers have more workgroups.
+    Row::new(
+        InvertedResidual,
+        &[Is(Stride, 1), AtMost(Inputs, 24), AtMost(Outputs, 24), AtLeast(Rows, 256 * 6 * 14)],
+        "inverted_residual",
+        "stride 1, 6x14 of 24 to 24",
+        compiled(".54, .56, .62, .59 and .57; no spills, 13 KiB"),
+    ),
+    Row::new(
+        InvertedResidual,
+        &[Is(Stride, 1), AtMost(Inputs, 32), AtMost(Outputs, 36), AtLeast(Rows, 256 * 6 * 14)],
+        "inverted_residual",
+        "stride 1, 6x14 of 32 to 36",
+        compiled(".54, .56, .61, .58 and .56; no spills, 15 KiB"),
+    ),
+    Row::new(
+        InvertedResidual,
+        &[Is(Stride, 2), AtMost(Inputs, 24), AtMost(Outputs, 36), AtLeast(Rows, 256 * 7 * 7)],
+        "inverted_residual",
+        "stride 2, 7x7 of 24 to 36",
+        compiled(".50, .52, .54, .53 and .51; no spills, 12 KiB"),
+    ),
+    Row::new(
+        InvertedResidual,
+        &[Is(Stride, 2), AtMost(Inputs, 32), AtMost(Outputs, 28), AtLeast(Rows, 256 * 7 * 7)],
+        "inverted_residual",
+        "stride 2, 7x7 of 32 to 28",
+        compiled(".51, .54, .58, .56 and .53; no spills, 15 KiB"),
+    ),
+    Row::new(
+        InvertedResidual,
+        &[Is(Stride, 2), AtMost(Inputs, 32), AtMost(Outputs, 72), AtLeast(Rows, 256 * 3 * 7)],
+        "inverted_residual",
+        "stride 2, 3x7 of 32 to 72",
+        compiled(".54, .56, .62, .60 and .57; no spills, 15 KiB"),
+    ),
+    Row::half(
+        InvertedResidual,
+        &[Is(Stride, 1), AtMost(Inputs, 24), AtMost(Outputs, 24), AtLeast(Rows, 256 * 6 * 14)],
+        "inverted_residual",
+        "stride 1, 6x14 of 24 to 24 of f16",
+        reasoned("the tile of 32-bit floats"),
+    ),
+    Row::half(
+        InvertedResidual,
+        &[Is(Stride, 1), AtMost(Inputs, 32), AtMost(Outputs, 36), AtLeast(Rows, 256 * 6 * 14)],
+        "inverted_residual",
+        "stride 1, 6x14 of 32 to 36 of f16",
+        reasoned("the tile of 32-bit floats"),
+    ),
+    Row::half(
+        InvertedResidual,
+        &[Is(Stride, 2), AtMost(Inputs, 24), AtMost(Outputs, 36), AtLeast(Rows, 256 * 7 * 7)],
+        "inverted_residual",
+        "stride 2, 7x7 of 24 to 36 of f16",
+        reasoned("the tile of 32-bit floats"),
+    ),
+    Row::half(
+        InvertedResidual,
+        &[Is(Stride, 2), AtMost(Inputs, 32), AtMost(Outputs, 28), AtLeast(Rows, 256 * 7 * 7)],
+        "inverted_residual",
+        "stride 2, 7x7 of 32 to 28 of f16",
+        reasoned("the tile of 32-bit floats"),
+    ),
+    Row::half(
+        InvertedResidual,
+        &[Is(Stride, 2), AtMost(Inputs, 32), AtMost(Outputs, 72), AtLeast(Rows, 256 * 3 * 7)],
+        "inverted_residual",
+        "stride 2, 3x7 of 32 to 72 of f16",
+        reasoned("the tile of 32-bit floats"),
     ),
     Row::new(
         DepthwiseBackwardInput,
