@@ -13,13 +13,13 @@
 // bias_project  [outputs]
 // y             [batch, out_height, out_width, outputs]
 // inputs, channels and outputs are multiples of four; all arrays are read as vec4. inputs is at most $(4 * INPUT_QUADS) and outputs
-// at most $(4 * (THREADS / GROUPS)). If $HALF is 1, x, y and the weights hold f16, and everything is computed in f32.
+// at most $(4 * OUTPUT_QUADS). If $HALF is 1, x, y and the weights hold f16, and everything is computed in f32.
 //
-// One workgroup of 128 threads computes $ROWS × $COLUMNS pixels of all outputs. A thread keeps the inputs of two neighbouring pixels
-// of the window in registers, and the sums of one quad of outputs for every group-th pixel of the tile. For each slice of
-// $(4 * HIDDEN_QUADS) hidden channels, the workgroup copies their weights to workgroup memory, expands the window, convolves it, and adds the
-// projection to the sums. There are three barriers in a slice: the weights of the next slice overwrite those that were last read
-// before the last barrier.
+// One workgroup of $THREADS threads computes $ROWS × $COLUMNS pixels of all outputs. $WINDOW threads keep the inputs of two
+// neighbouring pixels of the window in registers, and each thread keeps the sums of four outputs for $PIXELS pixels. For each slice
+// of $(4 * HIDDEN_QUADS) hidden channels, the workgroup copies their weights to workgroup memory, expands the window, convolves it,
+// and adds the projection to the sums. A slice has three barriers. Each tile is written in one of the phases between them and read
+// in the next, so no slice overwrites what another still reads.
 // Cost: 2 · inputs flops per element of e, 18 per element of d and 2 · channels per output. A tile expands
 // $(((ROWS - 1) * STRIDE + 3) * ((COLUMNS - 1) * STRIDE + 3)) pixels, of which $(ROWS * COLUMNS * STRIDE * STRIDE) are its own.
 #import stored
@@ -37,21 +37,22 @@
 @group(0) @binding(8) var<storage, read_write> y: array<Stored>;
 
 // e_tile[column % 2][quad][window row and column pair]: lanes that read every other column read consecutive memory.
-var<workgroup> e_tile: array<array<array<vec4<f32>, $(((ROWS - 1) * STRIDE + 3) * (((COLUMNS - 1) * STRIDE + 4) / 2))>, $HIDDEN_QUADS>, 2>;
+var<workgroup> e_tile: array<array<array<vec4<f32>, $WINDOW>, $HIDDEN_QUADS>, 2>;
 // d_tile[quad][pixel / groups][pixel % groups]
-var<workgroup> d_tile: array<array<array<vec4<f32>, $GROUPS>, $((ROWS * COLUMNS + GROUPS - 1) / GROUPS)>, $HIDDEN_QUADS>;
+var<workgroup> d_tile: array<array<array<vec4<f32>, $GROUPS>, $PIXELS>, $HIDDEN_QUADS>;
 // The weights of a slice. tap_tile holds nine taps, the bias of the depthwise layer and the bias of the expansion.
 var<workgroup> expand_tile: array<array<vec4<f32>, $HIDDEN_QUADS>, $(4 * INPUT_QUADS)>;
 var<workgroup> tap_tile: array<array<vec4<f32>, $HIDDEN_QUADS>, 11>;
-var<workgroup> project_tile: array<array<vec4<f32>, $(THREADS / GROUPS)>, $(4 * HIDDEN_QUADS)>;
+var<workgroup> project_tile: array<array<vec4<f32>, $OUTPUT_QUADS>, $(4 * HIDDEN_QUADS)>;
 #if LOCAL_QUADS
 // The last input quads of each thread's two pixels, for which there are no registers: x_tile[quad][pixel][thread].
-var<workgroup> x_tile: array<array<array<vec4<f32>, $(((ROWS - 1) * STRIDE + 3) * (((COLUMNS - 1) * STRIDE + 4) / 2))>, 2>, $LOCAL_QUADS>;
+var<workgroup> x_tile: array<array<array<vec4<f32>, $WINDOW>, 2>, $LOCAL_QUADS>;
 #end
 
-// Returns the position of the first weight of a column quad of a matrix with `rows` rows that is stored in panels.
-fn start_of(quad: u32, panel: u32, rows: u32) -> u32 {
-    return (quad / panel) * panel * rows + quad % panel;
+// Returns the position of the first weight of a column quad of a matrix with `rows` rows. A panel is eight quads wide, or as wide
+// as the matrix if that is narrower. A division by a constant takes fewer instructions than one by a parameter.
+fn start_of(quad: u32, rows: u32) -> u32 {
+    return (quad / 8u) * 8u * rows + quad % 8u;
 }
 
 #entry $THREADS {
@@ -68,8 +69,8 @@ fn start_of(quad: u32, panel: u32, rows: u32) -> u32 {
     let output_quads = params.outputs / 4u;
 
     // The two pixels of the window that the thread expands.
-    let row = i32(out_row * $(STRIDE)u + thread / $(((COLUMNS - 1) * STRIDE + 4) / 2)u) - i32(params.top);
-    let column = i32(out_column * $(STRIDE)u + 2u * (thread % $(((COLUMNS - 1) * STRIDE + 4) / 2)u)) - i32(params.left);
+    let row = i32(out_row * $(STRIDE)u + thread / $(PAIRS)u) - i32(params.top);
+    let column = i32(out_column * $(STRIDE)u + 2u * (thread % $(PAIRS)u)) - i32(params.left);
     let row_inside = (row >= 0) & (row < i32(params.in_height));
     let row_at = (image * params.in_height + u32(clamp(row, 0, i32(params.in_height) - 1))) * params.in_width;
     #for p in 0..2
@@ -81,7 +82,7 @@ fn start_of(quad: u32, panel: u32, rows: u32) -> u32 {
     #end
     #end
     #if LOCAL_QUADS
-    if (thread < $(((ROWS - 1) * STRIDE + 3) * (((COLUMNS - 1) * STRIDE + 4) / 2))u) {
+    if (thread < $(WINDOW)u) {
         #for k in INPUT_QUADS - LOCAL_QUADS..INPUT_QUADS
         #for p in 0..2
         x_tile[$(k - INPUT_QUADS + LOCAL_QUADS)][$p][thread] = vec4<f32>(x[at_$p + min($(k)u, input_quads - 1u)]);
@@ -97,24 +98,25 @@ fn start_of(quad: u32, panel: u32, rows: u32) -> u32 {
     let tap_quad = (thread - $(THREADS - 11 * HIDDEN_QUADS)u) % $(HIDDEN_QUADS)u;
 
     // The pixels that the thread convolves: one, or two neighbours, whose window starts at an even column.
-    let d_quad = thread / $(ROWS * COLUMNS * STRIDE / 2)u;
-    let patch_at = thread % $(ROWS * COLUMNS * STRIDE / 2)u;
-    let window_at = patch_at / $(COLUMNS * STRIDE / 2)u * $(STRIDE * (((COLUMNS - 1) * STRIDE + 4) / 2))u + patch_at % $(COLUMNS * STRIDE / 2)u;
+    let d_quad = thread / $(PATCHES)u;
+    let patch_at = thread % $(PATCHES)u;
+    let window_at = patch_at / $(COLUMNS * STRIDE / 2)u * $(STRIDE * PAIRS)u + patch_at % $(COLUMNS * STRIDE / 2)u;
 
     // The outputs that the thread sums.
     let group = thread % $(GROUPS)u;
     let output_quad = thread / $(GROUPS)u;
-    let project_at = start_of(output_quad, params.project_panel, params.channels);
-    #for p in 0..(ROWS * COLUMNS + GROUPS - 1) / GROUPS
+    let project_at = start_of(output_quad, params.channels);
+    #for p in 0..PIXELS
     var sum_$p = vec4<f32>();
     #end
 
     for (var h = 0u; h < hidden_quads; h += $(HIDDEN_QUADS)u) {
         let quad = min(h + slice_quad, hidden_quads - 1u);
         if (thread < $(4 * INPUT_QUADS * HIDDEN_QUADS)u) {
-            let at = start_of(quad, params.expand_panel, params.inputs) + expand_row * params.expand_panel;
+            let at = start_of(quad, params.inputs) + expand_row * params.expand_panel;
             let weight = vec4<f32>(w_expand[at]);
-            expand_tile[thread / $(HIDDEN_QUADS)u][slice_quad] = select(vec4<f32>(), weight, thread < params.inputs * $(HIDDEN_QUADS)u);
+            let exists = thread < params.inputs * $(HIDDEN_QUADS)u;
+            expand_tile[thread / $(HIDDEN_QUADS)u][slice_quad] = select(vec4<f32>(), weight, exists);
         }
         let taps_at = min(h + tap_quad, hidden_quads - 1u);
         if (tap < 9u) {
@@ -128,7 +130,7 @@ fn start_of(quad: u32, panel: u32, rows: u32) -> u32 {
         }
         workgroupBarrier();
 
-        if (thread < $(((ROWS - 1) * STRIDE + 3) * (((COLUMNS - 1) * STRIDE + 4) / 2))u) {
+        if (thread < $(WINDOW)u) {
             #for q in 0..HIDDEN_QUADS
             var e_$(q)_0 = tap_tile[10][$q];
             var e_$(q)_1 = e_$(q)_0;
@@ -161,13 +163,13 @@ fn start_of(quad: u32, panel: u32, rows: u32) -> u32 {
         #end
         workgroupBarrier();
 
-        if (thread < $(HIDDEN_QUADS * ROWS * COLUMNS * STRIDE / 2)u) {
+        if (thread < $(HIDDEN_QUADS * PATCHES)u) {
             #for p in 0..2 / STRIDE
             var d_$p = tap_tile[9][d_quad];
             #end
             #for u in 0..3
             #for v in 0..5 - STRIDE
-            let e_$(u)_$v = e_tile[$(v % 2)][d_quad][window_at + $(u * (((COLUMNS - 1) * STRIDE + 4) / 2) + v / 2)u];
+            let e_$(u)_$v = e_tile[$(v % 2)][d_quad][window_at + $(u * PAIRS + v / 2)u];
             #end
             #for v in 0..3
             let tap_$(u)_$v = tap_tile[$(3 * u + v)][d_quad];
@@ -177,7 +179,7 @@ fn start_of(quad: u32, panel: u32, rows: u32) -> u32 {
             #end
             #end
             #for p in 0..2 / STRIDE
-            let pixel_$p = patch_at + $(p * ROWS * COLUMNS * STRIDE / 2)u;
+            let pixel_$p = patch_at + $(p * PATCHES)u;
             d_tile[d_quad][pixel_$p / $(GROUPS)u][pixel_$p % $(GROUPS)u] = activate(d_$p);
             #end
         }
@@ -188,7 +190,7 @@ fn start_of(quad: u32, panel: u32, rows: u32) -> u32 {
             #for i in 0..4
             let w_$(q)_$i = project_tile[$(4 * q + i)][output_quad];
             #end
-            #for p in 0..(ROWS * COLUMNS + GROUPS - 1) / GROUPS
+            #for p in 0..PIXELS
             let d_$(q)_$p = d_tile[$q][$p][group];
             #for i in 0..4
             sum_$p += d_$(q)_$p[$i] * w_$(q)_$i;
@@ -200,12 +202,12 @@ fn start_of(quad: u32, panel: u32, rows: u32) -> u32 {
 
     if (output_quad < output_quads) {
         let offset = bias_project[output_quad];
-        #for p in 0..(ROWS * COLUMNS + GROUPS - 1) / GROUPS
+        #for p in 0..PIXELS
         {
             let pixel = group + $(p * GROUPS)u;
-            let patch_of = pixel % $(ROWS * COLUMNS * STRIDE / 2)u;
+            let patch_of = pixel % $(PATCHES)u;
             let y_row = out_row + patch_of / $(COLUMNS * STRIDE / 2)u;
-            let y_column = out_column + patch_of % $(COLUMNS * STRIDE / 2)u * $(2 / STRIDE)u + pixel / $(ROWS * COLUMNS * STRIDE / 2)u;
+            let y_column = out_column + patch_of % $(COLUMNS * STRIDE / 2)u * $(2 / STRIDE)u + pixel / $(PATCHES)u;
             if ((pixel < $(ROWS * COLUMNS)u) & (y_row < params.out_height) & (y_column < params.out_width)) {
                 let at = ((image * params.out_height + y_row) * params.out_width + y_column) * output_quads + output_quad;
                 var value = sum_$p + offset;

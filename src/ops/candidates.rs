@@ -2,11 +2,11 @@
 
 use super::{
     Activation, Choice, DEPTHWISE_BACKWARD_INPUT, DenseBackwardWeight, Depthwise, DepthwiseBackwardInput, EXPAND_DEPTHWISE,
-    ExpandDepthwise, InvertedResidual, Padding, Pointwise, Stem, dense_backward_weight_variants, inverted_residual_variants,
-    pointwise_variants, stem_variants,
+    ExpandDepthwise, InvertedResidual, Padding, Pointwise, Stem, dense_backward_weight_variants, identity,
+    inverted_residual_variants, pointwise_variants, stem_variants,
 };
 use crate::plan::{Precision, RowParts, WeightLayout};
-use crate::profiles::{DeviceProfile, OperationShape};
+use crate::profiles::{DeviceProfile, Operation, OperationShape, Winners};
 
 /// The padding and the activation of layers that are made from shapes. The choice of a variant does not depend on either.
 const ANY: (Padding, Activation) = (Padding::TensorflowSame, Activation::None);
@@ -60,6 +60,14 @@ pub fn measured(shape: OperationShape, profile: &DeviceProfile) -> Vec<Choice> {
         _ => {}
     }
     choices
+}
+
+/// Returns winners that run every inverted residual among `shapes` in one kernel, whether or not this pays. Tests compare the results
+/// of whole networks with and without them.
+pub fn whole_blocks(shapes: impl IntoIterator<Item = OperationShape>, profile: &DeviceProfile) -> Winners {
+    let blocks = shapes.into_iter().filter(|shape| shape.operation() == Operation::InvertedResidual);
+    let whole = blocks.filter_map(|shape| candidates(shape, profile).first().map(|choice| (shape, identity(*choice))));
+    Winners::new(whole.collect())
 }
 
 /// Returns the choice for a shape that was not measured.

@@ -29,7 +29,9 @@ params! {
     }
 }
 
-/// Declares a variant and its twin for 16-bit floats.
+/// Declares variants, each with its twin for 16-bit floats. `GROUPS` threads share four outputs, and each of them sums every
+/// `GROUPS`-th pixel of the tile: `PIXELS` in all. A patch is the pixels that a thread convolves: two at stride 1, one at stride 2. A
+/// row of the window of a tile has `PAIRS` pairs of columns, and the whole window `WINDOW`.
 macro_rules! variants {
     ($([$name:literal, $half:literal] $constants:tt)*) => {
         &[
@@ -50,6 +52,11 @@ macro_rules! variants {
             ("LOCAL_QUADS", $local),
             ("HIDDEN_QUADS", $hidden),
             ("GROUPS", $groups),
+            ("OUTPUT_QUADS", 128 / $groups),
+            ("PIXELS", ($rows * $columns + $groups - 1) / $groups),
+            ("PATCHES", $rows * $columns * $stride / 2),
+            ("PAIRS", (($columns - 1) * $stride + 4) / 2),
+            ("WINDOW", (($rows - 1) * $stride + 3) * ((($columns - 1) * $stride + 4) / 2)),
         ]
     };
 }
@@ -105,10 +112,9 @@ pub struct InvertedResidual {
 impl InvertedResidual {
     /// Returns whether a variant can compute the block.
     pub fn suits(self, variant: &Variant) -> bool {
-        let outputs = 4 * (variant.constant("THREADS") / variant.constant("GROUPS"));
         variant.constant("STRIDE") == self.depthwise.stride
             && self.inputs <= 4 * variant.constant("INPUT_QUADS")
-            && self.outputs <= outputs
+            && self.outputs <= 4 * variant.constant("OUTPUT_QUADS")
     }
 
     /// Returns the last layer, for the case that the layers run separately.
@@ -142,6 +148,8 @@ impl InvertedResidual {
     /// Panics if the block is residual and its output has another shape than its input.
     pub fn step(self, label: &str, (kernel, variant): Choice, bindings: [View; 7], y: View) -> Step {
         let Depthwise { batch, size: [in_height, in_width], channels, stride, padding, activation } = self.depthwise;
+        let panels = WeightLayout::Panels;
+        assert_eq!(panels.panel(u32::MAX), 32, "the shader divides by the width of a panel");
         assert!(!self.residual || (stride == 1 && self.inputs == self.outputs), "{label}: input and output differ in shape");
         let [out_height, out_width] = self.depthwise.out_size();
         let [rows, columns] = ["ROWS", "COLUMNS"].map(|name| variant.constant(name));
@@ -164,8 +172,8 @@ impl InvertedResidual {
                 outputs: self.outputs,
                 top: padding.before(in_height, stride),
                 left: padding.before(in_width, stride),
-                expand_panel: WeightLayout::Panels.panel(channels) / 4,
-                project_panel: WeightLayout::Panels.panel(self.outputs) / 4,
+                expand_panel: panels.panel(channels) / 4,
+                project_panel: panels.panel(self.outputs) / 4,
                 residual: u32::from(self.residual),
             },
             bindings: &[x, w_expand, bias_expand, w, bias, w_project, bias_project, y],

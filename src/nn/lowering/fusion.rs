@@ -121,15 +121,14 @@ impl Lowering<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
     use std::sync::Arc;
 
     use crate::nn::Backbone;
     use crate::nn::mobilenet_v2::mobilenet_v2;
     use crate::nn::random::{Stream, unit};
-    use crate::ops::{INVERTED_RESIDUAL, Padding, candidates, identity};
+    use crate::ops::{INVERTED_RESIDUAL, Padding, candidates};
     use crate::plan::{Capabilities, Plan, Precision};
-    use crate::profiles::{DeviceClass, DeviceProfile, OperationShape, Winners};
+    use crate::profiles::{DeviceClass, DeviceProfile, Winners};
     use crate::scheduler::Program;
 
     /// Returns MobileNetV2 with made-up weights, small enough for ReLU6 not to clip everything.
@@ -183,10 +182,8 @@ mod tests {
         // So small a batch runs layer by layer. Measured variants take precedence, so these stand for a larger batch.
         let recording = Arc::new(Winners::recording());
         backbone.plan_alone(&apart.with_winners(recording.clone()), shape);
-        let blocks = recording.requests().into_iter().map(|(shape, _)| shape);
-        let blocks = blocks.filter(|shape| matches!(shape, OperationShape::InvertedResidual { .. }));
-        let winners: HashMap<_, _> = blocks.map(|shape| (shape, identity(candidates::candidates(shape, &apart)[0]))).collect();
-        let whole = apart.with_winners(Arc::new(Winners::new(winners)));
+        let requests = recording.requests().into_iter().map(|(shape, _)| shape);
+        let whole = apart.with_winners(Arc::new(candidates::whole_blocks(requests, &apart)));
         let pixels = shape[0] * shape[1] * shape[1];
         let input: Vec<f32> =
             (0..4 * pixels).map(|at| if at % 4 == 3 { 0.0 } else { (at * 31 % 251) as f32 / 125.0 - 1.0 }).collect();
