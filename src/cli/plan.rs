@@ -4,9 +4,13 @@ use clap::Args;
 use lineament::app::measure::Workload;
 use lineament::profiles::DeviceClass;
 
-use super::arguments::{GpuArguments, WorkloadArguments};
+use super::arguments::{Choices, GpuArguments, WorkloadArguments, one_of};
 use super::output::print_line;
 use super::{Context, Outcome, Verdict};
+
+/// The classes of devices.
+const CLASSES: Choices<DeviceClass> =
+    [("gpu", "every GPU", DeviceClass::Gpu), ("software", "adapters that compute on the processor", DeviceClass::Software)];
 
 /// Print the plan of a prediction or training step: its steps, shapes, costs, memory layout and peak memory
 #[derive(Args)]
@@ -15,9 +19,9 @@ pub struct Plan {
     workload: WorkloadArguments,
     #[command(flatten)]
     device: GpuArguments,
-    /// Plan for a device of this class, gpu or software, with its shipped variants and the limits of the adapter [default: the
-    /// class of the adapter]
-    #[arg(long, value_parser = class)]
+    /// Plan for a device of this class, with the variants that are shipped for it and the limits of the adapter [default: the class
+    /// of the adapter]
+    #[arg(long, value_parser = one_of(&CLASSES))]
     class: Option<DeviceClass>,
     /// Print the plans as one JSON object that another WebGPU program can replay. It holds kernels, expanded WGSL, constants,
     /// tensors, views and grids
@@ -37,10 +41,4 @@ impl Plan {
         print_line(text.trim_end())?;
         Ok(Outcome::Done)
     }
-}
-
-/// Returns the class of a name.
-fn class(name: &str) -> Result<DeviceClass, String> {
-    let names = DeviceClass::ALL.map(DeviceClass::name).join(" or ");
-    DeviceClass::ALL.into_iter().find(|class| class.name() == name).ok_or_else(|| format!("expected {names}"))
 }

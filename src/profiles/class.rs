@@ -18,14 +18,6 @@ impl DeviceClass {
     /// Every class.
     pub const ALL: [DeviceClass; 2] = [DeviceClass::Gpu, DeviceClass::Software];
 
-    /// Returns the name of the class.
-    pub fn name(self) -> &'static str {
-        match self {
-            DeviceClass::Gpu => "gpu",
-            DeviceClass::Software => "software",
-        }
-    }
-
     /// Returns the class of an adapter.
     pub fn of_adapter(report: &AdapterReport) -> DeviceClass {
         match report.kind.as_str() {
