@@ -21,7 +21,7 @@ pub struct Plan {
     device: GpuArguments,
     /// Plan for a device of this class, with the variants that are shipped for it and the limits of the adapter [default: the class
     /// of the adapter]
-    #[arg(long, value_parser = one_of(&CLASSES))]
+    #[arg(long, value_parser = one_of(CLASSES))]
     class: Option<DeviceClass>,
     /// Print the plans as one JSON object that another WebGPU program can replay. It holds kernels, expanded WGSL, constants,
     /// tensors, views and grids
