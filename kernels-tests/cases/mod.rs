@@ -27,6 +27,7 @@ mod expand_depthwise;
 pub mod fused_multiply_add;
 mod global_average_pool;
 mod global_average_pool_backward_input;
+mod inverted_residual;
 mod kmeans_accumulate;
 mod kmeans_accumulate_bits;
 mod kmeans_assign;
@@ -61,6 +62,7 @@ pub const ALL: &[fn(Context) -> Vec<Case>] = &[
     stem::cases,
     depthwise::cases,
     expand_depthwise::cases,
+    inverted_residual::cases,
     pointwise::cases,
     global_average_pool::cases,
     stem_backward_weight::cases,

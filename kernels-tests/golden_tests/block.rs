@@ -1,7 +1,7 @@
 //! The inverted residual blocks of the `kernels` group in inference mode, with batch norm folded into the convolutions.
 
-use lineament::ops::{Activation, Depthwise, Padding, Pointwise};
-use lineament::plan::{View, WeightLayout};
+use lineament::ops::{Activation, Choice, Depthwise, InvertedResidual, Padding, Pointwise, inverted_residual_variants};
+use lineament::plan::{Precision, View, WeightLayout};
 use lineament::profiles::{Device, DeviceProfile};
 
 use crate::golden_tests::data::{Array, GoldenError};
@@ -38,9 +38,11 @@ fn fold(fixture: &Fixture, part: &str, layout: &str) -> Result<Folded, GoldenErr
     Ok(Folded { w: single(w), shape, bias: single(padded(&bias, "C")?.0) })
 }
 
-/// Returns the case of a block, with the variants that the network would choose.
+/// Returns the cases of a block: layer by layer, with the variants that the network would choose, and in one kernel, with every
+/// variant that can compute it.
 pub fn inference(device: &Device, fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
     let profile = device.profile();
+    let mut cases = whole(fixture)?;
     let (x, x_shape) = fixture.input("x", "NHWC")?;
     let (batch, mut size, mut channels) = (x_shape[0], [x_shape[1], x_shape[2]], x_shape[3]);
     let stride = fixture.number("stride")?;
@@ -71,7 +73,45 @@ pub fn inference(device: &Device, fixture: &Fixture) -> Result<Vec<Case>, Golden
     let result = case.output("y", expected.len(), FORWARD, Box::new(move || expected.clone()));
     let rows = batch * size[0] * size[1];
     push_pointwise(&mut case, profile, &project, (rows, Activation::None), y, residual.then_some(input), result);
-    Ok(vec![case])
+    cases.push(case);
+    Ok(cases)
+}
+
+/// Returns the cases of a block in one kernel, or none if the block has no expansion.
+fn whole(fixture: &Fixture) -> Result<Vec<Case>, GoldenError> {
+    if fixture.number("expand")? == 1 {
+        return Ok(Vec::new());
+    }
+    let parts = [("expand", "HWIO"), ("depthwise", "HW1C"), ("project", "HWIO")];
+    let [expand, convolve, project] = parts.map(|(part, layout)| fold(fixture, part, layout));
+    let [expand, convolve, project] = [expand?, convolve?, project?];
+    let (x, x_shape) = fixture.input("x", "NHWC")?;
+    let (inputs, channels, outputs) = (x_shape[3], expand.shape[3], project.shape[3]);
+    let (padding, activation) = (Padding::TensorflowSame, Activation::Relu6);
+    let (batch, size, stride) = (x_shape[0], [x_shape[1], x_shape[2]], fixture.number("stride")?);
+    let residual = fixture.entry["params"]["residual"] == true;
+    let depthwise = Depthwise { batch, size, channels, stride, padding, activation };
+    let block = InvertedResidual { inputs, depthwise, outputs, residual };
+    let (expected, _) = padded(fixture.arrays.get("y")?, "NHWC")?;
+    let suiting = inverted_residual_variants(Precision::F32).filter(|(_, variant)| block.suits(variant));
+    let case = |choice: Choice| {
+        let mut case = Case::new(choice.0.name, choice.1.name, fixture.file.to_string(), Purpose::Test);
+        let panels = |w: &[f32], columns| WeightLayout::Panels.arranged(w.to_vec(), columns);
+        let views = [
+            case.input("x", &x),
+            case.input("w_expand", &panels(&expand.w, channels)),
+            case.input("bias_expand", &expand.bias),
+            case.input("w", &convolve.w),
+            case.input("bias", &convolve.bias),
+            case.input("w_project", &panels(&project.w, outputs)),
+            case.input("bias_project", &project.bias),
+        ];
+        let expected = expected.clone();
+        let result = case.output("y", expected.len(), FORWARD, Box::new(move || expected.clone()));
+        case.plan.push(block.step("block", choice, views, result));
+        case
+    };
+    Ok(suiting.map(case).collect())
 }
 
 fn push_pointwise(

@@ -1,14 +1,15 @@
 //! The `network` group: compares the whole MobileNetV2 and the paper's model with Keras and PyTorch in double precision.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use lineament::nn::Head;
 use lineament::nn::mobilenet_v2::mobilenet_v2;
 use lineament::nn::weights::WeightsError;
 use lineament::nn::{Backbone, expected_tensors};
-use lineament::ops::{Padding, padded_channels};
+use lineament::ops::{INVERTED_RESIDUAL, Padding, candidates, padded_channels};
 use lineament::plan::{Plan, Precision, View};
-use lineament::profiles::{Device, DeviceProfile};
+use lineament::profiles::{Device, DeviceClass, DeviceProfile, Winners};
 use lineament::scheduler::Program;
 use serde_json::Value;
 
@@ -94,7 +95,43 @@ impl Group<'_> {
         let names = || entry["tensors"].as_object().into_iter().flatten().map(|(name, _)| name.as_str());
         let single = names().map(|name| self.tensor(file, name, &arrays, (&recipe, &shape), Precision::F32));
         let of_f16 = names().filter(|name| self.device.report().shader_f16 && !name.ends_with("_masked"));
+        let whole = names().filter_map(|name| self.by_whole_blocks(file, name, &arrays, (&recipe, &shape)).transpose());
+        let whole = whole.collect::<Result<Vec<_>, _>>()?;
+        let single = whole.into_iter().map(Ok).chain(single);
         single.chain(of_f16.map(|name| self.tensor(file, name, &arrays, (&recipe, &shape), Precision::F16))).collect()
+    }
+
+    /// Compares features that are computed as on a GPU with a large batch, where every block that a kernel can compute as a whole
+    /// is a single step. Returns nothing for other tensors.
+    fn by_whole_blocks(
+        &self,
+        file: &str,
+        name: &str,
+        arrays: &Arrays,
+        (recipe, shape): (&Recipe, &Shape),
+    ) -> Result<Option<CheckResult>, GoldenError> {
+        let convention = CONVENTIONS.into_iter().find(|(convention, ..)| name.strip_prefix("features_") == Some(convention));
+        let Some((_, padding, epsilon)) = convention else { return Ok(None) };
+        let backbone = backbone(recipe, shape.width, padding, epsilon)?.composed();
+        let apart = DeviceProfile::of_class(DeviceClass::Gpu, self.profile().capabilities);
+        let recording = Arc::new(Winners::recording());
+        let extent = [shape.batch, shape.size];
+        backbone.plan_alone(&apart.with_winners(recording.clone()), extent);
+        let requests = recording.requests().into_iter().map(|(shape, _)| shape);
+        let whole = apart.with_winners(Arc::new(candidates::whole_blocks(requests, &apart)));
+        let mut plan = Plan::new("network by whole blocks");
+        let (input, weights, pixels) = self.inputs(&mut plan, recipe, shape, (&backbone, Precision::F32))?;
+        let result = backbone.plan_features(&mut plan, &whole, extent, weights, input);
+        if !plan.steps().iter().any(|step| step.kernel == INVERTED_RESIDUAL.name) {
+            return Err(GoldenError::unusable(file, name));
+        }
+        let program = Program::new(self.device, &plan, &[])?;
+        program.write(self.device, weights, &backbone.stored_parameters(Precision::F32));
+        program.write(self.device, input, bytemuck::cast_slice(&pixels));
+        program.run(self.device)?;
+        let found = stripped(&program.read(self.device, result)?, backbone.features());
+        let expected = &arrays.get(name)?.arranged("NC")?.values;
+        Ok(Some(CheckResult::within(file, &format!("{name} by whole blocks"), &found, expected, FEATURES_BOUND)))
     }
 
     fn tensor(

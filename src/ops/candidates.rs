@@ -2,10 +2,11 @@
 
 use super::{
     Activation, Choice, DEPTHWISE_BACKWARD_INPUT, DenseBackwardWeight, Depthwise, DepthwiseBackwardInput, EXPAND_DEPTHWISE,
-    ExpandDepthwise, Padding, Pointwise, Stem, dense_backward_weight_variants, pointwise_variants, stem_variants,
+    ExpandDepthwise, InvertedResidual, Padding, Pointwise, Stem, dense_backward_weight_variants, identity,
+    inverted_residual_variants, pointwise_variants, stem_variants,
 };
 use crate::plan::{Precision, RowParts, WeightLayout};
-use crate::profiles::{DeviceProfile, OperationShape};
+use crate::profiles::{DeviceProfile, Operation, OperationShape, Winners};
 
 /// The padding and the activation of layers that are made from shapes. The choice of a variant does not depend on either.
 const ANY: (Padding, Activation) = (Padding::TensorflowSame, Activation::None);
@@ -25,6 +26,11 @@ pub fn candidates(shape: OperationShape, profile: &DeviceProfile) -> Vec<Choice>
             let suitable = fused.filter(runs).filter(|(_, variant)| layer.suits(variant));
             suitable.chain([layer.depthwise.choice(&profile.shipped())]).collect()
         }
+        OperationShape::InvertedResidual { .. } => {
+            let block = inverted_residual_of(shape);
+            let fused = inverted_residual_variants(Precision::F32).filter(runs).filter(|(_, variant)| block.suits(variant));
+            fused.chain([block.projection().choice(&profile.shipped())]).collect()
+        }
         OperationShape::DepthwiseBackwardInput { .. } => {
             let gradient = DepthwiseBackwardInput { layer: depthwise_of(shape) };
             gradient.variants().map(|variant| (&DEPTHWISE_BACKWARD_INPUT, variant)).collect()
@@ -37,14 +43,31 @@ pub fn candidates(shape: OperationShape, profile: &DeviceProfile) -> Vec<Choice>
     }
 }
 
-/// Returns the variants that a measurement of a shape runs: the candidates and, for an expansion, the pointwise variant that
-/// computes its first layer when the two layers are separate dispatches.
+/// Returns the variants that a measurement of a shape runs: the candidates and, for several layers in one kernel, the variants of
+/// the other layers when the layers are separate dispatches.
 pub fn measured(shape: OperationShape, profile: &DeviceProfile) -> Vec<Choice> {
     let mut choices = candidates(shape, profile);
-    if let OperationShape::ExpandDepthwise { .. } = shape {
-        choices.push(expand_of(shape).choice(&profile.shipped()));
+    let shipped = &profile.shipped();
+    match shape {
+        OperationShape::ExpandDepthwise { .. } => choices.push(expand_of(shape).choice(shipped)),
+        OperationShape::InvertedResidual { .. } => {
+            let pair = expansion_of(inverted_residual_of(shape));
+            choices.extend(match expand_depthwise_of(pair).choice(shipped) {
+                Some(fused) => vec![fused],
+                None => vec![expand_of(pair).choice(shipped), expand_depthwise_of(pair).depthwise.choice(shipped)],
+            });
+        }
+        _ => {}
     }
     choices
+}
+
+/// Returns winners that run every inverted residual among `shapes` in one kernel, whether or not this pays. Tests compare the results
+/// of whole networks with and without them.
+pub fn whole_blocks(shapes: impl IntoIterator<Item = OperationShape>, profile: &DeviceProfile) -> Winners {
+    let blocks = shapes.into_iter().filter(|shape| shape.operation() == Operation::InvertedResidual);
+    let whole = blocks.filter_map(|shape| candidates(shape, profile).first().map(|choice| (shape, identity(*choice))));
+    Winners::new(whole.collect())
 }
 
 /// Returns the choice for a shape that was not measured.
@@ -56,6 +79,10 @@ pub fn shipped(shape: OperationShape, profile: &DeviceProfile) -> Choice {
         OperationShape::ExpandDepthwise { .. } => {
             let layer = expand_depthwise_of(shape);
             layer.choice(profile).unwrap_or_else(|| layer.depthwise.choice(profile))
+        }
+        OperationShape::InvertedResidual { .. } => {
+            let block = inverted_residual_of(shape);
+            block.choice(profile).unwrap_or_else(|| block.projection().choice(profile))
         }
         OperationShape::DepthwiseBackwardInput { .. } => DepthwiseBackwardInput { layer: depthwise_of(shape) }.choice(profile),
         OperationShape::Pointwise { .. } => pointwise_of(shape).choice(profile),
@@ -81,6 +108,23 @@ pub fn expand_depthwise_of(shape: OperationShape) -> ExpandDepthwise {
     let OperationShape::ExpandDepthwise { batch, size, inputs, channels, stride } = shape else { wrong(shape) };
     let (padding, activation) = ANY;
     ExpandDepthwise { inputs, depthwise: Depthwise { batch, size, channels, stride, padding, activation } }
+}
+
+/// Returns all layers of an inverted residual, without the addition of the input.
+///
+/// # Panics
+/// Panics if the shape belongs to another operation.
+pub fn inverted_residual_of(shape: OperationShape) -> InvertedResidual {
+    let OperationShape::InvertedResidual { batch, size, inputs, channels, outputs, stride } = shape else { wrong(shape) };
+    let (padding, activation) = ANY;
+    let depthwise = Depthwise { batch, size, channels, stride, padding, activation };
+    InvertedResidual { inputs, depthwise, outputs, residual: false }
+}
+
+/// Returns the shape of the first two layers of an inverted residual.
+pub fn expansion_of(block: InvertedResidual) -> OperationShape {
+    let InvertedResidual { inputs, depthwise: Depthwise { batch, size, channels, stride, .. }, .. } = block;
+    OperationShape::ExpandDepthwise { batch, size, inputs, channels, stride }
 }
 
 /// Returns the first layer of a network.

@@ -36,6 +36,7 @@ mod expand_depthwise;
 mod fused_multiply_add;
 mod global_average_pool;
 mod global_average_pool_backward_input;
+mod inverted_residual;
 mod kmeans_accumulate;
 mod kmeans_accumulate_bits;
 mod kmeans_assign;
@@ -93,6 +94,7 @@ pub use expand_depthwise::{EXPAND_DEPTHWISE, ExpandDepthwise};
 pub use fused_multiply_add::{FUSED_MULTIPLY_ADD, FusedMultiplyAdd};
 pub use global_average_pool::{GLOBAL_AVERAGE_POOL, GlobalAveragePool};
 pub use global_average_pool_backward_input::{GLOBAL_AVERAGE_POOL_BACKWARD_INPUT, GlobalAveragePoolBackwardInput};
+pub use inverted_residual::{INVERTED_RESIDUAL, InvertedResidual, inverted_residual_variants};
 pub use kmeans_accumulate::{KMEANS_ACCUMULATE, KmeansAccumulate};
 pub use kmeans_accumulate_bits::{
     KMEANS_ACCUMULATE_BITS, KMEANS_ACCUMULATE_BITS_SUBGROUP, KmeansAccumulateBits, kmeans_accumulate_bits_variants,
@@ -134,6 +136,7 @@ pub const ALL: &[&Kernel] = &[
     &DEPTHWISE,
     &DEPTHWISE_STRIP,
     &EXPAND_DEPTHWISE,
+    &INVERTED_RESIDUAL,
     &POINTWISE_SUBGROUP,
     &POINTWISE_COLUMNS,
     &POINTWISE_REGISTERS,

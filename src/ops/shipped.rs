@@ -13,6 +13,7 @@ fn example(operation: Operation) -> OperationShape {
         Operation::Stem => OperationShape::Stem { batch, size, inputs: 4, rgb: true, outputs: 16, stride: 2 },
         Operation::Depthwise => OperationShape::Depthwise { batch, size, channels, stride },
         Operation::ExpandDepthwise => OperationShape::ExpandDepthwise { batch, size, inputs: 8, channels, stride },
+        Operation::InvertedResidual => OperationShape::InvertedResidual { batch, size, inputs: 8, channels, outputs: 12, stride },
         Operation::DepthwiseBackwardInput => OperationShape::DepthwiseBackwardInput { batch, size, channels, stride },
         Operation::Pointwise => OperationShape::Pointwise { rows: 7, inputs: 8, outputs: 16, layout: WeightLayout::Panels },
         Operation::DenseBackwardWeight => OperationShape::DenseBackwardWeight { rows: 7, rows_a_part: 7, inputs: 8, outputs: 16 },
@@ -25,6 +26,8 @@ fn kernels(operation: Operation) -> Vec<&'static Kernel> {
         Operation::Stem => vec![&STEM, &STEM_STRIP],
         Operation::Depthwise => vec![&DEPTHWISE, &DEPTHWISE_STRIP],
         Operation::ExpandDepthwise => vec![&EXPAND_DEPTHWISE],
+        // The variants of the last layer alone mean that the layers run separately.
+        Operation::InvertedResidual => [&[&INVERTED_RESIDUAL][..], &kernels(Operation::Pointwise)].concat(),
         Operation::DepthwiseBackwardInput => vec![&DEPTHWISE_BACKWARD_INPUT],
         Operation::Pointwise => vec![&POINTWISE_SUBGROUP, &POINTWISE_COLUMNS, &POINTWISE_REGISTERS, &POINTWISE_WORKGROUP],
         Operation::DenseBackwardWeight => vec![&DENSE_BACKWARD_WEIGHT_SUBGROUP, &DENSE_BACKWARD_WEIGHT_REGISTERS],
@@ -63,6 +66,7 @@ pub(crate) fn shapes() -> Vec<OperationShape> {
                 OperationShape::Depthwise { batch, size, channels, stride },
                 OperationShape::DepthwiseBackwardInput { batch, size, channels, stride },
                 OperationShape::ExpandDepthwise { batch, size, inputs, channels, stride },
+                OperationShape::InvertedResidual { batch: 512, size, inputs, channels: 96, outputs, stride },
                 OperationShape::Stem { batch, size, inputs, rgb: inputs == 4, outputs, stride },
             ]);
         }
@@ -103,6 +107,9 @@ fn every_variant_is_the_choice_of_some_profile_for_some_shape() {
             match shape.operation() {
                 Operation::Stem => shipped.extend([identity(candidates::stem_of(*shape).choice(&half))]),
                 Operation::Depthwise => shipped.extend([identity(candidates::depthwise_of(*shape).choice(&half))]),
+                Operation::InvertedResidual => {
+                    shipped.extend(candidates::inverted_residual_of(*shape).choice(&half).map(identity))
+                }
                 Operation::Pointwise => shipped.extend([identity(candidates::pointwise_of(*shape).choice(&half))]),
                 _ => {}
             }

@@ -3,8 +3,9 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use super::{DeviceProfile, Winners};
+use super::{DeviceClass, DeviceProfile, Winners};
 use crate::device::{AdapterRequest, DeviceError, Gpu};
+use crate::plan::Capabilities;
 
 /// An open device and the profile that its plans are made for.
 pub struct Device {
@@ -27,6 +28,12 @@ impl Device {
     /// Returns the profile that plans for this device are made for.
     pub fn profile(&self) -> &DeviceProfile {
         &self.profile
+    }
+
+    /// Takes the shipped profile of another class, for plans that are looked at rather than run.
+    pub fn plan_for(&mut self, class: DeviceClass) {
+        let software = class == DeviceClass::Software;
+        self.profile = DeviceProfile::of_class(class, Capabilities { software, ..self.profile.capabilities });
     }
 
     /// Sets measured variants. All plans that are made from now on use them.

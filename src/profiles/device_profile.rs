@@ -70,11 +70,11 @@ impl DeviceProfile {
     /// Returns the variants for an operation, best first: the measured winner, then those of the table of the device class. The
     /// operation takes the first that suits its shape and the device's capabilities.
     ///
-    /// For an expansion the variants that compute both layers come first, then those of the depthwise layer alone.
+    /// For several layers in one kernel, the variants that compute all of them come first, then those of the last layer alone.
     pub fn preferences(&self, shape: OperationShape) -> Vec<VariantId> {
         let winners = self.winners.as_ref().filter(|_| self.precision == Precision::F32);
         let winner = winners.and_then(|winners| winners.get(shape));
-        let shapes = [Some(shape), shape.depthwise_alone()].into_iter().flatten();
+        let shapes = [Some(shape), shape.last_layer_alone()].into_iter().flatten();
         let rows = shapes.flat_map(|shape| self.class.rows().filter(move |row| row.applies(shape, self.precision)));
         winner.into_iter().chain(rows.map(|row| &row.variant)).cloned().collect()
     }

@@ -49,6 +49,22 @@ pub enum OperationShape {
         /// Stride of the depthwise layer: 1 or 2.
         stride: u32,
     },
+    /// A pointwise convolution, a depthwise one and another pointwise one: an inverted residual. If the chosen kernel computes the
+    /// last layer alone, the block runs as separate dispatches.
+    InvertedResidual {
+        /// Number of images.
+        batch: u32,
+        /// Height and width of the input.
+        size: [u32; 2],
+        /// Input channels of the first layer.
+        inputs: u32,
+        /// Channels of the depthwise layer.
+        channels: u32,
+        /// Output channels of the last layer.
+        outputs: u32,
+        /// Stride of the depthwise layer: 1 or 2.
+        stride: u32,
+    },
     /// The input gradient of a depthwise convolution.
     DepthwiseBackwardInput {
         /// Number of images.
@@ -91,6 +107,7 @@ impl OperationShape {
             OperationShape::Stem { .. } => Operation::Stem,
             OperationShape::Depthwise { .. } => Operation::Depthwise,
             OperationShape::ExpandDepthwise { .. } => Operation::ExpandDepthwise,
+            OperationShape::InvertedResidual { .. } => Operation::InvertedResidual,
             OperationShape::DepthwiseBackwardInput { .. } => Operation::DepthwiseBackwardInput,
             OperationShape::Pointwise { .. } => Operation::Pointwise,
             OperationShape::DenseBackwardWeight { .. } => Operation::DenseBackwardWeight,
@@ -101,10 +118,12 @@ impl OperationShape {
     pub fn quantity(self, quantity: Quantity) -> Option<u64> {
         let matrix = match self {
             OperationShape::Pointwise { rows, .. } | OperationShape::DenseBackwardWeight { rows, .. } => Some(u64::from(rows)),
+            OperationShape::InvertedResidual { batch, size, stride, .. } => Some(u64::from(pixels(batch, size, stride))),
             _ => None,
         };
         let (inputs, outputs) = match self {
             OperationShape::Stem { inputs, outputs, .. }
+            | OperationShape::InvertedResidual { inputs, outputs, .. }
             | OperationShape::Pointwise { inputs, outputs, .. }
             | OperationShape::DenseBackwardWeight { inputs, outputs, .. } => (inputs, outputs),
             OperationShape::ExpandDepthwise { inputs, channels, .. } => (inputs, channels),
@@ -116,6 +135,7 @@ impl OperationShape {
             OperationShape::Stem { size, stride, .. }
             | OperationShape::Depthwise { size, stride, .. }
             | OperationShape::ExpandDepthwise { size, stride, .. }
+            | OperationShape::InvertedResidual { size, stride, .. }
             | OperationShape::DepthwiseBackwardInput { size, stride, .. } => Some((size[1], stride)),
             OperationShape::Pointwise { .. } | OperationShape::DenseBackwardWeight { .. } => None,
         };
@@ -129,15 +149,25 @@ impl OperationShape {
         }
     }
 
-    /// Returns the shape of the depthwise layer of an expansion, which runs if the two layers are separate dispatches.
-    pub fn depthwise_alone(self) -> Option<OperationShape> {
+    /// Returns the shape of the last layer of several in one kernel. It runs if the layers are separate dispatches.
+    pub fn last_layer_alone(self) -> Option<OperationShape> {
         match self {
             OperationShape::ExpandDepthwise { batch, size, channels, stride, .. } => {
                 Some(OperationShape::Depthwise { batch, size, channels, stride })
             }
+            OperationShape::InvertedResidual { batch, size, channels: inputs, outputs, stride, .. } => {
+                let rows = pixels(batch, size, stride);
+                Some(OperationShape::Pointwise { rows, inputs, outputs, layout: WeightLayout::Panels })
+            }
             _ => None,
         }
     }
+}
+
+/// Returns the number of output pixels of a depthwise convolution of a batch.
+fn pixels(batch: u32, size: [u32; 2], stride: u32) -> u32 {
+    let [height, width] = size.map(|size| size.div_ceil(stride));
+    batch * height * width
 }
 
 impl std::fmt::Display for OperationShape {
@@ -151,6 +181,12 @@ impl std::fmt::Display for OperationShape {
             }
             OperationShape::ExpandDepthwise { batch, size: [height, width], inputs, channels, stride } => {
                 write!(formatter, "expansion {batch}x{height}x{width}x{inputs} to {channels}, stride {stride}")
+            }
+            OperationShape::InvertedResidual { batch, size: [height, width], inputs, channels, outputs, stride } => {
+                write!(
+                    formatter,
+                    "inverted residual {batch}x{height}x{width}x{inputs} by {channels} to {outputs}, stride {stride}"
+                )
             }
             OperationShape::DepthwiseBackwardInput { batch, size: [height, width], channels, stride } => {
                 write!(formatter, "depthwise input gradient {batch}x{height}x{width}x{channels}, stride {stride}")

@@ -12,6 +12,8 @@ pub enum Operation {
     Depthwise,
     /// A pointwise convolution and the depthwise one that reads its result.
     ExpandDepthwise,
+    /// A pointwise convolution, a depthwise one and another pointwise one, which may add the input of the first.
+    InvertedResidual,
     /// The input gradient of a depthwise convolution.
     DepthwiseBackwardInput,
     /// A pointwise convolution or a dense layer.
@@ -22,10 +24,11 @@ pub enum Operation {
 
 impl Operation {
     /// Every operation.
-    pub const ALL: [Operation; 6] = [
+    pub const ALL: [Operation; 7] = [
         Operation::Stem,
         Operation::Depthwise,
         Operation::ExpandDepthwise,
+        Operation::InvertedResidual,
         Operation::DepthwiseBackwardInput,
         Operation::Pointwise,
         Operation::DenseBackwardWeight,
@@ -35,7 +38,7 @@ impl Operation {
 /// A number that describes the shape of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Quantity {
-    /// Rows of a matrix product: batch × height × width.
+    /// Rows of a matrix product: batch × height × width. Those of an inverted residual are the rows of its last layer.
     Rows,
     /// Input channels.
     Inputs,

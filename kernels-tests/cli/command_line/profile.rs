@@ -32,6 +32,19 @@ fn a_plan_tells_steps_places_and_peak() {
 }
 
 #[test]
+fn a_plan_for_gpus_runs_whole_blocks_of_large_batches() {
+    if crate::requirements::lacks_adapter() {
+        return;
+    }
+    let blocks = |batch: &str| {
+        let output = lineament(&["plan", "--class", "gpu", "--size", "224", "--batch", batch]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        text(&output.stdout).matches("inverted_residual").count()
+    };
+    assert_eq!(["1", "32"].map(blocks), [0, 6]);
+}
+
+#[test]
 fn a_profile_adds_up_in_every_form() {
     if crate::requirements::lacks_adapter() {
         return;

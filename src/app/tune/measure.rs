@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::reference::{expected, in_layout, reduced, tensor_sizes, test_inputs};
 use crate::app::measure::{Spread, repeat, step_seconds};
 use crate::device::DeviceError;
-use crate::ops::{Choice, DenseBackwardWeight, DepthwiseBackwardInput, EXPAND_DEPTHWISE, candidates, identity};
+use crate::ops::{
+    Choice, DenseBackwardWeight, DepthwiseBackwardInput, EXPAND_DEPTHWISE, INVERTED_RESIDUAL, candidates, identity,
+};
 use crate::plan::{Plan, RowParts, Step, VariantId, View};
 use crate::profiles::{Device, DeviceProfile, OperationShape};
 use crate::scheduler::Program;
@@ -175,8 +177,8 @@ fn sizes_of(inputs: &[Vec<f32>]) -> Vec<u64> {
     inputs.iter().map(|values| 4 * values.len() as u64).collect()
 }
 
-/// Returns a plan that computes a shape with a candidate. It has one step, or two if the layers of an expansion are separate
-/// dispatches.
+/// Returns a plan that computes a shape with a candidate. It has one step, or several if the candidate computes
+/// the last layer alone.
 pub fn candidate_plan(profile: &DeviceProfile, shape: OperationShape, choice: Choice) -> Plan {
     let sizes: Vec<u64> = tensor_sizes(shape).inputs.iter().map(|count| 4 * *count as u64).collect();
     plan(profile, shape, choice, &sizes).0
@@ -188,6 +190,21 @@ fn plan(profile: &DeviceProfile, shape: OperationShape, choice: Choice, sizes: &
     let views: Vec<View> = sizes.iter().map(|bytes| plan.persistent("input", *bytes)).collect();
     let out = plan.persistent("output", 4 * tensor_sizes(shape).output as u64);
     let mut views_of_step = views.clone();
+    if let (OperationShape::InvertedResidual { .. }, true) = (shape, !choice.0.is(&INVERTED_RESIDUAL)) {
+        let pair = candidates::expansion_of(candidates::inverted_residual_of(shape));
+        let convolved = plan.transient("convolved", 4 * tensor_sizes(pair).output as u64);
+        let layers = candidates::expand_depthwise_of(pair);
+        let first = layers.choice(profile).unwrap_or_else(|| layers.depthwise.choice(profile));
+        push(&mut plan, profile, pair, first, &views[..5], convolved);
+        views_of_step = vec![convolved, views[5], views[6]];
+    }
+    push(&mut plan, profile, shape, choice, &views_of_step, out);
+    (plan, views, out)
+}
+
+/// Appends the steps that compute a shape with a candidate.
+fn push(plan: &mut Plan, profile: &DeviceProfile, shape: OperationShape, choice: Choice, views: &[View], out: View) {
+    let mut views_of_step = views.to_vec();
     if let (OperationShape::ExpandDepthwise { .. }, true) = (shape, !choice.0.is(&EXPAND_DEPTHWISE)) {
         let layer = candidates::expand_of(shape);
         let expanded = plan.transient("expanded", 4 * u64::from(layer.rows) * u64::from(layer.outputs));
@@ -197,7 +214,6 @@ fn plan(profile: &DeviceProfile, shape: OperationShape, choice: Choice, sizes: &
         views_of_step = vec![expanded, views[3], views[4]];
     }
     plan.push(step(profile, shape, choice, &views_of_step, out));
-    (plan, views, out)
 }
 
 fn step(profile: &DeviceProfile, shape: OperationShape, choice: Choice, views: &[View], out: View) -> Step {
@@ -215,6 +231,14 @@ fn step(profile: &DeviceProfile, shape: OperationShape, choice: Choice, views: &
         }
         OperationShape::ExpandDepthwise { .. } => {
             candidates::expand_depthwise_of(shape).depthwise.step(&label, choice, [views[0], views[1], views[2]], out)
+        }
+        OperationShape::InvertedResidual { .. } if choice.0.is(&INVERTED_RESIDUAL) => {
+            let views = [0, 1, 2, 3, 4, 5, 6].map(|at: usize| views[at]);
+            candidates::inverted_residual_of(shape).step(&label, choice, views, out)
+        }
+        OperationShape::InvertedResidual { .. } => {
+            let layer = candidates::inverted_residual_of(shape).projection();
+            layer.step(&label, choice, profile, [views[0], views[1], views[2]], None, out)
         }
         OperationShape::DepthwiseBackwardInput { .. } => {
             DepthwiseBackwardInput { layer: candidates::depthwise_of(shape) }.step(&label, choice.1, views[0], views[1], out)
@@ -234,7 +258,8 @@ mod tests {
     use super::*;
     use crate::plan::WeightLayout;
 
-    const SHAPES: [OperationShape; 8] = [
+    const SHAPES: [OperationShape; 9] = [
+        OperationShape::InvertedResidual { batch: 1, size: [14, 14], inputs: 12, channels: 20, outputs: 40, stride: 2 },
         OperationShape::ExpandDepthwise { batch: 1, size: [14, 14], inputs: 12, channels: 20, stride: 2 },
         OperationShape::Stem { batch: 1, size: [17, 17], inputs: 4, rgb: true, outputs: 8, stride: 2 },
         OperationShape::Depthwise { batch: 1, size: [15, 15], channels: 8, stride: 1 },

@@ -29,6 +29,10 @@ pub fn reduced(shape: OperationShape) -> OperationShape {
         OperationShape::ExpandDepthwise { batch, size, inputs, channels, stride } => {
             OperationShape::ExpandDepthwise { batch: batch.min(2), size: smaller(size), inputs, channels, stride }
         }
+        OperationShape::InvertedResidual { batch, size, inputs, channels, outputs, stride } => {
+            let (batch, size) = (batch.min(2), smaller(size));
+            OperationShape::InvertedResidual { batch, size, inputs, channels, outputs, stride }
+        }
         OperationShape::DepthwiseBackwardInput { batch, size, channels, stride } => {
             OperationShape::DepthwiseBackwardInput { batch: batch.min(2), size: smaller(size), channels, stride }
         }
@@ -77,6 +81,13 @@ pub fn tensor_sizes(shape: OperationShape) -> TensorSizes {
                 output: batch * area(layer.out_size()) * channels,
             }
         }
+        OperationShape::InvertedResidual { outputs, .. } => {
+            let block = candidates::inverted_residual_of(shape);
+            let TensorSizes { mut inputs, output } = tensor_sizes(candidates::expansion_of(block));
+            let (channels, outputs) = (block.depthwise.channels as usize, outputs as usize);
+            inputs.extend([channels * outputs, outputs]);
+            TensorSizes { inputs, output: output / channels * outputs }
+        }
         OperationShape::DepthwiseBackwardInput { batch, channels, .. } => {
             let (layer, batch, channels) = (candidates::depthwise_of(shape), batch as usize, channels as usize);
             TensorSizes {
@@ -105,15 +116,17 @@ pub fn test_inputs(shape: OperationShape) -> Vec<Vec<f32>> {
     inputs
 }
 
-/// Returns inputs as the kernels read them: the second input of a matrix product, its weights, is brought into its layout.
+/// Returns inputs as the kernels read them: the weights of matrix products are brought into their layout.
 pub fn in_layout(shape: OperationShape, mut inputs: Vec<Vec<f32>>) -> Vec<Vec<f32>> {
+    let panels = WeightLayout::Panels;
     let weights = match shape {
-        OperationShape::Pointwise { outputs, layout, .. } => Some((layout, outputs)),
-        OperationShape::ExpandDepthwise { channels, .. } => Some((WeightLayout::Panels, channels)),
-        _ => None,
+        OperationShape::Pointwise { outputs, layout, .. } => vec![(1, layout, outputs)],
+        OperationShape::ExpandDepthwise { channels, .. } => vec![(1, panels, channels)],
+        OperationShape::InvertedResidual { channels, outputs, .. } => vec![(1, panels, channels), (5, panels, outputs)],
+        _ => Vec::new(),
     };
-    if let Some((layout, columns)) = weights {
-        inputs[1] = layout.arranged(std::mem::take(&mut inputs[1]), columns);
+    for (at, layout, columns) in weights {
+        inputs[at] = layout.arranged(std::mem::take(&mut inputs[at]), columns);
     }
     inputs
 }
@@ -141,6 +154,10 @@ pub fn expected(shape: OperationShape, inputs: &[Vec<f32>]) -> Vec<f64> {
             let [w, bias] = [3, 4].map(|at: usize| widen(&inputs[at]));
             reference::depthwise::depthwise(candidates::expand_depthwise_of(shape).depthwise, [&expanded, &w, &bias])
         }
+        OperationShape::InvertedResidual { .. } => {
+            let arrays = [0, 1, 2, 3, 4, 5, 6].map(|at: usize| inputs[at].as_slice());
+            reference::inverted_residual::inverted_residual(candidates::inverted_residual_of(shape), arrays)
+        }
         OperationShape::DepthwiseBackwardInput { .. } => {
             let [gy, w] = [0, 1].map(|at: usize| widen(&inputs[at]));
             reference::depthwise_backward_input::depthwise_backward_input(candidates::depthwise_of(shape), &gy, &w)
@@ -163,16 +180,17 @@ pub fn expected(shape: OperationShape, inputs: &[Vec<f32>]) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ops::{Choice, EXPAND_DEPTHWISE, identity, shipped};
+    use crate::ops::{Choice, EXPAND_DEPTHWISE, INVERTED_RESIDUAL, identity, shipped};
 
     #[test]
     fn a_candidate_of_a_shape_is_a_candidate_of_the_reduced_shape() {
         for profile in shipped::profiles() {
             for shape in shipped::shapes() {
-                // Where an expansion runs as two dispatches, its depthwise variant follows the width of the image; each suits
-                // both shapes.
+                // Where layers run as separate dispatches, the variant of the last follows the size of the image; each suits both
+                // shapes.
                 let is_compared = |choice: &Choice| match shape {
                     OperationShape::ExpandDepthwise { .. } => choice.0.is(&EXPAND_DEPTHWISE),
+                    OperationShape::InvertedResidual { .. } => choice.0.is(&INVERTED_RESIDUAL),
                     _ => true,
                 };
                 let names = |shape| -> Vec<_> {

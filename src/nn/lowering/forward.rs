@@ -74,6 +74,11 @@ impl Lowering<'_> {
                 value.set(y);
                 Saved::Nothing
             }
+            RunLayer::FusedBlock { block, choice } => {
+                let y = self.fused_block(block, choice, x);
+                value.set(y);
+                Saved::Nothing
+            }
             RunLayer::Normalised { layer, slots, trained } => {
                 let raw = self.raw(layer, slots, x, value.normalised);
                 let saved = Saved::Convolution { source: value.source, raw };

@@ -38,6 +38,13 @@ pub enum RunLayer<'a> {
         /// The kernel that computes both.
         choice: Choice,
     },
+    /// The folded convolutions of an inverted residual, in one kernel.
+    FusedBlock {
+        /// The convolutions.
+        block: FoldedBlock<'a>,
+        /// The kernel that computes all of them.
+        choice: Choice,
+    },
     /// A convolution with batch norm that uses the statistics of the batch.
     Normalised {
         /// The convolution.
@@ -83,6 +90,7 @@ impl RunLayer<'_> {
     fn convolution(&self) -> Option<&Convolution> {
         match self {
             RunLayer::Folded(folded) | RunLayer::Fused { depthwise: folded, .. } => Some(folded.layer),
+            RunLayer::FusedBlock { block, .. } => Some(block.project.layer),
             RunLayer::Normalised { layer, .. } => Some(layer),
             _ => None,
         }
@@ -111,6 +119,17 @@ pub struct FoldedConvolution<'a> {
     pub layer: &'a Convolution,
     /// Weight and bias.
     pub parameters: [View; 2],
+}
+
+/// The convolutions of an inverted residual.
+#[derive(Debug, Clone, Copy)]
+pub struct FoldedBlock<'a> {
+    /// The pointwise convolution to the hidden channels.
+    pub expand: FoldedConvolution<'a>,
+    /// The depthwise convolution.
+    pub depthwise: FoldedConvolution<'a>,
+    /// The pointwise convolution to the output channels. It may end a residual block.
+    pub project: FoldedConvolution<'a>,
 }
 
 /// The buffers that training uses in addition to activations.

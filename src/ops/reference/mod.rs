@@ -26,6 +26,7 @@ pub mod finite_difference;
 pub mod fused_multiply_add;
 pub mod global_average_pool;
 pub mod global_average_pool_backward_input;
+pub mod inverted_residual;
 pub mod kmeans_accumulate;
 pub mod kmeans_assign;
 pub mod kmeans_candidates;

@@ -7,7 +7,9 @@
 //! The bounds on rows were derived for subgroups of eight.
 
 use crate::profiles::Condition::{AtLeast, AtMost, Is, MultipleOf};
-use crate::profiles::Operation::{DenseBackwardWeight, Depthwise, DepthwiseBackwardInput, ExpandDepthwise, Pointwise, Stem};
+use crate::profiles::Operation::{
+    DenseBackwardWeight, Depthwise, DepthwiseBackwardInput, ExpandDepthwise, InvertedResidual, Pointwise, Stem,
+};
 use crate::profiles::Quantity::{Inputs, OutWidth, Outputs, Results, Rows, Stride};
 use crate::profiles::{Provenance, Row};
 
@@ -291,6 +293,9 @@ pub const TABLE: &[Row] = &[
         "stride 2, 28x4 of 32 wide",
         tuned("0.70 ms for 1 x 64 x 64, 32 to 96; the layers apart take 1.88"),
     ),
+    // A variant of the last layer alone: the layers of a block run separately, or the first two in one kernel.
+    Row::new(InvertedResidual, &[], "pointwise_workgroup", "32x32", fallback("the kernel for whole blocks is for GPUs")),
+    Row::half(InvertedResidual, &[], "pointwise_workgroup", "32x32 of f16", fallback("as for 32-bit floats")),
     Row::new(
         DepthwiseBackwardInput,
         &[Is(Stride, 1)],
