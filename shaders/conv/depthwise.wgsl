@@ -53,18 +53,11 @@
     let last_column = in_column + $((COLUMNS - 1) * STRIDE + 2)u;
     let first_inside = in_column < params.in_width;
     let last_inside = last_column < params.in_width;
+    // Columns outside the image are loaded from their neighbours, and then replaced with zeros.
+    let first_at = select(quads, 0u, first_inside);
+    let last_at = select($((COLUMNS - 1) * STRIDE + 1)u, $((COLUMNS - 1) * STRIDE + 2)u, last_inside) * quads;
     let in_size = params.in_width * quads;
-    #for v in 0..(COLUMNS - 1) * STRIDE + 3
-    #if v == 0
-    let column_$v = select(0u, in_column, first_inside) * quads + quad;
-    #end
-    #if (v > 0) * (v < (COLUMNS - 1) * STRIDE + 2)
-    let column_$v = (in_column + $(v)u) * quads + quad;
-    #end
-    #if v == (COLUMNS - 1) * STRIDE + 2
-    let column_$v = min(last_column, params.in_width - 1u) * quads + quad;
-    #end
-    #end
+    let in_at = in_column * quads + quad;
     let out_size = params.out_width * quads;
     let out_at = out_column * quads + quad;
     var row_at = (image * params.in_height + in_row) * in_size;
@@ -86,14 +79,16 @@
         #end
         #end
         if (in_row + $(k)u < end_row) {
-            let at_$k = row_at + $(k)u * in_size;
+            let at_$k = row_at + $(k)u * in_size + in_at;
             #for v in 0..(COLUMNS - 1) * STRIDE + 3
-            var x_$(k)_$v = layer_input(vec4<f32>(x[at_$k + column_$v]), by);
             #if v == 0
-            x_$(k)_$v = select(vec4<f32>(), x_$(k)_$v, first_inside);
+            let x_$(k)_$v = select(vec4<f32>(), layer_input(vec4<f32>(x[at_$k + first_at]), by), first_inside);
+            #end
+            #if (v > 0) * (v < (COLUMNS - 1) * STRIDE + 2)
+            let x_$(k)_$v = layer_input(vec4<f32>(x[at_$k + $(v)u * quads]), by);
             #end
             #if v == (COLUMNS - 1) * STRIDE + 2
-            x_$(k)_$v = select(vec4<f32>(), x_$(k)_$v, last_inside);
+            let x_$(k)_$v = select(vec4<f32>(), layer_input(vec4<f32>(x[at_$k + last_at]), by), last_inside);
             #end
             #for c in 0..COLUMNS
             #for m in 0..4 - STRIDE
