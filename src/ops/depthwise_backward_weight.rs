@@ -104,9 +104,8 @@ impl DepthwiseBackwardWeight {
 
 /// Returns the first variant with the layer's stride that walks along no more rows than the output has.
 fn variant_for(layer: Depthwise) -> &'static Variant {
-    let suits = |variant: &&Variant| {
-        variant.constant("STRIDE") == layer.stride && variant.constant("ROWS") <= layer.out_size()[0]
-    };
+    let suits =
+        |variant: &&Variant| variant.constant("STRIDE") == layer.stride && variant.constant("ROWS") <= layer.out_size()[0];
     let found = DEPTHWISE_BACKWARD_WEIGHT.variants.iter().find(suits);
     found.unwrap_or_else(|| panic!("no weight gradient of a depthwise convolution has stride {}", layer.stride))
 }
