@@ -37,10 +37,10 @@ fn gradient_before_activation(gradient: vec4<f32>, input: vec4<f32>, by: Normali
 
 #entry 64 {
     let quads = params.channels / 4u;
-    let share = share_of(workgroup, thread, params.rows, params.channels, params.rows_a_part);
-    if (!share.exists) {
+    if (!part_exists(workgroup, params.rows, params.channels, params.rows_a_part)) {
         return;
     }
+    let share = share_of(workgroup, thread, params.rows, params.channels, params.rows_a_part);
     let quad = share.quad;
     let deviation = sqrt(statistics[quads + quad] + params.epsilon);
     let by = Normalisation(statistics[quad], affine[quad] / deviation, affine[quads + quad]);

@@ -21,10 +21,10 @@
 
 #entry 64 {
     let quads = params.channels / 4u;
-    let share = share_of(workgroup, thread, params.rows, params.channels, params.rows_a_part);
-    if (!share.exists) {
+    if (!part_exists(workgroup, params.rows, params.channels, params.rows_a_part)) {
         return;
     }
+    let share = share_of(workgroup, thread, params.rows, params.channels, params.rows_a_part);
     let quad = share.quad;
     let rows = f32(share.end_row - share.first_row);
 
