@@ -55,7 +55,10 @@ fn case(shape: StemBackwardWeight, purpose: Purpose) -> Case {
     let Stem { batch, size: [height, width], inputs, outputs, padding, .. } = shape.layer;
     let name = format!("{batch}x{height}x{width}x{inputs} to {outputs} {padding:?} by {}", shape.rows.rows_a_part);
     let mut case = Case::new(STEM_BACKWARD_WEIGHT.name, shape.variant().name, name, purpose);
-    let x = values(25, 0, (batch * height * width * inputs) as usize);
+    let mut x = values(25, 0, (batch * height * width * inputs) as usize);
+    if shape.layer.rgb {
+        x.iter_mut().skip(3).step_by(4).for_each(|value| *value = 0.0);
+    }
     let gy = values(25, 1, (shape.layer.out_size().iter().product::<u32>() * batch * outputs) as usize);
     let views = (case.input("x", &x), case.input("gy", &gy));
     let expected = move || stem_backward_weight(shape.layer, shape.rows, &widen(&x), &widen(&gy));

@@ -1,15 +1,19 @@
 // Dense 3×3 convolution, the network's first layer:
-//   y[b, i, j, n] = activate(Σ_{u,v,c} x[b, i·s + u − top, j·s + v − left, c] · w[u, v, c, n] + bias[n]),  s = stride
+//   y[b, i, j, n] = activate(Σ_{u,v,c} x[b, i·s + u − top, j·s + v − left, c] · w[u, v, c, n] + bias[n]),  s = $STRIDE
 //
 // x     [batch, in_height, in_width, inputs]      zero outside the image; inputs = 4 for RGB, the fourth channel zero
 // w     [3, 3, inputs, outputs]
 // bias  [outputs]
 // y     [batch, out_height, out_width, outputs]
-// inputs and outputs are multiples of four; all arrays are read as vec4. If $HALF is 1, x, w and y hold f16.
+// inputs and outputs are multiples of four; all arrays are read as vec4. If $HALF is 1, x, w and y hold f16. out_width is at least
+// $PIXELS. $INPUTS of four input channels are used: 3 for RGB.
 //
-// One thread computes $OUTPUTS output channels of $PIXELS neighbouring pixels of a row. The 64 threads of a workgroup take the
-// output channels of the same pixels first, so that their stores are consecutive.
-// Cost: 18 · inputs flops per output; a thread loads $(OUTPUTS) vectors of w for every $(4 * PIXELS * OUTPUTS) multiply-adds.
+// A workgroup computes $(8 * QUADS) output channels. It copies their weights for four inputs to workgroup memory. Two threads
+// compute the same $PIXELS pixels of a row, each $QUADS of the quads (of four channels) in turn, so that their stores are
+// consecutive. The last pixels of a row begin early enough to end at the edge of the image. Therefore only the first and the last
+// column that a thread loads can lie outside the image.
+// Cost: 18 · inputs flops per output. For each row of taps, a thread loads $((PIXELS - 1) * STRIDE + 3) vectors of x and
+// $(3 * INPUTS * QUADS) of w for $(12 * PIXELS * INPUTS * QUADS) multiply-adds.
 #import stored
 #import activate
 #params
@@ -19,50 +23,75 @@
 @group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read_write> y: array<Stored>;
 
+// The weights by thread of a pair, row of taps, and then column of taps, input and quad.
+var<workgroup> weights: array<array<array<vec4<f32>, $(3 * INPUTS * QUADS)>, 3>, 2>;
+
 #entry 64 {
     let input_quads = params.inputs / 4u;
     let output_quads = params.outputs / 4u;
-    let output_tiles = (output_quads + $(OUTPUTS / 4 - 1)u) / $(OUTPUTS / 4)u;
+    let output_tiles = (output_quads + $(2 * QUADS - 1)u) / $(2 * QUADS)u;
     let tiles_across = (params.out_width + $(PIXELS - 1)u) / $(PIXELS)u;
-    let index = workgroup * 64u + thread;
-    let first_quad = (index % output_tiles) * $(OUTPUTS / 4)u;
-    let tile = index / output_tiles;
-    let batch = tile / (params.out_height * tiles_across);
-    if (batch >= params.batch) {
-        return;
-    }
-    let out_row = tile / tiles_across % params.out_height;
-    let out_column = (tile % tiles_across) * $(PIXELS)u;
+    let block = workgroup / output_tiles;
+    let first_quad = (workgroup - block * output_tiles) * $(2 * QUADS)u;
+    let side = thread % 2u;
+    let tile = block * 32u + thread / 2u;
+    let row_of_all = tile / tiles_across;
+    let image = row_of_all / params.out_height;
+    let exists = image < params.batch;
+    let out_row = row_of_all - image * params.out_height;
+    // A thread computes the pixels from out_column and stores those from first_column.
+    let first_column = (tile - row_of_all * tiles_across) * $(PIXELS)u;
+    let out_column = min(first_column, params.out_width - $(PIXELS)u);
 
-    #for n in 0..OUTPUTS / 4
-    let quad_$n = min(first_quad + $(n)u, output_quads - 1u);
+    // Rows and columns above and left of the image wrap round to large numbers.
+    let in_row = out_row * $(STRIDE)u - params.top;
+    let in_column = out_column * $(STRIDE)u - params.left;
+    let first_inside = in_column < params.in_width;
+    let last_inside = in_column + $((PIXELS - 1) * STRIDE + 2)u < params.in_width;
+    // Columns outside the image are loaded from their neighbours, and then replaced with zeros.
+    let first_at = select(1u, 0u, first_inside) * input_quads;
+    let last_at = select($((PIXELS - 1) * STRIDE + 1)u, $((PIXELS - 1) * STRIDE + 2)u, last_inside) * input_quads;
+    let in_at = ((image * params.in_height + in_row) * params.in_width + in_column) * input_quads;
+    let in_size = params.in_width * input_quads;
+
+    #for n in 0..QUADS
+    let quad_$n = first_quad + $(2 * n)u + side;
+    let offset_$n = bias[min(quad_$n, output_quads - 1u)];
     #for p in 0..PIXELS
-    var sum_$(p)_$n = bias[quad_$n];
+    var sum_$(p)_$n = offset_$n;
     #end
     #end
-
-    for (var u = 0u; u < 3u; u++) {
-        let in_row = i32(out_row * params.stride + u) - i32(params.top);
-        if (in_row < 0 || in_row >= i32(params.in_height)) {
-            continue;
+    for (var c = 0u; c < input_quads; c++) {
+        workgroupBarrier();
+        for (var at = thread; at < $(9 * INPUTS * 2 * QUADS)u; at += 64u) {
+            let tap = at / $(INPUTS * 2 * QUADS)u;
+            let input = at / $(2 * QUADS)u % $(INPUTS)u;
+            let quad = at % $(2 * QUADS)u;
+            let w_at = (tap * params.inputs + c * 4u + input) * output_quads + min(first_quad + quad, output_quads - 1u);
+            weights[quad % 2u][tap / 3u][(tap % 3u * $(INPUTS)u + input) * $(QUADS)u + quad / 2u] = vec4<f32>(w[w_at]);
         }
-        let row = (batch * params.in_height + u32(in_row)) * params.in_width;
-        for (var v = 0u; v < 3u; v++) {
-            #for p in 0..PIXELS
-            let column_$p = i32((out_column + $(p)u) * params.stride + v) - i32(params.left);
-            let inside_$p = (column_$p >= 0) & (column_$p < i32(params.in_width));
-            let at_$p = (row + u32(clamp(column_$p, 0, i32(params.in_width) - 1))) * input_quads;
-            #end
-            for (var c = 0u; c < input_quads; c++) {
-                let w_at = ((u * 3u + v) * params.inputs + c * 4u) * output_quads;
-                #for p in 0..PIXELS
-                let x_$p = select(vec4<f32>(), vec4<f32>(x[at_$p + c]), inside_$p);
+        workgroupBarrier();
+        for (var u = 0u; u < 3u; u++) {
+            if (exists & (in_row + u < params.in_height)) {
+                let at = in_at + u * in_size + c;
+                #for v in 0..(PIXELS - 1) * STRIDE + 3
+                #if v == 0
+                let x_$v = select(vec4<f32>(), vec4<f32>(x[at + first_at]), first_inside);
                 #end
-                #for j in 0..4
-                #for n in 0..OUTPUTS / 4
-                let w_$(j)_$n = vec4<f32>(w[w_at + $(j)u * output_quads + quad_$n]);
+                #if (v > 0) * (v < (PIXELS - 1) * STRIDE + 2)
+                let x_$v = vec4<f32>(x[at + $(v)u * input_quads]);
+                #end
+                #if v == (PIXELS - 1) * STRIDE + 2
+                let x_$v = select(vec4<f32>(), vec4<f32>(x[at + last_at]), last_inside);
+                #end
+                #end
+                #for v in 0..3
+                #for j in 0..INPUTS
+                #for n in 0..QUADS
+                let w_$(v)_$(j)_$n = weights[side][u][$((v * INPUTS + j) * QUADS + n)];
                 #for p in 0..PIXELS
-                sum_$(p)_$n += x_$p[$j] * w_$(j)_$n;
+                sum_$(p)_$n += x_$(p * STRIDE + v)[$j] * w_$(v)_$(j)_$n;
+                #end
                 #end
                 #end
                 #end
@@ -70,11 +99,12 @@
         }
     }
 
+    let out_at = ((image * params.out_height + out_row) * params.out_width + out_column) * output_quads;
     #for p in 0..PIXELS
-    if (out_column + $(p)u < params.out_width) {
-        #for n in 0..OUTPUTS / 4
-        if (first_quad + $(n)u < output_quads) {
-            y[((batch * params.out_height + out_row) * params.out_width + out_column + $(p)u) * output_quads + first_quad + $(n)u] = Stored(activate(sum_$(p)_$n));
+    if (exists & (out_column + $(p)u >= first_column)) {
+        #for n in 0..QUADS
+        if (quad_$n < output_quads) {
+            y[out_at + $(p)u * output_quads + quad_$n] = Stored(activate(sum_$(p)_$n));
         }
         #end
     }

@@ -10,7 +10,7 @@
 // channels is a multiple of four; all arrays are read as vec4.
 //
 // One workgroup processes four quads (of four channels) of one part, with sixteen threads per quad. Each thread adds every
-// sixteenth row, in runs of 64 rows.
+// sixteenth row, in runs of 64 rows, and loads four of them at a time.
 // Cost: five flops and two loads per element; an activation adds about four flops.
 #import row_parts
 #import tree_sum
@@ -28,12 +28,19 @@ override ACTIVATION: u32 = 0u;
 @group(0) @binding(4) var<storage, read> affine: array<vec4<f32>>;
 @group(0) @binding(5) var<storage, read_write> gradients: array<vec4<f32>>;
 
+fn gradient_before_activation(gradient: vec4<f32>, input: vec4<f32>, by: Normalisation) -> vec4<f32> {
+    if (ACTIVATION == 0u) {
+        return gradient;
+    }
+    return activation_gradient(ACTIVATION, gradient, gradient_basis(ACTIVATION, normalise(input, by)));
+}
+
 #entry 64 {
     let quads = params.channels / 4u;
-    let share = share_of(workgroup, thread, params.rows, params.channels, params.rows_a_part);
-    if (!share.exists) {
+    if (!part_exists(workgroup, params.rows, params.channels, params.rows_a_part)) {
         return;
     }
+    let share = share_of(workgroup, thread, params.rows, params.channels, params.rows_a_part);
     let quad = share.quad;
     let deviation = sqrt(statistics[quads + quad] + params.epsilon);
     let by = Normalisation(statistics[quad], affine[quad] / deviation, affine[quads + quad]);
@@ -44,12 +51,22 @@ override ACTIVATION: u32 = 0u;
         let end = min(start + 1024u, share.end_row);
         var run = vec4<f32>();
         var run_of_products = vec4<f32>();
-        for (var row = start; row < end; row += 16u) {
+        var row = start;
+        for (; row + 48u < end; row += 64u) {
+            let at = row * quads + quad;
+            #for k in 0..4
+            let x_$k = x[at + $(16 * k)u * quads];
+            let gy_$k = gy[at + $(16 * k)u * quads];
+            #end
+            #for k in 0..4
+            let gradient_$k = gradient_before_activation(gy_$k, x_$k, by);
+            run += gradient_$k;
+            run_of_products += gradient_$k * (x_$k - by.centre);
+            #end
+        }
+        for (; row < end; row += 16u) {
             let value = x[row * quads + quad];
-            var gradient = gy[row * quads + quad];
-            if (ACTIVATION != 0u) {
-                gradient = activation_gradient(ACTIVATION, gradient, gradient_basis(ACTIVATION, normalise(value, by)));
-            }
+            let gradient = gradient_before_activation(gy[row * quads + quad], value, by);
             run += gradient;
             run_of_products += gradient * (value - by.centre);
         }

@@ -9,8 +9,14 @@ use super::output::print_line;
 use super::{Context, Outcome, Verdict};
 
 /// The classes of devices.
-const CLASSES: &Choices<DeviceClass> =
-    &[("gpu", "every GPU", DeviceClass::Gpu), ("software", "adapters that compute on the processor", DeviceClass::Software)];
+const CLASSES: &Choices<DeviceClass> = &[
+    ("gpu", "every GPU without a class of its own", DeviceClass::Gpu),
+    ("amd", "AMD's GPUs", DeviceClass::Amd),
+    ("nvidia", "NVIDIA's GPUs", DeviceClass::Nvidia),
+    ("apple", "Apple's GPUs", DeviceClass::Apple),
+    ("adreno", "Qualcomm's Adreno GPUs", DeviceClass::Adreno),
+    ("software", "adapters that compute on the processor", DeviceClass::Software),
+];
 
 /// Print the plan of a prediction or training step: its steps, shapes, costs, memory layout and peak memory
 #[derive(Args)]

@@ -1,4 +1,4 @@
-//! Depthwise 3×3 convolution with stride 1 or 2. There are two families of kernels.
+//! Depthwise 3×3 convolution with stride 1 or 2. There are two families of kernels, one for GPUs and one for CPUs.
 
 use super::activation::{ACTIVATION, INPUT_ACTIVATION};
 use super::choice::choose;
@@ -19,7 +19,7 @@ params! {
         top: u32,
         left: u32,
         epsilon: f32,
-        /// Number of rows of a strip. Only the strip family reads it.
+        /// Number of rows of a strip.
         strip_rows: u32,
     }
 }
@@ -27,7 +27,8 @@ params! {
 const BINDINGS: &[Binding] =
     &[read_stored("x"), read_stored("w"), read("bias"), read("statistics"), read("affine"), write_stored("y")];
 
-/// The tile family. One thread computes four channels of a tile of pixels. Variants differ in stride and tile.
+/// The family for GPUs. One thread moves down a strip of pixels with four channels, and keeps the sums of the rows that its window
+/// covers. A strip ends at the edge of the image, so the image is at least as wide as a strip.
 pub static DEPTHWISE: Kernel = Kernel {
     name: "depthwise",
     group: "conv",
@@ -35,23 +36,20 @@ pub static DEPTHWISE: Kernel = Kernel {
     params: DepthwiseParams::FIELDS,
     bindings: BINDINGS,
     variants: &[
-        Variant { name: "stride 1, 2x4", constants: &[("STRIDE", 1), ("TILE_ROWS", 2), ("TILE_COLUMNS", 4)], subgroup: false },
-        Variant { name: "stride 2, 2x4", constants: &[("STRIDE", 2), ("TILE_ROWS", 2), ("TILE_COLUMNS", 4)], subgroup: false },
-        Variant {
-            name: "stride 1, 2x4 of f16",
-            constants: &[HALF, ("STRIDE", 1), ("TILE_ROWS", 2), ("TILE_COLUMNS", 4)],
-            subgroup: false,
-        },
-        Variant {
-            name: "stride 2, 2x4 of f16",
-            constants: &[HALF, ("STRIDE", 2), ("TILE_ROWS", 2), ("TILE_COLUMNS", 4)],
-            subgroup: false,
-        },
+        Variant { name: "stride 1, 4 across", constants: &[("STRIDE", 1), ("COLUMNS", 4)], subgroup: false },
+        Variant { name: "stride 2, 4 across", constants: &[("STRIDE", 2), ("COLUMNS", 4)], subgroup: false },
+        Variant { name: "stride 1, 3 across", constants: &[("STRIDE", 1), ("COLUMNS", 3)], subgroup: false },
+        Variant { name: "stride 1, 1 across", constants: &[("STRIDE", 1), ("COLUMNS", 1)], subgroup: false },
+        Variant { name: "stride 2, 1 across", constants: &[("STRIDE", 2), ("COLUMNS", 1)], subgroup: false },
+        Variant { name: "stride 1, 4 across of f16", constants: &[HALF, ("STRIDE", 1), ("COLUMNS", 4)], subgroup: false },
+        Variant { name: "stride 2, 4 across of f16", constants: &[HALF, ("STRIDE", 2), ("COLUMNS", 4)], subgroup: false },
+        Variant { name: "stride 1, 1 across of f16", constants: &[HALF, ("STRIDE", 1), ("COLUMNS", 1)], subgroup: false },
+        Variant { name: "stride 2, 1 across of f16", constants: &[HALF, ("STRIDE", 2), ("COLUMNS", 1)], subgroup: false },
     ],
     overrides: &[ACTIVATION, NORMALISE, INPUT_ACTIVATION],
 };
 
-/// The strip family. One thread moves down a strip of pixels with four or eight channels and keeps only the sums. Each thread
+/// The family for CPUs. One thread moves down a strip of pixels with four or eight channels and keeps only the sums. Each thread
 /// does much work, so the workgroups are small, which gives the threads of a CPU equal shares.
 pub static DEPTHWISE_STRIP: Kernel = Kernel {
     name: "depthwise_strip",
@@ -89,6 +87,21 @@ pub static DEPTHWISE_STRIP: Kernel = Kernel {
     overrides: &[ACTIVATION, NORMALISE, INPUT_ACTIVATION],
 };
 
+/// Returns whether a variant belongs to the family for CPUs. Its strips have a fixed number of rows, and may extend beyond the
+/// right edge of the image.
+fn is_of_cpus(variant: &Variant) -> bool {
+    variant.constants.iter().any(|(name, _)| *name == "ROWS")
+}
+
+/// Returns the number of rows of a strip on a GPU, for images of `height` × `across` strips of one row. Long strips load fewer rows
+/// twice, and many short ones occupy a large GPU.
+pub(super) fn strip_rows(batch: u32, [height, across]: [u32; 2], quads: u32) -> u32 {
+    /// Number of threads from which a GPU has enough to do.
+    const ENOUGH: u64 = 32_768;
+    let threads = u64::from(batch) * u64::from(height) * u64::from(across) * u64::from(quads);
+    threads.div_ceil(ENOUGH).clamp(2, 28) as u32
+}
+
 /// Iterates over the variants of both families that store activations and weights at the given precision.
 pub fn depthwise_variants(precision: Precision) -> impl Iterator<Item = Choice> {
     super::variants_of([&DEPTHWISE, &DEPTHWISE_STRIP], precision)
@@ -120,7 +133,8 @@ impl Depthwise {
 
     /// Returns whether a variant of either family can compute this layer.
     pub fn suits(self, variant: &Variant) -> bool {
-        variant.constant("STRIDE") == self.stride && variant.suits_channels([self.channels])
+        let fits = is_of_cpus(variant) || self.out_size()[1] >= variant.constant("COLUMNS");
+        variant.constant("STRIDE") == self.stride && fits && variant.suits_channels([self.channels])
     }
 
     /// Returns the variants for 32-bit floats that can compute this layer.
@@ -134,6 +148,17 @@ impl Depthwise {
         choose(profile, OperationShape::Depthwise { batch, size, channels, stride }, |variant| self.suits(variant))
     }
 
+    /// Returns the kernel and variant that the profile prefers for an input that is normalised while it is loaded. That takes
+    /// registers, so variants with many sums do not fit into the registers of every GPU.
+    pub fn choice_for_raw(self, profile: &DeviceProfile) -> Choice {
+        /// Sums of four numbers each, beside which the normalisation fits.
+        const MOST_SUMS: u32 = 9;
+        let Depthwise { batch, size, channels, stride, .. } = self;
+        let fits = |variant: &Variant| is_of_cpus(variant) || variant.constant("COLUMNS") * (4 - stride) <= MOST_SUMS;
+        let suits = |variant: &Variant| self.suits(variant) && fits(variant);
+        choose(profile, OperationShape::Depthwise { batch, size, channels, stride }, suits)
+    }
+
     /// Returns the step that computes `y`. The views are x, w and bias.
     pub fn step(self, label: &str, choice: Choice, [x, w, bias]: [View; 3], y: View) -> Step {
         self.step_on(label, choice, x.into(), [w, bias], y)
@@ -141,19 +166,40 @@ impl Depthwise {
 
     /// Returns the step that computes `y` from an input that may have to be normalised while it is loaded. The other views are w
     /// and bias.
-    pub fn step_on(self, label: &str, (kernel, variant): Choice, x: LayerInput, [w, bias]: [View; 2], y: View) -> Step {
+    pub fn step_on(self, label: &str, choice: Choice, x: LayerInput, weights: [View; 2], y: View) -> Step {
+        let [out_height, out_width] = self.out_size();
+        let most = if choice.0.is(&DEPTHWISE_STRIP) {
+            choice.1.constant("ROWS")
+        } else {
+            strip_rows(self.batch, [out_height, out_width.div_ceil(choice.1.constant("COLUMNS"))], self.channels / 4)
+        };
+        self.step_in_strips(label, choice, x, weights, y, most)
+    }
+
+    /// Does the same as [`step_on`](Self::step_on), in strips of at most `most_rows` rows.
+    pub fn step_in_strips(
+        self,
+        label: &str,
+        (kernel, variant): Choice,
+        x: LayerInput,
+        [w, bias]: [View; 2],
+        y: View,
+        most_rows: u32,
+    ) -> Step {
         let [statistics, affine] = x.bindings();
         let [in_height, in_width] = self.size;
         let [out_height, out_width] = self.out_size();
         let (batch, channels) = (u64::from(self.batch), u64::from(self.channels));
         let (inputs, outputs) = (u64::from(in_height * in_width), u64::from(out_height * out_width));
-        let is_strip = kernel.is(&DEPTHWISE_STRIP);
-        let threads = if is_strip { u64::from(variant.constant("THREADS")) } else { 64 };
-        let names = if is_strip { ["ROWS", "COLUMNS"] } else { ["TILE_ROWS", "TILE_COLUMNS"] };
-        let [most_rows, columns] = names.map(|name| variant.constant(name));
         // All strips get about the same number of rows.
-        let rows = if is_strip { out_height.div_ceil(out_height.div_ceil(most_rows)) } else { most_rows };
-        let places = batch * u64::from(out_height.div_ceil(rows) * out_width.div_ceil(columns));
+        let rows = out_height.div_ceil(out_height.div_ceil(most_rows));
+        let (strips, across) = (out_height.div_ceil(rows), out_width.div_ceil(variant.constant("COLUMNS")));
+        let workgroups = if kernel.is(&DEPTHWISE_STRIP) {
+            let threads = batch * u64::from(strips * across) * (channels / u64::from(variant.channels_at_once()));
+            threads.div_ceil(u64::from(variant.constant("THREADS")))
+        } else {
+            batch * u64::from(strips) * (u64::from(across) * (channels / 4)).div_ceil(64)
+        };
         Encoding {
             kernel,
             variant,
@@ -172,7 +218,7 @@ impl Depthwise {
                 strip_rows: rows,
             },
             bindings: &[x.view, w, bias, statistics, affine, y],
-            workgroups: (places * (channels / u64::from(variant.channels_at_once()))).div_ceil(threads),
+            workgroups,
             cost: Cost {
                 flops: 18 * batch * outputs * channels,
                 bytes: channels * (variant.precision().bytes() * (batch * (inputs + outputs) + 9) + 4),

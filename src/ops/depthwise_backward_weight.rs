@@ -2,7 +2,7 @@
 
 use super::activation::INPUT_ACTIVATION;
 use super::layer_input::NORMALISE;
-use super::{Depthwise, Encoding, LayerInput, params, variant_for_stride};
+use super::{Depthwise, Encoding, LayerInput, params};
 use crate::plan::{Cost, Kernel, RowParts, Step, Variant, View, read, read_write};
 use crate::profiles::DeviceProfile;
 
@@ -23,7 +23,7 @@ params! {
 }
 
 /// The kernel of [`DepthwiseBackwardWeight`]. One thread sums the nine taps of four channels over a part of the output's rows of
-/// pixels.
+/// pixels, and walks along three rows at a time. Images with fewer rows are summed row by row.
 pub static DEPTHWISE_BACKWARD_WEIGHT: Kernel = Kernel {
     name: "depthwise_backward_weight",
     group: "conv",
@@ -31,8 +31,10 @@ pub static DEPTHWISE_BACKWARD_WEIGHT: Kernel = Kernel {
     params: DepthwiseBackwardWeightParams::FIELDS,
     bindings: &[read("x"), read("gy"), read("statistics"), read("affine"), read_write("dw")],
     variants: &[
-        Variant { name: "stride 1", constants: &[("STRIDE", 1)], subgroup: false },
-        Variant { name: "stride 2", constants: &[("STRIDE", 2)], subgroup: false },
+        Variant { name: "stride 1, 3 rows", constants: &[("STRIDE", 1), ("ROWS", 3)], subgroup: false },
+        Variant { name: "stride 2, 3 rows", constants: &[("STRIDE", 2), ("ROWS", 3)], subgroup: false },
+        Variant { name: "stride 1, 1 row", constants: &[("STRIDE", 1), ("ROWS", 1)], subgroup: false },
+        Variant { name: "stride 2, 1 row", constants: &[("STRIDE", 2), ("ROWS", 1)], subgroup: false },
     ],
     overrides: &[NORMALISE, INPUT_ACTIVATION],
 };
@@ -50,17 +52,20 @@ pub struct DepthwiseBackwardWeight {
 }
 
 impl DepthwiseBackwardWeight {
-    /// Returns the parts into which the rows of pixels of `layer` are split for a device.
+    /// Returns the parts into which the rows of pixels of `layer` are split for a device. They hold as many rows as the variant
+    /// walks along at a time, or a multiple.
     pub fn parts(profile: &DeviceProfile, layer: Depthwise) -> RowParts {
-        profile.pixel_row_parts(layer.batch, layer.out_size(), layer.channels / 4)
+        let parts = profile.pixel_row_parts(layer.batch, layer.out_size(), layer.channels / 4);
+        let rows_a_part = parts.rows_a_part.next_multiple_of(variant_for(layer).constant("ROWS"));
+        RowParts { rows_a_part, ..parts }
     }
 
-    /// Returns the variant with the layer's stride.
+    /// Returns the variant with the layer's stride that suits the height of its output.
     ///
     /// # Panics
     /// Panics if the stride is neither 1 nor 2.
     pub fn variant(self) -> &'static Variant {
-        variant_for_stride(&DEPTHWISE_BACKWARD_WEIGHT, self.layer.stride)
+        variant_for(self.layer)
     }
 
     /// Returns the step that computes `dw`. `x` is the layer's input, and `gy` has the layer's output size.
@@ -95,4 +100,12 @@ impl DepthwiseBackwardWeight {
         }
         .step(label)
     }
+}
+
+/// Returns the first variant with the layer's stride that walks along no more rows than the output has.
+fn variant_for(layer: Depthwise) -> &'static Variant {
+    let suits =
+        |variant: &&Variant| variant.constant("STRIDE") == layer.stride && variant.constant("ROWS") <= layer.out_size()[0];
+    let found = DEPTHWISE_BACKWARD_WEIGHT.variants.iter().find(suits);
+    found.unwrap_or_else(|| panic!("no weight gradient of a depthwise convolution has stride {}", layer.stride))
 }

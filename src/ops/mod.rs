@@ -192,15 +192,6 @@ fn variants_of<const N: usize>(kernels: [&'static Kernel; N], precision: Precisi
     all.filter(move |(_, variant)| variant.precision() == precision)
 }
 
-/// Returns the variant of a kernel for a stride.
-///
-/// # Panics
-/// Panics if there is none.
-fn variant_for_stride(kernel: &'static Kernel, stride: u32) -> &'static Variant {
-    let found = kernel.variants.iter().find(|variant| variant.constant("STRIDE") == stride);
-    found.unwrap_or_else(|| panic!("the kernel {} has no variant for stride {stride}", kernel.name))
-}
-
 /// Where a 3×3 convolution adds zeros around its input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Padding {

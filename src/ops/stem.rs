@@ -17,7 +17,6 @@ params! {
         out_height: u32,
         out_width: u32,
         outputs: u32,
-        stride: u32,
         top: u32,
         left: u32,
     }
@@ -43,7 +42,8 @@ pub fn stem_variants(precision: Precision) -> impl Iterator<Item = Choice> {
     super::variants_of([&STEM_STRIP, &STEM], precision)
 }
 
-/// The kernel for every device. One thread computes a few output channels of a few pixels.
+/// The kernel for every device. Two threads compute the same pixels, and each sixteen output channels. The weights of a workgroup
+/// lie in workgroup memory. The pixels of a thread end at the edge of the image, so the output is at least as wide.
 pub static STEM: Kernel = Kernel {
     name: "stem",
     group: "conv",
@@ -51,8 +51,56 @@ pub static STEM: Kernel = Kernel {
     params: StemParams::FIELDS,
     bindings: &[read_stored("x"), read_stored("w"), read("bias"), write_stored("y")],
     variants: &[
-        Variant { name: "4x8", constants: &[("PIXELS", 4), ("OUTPUTS", 8)], subgroup: false },
-        Variant { name: "4x8 of f16", constants: &[HALF, ("PIXELS", 4), ("OUTPUTS", 8)], subgroup: false },
+        Variant {
+            name: "stride 2, 4x16 of rgb",
+            constants: &[("STRIDE", 2), ("PIXELS", 4), ("QUADS", 4), ("INPUTS", 3)],
+            subgroup: false,
+        },
+        Variant {
+            name: "stride 2, 4x16",
+            constants: &[("STRIDE", 2), ("PIXELS", 4), ("QUADS", 4), ("INPUTS", 4)],
+            subgroup: false,
+        },
+        Variant {
+            name: "stride 1, 4x16",
+            constants: &[("STRIDE", 1), ("PIXELS", 4), ("QUADS", 4), ("INPUTS", 4)],
+            subgroup: false,
+        },
+        Variant {
+            name: "stride 2, 1x16",
+            constants: &[("STRIDE", 2), ("PIXELS", 1), ("QUADS", 4), ("INPUTS", 4)],
+            subgroup: false,
+        },
+        Variant {
+            name: "stride 1, 1x16",
+            constants: &[("STRIDE", 1), ("PIXELS", 1), ("QUADS", 4), ("INPUTS", 4)],
+            subgroup: false,
+        },
+        Variant {
+            name: "stride 2, 4x16 of rgb in f16",
+            constants: &[HALF, ("STRIDE", 2), ("PIXELS", 4), ("QUADS", 4), ("INPUTS", 3)],
+            subgroup: false,
+        },
+        Variant {
+            name: "stride 2, 4x16 of f16",
+            constants: &[HALF, ("STRIDE", 2), ("PIXELS", 4), ("QUADS", 4), ("INPUTS", 4)],
+            subgroup: false,
+        },
+        Variant {
+            name: "stride 1, 4x16 of f16",
+            constants: &[HALF, ("STRIDE", 1), ("PIXELS", 4), ("QUADS", 4), ("INPUTS", 4)],
+            subgroup: false,
+        },
+        Variant {
+            name: "stride 2, 1x16 of f16",
+            constants: &[HALF, ("STRIDE", 2), ("PIXELS", 1), ("QUADS", 4), ("INPUTS", 4)],
+            subgroup: false,
+        },
+        Variant {
+            name: "stride 1, 1x16 of f16",
+            constants: &[HALF, ("STRIDE", 1), ("PIXELS", 1), ("QUADS", 4), ("INPUTS", 4)],
+            subgroup: false,
+        },
     ],
     overrides: &[ACTIVATION],
 };
@@ -81,11 +129,15 @@ pub struct Stem {
 
 impl Stem {
     /// Returns whether a variant can compute the layer. Variants with subgroups leave out the fourth input channel and load
-    /// pixels in pairs.
+    /// pixels in pairs. Other variants with three inputs leave it out, too.
     pub fn suits(self, variant: &Variant) -> bool {
         let is_rgb = self.rgb && self.inputs == 4;
-        let in_pairs = self.stride == 2 && self.size[1].is_multiple_of(2);
-        variant.suits_channels([self.outputs]) && (!variant.subgroup || (is_rgb && in_pairs))
+        let suits_inputs = if variant.subgroup {
+            is_rgb && self.size[1].is_multiple_of(2)
+        } else {
+            (is_rgb || variant.constant("INPUTS") == 4) && variant.constant("PIXELS") <= self.out_size()[1]
+        };
+        variant.constant("STRIDE") == self.stride && variant.suits_channels([self.outputs]) && suits_inputs
     }
 
     /// Returns height and width of the output.
@@ -120,7 +172,7 @@ impl Stem {
         let workgroups = if kernel.is(&STEM_STRIP) {
             strips.div_ceil(u64::from(lanes.unwrap_or(1))) * outputs.div_ceil(u64::from(variant.constant("COLUMNS")))
         } else {
-            (strips * outputs.div_ceil(u64::from(variant.constant("OUTPUTS")))).div_ceil(64)
+            strips.div_ceil(32) * (outputs / 4).div_ceil(u64::from(2 * variant.constant("QUADS")))
         };
         Encoding {
             kernel,
@@ -135,7 +187,6 @@ impl Stem {
                 out_height,
                 out_width,
                 outputs: self.outputs,
-                stride: self.stride,
                 top: self.padding.before(in_height, self.stride),
                 left: self.padding.before(in_width, self.stride),
             },

@@ -1,6 +1,6 @@
 //! Weight gradient of a dense 3×3 convolution.
 
-use super::{Encoding, Stem, params, variant_for_stride};
+use super::{Encoding, Stem, params};
 use crate::plan::{Cost, Kernel, RowParts, Step, Variant, View, read, read_write};
 use crate::profiles::DeviceProfile;
 
@@ -20,7 +20,7 @@ params! {
     }
 }
 
-/// The kernel of [`StemBackwardWeight`]. One thread keeps twelve vectors of sums over a part of the output's rows of pixels.
+/// The kernel of [`StemBackwardWeight`]. One thread keeps the sums of a row of taps over a part of the output's rows of pixels.
 pub static STEM_BACKWARD_WEIGHT: Kernel = Kernel {
     name: "stem_backward_weight",
     group: "conv",
@@ -28,8 +28,9 @@ pub static STEM_BACKWARD_WEIGHT: Kernel = Kernel {
     params: StemBackwardWeightParams::FIELDS,
     bindings: &[read("x"), read("gy"), read_write("dw")],
     variants: &[
-        Variant { name: "stride 2", constants: &[("STRIDE", 2)], subgroup: false },
-        Variant { name: "stride 1", constants: &[("STRIDE", 1)], subgroup: false },
+        Variant { name: "stride 2, rgb", constants: &[("STRIDE", 2), ("QUADS", 2), ("INPUTS", 3)], subgroup: false },
+        Variant { name: "stride 2", constants: &[("STRIDE", 2), ("QUADS", 1), ("INPUTS", 4)], subgroup: false },
+        Variant { name: "stride 1", constants: &[("STRIDE", 1), ("QUADS", 1), ("INPUTS", 4)], subgroup: false },
     ],
     overrides: &[],
 };
@@ -47,18 +48,17 @@ pub struct StemBackwardWeight {
 }
 
 impl StemBackwardWeight {
-    /// Returns the parts into which the rows of pixels of `layer` are split for a device. A thread of a part sums one row of
-    /// taps.
+    /// Returns the parts into which the rows of pixels of `layer` are split for a device.
     pub fn parts(profile: &DeviceProfile, layer: Stem) -> RowParts {
-        profile.pixel_row_parts(layer.batch, layer.out_size(), 3 * (layer.inputs / 4) * (layer.outputs / 4))
+        profile.pixel_row_parts(layer.batch, layer.out_size(), threads_a_part(layer))
     }
 
-    /// Returns the variant with the layer's stride.
+    /// Returns the variant with the layer's stride, for RGB images the one that leaves out the fourth input channel.
     ///
     /// # Panics
     /// Panics if the stride is neither 1 nor 2.
     pub fn variant(self) -> &'static Variant {
-        variant_for_stride(&STEM_BACKWARD_WEIGHT, self.layer.stride)
+        variant_for(self.layer)
     }
 
     /// Returns the step that computes `dw`. `x` is the layer's input, and `gy` has the layer's output size.
@@ -87,7 +87,7 @@ impl StemBackwardWeight {
                 rows_a_part: self.rows.rows_a_part,
             },
             bindings: &[x, gy, dw],
-            workgroups: (parts * 3 * (inputs / 4) * (outputs / 4)).div_ceil(64),
+            workgroups: (parts * u64::from(threads_a_part(layer))).div_ceil(64),
             cost: Cost {
                 flops: 18 * batch * out_pixels * inputs * outputs,
                 bytes: 4 * (batch * (in_pixels * inputs + out_pixels * outputs) + 9 * parts * inputs * outputs),
@@ -95,4 +95,17 @@ impl StemBackwardWeight {
         }
         .step(label)
     }
+}
+
+/// Returns the first variant that suits a layer.
+fn variant_for(layer: Stem) -> &'static Variant {
+    let is_rgb = layer.rgb && layer.inputs == 4;
+    let suits = |variant: &&Variant| variant.constant("STRIDE") == layer.stride && (is_rgb || variant.constant("INPUTS") == 4);
+    let found = STEM_BACKWARD_WEIGHT.variants.iter().find(suits);
+    found.unwrap_or_else(|| panic!("no weight gradient of a first layer has stride {}", layer.stride))
+}
+
+/// Returns how many threads sum a part. Each of them sums one row of taps, four inputs and some outputs.
+fn threads_a_part(layer: Stem) -> u32 {
+    3 * (layer.inputs / 4) * (layer.outputs / 4).div_ceil(variant_for(layer).constant("QUADS"))
 }

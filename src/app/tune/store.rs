@@ -9,11 +9,11 @@
 //!   "entries": [
 //!     {
 //!       "shape": { "operation": "depthwise", "batch": 8, "size": [56, 56], "channels": 144, "stride": 2 },
-//!       "winner": { "kernel": "depthwise", "variant": "stride 2, 2x4" },
+//!       "winner": { "kernel": "depthwise", "variant": "stride 2, 4 across" },
 //!       "seconds": 0.000021,
 //!       "date": "2026-11-30",
 //!       "winner_content": "d2a0…", "content": "77b1…",
-//!       "candidates": [ { "id": { "kernel": "depthwise", "variant": "stride 2, 2x4" }, "verdict": { "timed": 0.000021 } } ]
+//!       "candidates": [ { "id": { "kernel": "depthwise", "variant": "stride 2, 4 across" }, "verdict": { "timed": 0.000021 } } ]
 //!     }
 //!   ]
 //! }

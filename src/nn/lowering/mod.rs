@@ -335,7 +335,8 @@ impl<'a> Lowering<'a> {
                 layer.step(label, layer.choice(profile), profile, [part, w, bias], result)
             } else if depthwise {
                 let layer = Depthwise { batch: images, ..depthwise_of };
-                layer.step_on(label, layer.choice(profile), LayerInput { view: part, normalised }, [w, bias], result)
+                let choice = if normalised.is_some() { layer.choice_for_raw(profile) } else { layer.choice(profile) };
+                layer.step_on(label, choice, LayerInput { view: part, normalised }, [w, bias], result)
             } else {
                 let (rows, inputs, outputs) = (images * x.positions(), x.channels, y.channels);
                 let layer = Pointwise { rows, inputs, outputs, layout, activation };

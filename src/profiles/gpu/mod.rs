@@ -5,7 +5,7 @@
 
 use super::Condition::{AtLeast, AtMost, Is, MultipleOf};
 use super::Operation::{DenseBackwardWeight, Depthwise, DepthwiseBackwardInput, InvertedResidual, Pointwise, Stem};
-use super::Quantity::{Inputs, Outputs, Results, Rows, Stride};
+use super::Quantity::{Inputs, OutWidth, Outputs, Results, Rows, Stride};
 use super::{ClassSettings, Provenance, Row};
 use crate::device::Throughput;
 
@@ -153,21 +153,84 @@ pub const TABLE: &[Row] = &[
         "4x4",
         reasoned("tiles of 8x8 would compute half their columns or more in vain"),
     ),
-    Row::new(Depthwise, &[Is(Stride, 1)], "depthwise", "stride 1, 2x4", compiled(".30, .33, .14, .14 and .20; no spills")),
-    Row::new(Depthwise, &[Is(Stride, 2)], "depthwise", "stride 2, 2x4", compiled(".24, .26, .11, .10 and .17; no spills")),
+    Row::new(
+        Depthwise,
+        &[Is(Stride, 1), AtLeast(OutWidth, 4)],
+        "depthwise",
+        "stride 1, 4 across",
+        compiled("62.2, 57.0, 138, 141 and 74 cycles for four channels of a pixel, of which 36 multiply; no spills"),
+    ),
+    Row::new(
+        Depthwise,
+        &[Is(Stride, 2), AtLeast(OutWidth, 4)],
+        "depthwise",
+        "stride 2, 4 across",
+        compiled("78.5, 72.4, 221, 254 and 89 cycles for four channels of a pixel, of which 36 multiply; no spills"),
+    ),
+    Row::new(
+        Depthwise,
+        &[Is(Stride, 1), AtLeast(OutWidth, 3)],
+        "depthwise",
+        "stride 1, 3 across",
+        compiled("88, 79, 172, 177 and 101 cycles with an input that it normalises; 4 across spills then on Apple's GPUs"),
+    ),
+    Row::new(
+        Depthwise,
+        &[Is(Stride, 1)],
+        "depthwise",
+        "stride 1, 1 across",
+        reasoned("for images that are narrower than a strip of four pixels"),
+    ),
+    Row::new(
+        Depthwise,
+        &[Is(Stride, 2)],
+        "depthwise",
+        "stride 2, 1 across",
+        reasoned("for images that are narrower than a strip of four pixels"),
+    ),
+    Row::half(
+        Depthwise,
+        &[Is(Stride, 1), AtLeast(OutWidth, 4)],
+        "depthwise",
+        "stride 1, 4 across of f16",
+        reasoned("the strips of 32-bit floats"),
+    ),
+    Row::half(
+        Depthwise,
+        &[Is(Stride, 2), AtLeast(OutWidth, 4)],
+        "depthwise",
+        "stride 2, 4 across of f16",
+        reasoned("the strips of 32-bit floats"),
+    ),
     Row::half(
         Depthwise,
         &[Is(Stride, 1)],
         "depthwise",
-        "stride 1, 2x4 of f16",
-        reasoned("the tile of 32-bit floats, whose larger neighbours spill"),
+        "stride 1, 1 across of f16",
+        reasoned("for images that are narrower than a strip of four pixels"),
     ),
     Row::half(
         Depthwise,
         &[Is(Stride, 2)],
         "depthwise",
-        "stride 2, 2x4 of f16",
-        reasoned("the tile of 32-bit floats, whose larger neighbours spill"),
+        "stride 2, 1 across of f16",
+        reasoned("for images that are narrower than a strip of four pixels"),
+    ),
+    Row::new(
+        DepthwiseBackwardInput,
+        &[Is(Stride, 1), AtLeast(OutWidth, 4)],
+        "depthwise_backward_input",
+        "stride 1, 4 across",
+        compiled("62.9, 58.8, 139, 147 and 74 cycles for four channels of a pixel, of which 36 multiply"),
+    ),
+    Row::new(
+        DepthwiseBackwardInput,
+        &[Is(Stride, 2), AtLeast(OutWidth, 2)],
+        "depthwise_backward_input",
+        "stride 2, 2 across",
+        compiled(
+            "26.7, 23.4, 79, 64 and 41 cycles for four channels of a pixel, of which 9 multiply; 3 across spills on Apple's GPUs",
+        ),
     ),
     // Whole blocks, where there are enough tiles to fill a GPU: those of 224 × 224 pixels at batch 32 have 299 or more. A static model
     // of time, from issue slots, latency, launches and memory traffic, estimates for the six blocks that suit at batch 32: 0.77 ms
@@ -247,16 +310,54 @@ pub const TABLE: &[Row] = &[
         DepthwiseBackwardInput,
         &[Is(Stride, 1)],
         "depthwise_backward_input",
-        "stride 1, 2x4",
-        compiled(".27, .30, .14, .13 and .18"),
+        "stride 1, 1 across",
+        reasoned("for images that are narrower than the wider strip"),
     ),
     Row::new(
         DepthwiseBackwardInput,
         &[Is(Stride, 2)],
         "depthwise_backward_input",
-        "stride 2, 2x4",
-        compiled(".08, .09, .04, .04 and .04"),
+        "stride 2, 1 across",
+        reasoned("for images that are narrower than the wider strip"),
     ),
-    Row::new(Stem, &[], "stem", "4x8", compiled(".59, .59, .21, .22 and .48; 8x8 spills")),
-    Row::half(Stem, &[], "stem", "4x8 of f16", reasoned("the tile of 32-bit floats")),
+    Row::new(
+        Stem,
+        &[Is(Stride, 2), AtLeast(OutWidth, 4)],
+        "stem",
+        "stride 2, 4x16 of rgb",
+        compiled(".73, .74, .69, .63 and .81; no spills"),
+    ),
+    Row::new(
+        Stem,
+        &[Is(Stride, 2), AtLeast(OutWidth, 4)],
+        "stem",
+        "stride 2, 4x16",
+        compiled(".74, .74, .70, .63 and .86; no spills"),
+    ),
+    Row::new(Stem, &[Is(Stride, 1), AtLeast(OutWidth, 4)], "stem", "stride 1, 4x16", reasoned("the tile of stride 2")),
+    Row::new(Stem, &[Is(Stride, 2)], "stem", "stride 2, 1x16", reasoned("for images that are narrower than four pixels")),
+    Row::new(Stem, &[Is(Stride, 1)], "stem", "stride 1, 1x16", reasoned("for images that are narrower than four pixels")),
+    Row::half(
+        Stem,
+        &[Is(Stride, 2), AtLeast(OutWidth, 4)],
+        "stem",
+        "stride 2, 4x16 of rgb in f16",
+        reasoned("the tile of 32-bit floats"),
+    ),
+    Row::half(
+        Stem,
+        &[Is(Stride, 2), AtLeast(OutWidth, 4)],
+        "stem",
+        "stride 2, 4x16 of f16",
+        reasoned("the tile of 32-bit floats"),
+    ),
+    Row::half(
+        Stem,
+        &[Is(Stride, 1), AtLeast(OutWidth, 4)],
+        "stem",
+        "stride 1, 4x16 of f16",
+        reasoned("the tile of 32-bit floats"),
+    ),
+    Row::half(Stem, &[Is(Stride, 2)], "stem", "stride 2, 1x16 of f16", reasoned("for images that are narrower than four pixels")),
+    Row::half(Stem, &[Is(Stride, 1)], "stem", "stride 1, 1x16 of f16", reasoned("for images that are narrower than four pixels")),
 ];
