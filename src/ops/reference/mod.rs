@@ -28,6 +28,7 @@ pub mod global_average_pool;
 pub mod global_average_pool_backward_input;
 pub mod kmeans_accumulate;
 pub mod kmeans_assign;
+pub mod kmeans_assign_accumulate;
 pub mod kmeans_candidates;
 pub mod kmeans_move;
 pub mod kmeans_potential;
