@@ -7,10 +7,19 @@ use crate::harness::case::{Bounds, Case, Context, Purpose};
 use lineament::ops::reference::kmeans_reduce::kmeans_reduce;
 use lineament::ops::reference::random::values;
 
-/// (chunks, columns, clusters, restarts). The shapes include one of everything, 32 chunks ± 1 and several times as many (the
-/// kernel adds up 32 at a time), and a workgroup ± 1.
-const TESTS: &[(u32, u32, u32, u32)] =
-    &[(1, 4, 1, 1), (31, 12, 5, 2), (33, 8, 21, 3), (97, 40, 7, 3), (3, 4, 13, 5), (1, 4, 1, 65_537)];
+/// (chunks, columns, clusters, restarts). The shapes include one of everything, 256 chunks ± 1 and several times as many (each of
+/// eight threads adds up 32 at a time), and the eight entries of a workgroup ± 1.
+const TESTS: &[(u32, u32, u32, u32)] = &[
+    (1, 4, 1, 1),
+    (31, 12, 5, 2),
+    (33, 8, 21, 3),
+    (97, 40, 7, 3),
+    (255, 4, 2, 2),
+    (257, 8, 3, 2),
+    (600, 12, 2, 2),
+    (3, 4, 13, 5),
+    (1, 4, 1, 65_537),
+];
 
 pub fn cases(context: Context) -> Vec<Case> {
     let shapes = if context.purpose == Purpose::Test { TESTS } else { &[(782, 40, 16, 1), (782, 40, 16, 10)] };

@@ -31,6 +31,7 @@ mod inverted_residual;
 mod kmeans_accumulate;
 mod kmeans_accumulate_bits;
 mod kmeans_assign;
+mod kmeans_assign_accumulate;
 mod kmeans_candidates;
 mod kmeans_move;
 mod kmeans_potential;
@@ -73,6 +74,7 @@ pub const ALL: &[fn(Context) -> Vec<Case>] = &[
     kmeans_potential::cases,
     kmeans_candidates::cases,
     kmeans_assign::cases,
+    kmeans_assign_accumulate::cases,
     kmeans_accumulate::cases,
     kmeans_accumulate_bits::cases,
     kmeans_reduce::cases,

@@ -13,9 +13,10 @@
 // distances  [restarts, rows]      |x_i − centre of the new label|²
 // rows (without BITS), scales and centers are read as vec4; the padding of rows and centers is zeros.
 //
-// One workgroup assigns ROWS rows per thread for one restart and compares them with $COLUMNS centres at a time.
-// Cost: 3 · 4 quads · rows · clusters · restarts flops, with BITS 2 instead of 3. Rows are read clusters / $COLUMNS times a
+// One workgroup assigns a tile of rows for one restart.
+// Cost: 3 · 4 quads · rows · clusters · restarts flops, with BITS 2 instead of 3. Rows are read clusters / TILE_COLUMNS times a
 // restart.
+#import stored
 #import kmeans_assign
 #if BITS
 #import tile_bits
@@ -23,15 +24,17 @@
 #if BITS == 0
 #import tile_distances
 #end
+#import kmeans_tile
+
+override SCALED: u32 = 0u;
 
 #if BITS
 @group(0) @binding(1) var<storage, read> rows: array<u32>;
 #end
 #if BITS == 0
-@group(0) @binding(1) var<storage, read> rows: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> rows: array<Stored>;
 #end
-var<private> restart: u32;
-var<private> first_center: u32;
+@group(0) @binding(2) var<storage, read> scales: array<vec4<f32>>;
 
 #if BITS
 fn row_word(at: u32) -> u32 {
@@ -45,31 +48,10 @@ fn scale_quad(quad: u32) -> vec4<f32> {
     return scales[quad];
 }
 #end
-#if BITS == 0
-fn row_quad(at: u32) -> vec4<f32> {
-    return rows[at];
-}
-#end
-
-fn other_quad(at: u32) -> vec4<f32> {
-    return centers[at];
-}
-
-// Columns past the last centre repeat it.
-fn other_row(column: u32) -> u32 {
-    return restart * params.clusters + min(first_center + column, params.clusters - 1u);
-}
-
-#if BITS == 0
-fn term(difference: vec4<f32>) -> f32 {
-    return dot(difference, difference);
-}
-#end
 
 #entry THREADS {
-    let tiles = (params.rows + THREADS * $(ROWS)u - 1u) / (THREADS * $(ROWS)u);
-    let line = workgroup;
-    restart = line / tiles;
+    let tiles = (params.rows + TILE_ROWS - 1u) / TILE_ROWS;
+    let restart = workgroup / tiles;
     if (restart >= params.restarts) {
         return;
     }
@@ -77,21 +59,11 @@ fn term(difference: vec4<f32>) -> f32 {
     if (is_left_alone(state, params.finished_too)) {
         return;
     }
-    let first_row = (line % tiles) * THREADS * $(ROWS)u + thread;
-    #for r in 0..ROWS
-    var nearest_$r = none_yet();
-    let key_$r = key_of(first_row + $(r)u * THREADS);
-    #end
-    for (first_center = 0u; first_center < params.clusters; first_center += $(COLUMNS)u) {
-        let tile = tile_distances(thread, first_row, params.rows - 1u, params.quads);
-        #for c in 0..COLUMNS
-        let center_$c = min(first_center + $(c)u, params.clusters - 1u);
+    let first_row = (workgroup % tiles) * TILE_ROWS;
+    let nearest = nearest_of_tile(thread, restart, first_row);
+    if (column_lane(thread) == 0u) {
         #for r in 0..ROWS
-        nearest_$r = nearer(nearest_$r, tile.of_$(r)_$c, center_$c, key_$r);
-        #end
+        assign(restart, first_row + $(r)u * ROW_THREADS + row_lane(thread), nearest.of_$r, state);
         #end
     }
-    #for r in 0..ROWS
-    assign(restart, first_row + $(r)u * THREADS, nearest_$r, state);
-    #end
 }

@@ -18,9 +18,13 @@
 //
 // One workgroup is one subgroup. It computes the tables of all centres of one restart and assigns $BLOCKS · $LANES rows by them.
 // Cost: 2 · 4 quads · rows · clusters · restarts flops by the formula; the kernel executes one in $LANE_BITS of them.
+#import stored
 #import kmeans_assign
 
+override SCALED: u32 = 0u;
+
 @group(0) @binding(1) var<storage, read> rows: array<u32>;
+@group(0) @binding(2) var<storage, read> scales: array<vec4<f32>>;
 
 const THREADS = $(LANES)u;
 

@@ -41,6 +41,17 @@ struct Farthest {
 
 var<workgroup> candidates: array<Farthest, 64>;
 
+// What thread 0 decides for the whole workgroup, so that every thread reaches the same barriers.
+var<workgroup> decision: u32;
+
+// Returns the decision of thread 0. Every thread of the workgroup must call it.
+fn decided(thread: u32, decided: u32) -> u32 {
+    if (thread == 0u) {
+        decision = decided;
+    }
+    return workgroupUniformLoad(&decision);
+}
+
 // Returns whether row `a` comes before row `b` in lexicographic order of their values; equal rows are ordered by their indices.
 fn row_precedes(a: u32, b: u32) -> bool {
     for (var q = 0u; a != b && q < params.quads; q++) {
@@ -89,13 +100,13 @@ fn relocate(thread: u32, restart: u32) {
     var copies = 0.0;
     for (var j = 0u; j < params.clusters; j++) {
         // This skips clusters with rows after the assignment, even those that have lost all of them here.
-        if (sums[base + j * columns + params.quads].w > 0.0) {
+        if (decided(thread, u32(sums[base + j * columns + params.quads].w > 0.0)) == 1u) {
             continue;
         }
-        if (!(copies > 0.0)) {
+        if (decided(thread, u32(copies > 0.0)) == 0u) {
             last = farthest_after(thread, restart, last);
             // If the farthest row coincides with its centre, so do all others, and moving a row cannot lower the inertia.
-            if (!(last.distance > 0.0)) {
+            if (decided(thread, u32(last.distance > 0.0)) == 0u) {
                 return;
             }
             copies = weights[last.row];
@@ -122,7 +133,7 @@ fn relocate(thread: u32, restart: u32) {
         return;
     }
     let state = states[restart];
-    if (state.finished != 0u) {
+    if (decided(thread, state.finished) != 0u) {
         return;
     }
     let columns = params.quads + 1u;
@@ -134,7 +145,7 @@ fn relocate(thread: u32, restart: u32) {
         changed += tail.z;
     }
     let counts = tree_sum(thread, 1u, vec4<f32>(empty, changed, 0.0, 0.0));
-    if (counts.x > 0.0) {
+    if (decided(thread, u32(counts.x > 0.0)) == 1u) {
         relocate(thread, restart);
     }
     var shift = 0.0;

@@ -24,8 +24,6 @@
 @group(0) @binding(4) var<storage, read_write> closest: array<f32>;
 @group(0) @binding(5) var<storage, read_write> potentials: array<f32>;
 
-var<private> picks_at: u32;
-var<private> first_column: u32;
 var<workgroup> thread_sums: array<f32, THREADS * $(COLUMNS)u>;
 
 fn row_quad(at: u32) -> vec4<f32> {
@@ -36,10 +34,10 @@ fn other_quad(at: u32) -> vec4<f32> {
     return rows[at];
 }
 
-// Column 0 is the centre chosen last. In step 1 there is none, and the first candidate takes its place.
-fn other_row(column: u32) -> u32 {
-    let wanted = min(first_column + column, params.trials);
-    return picks[picks_at + select(wanted, 1u, (wanted == 0u) & (params.step < 2u))];
+// The first place of an entry of picks is the centre chosen last. In step 1 there is none, and the first candidate takes it.
+fn other_row(place: u32) -> u32 {
+    let is_chosen = place % (params.trials + 1u) == 0u;
+    return picks[place + select(0u, 1u, is_chosen & (params.step < 2u))];
 }
 
 fn term(difference: vec4<f32>) -> f32 {
@@ -55,6 +53,7 @@ fn term(difference: vec4<f32>) -> f32 {
         return;
     }
     let first_row = chunk * THREADS * $(ROWS)u + thread;
+    let tile_row = chunk * THREADS * $(ROWS)u;
     #for r in 0..ROWS
     var weight_$r = 0.0;
     var closest_$r = 3.4028234e38;
@@ -65,12 +64,11 @@ fn term(difference: vec4<f32>) -> f32 {
         }
     }
     #end
-    if (params.step > 0u) {
-        picks_at = (restart * (params.clusters + 1u) + params.step - 1u) * (params.trials + 1u);
-    }
-    for (first_column = 0u; first_column <= params.trials; first_column += $(COLUMNS)u) {
+    // In step 0 there are no candidates, and picks is not read.
+    let picks_at = (restart * (params.clusters + 1u) + max(params.step, 1u) - 1u) * (params.trials + 1u);
+    for (var first_column = 0u; first_column <= params.trials; first_column += $(COLUMNS)u) {
         if (params.step > 0u) {
-            let tile = tile_distances(thread, first_row, params.rows - 1u, params.quads);
+            let tile = tile_distances(thread, tile_row, params.rows - 1u, picks_at + first_column, picks_at + params.trials, params.quads);
             if ((params.step > 1u) & (first_column == 0u)) {
                 #for r in 0..ROWS
                 closest_$r = min(closest_$r, tile.of_$(r)_0);

@@ -5,10 +5,11 @@
 // states    [restarts]                    a finished restart is skipped, unless finished_too is 1
 // sums      [restarts, entries]           vec4
 //
-// One thread sums one entry over all chunks. It sums 32 chunks at a time and then adds up these sums, which limits rounding
-// errors.
+// One workgroup sums eight entries, each with eight threads, which take every eighth chunk. A thread sums 32 chunks at a time and
+// then adds up these sums, which limits rounding errors.
 // Cost: one addition and one load for each partial.
 #import restart_state
+#import tree_sum
 
 #params
 
@@ -17,23 +18,27 @@
 @group(0) @binding(3) var<storage, read_write> sums: array<vec4<f32>>;
 
 #entry 64 {
-    let index = workgroup * 64u + thread;
-    let restart = index / params.entries;
+    let groups = (params.entries + 7u) / 8u;
+    let restart = workgroup / groups;
     if (restart >= params.restarts) {
         return;
     }
     if (is_left_alone(states[restart], params.finished_too)) {
         return;
     }
-    let base = restart * params.chunks * params.entries + index % params.entries;
+    let entry = (workgroup % groups) * 8u + thread % 8u;
+    let base = restart * params.chunks * params.entries + min(entry, params.entries - 1u);
     var total = vec4<f32>();
-    for (var first = 0u; first < params.chunks; first += 32u) {
+    for (var first = thread / 8u; first < params.chunks; first += 256u) {
         var run = vec4<f32>();
-        let end = min(first + 32u, params.chunks);
-        for (var chunk = first; chunk < end; chunk++) {
+        let end = min(first + 256u, params.chunks);
+        for (var chunk = first; chunk < end; chunk += 8u) {
             run += partials[base + chunk * params.entries];
         }
         total += run;
     }
-    sums[index] = total;
+    let sum = tree_sum(thread, 8u, total);
+    if ((thread < 8u) & (entry < params.entries)) {
+        sums[restart * params.entries + entry] = sum;
+    }
 }

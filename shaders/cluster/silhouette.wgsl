@@ -10,10 +10,11 @@
 // occurrences  [clusters]          how often the rows of the cluster occur in total
 // silhouettes  [rows]              rows first_row ≤ i < end_row are written
 //
-// One workgroup computes the silhouettes of $ROWS rows per thread. It compares them with all rows, cluster by cluster and
-// $COLUMNS at a time. Distances are summed within a tile of $COLUMNS rows, tiles within a block of 64 tiles, and blocks within
-// the cluster, so that rounding errors stay small. Rows packed as bits are short: they have QUADS quads, a constant of the
-// variant, and a thread keeps its own rows in registers.
+// One workgroup computes the silhouettes of a tile of rows. It compares them with all rows, cluster by cluster and a tile at a
+// time. A thread sums distances within a tile, tiles within a block of 64 tiles, and blocks within the cluster, so that
+// rounding errors stay small. If several threads compare the same rows with different other rows (COLUMN_THREADS), their sums
+// are added at the end of the cluster, in a fixed order. Rows packed as bits are short: they have QUADS quads, a constant of
+// the variant, and a thread keeps its own rows in registers.
 // Cost for each row: 3 · 4 quads · rows flops, or 6 quads · rows operations with bits, and one evaluation of distance_of for each
 // other row.
 #import row_distance
@@ -25,8 +26,27 @@ const THREADS = $(LANES)u;
 #end
 #if BITS && BROADCAST == 0
 const THREADS = 64u;
-var<workgroup> shared_rows: array<Unit, $(COLUMNS * QUADS)>;
+var<workgroup> shared_rows: array<array<Unit, $QUADS>, $COLUMNS>;
 var<workgroup> shared_traits: array<vec2<f32>, $COLUMNS>;
+#end
+#if BITS
+const ROW_THREADS = THREADS;
+const COLUMN_THREADS = 1u;
+const TILE_ROWS = THREADS * $(ROWS)u;
+const TILE_COLUMNS = $(COLUMNS)u;
+
+fn row_lane(thread: u32) -> u32 {
+    return thread;
+}
+
+fn column_lane(thread: u32) -> u32 {
+    return 0u;
+}
+#end
+#if COLUMN_THREADS > 1
+// The sums of each thread over a cluster. In the end a thread adds up those of one row; a tile has no more rows than threads.
+var<workgroup> cluster_sums: array<array<f32, TILE_ROWS>, COLUMN_THREADS>;
+var<workgroup> column_traits: array<array<vec2<f32>, COLUMN_THREADS>, $COLUMNS>;
 #end
 
 #params
@@ -39,9 +59,6 @@ var<workgroup> shared_traits: array<vec2<f32>, $COLUMNS>;
 
 const TILES_A_BLOCK = 64u;
 
-var<private> first_other: u32;
-var<private> last_other: u32;
-
 fn row_quad(at: u32) -> Unit {
     return rows[at];
 }
@@ -50,29 +67,38 @@ fn other_quad(at: u32) -> Unit {
     return rows[at];
 }
 
-fn other_row(column: u32) -> u32 {
-    return min(first_other + column, last_other);
+fn other_row(place: u32) -> u32 {
+    return place;
 }
 
 // Columns past the end of the cluster repeat its last row with 0 occurrences.
-fn other_traits(column: u32) -> vec2<f32> {
-    return select(vec2<f32>(), traits[other_row(column)], first_other + column <= last_other);
+fn other_traits(other: u32, last_other: u32) -> vec2<f32> {
+    return select(vec2<f32>(), traits[min(other, last_other)], other <= last_other);
 }
 
 #entry THREADS {
-    let workgroup_row = params.first_row + workgroup * THREADS * $(ROWS)u;
-    if (workgroup_row >= params.end_row) {
+    let first_row = params.first_row + workgroup * TILE_ROWS;
+    if (first_row >= params.end_row) {
         return;
     }
-    let first_row = workgroup_row + thread;
+    // The rows that the thread compares with others.
     #for r in 0..ROWS
-    let row_$r = first_row + $(r)u * THREADS;
+    let row_$r = first_row + $(r)u * ROW_THREADS + row_lane(thread);
     let row_at_$r = min(row_$r, params.rows - 1u);
     let trait_$r = traits[row_at_$r].y;
     #if BITS
     #for q in 0..QUADS
     let own_$(r)_$q = rows[row_at_$r * $(QUADS)u + $(q)u];
     #end
+    #end
+    #end
+    // The rows whose silhouettes the thread computes from the sums.
+    #for r in 0..1 + (COLUMN_THREADS == 1) * (ROWS - 1)
+    #if COLUMN_THREADS > 1
+    let own_row_$r = first_row + min(thread, TILE_ROWS - 1u);
+    #end
+    #if COLUMN_THREADS == 1
+    let own_row_$r = row_$r;
     #end
     var within_$r = 0.0;
     var alone_$r = true;
@@ -81,28 +107,44 @@ fn other_traits(column: u32) -> vec2<f32> {
     for (var cluster = 0u; cluster < params.clusters; cluster++) {
         let start = starts[cluster];
         let end = starts[cluster + 1u];
-        last_other = end - 1u;
+        let last_other = end - 1u;
+        #if COLUMN_THREADS > 1
+        // Wait until no thread reads the sums of the previous cluster any more.
+        workgroupBarrier();
+        #for r in 0..ROWS
+        cluster_sums[column_lane(thread)][$(r)u * ROW_THREADS + row_lane(thread)] = 0.0;
+        #end
+        #end
+        #if COLUMN_THREADS == 1
         #for r in 0..ROWS
         var sum_$r = 0.0;
         #end
-        for (var block = start; block < end; block += TILES_A_BLOCK * $(COLUMNS)u) {
-            let block_end = min(block + TILES_A_BLOCK * $(COLUMNS)u, end);
+        #end
+        for (var block = start; block < end; block += TILES_A_BLOCK * TILE_COLUMNS) {
+            let block_end = min(block + TILES_A_BLOCK * TILE_COLUMNS, end);
             #for r in 0..ROWS
             var block_sum_$r = 0.0;
             #end
-            for (first_other = block; first_other < block_end; first_other += $(COLUMNS)u) {
+            for (var first_other = block; first_other < block_end; first_other += TILE_COLUMNS) {
                 #for r in 0..ROWS
                 var tile_sum_$r = 0.0;
                 #end
                 #if BITS == 0
-                let tile = tile_distances(thread, first_row, params.rows - 1u, params.quads);
+                let tile = tile_distances(thread, first_row, params.rows - 1u, first_other, last_other, params.quads);
+                #end
+                #if COLUMN_THREADS > 1
+                // All threads have passed a barrier since they read the traits of the previous tile.
+                for (var column = thread; column < TILE_COLUMNS; column += THREADS) {
+                    column_traits[column / COLUMN_THREADS][column % COLUMN_THREADS] = other_traits(first_other + column, last_other);
+                }
+                workgroupBarrier();
                 #end
                 #if BROADCAST
                 #for v in 0..(COLUMNS + LANES - 1) / LANES
-                let my_traits_$v = other_traits($(v * LANES)u + thread);
+                let my_traits_$v = other_traits(first_other + $(v * LANES)u + thread, last_other);
                 #if BITS
                 #for q in 0..QUADS
-                let mine_$(v)_$q = rows[other_row($(v * LANES)u + thread) * $(QUADS)u + $(q)u];
+                let mine_$(v)_$q = rows[min(first_other + $(v * LANES)u + thread, last_other) * $(QUADS)u + $(q)u];
                 #end
                 #end
                 #end
@@ -111,9 +153,9 @@ fn other_traits(column: u32) -> vec2<f32> {
                 // Wait until no thread reads the previous tile any more.
                 workgroupBarrier();
                 for (var column = thread; column < $(COLUMNS)u; column += THREADS) {
-                    shared_traits[column] = other_traits(column);
+                    shared_traits[column] = other_traits(first_other + column, last_other);
                     #for q in 0..QUADS
-                    shared_rows[column * $(QUADS)u + $(q)u] = rows[other_row(column) * $(QUADS)u + $(q)u];
+                    shared_rows[column][$q] = rows[min(first_other + column, last_other) * $(QUADS)u + $(q)u];
                     #end
                 }
                 workgroupBarrier();
@@ -124,7 +166,7 @@ fn other_traits(column: u32) -> vec2<f32> {
                 #end
                 #if BITS == 0
                 #if BROADCAST == 0
-                let traits_$c = other_traits($(c)u);
+                let traits_$c = column_traits[$c][column_lane(thread)];
                 #end
                 #for r in 0..ROWS
                 tile_sum_$r += traits_$(c).x * distance_of(tile.of_$(r)_$c, trait_$r, traits_$(c).y, params.columns);
@@ -142,7 +184,7 @@ fn other_traits(column: u32) -> vec2<f32> {
                 let other_$(c)_$q = subgroupBroadcast(mine_$(c / LANES)_$q, $(c % LANES)u);
                 #end
                 #if BROADCAST == 0
-                let other_$(c)_$q = shared_rows[$(c * QUADS + q)];
+                let other_$(c)_$q = shared_rows[$c][$q];
                 #end
                 #for r in 0..ROWS
                 terms_$(r)_$c += term(own_$(r)_$q ^ other_$(c)_$q);
@@ -158,26 +200,45 @@ fn other_traits(column: u32) -> vec2<f32> {
                 #end
             }
             #for r in 0..ROWS
+            #if COLUMN_THREADS > 1
+            var sum_$r = cluster_sums[column_lane(thread)][$(r)u * ROW_THREADS + row_lane(thread)];
+            #end
             sum_$r += block_sum_$r;
+            #if COLUMN_THREADS > 1
+            cluster_sums[column_lane(thread)][$(r)u * ROW_THREADS + row_lane(thread)] = sum_$r;
+            #end
             #end
         }
-        let count = occurrences[cluster];
+        #if COLUMN_THREADS > 1
+        workgroupBarrier();
+        var cluster_sum_0 = 0.0;
+        #for t in 0..COLUMN_THREADS
+        cluster_sum_0 += cluster_sums[$t][min(thread, TILE_ROWS - 1u)];
+        #end
+        #end
+        #if COLUMN_THREADS == 1
         #for r in 0..ROWS
-        if ((start <= row_$r) & (row_$r < end)) {
+        let cluster_sum_$r = sum_$r;
+        #end
+        #end
+        let count = occurrences[cluster];
+        #for r in 0..1 + (COLUMN_THREADS == 1) * (ROWS - 1)
+        if ((start <= own_row_$r) & (own_row_$r < end)) {
             // The sum includes the row's distance to itself once too often: only its further occurrences are other rows.
-            let to_itself = distance_of(0.0, trait_$r, trait_$r, params.columns);
-            within_$r = (sum_$r - to_itself) / max(count - 1.0, 1.0);
+            let own_trait = traits[min(own_row_$r, params.rows - 1u)].y;
+            let to_itself = distance_of(0.0, own_trait, own_trait, params.columns);
+            within_$r = (cluster_sum_$r - to_itself) / max(count - 1.0, 1.0);
             alone_$r = count <= 1.0;
         } else {
-            nearest_$r = min(nearest_$r, sum_$r / count);
+            nearest_$r = min(nearest_$r, cluster_sum_$r / count);
         }
         #end
     }
-    #for r in 0..ROWS
-    if (row_$r < params.end_row) {
+    #for r in 0..1 + (COLUMN_THREADS == 1) * (ROWS - 1)
+    if ((own_row_$r < params.end_row) & ((COLUMN_THREADS == 1u) | (thread < TILE_ROWS))) {
         let larger = max(within_$r, nearest_$r);
         let defined = !alone_$r & (larger > 0.0);
-        silhouettes[row_$r] = select(0.0, (nearest_$r - within_$r) / max(larger, 1e-37), defined);
+        silhouettes[own_row_$r] = select(0.0, (nearest_$r - within_$r) / max(larger, 1e-37), defined);
     }
     #end
 }

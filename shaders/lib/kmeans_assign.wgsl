@@ -1,14 +1,12 @@
-// Shared by the kernels that assign rows to their nearest centres: parameters, all bindings except the rows, and the rule for
-// ties.
+// Shared by the kernels that assign rows to their nearest centres: parameters, the bindings that all of them have, and the rule
+// for ties. The kernel imports lib/stored before this snippet; with WIDE, centers are read eight numbers at a time.
 #import restart_state
 
 #params
 
 override TIES_BY_KEY: u32 = 0u;
-override SCALED: u32 = 0u;
 
-@group(0) @binding(2) var<storage, read> scales: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> centers: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> centers: array<Stored>;
 @group(0) @binding(4) var<storage, read> keys: array<u32>;
 @group(0) @binding(5) var<storage, read> states: array<RestartState>;
 @group(0) @binding(6) var<storage, read_write> labels: array<u32>;
@@ -39,9 +37,10 @@ fn none_yet() -> Nearest {
     return Nearest(3.4028234e38, 0u, 0xffffffffu);
 }
 
-// Returns the nearer one of the nearest centre so far and another centre at the given squared distance.
+// Returns the nearer one of the nearest centre so far and another centre at the given squared distance. The order in which
+// centres are compared makes no difference.
 fn nearer(before: Nearest, distance: f32, center: u32, key: u32) -> Nearest {
-    let rank_of_center = select(0u, rank(key, center), TIES_BY_KEY == 1u);
+    let rank_of_center = select(center, rank(key, center), TIES_BY_KEY == 1u);
     let wins_tie = (distance == before.distance) & (rank_of_center < before.rank);
     let is_nearer = (distance < before.distance) | wins_tie;
     return Nearest(
@@ -51,12 +50,15 @@ fn nearer(before: Nearest, distance: f32, center: u32, key: u32) -> Nearest {
     );
 }
 
-// Stores the new label and distance of a row. Rows past the last one are ignored.
-fn assign(restart: u32, row: u32, nearest: Nearest, state: RestartState) {
+// Stores the new label and distance of a row, and returns the label. Rows past the last one are ignored.
+fn assign(restart: u32, row: u32, nearest: Nearest, state: RestartState) -> u32 {
+    var label = nearest.label;
     if (row < params.rows) {
         let at = restart * params.rows + row;
         let changed = (state.iterations == 0u) | ((labels[at] & ~CHANGED) != nearest.label);
-        labels[at] = select(nearest.label, nearest.label | CHANGED, changed);
+        label = select(nearest.label, nearest.label | CHANGED, changed);
+        labels[at] = label;
         distances[at] = nearest.distance;
     }
+    return label;
 }

@@ -162,7 +162,7 @@ impl KMeans {
                     None => tensors.share(device, &seeding((shape, form), profile, self.seed, first).0, &program)?.run(device)?,
                     Some((rows, weights)) => {
                         let shape = KmeansShape { rows: rows.count as u32, ..shape };
-                        let (plan, seeds) = seeding((shape, Form::Numbers), profile, self.seed, first);
+                        let (plan, seeds) = seeding((shape, Form::numbers(weights)), profile, self.seed, first);
                         let seeding = tensors.share_centers(device, &plan, &program)?;
                         seeding.write(device, seeds.rows, bytemuck::cast_slice(&rows.values));
                         seeding.write(device, seeds.weights, bytemuck::cast_slice(weights));

@@ -3,8 +3,8 @@
 use super::bit_rows::BitRows;
 use crate::device::DeviceError;
 use crate::ops::{
-    KMEANS_POTENTIAL, KmeansAccumulate, KmeansAccumulateBits, KmeansAssign, KmeansCandidates, KmeansMove, KmeansPotential,
-    KmeansReduce, KmeansShape, RestartState, RowFormat, Ties, distance_variant,
+    KMEANS_POTENTIAL, KmeansAccumulate, KmeansAccumulateBits, KmeansAssign, KmeansAssignAccumulate, KmeansCandidates, KmeansMove,
+    KmeansPotential, KmeansReduce, KmeansShape, RestartState, RowFormat, Ties, distance_variant,
 };
 use crate::plan::{Plan, View};
 use crate::profiles::{Device, DeviceProfile};
@@ -17,18 +17,23 @@ const MAX_CLUSTERS_FOR_BITS: u32 = 64;
 /// The formats in which the rows lie on the device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
-    /// f32 values only.
-    Numbers,
+    /// f32 values only. `weighted` says whether any weight differs from 1.
+    Numbers { weighted: bool },
     /// f32 values and, in addition, bits ([`BitRows`]). `planes` is the number of binary digits of the largest weight, or 0 if
     /// all weights are 1. `scaled` says whether a set bit stands for another value than 1 in some column.
     Bits { planes: u32, scaled: bool },
 }
 
 impl Form {
-    /// Returns the form of rows whose bits are `bits`, if they have any.
-    pub fn of(bits: Option<&BitRows>) -> Form {
+    /// Returns the form of rows whose bits are `bits`, if they have any, and whose weights are `weights`.
+    pub fn of(bits: Option<&BitRows>, weights: &[f32]) -> Form {
         let planes = |bits: &BitRows| bits.digits.iter().max().copied().unwrap_or(0);
-        bits.map_or(Form::Numbers, |bits| Form::Bits { planes: planes(bits), scaled: !bits.plain() })
+        bits.map_or_else(|| Form::numbers(weights), |bits| Form::Bits { planes: planes(bits), scaled: !bits.plain() })
+    }
+
+    /// Returns the form of f32 rows with these weights.
+    pub fn numbers(weights: &[f32]) -> Form {
+        Form::Numbers { weighted: weights.iter().any(|weight| *weight != 1.0) }
     }
 }
 
@@ -72,7 +77,7 @@ impl Tensors {
         // A binding cannot be empty, so unused tensors have four elements.
         let least = 4;
         let [words, planes, counts, digits, scales] = match form {
-            Form::Numbers => [least; 5],
+            Form::Numbers { .. } => [least; 5],
             Form::Bits { planes, .. } => {
                 let chunks = n.div_ceil(u64::from(KmeansAccumulateBits::CHUNK_ROWS));
                 [n * d.div_ceil(32), groups * d, groups * u64::from(planes), chunks, d].map(|size| size.max(least))
@@ -136,7 +141,9 @@ pub(super) fn restart_bytes(shape: KmeansShape, profile: &DeviceProfile) -> Vec<
     let trials = KmeansPotential::trials(shape.clusters);
     let variant = distance_variant(profile, &KMEANS_POTENTIAL, RowFormat::Numbers, trials + 1);
     let chunks = shape.rows.div_ceil(KmeansPotential::chunk_rows(variant, profile));
-    let partials = 16 * u64::from(accumulate(shape, false).chunks()) * u64::from(shape.sum_entries());
+    let together = KmeansAssignAccumulate::chunks(KmeansAssignAccumulate::variant(profile, shape), shape.rows);
+    let most_chunks = if shape.clusters <= KmeansAssignAccumulate::MAX_CLUSTERS { together } else { 0 };
+    let partials = 16 * u64::from(accumulate(shape, false).chunks().max(most_chunks)) * u64::from(shape.sum_entries());
     vec![
         ("the labels", 4 * u64::from(shape.rows)),
         ("the distances", 4 * u64::from(shape.rows)),
@@ -159,18 +166,18 @@ pub(super) fn lloyd(
 ) -> (Plan, Tensors) {
     let mut plan = Plan::new("k-means iteration");
     let tensors = Tensors::new(&mut plan, shape, form);
-    let distances = assign(&mut plan, tensors, profile, (shape, form), ties, false);
-    let chunks = match form {
+    let (distances, chunks) = match form {
         Form::Bits { planes, .. } if shape.clusters <= MAX_CLUSTERS_FOR_BITS => {
+            let distances = assign(&mut plan, tensors, profile, (shape, form), ties, false);
             let accumulate = KmeansAccumulateBits { shape, weighted: planes > 0, finished_too: false };
             let Tensors { planes, counts, digits, scales, labels, states, .. } = tensors;
             let partials = plan.transient("partials", tensors.sums.bytes * u64::from(accumulate.chunks()));
             let choice = KmeansAccumulateBits::choice(profile);
             let views = [planes, counts, digits, scales, labels, states, partials];
             plan.push(accumulate.step("accumulate", choice, profile, views));
-            (partials, accumulate.chunks())
+            (distances, (partials, accumulate.chunks()))
         }
-        _ => add_up(&mut plan, tensors, distances, accumulate(shape, false)),
+        _ => assign_and_add_up(&mut plan, tensors, profile, (shape, form), ties, false),
     };
     reduce(&mut plan, tensors, shape, chunks, false);
     let Tensors { rows, weights, mean, centers, states, labels, sums, .. } = tensors;
@@ -183,10 +190,38 @@ pub(super) fn lloyd(
 pub(super) fn finish((shape, form): (KmeansShape, Form), profile: &DeviceProfile, ties: Ties) -> Plan {
     let mut plan = Plan::new("k-means finish");
     let tensors = Tensors::new(&mut plan, shape, form);
-    let distances = assign(&mut plan, tensors, profile, (shape, form), ties, true);
-    let chunks = add_up(&mut plan, tensors, distances, accumulate(shape, true));
+    let (_, chunks) = assign_and_add_up(&mut plan, tensors, profile, (shape, form), ties, true);
     reduce(&mut plan, tensors, shape, chunks, true);
     plan
+}
+
+/// Adds the steps that label every row and sum the f32 rows of each cluster in each chunk. Returns the tensor of squared
+/// distances to the nearest centres, `[restarts, rows]`, the tensor of partial sums, and the number of chunks.
+fn assign_and_add_up(
+    plan: &mut Plan,
+    tensors: Tensors,
+    profile: &DeviceProfile,
+    (shape, form): (KmeansShape, Form),
+    ties: Ties,
+    finished_too: bool,
+) -> (View, (View, u32)) {
+    let Tensors { rows, weights, keys, centers, states, labels, sums, .. } = tensors;
+    match form {
+        Form::Numbers { weighted } if shape.clusters <= KmeansAssignAccumulate::MAX_CLUSTERS => {
+            let variant = KmeansAssignAccumulate::variant(profile, shape);
+            let chunks = KmeansAssignAccumulate::chunks(variant, shape.rows);
+            let distances = plan.transient("distances", labels.bytes);
+            let partials = plan.transient("partials", sums.bytes * u64::from(chunks));
+            let both = KmeansAssignAccumulate { shape, ties, weighted, finished_too };
+            let views = [rows, weights, centers, keys, states, labels, distances, partials];
+            plan.push(both.step("assign and accumulate", variant, profile, views));
+            (distances, (partials, chunks))
+        }
+        _ => {
+            let distances = assign(plan, tensors, profile, (shape, form), ties, finished_too);
+            (distances, add_up(plan, tensors, distances, accumulate(shape, finished_too)))
+        }
+    }
 }
 
 /// Adds the step that labels every row, and returns the tensor of squared distances to the nearest centres, `[restarts, rows]`.
@@ -201,7 +236,7 @@ fn assign(
     let Tensors { rows, bits, scales, keys, centers, states, labels, .. } = tensors;
     let distances = plan.transient("distances", labels.bytes);
     let (rows, format, scaled) = match form {
-        Form::Numbers => (rows, RowFormat::Numbers, false),
+        Form::Numbers { .. } => (rows, RowFormat::Numbers, false),
         Form::Bits { scaled, .. } => (bits, RowFormat::Bits, scaled),
     };
     let choice = KmeansAssign::choice(profile, shape, format);

@@ -55,7 +55,7 @@ impl KmeansRows {
 
     /// Returns the formats in which the rows are uploaded.
     pub fn form(&self) -> Form {
-        Form::of(self.bits.as_ref())
+        Form::of(self.bits.as_ref(), &self.weights)
     }
 
     /// Returns the number of columns without padding.

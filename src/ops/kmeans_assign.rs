@@ -2,7 +2,7 @@
 //! rows packed as bits.
 
 use super::SubgroupSize;
-use super::distance_tile::{RowFormat, distance_variant, distance_variants, workgroup_rows};
+use super::distance_tile::{RowFormat, distance_variant, distance_variants, tile_rows};
 use super::{Choice, Encoding, params, variants_of};
 use crate::plan::{Binding, Cost, Kernel, Precision, Step, Variant, View, read, read_write};
 use crate::profiles::DeviceProfile;
@@ -31,17 +31,13 @@ pub static KMEANS_ASSIGN: Kernel = Kernel {
     bindings: BINDINGS,
     variants: distance_variants![
         ("subgroup 4x16", 4 x 16, subgroup),
-        ("subgroup 4x8", 4 x 8, subgroup),
-        ("subgroup 4x4", 4 x 4, subgroup),
-        ("workgroup 4x16", 4 x 16, workgroup),
-        ("workgroup 4x8", 4 x 8, workgroup),
-        ("workgroup 4x4", 4 x 4, workgroup),
+        ("workgroup 192x16", 6 x 8, workgroup 2 2),
         ("bits subgroup 8x16", 8 x 16, subgroup_bits),
         ("bits subgroup 8x8", 8 x 8, subgroup_bits),
         ("bits subgroup 8x4", 8 x 4, subgroup_bits),
-        ("bits workgroup 4x16", 4 x 16, workgroup_deep_bits),
-        ("bits workgroup 4x8", 4 x 8, workgroup_deep_bits),
-        ("bits workgroup 4x4", 4 x 4, workgroup_deep_bits),
+        ("bits workgroup 192x16", 3 x 16, workgroup_bits 1 16),
+        ("bits workgroup 256x8", 4 x 8, workgroup_bits 1 16),
+        ("bits workgroup 256x4", 4 x 4, workgroup_bits 1 16),
     ],
     overrides: OVERRIDES,
 };
@@ -164,7 +160,7 @@ impl KmeansAssign {
         let rows_together = if kernel.is(&KMEANS_ASSIGN_TABLES) {
             variant.constant("BLOCKS") * lanes.unwrap_or(1)
         } else {
-            workgroup_rows(variant, lanes)
+            tile_rows(variant, lanes)
         };
         Encoding {
             kernel,

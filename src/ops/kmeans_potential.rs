@@ -1,7 +1,7 @@
 //! Greedy k-means++ seeding: computes the potential that each candidate for a centre would leave.
 
 use super::SubgroupSize;
-use super::distance_tile::{distance_variants, workgroup_rows};
+use super::distance_tile::{distance_variants, tile_rows};
 use super::{Encoding, KmeansShape, params};
 use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_write};
 
@@ -28,9 +28,9 @@ pub static KMEANS_POTENTIAL: Kernel = Kernel {
         ("subgroup 4x8", 4 x 8, subgroup),
         ("subgroup 4x6", 4 x 6, subgroup),
         ("subgroup 4x4", 4 x 4, subgroup),
-        ("workgroup 4x8", 4 x 8, workgroup),
-        ("workgroup 4x6", 4 x 6, workgroup),
-        ("workgroup 4x4", 4 x 4, workgroup),
+        ("workgroup 256x8", 4 x 8, workgroup 1 2),
+        ("workgroup 256x6", 4 x 6, workgroup 1 2),
+        ("workgroup 256x4", 4 x 4, workgroup 1 2),
     ],
     overrides: &[],
 };
@@ -56,7 +56,7 @@ impl KmeansPotential {
 
     /// Returns the number of rows in a chunk, which depends on the variant and its subgroup size `lanes`.
     pub fn chunk_rows(variant: &Variant, lanes: impl Into<SubgroupSize>) -> u32 {
-        workgroup_rows(variant, lanes.into().get())
+        tile_rows(variant, lanes.into().get())
     }
 
     /// Returns the dispatch. It reads `views[0..3]`, the rows, weights and picks, updates `views[3]`, the closest distances, and
@@ -65,7 +65,7 @@ impl KmeansPotential {
         let lanes = lanes.into().get();
         let KmeansShape { rows, clusters, restarts, .. } = self.shape;
         let (quads, trials) = (self.shape.quads(), self.trials);
-        let chunks = rows.div_ceil(workgroup_rows(variant, lanes));
+        let chunks = rows.div_ceil(tile_rows(variant, lanes));
         let (n, r, c) = (u64::from(rows), u64::from(restarts), u64::from(chunks));
         let (t, q) = (u64::from(trials), u64::from(quads));
         Encoding {

@@ -13,7 +13,7 @@ params! {
     }
 }
 
-/// The kernel: one thread adds up one vec4 of one cluster over all chunks.
+/// The kernel: one workgroup adds up eight vec4 over all chunks, each with eight threads.
 pub static KMEANS_REDUCE: Kernel = Kernel {
     name: "kmeans_reduce",
     group: "cluster",
@@ -49,7 +49,7 @@ impl KmeansReduce {
             overrides: Vec::new(),
             params: KmeansReduceParams { restarts, chunks, entries, finished_too: u32::from(self.finished_too) },
             bindings: &views,
-            workgroups: (r * e).div_ceil(64),
+            workgroups: r * e.div_ceil(8),
             cost: Cost { flops: 4 * r * c * e, bytes: 16 * r * e * (c + 1) },
         }
         .step(label)

@@ -40,6 +40,7 @@ mod inverted_residual;
 mod kmeans_accumulate;
 mod kmeans_accumulate_bits;
 mod kmeans_assign;
+mod kmeans_assign_accumulate;
 mod kmeans_candidates;
 mod kmeans_move;
 mod kmeans_potential;
@@ -100,6 +101,7 @@ pub use kmeans_accumulate_bits::{
     KMEANS_ACCUMULATE_BITS, KMEANS_ACCUMULATE_BITS_SUBGROUP, KmeansAccumulateBits, kmeans_accumulate_bits_variants,
 };
 pub use kmeans_assign::{KMEANS_ASSIGN, KMEANS_ASSIGN_TABLES, KmeansAssign, KmeansShape, Ties, kmeans_assign_variants};
+pub use kmeans_assign_accumulate::{KMEANS_ASSIGN_ACCUMULATE, KmeansAssignAccumulate};
 pub use kmeans_candidates::{KMEANS_CANDIDATES, KmeansCandidates};
 pub use kmeans_move::{KMEANS_MOVE, KmeansMove, RestartState};
 pub use kmeans_potential::{KMEANS_POTENTIAL, KmeansPotential};
@@ -151,6 +153,7 @@ pub const ALL: &[&Kernel] = &[
     &KMEANS_CANDIDATES,
     &KMEANS_ASSIGN,
     &KMEANS_ASSIGN_TABLES,
+    &KMEANS_ASSIGN_ACCUMULATE,
     &KMEANS_ACCUMULATE,
     &KMEANS_ACCUMULATE_BITS,
     &KMEANS_ACCUMULATE_BITS_SUBGROUP,

@@ -1,7 +1,7 @@
 //! The neighbours of each row: the rows within a radius of it.
 
 use super::SubgroupSize;
-use super::distance_tile::{RowFormat, distance_variants, workgroup_rows};
+use super::distance_tile::{RowFormat, distance_variants, tile_rows};
 use super::{Encoding, Metric, params};
 use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_write};
 
@@ -26,9 +26,9 @@ pub static NEIGHBOURS: Kernel = Kernel {
     bindings: &[read("rows"), read("traits"), read("occurrences"), read_write("within"), read_write("counts")],
     variants: distance_variants![
         ("subgroup 4x16", 4 x 16, subgroup),
-        ("workgroup 4x8", 4 x 8, workgroup),
+        ("workgroup 48x64", 6 x 8, workgroup 8 2),
         ("subgroup bits 4x16", 4 x 16, subgroup_bits),
-        ("workgroup bits 4x8", 4 x 8, workgroup_bits),
+        ("workgroup bits 32x64", 4 x 8, workgroup_bits 8 2),
     ],
     overrides: &[("METRIC", &[0, 1, 2, 3])],
 };
@@ -88,7 +88,7 @@ impl NeighbourSlice {
             overrides: vec![("METRIC", f64::from(self.metric as u32))],
             params: self.encoded(),
             bindings: &views,
-            workgroups: u64::from((self.end_row - self.first_row).div_ceil(workgroup_rows(variant, lanes))),
+            workgroups: u64::from((self.end_row - self.first_row).div_ceil(tile_rows(variant, lanes))),
             cost: self.cost(),
         }
         .step(label)

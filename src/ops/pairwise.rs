@@ -1,7 +1,7 @@
 //! The distances between all pairs of rows, one slice of rows at a time.
 
 use super::SubgroupSize;
-use super::distance_tile::{RowFormat, distance_variants, workgroup_rows};
+use super::distance_tile::{RowFormat, distance_variants, tile_columns, tile_rows};
 use super::{Encoding, Metric, params};
 use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_write};
 
@@ -26,10 +26,9 @@ pub static PAIRWISE: Kernel = Kernel {
     variants: distance_variants![
         ("subgroup 4x16", 4 x 16, subgroup),
         ("subgroup 4x8", 4 x 8, subgroup),
-        ("workgroup 1x16", 1 x 16, workgroup),
-        ("workgroup 4x8", 4 x 8, workgroup),
+        ("workgroup 64x64", 8 x 8, workgroup 8 4),
         ("subgroup bits 4x16", 4 x 16, subgroup_bits),
-        ("workgroup bits 4x8", 4 x 8, workgroup_bits),
+        ("workgroup bits 64x64", 8 x 8, workgroup_bits 8 2),
     ],
     overrides: &[("METRIC", &[0, 1, 2, 3])],
 };
@@ -75,8 +74,8 @@ impl PairwiseSlice {
     /// `[end_row − first_row, rows]`.
     pub fn step(self, label: &str, variant: &'static Variant, lanes: impl Into<SubgroupSize>, views: [View; 3]) -> Step {
         let lanes = lanes.into().get();
-        let tiles = (self.rows - self.first_row).div_ceil(workgroup_rows(variant, lanes));
-        let others = (self.end_row - self.first_row).div_ceil(variant.constant("COLUMNS"));
+        let tiles = (self.rows - self.first_row).div_ceil(tile_rows(variant, lanes));
+        let others = (self.end_row - self.first_row).div_ceil(tile_columns(variant));
         Encoding {
             kernel: &PAIRWISE,
             variant,

@@ -121,6 +121,12 @@ fn every_variant_is_the_choice_of_some_profile_for_some_shape() {
             }
         }
         shipped.extend([identity(KmeansAccumulateBits::choice(profile))]);
+        for clusters in 1..=KmeansAssignAccumulate::MAX_CLUSTERS {
+            for columns in [36, 40] {
+                let shape = KmeansShape { rows: 100, columns, clusters, restarts: 1 };
+                shipped.extend([identity((&KMEANS_ASSIGN_ACCUMULATE, KmeansAssignAccumulate::variant(profile, shape)))]);
+            }
+        }
         for format in [RowFormat::Numbers, RowFormat::Bits] {
             for count in 1..=64 {
                 let kernels: &[&'static Kernel] = match format {

@@ -1,7 +1,7 @@
 //! The silhouette of every row under a clustering, and the metrics by which rows are compared.
 
 use super::SubgroupSize;
-use super::distance_tile::{RowFormat, distance_variants, workgroup_rows};
+use super::distance_tile::{RowFormat, distance_variants, tile_rows};
 use super::{Encoding, params};
 use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_write};
 
@@ -27,8 +27,7 @@ pub static SILHOUETTE: Kernel = Kernel {
     variants: distance_variants![
         ("subgroup 4x16", 4 x 16, subgroup),
         ("subgroup 4x8", 4 x 8, subgroup),
-        ("workgroup 1x16", 1 x 16, workgroup),
-        ("workgroup 4x8", 4 x 8, workgroup),
+        ("workgroup 48x56", 6 x 7, workgroup 8 2),
         ("subgroup 64 bits 8x8", 8 x 8, subgroup_held_bits 1),
         ("subgroup 128 bits 4x8", 4 x 8, subgroup_held_bits 2),
         ("workgroup 64 bits 2x64", 2 x 64, workgroup_held_bits 1),
@@ -118,7 +117,7 @@ impl SilhouetteSlice {
             overrides: vec![("METRIC", f64::from(metric as u32))],
             params: self.encoded(),
             bindings: &views,
-            workgroups: u64::from((end_row - first_row).div_ceil(workgroup_rows(variant, lanes))),
+            workgroups: u64::from((end_row - first_row).div_ceil(tile_rows(variant, lanes))),
             cost: self.cost(),
         }
         .step(label)

@@ -18,6 +18,7 @@ const SNIPPETS: &[(&str, &str)] = &[
     ("depthwise_strip", include_str!("../../shaders/lib/depthwise_strip.wgsl")),
     ("kmeans_assign", include_str!("../../shaders/lib/kmeans_assign.wgsl")),
     ("kmeans_bits", include_str!("../../shaders/lib/kmeans_bits.wgsl")),
+    ("kmeans_tile", include_str!("../../shaders/lib/kmeans_tile.wgsl")),
     ("lane_pairs", include_str!("../../shaders/lib/lane_pairs.wgsl")),
     ("layer_input", include_str!("../../shaders/lib/layer_input.wgsl")),
     ("picture", include_str!("../../shaders/lib/picture.wgsl")),

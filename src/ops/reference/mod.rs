@@ -29,6 +29,7 @@ pub mod global_average_pool_backward_input;
 pub mod inverted_residual;
 pub mod kmeans_accumulate;
 pub mod kmeans_assign;
+pub mod kmeans_assign_accumulate;
 pub mod kmeans_candidates;
 pub mod kmeans_move;
 pub mod kmeans_potential;
