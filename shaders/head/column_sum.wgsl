@@ -16,10 +16,10 @@
 
 #entry 64 {
     let quads = params.channels / 4u;
-    let share = share_of(workgroup, thread, params.rows, params.channels, params.rows_a_part);
-    if (!share.exists) {
+    if (!part_exists(workgroup, params.rows, params.channels, params.rows_a_part)) {
         return;
     }
+    let share = share_of(workgroup, thread, params.rows, params.channels, params.rows_a_part);
     var sum = vec4<f32>();
     for (var start = share.first_row + share.lane; start < share.end_row; start += 1024u) {
         let end = min(start + 1024u, share.end_row);

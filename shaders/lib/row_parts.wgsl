@@ -15,9 +15,20 @@ struct Share {
     stores: bool,
 }
 
+// Returns whether the part of a workgroup exists. The result is uniform, so a kernel with barriers may return on it. No member of a
+// Share is uniform to a compiler, because some members differ between threads.
+fn part_exists(index: u32, rows: u32, channels: u32, rows_a_part: u32) -> bool {
+    return index / groups_of(channels) * rows_a_part < rows;
+}
+
+// Returns the number of workgroups of a part.
+fn groups_of(channels: u32) -> u32 {
+    return (channels / 4u + 3u) / 4u;
+}
+
 fn share_of(index: u32, thread: u32, rows: u32, channels: u32, rows_a_part: u32) -> Share {
     let quads = channels / 4u;
-    let groups = (quads + 3u) / 4u;
+    let groups = groups_of(channels);
     let first_quad = (index % groups) * 4u;
     let lane = thread / 4u;
     var share: Share;
