@@ -13,7 +13,7 @@ use clap::Parser;
 use lineament::wgsl::read_shaders_from;
 
 use commands::arguments::{Command, CommandLine, CommonArguments, TestArguments};
-use commands::{emit, mutants, perf, support, test};
+use commands::{browser, emit, mutants, perf, support, test};
 use harness::outcome::Tally;
 
 fn main() -> ExitCode {
@@ -28,6 +28,7 @@ fn main() -> ExitCode {
         Command::Mutants(arguments) => finish(&arguments, mutants::run(&arguments)),
         Command::Perf(arguments) => finish(&arguments.common, perf::run(&arguments)),
         Command::Support(arguments) => finish(&arguments, support::run(&arguments)),
+        Command::Browser(arguments) => finish_as(arguments.json, browser::run(&arguments)),
         Command::Emit(arguments) => match emit::run(&arguments) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
@@ -40,10 +41,14 @@ fn main() -> ExitCode {
 
 /// Prints the line that ends the output, and returns the exit status, which is 0 only if nothing failed.
 fn finish(arguments: &CommonArguments, tally: Result<Tally, impl std::fmt::Display>) -> ExitCode {
+    finish_as(arguments.json, tally)
+}
+
+fn finish_as(json: bool, tally: Result<Tally, impl std::fmt::Display>) -> ExitCode {
     match tally {
         Ok(tally) => {
             // With --json, stdout holds only the JSON object.
-            if arguments.json {
+            if json {
                 eprintln!("{tally}")
             } else {
                 println!("{tally}")

@@ -15,8 +15,8 @@ struct Share {
     stores: bool,
 }
 
-// Returns whether the part of a workgroup exists. The result is uniform, so a kernel with barriers may return on it. No member of a
-// Share is uniform to a compiler, because some members differ between threads.
+// Returns whether the part of a workgroup exists. The result is uniform, so a kernel with barriers may return on it. To a compiler,
+// no member of a Share is uniform, because some members differ between threads.
 fn part_exists(index: u32, rows: u32, channels: u32, rows_a_part: u32) -> bool {
     return index / groups_of(channels) * rows_a_part < rows;
 }
