@@ -97,10 +97,10 @@ fn variants_that_no_browser_runs_are_listed_and_say_so() {
         assert_eq!(native, listed, "native-only variants of {}", kernel.name);
         for variant in kernel.variants {
             let source = reflect::source(kernel, variant, 8).expect("an expanded shader");
-            let code = source.lines().filter_map(|line| line.split("//").next());
+            let mut code = source.lines().filter_map(|line| line.split("//").next());
             let uses = |line: &str| ["u64", "i64", "enable wgpu_"].iter().any(|word| line.contains(word));
             let name = format!("{} {}", kernel.name, variant.name);
-            assert_eq!(code.filter(|line| uses(line)).count() > 0, variant.is_native_only(), "extensions of {name}");
+            assert_eq!(code.any(uses), variant.is_native_only(), "extensions of {name}");
             assert_eq!(source.contains("// Native only: "), variant.is_native_only(), "the comment in {name}");
         }
     }

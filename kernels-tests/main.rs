@@ -44,6 +44,7 @@ fn finish(arguments: &CommonArguments, tally: Result<Tally, impl std::fmt::Displ
     finish_as(arguments.json, tally)
 }
 
+/// Like [`finish`], for commands that open no adapter.
 fn finish_as(json: bool, tally: Result<Tally, impl std::fmt::Display>) -> ExitCode {
     match tally {
         Ok(tally) => {

@@ -9,6 +9,7 @@ use crate::commands::arguments::BrowserArguments;
 use crate::harness::browser::{self, BrowserError, Jobs, Message, Replay, Replayed};
 use crate::harness::case::{Case, Context, Purpose};
 use crate::harness::outcome::{CheckResult, Tally, Verdict};
+use crate::harness::run_case::OutputResult;
 
 /// Subgroup sizes for which subgroup variants are compiled.
 const LANES: [u32; 2] = [4, 32];
@@ -68,8 +69,8 @@ pub fn run(arguments: &BrowserArguments) -> Result<Tally, BrowserError> {
     }
     let answers = browser::run(&jobs)?;
     eprintln!("adapter: {}, with {}", answers.adapter, answers.features.join(", "));
-    let refused = compiled.iter().zip(&answers.compile);
-    results.extend(refused.map(|((subject, part), messages)| CheckResult::new(subject, part, verdict(messages))));
+    let answered = compiled.iter().zip(&answers.compile);
+    results.extend(answered.map(|((subject, part), messages)| CheckResult::new(subject, part, verdict(messages))));
     let compared = |(case, replayed): (&Case, &Replayed)| result_of(case, replayed.compare(case));
     results.extend(replayed.iter().zip(&answers.replay).map(compared));
     let mut tally = Tally::default();
@@ -100,9 +101,7 @@ pub fn replayed_cases() -> Vec<Case> {
         .filter(|kernel| REPLAYED.contains(&kernel.name))
         .filter_map(|kernel| Some((kernel.name, first(kernel)?.name)))
         .collect();
-    let suits = |case: &Case| {
-        chosen.contains(&(case.kernel, case.variant)) && (1..=MOST_FLOPS).contains(&case.plan.cost().flops)
-    };
+    let suits = |case: &Case| chosen.contains(&(case.kernel, case.variant)) && (1..=MOST_FLOPS).contains(&case.plan.cost().flops);
     let mut best: Vec<Case> = Vec::new();
     for case in cases::ALL.iter().flat_map(|cases| cases(context)).filter(suits) {
         let kind = |case: &Case| (case.kernel, case.name.ends_with(", folded"));
@@ -124,13 +123,15 @@ fn verdict(messages: &[Message]) -> Verdict {
     Verdict::Failed(words.collect::<Vec<_>>().join("; "))
 }
 
-fn result_of(case: &Case, outputs: Result<Vec<crate::harness::run_case::OutputResult>, String>) -> CheckResult {
+/// Returns the result of a case that ran in the browser, or the reason why it did not run.
+fn result_of(case: &Case, outputs: Result<Vec<OutputResult>, String>) -> CheckResult {
     let subject = format!("{} {}", case.kernel, case.variant);
     let part = format!("runs {}", case.name);
     match outputs {
         Err(reason) => CheckResult::new(&subject, &part, Verdict::Failed(reason)),
         Ok(outputs) => {
-            let fault = outputs.iter().find_map(|output| Some(format!("{}: {}", output.tensor, output.comparison.fault.as_ref()?)));
+            let fault =
+                outputs.iter().find_map(|output| Some(format!("{}: {}", output.tensor, output.comparison.fault.as_ref()?)));
             let verdict = fault.map_or(Verdict::Passed, Verdict::Failed);
             let nmse = outputs.iter().map(|output| output.comparison.nmse).fold(0.0, f64::max);
             let max_abs = outputs.iter().map(|output| output.comparison.max_abs).fold(0.0, f64::max);
@@ -139,6 +140,7 @@ fn result_of(case: &Case, outputs: Result<Vec<crate::harness::run_case::OutputRe
     }
 }
 
+/// Prints a failure on stderr, and with `--verbose` anything else on stdout.
 fn print(result: &CheckResult, arguments: &BrowserArguments) {
     let label = result.label();
     match &result.verdict {

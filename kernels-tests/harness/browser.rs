@@ -127,12 +127,15 @@ impl Replayed {
 /// Python or Chromium is missing or fails.
 pub fn run(jobs: &Jobs) -> Result<Answers, BrowserError> {
     let file = tempfile::NamedTempFile::new().map_err(BrowserError::Jobs)?;
-    serde_json::to_writer(std::io::BufWriter::new(file.as_file()), jobs)
-        .map_err(|error| BrowserError::Jobs(error.into()))?;
+    serde_json::to_writer(std::io::BufWriter::new(file.as_file()), jobs).map_err(|error| BrowserError::Jobs(error.into()))?;
     let driver = Path::new(env!("CARGO_MANIFEST_DIR")).join("webgpu/drive");
     let output = Command::new("python3").arg(driver).arg(file.path()).output().map_err(BrowserError::Python)?;
     if !output.status.success() {
         return Err(BrowserError::Driver(String::from_utf8_lossy(&output.stderr).trim().to_string()));
     }
-    serde_json::from_slice(&output.stdout).map_err(BrowserError::Answer)
+    let answers: Answers = serde_json::from_slice(&output.stdout).map_err(BrowserError::Answer)?;
+    if (answers.compile.len(), answers.replay.len()) != (jobs.compile.len(), jobs.replay.len()) {
+        return Err(BrowserError::Driver("the driver left out jobs".to_string()));
+    }
+    Ok(answers)
 }
