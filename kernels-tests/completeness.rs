@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 
 use lineament::ops;
 use lineament::plan::{Capabilities, Kernel};
+use lineament::wgsl::reflect;
 
 use crate::cases;
+use crate::commands::browser;
 use crate::harness::case::{Context, Purpose};
 
 /// Returns the capabilities of an adapter on which every variant runs.
@@ -64,4 +66,61 @@ fn cases_of_a_kernel_have_names_of_their_own_and_run_it() {
         assert!(runs, "`{}` does not run its kernel", case.label());
         assert!(!case.outputs.is_empty(), "`{}` compares nothing", case.label());
     }
+}
+
+/// The variants that no browser runs. All others are standard WGSL, which `kernels browser` checks.
+const NATIVE_ONLY: &[(&str, &[&str])] = &[
+    ("resize_normalise", &["wide"]),
+    ("stem_strip", &["7x32 wide", "8x32 wide"]),
+    ("depthwise_strip", &["stride 1, 14x7 wide", "stride 1, 14x8 wide", "stride 2, 14x4 wide"]),
+    (
+        "expand_depthwise",
+        &[
+            "stride 1, 56x7 of 24 wide",
+            "stride 1, 56x8 of 24 wide",
+            "stride 1, 56x7 of 32 wide",
+            "stride 1, 56x8 of 32 wide",
+            "stride 2, 28x4 of 24 wide",
+            "stride 2, 28x4 of 32 wide",
+        ],
+    ),
+    ("pointwise_subgroup", &["7x32 wide", "8x32 wide", "5x32 wide", "5x64 wide", "7x40 wide", "8x16 wide", "8x24 wide"]),
+    ("pointwise_columns", &["1 row wide"]),
+];
+
+#[test]
+fn variants_that_no_browser_runs_are_listed_and_say_so() {
+    for kernel in ops::ALL {
+        let listed = NATIVE_ONLY.iter().find(|(name, _)| *name == kernel.name).map_or(&[][..], |(_, variants)| *variants);
+        let native: Vec<&str> =
+            kernel.variants.iter().filter(|variant| variant.is_native_only()).map(|variant| variant.name).collect();
+        assert_eq!(native, listed, "native-only variants of {}", kernel.name);
+        for variant in kernel.variants {
+            let source = reflect::source(kernel, variant, 8).expect("an expanded shader");
+            let mut code = source.lines().filter_map(|line| line.split("//").next());
+            let uses = |line: &str| ["u64", "i64", "enable wgpu_"].iter().any(|word| line.contains(word));
+            let name = format!("{} {}", kernel.name, variant.name);
+            assert_eq!(code.any(uses), variant.is_native_only(), "extensions of {name}");
+            assert_eq!(source.contains("// Native only: "), variant.is_native_only(), "the comment in {name}");
+        }
+    }
+}
+
+#[test]
+fn the_browser_runs_cases_of_eight_kernels() {
+    let cases = browser::replayed_cases();
+    let mut kernels: Vec<&str> = cases.iter().map(|case| case.kernel).collect();
+    kernels.sort_unstable();
+    kernels.dedup();
+    let expected = [
+        "adadelta",
+        "batch_norm",
+        "cosine_proximity",
+        "depthwise",
+        "kmeans_assign",
+        "pointwise_registers",
+        "resize_normalise",
+        "silhouette",
+    ];
+    assert_eq!(kernels, expected);
 }

@@ -14,7 +14,7 @@ use clap::Parser;
 use lineament::wgsl::read_shaders_from;
 
 use commands::arguments::{Command, CommandLine, CommonArguments, TestArguments};
-use commands::{emit, mutants, perf, support, test};
+use commands::{browser, emit, mutants, perf, support, test};
 use harness::outcome::Tally;
 
 fn main() -> ExitCode {
@@ -29,6 +29,7 @@ fn main() -> ExitCode {
         Command::Mutants(arguments) => finish(&arguments, mutants::run(&arguments)),
         Command::Perf(arguments) => finish(&arguments.common, perf::run(&arguments)),
         Command::Support(arguments) => finish(&arguments, support::run(&arguments)),
+        Command::Browser(arguments) => report(arguments.json, browser::run(&arguments)),
         Command::Isa(arguments) => report(arguments.json, commands::isa::run(&arguments)),
         Command::Model(arguments) => succeed(commands::model::run(&arguments)),
         Command::Tables(arguments) => succeed(commands::tables::run(&arguments)),

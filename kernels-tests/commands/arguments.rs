@@ -41,6 +41,8 @@ pub enum Command {
     Tables(TablesArguments),
     /// Compile every variant on this adapter and list those that do not run, with the reason
     Support(CommonArguments),
+    /// Compile every standard variant in Chromium, whose compiler is stricter, and run some cases there
+    Browser(BrowserArguments),
 }
 
 /// Arguments that most commands take.
@@ -109,6 +111,27 @@ pub struct EmitArguments {
     /// Write to this file instead of stdout
     #[arg(long)]
     pub out: Option<PathBuf>,
+}
+
+/// Arguments of `browser`.
+#[derive(Debug, Args)]
+pub struct BrowserArguments {
+    /// Select by a part of the name: "KERNEL VARIANT" or "KERNEL VARIANT SHAPE"
+    #[arg(long, default_value = "")]
+    pub filter: String,
+    /// Print one JSON object instead of lines
+    #[arg(long)]
+    pub json: bool,
+    /// Print a line for every shader and every case
+    #[arg(short, long)]
+    pub verbose: bool,
+}
+
+impl BrowserArguments {
+    /// Returns whether the filter selects `label`.
+    pub fn wants(&self, label: &str) -> bool {
+        label.contains(&self.filter)
+    }
 }
 
 /// Languages that a kernel can be printed in.

@@ -3,6 +3,7 @@
 pub mod arguments;
 mod backbone;
 mod baseline;
+pub mod browser;
 pub mod emit;
 pub mod isa;
 pub mod model;

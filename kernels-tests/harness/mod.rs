@@ -1,5 +1,6 @@
 //! What every command shares: cases, how they run, how results are compared, and what counts as passed.
 
+pub mod browser;
 pub mod case;
 pub mod compare;
 pub mod mutant;

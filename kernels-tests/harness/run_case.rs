@@ -33,17 +33,27 @@ pub fn run_case(device: &Device, plan: &Plan, case: &Case) -> Result<Vec<OutputR
     let program = Program::new(device, plan, &[])?;
     let first = run_once(device, case, &program)?;
     let second = run_once(device, case, &program)?;
-    let outputs = case.outputs.iter().zip(first.iter().zip(&second));
-    Ok(outputs.map(|(output, (first, second))| compare_output(output, first, second)).collect())
+    Ok(compare_runs(case, [&first, &second]))
+}
+
+/// Compares what two runs left in the tensors of the outputs, with their guard bands.
+pub fn compare_runs(case: &Case, [first, second]: [&[Vec<f32>]; 2]) -> Vec<OutputResult> {
+    let outputs = case.outputs.iter().zip(first.iter().zip(second));
+    outputs.map(|(output, (first, second))| compare_output(output, first, second)).collect()
+}
+
+/// Returns the NaN that fills a tensor before a run.
+pub fn poison_of(case: &Case, tensor: TensorId) -> u32 {
+    if case.outputs.iter().any(|output| output.view.tensor == tensor) { POISON } else { STRAY }
 }
 
 /// Runs the plan from poisoned memory and returns the tensors of the outputs with their guard bands.
 fn run_once(device: &Device, case: &Case, program: &Program) -> Result<Vec<Vec<f32>>, DeviceError> {
     for (index, tensor) in case.plan.tensors().iter().enumerate() {
         if tensor.residence == Residence::Persistent {
-            let is_output = case.outputs.iter().any(|output| output.view.tensor.0 == index);
-            let words = vec![if is_output { POISON } else { STRAY }; tensor.bytes.div_ceil(4) as usize];
-            program.write(device, whole(TensorId(index), tensor.bytes), bytemuck::cast_slice(&words));
+            let tensor_id = TensorId(index);
+            let words = vec![poison_of(case, tensor_id); tensor.bytes.div_ceil(4) as usize];
+            program.write(device, whole(tensor_id, tensor.bytes), bytemuck::cast_slice(&words));
         }
     }
     for (view, bytes) in &case.inputs {

@@ -208,6 +208,50 @@ fn misuse_and_missing_folders_are_told_apart() {
     assert!(adapter.stderr.contains("no such adapter"), "{}", adapter.stderr);
 }
 
+#[test]
+fn standard_variants_compile_and_run_in_a_browser() {
+    if requirements::lacks_browser() {
+        return;
+    }
+    let outcome = kernels(&["browser"]);
+    let variants = || lineament::ops::ALL.iter().flat_map(|kernel| kernel.variants);
+    let native_only = variants().filter(|variant| variant.is_native_only()).count();
+    // Eight kernels also run.
+    outcome.assert_good(variants().count() - native_only + 8);
+    assert_eq!(outcome.counts()[2], native_only, "only native-only variants are skipped");
+}
+
+/// Checks that `kernels browser` can fail; otherwise the test before would prove nothing.
+#[test]
+fn the_browser_refuses_barriers_that_are_not_uniform_and_notices_wrong_results() {
+    if requirements::lacks_browser() {
+        return;
+    }
+    // (shader, what is right, what is not, what the failure says)
+    let changes = [
+        ("head/column_sum", "part_exists(workgroup,", "part_exists(workgroup + thread,", "uniform control flow"),
+        ("optim/adadelta", "/ sqrt(a + params.epsilon)", "/ sqrt(d + params.epsilon)", "FAILED adadelta default runs"),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shaders");
+    for group in std::fs::read_dir(&source).unwrap().map(|group| group.unwrap().path()).filter(|path| path.is_dir()) {
+        let copy = folder.path().join(group.file_name().unwrap());
+        std::fs::create_dir(&copy).unwrap();
+        for shader in std::fs::read_dir(&group).unwrap().map(|shader| shader.unwrap().path()) {
+            std::fs::copy(&shader, copy.join(shader.file_name().unwrap())).unwrap();
+        }
+    }
+    for (shader, right, wrong, words) in changes {
+        let file = folder.path().join(format!("{shader}.wgsl"));
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert!(text.contains(right), "{shader}");
+        std::fs::write(&file, text.replace(right, wrong)).unwrap();
+        let (_, kernel) = shader.split_once('/').unwrap();
+        let outcome = kernels(&["--shaders", folder.path().to_str().unwrap(), "browser", "--filter", kernel]);
+        assert!(outcome.status == Some(1) && outcome.stderr.contains(words), "{kernel}: {}", outcome.stderr);
+    }
+}
+
 type Change = fn(&mut Vec<u8>);
 
 /// A group of one fixture, copied from the golden data and changed by `change`.

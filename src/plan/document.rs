@@ -8,7 +8,8 @@ use super::{Access, Cost, Dispatch, Name, ParamField, Plan, Precision, Residence
 /// tensors.
 ///
 /// Binding 0 of every shader is a uniform buffer with the step's `params`; storage bindings follow from binding 1. The entry
-/// point is `main`. Transient tensors may share memory where their lifetimes do not overlap.
+/// point is `main`. Transient tensors may share memory where their lifetimes do not overlap. Shaders that say `Native only` in a
+/// comment use 64-bit integers, which no browser has; plans for the generic profile have none.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlanDocument {
     /// The version of this format.
@@ -23,7 +24,7 @@ pub struct PlanDocument {
     pub steps: Vec<DocumentStep>,
 }
 
-/// A kernel and variant, expanded to standard WGSL.
+/// A kernel and variant, expanded to WGSL as the standard writes it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ExpandedShader {
     /// The kernel's name.

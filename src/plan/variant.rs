@@ -35,6 +35,12 @@ impl Variant {
         self.constants.contains(&WIDE)
     }
 
+    /// Returns whether it uses what no browser has, because it is not part of the WGSL standard: 64-bit integers. All other variants
+    /// compile in every implementation of WebGPU.
+    pub fn is_native_only(&self) -> bool {
+        self.is_wide()
+    }
+
     /// Returns whether every one of these channel counts is a multiple of the number of channels loaded at once.
     pub fn suits_channels<const N: usize>(&self, channels: [u32; N]) -> bool {
         channels.iter().all(|channels| channels.is_multiple_of(self.channels_at_once()))

@@ -17,6 +17,7 @@
 //! Loops serve to write register tiles. Their accumulators must be named variables, because every adapter that was measured keeps
 //! an array that is indexed in a loop in memory instead of in registers.
 
+use super::standard::ENABLE_SUBGROUPS;
 use super::{ShaderError, expression, library};
 use crate::plan::ParamField;
 
@@ -75,6 +76,8 @@ impl Expander<'_> {
                 self.entry(line, size)?;
             } else if directive.trim_end() == "#params" {
                 self.declare_params(line)?;
+            } else if directive.trim_end() == ENABLE_SUBGROUPS {
+                // A plan that was read from its document has the directive, and naga refuses it.
             } else if directive.starts_with('#') {
                 return Err(wrong(line, "no such directive, or an `#end` without a block"));
             } else {

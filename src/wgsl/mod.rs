@@ -5,12 +5,14 @@ mod expand;
 mod expression;
 mod library;
 pub mod reflect;
+mod standard;
 mod translate;
 
 use std::path::PathBuf;
 
 pub use expand::expand;
 pub use library::{kernel_source, read_shaders_from, snippet};
+pub use standard::standard;
 pub use translate::{Language, translate};
 
 /// Why a shader is invalid.
