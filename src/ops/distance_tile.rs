@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn the_variant_with_the_least_wasted_work_is_chosen() {
-        for (columns, width) in [(1, 4), (4, 4), (5, 6), (6, 6), (7, 8), (9, 4), (12, 6), (16, 8), (24, 8)] {
+        for (columns, width) in [(1, 4), (4, 4), (5, 6), (6, 6), (7, 8), (9, 6), (12, 6), (16, 8), (24, 8)] {
             let profile = DeviceProfile::new(Capabilities::webgpu(true, Some(8)));
             let variant = distance_variant(&profile, &KMEANS_POTENTIAL, RowFormat::Numbers, columns);
             assert_eq!((variant.constant("COLUMNS"), variant.subgroup), (width, true), "{columns} columns");

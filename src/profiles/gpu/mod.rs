@@ -11,10 +11,10 @@ use crate::device::Throughput;
 
 /// The settings of GPUs.
 ///
-/// Without subgroup operations, the clustering kernels compare tiles of rows that lie in workgroup memory. The compilers named
-/// in [`compiled`] report no spills, and these shares of multiply-adds, of which subtracting before squaring leaves at most .5:
-/// `kmeans_assign` and `kmeans_assign_accumulate` "workgroup 192x16" .42, .43, .45, .43 and .45; `neighbours` "workgroup 48x64"
-/// and `silhouette` "workgroup 48x56" .42, .43, .45, .43 and .46; `pairwise` "workgroup 64x64" .43, .44, .46, .44 and .47.
+/// Without subgroup operations, the clustering kernels compare tiles of rows that lie in workgroup memory. The compilers named in
+/// [`compiled`] report no spills, and these shares of multiply-adds, of which subtracting before squaring leaves at most .5:
+/// `kmeans_assign` and `kmeans_assign_accumulate` "workgroup 192x16" and `silhouette` "workgroup 48x56" .42, .43, .45, .43 and
+/// .45; `neighbours` "workgroup 48x64" .42, .43, .45, .43 and .46; `pairwise` "workgroup 64x64" .43, .44, .46, .44 and .47.
 /// Larger tiles spill on Apple.
 pub const SETTINGS: ClassSettings = ClassSettings {
     workgroups_of_a_sum: 1024,
