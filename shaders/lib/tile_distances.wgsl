@@ -117,8 +117,8 @@ fn tile_distances(thread: u32, first_row: u32, last_row: u32, first_other: u32, 
         let last = min(first + $(DEPTH)u, quads) - 1u;
         // Wait until no thread reads the previous tile any more.
         workgroupBarrier();
-        #for v in 0..ROWS * DEPTH / COLUMN_THREADS
-        let row_copy_$v = $(v * 64)u + thread;
+        #for v in 0..(ROWS * DEPTH + COLUMN_THREADS - 1) / COLUMN_THREADS
+        let row_copy_$v = min($(v * 64)u + thread, TILE_ROWS * $(DEPTH)u - 1u);
         let row_copied_$v = row_copy_$v / $(DEPTH)u;
         let row_from_$v = min(first_row + row_copied_$v, last_row) * quads + min(first + row_copy_$v % $(DEPTH)u, last);
         row_tile[row_copy_$v % $(DEPTH)u][row_copied_$v / ROW_THREADS][row_copied_$v % ROW_THREADS] = row_quad(row_from_$v);
