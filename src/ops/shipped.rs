@@ -60,7 +60,7 @@ pub(crate) fn shapes() -> Vec<OperationShape> {
             shapes.push(OperationShape::Pointwise { rows, inputs, outputs, layout: WeightLayout::Panels });
             shapes.push(OperationShape::DenseBackwardWeight { rows, rows_a_part: rows, inputs, outputs });
         }
-        for (side, stride) in [(7, 1), (8, 1), (14, 2), (15, 2), (28, 1), (32, 2)] {
+        for (side, stride) in [(2, 1), (2, 2), (3, 1), (7, 1), (8, 1), (14, 2), (15, 2), (28, 1), (32, 2)] {
             let (batch, size, channels) = (1, [side, side], outputs);
             shapes.extend([
                 OperationShape::Depthwise { batch, size, channels, stride },
@@ -151,14 +151,16 @@ fn every_variant_is_the_choice_of_some_profile_for_some_shape() {
         let step = GlobalAveragePool { batch: 1, positions: 4, channels: 4 }.step("pool", precision, view, view);
         shipped.insert(VariantId { kernel: step.kernel, variant: step.variant });
     }
-    for (batch, size, stride) in [(1, [8, 8], 1), (1, [8, 8], 2)] {
+    for (batch, size, stride) in [(1, [8, 8], 1), (1, [8, 8], 2), (1, [2, 2], 1), (1, [2, 2], 2)] {
         let (padding, activation) = (Padding::Symmetric, Activation::None);
         let layer = Depthwise { batch, size, channels: 8, stride, padding, activation };
         let rows = DepthwiseBackwardWeight::parts(&profiles[0], layer);
         shipped.extend([identity((&DEPTHWISE_BACKWARD_WEIGHT, DepthwiseBackwardWeight { layer, rows }.variant()))]);
-        let layer = Stem { batch, size, inputs: 4, rgb: true, outputs: 8, stride, padding, activation };
-        let rows = StemBackwardWeight::parts(&profiles[0], layer);
-        shipped.extend([identity((&STEM_BACKWARD_WEIGHT, StemBackwardWeight { layer, rows }.variant()))]);
+        for rgb in [false, true] {
+            let layer = Stem { batch, size, inputs: 4, rgb, outputs: 8, stride, padding, activation };
+            let rows = StemBackwardWeight::parts(&profiles[0], layer);
+            shipped.extend([identity((&STEM_BACKWARD_WEIGHT, StemBackwardWeight { layer, rows }.variant()))]);
+        }
     }
     for kernel in ALL {
         // The ceilings of a device are measured with every variant of these kernels, so no profile chooses one of them.

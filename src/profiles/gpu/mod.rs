@@ -38,7 +38,7 @@ const SMALL: u64 = 1 << 16;
 /// Returns the provenance of a figure that the compilers of Mesa report for a variant. No hardware ran it.
 const fn compiled(figure: &'static str) -> Provenance {
     Provenance {
-        tool: "shader compilers of Mesa 26.1.6, share of multiply-adds in the hot loop",
+        tool: "shader compilers of Mesa 26.1.6: the hot loop's share of multiply-adds, or its issue cycles",
         device: "Navi 31, Navi 21, NVIDIA SM 7.2 (NVK), Apple (Honeykrisp), Adreno 740",
         date: "2026-11-30",
         figure,
