@@ -20,6 +20,7 @@ const TESTS: &[(u32, u32, u32, u32, u32, u32, Activation)] = &[
     (2, 14, 16, 32, 72, 32, Activation::Relu6),
     (1, 12, 28, 28, 12, 36, Activation::Relu),
     (1, 15, 13, 32, 24, 72, Activation::Relu6),
+    (1, 9, 17, 32, 36, 28, Activation::Relu6),
     (1, 8, 29, 20, 8, 20, Activation::None),
 ];
 
