@@ -44,7 +44,9 @@ pub fn cases(context: Context) -> Vec<Case> {
         let rows = layer.batch * layer.out_size()[0];
         splits(rows).into_iter().map(move |rows| StemBackwardWeight { layer, rows })
     };
-    let tests: Vec<StemBackwardWeight> = test_layers().into_iter().flat_map(in_parts).collect();
+    let layers = test_layers();
+    let of_pictures = layers.iter().filter(|layer| layer.inputs == 4).map(|layer| Stem { rgb: true, ..*layer });
+    let tests: Vec<StemBackwardWeight> = layers.iter().copied().chain(of_pictures).flat_map(in_parts).collect();
     let profile = DeviceProfile::new(Capabilities::webgpu(true, context.capabilities.subgroup_size));
     let benchmarks =
         benchmark_layers().map(|layer| StemBackwardWeight { layer, rows: StemBackwardWeight::parts(&profile, layer) });
@@ -53,7 +55,8 @@ pub fn cases(context: Context) -> Vec<Case> {
 
 fn case(shape: StemBackwardWeight, purpose: Purpose) -> Case {
     let Stem { batch, size: [height, width], inputs, outputs, padding, .. } = shape.layer;
-    let name = format!("{batch}x{height}x{width}x{inputs} to {outputs} {padding:?} by {}", shape.rows.rows_a_part);
+    let kind = if shape.layer.rgb { "rgb " } else { "" };
+    let name = format!("{kind}{batch}x{height}x{width}x{inputs} to {outputs} {padding:?} by {}", shape.rows.rows_a_part);
     let mut case = Case::new(STEM_BACKWARD_WEIGHT.name, shape.variant().name, name, purpose);
     let mut x = values(25, 0, (batch * height * width * inputs) as usize);
     if shape.layer.rgb {
