@@ -86,6 +86,7 @@ const NATIVE_ONLY: &[(&str, &[&str])] = &[
     ),
     ("pointwise_subgroup", &["7x32 wide", "8x32 wide", "5x32 wide", "5x64 wide", "7x40 wide", "8x16 wide", "8x24 wide"]),
     ("pointwise_columns", &["1 row wide"]),
+    ("kmeans_assign_accumulate", &["subgroup 8x16 wide"]),
 ];
 
 #[test]

@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use clap::Args;
 use lineament::ops::ALL;
 use lineament::plan::{Kernel, Variant};
+use lineament::profiles::DeviceClass;
 use lineament::wgsl::reflect;
 
 use crate::harness::outcome::{Tally, Verdict};
@@ -150,7 +151,7 @@ fn compile(arguments: &IsaArguments, gpu: Option<&Gpu>) -> Result<Report, Error>
     for kernel in ALL {
         for variant in kernel.variants {
             let is_selected = format!("{} {}", kernel.name, variant.name).contains(selection);
-            if is_selected {
+            if is_selected && (!arguments.shipped || ships_on_gpus(kernel, variant)) {
                 let result = outcome(arguments, &driver, gpu, kernel, variant);
                 report.kernels.push(KernelCode { kernel: kernel.name.into(), variant: variant.name.into(), result });
             }
@@ -158,6 +159,16 @@ fn compile(arguments: &IsaArguments, gpu: Option<&Gpu>) -> Result<Report, Error>
     }
     report.kernels.sort_by(|one, other| (&one.kernel, &one.variant).cmp(&(&other.kernel, &other.variant)));
     Ok(report)
+}
+
+/// Returns whether some class of GPUs uses a variant: a table names it, or no table names any variant of its kernel. Variants that
+/// need a known subgroup size or 64-bit integers are for software adapters, unless a table of GPUs names them.
+fn ships_on_gpus(kernel: &Kernel, variant: &Variant) -> bool {
+    let rows = |class: DeviceClass| class.rows().map(|row| &row.variant).filter(|id| id.kernel == kernel.name);
+    let gpus = || DeviceClass::ALL.into_iter().filter(|class| *class != DeviceClass::Software);
+    let in_a_table = DeviceClass::ALL.into_iter().any(|class| rows(class).next().is_some());
+    let is_named = gpus().any(|class| rows(class).any(|id| id.variant == variant.name));
+    is_named || (!in_a_table && !variant.subgroup && !variant.is_native_only())
 }
 
 fn outcome(arguments: &IsaArguments, driver: &Driver, gpu: Option<&Gpu>, kernel: &Kernel, variant: &Variant) -> Outcome {

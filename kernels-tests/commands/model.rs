@@ -16,7 +16,7 @@ use lineament::wgsl::expand;
 use super::isa::{self, Error};
 use crate::isa::gpus::{Gpu, Rates};
 use crate::isa::report::Code;
-use crate::isa::time::{Bound, predict};
+use crate::isa::time::{Bound, predict_step};
 use crate::isa::{Driver, measure};
 
 /// Arguments of `model`.
@@ -144,7 +144,7 @@ fn prediction(
                 codes.entry(key).or_insert(code)
             }
         };
-        let predicted = predict(gpu, code, step.dispatch, step.cost);
+        let predicted = predict_step(gpu, code, step);
         if arguments.verbose {
             let variant = format!("{} {}", step.kernel, step.variant);
             let (micro, bound) = (predicted.seconds * 1e6, predicted.bound.name());

@@ -2,7 +2,7 @@
 
 use super::distance_tile::{RowFormat, distance_variant_of, distance_variants};
 use super::{Encoding, KmeansAssign, KmeansShape, SubgroupSize, Ties, params};
-use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_write};
+use crate::plan::{Cost, Kernel, Step, Variant, View, read, read_stored, read_write};
 use crate::profiles::DeviceProfile;
 
 params! {
@@ -24,9 +24,9 @@ pub static KMEANS_ASSIGN_ACCUMULATE: Kernel = Kernel {
     source: include_str!("../../shaders/cluster/kmeans_assign_accumulate.wgsl"),
     params: KmeansAssignAccumulateParams::FIELDS,
     bindings: &[
-        read("rows"),
+        read_stored("rows"),
         read("weights"),
-        read("centers"),
+        read_stored("centers"),
         read("keys"),
         read("states"),
         read_write("labels"),
@@ -35,7 +35,6 @@ pub static KMEANS_ASSIGN_ACCUMULATE: Kernel = Kernel {
     ],
     variants: distance_variants![
         ("subgroup 8x16 wide", 8 x 16, subgroup_chunk_wide 1024),
-        ("subgroup 4x16 wide", 4 x 16, subgroup_chunk_wide 1024),
         ("subgroup 4x16", 4 x 16, subgroup_chunk 1024),
         ("subgroup 4x8", 4 x 8, subgroup_chunk 1024),
         ("subgroup 4x4", 4 x 4, subgroup_chunk 1024),
