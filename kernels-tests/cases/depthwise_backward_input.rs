@@ -8,8 +8,7 @@ use crate::harness::case::{Bounds, Case, Context, Purpose};
 use lineament::ops::reference::random::values;
 use lineament::ops::reference::{depthwise_backward_input::depthwise_backward_input, widen};
 
-/// (batch, height, width, channels): one pixel, primes, and strips of four and seven blocks across and one more and
-/// one less.
+/// (batch, height, width, channels): one pixel, primes, and strips of two and four blocks across and one more and one less.
 const TESTS: &[(u32, u32, u32, u32)] =
     &[(1, 1, 1, 4), (2, 2, 3, 8), (1, 3, 5, 20), (1, 5, 8, 12), (3, 7, 7, 4), (1, 9, 15, 16), (1, 13, 11, 28), (2, 14, 16, 32)];
 

@@ -13,13 +13,23 @@ use lineament::ops::reference::{stem_backward_weight::stem_backward_weight, wide
 const TESTS: &[(u32, u32, u32, u32, u32)] =
     &[(1, 1, 1, 4, 4), (2, 2, 3, 4, 12), (1, 5, 7, 8, 8), (1, 9, 9, 4, 20), (2, 13, 17, 8, 16), (1, 16, 15, 4, 32)];
 
-/// Returns the layers of the test shapes, at both strides and with both paddings.
+/// Returns the layers of the test shapes, at both strides and with both paddings. Those with four inputs and more than three pixels
+/// in a row are RGB.
 pub fn test_layers() -> Vec<Stem> {
     let paddings = [Padding::TensorflowSame, Padding::Symmetric];
     let options = || [1, 2].into_iter().flat_map(|stride| paddings.map(|padding| (stride, padding)));
     let layer = |&(batch, height, width, inputs, outputs): &(u32, u32, u32, u32, u32)| {
         let (size, activation) = ([height, width], Activation::None);
-        options().map(move |(stride, padding)| Stem { batch, size, inputs, rgb: false, outputs, stride, padding, activation })
+        options().map(move |(stride, padding)| Stem {
+            batch,
+            size,
+            inputs,
+            rgb: inputs == 4 && width > 3,
+            outputs,
+            stride,
+            padding,
+            activation,
+        })
     };
     TESTS.iter().flat_map(layer).collect()
 }

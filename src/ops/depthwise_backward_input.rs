@@ -32,10 +32,8 @@ pub static DEPTHWISE_BACKWARD_INPUT: Kernel = Kernel {
     params: DepthwiseBackwardInputParams::FIELDS,
     bindings: &[read("gy"), read("w"), read_write("dx")],
     variants: &[
-        Variant { name: "stride 1, 7 across", constants: &[("STRIDE", 1), ("COLUMNS", 7)], subgroup: false },
         Variant { name: "stride 1, 4 across", constants: &[("STRIDE", 1), ("COLUMNS", 4)], subgroup: false },
         Variant { name: "stride 1, 1 across", constants: &[("STRIDE", 1), ("COLUMNS", 1)], subgroup: false },
-        Variant { name: "stride 2, 4 across", constants: &[("STRIDE", 2), ("COLUMNS", 4)], subgroup: false },
         Variant { name: "stride 2, 2 across", constants: &[("STRIDE", 2), ("COLUMNS", 2)], subgroup: false },
         Variant { name: "stride 2, 1 across", constants: &[("STRIDE", 2), ("COLUMNS", 1)], subgroup: false },
     ],
