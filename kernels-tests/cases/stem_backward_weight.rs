@@ -54,9 +54,7 @@ pub fn cases(context: Context) -> Vec<Case> {
         let rows = layer.batch * layer.out_size()[0];
         splits(rows).into_iter().map(move |rows| StemBackwardWeight { layer, rows })
     };
-    let layers = test_layers();
-    let of_pictures = layers.iter().filter(|layer| layer.inputs == 4).map(|layer| Stem { rgb: true, ..*layer });
-    let tests: Vec<StemBackwardWeight> = layers.iter().copied().chain(of_pictures).flat_map(in_parts).collect();
+    let tests: Vec<StemBackwardWeight> = test_layers().into_iter().flat_map(in_parts).collect();
     let profile = DeviceProfile::new(Capabilities::webgpu(true, context.capabilities.subgroup_size));
     let benchmarks =
         benchmark_layers().map(|layer| StemBackwardWeight { layer, rows: StemBackwardWeight::parts(&profile, layer) });
