@@ -17,7 +17,10 @@ pub fn cases(context: Context) -> Vec<Case> {
     let tests: Vec<DepthwiseBackwardWeight> = depthwise_backward_input::test_layers().into_iter().flat_map(in_parts).collect();
     let profile = DeviceProfile::new(Capabilities::webgpu(true, context.capabilities.subgroup_size));
     let chosen = |layer| DepthwiseBackwardWeight { layer, rows: DepthwiseBackwardWeight::parts(&profile, layer) };
-    let benchmarks: Vec<DepthwiseBackwardWeight> = depthwise_backward_input::benchmark_layers().into_iter().map(chosen).collect();
+    let layers = depthwise_backward_input::benchmark_layers();
+    // Results of two rows, which the variants of one row compute.
+    let low = [(2, 1), (4, 2)].map(|(size, stride)| Depthwise { size: [size, size], stride, ..layers[0] });
+    let benchmarks: Vec<DepthwiseBackwardWeight> = layers.into_iter().chain(low).map(chosen).collect();
     by_shape(context, &tests, &benchmarks, case)
 }
 

@@ -40,17 +40,17 @@ pub fn cases(context: Context) -> Vec<Case> {
                 }
             }
         }
-        // The first layer of the network.
-        Purpose::Benchmark => shapes.push(Stem {
+        // The first layer of the network, and the same layer at stride 1 on a quarter of the pixels.
+        Purpose::Benchmark => shapes.extend([(224, 2), (112, 1)].map(|(size, stride)| Stem {
             batch: 8,
-            size: [224, 224],
+            size: [size, size],
             inputs: 4,
             rgb: true,
             outputs: 32,
-            stride: 2,
+            stride,
             padding: Padding::TensorflowSame,
             activation: Activation::Relu6,
-        }),
+        })),
     }
     let variants = [Precision::F32, Precision::F16].into_iter().flat_map(stem_variants);
     let runs = variants.filter(|(_, variant)| context.runs(variant));

@@ -34,14 +34,14 @@ pub fn test_layers() -> Vec<Stem> {
     TESTS.iter().flat_map(layer).collect()
 }
 
-/// Returns the network's first layer, and the same layer at stride 1 on a quarter of the pixels.
-pub fn benchmark_layers() -> [Stem; 2] {
+/// Returns the network's first layer, the same layer at stride 1 on a quarter of the pixels, and one of four channels.
+pub fn benchmark_layers() -> [Stem; 3] {
     let (padding, activation) = (Padding::TensorflowSame, Activation::None);
-    [(224, 2), (112, 1)].map(|(size, stride)| Stem {
+    [(224, 2, true), (112, 1, true), (112, 2, false)].map(|(size, stride, rgb)| Stem {
         batch: 8,
         size: [size, size],
         inputs: 4,
-        rgb: true,
+        rgb,
         outputs: 32,
         stride,
         padding,
