@@ -40,12 +40,38 @@ pub struct IsaArguments {
     /// Print everything that the driver reports on the variants with this part in "KERNEL VARIANT", with the assembly
     #[arg(long, value_name = "KERNEL")]
     pub disassemble: Option<String>,
+    #[command(flatten)]
+    inside: Inside,
+}
+
+/// Arguments with which this program starts itself on the driver of a GPU.
+#[derive(Debug, Args)]
+pub struct Inside {
     /// The GPU on which `tools/gpu-compilers` runs this process
-    #[arg(long, hide = true)]
-    inside: Option<String>,
-    /// The file for the report of this process
-    #[arg(long, hide = true)]
+    #[arg(long = "inside", hide = true, requires = "out")]
+    name: Option<String>,
+    /// The file for the result of this process, because some drivers print to stdout
+    #[arg(long, hide = true, requires = "name")]
     out: Option<PathBuf>,
+}
+
+impl Inside {
+    /// Returns the GPU and the file of this process, if it was started on the driver of a GPU.
+    ///
+    /// # Errors
+    /// There is no such GPU.
+    pub fn get(&self) -> Result<Option<(&'static Gpu, &Path)>, Error> {
+        let Inside { name: Some(name), out: Some(out) } = self else { return Ok(None) };
+        Ok(Some((find(name)?, out)))
+    }
+}
+
+/// Writes the result of a process that was started on the driver of a GPU.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write_result(out: &Path, text: &str) -> Result<(), Error> {
+    std::fs::write(out, text).map_err(|error| Error::File { path: out.to_path_buf(), reason: error.to_string() })
 }
 
 /// Why nothing was reported.
@@ -93,20 +119,13 @@ pub enum Error {
 pub fn run(arguments: &IsaArguments) -> Result<Tally, Error> {
     let baseline = arguments.baseline.as_deref().map(read_reports).transpose()?;
     let mut tally = Tally::default();
-    if arguments.gpu.is_empty() {
-        let gpu = arguments.inside.as_deref().map(find).transpose()?;
-        let report = compile(arguments, gpu)?;
-        if let Some(path) = &arguments.out {
-            let unwritable = |error: std::io::Error| Error::File { path: path.clone(), reason: error.to_string() };
-            std::fs::write(path, to_json(&[report])).map_err(unwritable)?;
-            // The process that started this one judges the report.
-            return Ok(Tally { passed: 1, ..Tally::default() });
-        }
-        finish(arguments, &[report], baseline.as_deref(), &mut tally);
-    } else {
-        let reports = compile_elsewhere(arguments)?;
-        finish(arguments, &reports, baseline.as_deref(), &mut tally);
+    if let Some((gpu, out)) = arguments.inside.get()? {
+        write_result(out, &to_json(&[compile(arguments, Some(gpu))?]))?;
+        // The process that started this one judges the report.
+        return Ok(Tally { passed: 1, ..Tally::default() });
     }
+    let reports = if arguments.gpu.is_empty() { vec![compile(arguments, None)?] } else { compile_elsewhere(arguments)? };
+    finish(arguments, &reports, baseline.as_deref(), &mut tally);
     Ok(tally)
 }
 
@@ -132,10 +151,8 @@ fn finish(arguments: &IsaArguments, reports: &[Report], baseline: Option<&[Repor
         let of_selection = |kernel: &KernelCode| format!("{} {}", kernel.kernel, kernel.variant).contains(&arguments.filter);
         let kernels = before.kernels.iter().filter(|kernel| of_selection(kernel)).cloned().collect();
         for regression in regressions(&Report { kernels, ..before.clone() }, report) {
-            // Another version of the compiler may decide differently about the same kernel.
-            let fails = regression.is_serious && before.driver == report.driver;
-            eprintln!("{} {}", if fails { "FAILED" } else { "worse:" }, regression.text);
-            if fails {
+            eprintln!("{} {}", if regression.is_serious { "FAILED" } else { "worse:" }, regression.text);
+            if regression.is_serious {
                 tally.add(&Verdict::Failed(regression.text));
             }
         }
@@ -194,22 +211,18 @@ fn outcome(arguments: &IsaArguments, driver: &Driver, gpu: Option<&Gpu>, kernel:
 
 /// Compiles for GPUs that are not there, each in a process of its own on its driver.
 fn compile_elsewhere(arguments: &IsaArguments) -> Result<Vec<Report>, Error> {
-    let script = compilers();
-    let folder = tempfile::tempdir().map_err(|error| Error::Compilers { path: script, reason: error.to_string() })?;
-    let file = |gpu: &Gpu| folder.path().join(gpu.name);
-    let outputs = on_each_gpu(&arguments.gpu, |gpu| {
-        let mut words = ["isa", "--inside", gpu.name, "--filter", &arguments.filter, "--out"].map(String::from).to_vec();
-        words.push(file(gpu).display().to_string());
+    let outputs = on_each_gpu(&arguments.gpu, || {
+        let mut words = ["isa", "--filter", &arguments.filter].map(String::from).to_vec();
         words.extend(arguments.shipped.then(|| "--shipped".to_string()));
         words.extend(arguments.disassemble.iter().flat_map(|part| ["--disassemble".to_string(), part.clone()]));
         words
     })?;
     let mut reports = Vec::new();
-    for (gpu, text) in outputs {
+    for OfGpu { gpu, result, printed } in outputs {
         if arguments.disassemble.is_some() {
-            let _ = std::io::stdout().lock().write_all(text.as_bytes());
+            let _ = std::io::stdout().lock().write_all(printed.as_bytes());
         }
-        reports.extend(read_reports(&file(gpu))?);
+        reports.extend(parse_reports(Path::new(gpu.name), result.as_bytes())?);
     }
     Ok(reports)
 }
@@ -219,22 +232,34 @@ fn compilers() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tools/gpu-compilers")
 }
 
-/// Runs this program on the drivers of GPUs, at the same time, and returns what each process printed.
+/// What a process on the driver of a GPU left.
+pub struct OfGpu {
+    /// The GPU.
+    pub gpu: &'static Gpu,
+    /// The result that the process wrote.
+    pub result: String,
+    /// What the process and the driver printed to stdout.
+    pub printed: String,
+}
+
+/// Runs this program on the drivers of GPUs, at the same time. `arguments` returns its arguments without those of [`Inside`].
 ///
 /// # Errors
 /// A name is unknown, the compilers are not set up, or a process failed.
-pub fn on_each_gpu(names: &[String], arguments: impl Fn(&Gpu) -> Vec<String>) -> Result<Vec<(&'static Gpu, String)>, Error> {
+pub fn on_each_gpu(names: &[String], arguments: impl Fn() -> Vec<String>) -> Result<Vec<OfGpu>, Error> {
     let gpus: Vec<&Gpu> = match names.iter().any(|name| name == "all") {
         true => GPUS.iter().collect(),
         false => names.iter().map(|name| find(name)).collect::<Result<_, _>>()?,
     };
     let script = compilers();
     let broken = |reason: String| Error::Compilers { path: script.clone(), reason };
+    let folder = tempfile::tempdir().map_err(|error| broken(error.to_string()))?;
     let start = |gpu: &Gpu| -> std::io::Result<Child> {
         // `--shaders` comes before the command.
         let shaders = std::env::args_os().skip_while(|argument| argument != "--shaders").take(2);
         let mut command = Command::new(&script);
-        command.args(["run", gpu.name]).arg(std::env::current_exe()?).args(shaders).args(arguments(gpu));
+        command.args(["run", gpu.name]).arg(std::env::current_exe()?).args(shaders).args(arguments());
+        command.args(["--inside", gpu.name, "--out"]).arg(folder.path().join(gpu.name));
         // The drivers complain about what their pretended hardware lacks, so their messages are shown only after a failure.
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
     };
@@ -247,21 +272,26 @@ pub fn on_each_gpu(names: &[String], arguments: impl Fn(&Gpu) -> Vec<String>) ->
             let text = String::from_utf8_lossy(&output.stderr);
             return Err(broken(format!("{}: {}", gpu.name, text.lines().last().unwrap_or("it ended without a message"))));
         }
-        outputs.push((gpu, String::from_utf8_lossy(&output.stdout).into_owned()));
+        let path = folder.path().join(gpu.name);
+        let result = std::fs::read_to_string(&path).map_err(|error| Error::File { path, reason: error.to_string() })?;
+        outputs.push(OfGpu { gpu, result, printed: String::from_utf8_lossy(&output.stdout).into_owned() });
     }
     Ok(outputs)
 }
 
 /// Returns the GPU of a name.
-pub fn find(name: &str) -> Result<&'static Gpu, Error> {
+fn find(name: &str) -> Result<&'static Gpu, Error> {
     let known = || GPUS.iter().map(|gpu| gpu.name).collect::<Vec<_>>().join(", ");
     GPUS.iter().find(|gpu| gpu.name == name).ok_or_else(|| Error::Gpu { name: name.into(), known: known() })
 }
 
 fn read_reports(path: &Path) -> Result<Vec<Report>, Error> {
-    let broken = |reason: String| Error::File { path: path.to_path_buf(), reason };
-    let bytes = std::fs::read(path).map_err(|error| broken(error.to_string()))?;
-    serde_json::from_slice(&bytes).map_err(|error| broken(error.to_string()))
+    let bytes = std::fs::read(path).map_err(|error| Error::File { path: path.to_path_buf(), reason: error.to_string() })?;
+    parse_reports(path, &bytes)
+}
+
+fn parse_reports(path: &Path, bytes: &[u8]) -> Result<Vec<Report>, Error> {
+    serde_json::from_slice(bytes).map_err(|error| Error::File { path: path.to_path_buf(), reason: error.to_string() })
 }
 
 /// Returns reports as JSON with a line for each variant, so that a version-control system shows which ones differ.

@@ -11,13 +11,11 @@ use lineament::device::AdapterRequest;
 use lineament::nn::Model;
 use lineament::plan::{Precision, Step};
 use lineament::profiles::Device;
-use lineament::wgsl::expand;
 
-use super::isa::{self, Error};
+use super::isa::{Error, Inside, OfGpu, on_each_gpu, write_result};
 use crate::isa::gpus::{Gpu, Rates};
-use crate::isa::report::Code;
 use crate::isa::time::{Bound, predict_step};
-use crate::isa::{Driver, measure};
+use crate::isa::{Driver, StepCompiler};
 
 /// Arguments of `model`.
 #[derive(Debug, Args)]
@@ -43,12 +41,8 @@ pub struct ModelArguments {
     /// Print every step instead of a sum for each variant
     #[arg(short, long)]
     pub verbose: bool,
-    /// The GPU on which `tools/gpu-compilers` runs this process
-    #[arg(long, hide = true)]
-    inside: Option<String>,
-    /// The file for the prediction of this process; some drivers print to stdout
-    #[arg(long, hide = true, requires = "inside")]
-    out: Option<PathBuf>,
+    #[command(flatten)]
+    inside: Inside,
 }
 
 /// Prints the prediction for every GPU and batch.
@@ -56,26 +50,21 @@ pub struct ModelArguments {
 /// # Errors
 /// A compiler cannot be run, or the model cannot be planned.
 pub fn run(arguments: &ModelArguments) -> Result<(), Error> {
-    if let (Some(name), Some(out)) = (&arguments.inside, &arguments.out) {
-        let text = inside(arguments, isa::find(name)?)?;
-        return std::fs::write(out, text).map_err(|error| Error::File { path: out.clone(), reason: error.to_string() });
+    if let Some((gpu, out)) = arguments.inside.get()? {
+        return write_result(out, &inside(arguments, gpu)?);
     }
-    let folder = tempfile::tempdir().map_err(|error| Error::Plan { reason: error.to_string() })?;
-    let outputs = isa::on_each_gpu(&arguments.gpu, |gpu| {
-        let mut words = vec!["model".to_string(), "--inside".into(), gpu.name.into(), "--batch".into()];
-        words.push(arguments.batch.iter().map(u32::to_string).collect::<Vec<_>>().join(","));
-        words.extend(["--out".into(), folder.path().join(gpu.name).display().to_string()]);
+    let outputs = on_each_gpu(&arguments.gpu, || {
+        let batches = arguments.batch.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
+        let mut words = vec!["model".to_string(), "--batch".into(), batches];
         words.extend(arguments.size.iter().flat_map(|size| ["--size".to_string(), size.to_string()]));
         words.extend(arguments.model.iter().flat_map(|path| ["--model".to_string(), path.display().to_string()]));
         let flags = [("--train", arguments.train), ("--f16", arguments.f16), ("--verbose", arguments.verbose)];
         words.extend(flags.into_iter().filter(|(_, given)| *given).map(|(name, _)| name.to_string()));
         words
     })?;
-    for (gpu, _) in outputs {
-        let path = folder.path().join(gpu.name);
-        let text = std::fs::read_to_string(&path).map_err(|error| Error::File { path, reason: error.to_string() })?;
+    for OfGpu { result, .. } in outputs {
         // A closed pipe means that the reader has enough.
-        let _ = std::io::stdout().lock().write_all(text.as_bytes());
+        let _ = std::io::stdout().lock().write_all(result.as_bytes());
     }
     Ok(())
 }
@@ -131,20 +120,11 @@ fn prediction(
     steps: &[&Step],
     batch: u32,
 ) -> Result<String, Error> {
-    let mut codes: BTreeMap<String, Code> = BTreeMap::new();
+    let mut compiler = StepCompiler::new(driver, gpu);
     let mut sums: BTreeMap<String, Sum> = BTreeMap::new();
     let mut text = String::new();
     for step in steps {
-        let source = expand(&step.source, &step.constants, &step.fields).map_err(crate::isa::IsaError::from)?;
-        let key = format!("{source}{:?}", step.overrides);
-        let code = match codes.get(&key) {
-            Some(code) => code,
-            None => {
-                let (code, _) = measure(driver, Some(gpu), &step.kernel, &source, &step.overrides)?;
-                codes.entry(key).or_insert(code)
-            }
-        };
-        let predicted = predict_step(gpu, code, step);
+        let predicted = predict_step(gpu, compiler.code(step)?, step);
         if arguments.verbose {
             let variant = format!("{} {}", step.kernel, step.variant);
             let (micro, bound) = (predicted.seconds * 1e6, predicted.bound.name());

@@ -4,8 +4,7 @@ use lineament::device::DeviceError;
 use lineament::ops::ALL;
 use lineament::plan::{Kernel, Variant};
 use lineament::profiles::Device;
-use lineament::wgsl::reflect;
-use naga::AddressSpace;
+use lineament::wgsl::reflect::{self, Workgroup, workgroup};
 
 use super::test::missing;
 use crate::commands::arguments::CommonArguments;
@@ -87,12 +86,10 @@ fn verdict(device: &Device, kernel: &'static Kernel, variant: &'static Variant) 
 fn beyond_limits(device: &Device, kernel: &Kernel, source: &str) -> Option<String> {
     let (module, _) = reflect::validate(kernel.name, source).ok()?;
     let limits = device.workgroup_limits();
-    let threads: u32 = module.entry_points.iter().map(|entry| entry.workgroup_size.iter().product::<u32>()).max()?;
-    let shared = module.global_variables.iter().filter(|(_, variable)| variable.space == AddressSpace::WorkGroup);
-    let bytes: u32 = shared.map(|(_, variable)| module.types[variable.ty].inner.size(module.to_ctx())).sum();
+    let Workgroup { threads, memory_bytes } = workgroup(&module);
     let needs = [
         ("threads a workgroup", threads, limits.threads),
-        ("bytes of workgroup memory", bytes, limits.memory_bytes),
+        ("bytes of workgroup memory", memory_bytes, limits.memory_bytes),
         ("storage bindings", kernel.bindings.len() as u32, limits.storage_bindings),
     ];
     let (what, needed, limit) = needs.into_iter().find(|(_, needed, limit)| needed > limit)?;

@@ -4,8 +4,7 @@
 //! shape takes the first row whose conditions hold. The list grows by the row that helps most, until no row helps much. So far, this
 //! is done for matrix products alone: the model knows too little of how other kernels load to tell their tiles apart.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::collections::BTreeSet;
 
 use clap::Args;
 use lineament::app::tune::{TunerOptions, candidate_plan, model_shapes};
@@ -14,14 +13,12 @@ use lineament::nn::Model;
 use lineament::ops::{ALL, candidates, identity};
 use lineament::plan::VariantId;
 use lineament::profiles::{Condition, Device, Operation, OperationShape, Quantity};
-use lineament::wgsl::expand;
 use serde::{Deserialize, Serialize};
 
-use super::isa::{self, Error};
+use super::isa::{Error, Inside, OfGpu, on_each_gpu, write_result};
 use crate::isa::gpus::Gpu;
-use crate::isa::report::Code;
 use crate::isa::time::predict_step;
-use crate::isa::{Driver, measure};
+use crate::isa::{Driver, StepCompiler};
 
 /// Arguments of `tables`.
 #[derive(Debug, Args)]
@@ -30,17 +27,13 @@ pub struct TablesArguments {
     #[arg(long, value_delimiter = ',', required = true)]
     pub gpu: Vec<String>,
     /// Date of the figures, as year-month-day
-    #[arg(long, required_unless_present = "inside")]
+    #[arg(long, required_unless_present = "name")]
     pub date: Option<String>,
     /// Height and width of the images
     #[arg(long, default_value_t = 224)]
     pub size: u32,
-    /// The GPU on which `tools/gpu-compilers` runs this process
-    #[arg(long, hide = true)]
-    inside: Option<String>,
-    /// The file for the times of this process
-    #[arg(long, hide = true, requires = "inside")]
-    out: Option<PathBuf>,
+    #[command(flatten)]
+    inside: Inside,
 }
 
 /// The times of the candidates on a GPU.
@@ -75,23 +68,17 @@ const BATCHES: [u32; 3] = [1, 8, 32];
 /// # Errors
 /// A compiler cannot be run, or the model cannot be planned.
 pub fn run(arguments: &TablesArguments) -> Result<(), Error> {
-    if let (Some(name), Some(out)) = (&arguments.inside, &arguments.out) {
-        let times = times(arguments, isa::find(name)?)?;
-        let text = serde_json::json!(times).to_string();
-        return std::fs::write(out, text).map_err(|error| Error::File { path: out.clone(), reason: error.to_string() });
+    if let Some((gpu, out)) = arguments.inside.get()? {
+        return write_result(out, &serde_json::json!(times(arguments, gpu)?).to_string());
     }
-    let folder = tempfile::tempdir().map_err(|error| Error::Plan { reason: error.to_string() })?;
-    let outputs = isa::on_each_gpu(&arguments.gpu, |gpu| {
-        let out = folder.path().join(gpu.name).display().to_string();
-        let size = arguments.size.to_string();
-        ["tables", "--gpu", gpu.name, "--inside", gpu.name, "--size", &size, "--out", &out].map(String::from).to_vec()
+    let outputs = on_each_gpu(&arguments.gpu, || {
+        let (size, gpus) = (arguments.size.to_string(), arguments.gpu.join(","));
+        ["tables", "--gpu", &gpus, "--size", &size].map(String::from).to_vec()
     })?;
     let mut all: Vec<(&Gpu, Times)> = Vec::new();
-    for (gpu, _) in outputs {
-        let path = folder.path().join(gpu.name);
-        let broken = |reason: String| Error::File { path: path.clone(), reason };
-        let bytes = std::fs::read(&path).map_err(|error| broken(error.to_string()))?;
-        all.push((gpu, serde_json::from_slice(&bytes).map_err(|error| broken(error.to_string()))?));
+    for OfGpu { gpu, result, .. } in outputs {
+        let times = serde_json::from_str(&result);
+        all.push((gpu, times.map_err(|error| Error::File { path: gpu.name.into(), reason: error.to_string() })?));
     }
     print!("{}", table(&all, arguments.date.as_deref().unwrap_or_default()));
     Ok(())
@@ -106,7 +93,7 @@ fn times(arguments: &TablesArguments, gpu: &Gpu) -> Result<Times, Error> {
     let model = Model::open(&path, None).map_err(|error| planned(&error))?;
     let options = TunerOptions { batches: BATCHES.to_vec(), size: Some(arguments.size), train: true, ..TunerOptions::default() };
     let shapes = model_shapes(&mut device, &model, &options).map_err(|error| planned(&error))?;
-    let mut codes: BTreeMap<String, Code> = BTreeMap::new();
+    let mut compiler = StepCompiler::new(&driver, gpu);
     let mut result = Times { compiler: driver.version.clone(), shapes: Vec::new() };
     for (shape, uses) in shapes {
         let mut of_shape = Vec::new();
@@ -118,13 +105,7 @@ fn times(arguments: &TablesArguments, gpu: &Gpu) -> Result<Times, Error> {
             let plan = candidate_plan(device.profile(), shape, choice);
             let (mut seconds, mut spills, mut share, mut shares_loads) = (0.0, 0, 0.0, false);
             for step in plan.steps() {
-                let source = expand(&step.source, &step.constants, &step.fields).map_err(crate::isa::IsaError::from)?;
-                let key = format!("{source}{:?}", step.overrides);
-                if !codes.contains_key(&key) {
-                    let (code, _) = measure(&driver, Some(gpu), &step.kernel, &source, &step.overrides)?;
-                    codes.insert(key.clone(), code);
-                }
-                let code = &codes[&key];
+                let code = compiler.code(step)?;
                 seconds += predict_step(gpu, code, step).seconds + gpu.rates.launch;
                 spills += code.spills;
                 share = code.hot.as_ref().map_or(0.0, |hot| hot.share);
@@ -274,30 +255,29 @@ fn table(all: &[(&Gpu, Times)], date: &str) -> String {
         names.join(", "),
         compilers.into_iter().collect::<Vec<_>>().join(", ")
     );
-    for operation in [Operation::Pointwise] {
-        let problem = Problem::new(all, operation);
-        for rule in problem.solve() {
-            let id = &problem.variants[rule.variant];
-            let shares = all.iter().filter_map(|(gpu, times)| {
-                let mut candidates = times.shapes.iter().flat_map(|one| &one.candidates);
-                candidates.find(|one| one.id == *id).map(|one| format!("{:.2} ({})", one.share, gpu.name))
-            });
-            let figure = format!("share of multiply-adds {}; no spills", shares.collect::<Vec<_>>().join(", "));
-            let when: Vec<String> = rule.when.iter().map(|condition| format!("{condition:?}")).collect();
-            let mut row = |constructor: &str, variant: &str| {
-                text += &format!(
-                    "    Row::{constructor}(\n        {operation:?},\n        &[{}],\n        {:?},\n        {variant:?},\n        \
+    let operation = Operation::Pointwise;
+    let problem = Problem::new(all, operation);
+    for rule in problem.solve() {
+        let id = &problem.variants[rule.variant];
+        let shares = all.iter().filter_map(|(gpu, times)| {
+            let mut candidates = times.shapes.iter().flat_map(|one| &one.candidates);
+            candidates.find(|one| one.id == *id).map(|one| format!("{:.2} ({})", one.share, gpu.name))
+        });
+        let figure = format!("share of multiply-adds {}; no spills", shares.collect::<Vec<_>>().join(", "));
+        let when: Vec<String> = rule.when.iter().map(|condition| format!("{condition:?}")).collect();
+        let mut row = |constructor: &str, variant: &str| {
+            text += &format!(
+                "    Row::{constructor}(\n        {operation:?},\n        &[{}],\n        {:?},\n        {variant:?},\n        \
                      modelled({figure:?}),\n    ),\n",
-                    when.join(", "),
-                    id.kernel
-                );
-            };
-            row("new", &id.variant);
-            let half = format!("{} of f16", id.variant);
-            let exists = ALL.iter().any(|kernel| kernel.name == id.kernel && kernel.variants.iter().any(|one| one.name == half));
-            if exists {
-                row("half", &half);
-            }
+                when.join(", "),
+                id.kernel
+            );
+        };
+        row("new", &id.variant);
+        let half = format!("{} of f16", id.variant);
+        let exists = ALL.iter().any(|kernel| kernel.name == id.kernel && kernel.variants.iter().any(|one| one.name == half));
+        if exists {
+            row("half", &half);
         }
     }
     text + "];\n"

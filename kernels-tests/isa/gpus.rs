@@ -35,7 +35,7 @@ pub struct Rates {
     pub cache_bytes: f64,
     /// Cycles until a load from memory or cache arrives.
     pub latency: f64,
-    /// Seconds between two dispatches of which the second reads what the first wrote.
+    /// Seconds from the end of a dispatch until the next one starts, if the next one reads its result.
     pub launch: f64,
 }
 

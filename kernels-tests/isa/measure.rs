@@ -1,14 +1,47 @@
 //! Measures what a driver made of a kernel.
 
-use lineament::plan::Name;
-use lineament::wgsl::reflect;
-use naga::AddressSpace;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use lineament::plan::{Name, Step};
+use lineament::wgsl::expand;
+use lineament::wgsl::reflect::{self, Workgroup, workgroup};
 
 use super::assembly::{Instruction, Kind, parse};
 use super::driver::{Compiled, Driver, IsaError};
 use super::gpus::Gpu;
 use super::hot_loop;
 use super::report::{Code, Limit, Loop, Occupancy};
+
+/// Compiles the kernels of steps for a GPU, each only once.
+pub struct StepCompiler<'a> {
+    driver: &'a Driver,
+    gpu: &'a Gpu,
+    /// What was compiled, by expanded source and overrides.
+    codes: BTreeMap<(String, String), Code>,
+}
+
+impl<'a> StepCompiler<'a> {
+    /// Returns a compiler that has compiled nothing yet.
+    pub fn new(driver: &'a Driver, gpu: &'a Gpu) -> StepCompiler<'a> {
+        StepCompiler { driver, gpu, codes: BTreeMap::new() }
+    }
+
+    /// Returns what the driver makes of a step's kernel.
+    ///
+    /// # Errors
+    /// The kernel cannot be expanded or translated, or the driver rejects it.
+    pub fn code(&mut self, step: &Step) -> Result<&Code, IsaError> {
+        let source = expand(&step.source, &step.constants, &step.fields)?;
+        match self.codes.entry((source, format!("{:?}", step.overrides))) {
+            Entry::Occupied(known) => Ok(known.into_mut()),
+            Entry::Vacant(place) => {
+                let (code, _) = measure(self.driver, Some(self.gpu), &step.kernel, &place.key().0, &step.overrides)?;
+                Ok(place.insert(code))
+            }
+        }
+    }
+}
 
 /// Compiles the expanded source of a kernel and measures the result. `gpu` adds what limits the occupancy.
 ///
@@ -24,7 +57,8 @@ pub fn measure(
     let compiled = driver.compile(kernel, source, overrides)?;
     let statistic = |names: &[&str]| compiled.statistic(names).map(|value| value as u32);
     let total = |names: &[&str]| names.iter().filter_map(|name| statistic(&[name])).sum();
-    let (threads, memory) = workgroup(kernel, source)?;
+    let (module, _) = reflect::validate(kernel, source)?;
+    let Workgroup { threads, memory_bytes: memory } = workgroup(&module);
     let program = compiled.assembly().map(|(dialect, text)| parse(dialect, text)).unwrap_or_default();
     let hot = hot_loop::find(&program);
     let is_loop = hot.is_some();
@@ -50,14 +84,6 @@ pub fn measure(
         hot: if of_loop.is_empty() { None } else { Some(summary(&of_loop, is_loop)) },
     };
     Ok((code, compiled))
-}
-
-/// Returns the number of threads in a workgroup and the bytes of its memory.
-fn workgroup(kernel: &str, source: &str) -> Result<(u32, u32), IsaError> {
-    let (module, _) = reflect::validate(kernel, source)?;
-    let threads = module.entry_points.iter().map(|entry| entry.workgroup_size.iter().product::<u32>()).max().unwrap_or(1);
-    let shared = module.global_variables.iter().filter(|(_, variable)| variable.space == AddressSpace::WorkGroup);
-    Ok((threads, shared.map(|(_, variable)| module.types[variable.ty].inner.size(module.to_ctx())).sum()))
 }
 
 /// Returns the occupancy. AMD's driver accounts for workgroup memory; for others, it may allow less than the driver states.
@@ -93,7 +119,7 @@ fn summary(instructions: &[&Instruction], is_loop: bool) -> Loop {
             _ => 0,
         })
         .sum();
-    let mut kinds = std::collections::BTreeMap::new();
+    let mut kinds = BTreeMap::new();
     for one in instructions {
         *kinds.entry(one.kind).or_insert(0) += one.slots;
     }

@@ -14,4 +14,4 @@ mod spirv;
 pub mod time;
 
 pub use driver::{Driver, IsaError};
-pub use measure::measure;
+pub use measure::{StepCompiler, measure};

@@ -20,8 +20,9 @@
 // of $(4 * HIDDEN_QUADS) hidden channels, the workgroup copies their weights to workgroup memory, expands the window, convolves it,
 // and adds the projection to the sums. A slice has three barriers. Each tile is written in one of the phases between them and read
 // in the next, so no slice overwrites what another still reads.
-// Cost: 2 · inputs flops per element of e, 18 per element of d and 2 · channels per output. A tile expands
-// $(((ROWS - 1) * STRIDE + 3) * ((COLUMNS - 1) * STRIDE + 3)) pixels, of which $(ROWS * COLUMNS * STRIDE * STRIDE) are its own.
+// Cost: 2 · inputs flops per element of e, 18 per element of d and 2 · channels per output. A tile needs
+// $(((ROWS - 1) * STRIDE + 3) * ((COLUMNS - 1) * STRIDE + 3)) expanded pixels; neighbouring tiles expand all but
+// $(ROWS * COLUMNS * STRIDE * STRIDE) of them again.
 #import stored
 #import activate
 

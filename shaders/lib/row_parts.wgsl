@@ -9,8 +9,6 @@ struct Share {
     end_row: u32,
     quad: u32,
     lane: u32,
-    // Whether the part exists. It does not for the surplus workgroups of a folded grid.
-    exists: bool,
     // Whether this thread stores the sums of its quad. Exactly one thread per quad does.
     stores: bool,
 }
@@ -37,7 +35,6 @@ fn share_of(index: u32, thread: u32, rows: u32, channels: u32, rows_a_part: u32)
     share.end_row = min(share.first_row + rows_a_part, rows);
     share.quad = min(first_quad + thread % 4u, quads - 1u);
     share.lane = lane;
-    share.exists = share.first_row < rows;
     share.stores = lane == 0u && first_quad + thread < quads;
     return share;
 }

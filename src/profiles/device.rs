@@ -30,7 +30,8 @@ impl Device {
         &self.profile
     }
 
-    /// Takes the shipped profile of another class, for plans that are looked at rather than run.
+    /// Replaces the profile by the shipped one of another class. The plans that are made from now on serve to be printed and
+    /// compared; this device may not be able to run them.
     pub fn plan_for(&mut self, class: DeviceClass) {
         let software = class == DeviceClass::Software;
         self.profile = DeviceProfile::of_class(class, Capabilities { software, ..self.profile.capabilities });

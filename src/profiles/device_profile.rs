@@ -84,7 +84,7 @@ impl DeviceProfile {
         self.class.settings(&self.capabilities)
     }
 
-    /// Splits a sum over `rows` rows into parts, each of which `workgroups_a_part` workgroups compute. The parts are short
+    /// Splits a sum over `rows` rows into parts. Each part is computed by `workgroups_a_part` workgroups. The parts are short
     /// enough to be summed in `f32`, and there are enough of them to give every thread of the device work.
     pub fn row_parts(&self, rows: u32, workgroups_a_part: u32) -> RowParts {
         /// With fewer rows, writing and adding up the parts costs more than the sum.
@@ -93,7 +93,7 @@ impl DeviceProfile {
         RowParts { rows, rows_a_part: rows.div_ceil(wanted).clamp(SHORTEST, LONGEST) }
     }
 
-    /// Splits a sum over batch × height rows of `width` pixels into parts, each of which `threads` threads compute.
+    /// Splits a sum over batch × height rows of `width` pixels into parts. Each part is computed by `threads` threads.
     pub fn pixel_row_parts(&self, batch: u32, [height, width]: [u32; 2], threads: u32) -> RowParts {
         let rows = batch * height;
         let wanted = self.settings().threads_of_a_sum;

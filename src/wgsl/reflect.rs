@@ -30,6 +30,23 @@ pub fn validate(kernel: &str, source: &str) -> Result<(Module, ModuleInfo), Shad
     Ok((module, info))
 }
 
+/// What a workgroup of a kernel takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Workgroup {
+    /// Number of threads.
+    pub threads: u32,
+    /// Bytes of workgroup memory.
+    pub memory_bytes: u32,
+}
+
+/// Returns what a workgroup of a parsed kernel takes.
+pub fn workgroup(module: &Module) -> Workgroup {
+    let threads = module.entry_points.iter().map(|entry| entry.workgroup_size.iter().product()).max().unwrap_or(1);
+    let shared = module.global_variables.iter().filter(|(_, variable)| variable.space == AddressSpace::WorkGroup);
+    let memory_bytes = shared.map(|(_, variable)| module.types[variable.ty].inner.size(module.to_ctx())).sum();
+    Workgroup { threads, memory_bytes }
+}
+
 /// Compares a parsed kernel with its declaration in Rust: bindings and their element types, `Params`, and overrides.
 ///
 /// # Errors

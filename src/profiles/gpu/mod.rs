@@ -12,7 +12,8 @@ use crate::device::Throughput;
 /// The settings of GPUs.
 ///
 /// Without subgroup operations, the clustering kernels compare tiles of rows that lie in workgroup memory. The compilers named in
-/// [`compiled`] report no spills, and these shares of multiply-adds, of which subtracting before squaring leaves at most .5:
+/// [`compiled`] report no spills and these shares of multiply-adds. A share cannot exceed .5, because each difference is subtracted before it is
+/// squared:
 /// `kmeans_assign` and `kmeans_assign_accumulate` "workgroup 192x16" and `silhouette` "workgroup 48x56" .42, .43, .45, .43 and
 /// .45; `neighbours` "workgroup 48x64" .42, .43, .45, .43 and .46; `pairwise` "workgroup 64x64" .43, .44, .46, .44 and .47.
 /// Larger tiles spill on Apple.
@@ -164,14 +165,14 @@ pub const TABLE: &[Row] = &[
         &[Is(Stride, 1), AtLeast(OutWidth, 4)],
         "depthwise",
         "stride 1, 4 across",
-        compiled("62.2, 57.0, 138, 141 and 74 cycles for four channels of a pixel, of which 36 multiply; no spills"),
+        compiled("62.2, 57.0, 138, 141 and 74 cycles for each four channels of a pixel; 36 are multiply-adds; no spills"),
     ),
     Row::new(
         Depthwise,
         &[Is(Stride, 2), AtLeast(OutWidth, 4)],
         "depthwise",
         "stride 2, 4 across",
-        compiled("78.5, 72.4, 221, 254 and 89 cycles for four channels of a pixel, of which 36 multiply; no spills"),
+        compiled("78.5, 72.4, 221, 254 and 89 cycles for each four channels of a pixel; 36 are multiply-adds; no spills"),
     ),
     Row::new(
         Depthwise,
@@ -227,7 +228,7 @@ pub const TABLE: &[Row] = &[
         &[Is(Stride, 1), AtLeast(OutWidth, 4)],
         "depthwise_backward_input",
         "stride 1, 4 across",
-        compiled("62.9, 58.8, 139, 147 and 74 cycles for four channels of a pixel, of which 36 multiply"),
+        compiled("62.9, 58.8, 139, 147 and 74 cycles for each four channels of a pixel; 36 are multiply-adds"),
     ),
     Row::new(
         DepthwiseBackwardInput,
@@ -235,7 +236,7 @@ pub const TABLE: &[Row] = &[
         "depthwise_backward_input",
         "stride 2, 2 across",
         compiled(
-            "26.7, 23.4, 79, 64 and 41 cycles for four channels of a pixel, of which 9 multiply; 3 across spills on Apple's GPUs",
+            "26.7, 23.4, 79, 64 and 41 cycles for each four channels of a pixel; 9 are multiply-adds; 3 across spills on Apple's GPUs",
         ),
     ),
     // Whole blocks, where there are enough tiles to fill a GPU: those of 224 × 224 pixels at batch 32 have 299 or more. A static model
