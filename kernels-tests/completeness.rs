@@ -10,9 +10,14 @@ use crate::cases;
 use crate::commands::browser;
 use crate::harness::case::{Context, Purpose};
 
-/// Returns the capabilities of an adapter on which every variant runs.
-fn everything() -> Capabilities {
-    Capabilities { shader_f16: true, shader_int64: true, ..Capabilities::webgpu(true, Some(8)) }
+/// Returns the capabilities of two adapters. Every variant runs on one of them.
+fn everything() -> [Capabilities; 2] {
+    [8, 16].map(|side| Capabilities {
+        shader_f16: true,
+        shader_int64: true,
+        matrix_side: Some(side),
+        ..Capabilities::webgpu(true, Some(8))
+    })
 }
 
 /// Returns the file of a kernel in `folder`. Kernels of one family share a file, so `pointwise_registers` finds `pointwise.rs`.
@@ -41,10 +46,9 @@ fn every_kernel_has_its_files() {
 #[test]
 fn every_variant_is_tested_and_timed() {
     for purpose in [Purpose::Test, Purpose::Benchmark] {
-        let context = Context { capabilities: everything(), purpose };
         let mut found: Vec<(&str, &str)> = Vec::new();
-        for cases in cases::ALL {
-            let cases = cases(context);
+        for (cases, capabilities) in cases::ALL.iter().flat_map(|cases| everything().map(|capabilities| (cases, capabilities))) {
+            let cases = cases(Context { capabilities, purpose });
             found.extend(cases.iter().filter(|case| case.purpose == purpose).map(|case| (case.kernel, case.variant)));
         }
         let variants = ops::ALL.iter().flat_map(|kernel| kernel.variants.iter().map(|variant| (kernel.name, variant.name)));
@@ -56,7 +60,8 @@ fn every_variant_is_tested_and_timed() {
 #[test]
 fn cases_of_a_kernel_have_names_of_their_own_and_run_it() {
     let mut labels = std::collections::HashSet::new();
-    for case in cases::ALL.iter().flat_map(|cases| cases(Context { capabilities: everything(), purpose: Purpose::Test })) {
+    let [capabilities, _] = everything();
+    for case in cases::ALL.iter().flat_map(|cases| cases(Context { capabilities, purpose: Purpose::Test })) {
         assert!(labels.insert(case.label()), "two cases are called `{}`", case.label());
         let runs =
             case.plan.steps().iter().any(|step| (step.kernel.as_ref(), step.variant.as_ref()) == (case.kernel, case.variant));
@@ -83,6 +88,8 @@ const NATIVE_ONLY: &[(&str, &[&str])] = &[
     ),
     ("pointwise_subgroup", &["7x32 wide", "8x32 wide", "5x32 wide", "5x64 wide", "7x40 wide", "8x16 wide", "8x24 wide"]),
     ("pointwise_columns", &["1 row wide"]),
+    ("pointwise_cooperative", &["64x64 of f16", "32x32 of f16", "32x32 in 8x8 of f16", "64x64", "32x32", "32x32 in 8x8"]),
+    ("dense_backward_weight_cooperative", &["64x64", "32x32", "32x32 in 8x8"]),
     ("kmeans_assign_accumulate", &["subgroup 8x16 wide"]),
 ];
 

@@ -1,9 +1,9 @@
-//! Cases of the weight gradient of a dense layer, in both kernels.
+//! Cases of the weight gradient of a dense layer, in all three kernels.
 
-use lineament::ops::{Choice, DenseBackwardWeight, dense_backward_weight_variants};
+use lineament::ops::{Choice, DenseBackwardWeight, OperandScale, dense_backward_weight_variants};
 use lineament::plan::RowParts;
 
-use super::{by_shape, layer_input::normalised};
+use super::{by_shape, layer_input::normalised, rounded::rounded};
 use crate::harness::case::{Bounds, Case, Context, Purpose};
 use lineament::ops::reference::random::values;
 use lineament::ops::reference::{dense_backward_weight::dense_backward_weight, widen};
@@ -46,9 +46,20 @@ fn case((rows, rows_a_part, inputs, outputs): (u32, u32, u32, u32), family: Choi
     let mut case =
         Case::new(family.0.name, family.1.name, format!("{rows}x{inputs} · {rows}x{outputs} by {rows_a_part}"), purpose);
     let [m, k, n] = [rows, inputs, outputs].map(|size| size as usize);
-    let (x, gy) = (values(17, 0, m * k), values(17, 1, m * n));
+    let is_mixed = family.1.rounds_operands();
+    let (x, mut gy) = (values(17, 0, m * k), values(17, 1, m * n));
+    if is_mixed {
+        // Without the scale, such small gradients lose most of their bits. In one shape, most gradients exceed the range.
+        let factor = if (rows, inputs) == (63, 60) { 16.0 } else { 1.0 / (1 << 20) as f32 };
+        gy.iter_mut().for_each(|value| *value *= factor);
+    }
     let views = (case.input("x", &x), case.input("gy", &gy));
     let (input, x) = normalised(&mut case, (views.0, &x), inputs, (rows, rows_a_part, inputs, outputs) == NORMALISED);
+    let (mut x, mut gy) = (x, gy);
+    if is_mixed {
+        gy = rounded(&gy, OperandScale::GRADIENT);
+        x = widen(&rounded(&x.iter().map(|value| *value as f32).collect::<Vec<f32>>(), OperandScale::NONE));
+    }
     let rows = RowParts { rows, rows_a_part };
     let part = rows_a_part as usize;
     let expected = move || {

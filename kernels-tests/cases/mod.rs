@@ -43,6 +43,7 @@ mod optimizer;
 mod pairwise;
 mod pointwise;
 mod resize_normalise;
+mod rounded;
 mod sgd;
 mod silhouette;
 mod stem;

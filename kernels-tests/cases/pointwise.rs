@@ -1,8 +1,9 @@
-//! Cases of pointwise convolution and dense layers, in all four kernels.
+//! Cases of pointwise convolution and dense layers, in all five kernels.
 
-use lineament::ops::{Activation, Choice, Pointwise, pointwise_variants};
+use lineament::ops::{Activation, Choice, OperandScale, Pointwise, pointwise_variants};
 use lineament::plan::{Precision, WeightLayout};
 
+use super::rounded::rounded;
 use crate::harness::case::{Bounds, Case, Context, Purpose};
 use lineament::ops::reference::pointwise::pointwise;
 use lineament::ops::reference::random::values;
@@ -87,6 +88,15 @@ pub fn cases(context: Context) -> Vec<Case> {
     cases
 }
 
+/// The magnitude of the inputs of variants for mixed precision.
+const SMALL: f32 = 1.0 / (1 << 20) as f32;
+
+/// Returns the scale of the inputs of variants for mixed precision: that of gradients or, in one shape, a scale beyond which half of
+/// the inputs exceed the range of 16-bit floats.
+fn scale_of(shape: Pointwise) -> OperandScale {
+    if (shape.rows, shape.inputs) == (31, 16) { OperandScale::power(37) } else { OperandScale::GRADIENT }
+}
+
 fn case(shape: Pointwise, family: Choice, residual: bool, context: Context) -> Case {
     let Pointwise { rows, inputs, outputs, layout, activation } = shape;
     let shortcut = if residual { ", residual" } else { "" };
@@ -95,7 +105,14 @@ fn case(shape: Pointwise, family: Choice, residual: bool, context: Context) -> C
     let [m, k, n] = [rows, inputs, outputs].map(|size| size as usize);
     let precision = family.1.precision();
     let stored = |stream: u64, count: usize| precision.rounded(&values(1, stream, count));
-    let (x, w, bias) = (stored(0, m * k), stored(1, k * n), values(1, 2, n));
+    let (mut x, mut w, bias) = (stored(0, m * k), stored(1, k * n), values(1, 2, n));
+    let is_mixed = family.1.rounds_operands();
+    let scale = if is_mixed { scale_of(shape) } else { OperandScale::NONE };
+    if is_mixed {
+        // Without the scale, such small numbers lose most of their bits. The products are as large as those of other variants.
+        x.iter_mut().for_each(|value| *value *= SMALL);
+        w.iter_mut().for_each(|value| *value /= SMALL * 32.0);
+    }
     let shortcut = residual.then(|| stored(3, m * n));
     let views = [
         case.stored("x", precision, &x),
@@ -105,12 +122,18 @@ fn case(shape: Pointwise, family: Choice, residual: bool, context: Context) -> C
     let residual = shortcut.as_ref().map(|values| case.stored("residual", precision, values));
     let bounds = match precision {
         Precision::F32 => Bounds::float(1e-11, 2e-5),
+        // Products and their sums are not rounded to 16 bits, only the result is.
+        Precision::F16 if family.1.is_cooperative() => Bounds::half(2e-7, 5e-3),
         // The products, the sums of sixteen products and the result are rounded to 16 bits.
         Precision::F16 => Bounds::half(1e-6, 2e-2),
     };
+    if is_mixed {
+        (x, w) = (rounded(&x, scale), rounded(&w, OperandScale::NONE));
+    }
     let expected = move || pointwise([m, k, n], activation, [&x, &w, &bias], shortcut.as_deref());
     let y = case.output("y", m * n, bounds, Box::new(expected));
-    let step = shape.step(&case.name.clone(), family, context.capabilities.subgroup_size, views, residual, y);
+    let lanes = context.capabilities.subgroup_size;
+    let step = shape.step_scaled(&case.name.clone(), family, lanes, views, residual, y, scale);
     case.plan.push(step);
     case
 }

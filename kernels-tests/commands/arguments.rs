@@ -60,6 +60,12 @@ pub struct CommonArguments {
     /// Open the adapter with the limits that every implementation of WebGPU grants
     #[arg(long)]
     pub webgpu_limits: bool,
+    /// Open the adapter with cooperative matrices, which wgpu calls experimental
+    #[arg(long)]
+    pub tensor_cores: bool,
+    /// Use cooperative matrices of this side, 8 or 16, although the adapter lists others. Mesa's lavapipe lists 8 and multiplies both
+    #[arg(long, value_name = "SIDE", requires = "tensor_cores", value_parser = clap::value_parser!(u32).range(8..=16))]
+    pub matrix_side: Option<u32>,
     /// Print one JSON object instead of a table
     #[arg(long)]
     pub json: bool,
@@ -159,6 +165,8 @@ impl CommonArguments {
             adapter: self.adapter.clone(),
             backend: self.backend.clone(),
             webgpu_limits: self.webgpu_limits,
+            cooperative_matrices: self.tensor_cores,
+            matrix_side: self.matrix_side,
         })?;
         let report = device.report();
         eprintln!("adapter: {} ({}, {})", report.name, report.backend, report.kind);
@@ -173,7 +181,15 @@ impl CommonArguments {
     /// Returns the arguments that choose the same adapter, for the command that repeats a failure.
     pub fn adapter_arguments(&self) -> String {
         let argument = |name: &str, value: &Option<String>| value.as_ref().map(|value| format!(" --{name} '{value}'"));
-        [argument("adapter", &self.adapter), argument("backend", &self.backend)].into_iter().flatten().collect()
+        let flag = |name: &str, is_set: bool| is_set.then(|| format!(" --{name}"));
+        let arguments = [
+            argument("adapter", &self.adapter),
+            argument("backend", &self.backend),
+            flag("webgpu-limits", self.webgpu_limits),
+            flag("tensor-cores", self.tensor_cores),
+            self.matrix_side.map(|side| format!(" --matrix-side {side}")),
+        ];
+        arguments.into_iter().flatten().collect()
     }
 }
 

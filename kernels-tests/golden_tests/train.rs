@@ -75,6 +75,7 @@ pub fn unpadded(values: &[f32], width: usize) -> Vec<f32> {
 /// `steps` batches.
 pub fn session(network: &NetworkShape, steps: usize) -> SessionShape {
     SessionShape {
+        mixed_precision: false,
         network: network.clone(),
         loss: Loss::Cosine,
         optimizer: Adadelta::KERAS.into(),

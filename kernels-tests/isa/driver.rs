@@ -110,7 +110,7 @@ impl Driver {
             let instance = entry
                 .create_instance(&vk::InstanceCreateInfo::default().application_info(&application), None)
                 .map_err(failed("start"))?;
-            match open_device(&instance, wanted) {
+            match open_device(&entry, &instance, wanted) {
                 Ok(opened) => Ok(opened.into_driver(entry, instance)),
                 Err(error) => {
                     instance.destroy_instance(None);
@@ -125,6 +125,7 @@ impl Driver {
         variant.lacks(&Capabilities {
             shader_f16: self.features.shader_float16,
             shader_int64: self.features.shader_int64,
+            matrix_side: self.features.matrix_side,
             ..Capabilities::webgpu(false, self.known_subgroup_size())
         })
     }
@@ -298,8 +299,27 @@ unsafe fn choose(instance: &ash::Instance, wanted: Option<&str>) -> Result<vk::P
     }
 }
 
+/// Returns the side of the cooperative matrices that the kernels use on an adapter: matrices of 16-bit floats with sums in 32-bit
+/// floats.
+unsafe fn matrix_side(
+    entry: &ash::Entry,
+    instance: &ash::Instance,
+    adapter: vk::PhysicalDevice,
+) -> Result<Option<u32>, IsaError> {
+    let functions = khr::cooperative_matrix::Instance::new(entry, instance);
+    // SAFETY: see `Driver::open`.
+    let matrices = unsafe { functions.get_physical_device_cooperative_matrix_properties(adapter) };
+    let suits = |side: u32, matrix: &vk::CooperativeMatrixPropertiesKHR| {
+        [matrix.m_size, matrix.n_size, matrix.k_size] == [side; 3]
+            && [matrix.a_type, matrix.b_type] == [vk::ComponentTypeKHR::FLOAT16; 2]
+            && [matrix.c_type, matrix.result_type] == [vk::ComponentTypeKHR::FLOAT32; 2]
+    };
+    let matrices = matrices.map_err(failed("list its cooperative matrices"))?;
+    Ok([16, 8].into_iter().find(|side| matrices.iter().any(|matrix| suits(*side, matrix))))
+}
+
 /// Opens an adapter with the features that wgpu enables for Lineament.
-unsafe fn open_device(instance: &ash::Instance, wanted: Option<&str>) -> Result<Opened, IsaError> {
+unsafe fn open_device(entry: &ash::Entry, instance: &ash::Instance, wanted: Option<&str>) -> Result<Opened, IsaError> {
     // SAFETY: see `Driver::open`.
     unsafe {
         let adapter = choose(instance, wanted)?;
@@ -324,6 +344,10 @@ unsafe fn open_device(instance: &ash::Instance, wanted: Option<&str>) -> Result<
         if has(ext::robustness2::NAME) {
             known = known.push_next(&mut robustness);
         }
+        let mut matrices = vk::PhysicalDeviceCooperativeMatrixFeaturesKHR::default();
+        if has(khr::cooperative_matrix::NAME) {
+            known = known.push_next(&mut matrices);
+        }
         instance.get_physical_device_features2(adapter, &mut known);
         let core = known.features;
         const QUALCOMM: u32 = 0x5143;
@@ -333,6 +357,7 @@ unsafe fn open_device(instance: &ash::Instance, wanted: Option<&str>) -> Result<
             robust_buffer_access_2: robustness.robust_buffer_access2 == vk::TRUE,
             shader_float16: vulkan_12.shader_float16 == vk::TRUE && vulkan_11.storage_buffer16_bit_access == vk::TRUE,
             shader_int64: core.shader_int64 == vk::TRUE,
+            matrix_side: if matrices.cooperative_matrix == vk::TRUE { matrix_side(entry, instance, adapter)? } else { None },
             shader_int8: vulkan_12.shader_int8 == vk::TRUE,
             integer_dot_product: vulkan_13.shader_integer_dot_product == vk::TRUE,
             zero_initialize_workgroup_memory: vulkan_13.shader_zero_initialize_workgroup_memory == vk::TRUE,
@@ -347,6 +372,7 @@ unsafe fn open_device(instance: &ash::Instance, wanted: Option<&str>) -> Result<
             .shader_float16(features.shader_float16)
             .shader_int8(features.shader_int8)
             .vulkan_memory_model(vulkan_12.vulkan_memory_model == vk::TRUE)
+            .vulkan_memory_model_device_scope(vulkan_12.vulkan_memory_model_device_scope == vk::TRUE)
             .shader_subgroup_extended_types(vulkan_12.shader_subgroup_extended_types == vk::TRUE);
         let mut vulkan_13 = vk::PhysicalDeviceVulkan13Features::default()
             .subgroup_size_control(vulkan_13.subgroup_size_control == vk::TRUE)
@@ -366,6 +392,11 @@ unsafe fn open_device(instance: &ash::Instance, wanted: Option<&str>) -> Result<
         if has(ext::robustness2::NAME) {
             names.push(ext::robustness2::NAME.as_ptr());
             enabled = enabled.push_next(&mut robustness);
+        }
+        let mut matrices = vk::PhysicalDeviceCooperativeMatrixFeaturesKHR::default().cooperative_matrix(true);
+        if features.matrix_side.is_some() {
+            names.push(khr::cooperative_matrix::NAME.as_ptr());
+            enabled = enabled.push_next(&mut matrices);
         }
         let queues = [vk::DeviceQueueCreateInfo::default().queue_family_index(0).queue_priorities(&[1.0])];
         let device = vk::DeviceCreateInfo::default().queue_create_infos(&queues).enabled_extension_names(&names);

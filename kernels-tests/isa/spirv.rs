@@ -20,6 +20,8 @@ pub struct Features {
     pub shader_float16: bool,
     /// Whether shaders may use 64-bit integers.
     pub shader_int64: bool,
+    /// The side of the cooperative matrices that shaders may multiply.
+    pub matrix_side: Option<u32>,
     /// Whether shaders may use 8-bit integers.
     pub shader_int8: bool,
     /// Whether shaders may use integer dot products.
@@ -84,6 +86,9 @@ fn options(features: Features) -> Options<'static> {
     }
     if features.integer_dot_product {
         capabilities.extend([DotProductInputAll, DotProductInput4x8Bit, DotProductInput4x8BitPacked, DotProduct]);
+    }
+    if features.matrix_side.is_some() {
+        capabilities.extend([CooperativeMatrixKHR, VulkanMemoryModel]);
     }
     if features.shader_int8 {
         capabilities.push(Int8);

@@ -14,11 +14,11 @@ struct Outcome {
 }
 
 fn kernels(arguments: &[&str]) -> Outcome {
-    let output = Command::new(env!("CARGO_BIN_EXE_kernels"))
-        .args(arguments)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .output()
-        .expect("the kernels program starts");
+    outcome(Command::new(env!("CARGO_BIN_EXE_kernels")).args(arguments))
+}
+
+fn outcome(command: &mut Command) -> Outcome {
+    let output = command.current_dir(env!("CARGO_MANIFEST_DIR")).output().expect("the kernels program starts");
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     Outcome { status: output.status.code(), stdout: String::from_utf8_lossy(&output.stdout).into_owned(), stderr }
 }
@@ -92,6 +92,21 @@ fn plans_compile_for_every_gpu() {
     }
     let refused = kernels(&["isa", "--gpu", "voodoo"]);
     assert!(refused.status == Some(1) && refused.stderr.contains("navi31"), "{}", refused.stderr);
+}
+
+/// Mesa's newest software adapter multiplies cooperative matrices, of 16 × 16 as AMD's and NVIDIA's GPUs and of 8 × 8 as Apple's.
+#[test]
+fn tensor_core_kernels_agree_with_their_references() {
+    if requirements::lacks_gpu_compilers() {
+        return;
+    }
+    let compilers = concat!(env!("CARGO_MANIFEST_DIR"), "/../tools/gpu-compilers");
+    for side in ["8", "16"] {
+        // Larger tiles take this adapter minutes to compile.
+        let arguments = ["test", "--tensor-cores", "--matrix-side", side, "--filter", "cooperative 32x32"];
+        let mut command = Command::new(compilers);
+        outcome(command.args(["run", "lavapipe", env!("CARGO_BIN_EXE_kernels")]).args(arguments)).assert_good(60);
+    }
 }
 
 #[test]

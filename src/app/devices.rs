@@ -2,22 +2,22 @@
 
 use crate::device::AdapterReport;
 
-const HEADER: [&str; 11] =
-    ["#", "adapter", "backend", "kind", "subgroup", "f16", "int64", "timestamps", "binding", "workgroup", "driver"];
+const HEADER: [&str; 12] =
+    ["#", "adapter", "backend", "kind", "subgroup", "f16", "int64", "matrices", "timestamps", "binding", "workgroup", "driver"];
 
 /// Returns a table of adapters with the properties that matter to the author of a kernel.
 pub fn devices_text(adapters: &[AdapterReport]) -> String {
-    let table: Vec<[String; 11]> = std::iter::once(HEADER.map(String::from)).chain(adapters.iter().map(row)).collect();
+    let table: Vec<[String; 12]> = std::iter::once(HEADER.map(String::from)).chain(adapters.iter().map(row)).collect();
     let width = |column: usize| table.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..HEADER.len()).map(width).collect();
-    let line = |row: &[String; 11]| {
+    let line = |row: &[String; 12]| {
         let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
         format!("{}\n", cells.join("  ").trim_end())
     };
     table.iter().map(line).collect()
 }
 
-fn row(adapter: &AdapterReport) -> [String; 11] {
+fn row(adapter: &AdapterReport) -> [String; 12] {
     let yes = |flag: bool| if flag { "yes" } else { "no" }.to_string();
     let subgroup = match adapter.subgroup_size {
         Some([smallest, largest]) if smallest == largest => smallest.to_string(),
@@ -33,6 +33,7 @@ fn row(adapter: &AdapterReport) -> [String; 11] {
         subgroup,
         yes(adapter.shader_f16),
         yes(adapter.shader_int64),
+        adapter.matrix_side.map_or("no".to_string(), |side| format!("{side}x{side}")),
         yes(adapter.timestamps),
         format!("{} MiB", adapter.storage_binding_bytes >> 20),
         format!("{} threads, {memory} KiB", adapter.workgroup_threads),

@@ -181,6 +181,8 @@ impl<'a> Trainer<'a> {
     /// The folder contains another run, an image cannot be read, the loss is no longer finite, a file cannot be written, the
     /// device fails, or the context is cancelled. A run that was cancelled can be resumed.
     pub fn train(&self, folder: &Path) -> Result<Training, Error> {
+        let shape = self.shape();
+        self.options.settings.check_precision(&shape, self.device.capabilities())?;
         RunFolder::create(folder)?;
         let data = self.data;
         let table;
@@ -201,7 +203,6 @@ impl<'a> Trainer<'a> {
             train_rows: &train_rows,
             validation_rows: &validation_rows,
         };
-        let shape = self.shape();
         let initial = self.initial(&shape)?;
         let trained = self.run(folder, &training, &shape, initial)?;
         let metrics = self.write_result(folder, &training, &shape, &trained)?;

@@ -52,6 +52,10 @@ pub struct GpuArguments {
     /// Use only the limits that every WebGPU implementation guarantees
     #[arg(long)]
     webgpu_limits: bool,
+    /// Multiply matrices in the GPU's tensor cores where numbers are 16-bit floats (see --precision and the column `matrices` of
+    /// `lineament devices`). wgpu calls this feature experimental
+    #[arg(long)]
+    tensor_cores: bool,
 }
 
 impl GpuArguments {
@@ -59,7 +63,13 @@ impl GpuArguments {
     pub fn options(&self) -> DeviceOptions {
         let (adapter, backend) = (self.adapter.clone(), self.backend.clone());
         DeviceOptions {
-            adapter: AdapterRequest { adapter, backend, webgpu_limits: self.webgpu_limits },
+            adapter: AdapterRequest {
+                adapter,
+                backend,
+                webgpu_limits: self.webgpu_limits,
+                cooperative_matrices: self.tensor_cores,
+                ..AdapterRequest::default()
+            },
             tuned: std::env::var_os(TUNING_VARIABLE).is_none_or(|value| value != "off"),
             adjust_software_driver: true,
             ..DeviceOptions::default()

@@ -65,6 +65,10 @@ pub struct TrainingArguments {
     /// Random changes to training images
     #[arg(long, value_name = "NAME", value_parser = one_of(AUGMENTATIONS), default_value = "none")]
     augment: Augment,
+    /// Precision of the products of pointwise convolutions and their gradients. In mixed precision, weights, activations, gradients
+    /// and sums stay 32-bit floats; operands are rounded to 16 bits, gradients after scaling, and multiplied in tensor cores
+    #[arg(long, value_name = "NAME", value_parser = one_of(PRECISIONS), default_value = "f32", requires_if("mixed", "tensor_cores"))]
+    precision: Products,
     /// Number of steps between checkpoints. There is also one at the end of each epoch
     #[arg(long, value_name = "STEPS", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     checkpoint_every: u32,
@@ -72,6 +76,20 @@ pub struct TrainingArguments {
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     pub seed: u64,
 }
+
+/// The precision of products in training.
+#[derive(Clone, Copy, PartialEq)]
+enum Products {
+    /// 32-bit floats.
+    Full,
+    /// Products of 16-bit floats.
+    Mixed,
+}
+
+const PRECISIONS: &Choices<Products> = &[
+    ("f32", "32-bit floats", Products::Full),
+    ("mixed", "Products of 16-bit floats with sums in 32-bit floats", Products::Mixed),
+];
 
 const FROZEN_NORMS: &Choices<FrozenNorm> = &[
     ("inference", "The running statistics", FrozenNorm::Inference),
@@ -141,6 +159,7 @@ impl TrainingArguments {
             schedule: (self.schedule)(self.warm_up),
             augmentation: self.augment.0,
             label_smoothing: self.label_smoothing,
+            mixed_precision: self.precision == Products::Mixed,
             checkpoint_every: self.checkpoint_every as usize,
         }
     }

@@ -14,6 +14,11 @@ pub struct AdapterRequest {
     pub backend: Option<String>,
     /// Whether to restrict the device to WebGPU's default limits even if the adapter has higher ones.
     pub webgpu_limits: bool,
+    /// Whether to use cooperative matrices, which wgpu calls experimental. The adapter must have them.
+    pub cooperative_matrices: bool,
+    /// The side of cooperative matrices to use although the adapter does not list them. Mesa's lavapipe multiplies matrices of
+    /// 16 × 16, which serves to test kernels for GPUs, but lists only those of 8 × 8.
+    pub matrix_side: Option<u32>,
 }
 
 /// The properties of an adapter that matter to authors of kernels.
@@ -37,6 +42,8 @@ pub struct AdapterReport {
     pub shader_f16: bool,
     /// Whether shaders support 64-bit integers.
     pub shader_int64: bool,
+    /// Side of the cooperative matrices of 16-bit floats that the GPU multiplies with sums in 32-bit floats, if it has any: 16, or 8.
+    pub matrix_side: Option<u32>,
     /// Whether the GPU supports timestamps at the beginning and end of passes.
     pub timestamps: bool,
     /// Largest size of a storage binding in bytes.
@@ -120,6 +127,22 @@ pub fn list_adapters(backend: Option<&str>) -> Result<Vec<AdapterReport>, Device
     Ok(enumerate(backend)?.iter().enumerate().map(|(index, adapter)| report(index, adapter)).collect())
 }
 
+/// Returns the side of the cooperative matrices that kernels can use on an adapter.
+fn matrix_side(adapter: &wgpu::Adapter) -> Option<u32> {
+    let needed = wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX | wgpu::Features::SHADER_F16;
+    if !adapter.features().contains(needed) {
+        return None;
+    }
+    let matrices = adapter.cooperative_matrix_properties();
+    [16, 8].into_iter().find(|side| {
+        matrices.iter().any(|matrix| {
+            [matrix.m_size, matrix.n_size, matrix.k_size] == [*side; 3]
+                && matrix.ab_type == wgpu::CooperativeScalarType::F16
+                && matrix.cr_type == wgpu::CooperativeScalarType::F32
+        })
+    })
+}
+
 /// Returns the report of an adapter.
 pub(super) fn report(index: usize, adapter: &wgpu::Adapter) -> AdapterReport {
     let (info, limits, features) = (adapter.get_info(), adapter.limits(), adapter.features());
@@ -140,6 +163,7 @@ pub(super) fn report(index: usize, adapter: &wgpu::Adapter) -> AdapterReport {
         subgroup_size: features.contains(wgpu::Features::SUBGROUP).then_some([info.subgroup_min_size, info.subgroup_max_size]),
         shader_f16: features.contains(wgpu::Features::SHADER_F16),
         shader_int64: features.contains(wgpu::Features::SHADER_INT64),
+        matrix_side: matrix_side(adapter),
         timestamps: features.contains(wgpu::Features::TIMESTAMP_QUERY),
         storage_binding_bytes: limits.max_storage_buffer_binding_size,
         buffer_bytes: limits.max_buffer_size,

@@ -97,22 +97,38 @@ impl Gpu {
                 return Err(DeviceError::TooSmall { adapter: report.name, what, found, needed });
             }
         }
-        Gpu::open_adapter(adapter, report, limits)
+        if request.cooperative_matrices && report.matrix_side.is_none() {
+            return Err(DeviceError::NoCooperativeMatrices { adapter: report.name });
+        }
+        let matrix_side =
+            report.matrix_side.filter(|_| request.cooperative_matrices).map(|side| request.matrix_side.unwrap_or(side));
+        Gpu::open_adapter(adapter, report, limits, matrix_side)
     }
 
     /// Opens another device of the same adapter. The two share no buffers or pipelines.
     pub(super) fn open_another(&self) -> Result<Gpu, DeviceError> {
-        Gpu::open_adapter(self.adapter.clone(), self.report.clone(), self.limits.clone())
+        Gpu::open_adapter(self.adapter.clone(), self.report.clone(), self.limits.clone(), self.capabilities.matrix_side)
     }
 
-    /// Opens an adapter with the given limits.
-    fn open_adapter(adapter: wgpu::Adapter, report: AdapterReport, limits: wgpu::Limits) -> Result<Gpu, DeviceError> {
-        let features = adapter.features() & OPTIONAL;
+    /// Opens an adapter with the given limits, and with cooperative matrices of the given side, if there is one.
+    fn open_adapter(
+        adapter: wgpu::Adapter,
+        report: AdapterReport,
+        limits: wgpu::Limits,
+        matrix_side: Option<u32>,
+    ) -> Result<Gpu, DeviceError> {
+        let mut features = adapter.features() & OPTIONAL;
+        features.set(wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX, matrix_side.is_some());
+        let experimental_features = match matrix_side.is_some() {
+            // SAFETY: the kernels load and store matrices only within arrays of workgroup memory, where every element is valid.
+            true => unsafe { wgpu::ExperimentalFeatures::enabled() },
+            false => wgpu::ExperimentalFeatures::disabled(),
+        };
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("lineament"),
             required_features: features,
             required_limits: limits.clone(),
-            experimental_features: wgpu::ExperimentalFeatures::disabled(),
+            experimental_features,
             memory_hints: wgpu::MemoryHints::Performance,
             trace: wgpu::Trace::Off,
         };
@@ -131,7 +147,7 @@ impl Gpu {
                 store_first(&lost, DeviceError::Lost { reason: message });
             }
         });
-        let capabilities = capabilities(&report, &limits);
+        let capabilities = Capabilities { matrix_side, ..capabilities(&report, &limits) };
         Ok(Gpu {
             pipeline_cache: None,
             device,
@@ -261,6 +277,7 @@ fn capabilities(report: &AdapterReport, limits: &wgpu::Limits) -> Capabilities {
         subgroup_size: known.map(|[size, _]| size),
         shader_f16: report.shader_f16,
         shader_int64: report.shader_int64,
+        matrix_side: None,
         binding_bytes: limits.max_storage_buffer_binding_size,
         buffer_bytes: limits.max_buffer_size,
         workgroup_memory_bytes: limits.max_compute_workgroup_storage_size,

@@ -60,6 +60,15 @@ pub enum DeviceError {
         /// The adapter's name.
         adapter: String,
     },
+    /// The adapter has no cooperative matrices.
+    #[error(
+        "adapter {adapter}: it does not multiply cooperative matrices of 16-bit floats with sums in 32-bit floats; leave \
+         --tensor-cores and --precision mixed out, or choose another with --adapter (`lineament devices` lists what each has)"
+    )]
+    NoCooperativeMatrices {
+        /// The adapter's name.
+        adapter: String,
+    },
     /// The device was lost, for example because it was reset or removed.
     #[error(
         "the GPU was lost ({reason}); files that were saved are intact: run the command again or choose another with --adapter"

@@ -11,9 +11,9 @@ use crate::profiles::{DeviceProfile, Operation, OperationShape, Winners};
 /// The padding and the activation of layers that are made from shapes. The choice of a variant does not depend on either.
 const ANY: (Padding, Activation) = (Padding::TensorflowSame, Activation::None);
 
-/// Returns the variants for 32-bit floats that can compute a shape on a device.
+/// Returns the variants for 32-bit floats that can compute a shape on a device. Variants that round operands to 16 bits are none.
 pub fn candidates(shape: OperationShape, profile: &DeviceProfile) -> Vec<Choice> {
-    let runs = |(_, variant): &Choice| variant.lacks(&profile.capabilities).is_none();
+    let runs = |(_, variant): &Choice| variant.lacks(&profile.capabilities).is_none() && !variant.rounds_operands();
     match shape {
         OperationShape::Stem { .. } => {
             let layer = stem_of(shape);

@@ -1,21 +1,25 @@
-//! Weight gradient of a dense layer. There are two families of kernels.
+//! Weight gradient of a dense layer. There are three families of kernels.
 
 use super::SubgroupSize;
 use super::activation::INPUT_ACTIVATION;
 use super::choice::choose;
 use super::layer_input::NORMALISE;
-use super::{Choice, Encoding, LayerInput, params, variants_of};
+use super::matrix_tile::{self, MatrixTile};
+use super::{Choice, Encoding, LayerInput, OperandScale, params, variants_of};
 use crate::plan::{Binding, Cost, Kernel, Precision, RowParts, Step, Variant, View, read, read_write};
 use crate::profiles::{DeviceProfile, OperationShape};
 
 params! {
-    /// `Params` of the two `dense_backward_weight_*` shaders.
+    /// `Params` of the three `dense_backward_weight_*` shaders.
     struct DenseBackwardWeightParams {
         rows: u32,
         inputs: u32,
         outputs: u32,
         rows_a_part: u32,
         epsilon: f32,
+        /// What gy is multiplied by before it is rounded to 16 bits, and its inverse. Only variants for mixed precision round it.
+        scale: f32,
+        inverse_scale: f32,
     }
 }
 
@@ -54,9 +58,25 @@ pub static DENSE_BACKWARD_WEIGHT_REGISTERS: Kernel = Kernel {
     overrides: OVERRIDES,
 };
 
-/// Iterates over all variants of both families.
+/// The cooperative family, for mixed precision. Subgroups multiply matrices of 16-bit floats in tensor cores.
+pub static DENSE_BACKWARD_WEIGHT_COOPERATIVE: Kernel = Kernel {
+    name: "dense_backward_weight_cooperative",
+    group: "head",
+    source: include_str!("../../shaders/head/dense_backward_weight_cooperative.wgsl"),
+    params: DenseBackwardWeightParams::FIELDS,
+    bindings: BINDINGS,
+    variants: &[
+        Variant { name: "64x64", constants: &matrix_tile::TILE_64X64.constants(Precision::F32), subgroup: false },
+        Variant { name: "32x32", constants: &matrix_tile::TILE_32X32.constants(Precision::F32), subgroup: false },
+        Variant { name: "32x32 in 8x8", constants: &matrix_tile::TILE_32X32_IN_8X8.constants(Precision::F32), subgroup: false },
+    ],
+    overrides: OVERRIDES,
+};
+
+/// Iterates over all variants of the three families.
 pub fn dense_backward_weight_variants() -> impl Iterator<Item = Choice> {
-    variants_of([&DENSE_BACKWARD_WEIGHT_SUBGROUP, &DENSE_BACKWARD_WEIGHT_REGISTERS], Precision::F32)
+    let families = [&DENSE_BACKWARD_WEIGHT_SUBGROUP, &DENSE_BACKWARD_WEIGHT_REGISTERS, &DENSE_BACKWARD_WEIGHT_COOPERATIVE];
+    variants_of(families, Precision::F32)
 }
 
 /// Computes dw \[parts, inputs, outputs\] = x \[rows, inputs\]ᵀ · gy \[rows, outputs\] over each part of the rows.
@@ -80,7 +100,8 @@ impl DenseBackwardWeight {
         choose(profile, OperationShape::DenseBackwardWeight { rows, rows_a_part, inputs, outputs }, |_| true)
     }
 
-    /// Returns the step that computes `dw`. `lanes` is the subgroup size, which only the subgroup family needs.
+    /// Returns the step that computes `dw`. `lanes` is the subgroup size, which only the subgroup family needs. Variants for mixed
+    /// precision scale `gy` by [`OperandScale::GRADIENT`].
     pub fn step(
         self,
         label: &str,
@@ -90,11 +111,14 @@ impl DenseBackwardWeight {
         gy: View,
         dw: View,
     ) -> Step {
+        let scale = OperandScale::GRADIENT;
         let lanes = lanes.into().get();
         let x: LayerInput = x.into();
         let [statistics, affine] = x.bindings();
         let (input_tile, output_tile) = if kernel.is(&DENSE_BACKWARD_WEIGHT_SUBGROUP) {
             (variant.constant("INPUTS") * lanes.unwrap_or(1), variant.constant("COLUMNS"))
+        } else if kernel.is(&DENSE_BACKWARD_WEIGHT_COOPERATIVE) {
+            MatrixTile::results(variant)
         } else {
             (8 * variant.constant("ROWS"), 8 * variant.constant("COLUMNS"))
         };
@@ -111,6 +135,8 @@ impl DenseBackwardWeight {
                 outputs: self.outputs,
                 rows_a_part: self.rows.rows_a_part,
                 epsilon: x.epsilon(),
+                scale: scale.factor(),
+                inverse_scale: scale.inverse(),
             },
             bindings: &[x.view, gy, statistics, affine, dw],
             workgroups: parts * u64::from(self.inputs.div_ceil(input_tile)) * u64::from(self.outputs.div_ceil(output_tile)),

@@ -47,7 +47,9 @@ mod kmeans_potential;
 mod kmeans_reduce;
 mod layer_input;
 mod loss_mean;
+mod matrix_tile;
 mod neighbours;
+mod operand_scale;
 mod optimizer;
 mod pairwise;
 mod pointwise;
@@ -82,7 +84,8 @@ pub use choice::{Choice, SubgroupSize, identity, kernel, resolve};
 pub use column_sum::{COLUMN_SUM, ColumnSum};
 pub use cosine_proximity::{COSINE_PROXIMITY, CosineForm, CosineProximity};
 pub use dense_backward_weight::{
-    DENSE_BACKWARD_WEIGHT_REGISTERS, DENSE_BACKWARD_WEIGHT_SUBGROUP, DenseBackwardWeight, dense_backward_weight_variants,
+    DENSE_BACKWARD_WEIGHT_COOPERATIVE, DENSE_BACKWARD_WEIGHT_REGISTERS, DENSE_BACKWARD_WEIGHT_SUBGROUP, DenseBackwardWeight,
+    dense_backward_weight_variants,
 };
 pub use depthwise::{DEPTHWISE, DEPTHWISE_STRIP, Depthwise, depthwise_variants};
 pub use depthwise_backward_input::{DEPTHWISE_BACKWARD_INPUT, DepthwiseBackwardInput};
@@ -109,10 +112,12 @@ pub use kmeans_reduce::{KMEANS_REDUCE, KmeansReduce};
 pub use layer_input::{LayerInput, Normalised};
 pub use loss_mean::{LOSS_MEAN, LossMean};
 pub use neighbours::{NEIGHBOURS, NeighbourSlice};
+pub use operand_scale::OperandScale;
 pub use optimizer::{AnyOptimizer, OPTIMIZERS, Optimizer, OptimizerEntry, OptimizerOption, OptionDefault, OptionValues, Update};
 pub use pairwise::{PAIRWISE, PairwiseSlice};
 pub use pointwise::{
-    POINTWISE_COLUMNS, POINTWISE_REGISTERS, POINTWISE_SUBGROUP, POINTWISE_WORKGROUP, Pointwise, pointwise_variants,
+    POINTWISE_COLUMNS, POINTWISE_COOPERATIVE, POINTWISE_REGISTERS, POINTWISE_SUBGROUP, POINTWISE_WORKGROUP, Pointwise,
+    pointwise_variants,
 };
 pub use resize_normalise::{ImageRecord, Interpolation, RESIZE_NORMALISE, ResizeNormalise};
 pub use sgd::{SGD, Sgd};
@@ -143,6 +148,7 @@ pub const ALL: &[&Kernel] = &[
     &POINTWISE_COLUMNS,
     &POINTWISE_REGISTERS,
     &POINTWISE_WORKGROUP,
+    &POINTWISE_COOPERATIVE,
     &GLOBAL_AVERAGE_POOL,
     &STEM_BACKWARD_WEIGHT,
     &STEM_BACKWARD_INPUT,
@@ -176,6 +182,7 @@ pub const ALL: &[&Kernel] = &[
     &SUM_OF_PARTS,
     &DENSE_BACKWARD_WEIGHT_SUBGROUP,
     &DENSE_BACKWARD_WEIGHT_REGISTERS,
+    &DENSE_BACKWARD_WEIGHT_COOPERATIVE,
     &ACTIVATION_FORWARD,
     &ACTIVATION_BACKWARD,
     &ADD,

@@ -1,11 +1,12 @@
-//! Pointwise convolution and dense layers: a matrix product and an epilogue. There are four families of kernels.
+//! Pointwise convolution and dense layers: a matrix product and an epilogue. There are five families of kernels.
 //!
 //! A dense layer is a pointwise convolution whose rows are the batch, so it uses the same kernels.
 
 use super::SubgroupSize;
 use super::activation::ACTIVATION;
 use super::choice::choose;
-use super::{Activation, Choice, Encoding, params};
+use super::matrix_tile::{self, MatrixTile};
+use super::{Activation, Choice, Encoding, OperandScale, params};
 use crate::plan::{Binding, Cost, Kernel, Precision, Step, Variant, View, WIDE, WeightLayout, read, read_stored, write_stored};
 use crate::profiles::{DeviceProfile, OperationShape};
 
@@ -23,6 +24,9 @@ params! {
         clamped: u32,
         low: f32,
         high: f32,
+        /// What x is multiplied by before it is rounded to 16 bits, and its inverse. Only variants for mixed precision round it.
+        scale: f32,
+        inverse_scale: f32,
     }
 }
 
@@ -161,9 +165,33 @@ pub static POINTWISE_WORKGROUP: Kernel = Kernel {
     overrides: OVERRIDES,
 };
 
-/// Iterates over the variants of the four families that store activations and weights at the given precision.
+/// The cooperative family. Subgroups multiply matrices of 16-bit floats in tensor cores. The variants that store 32-bit floats
+/// serve mixed precision.
+pub static POINTWISE_COOPERATIVE: Kernel = Kernel {
+    name: "pointwise_cooperative",
+    group: "conv",
+    source: include_str!("../../shaders/conv/pointwise_cooperative.wgsl"),
+    params: PointwiseParams::FIELDS,
+    bindings: BINDINGS,
+    variants: &[
+        Variant { name: "64x64 of f16", constants: &matrix_tile::TILE_64X64.constants(Precision::F16), subgroup: false },
+        Variant { name: "32x32 of f16", constants: &matrix_tile::TILE_32X32.constants(Precision::F16), subgroup: false },
+        Variant {
+            name: "32x32 in 8x8 of f16",
+            constants: &matrix_tile::TILE_32X32_IN_8X8.constants(Precision::F16),
+            subgroup: false,
+        },
+        Variant { name: "64x64", constants: &matrix_tile::TILE_64X64.constants(Precision::F32), subgroup: false },
+        Variant { name: "32x32", constants: &matrix_tile::TILE_32X32.constants(Precision::F32), subgroup: false },
+        Variant { name: "32x32 in 8x8", constants: &matrix_tile::TILE_32X32_IN_8X8.constants(Precision::F32), subgroup: false },
+    ],
+    overrides: OVERRIDES,
+};
+
+/// Iterates over the variants of the five families that store activations and weights at the given precision.
 pub fn pointwise_variants(precision: Precision) -> impl Iterator<Item = Choice> {
-    super::variants_of([&POINTWISE_SUBGROUP, &POINTWISE_COLUMNS, &POINTWISE_REGISTERS, &POINTWISE_WORKGROUP], precision)
+    let families = [&POINTWISE_SUBGROUP, &POINTWISE_COLUMNS, &POINTWISE_REGISTERS, &POINTWISE_WORKGROUP, &POINTWISE_COOPERATIVE];
+    super::variants_of(families, precision)
 }
 
 /// Computes y \[rows, outputs\] = activation(x \[rows, inputs\] · w \[inputs, outputs\] + bias \[outputs\]) +
@@ -198,17 +226,34 @@ impl Pointwise {
     pub fn step(
         self,
         label: &str,
+        choice: Choice,
+        lanes: impl Into<SubgroupSize>,
+        operands: [View; 3],
+        residual: Option<View>,
+        y: View,
+    ) -> Step {
+        self.step_scaled(label, choice, lanes, operands, residual, y, OperandScale::NONE)
+    }
+
+    /// Returns the same step with a scale for `x`, which only variants for mixed precision use.
+    #[allow(clippy::too_many_arguments, reason = "`step` with one more")]
+    pub fn step_scaled(
+        self,
+        label: &str,
         (kernel, variant): Choice,
         lanes: impl Into<SubgroupSize>,
         [x, w, bias]: [View; 3],
         residual: Option<View>,
         y: View,
+        scale: OperandScale,
     ) -> Step {
         let lanes = lanes.into().get();
         let (rows, columns) = if kernel.is(&POINTWISE_SUBGROUP) {
             (variant.constant("ROWS") * lanes.unwrap_or(1), variant.constant("COLUMNS"))
         } else if kernel.is(&POINTWISE_COLUMNS) {
             (1, variant.channels_at_once() * lanes.unwrap_or(1))
+        } else if kernel.is(&POINTWISE_COOPERATIVE) {
+            MatrixTile::results(variant)
         } else {
             let is_workgroup = kernel.is(&POINTWISE_WORKGROUP);
             let threads = |name| if is_workgroup { variant.constant(name) } else { 8 };
@@ -230,6 +275,8 @@ impl Pointwise {
                 clamped: u32::from(bounds.is_some()),
                 low,
                 high,
+                scale: scale.factor(),
+                inverse_scale: scale.inverse(),
             },
             // A binding cannot be empty, so a layer without a residual binds its bias, which the kernel does not read as a
             // residual.

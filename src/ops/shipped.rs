@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::plan::{Capabilities, Plan, Precision, VariantId, WeightLayout};
+use crate::plan::{Capabilities, Plan, Precision, RowParts, VariantId, WeightLayout};
 use crate::profiles::{DeviceClass, DeviceProfile, Operation, OperationShape};
 
 /// A shape of each operation.
@@ -29,8 +29,12 @@ fn kernels(operation: Operation) -> Vec<&'static Kernel> {
         // The variants of the last layer alone mean that the layers run separately.
         Operation::InvertedResidual => [&[&INVERTED_RESIDUAL][..], &kernels(Operation::Pointwise)].concat(),
         Operation::DepthwiseBackwardInput => vec![&DEPTHWISE_BACKWARD_INPUT],
-        Operation::Pointwise => vec![&POINTWISE_SUBGROUP, &POINTWISE_COLUMNS, &POINTWISE_REGISTERS, &POINTWISE_WORKGROUP],
-        Operation::DenseBackwardWeight => vec![&DENSE_BACKWARD_WEIGHT_SUBGROUP, &DENSE_BACKWARD_WEIGHT_REGISTERS],
+        Operation::Pointwise => {
+            vec![&POINTWISE_SUBGROUP, &POINTWISE_COLUMNS, &POINTWISE_REGISTERS, &POINTWISE_WORKGROUP, &POINTWISE_COOPERATIVE]
+        }
+        Operation::DenseBackwardWeight => {
+            vec![&DENSE_BACKWARD_WEIGHT_SUBGROUP, &DENSE_BACKWARD_WEIGHT_REGISTERS, &DENSE_BACKWARD_WEIGHT_COOPERATIVE]
+        }
     }
 }
 
@@ -40,9 +44,9 @@ pub(crate) fn profiles() -> Vec<DeviceProfile> {
     for class in DeviceClass::ALL {
         let software = class == DeviceClass::Software;
         for subgroup_size in [None, Some(4), Some(8), Some(16), Some(32)] {
-            for shader_int64 in [false, true] {
+            for (shader_int64, matrix_side) in [(false, None), (true, None), (false, Some(8)), (false, Some(16))] {
                 let capabilities =
-                    Capabilities { shader_int64, shader_f16: true, ..Capabilities::webgpu(software, subgroup_size) };
+                    Capabilities { shader_int64, shader_f16: true, matrix_side, ..Capabilities::webgpu(software, subgroup_size) };
                 profiles.push(DeviceProfile::of_class(class, capabilities));
             }
         }
@@ -81,7 +85,12 @@ fn every_row_of_every_table_names_a_variant_of_its_operation() {
             let (kernel, variant) = resolve(&row.variant).unwrap_or_else(|| panic!("{class:?}: there is no `{}`", row.variant));
             let computes = kernels(row.operation).iter().any(|known| known.name == kernel.name);
             assert!(computes, "{class:?}: `{}` does not compute {:?}", row.variant, row.operation);
-            assert_eq!(variant.precision(), row.precision, "{class:?}: {}", row.variant);
+            assert_eq!(
+                (variant.precision(), variant.rounds_operands()),
+                (row.precision, row.mixed),
+                "{class:?}: {}",
+                row.variant
+            );
             for condition in row.when {
                 let is_known = example(row.operation).quantity(condition.quantity()).is_some();
                 assert!(is_known, "{class:?}: {condition:?} says nothing about {:?}", row.operation);
@@ -110,8 +119,15 @@ fn every_variant_is_the_choice_of_some_profile_for_some_shape() {
                 Operation::InvertedResidual => {
                     shipped.extend(candidates::inverted_residual_of(*shape).choice(&half).map(identity))
                 }
-                Operation::Pointwise => shipped.extend([identity(candidates::pointwise_of(*shape).choice(&half))]),
+                Operation::Pointwise => {
+                    let pointwise = candidates::pointwise_of(*shape);
+                    shipped.extend([&half, &profile.with_mixed(true)].map(|profile| identity(pointwise.choice(profile))))
+                }
                 _ => {}
+            }
+            if let OperationShape::DenseBackwardWeight { rows, rows_a_part, inputs, outputs } = *shape {
+                let product = DenseBackwardWeight { rows: RowParts { rows, rows_a_part }, inputs, outputs };
+                shipped.extend([identity(product.choice(&profile.with_mixed(true)))]);
             }
         }
         for interpolation in [Interpolation::Nearest, Interpolation::Bilinear] {

@@ -33,8 +33,13 @@ fn every_variant_translates_to_every_backend() {
             for value in values {
                 let overrides: Vec<_> = (!name.is_empty()).then(|| (name.to_string(), f64::from(*value))).into_iter().collect();
                 for language in [Language::Spirv, Language::Msl, Language::Hlsl, Language::Glsl] {
-                    // OpenGL has neither 16-bit floats nor 64-bit integers.
-                    if language == Language::Glsl && (variant.precision() == Precision::F16 || variant.is_wide()) {
+                    // OpenGL has neither 16-bit floats nor 64-bit integers, and only Vulkan has matrices of 16 × 16.
+                    let lacks = match language {
+                        Language::Spirv => false,
+                        Language::Glsl => variant.precision() == Precision::F16 || variant.is_native_only(),
+                        _ => variant.is_cooperative(),
+                    };
+                    if lacks {
                         continue;
                     }
                     let translated = translate(kernel.name, &source, &overrides, language);

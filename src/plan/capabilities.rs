@@ -14,6 +14,9 @@ pub struct Capabilities {
     pub shader_f16: bool,
     /// Whether shaders support 64-bit integers. Some variants pack two floats into each, to move eight floats at once.
     pub shader_int64: bool,
+    /// The side of the cooperative matrices that shaders may multiply, 16 or 8: matrices of 16-bit floats with sums in 32-bit floats.
+    /// wgpu calls them experimental, so there is one only if the user asked for it.
+    pub matrix_side: Option<u32>,
     /// The largest number of bytes in one storage binding.
     pub binding_bytes: u64,
     /// The largest number of bytes in one buffer.
@@ -35,6 +38,7 @@ impl Capabilities {
             subgroup_size,
             shader_f16: false,
             shader_int64: false,
+            matrix_side: None,
             binding_bytes: 128 << 20,
             buffer_bytes: 256 << 20,
             workgroup_memory_bytes: 16_384,

@@ -22,7 +22,7 @@ pub use precision::Precision;
 pub use row_parts::RowParts;
 pub use step::{Dispatch, Step};
 pub use tensor::{ALIGNMENT, Residence, Tensor, TensorId, View};
-pub use variant::{HALF, Variant, WIDE};
+pub use variant::{COOPERATIVE, HALF, Variant, WIDE};
 pub use weight_layout::WeightLayout;
 
 /// A name: either a constant of the program or read from a file.

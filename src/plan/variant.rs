@@ -35,10 +35,20 @@ impl Variant {
         self.constants.contains(&WIDE)
     }
 
-    /// Returns whether it uses what no browser has, because it is not part of the WGSL standard: 64-bit integers. All other variants
-    /// compile in every implementation of WebGPU.
+    /// Returns whether it multiplies cooperative matrices.
+    pub fn is_cooperative(&self) -> bool {
+        self.constants.contains(&COOPERATIVE)
+    }
+
+    /// Returns whether it stores 32-bit floats, but rounds the operands of its products to 16 bits.
+    pub fn rounds_operands(&self) -> bool {
+        self.is_cooperative() && self.precision() == Precision::F32
+    }
+
+    /// Returns whether it uses what no browser has, because it is not part of the WGSL standard: 64-bit integers or cooperative
+    /// matrices. All other variants compile in every implementation of WebGPU.
     pub fn is_native_only(&self) -> bool {
-        self.is_wide()
+        self.is_wide() || self.is_cooperative()
     }
 
     /// Returns whether every one of these channel counts is a multiple of the number of channels loaded at once.
@@ -59,6 +69,10 @@ impl Variant {
             Some("the adapter's shaders do not support 16-bit floats")
         } else if self.is_wide() && !capabilities.shader_int64 {
             Some("the adapter's shaders do not support 64-bit integers")
+        } else if self.is_cooperative() && capabilities.matrix_side.is_none() {
+            Some("the adapter was opened without cooperative matrices")
+        } else if self.is_cooperative() && capabilities.matrix_side != Some(self.constant("SIDE")) {
+            Some("the adapter multiplies cooperative matrices of another size")
         } else {
             None
         }
@@ -87,3 +101,6 @@ pub const HALF: (&str, i64) = ("HALF", 1);
 
 /// The constant of variants that load and store eight 32-bit floats at once.
 pub const WIDE: (&str, i64) = ("WIDE", 1);
+
+/// The constant of variants that multiply cooperative matrices. They need 16-bit floats even where they store 32-bit floats.
+pub const COOPERATIVE: (&str, i64) = ("COOPERATIVE", 1);

@@ -41,6 +41,9 @@ impl DeviceClass {
 
     /// Returns the rows of the class, in the order in which they are tried.
     ///
+    /// The rows of cooperative matrices come first in every class. They apply only if the user asked for such matrices, and the
+    /// adapter has them.
+    ///
     /// The rows of [`DeviceClass::Gpu`] follow those of every other class. They apply to the operations and precisions for which
     /// the class has no row of its own.
     pub fn rows(self) -> impl Iterator<Item = &'static Row> {
@@ -52,7 +55,7 @@ impl DeviceClass {
             DeviceClass::Adreno => adreno::TABLE,
             DeviceClass::Software => software::TABLE,
         };
-        own.iter().chain(gpu::TABLE)
+        gpu::COOPERATIVE.iter().chain(own).chain(gpu::TABLE)
     }
 
     /// Returns the settings for a device of the class.

@@ -17,6 +17,8 @@ pub struct DeviceProfile {
     pub capabilities: Capabilities,
     /// How activations and weights are stored. Training uses 32-bit floats.
     pub precision: Precision,
+    /// Whether products of matrices may round their operands to 16 bits, although they are stored at 32.
+    pub mixed: bool,
     /// The class whose table of variants applies.
     class: DeviceClass,
     /// The fastest variants that the autotuner found on this device.
@@ -34,7 +36,7 @@ impl DeviceProfile {
 
     /// Returns the shipped profile of a device of a class, for 32-bit floats.
     pub fn of_class(class: DeviceClass, capabilities: Capabilities) -> DeviceProfile {
-        DeviceProfile { capabilities, precision: Precision::F32, class, winners: None }
+        DeviceProfile { capabilities, precision: Precision::F32, mixed: false, class, winners: None }
     }
 
     /// Returns the shipped profile of an adapter, for 32-bit floats.
@@ -47,6 +49,11 @@ impl DeviceProfile {
         DeviceProfile { precision, ..self.clone() }
     }
 
+    /// Returns this profile for mixed precision, or not: products of matrices then round their operands to 16 bits.
+    pub fn with_mixed(&self, mixed: bool) -> DeviceProfile {
+        DeviceProfile { mixed, ..self.clone() }
+    }
+
     /// Returns this profile with variants that were measured on the device.
     pub fn with_winners(&self, winners: Arc<Winners>) -> DeviceProfile {
         DeviceProfile { winners: Some(winners), ..self.clone() }
@@ -54,7 +61,7 @@ impl DeviceProfile {
 
     /// Returns this profile as shipped: for 32-bit floats, without measured variants.
     pub fn shipped(&self) -> DeviceProfile {
-        DeviceProfile { precision: Precision::F32, winners: None, ..self.clone() }
+        DeviceProfile { precision: Precision::F32, mixed: false, winners: None, ..self.clone() }
     }
 
     /// Returns the class of the device.
@@ -72,10 +79,12 @@ impl DeviceProfile {
     ///
     /// For several layers in one kernel, the variants that compute all of them come first, then those of the last layer alone.
     pub fn preferences(&self, shape: OperationShape) -> Vec<VariantId> {
-        let winners = self.winners.as_ref().filter(|_| self.precision == Precision::F32);
+        let winners = self.winners.as_ref().filter(|_| self.precision == Precision::F32 && !self.mixed);
         let winner = winners.and_then(|winners| winners.get(shape));
         let shapes = [Some(shape), shape.last_layer_alone()].into_iter().flatten();
-        let rows = shapes.flat_map(|shape| self.class.rows().filter(move |row| row.applies(shape, self.precision)));
+        let rows = shapes.flat_map(|shape| {
+            self.class.rows().filter(move |row| row.applies(shape, self.precision) && (self.mixed || !row.mixed))
+        });
         winner.into_iter().chain(rows.map(|row| &row.variant)).cloned().collect()
     }
 

@@ -106,6 +106,8 @@ pub struct Row {
     pub operation: Operation,
     /// The precision at which the operation stores its numbers.
     pub precision: Precision,
+    /// Whether the row is for mixed precision: the variant rounds the operands of products to 16 bits.
+    pub mixed: bool,
     /// The conditions on the shape. All of them must hold.
     pub when: &'static [Condition],
     /// The variant to use.
@@ -123,7 +125,7 @@ impl Row {
         variant: &'static str,
         provenance: Provenance,
     ) -> Row {
-        Row { operation, precision: Precision::F32, when, variant: VariantId::new(kernel, variant), provenance }
+        Row { operation, precision: Precision::F32, mixed: false, when, variant: VariantId::new(kernel, variant), provenance }
     }
 
     /// Returns a row for 16-bit floats.
@@ -134,7 +136,18 @@ impl Row {
         variant: &'static str,
         provenance: Provenance,
     ) -> Row {
-        Row { operation, precision: Precision::F16, when, variant: VariantId::new(kernel, variant), provenance }
+        Row { operation, precision: Precision::F16, mixed: false, when, variant: VariantId::new(kernel, variant), provenance }
+    }
+
+    /// Returns a row for mixed precision: 32-bit floats in memory, products of 16-bit floats.
+    pub const fn mixed(
+        operation: Operation,
+        when: &'static [Condition],
+        kernel: &'static str,
+        variant: &'static str,
+        provenance: Provenance,
+    ) -> Row {
+        Row { operation, precision: Precision::F32, mixed: true, when, variant: VariantId::new(kernel, variant), provenance }
     }
 
     /// Returns whether the row applies to a shape whose numbers are stored at this precision.

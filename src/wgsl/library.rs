@@ -27,6 +27,7 @@ const SNIPPETS: &[(&str, &str)] = &[
     ("restart_state", include_str!("../../shaders/lib/restart_state.wgsl")),
     ("row_distance", include_str!("../../shaders/lib/row_distance.wgsl")),
     ("row_parts", include_str!("../../shaders/lib/row_parts.wgsl")),
+    ("scaled_half", include_str!("../../shaders/lib/scaled_half.wgsl")),
     ("stored", include_str!("../../shaders/lib/stored.wgsl")),
     ("tile_bits", include_str!("../../shaders/lib/tile_bits.wgsl")),
     ("tile_distances", include_str!("../../shaders/lib/tile_distances.wgsl")),

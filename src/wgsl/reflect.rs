@@ -23,7 +23,7 @@ pub fn validate(kernel: &str, source: &str) -> Result<(Module, ModuleInfo), Shad
     let module = naga::front::wgsl::parse_str(source).map_err(|error| invalid(error.emit_to_string(source)))?;
     let info = Validator::new(
         ValidationFlags::all(),
-        Capabilities::SUBGROUP | Capabilities::SHADER_FLOAT16 | Capabilities::SHADER_INT64,
+        Capabilities::SUBGROUP | Capabilities::SHADER_FLOAT16 | Capabilities::SHADER_INT64 | Capabilities::COOPERATIVE_MATRIX,
     )
     .validate(&module)
     .map_err(|error| invalid(error.emit_to_string(source)))?;

@@ -46,6 +46,9 @@ pub(super) fn fingerprint(
     if *schedule != Schedule::Constant {
         fingerprint.push(("epochs", epochs.to_string()));
     }
+    if settings.mixed_precision {
+        fingerprint.push(("mixed_precision", "true".to_string()));
+    }
     fingerprint.extend(depends.iter().cloned());
     fingerprint
 }

@@ -132,6 +132,7 @@ pub fn train_network(
     run: &mut Run,
 ) -> Result<TrainedNetwork, TrainError> {
     settings.check(shape)?;
+    settings.check_precision(shape, device.capabilities())?;
     data.check(shape)?;
     let fingerprint = match run.folder {
         Some(_) => fingerprint(data, shape, settings, &run.depends),
@@ -150,6 +151,7 @@ pub fn train_network(
     let session_shape = SessionShape {
         network: shape.clone(),
         loss: settings.loss,
+        mixed_precision: settings.mixed_precision,
         optimizer: settings.optimizer.clone(),
         masks: Masks::Drawn(settings.seed),
         losses: batches.kept,

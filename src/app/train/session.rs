@@ -30,6 +30,8 @@ pub struct SessionShape {
     pub network: NetworkShape,
     /// The loss that is minimised.
     pub loss: Loss,
+    /// Whether pointwise convolutions and their gradients multiply 16-bit floats.
+    pub mixed_precision: bool,
     /// The optimizer.
     pub optimizer: AnyOptimizer,
     /// The source of the dropout masks.
@@ -308,11 +310,11 @@ pub(super) fn step_plan(
     frozen: &Backbone,
     batch: u32,
 ) -> StepPlan {
-    let SessionShape { network, loss, losses, masks, accumulates, weighted, .. } = shape;
+    let SessionShape { network, loss, losses, masks, accumulates, weighted, mixed_precision, .. } = shape;
     let seed = if let Masks::Drawn(seed) = masks { Some(*seed) } else { None };
     let (loss, losses, accumulates, weighted) = (*loss, *losses, *accumulates, *weighted);
     let step = StepShape { network, table, frozen, loss, losses, seed, accumulates, weighted };
-    StepPlan::new(&step, device.profile(), batch)
+    StepPlan::new(&step, &device.profile().with_mixed(*mixed_precision), batch)
 }
 
 /// Returns each view of a plan that shares memory with the first plan, with its buffer in `first`. `of_first` are the

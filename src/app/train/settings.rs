@@ -4,6 +4,7 @@ use super::augmentation::AugmentationRanges;
 use super::error::TrainError;
 use crate::nn::training::{Loss, NetworkShape, Schedule};
 use crate::ops::{Adadelta, AnyOptimizer};
+use crate::plan::Capabilities;
 
 /// The weights of having and not having an attribute in the loss.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +42,10 @@ pub struct TrainingSettings {
     pub augmentation: Option<AugmentationRanges>,
     /// Label smoothing s: labels become y (1 − s) + s / 2.
     pub label_smoothing: f32,
+    /// Whether pointwise convolutions and their gradients round the operands of their products to 16-bit floats and multiply them in
+    /// tensor cores. Weights, activations, gradients and sums stay 32-bit floats, and so does the head. The device must have been
+    /// opened with cooperative matrices.
+    pub mixed_precision: bool,
     /// Number of steps between two checkpoints within an epoch. There is always one at the end of an epoch.
     pub checkpoint_every: usize,
 }
@@ -59,6 +64,7 @@ impl Default for TrainingSettings {
             schedule: Schedule::Constant,
             augmentation: None,
             label_smoothing: 0.0,
+            mixed_precision: false,
             checkpoint_every: 100,
         }
     }
@@ -86,6 +92,25 @@ impl TrainingSettings {
         if shape.uses_batch_statistics() && self.parts(self.batch as usize).last() == Some(1) {
             let problem = format!("a batch of {} in parts of {} ends with a single sample", self.batch, self.micro_batch);
             return Err(TrainError::input(problem, "choose a micro-batch that divides the batch: batch norm needs two samples"));
+        }
+        Ok(())
+    }
+
+    /// Refuses mixed precision where it would have no effect, and where a device cannot run it.
+    ///
+    /// # Errors
+    /// [`TrainError::Input`] names what is missing.
+    pub fn check_precision(&self, shape: &NetworkShape, capabilities: &Capabilities) -> Result<(), TrainError> {
+        if !self.mixed_precision {
+            return Ok(());
+        }
+        if !shape.network.reads_images() {
+            let problem = "mixed precision is for convolutions, and only the head is trained".to_string();
+            return Err(TrainError::input(problem, "train more layers, or use 32-bit floats"));
+        }
+        if capabilities.matrix_side.is_none() {
+            let problem = "mixed precision needs a device that was opened with cooperative matrices".to_string();
+            return Err(TrainError::input(problem, "open it with them, or use 32-bit floats"));
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use crate::nn::training::LayerSlots;
 use crate::ops::{
     Activation, ActivationBackward, Add, BatchNormBackwardInput, BatchNormBackwardWeight, ColumnSum, DenseBackwardWeight,
     Depthwise, DepthwiseBackwardInput, DepthwiseBackwardWeight, Dropout, GlobalAveragePool, GlobalAveragePoolBackwardInput,
-    LayerInput, Normalised, Pointwise, Stem, StemBackwardInput, StemBackwardWeight, Transpose,
+    LayerInput, Normalised, OperandScale, Pointwise, Stem, StemBackwardInput, StemBackwardWeight, Transpose,
 };
 use crate::plan::{RowParts, View, WeightLayout};
 use crate::profiles::DeviceProfile;
@@ -174,7 +174,8 @@ impl Lowering<'_> {
                     let product = Pointwise { rows, inputs, outputs, layout, activation };
                     let operands = [gy.images(range), transposed, zeros];
                     let shortcut = shortcut.map(|shortcut| shortcut.images(range));
-                    product.step(&label, product.choice(profile), profile, operands, shortcut, by_x.images(range))
+                    let (choice, scale) = (product.choice(profile), OperandScale::GRADIENT);
+                    product.step_scaled(&label, choice, profile, operands, shortcut, by_x.images(range), scale)
                 });
                 by_x
             }
@@ -233,7 +234,7 @@ impl Lowering<'_> {
         let whole = RowParts::whole(rows);
         let product = DenseBackwardWeight { rows: whole, inputs, outputs };
         let [kernel, bias] = [slots.kernel(), slots.bias()].map(|slot| slot.view(buffers.gradients));
-        let choice = product.choice(self.profile);
+        let choice = product.choice(&self.profile.with_mixed(false));
         self.plan.push(product.step(&label("weight gradient"), choice, self.profile, x.view, gradient.view, kernel));
         let sum = ColumnSum { rows: whole, channels: outputs };
         self.plan.push(sum.step(&label("bias gradient"), gradient.view, bias));

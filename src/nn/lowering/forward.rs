@@ -158,8 +158,8 @@ impl Lowering<'_> {
         [x, y]: [Activations; 2],
     ) {
         let layer = Pointwise { rows: x.batch, inputs: x.channels, outputs: y.channels, layout, activation };
-        // Rows of features are 32-bit floats, even if the convolutions are stored at another precision.
-        let choice = layer.choice(&self.profile.with_precision(x.precision));
+        // Features and the layers after them use 32-bit floats, even if the convolutions do not.
+        let choice = layer.choice(&self.profile.with_precision(x.precision).with_mixed(false));
         self.plan.push(layer.step(label, choice, self.profile, operands, None, y.view));
     }
 

@@ -3,6 +3,10 @@
 //! Its variants need neither subgroups nor 64-bit integers. They were chosen by the code that the compilers of real GPUs generate
 //! for them: its registers, its occupancy, and the share of multiply-adds among the instructions of the hot loop.
 
+mod cooperative;
+
+pub use cooperative::COOPERATIVE;
+
 use super::Condition::{AtLeast, AtMost, Is, MultipleOf};
 use super::Operation::{DenseBackwardWeight, Depthwise, DepthwiseBackwardInput, InvertedResidual, Pointwise, Stem};
 use super::Quantity::{Inputs, OutWidth, Outputs, Results, Rows, Stride};
