@@ -5,6 +5,7 @@
 
 mod clusterer;
 mod context;
+mod convert;
 mod devices;
 mod error;
 mod evaluator;
@@ -24,6 +25,7 @@ pub use clusterer::{
     ClusterRows, Clusterer, Phases, RowOptions, RowWeights, compare_methods, comparison_details, write_comparison,
 };
 pub use context::{Cancellation, Context};
+pub use convert::{Conversion, convert_weights};
 pub use devices::devices_text;
 pub use error::Error;
 pub use evaluator::{Evaluated, Evaluator, EvaluatorOptions};

@@ -7,6 +7,7 @@ mod classify;
 mod cluster;
 mod cluster_options;
 mod compare;
+mod convert;
 mod devices;
 mod display;
 mod eval;
@@ -63,7 +64,7 @@ macro_rules! subcommands {
 subcommands! {
     predict::Predict, cluster::Cluster, compare::Compare, report::Report, train::Train, eval::Eval, reproduce::Reproduce,
     classify::Classify, augment::Augment, devices::Devices, plan::Plan, profile::Profile, tune::Tune, bench::Bench,
-    shell::Completions, shell::Man,
+    convert::Convert, shell::Completions, shell::Man,
 }
 
 /// How a subcommand ended, if it did not fail.
@@ -122,6 +123,7 @@ mod tests {
             "compare --run r --methods kmeans,birch",
             "reproduce --quick --out o --only loss-issue",
             "bench kmeans-bits 100",
+            "convert a.h5 --out b.safetensors --input zero-to-one --attributes paper-37",
             "completions bash",
             "man predict",
         ] {

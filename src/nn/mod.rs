@@ -2,6 +2,7 @@
 
 mod backbone;
 mod composition;
+pub mod convert;
 mod dense;
 mod head;
 pub mod lowering;
