@@ -2,6 +2,7 @@
 
 mod cluster;
 mod compare;
+mod convert;
 mod data;
 mod eval;
 mod losses;

@@ -10,6 +10,9 @@ mod names;
 mod source;
 mod top;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 

@@ -28,6 +28,7 @@ pub(super) struct LayerNames {
 
 impl LayerNames {
     /// Iterates over the five names.
+    #[cfg(test)]
     pub fn all(&self) -> impl Iterator<Item = &String> {
         std::iter::once(&self.weight).chain(&self.norm)
     }

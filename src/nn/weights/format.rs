@@ -38,8 +38,8 @@ impl ForeignFormat {
         }
         if start.starts_with(ZIP) {
             let members = zip::ZipArchive::new(File::open(path)?);
-            let names: Vec<String> = members
-                .map_or(Vec::new(), |archive| archive.file_names().flatten().map(|name| name.into_owned()).collect());
+            let names: Vec<String> =
+                members.map_or(Vec::new(), |archive| archive.file_names().flatten().map(|name| name.into_owned()).collect());
             let holds = |end: &str| names.iter().any(|name| name == end || name.ends_with(&format!("/{end}")));
             return Ok(match () {
                 () if holds("data.pkl") => Some(ForeignFormat::Pytorch),
