@@ -11,6 +11,7 @@ mod convert;
 mod devices;
 mod display;
 mod eval;
+mod export;
 mod optimizer_options;
 mod output;
 mod plan;
@@ -64,7 +65,7 @@ macro_rules! subcommands {
 subcommands! {
     predict::Predict, cluster::Cluster, compare::Compare, report::Report, train::Train, eval::Eval, reproduce::Reproduce,
     classify::Classify, augment::Augment, devices::Devices, plan::Plan, profile::Profile, tune::Tune, bench::Bench,
-    convert::Convert, shell::Completions, shell::Man,
+    convert::Convert, export::Export, shell::Completions, shell::Man,
 }
 
 /// How a subcommand ended, if it did not fail.
@@ -124,6 +125,7 @@ mod tests {
             "reproduce --quick --out o --only loss-issue",
             "bench kmeans-bits 100",
             "convert a.h5 --out b.safetensors --input zero-to-one --attributes paper-37",
+            "export --onnx a.onnx --part head",
             "completions bash",
             "man predict",
         ] {

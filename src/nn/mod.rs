@@ -9,6 +9,7 @@ pub mod lowering;
 pub mod mobilenet_v2;
 mod model;
 pub mod network;
+pub mod onnx;
 pub mod random;
 mod runner;
 pub mod training;

@@ -5,6 +5,7 @@ mod compare;
 mod convert;
 mod data;
 mod eval;
+mod export;
 mod losses;
 mod network;
 mod profile;

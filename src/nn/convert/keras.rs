@@ -37,7 +37,14 @@ pub struct Architecture {
 /// The file is damaged, was not written by Keras, or holds something other than floating-point numbers.
 pub fn read(path: &Path, bytes: Vec<u8>) -> Result<(Vec<SourceTensor>, Architecture), ConvertError> {
     let malformed = |error: hdf5_reader::error::Error| damaged(path, error);
+    let length = bytes.len() as u64;
     let file = Hdf5File::from_vec(bytes).map_err(malformed)?;
+    // The reader would only notice if a data set that is read lies beyond the end.
+    let stated = file.superblock().eof_address;
+    if stated > length {
+        let problem = format!("is HDF5 that states a length of {stated} bytes, and has {length}; fetch it again");
+        return Err(ConvertError::Hdf5 { path: path.to_path_buf(), problem });
+    }
     let root = file.root_group().map_err(malformed)?;
     let (groups, _) = root.member_names().map_err(malformed)?;
     let weights = match groups.iter().any(|name| name == MODEL_WEIGHTS) {
