@@ -13,6 +13,7 @@ mod reproduce;
 #[path = "../../harness/requirements.rs"]
 mod requirements;
 mod tune;
+mod wheel;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

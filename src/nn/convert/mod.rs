@@ -5,6 +5,7 @@
 //! options, from the header of the file, or from the network that the program is known to build. What none of these say is an
 //! error, because a wrong convention silently costs accuracy.
 
+mod decide;
 mod keras;
 mod names;
 mod source;
@@ -218,7 +219,7 @@ pub fn convert(source: &Source, options: &ConvertOptions) -> Result<Converted, C
         return Err(ConvertError::Unfit { path: path(), count, naming, listed: listed(faults), remedy });
     }
     check_finite(source, &converted)?;
-    let (convention, attributes, size) = decide(source, options, naming, &network, top)?;
+    let (convention, attributes, size) = decide::decide(source, options, naming, &network, top)?;
     let width = width.unwrap_or(1.0);
     Ok(Converted { naming, width, top, tensors: converted, convention, attributes, size })
 }
@@ -296,85 +297,4 @@ fn check_finite(source: &Source, tensors: &[ConvertedTensor]) -> Result<(), Conv
         }
     }
     Ok(())
-}
-
-/// Decides what the tensors do not say: the convention, the names of the outputs, and the input size.
-fn decide(
-    source: &Source,
-    options: &ConvertOptions,
-    naming: Naming,
-    network: &Network,
-    top: ConvertedTop,
-) -> Result<(Convention, Vec<String>, u32), ConvertError> {
-    let contradiction = |problem: String| ConvertError::Contradiction { path: source.path.clone(), problem };
-    let metadata: BTreeMap<&str, &str> = source.metadata.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-    let epsilon = epsilon(source, network, top).map_err(contradiction)?;
-    let stated = PartialConvention::parse(&metadata).0;
-    let of_architecture = PartialConvention { epsilon, ..PartialConvention::default() };
-    let convention = options.convention.or(stated).or(of_architecture).or(naming.convention());
-
-    let mut attributes = options.attributes.clone();
-    if attributes.is_empty() {
-        attributes = metadata.get(keys::ATTRIBUTES).map_or(Vec::new(), |names| names.split(',').map(String::from).collect());
-    }
-    let outputs = match top {
-        ConvertedTop::Head { outputs, .. } => outputs,
-        _ => 0,
-    };
-    let mut missing = Vec::new();
-    if convention.input.is_none() {
-        missing.push("how the input was scaled in training (state it with --input; the paper's script uses x/255)".to_owned());
-    }
-    if outputs > 0 && attributes.is_empty() {
-        missing.push(format!("what its {outputs} outputs are called (state it with --attributes; the paper's are paper-37)"));
-    }
-    let PartialConvention { padding: Some(padding), epsilon: Some(epsilon), input: Some(input) } = convention else {
-        return Err(ConvertError::Undecided { path: source.path.clone(), missing });
-    };
-    if !missing.is_empty() {
-        return Err(ConvertError::Undecided { path: source.path.clone(), missing });
-    }
-    if attributes.len() != outputs {
-        let problem =
-            format!("has {outputs} outputs with names, and {} names were given; correct --attributes", attributes.len());
-        return Err(contradiction(problem));
-    }
-    let mut seen = HashSet::new();
-    if let Some(twice) = attributes.iter().find(|name| !seen.insert(name.as_str()) || name.trim().is_empty()) {
-        return Err(contradiction(format!("the name '{twice}' is empty or given twice; correct --attributes")));
-    }
-    let of_header = metadata.get(keys::SIZE).and_then(|size| size.parse().ok());
-    let size = options.size.or(of_header).or(source.architecture.size).unwrap_or(224);
-    if !(32..=1024).contains(&size) || size % 32 != 0 {
-        return Err(contradiction(format!("its input is {size} pixels; choose a multiple of 32 up to 1024 with --size")));
-    }
-    Ok((Convention { padding, epsilon, input }, attributes, size))
-}
-
-/// Returns the ε that the source states for the batch norms of the convolutions, if it states any. The error says which layer has
-/// another one than is supported.
-fn epsilon(source: &Source, network: &Network, top: ConvertedTop) -> Result<Option<f32>, String> {
-    let epsilons = &source.architecture.epsilons;
-    let mut found: Option<(&str, f32)> = None;
-    let mut of_backbone = HashSet::new();
-    for layer in network.convolutions() {
-        let names = Naming::Keras.layer(layer);
-        let Some((name, epsilon)) = names.norm[0].split_once('/').and_then(|(norm, _)| epsilons.get_key_value(norm)) else {
-            continue;
-        };
-        of_backbone.insert(name);
-        match found {
-            Some((first, other)) if other != *epsilon => {
-                return Err(format!("'{first}' has the epsilon {other} and '{name}' {epsilon}; one value for all is supported"));
-            }
-            _ => found = Some((name, *epsilon)),
-        }
-    }
-    let of_head = epsilons.iter().find(|(name, epsilon)| !of_backbone.contains(name) && **epsilon != super::HEAD_EPSILON);
-    match of_head {
-        Some((name, epsilon)) if matches!(top, ConvertedTop::Head { .. }) => {
-            Err(format!("'{name}' of the head has the epsilon {epsilon}; only {} is supported there", super::HEAD_EPSILON))
-        }
-        _ => Ok(found.map(|(_, epsilon)| epsilon)),
-    }
 }

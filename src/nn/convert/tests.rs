@@ -129,6 +129,13 @@ fn what_is_known_comes_from_the_options_then_the_header_then_the_file_then_the_n
     let converted = found(&read, &options);
     assert_eq!((converted.convention.epsilon, converted.size), (0.02, 64));
 
+    // What the header says and is not understood is not replaced by what is usual.
+    for (key, value) in [("padding", "same"), ("bn_eps", "small"), ("size", "100")] {
+        let mut spoilt = read.clone();
+        spoilt.metadata.insert(key.into(), value.into());
+        let message = convert(&spoilt, &with_input()).expect_err(key).to_string();
+        assert!(message.contains(value), "{message}");
+    }
     read.metadata.clear();
     read.architecture.epsilons.insert("Conv_1_bn".into(), 1e-5);
     let message = convert(&read, &with_input()).expect_err("two epsilons").to_string();
@@ -181,7 +188,8 @@ fn a_keras_head_is_found_by_its_shapes_and_its_outputs_must_be_named() {
 
 #[test]
 fn an_error_names_the_tensors_that_do_not_fit() {
-    let cases: [(&str, &dyn Fn(&mut Vec<SourceTensor>), &[&str]); 6] = [
+    type Spoil<'a> = &'a dyn Fn(&mut Vec<SourceTensor>);
+    let cases: [(&str, Spoil, &[&str]); 6] = [
         (
             "missing",
             &|tensors| tensors.retain(|tensor| !tensor.name.contains("features.3.")),

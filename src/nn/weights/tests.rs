@@ -228,7 +228,7 @@ fn invalid_tensors_are_an_error_and_leave_no_file() {
 #[test]
 fn numbers_of_every_floating_point_type_are_read() {
     let numbers = [1.5_f64, -0.1, 3.0e-5];
-    let bf16 = numbers.map(|number| half::bf16::from_f64(number));
+    let bf16 = numbers.map(half::bf16::from_f64);
     let cases = [
         (
             safetensors::Dtype::F64,
