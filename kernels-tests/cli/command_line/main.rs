@@ -8,6 +8,7 @@ mod eval;
 mod export;
 mod losses;
 mod network;
+mod package;
 mod profile;
 mod reproduce;
 #[path = "../../harness/requirements.rs"]
