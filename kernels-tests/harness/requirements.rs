@@ -4,6 +4,7 @@
 //! of both packages include this file.
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
@@ -39,6 +40,30 @@ pub fn lacks_browser() -> bool {
 #[allow(dead_code, reason = "not every test program needs every function")]
 pub fn lacks_python() -> bool {
     is_left_out(runs("python3"), "Python 3")
+}
+
+/// Returns a Python that has these packages, or says that the test is left out. It is looked for where `LINEAMENT_PYTHON` says, where
+/// `tools/setup --test` makes an environment, and on the path. With `is_required` unset, missing packages are never a failure: some
+/// are too large to be installed for a test.
+#[allow(dead_code, reason = "not every test program needs every function")]
+pub fn python_with(packages: &[&str], is_required: bool) -> Option<PathBuf> {
+    const FINDS: &str = "import importlib.util, sys; sys.exit(not all(map(importlib.util.find_spec, sys.argv[1:])))";
+    let folder = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let cache = folder("XDG_CACHE_HOME").or_else(|| folder("HOME").map(|home| home.join(".cache")));
+    let environment = cache.map(|cache| cache.join("lineament/python/bin/python"));
+    let candidates = [folder("LINEAMENT_PYTHON"), environment, Some(PathBuf::from("python3"))];
+    let has_all = |python: &PathBuf| {
+        let check = Command::new(python).args(["-c", FINDS]).args(packages).stderr(Stdio::null()).status();
+        check.is_ok_and(|status| status.success())
+    };
+    let found = candidates.into_iter().flatten().find(has_all);
+    let needs = format!("Python with {}", packages.join(", "));
+    if is_required {
+        is_left_out(found.is_some(), &needs);
+    } else if found.is_none() {
+        say_left_out(&format!("{needs}; LINEAMENT_PYTHON may name one"));
+    }
+    found
 }
 
 /// Returns whether the compilers of GPUs are not set up, and says that the test is left out. Their packages exist for Debian and

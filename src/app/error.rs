@@ -11,6 +11,7 @@ use crate::data::{DataError, UnreadableImage};
 use crate::device::DeviceError;
 use crate::evaluation::EvaluationError;
 use crate::nn::ModelError;
+use crate::nn::convert::ConvertError;
 use crate::nn::weights::WeightsError;
 use crate::report::ReportError;
 
@@ -130,6 +131,9 @@ pub enum Error {
     /// The model cannot be read or run.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// A weights file of another program cannot be converted.
+    #[error(transparent)]
+    Convert(#[from] ConvertError),
     /// A weights file cannot be found or used.
     #[error(transparent)]
     Weights(#[from] WeightsError),

@@ -5,10 +5,12 @@
 
 mod clusterer;
 mod context;
+mod convert;
 mod devices;
 mod error;
 mod evaluator;
 mod event;
+mod export;
 mod labelled;
 pub mod measure;
 mod open;
@@ -24,10 +26,12 @@ pub use clusterer::{
     ClusterRows, Clusterer, Phases, RowOptions, RowWeights, compare_methods, comparison_details, write_comparison,
 };
 pub use context::{Cancellation, Context};
+pub use convert::{Conversion, convert_weights};
 pub use devices::devices_text;
 pub use error::Error;
 pub use evaluator::{Evaluated, Evaluator, EvaluatorOptions};
 pub use event::{Event, Observer, Silent};
+pub use export::{OnnxExport, export_onnx};
 pub use labelled::{LabelSelection, celeba_attributes_of, check_training_data};
 pub use open::{DeviceOptions, default_batch, model_path, open_attribute_model, open_device, open_start};
 pub use predict::{Classifications, Failure, PredictionOptions, Predictions, Predictor, RankedClass, classify};

@@ -7,9 +7,11 @@ mod classify;
 mod cluster;
 mod cluster_options;
 mod compare;
+mod convert;
 mod devices;
 mod display;
 mod eval;
+mod export;
 mod optimizer_options;
 mod output;
 mod plan;
@@ -63,7 +65,7 @@ macro_rules! subcommands {
 subcommands! {
     predict::Predict, cluster::Cluster, compare::Compare, report::Report, train::Train, eval::Eval, reproduce::Reproduce,
     classify::Classify, augment::Augment, devices::Devices, plan::Plan, profile::Profile, tune::Tune, bench::Bench,
-    shell::Completions, shell::Man,
+    convert::Convert, export::Export, shell::Completions, shell::Man,
 }
 
 /// How a subcommand ended, if it did not fail.
@@ -122,6 +124,8 @@ mod tests {
             "compare --run r --methods kmeans,birch",
             "reproduce --quick --out o --only loss-issue",
             "bench kmeans-bits 100",
+            "convert a.h5 --out b.safetensors --input zero-to-one --attributes paper-37",
+            "export --onnx a.onnx --part head",
             "completions bash",
             "man predict",
         ] {
@@ -131,5 +135,41 @@ mod tests {
         let unknown = Cli::try_parse_from(["lineament", "cluster", "--run", "r", "--method", "kmean"]).err();
         let message = unknown.expect("an unknown method").to_string();
         assert!(message.contains("kmeans") && message.contains("spectral"), "{message}");
+    }
+
+    /// The main page, which lists the subcommands.
+    const MAIN_PAGE: &str = include_str!("../../README.md");
+
+    #[test]
+    fn every_subcommand_explains_itself_and_all_its_arguments() {
+        let mut program = Cli::command();
+        program.build();
+        let verbs: Vec<&clap::Command> = program.get_subcommands().filter(|verb| verb.get_name() != "help").collect();
+        assert!(verbs.len() > 15);
+        for verb in verbs {
+            let name = verb.get_name();
+            assert!(MAIN_PAGE.contains(&format!("`{name}`")), "README.md does not list {name}");
+            let about = verb.get_about().unwrap_or_else(|| panic!("{name} has no description")).to_string();
+            assert!(about.starts_with(char::is_uppercase) && !about.ends_with('.'), "{name}: {about}");
+            let (short, long) = (verb.clone().render_help().to_string(), verb.clone().render_long_help().to_string());
+            let mut page = Vec::new();
+            clap_mangen::Man::new(verb.clone()).render(&mut page).expect("a manual page");
+            let page = String::from_utf8(page).expect("UTF-8").replace("\\-", "-");
+            for argument in verb.get_arguments().filter(|argument| !argument.is_hide_set()) {
+                let id = argument.get_id();
+                let help = argument.get_help().unwrap_or_else(|| panic!("{name}: {id} has no help")).to_string();
+                assert!(!help.trim().is_empty() && !help.ends_with('.'), "{name} {id}: {help}");
+                if let Some(option) = argument.get_long() {
+                    let option = format!("--{option}");
+                    assert!(
+                        [&short, &long, &page].into_iter().all(|text| text.contains(&option)),
+                        "{name} does not show {option}"
+                    );
+                }
+            }
+            for line in long.lines().chain(short.lines()).filter(|line| !line.starts_with("Usage:")) {
+                assert!(line.chars().count() <= 100, "{name}: the line is too long: {line}");
+            }
+        }
     }
 }

@@ -29,6 +29,16 @@ struct Folded {
     bias: (usize, usize),
 }
 
+/// A convolution that runs, with batch norm folded in, in torchvision's layout.
+pub(super) struct ExportedConvolution<'a> {
+    /// The description.
+    pub convolution: &'a Convolution,
+    /// The weight: OIHW, or C1HW for a depthwise convolution.
+    pub weight: Vec<f32>,
+    /// One bias for each output channel.
+    pub bias: Vec<f32>,
+}
+
 /// Convolutions with their values, with batch norm folded into weights and biases.
 #[derive(Debug, Clone)]
 pub struct Backbone {
@@ -139,6 +149,15 @@ impl Backbone {
         self.folded.iter().map(|folded| [place(folded.weight, precision), place(folded.bias, Precision::F32)]).collect()
     }
 
+    /// Returns the convolutions that run, in order and in the layout of other programs.
+    pub(super) fn exported(&self) -> impl Iterator<Item = ExportedConvolution<'_>> {
+        self.run.iter().enumerate().map(|(at, convolution)| {
+            let (weight, bias) = self.weight_and_bias(at);
+            let bias = bias[..convolution.outputs as usize].to_vec();
+            ExportedConvolution { convolution, weight: unfold(convolution, weight), bias }
+        })
+    }
+
     /// Returns the convolutions in order, as the network describes them.
     pub fn layers(&self) -> &[Convolution] {
         &self.layers
@@ -241,4 +260,53 @@ fn fold(layer: &Convolution, weight: &[f32], scale: &[f64]) -> Vec<f32> {
     }
     let layout = if layer.kind == ConvolutionKind::Pointwise { WeightLayout::Panels } else { WeightLayout::Rows };
     layout.arranged(folded, padded_outputs as u32)
+}
+
+/// Returns a folded weight in torchvision's layout. This reverses the layout of [`fold`].
+fn unfold(layer: &Convolution, folded: &[f32]) -> Vec<f32> {
+    let [taps, inputs, outputs] = [layer.taps(), layer.inputs_per_output(), layer.outputs].map(|count| count as usize);
+    let is_depthwise = layer.kind == ConvolutionKind::Depthwise;
+    let padded_inputs = if is_depthwise { 1 } else { padded_channels(layer.inputs) as usize };
+    let padded_outputs = padded_channels(layer.outputs) as usize;
+    let layout = if layer.kind == ConvolutionKind::Pointwise { WeightLayout::Panels } else { WeightLayout::Rows };
+    let mut weight = Vec::with_capacity(outputs * inputs * taps);
+    for output in 0..outputs {
+        for input in 0..inputs {
+            for tap in 0..taps {
+                weight.push(folded[layout.index([taps * padded_inputs, padded_outputs], tap * padded_inputs + input, output)]);
+            }
+        }
+    }
+    weight
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::mobilenet_v2::mobilenet_v2;
+
+    #[test]
+    fn exported_weights_are_those_that_were_read_where_batch_norm_scales_by_one() {
+        let made_up = |name: &str, shape: &[usize]| -> Vec<f32> {
+            let count: usize = shape.iter().product();
+            (0..count).map(|at| ((at * 37 + name.len() * 11) % 1009) as f32 / 1009.0 - 0.5).collect()
+        };
+        let read = |name: &str, shape: &[usize]| {
+            Ok(match name.rsplit('.').next() {
+                Some("running_mean") => vec![0.0; shape.iter().product()],
+                Some("running_var") => vec![1.0; shape.iter().product()],
+                _ if shape.len() == 1 && name.ends_with("weight") => vec![1.0; shape[0]],
+                _ => made_up(name, shape),
+            })
+        };
+        // Widths whose channels are no multiples of the panels of weights.
+        for width in [1.0, 0.35] {
+            let backbone = Backbone::load(&mobilenet_v2(width, Padding::Symmetric, 0.0), &read).expect("made-up weights");
+            for layer in backbone.exported() {
+                let (name, shape) = (&layer.convolution.name, layer.convolution.weight_shape());
+                assert_eq!(layer.weight, made_up(&format!("{name}.weight"), &shape), "{name}");
+                assert_eq!(layer.bias, made_up(&format!("{}.bias", layer.convolution.norm), &shape[..1]), "{name}");
+            }
+        }
+    }
 }

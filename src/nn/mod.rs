@@ -2,12 +2,14 @@
 
 mod backbone;
 mod composition;
+pub mod convert;
 mod dense;
 mod head;
 pub mod lowering;
 pub mod mobilenet_v2;
 mod model;
 pub mod network;
+pub mod onnx;
 pub mod random;
 mod runner;
 pub mod training;

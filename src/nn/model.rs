@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::backbone::{self, Backbone};
+use super::convert::check_names;
 use super::dense::DeclaredDense;
 use super::lowering::RunLayer;
 use super::mobilenet_v2::{WIDTHS, mobilenet_v2};
@@ -173,6 +174,7 @@ fn width_of(file: &WeightsFile) -> Option<f32> {
 
 /// Reads a file with a backbone, which may also hold ImageNet's classifier or a head.
 fn whole(path: &Path, file: &WeightsFile) -> Result<Model, ModelError> {
+    check_names(file)?;
     let network = described(width_of(file).unwrap_or(1.0));
     let mut tensors: Vec<ExpectedTensor> =
         backbone::expected_tensors(&network).iter().map(|(name, shape)| expected(name, shape)).collect();
@@ -187,7 +189,16 @@ fn whole(path: &Path, file: &WeightsFile) -> Result<Model, ModelError> {
     }
     file.check(&tensors)?;
 
-    let convention = file.convention()?;
+    let convention = file.convention().map_err(|mut error| {
+        // All keys that are missing are named at once.
+        if let (WeightsError::Convention { faults, .. }, true) = (&mut error, head) {
+            let (names, outputs) = (attribute_names(file), file.shape(Head::TENSORS[7]).map_or(0, |shape| shape[0]));
+            if names.len() != outputs {
+                faults.push(format!("'{}' has {} names where {outputs} are wanted", keys::ATTRIBUTES, names.len()));
+            }
+        }
+        error
+    })?;
     let backbone =
         Backbone::load(&Network { padding: convention.padding, epsilon: convention.epsilon, ..network }, &|name, shape| {
             Ok(file.f32(name, shape)?)
@@ -219,8 +230,7 @@ fn read_head(path: &Path, file: &WeightsFile, features: u32) -> Result<(Head, Ve
             found: shape(head.features),
         }));
     }
-    let names: Vec<String> =
-        file.metadata().get(keys::ATTRIBUTES).map_or(Vec::new(), |names| names.split(',').map(String::from).collect());
+    let names = attribute_names(file);
     if names.len() != head.attributes as usize {
         return Err(ModelError::AttributeNames {
             path: path.to_path_buf(),
@@ -229,6 +239,11 @@ fn read_head(path: &Path, file: &WeightsFile, features: u32) -> Result<(Head, Ve
         });
     }
     Ok((head, names))
+}
+
+/// Returns the names of the outputs in the file's metadata.
+fn attribute_names(file: &WeightsFile) -> Vec<String> {
+    file.metadata().get(keys::ATTRIBUTES).map_or(Vec::new(), |names| names.split(',').map(String::from).collect())
 }
 
 /// Returns height and width of the input in pixels according to the file's metadata: a multiple of 32 from 32 to 1,024, or 224

@@ -2,15 +2,19 @@
 
 mod cluster;
 mod compare;
+mod convert;
 mod data;
 mod eval;
+mod export;
 mod losses;
 mod network;
+mod package;
 mod profile;
 mod reproduce;
 #[path = "../../harness/requirements.rs"]
 mod requirements;
 mod tune;
+mod wheel;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -31,9 +31,23 @@ pub struct Convention {
     pub input: InputScaling,
 }
 
+/// What is known of a [`Convention`].
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct PartialConvention {
+    /// Padding of convolutions with stride 2.
+    pub padding: Option<Padding>,
+    /// ε that batch norm adds to the variance.
+    pub epsilon: Option<f32>,
+    /// Scaling of the input.
+    pub input: Option<InputScaling>,
+}
+
 const PADDING: &str = "padding";
 const EPSILON: &str = "bn_eps";
 const INPUT: &str = "input";
+
+/// The ε that batch norm may add to the variance.
+const EPSILONS: std::ops::RangeInclusive<f32> = 1e-12..=0.1;
 
 fn padding_text(padding: Padding) -> &'static str {
     match padding {
@@ -43,7 +57,11 @@ fn padding_text(padding: Padding) -> &'static str {
 }
 
 impl InputScaling {
-    fn text(self) -> &'static str {
+    /// All scalings.
+    pub const ALL: [Self; 3] = [Self::MinusOneToOne, Self::ZeroToOne, Self::ImageNetMeanStd];
+
+    /// Returns the formula, as a weights file's header states it.
+    pub fn text(self) -> &'static str {
         match self {
             Self::MinusOneToOne => "RGB x/127.5-1",
             Self::ZeroToOne => "RGB x/255",
@@ -66,32 +84,59 @@ impl InputScaling {
     }
 }
 
+impl PartialConvention {
+    /// Returns what is known here, and what `other` knows of the rest.
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            padding: self.padding.or(other.padding),
+            epsilon: self.epsilon.or(other.epsilon),
+            input: self.input.or(other.input),
+        }
+    }
+
+    /// Reads the keys `padding`, `bn_eps` and `input` of a header. Returns the values that could be read, and a fault for each key
+    /// that is missing or has an unknown value.
+    pub fn parse(metadata: &BTreeMap<&str, &str>) -> (Self, Vec<String>) {
+        let value = |key: &str| metadata.get(key).copied().unwrap_or_default().trim();
+        let mut faults = Vec::new();
+        let mut fault = |key: &str, accepted: &str| {
+            let found = metadata.get(key).map_or("missing".to_owned(), |value| format!("'{value}'"));
+            faults.push(format!("'{key}' is {found} where {accepted} is wanted"));
+        };
+
+        // Only the first word matters. The text in parentheses after `tf-same` and the 1 of `symmetric 1` are explanations.
+        let padding = match value(PADDING).split_once(' ').map_or((value(PADDING), ""), |(word, rest)| (word, rest.trim())) {
+            ("tf-same", rest) if rest.is_empty() || rest.starts_with('(') => Some(Padding::TensorflowSame),
+            ("symmetric", "" | "1") => Some(Padding::Symmetric),
+            _ => None,
+        };
+        if padding.is_none() {
+            fault(PADDING, "'tf-same' or 'symmetric 1'");
+        }
+        let epsilon = value(EPSILON).parse().ok().filter(|epsilon| EPSILONS.contains(epsilon));
+        if epsilon.is_none() {
+            fault(EPSILON, "a number from 1e-12 to 0.1, such as '0.001' or '0.00001',");
+        }
+        let input = InputScaling::ALL.into_iter().find(|scaling| scaling.text() == value(INPUT));
+        if input.is_none() {
+            fault(INPUT, "'RGB x/127.5-1', 'RGB x/255' or 'RGB (x/255-mean)/std imagenet'");
+        }
+        (Self { padding, epsilon, input }, faults)
+    }
+}
+
 impl Convention {
     /// Parses the keys `padding`, `bn_eps` and `input` of a header. `path` is the file that errors name.
     ///
     /// # Errors
-    /// Returns [`WeightsError::Convention`], which names the key, the value found and the accepted values.
+    /// Returns [`WeightsError::Convention`], which names every faulty key, the value found and the accepted values.
     pub fn parse(path: &Path, metadata: &BTreeMap<&str, &str>) -> Result<Self, WeightsError> {
-        let refused = |key: &'static str, accepted: &'static str| WeightsError::Convention {
-            path: path.to_path_buf(),
-            key,
-            found: metadata.get(key).map_or("missing".to_owned(), |value| format!("'{value}'")),
-            accepted,
-        };
-        let value = |key: &str| metadata.get(key).copied().unwrap_or_default().trim();
-
-        // Only the first word matters. The text in parentheses after `tf-same` and the 1 of `symmetric 1` are explanations.
-        let padding = match value(PADDING).split_once(' ').map_or((value(PADDING), ""), |(word, rest)| (word, rest.trim())) {
-            ("tf-same", rest) if rest.is_empty() || rest.starts_with('(') => Padding::TensorflowSame,
-            ("symmetric", "" | "1") => Padding::Symmetric,
-            _ => return Err(refused(PADDING, "'tf-same' or 'symmetric 1'")),
-        };
-        let scalings = [InputScaling::MinusOneToOne, InputScaling::ZeroToOne, InputScaling::ImageNetMeanStd];
-        let input = scalings.into_iter().find(|scaling| scaling.text() == value(INPUT));
-        let input = input.ok_or_else(|| refused(INPUT, "'RGB x/127.5-1', 'RGB x/255' or 'RGB (x/255-mean)/std imagenet'"))?;
-        let epsilon = value(EPSILON).parse().ok().filter(|epsilon| (1e-12..=0.1).contains(epsilon));
-        let epsilon = epsilon.ok_or_else(|| refused(EPSILON, "a number from 1e-12 to 0.1, such as '0.001' or '0.00001',"))?;
-        Ok(Self { padding, epsilon, input })
+        match PartialConvention::parse(metadata) {
+            (PartialConvention { padding: Some(padding), epsilon: Some(epsilon), input: Some(input) }, _) => {
+                Ok(Self { padding, epsilon, input })
+            }
+            (_, faults) => Err(WeightsError::Convention { path: path.to_path_buf(), faults }),
+        }
     }
 
     /// Returns the metadata of this convention, which [`parse`](Self::parse) reads.

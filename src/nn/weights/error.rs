@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::format::ForeignFormat;
 use crate::data::DataError;
 
 /// Why a weights file cannot be found, read or written. Every message names the file and, if applicable, the tensor or key.
@@ -34,6 +35,23 @@ pub enum WeightsError {
         /// What is wrong.
         problem: String,
     },
+    /// The file is a weights file of another program.
+    #[error("{path}: is {} where a safetensors file is wanted; {}", format.name(), format.remedy(path), path = path.display())]
+    ForeignFormat {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        format: ForeignFormat,
+    },
+    /// The tensors have the names that another program gives them, or a prefix before their names.
+    #[error("{path}: its tensors have {names}; `lineament convert {path} --out FILE.safetensors` renames them",
+        path = path.display())]
+    ForeignNames {
+        /// The file.
+        path: PathBuf,
+        /// A description of the names, such as "timm's names".
+        names: String,
+    },
     /// The file lacks a tensor.
     #[error("{path}: the tensor '{name}' is missing; {remedy}", path = path.display())]
     Missing {
@@ -45,7 +63,7 @@ pub enum WeightsError {
         remedy: String,
     },
     /// A tensor has a type that is not supported for weights.
-    #[error("{path}: the tensor '{name}' is {found} where F32 or F16 is wanted; convert it to F32", path = path.display())]
+    #[error("{path}: the tensor '{name}' is {found} where F32, F16, BF16 or F64 is wanted; convert it to F32", path = path.display())]
     Dtype {
         /// The file.
         path: PathBuf,
@@ -95,18 +113,14 @@ pub enum WeightsError {
         /// The remedy.
         remedy: &'static str,
     },
-    /// The header lacks a key of the convention under which the weights were trained, or the key has an unknown value.
-    #[error("{path}: the header's '{key}' is {found} where {accepted} is wanted; \
-        a wrong convention silently costs accuracy, so there is no default; add the key to the header", path = path.display())]
+    /// The header lacks keys of the convention under which the weights were trained, or they have unknown values.
+    #[error("{path}: the header's {}; a wrong convention silently costs accuracy, so there is no default; \
+        `lineament convert {path} --out FILE.safetensors` adds keys to the header", faults.join(", and "), path = path.display())]
     Convention {
         /// The file.
         path: PathBuf,
-        /// The key.
-        key: &'static str,
-        /// What the file has.
-        found: String,
-        /// What is accepted.
-        accepted: &'static str,
+        /// For each faulty key, its name, what was found, and what is accepted.
+        faults: Vec<String>,
     },
     /// The tensors to be written are invalid.
     #[error("{path}: nothing was written: {problem}", path = path.display())]

@@ -5,20 +5,21 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use half::f16;
+use half::{bf16, f16};
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 use sha2::{Digest, Sha256};
 
 use super::convention::Convention;
 use super::error::WeightsError;
+use super::format::ForeignFormat;
 use super::header::{self, LENGTH_FIELD};
 
 /// Number of faults that a message lists. It counts the others.
-const LISTED: usize = 4;
+pub(in crate::nn) const LISTED: usize = 4;
 
 /// Suffix of PyTorch's batch counters. No forward pass reads them, so a file may hold them although no model expects them.
-const BATCH_COUNTER: &str = "num_batches_tracked";
+pub(crate) const BATCH_COUNTER: &str = "num_batches_tracked";
 
 /// A tensor that a model needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +44,8 @@ impl WeightsFile {
     /// tensors, so a malformed header cannot exhaust memory.
     ///
     /// # Errors
-    /// Returns [`WeightsError::Read`] if the file cannot be read. Returns [`WeightsError::Format`] if the file is truncated; if
+    /// Returns [`WeightsError::Read`] if the file cannot be read, and [`WeightsError::ForeignFormat`] if it has the format of
+    /// another program. Returns [`WeightsError::Format`] if the file is truncated; if
     /// its header is invalid (a duplicate key, an unknown type, a shape that contradicts its number of bytes); or if its tensors
     /// overlap, leave a gap, or do not reach exactly to the end of the file.
     pub fn open(path: &Path) -> Result<Self, WeightsError> {
@@ -51,6 +53,9 @@ impl WeightsFile {
         let malformed = |problem: String| WeightsError::format(path, problem);
         let mut file = File::open(path).map_err(read)?;
         let length = file.metadata().map_err(read)?.len();
+        if let Some(format) = ForeignFormat::of(path).map_err(read)? {
+            return Err(WeightsError::ForeignFormat { path: path.to_path_buf(), format });
+        }
         if length < LENGTH_FIELD {
             return Err(malformed(format!("it has {length} bytes, fewer than its length field")));
         }
@@ -107,11 +112,12 @@ impl WeightsFile {
         Sha256::digest(&self.bytes).iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// Returns the values of the tensor `name` in row-major order. Values stored as F16 are widened exactly.
+    /// Returns the values of the tensor `name` in row-major order. Values stored as F16 or BF16 are widened exactly, and F64 is
+    /// rounded to the nearest 32-bit float.
     ///
     /// # Errors
     /// Returns [`WeightsError::Missing`], [`WeightsError::Shape`] if the shape is not `expected`, [`WeightsError::Dtype`] if the
-    /// type is neither F32 nor F16, or [`WeightsError::NotFinite`].
+    /// type is not one of F32, F16, BF16 and F64, or [`WeightsError::NotFinite`].
     pub fn f32(&self, name: &str, expected: &[usize]) -> Result<Vec<f32>, WeightsError> {
         let (path, name) = (self.path.clone(), name.to_owned());
         let Some(info) = self.header.info(&name) else {
@@ -168,13 +174,18 @@ impl WeightsFile {
         })
     }
 
-    /// Returns the values of a tensor, or nothing if its type is neither F32 nor F16.
+    /// Returns the values of a tensor, or nothing if its type is not one of F32, F16, BF16 and F64.
     fn values(&self, info: &TensorInfo) -> Option<Vec<f32>> {
         let (start, end) = info.data_offsets;
         let bytes = &self.bytes[self.data_start + start..self.data_start + end];
         match info.dtype {
             Dtype::F32 => Some(bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()),
             Dtype::F16 => Some(bytes.chunks_exact(2).map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32()).collect()),
+            Dtype::BF16 => Some(bytes.chunks_exact(2).map(|b| bf16::from_le_bytes([b[0], b[1]]).to_f32()).collect()),
+            Dtype::F64 => {
+                let number = |b: &[u8]| f64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]) as f32;
+                Some(bytes.chunks_exact(8).map(number).collect())
+            }
             _ => None,
         }
     }

@@ -54,7 +54,7 @@ fn an_error_names_the_tensors_that_do_not_fit_the_model() {
     let cases = [
         ("nan_weights", "'a' holds NaN at [1, 2]"),
         ("inf_weights", "'a' holds inf at [0, 0]"),
-        ("wrong_dtype", "'a' is I32 where F32 or F16 is wanted"),
+        ("wrong_dtype", "'a' is I32 where F32, F16, BF16 or F64 is wanted"),
         ("wrong_shape", "'a' is [4, 3] where [3, 4] is wanted"),
         ("missing_tensor", "'b' is missing"),
     ];
@@ -142,6 +142,10 @@ fn an_invalid_convention_is_an_error_that_names_the_key_and_valid_ones_round_tri
         let message = Convention::parse(Path::new("w"), &metadata).unwrap_err().to_string();
         assert!(message.contains(&format!("header's '{key}' is missing")), "{message}");
     }
+    let message = Convention::parse(Path::new("w"), &BTreeMap::new()).unwrap_err().to_string();
+    for key in ["padding", "bn_eps", "input"] {
+        assert!(message.contains(&format!("'{key}' is missing")), "{message}");
+    }
     for padding in [Padding::TensorflowSame, Padding::Symmetric] {
         for input in [InputScaling::MinusOneToOne, InputScaling::ZeroToOne, InputScaling::ImageNetMeanStd] {
             for epsilon in [1e-3, 1e-5, 1.234_567_9e-7] {
@@ -219,6 +223,25 @@ fn invalid_tensors_are_an_error_and_leave_no_file() {
         assert!(message.contains(reason), "{message}");
     }
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn numbers_of_every_floating_point_type_are_read() {
+    let numbers = [1.5_f64, -0.1, 3.0e-5];
+    let bf16 = numbers.map(half::bf16::from_f64);
+    let cases = [
+        (
+            safetensors::Dtype::F64,
+            numbers.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<u8>>(),
+            numbers.map(|number| number as f32),
+        ),
+        (safetensors::Dtype::BF16, bf16.iter().flat_map(|number| number.to_le_bytes()).collect(), bf16.map(half::bf16::to_f32)),
+    ];
+    for (dtype, bytes, right) in cases {
+        let view = safetensors::tensor::TensorView::new(dtype, vec![3], &bytes).unwrap();
+        let content = safetensors::serialize([("a", view)], None).unwrap();
+        assert_eq!(open_content(&content).unwrap().f32("a", &[3]).unwrap(), right, "{dtype:?}");
+    }
 }
 
 fn open_content(content: &[u8]) -> Result<WeightsFile, WeightsError> {
