@@ -1,6 +1,7 @@
 //! Predicts attributes for many images, in batches.
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
 
@@ -9,7 +10,7 @@ use super::error::Error;
 use super::event::Event;
 use super::open::default_batch;
 use crate::data::prefetch::decoding_threads;
-use crate::data::{AttributeTable, Crop, ImageSource, Rgb8Image, decode_ahead};
+use crate::data::{AttributeTable, Crop, DecodeError, ImageSource, StoredOrientation, decode_ahead, image_name};
 use crate::nn::{IMAGENET_CLASSES, ImageRunner, Model, ModelError, Started, Top, softmax};
 use crate::ops::Interpolation;
 use crate::plan::Precision;
@@ -24,11 +25,14 @@ pub struct PredictionOptions {
     pub interpolation: Interpolation,
     /// The part of each image that is used; `None` takes the whole image.
     pub crop: Option<Crop>,
+    /// What to do with the orientation that a camera stored.
+    pub orientation: StoredOrientation,
 }
 
 impl Default for PredictionOptions {
     fn default() -> PredictionOptions {
-        PredictionOptions { batch: None, interpolation: Interpolation::Nearest, crop: None }
+        let orientation = StoredOrientation::Applied;
+        PredictionOptions { batch: None, interpolation: Interpolation::Nearest, crop: None, orientation }
     }
 }
 
@@ -39,6 +43,14 @@ pub struct Failure {
     pub index: usize,
     /// The reason; it names the file.
     pub reason: String,
+    /// The kind of the reason, by which failures are counted.
+    pub kind: &'static str,
+}
+
+impl Failure {
+    fn new(index: usize, error: &DecodeError) -> Failure {
+        Failure { index, reason: error.to_string(), kind: error.kind() }
+    }
 }
 
 /// The predictions of a model for a list of images.
@@ -50,6 +62,17 @@ pub struct Predictions {
     pub used: Vec<usize>,
     /// The images that could not be used.
     pub failures: Vec<Failure>,
+}
+
+impl Predictions {
+    /// Returns the number of images that could not be used, by kind of reason.
+    pub fn failures_by_kind(&self) -> BTreeMap<&'static str, usize> {
+        let mut counts = BTreeMap::new();
+        for failure in &self.failures {
+            *counts.entry(failure.kind).or_default() += 1;
+        }
+        counts
+    }
 }
 
 /// Predicts the attributes of images.
@@ -93,7 +116,7 @@ impl<'a> Predictor<'a> {
         let mut used = Vec::new();
         for (index, row) in rows.into_iter().enumerate() {
             if let Some(row) = row {
-                table.images.push(images[index].label().to_string_lossy().into_owned());
+                table.images.push(image_name(&images[index].label()));
                 table.values.extend(row);
                 used.push(index);
             }
@@ -110,7 +133,8 @@ impl<'a> Predictor<'a> {
     /// # Errors
     /// The device fails, or the context is cancelled.
     pub fn predict_each(&mut self, images: &[ImageSource], use_row: impl FnMut(usize, &[f32])) -> Result<Vec<Failure>, Error> {
-        let pass = Pass { images: images.to_vec(), batch: self.batch, crop: self.options.crop, task: "" };
+        let (crop, orientation) = (self.options.crop, self.options.orientation);
+        let pass = Pass { images: images.to_vec(), batch: self.batch, crop, orientation, task: "" };
         let failures = run_images(self.device, &mut self.runner, pass, &self.context, use_row)?;
         tell_failures(images.len(), &failures, &self.context);
         Ok(failures)
@@ -125,8 +149,14 @@ impl<'a> Predictor<'a> {
         if let Some(crop) = self.options.crop {
             details.insert("crop".into(), json!(crop.to_string()));
         }
+        if self.options.orientation != StoredOrientation::default() {
+            details.insert("orientation".into(), json!(self.options.orientation));
+        }
         details.insert("images".into(), json!(predictions.used.len()));
         details.insert("unreadable".into(), json!(predictions.failures.len()));
+        if !predictions.failures.is_empty() {
+            details.insert("unreadable_by_reason".into(), json!(predictions.failures_by_kind()));
+        }
         details
     }
 }
@@ -178,7 +208,8 @@ pub fn classify(
     let batch = checked_batch(options.batch.unwrap_or_else(|| default_batch(device).min(images.len() as u32).max(1)))?;
     let mut runner = model.runner(device, batch, options.interpolation);
     let mut classes = vec![None; images.len()];
-    let pass = Pass { images: images.to_vec(), batch, crop: options.crop, task: "" };
+    let PredictionOptions { crop, orientation, .. } = *options;
+    let pass = Pass { images: images.to_vec(), batch, crop, orientation, task: "" };
     let failures = run_images(device, &mut runner, pass, context, |index, logits| {
         let mut ranked: Vec<(usize, f32)> = softmax(logits).into_iter().enumerate().collect();
         ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
@@ -211,6 +242,7 @@ pub(super) struct Pass<'t> {
     /// Number of images in a batch.
     pub batch: u32,
     pub crop: Option<Crop>,
+    pub orientation: StoredOrientation,
     /// Name of the work, for the observer; may be empty.
     pub task: &'t str,
 }
@@ -221,14 +253,15 @@ pub(super) struct Pass<'t> {
 pub(super) fn run_images(
     device: &Device,
     runner: &mut ImageRunner,
-    Pass { images, batch, crop, task }: Pass,
+    Pass { images, batch, crop, orientation, task }: Pass,
     context: &Context,
     mut use_row: impl FnMut(usize, &[f32]),
 ) -> Result<Vec<Failure>, Error> {
     context.start(task, "images", images.len());
     let (mut failures, mut pending, mut done) = (Vec::new(), Vec::with_capacity(batch as usize), 0);
     let limit = device.capabilities().binding_bytes;
-    let mut decoded = decode_ahead(images.clone(), decoding_threads(), 2 * batch as usize);
+    let mut decoded = decode_ahead(images, decoding_threads(), 2 * batch as usize, orientation);
+    let mut pending_bytes = 0;
     // The batch that is running on the device, and the indices of its images.
     let mut started: Option<(Started, Vec<usize>)> = None;
     let mut use_rows = |runner: &ImageRunner, (started, indices): (Started, Vec<usize>)| {
@@ -247,19 +280,19 @@ pub(super) fn run_images(
         match next {
             Some((index, Ok(whole))) => {
                 let image = if let Some(crop) = crop { crop.of(&whole) } else { whole };
-                if image.pixels.len() as u64 > limit {
-                    failures.push(Failure { index, reason: too_large(&images[index].label(), &image, limit) });
-                } else {
-                    pending.push((index, image));
-                }
+                pending_bytes += image.pixels.len() as u64;
+                pending.push((index, image));
             }
-            Some((index, Err(error))) => failures.push(Failure { index, reason: error.to_string() }),
+            Some((index, Err(error))) => failures.push(Failure::new(index, &error)),
             None => {}
         }
-        if pending.len() == batch as usize || (last && !pending.is_empty()) {
+        // Large images would be run in several parts anyway. Not waiting for the others bounds the memory.
+        let is_full = pending.len() == batch as usize || pending_bytes >= limit;
+        if is_full || (last && !pending.is_empty()) {
             let borrowed: Vec<_> = pending.iter().map(|(_, image)| image).collect();
             let next = (runner.start(device, &borrowed)?, pending.iter().map(|(index, _)| *index).collect());
             pending.clear();
+            pending_bytes = 0;
             if let Some(before) = started.replace(next) {
                 use_rows(runner, before)?;
             }
@@ -272,12 +305,4 @@ pub(super) fn run_images(
             return Ok(failures);
         }
     }
-}
-
-fn too_large(path: &Path, image: &Rgb8Image, limit: u64) -> String {
-    let (path, most) = (path.display(), limit / 3_000_000);
-    format!(
-        "{path}: {} × {} pixels, more than the {most} megapixels that this adapter can process at once; make the image smaller",
-        image.width, image.height
-    )
 }

@@ -16,7 +16,8 @@ use super::train::{
     predict_rows, train_network, write_model,
 };
 use crate::data::prefetch::decoding_threads;
-use crate::data::{Dataset, Partition, Unreadable, decode_ahead};
+use crate::data::source::versions;
+use crate::data::{Dataset, Partition, StoredOrientation, Unreadable, decode_ahead};
 use crate::evaluation::Metrics;
 use crate::nn::Convolution;
 use crate::nn::random;
@@ -102,6 +103,8 @@ pub struct TrainerOptions {
     pub random_start: bool,
     /// Whether images that cannot be read are reported and left out instead of ending the run.
     pub skip_unreadable: bool,
+    /// What to do with the orientation that a camera stored.
+    pub orientation: StoredOrientation,
     /// Whether to continue the run in the folder.
     pub resume: bool,
     /// Batches, epochs, loss, optimizer and augmentation.
@@ -119,6 +122,7 @@ impl Default for TrainerOptions {
             dropout: PAPER_DROPOUT,
             random_start: false,
             skip_unreadable: false,
+            orientation: StoredOrientation::Applied,
             resume: false,
             settings: TrainingSettings::default(),
         }
@@ -183,7 +187,7 @@ impl<'a> Trainer<'a> {
     pub fn train(&self, folder: &Path) -> Result<Training, Error> {
         RunFolder::create(folder)?;
         let data = self.data;
-        let table;
+        let (table, identities);
         let (source, [train_rows, validation_rows]) = if self.options.takes_features() {
             table = self.features(folder)?;
             (SampleSource::Features(&table), rows_of(data).map(|rows| table.readable(&rows)))
@@ -191,7 +195,9 @@ impl<'a> Trainer<'a> {
             let readable = self.readable()?;
             let (scale, shift) = self.model.convention.input.multiplier_and_offset();
             let normalisation = Normalisation { scale, shift };
-            let source = SampleSource::Images { images: &data.images, names: &data.names, normalisation };
+            identities = self.identities()?;
+            let orientation = self.options.orientation;
+            let source = SampleSource::Images { images: &data.images, names: &identities, orientation, normalisation };
             (source, rows_of(data).map(|rows| rows.into_iter().filter(|row| readable[*row as usize]).collect()))
         };
         let training = TrainingData {
@@ -218,6 +224,7 @@ impl<'a> Trainer<'a> {
             names: &data.names,
             batch: default_batch(device),
             interpolation: INTERPOLATION,
+            orientation: self.options.orientation,
         };
         let tell = |reason: &str| context.send(Event::Skipped(reason.to_string()));
         let mut unreadable = Unreadable::new(self.options.skip_unreadable, &tell);
@@ -260,7 +267,7 @@ impl<'a> Trainer<'a> {
         context.start("", "images checked", data.len());
         let tell = |reason: &str| context.send(Event::Skipped(reason.to_string()));
         let mut unreadable = Unreadable::new(true, &tell);
-        for (index, image) in decode_ahead(data.images.clone(), decoding_threads(), 64) {
+        for (index, image) in decode_ahead(data.images.clone(), decoding_threads(), 64, self.options.orientation) {
             if context.cancellation.is_cancelled() {
                 return Err(Error::CancelledBeforeTraining);
             }
@@ -270,6 +277,16 @@ impl<'a> Trainer<'a> {
         context.finish();
         self.tell_skipped(unreadable.count());
         Ok(readable)
+    }
+
+    /// Returns the name and the version of each image. They reveal images that were replaced between two sittings of a run.
+    fn identities(&self) -> Result<Vec<String>, Error> {
+        let Trainer { data, ref context, .. } = *self;
+        context.start("", "images read, to notice changes", data.len());
+        let versions = versions(&data.images, context.cancellation.flag(), |done| context.advance(done));
+        context.finish();
+        let versions = versions.ok_or(Error::CancelledBeforeTraining)?;
+        Ok(data.names.iter().zip(versions).map(|(name, version)| format!("{name} {version}")).collect())
     }
 
     fn tell_skipped(&self, count: usize) {
@@ -324,6 +341,7 @@ impl<'a> Trainer<'a> {
         let hashes = model.files.iter().map(|(_, hash)| hash.as_str()).collect::<Vec<_>>().join(" ");
         let weights = if options.random_start { "random".to_string() } else { hashes };
         let mut depends = vec![("weights", weights), ("attribute_names", data.attributes.join(","))];
+        depends.push(("stored_orientations", format!("{:?}", options.orientation).to_lowercase()));
         depends.extend(device.profile().winners().map(|winners| ("tuning", winners.digest())));
         let mut run = Run {
             folder: Some(folder),
@@ -374,7 +392,7 @@ impl<'a> Trainer<'a> {
         let mut probabilities = Vec::with_capacity(rows.len() * data.attributes.len());
         // A cancellation now would lose a model that is already trained.
         let context = Context { cancellation: Default::default(), ..context.clone() };
-        let pass = Pass { images, batch, crop: None, task: "figures of the model" };
+        let pass = Pass { images, batch, crop: None, orientation: self.options.orientation, task: "figures of the model" };
         let failures = run_images(device, &mut runner, pass, &context, |_, row| probabilities.extend_from_slice(row))?;
         match failures.into_iter().next() {
             Some(failure) => Err(Error::Image(failure.reason)),

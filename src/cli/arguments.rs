@@ -8,7 +8,7 @@ use lineament::app::measure::WorkloadOptions;
 use lineament::app::{
     Context, DeviceOptions, Error, LabelSelection, PredictionOptions, model_path, open_attribute_model, open_device,
 };
-use lineament::data::Crop;
+use lineament::data::{Crop, StoredOrientation};
 use lineament::device::{AdapterRequest, DeviceError};
 use lineament::nn::Model;
 use lineament::nn::weights::CELEBA_MODEL;
@@ -91,6 +91,22 @@ pub struct PrecisionArguments {
     pub precision: Precision,
 }
 
+/// What to do with the orientation that a camera stored.
+#[derive(Args, Clone, Copy)]
+pub struct OrientationArguments {
+    /// Take the pixels as they are stored, as Keras' load_img does. Without this option a picture is turned upright if its
+    /// metadata (EXIF) say that the camera was held sideways
+    #[arg(long)]
+    ignore_orientation: bool,
+}
+
+impl OrientationArguments {
+    /// Returns the choice as a value.
+    pub fn stored(self) -> StoredOrientation {
+        if self.ignore_orientation { StoredOrientation::Ignored } else { StoredOrientation::Applied }
+    }
+}
+
 /// Ways to resize an image to the network's input size.
 pub const RESIZES: &Choices<Interpolation> = &[
     ("nearest", "Take the nearest pixel, as Keras' load_img does", Interpolation::Nearest),
@@ -118,6 +134,8 @@ pub struct PredictionArguments {
     #[arg(long, value_name = "LEFT,TOP,WIDTH,HEIGHT")]
     crop: Option<Crop>,
     #[command(flatten)]
+    orientation: OrientationArguments,
+    #[command(flatten)]
     precision: PrecisionArguments,
     #[command(flatten)]
     pub device: GpuArguments,
@@ -132,7 +150,8 @@ impl PredictionArguments {
 
     /// Returns how images are prepared for the model.
     pub fn options(&self) -> PredictionOptions {
-        PredictionOptions { batch: self.batch, interpolation: self.resize, crop: self.crop }
+        let orientation = self.orientation.stored();
+        PredictionOptions { batch: self.batch, interpolation: self.resize, crop: self.crop, orientation }
     }
 }
 

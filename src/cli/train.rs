@@ -7,7 +7,7 @@ use lineament::app::{RunFolder, Trainer, check_training_data, model_path, open_s
 use lineament::data::attributes::paper_attributes;
 use lineament::nn::weights::IMAGENET_MODEL;
 
-use super::arguments::{DataArguments, GpuArguments};
+use super::arguments::{DataArguments, GpuArguments, OrientationArguments};
 use super::display::cancel_on_interrupt;
 use super::output::print_line;
 use super::train_options::TrainingArguments;
@@ -29,6 +29,8 @@ pub struct Train {
     #[arg(long)]
     skip_unreadable: bool,
     #[command(flatten)]
+    orientation: OrientationArguments,
+    #[command(flatten)]
     training: TrainingArguments,
     /// Continue the run in the run folder
     #[arg(long)]
@@ -47,7 +49,8 @@ impl Train {
         let run = RunFolder::create(&self.out)?;
         let device = self.device.open(context)?;
         cancel_on_interrupt(&context.cancellation);
-        let options = self.training.options(self.skip_unreadable, self.resume);
+        let mut options = self.training.options(self.skip_unreadable, self.resume);
+        options.orientation = self.orientation.stored();
         let trainer = Trainer::new(&device, &model, &data, options).with_context(context);
         run.record("train", Some(&device), trainer.details(), context)?;
         let training = trainer.train(&self.out)?;

@@ -3,6 +3,7 @@
 use clap::Args;
 use lineament::app::train::{AugmentationRanges, ClassWeights, TrainingSettings};
 use lineament::app::{Error, PAPER_DROPOUT, PAPER_HIDDEN, Trainable, TrainerOptions};
+use lineament::data::StoredOrientation;
 use lineament::nn::training::{FrozenNorm, Loss, RunningStatistics, Schedule};
 
 use super::arguments::{Choices, one_of};
@@ -156,6 +157,7 @@ impl TrainingArguments {
             dropout: self.dropout,
             random_start: false,
             skip_unreadable,
+            orientation: StoredOrientation::Applied,
             resume,
             settings: self.settings(),
         }

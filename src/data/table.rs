@@ -7,13 +7,14 @@ use std::path::Path;
 use super::atomic::write_atomically;
 use super::attributes::CELEBA_ATTRIBUTES;
 use super::celeba::{AttributeList, attributes_of};
+use super::column;
 use super::error::DataError;
 use super::text::{CsvRows, read_text};
 
 /// A table with a value for every attribute of every image. The values are probabilities, or 0 and 1.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AttributeTable {
-    /// The names of the images. No name occurs twice.
+    /// The names of the images, as [`image_name`](super::image_name) writes them. No name occurs twice.
     pub images: Vec<String>,
     /// The names of the attributes. No name occurs twice.
     pub attributes: Vec<String>,
@@ -75,13 +76,8 @@ impl AttributeTable {
             return attributes_of(path, &text).map(Self::from);
         }
         let mut rows = CsvRows::new(path, &text)?;
-        let attributes = match rows.header() {
-            [first, attributes @ ..] if first == "image" => attributes.to_vec(),
-            header => {
-                let problem = format!("the first column is '{}'", header.first().map_or("", String::as_str));
-                return Err(DataError::line(path, 1, problem, "it must be 'image'"));
-            }
-        };
+        column::require_image(path, rows.header())?;
+        let attributes = rows.header()[1..].to_vec();
         if attributes.is_empty() {
             return Err(DataError::no_attribute(path));
         }
@@ -153,18 +149,21 @@ impl From<AttributeList> for AttributeTable {
 }
 
 /// Returns whether a text is one of CelebA's lists of labels. The official list begins with the number of images, Kaggle's with
-/// `image_id`.
+/// `image_id` and the 40 attributes.
 fn is_celeba(text: &str) -> bool {
     let first = text.lines().next().unwrap_or_default().trim();
     let number = !first.is_empty() && first.bytes().all(|byte| byte.is_ascii_digit());
-    number || first.split(',').next().is_some_and(|name| name.trim_matches('"') == "image_id")
+    let mut names = first.split(',').map(|name| name.trim_matches(['"', ' ']));
+    let kaggle = || names.next() == Some("image_id") && names.filter(|name| CELEBA_ATTRIBUTES.contains(name)).count() > 1;
+    number || kaggle()
 }
 
 /// Checks that the names of images or attributes differ, are not empty and have no NUL character.
 fn unique<'a>(names: impl IntoIterator<Item = &'a String>) -> Result<(), String> {
     let mut seen = HashSet::new();
     for name in names {
-        if name.is_empty() || name.contains('\0') {
+        // A reader removes blanks around a name.
+        if name.trim().len() != name.len() || name.is_empty() || name.contains('\0') {
             return Err(format!("'{}' cannot be a name", name.escape_debug()));
         }
         if !seen.insert(name) {
@@ -227,7 +226,7 @@ mod tests {
             ("", "empty"),
             ("image,Bald\n", "no rows"),
             ("image\na.jpg\n", "line 1: no column names an attribute"),
-            ("file,Bald\na.jpg,1\n", "line 1: the first column is 'file'"),
+            ("picture,Bald\na.jpg,1\n", "line 1: the first column is 'picture'"),
             ("image,Bald,Bald\na.jpg,1,1\n", "line 1: the column 'Bald' appears twice"),
             ("image,Bald\na.jpg,1\na.jpg,0\n", "line 3: a.jpg appears twice, first in line 2"),
             ("image,Bald\n,1\n", "line 2: the image has no name"),
@@ -256,6 +255,8 @@ mod tests {
             (table(&["a", "a"], &["p"], &[0.0, 1.0]), "'a' appears twice"),
             (table(&["a"], &["image"], &[0.0]), "'image' appears twice"),
             (table(&["a\0"], &["p"], &[0.0]), "cannot be a name"),
+            (table(&["a "], &["p"], &[0.0]), "'a ' cannot be a name"),
+            (table(&["a"], &["\u{a0}p"], &[0.0]), "cannot be a name"),
             (table(&["a"], &["p"], &[f32::NAN]), "p of a is NaN"),
         ];
         let folder = tempfile::tempdir().unwrap();
@@ -274,6 +275,7 @@ mod tests {
             bits in proptest::collection::vec(any::<u32>(), 20),
         ) {
             prop_assume!(!attributes.contains("image"));
+            prop_assume!(images.iter().chain(&attributes).all(|name: &String| name.trim().len() == name.len()));
             let values = bits.into_iter().map(f32::from_bits).map(|value| if value.is_finite() { value } else { 0.25 });
             let values = values.take(images.len() * attributes.len()).collect();
             let (images, attributes) = (images.into_iter().collect(), attributes.into_iter().collect());

@@ -15,6 +15,7 @@ mod footprint;
 mod history;
 mod part;
 mod predict;
+mod row_marks;
 mod run;
 mod samples;
 mod session;

@@ -8,7 +8,7 @@ use super::features::FeatureTable;
 use super::part::Samples;
 use super::settings::{ClassWeights, TrainingSettings};
 use crate::data::prefetch::Prefetch;
-use crate::data::{ImageSource, Rgb8Image, UnreadableImage, decode_ahead};
+use crate::data::{ImageSource, Rgb8Image, StoredOrientation, UnreadableImage, decode_ahead};
 use crate::nn::Normalisation;
 use crate::nn::training::NetworkShape;
 
@@ -21,8 +21,10 @@ pub enum SampleSource<'a> {
     Images {
         /// The images.
         images: &'a [ImageSource],
-        /// Names of the images, which identify the data.
+        /// Names and [versions](ImageSource::version) of the images, which identify the data.
         names: &'a [String],
+        /// What to do with the orientation that a camera stored.
+        orientation: StoredOrientation,
         /// How pixel values are scaled.
         normalisation: Normalisation,
     },
@@ -93,9 +95,9 @@ impl<'a> TrainingData<'a> {
     pub(super) fn batches<'b>(&self, order: &'b [u32], batch: usize, threads: usize) -> BatchStream<'b> {
         let images = match self.source {
             SampleSource::Features(_) => None,
-            SampleSource::Images { images, .. } => {
+            SampleSource::Images { images, orientation, .. } => {
                 let images = order.iter().map(|row| images[*row as usize].clone()).collect();
-                Some(decode_ahead(images, threads, 2 * batch))
+                Some(decode_ahead(images, threads, 2 * batch, orientation))
             }
         };
         BatchStream { order, batch, images }
@@ -232,7 +234,12 @@ mod tests {
         let names = vec![String::from("face.png"); 6];
         let normalisation = Normalisation { scale: [1.0; 3], shift: [0.0; 3] };
         let data = TrainingData {
-            source: SampleSource::Images { images: &images, names: &names, normalisation },
+            source: SampleSource::Images {
+                images: &images,
+                names: &names,
+                orientation: StoredOrientation::Applied,
+                normalisation,
+            },
             labels: &labels,
             attributes: 3,
             train_rows: &[0, 2, 4, 5],

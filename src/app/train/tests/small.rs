@@ -107,7 +107,8 @@ impl Pictures {
     /// Returns the pictures as the data of a run.
     pub fn data(&self) -> TrainingData<'_> {
         let normalisation = Normalisation { scale: [1.0 / 127.5; 3], shift: [-1.0; 3] };
-        let source = SampleSource::Images { images: &self.images, names: &self.names, normalisation };
+        let source =
+            SampleSource::Images { images: &self.images, names: &self.names, orientation: Default::default(), normalisation };
         let (train_rows, validation_rows) = self.rows.split_at(self.train);
         TrainingData { source, labels: &self.labels, attributes: ATTRIBUTES, train_rows, validation_rows }
     }
