@@ -169,10 +169,7 @@ impl Error {
     /// Returns whether the user must change the request: an option, the model or the list of images. Such an error does not
     /// depend on the machine.
     pub fn is_misuse(&self) -> bool {
-        matches!(
-            self,
-            Error::Misuse(_) | Error::NoAttributes { .. } | Error::NoClassifier { .. } | Error::NoImages | Error::Size { .. }
-        )
+        matches!(self, Error::Misuse(_) | Error::NoAttributes { .. } | Error::NoClassifier { .. } | Error::Size { .. })
     }
 }
 

@@ -12,9 +12,10 @@ use super::open::default_batch;
 use super::predict::{Pass, run_images, weights_of};
 use super::run_folder::{RunFolder, write_file};
 use super::train::{
-    FeatureSource, FeatureTable, Run, SampleSource, TrainedNetwork, TrainingData, TrainingSettings, extract_features,
-    predict_rows, train_network, write_model,
+    FeatureSource, FeatureTable, LAST, Run, SampleSource, TrainError, TrainedNetwork, TrainingData, TrainingSettings,
+    extract_features, predict_rows, train_network, write_model,
 };
+use crate::data::atomic::remove_abandoned;
 use crate::data::prefetch::decoding_threads;
 use crate::data::source::versions;
 use crate::data::{Dataset, Partition, StoredOrientation, Unreadable, decode_ahead};
@@ -186,6 +187,11 @@ impl<'a> Trainer<'a> {
     /// device fails, or the context is cancelled. A run that was cancelled can be resumed.
     pub fn train(&self, folder: &Path) -> Result<Training, Error> {
         RunFolder::create(folder)?;
+        // These would otherwise fail only after the features of all images were computed.
+        self.options.settings.check(&self.shape())?;
+        if !self.options.resume && folder.join(LAST).exists() {
+            return Err(TrainError::EarlierRun { path: folder.join(LAST) }.into());
+        }
         let data = self.data;
         let (table, identities);
         let (source, [train_rows, validation_rows]) = if self.options.takes_features() {
@@ -330,6 +336,7 @@ impl<'a> Trainer<'a> {
         let Trainer { device, model, data, ref options, ref context } = *self;
         let checkpoints = folder.join("checkpoints");
         std::fs::create_dir_all(&checkpoints).map_err(|source| Error::File { path: checkpoints.clone(), source })?;
+        remove_abandoned(&checkpoints);
         let settings = &options.settings;
         if settings.micro_batch < settings.batch {
             let (micro, batch) = (settings.micro_batch, settings.batch);

@@ -6,7 +6,7 @@ use clap::Args;
 use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder};
 use lineament::app::train::{AugmentationRanges, augmented_variants, sheet_of};
-use lineament::app::{ensure_writable, write_file};
+use lineament::app::{ensure_writable, refuse_overwriting, write_file};
 use lineament::data::ImageSource;
 
 use super::arguments::{GpuArguments, OrientationArguments};
@@ -38,6 +38,7 @@ pub struct Augment {
 
 impl Augment {
     pub fn run(&self, context: &Context) -> Verdict {
+        refuse_overwriting([self.out.clone()], [self.image.as_path()])?;
         ensure_writable(&self.out)?;
         let image = ImageSource::File(self.image.clone()).decode(self.orientation.stored())?;
         let device = self.device.open(context)?;

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use lineament::app::{Error, PredictionOptions, RankedClass, classify, model_path};
+use lineament::app::{PredictionOptions, RankedClass, class_names, classify, model_path};
 use lineament::data::{FoundImages, ImageSource, find_images, image_name};
+use lineament::nn::Model;
 use lineament::nn::weights::IMAGENET_MODEL;
-use lineament::nn::{Model, Top};
 use lineament::ops::Interpolation;
 use serde_json::json;
 
@@ -14,7 +14,7 @@ use super::arguments::{GpuArguments, OrientationArguments, PrecisionArguments, R
 use super::output::{print_line, tell_left_out};
 use super::{Context, Outcome, Verdict};
 
-/// Print the most probable ImageNet classes of images, to check that weights and kernels work
+/// Print the most probable classes of images, to check that weights and kernels work
 #[derive(Args)]
 pub struct Classify {
     /// Image files, folders of images (with all folders below them), or zip or tar archives of images
@@ -24,6 +24,9 @@ pub struct Classify {
     /// mobilenet_v2_imagenet.safetensors]
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
+    /// File with the names of the classes, one a line [default: the names of ImageNet's 1,000 classes]
+    #[arg(long, value_name = "FILE")]
+    labels: Option<PathBuf>,
     /// Number of classes to print for each image
     #[arg(long, value_name = "COUNT", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1000))]
     top: u16,
@@ -47,13 +50,11 @@ impl Classify {
         tell_left_out(&left_out);
         let path = model_path(self.weights.as_deref(), IMAGENET_MODEL)?;
         let model = Model::open(&path, None)?.stored_in(self.precision.precision)?;
-        if !matches!(model.top, Top::Classifier(_)) {
-            return Err(Box::new(Error::NoClassifier { path }));
-        }
+        let names = class_names(&model, self.labels.as_deref())?;
         let device = self.device.open(context)?;
         let orientation = self.orientation.stored();
         let options = PredictionOptions { interpolation: self.resize, orientation, ..PredictionOptions::default() };
-        let result = classify(&device, &model, &images, usize::from(self.top), &options, context)?;
+        let result = classify(&device, &model, &images, (&names, usize::from(self.top)), &options, context)?;
         let named = images
             .iter()
             .map(ImageSource::label)

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use lineament::app::{Error, Predictor, RunFolder, ensure_writable};
-use lineament::data::{FoundImages, find_images, image_name};
+use lineament::app::{Error, Predictor, RunFolder, ensure_writable, refuse_overwriting};
+use lineament::data::{FoundImages, ImageSource, find_images, image_name};
 use serde_json::json;
 
 use super::arguments::PredictionArguments;
@@ -41,6 +41,9 @@ impl Predict {
             let problem = "--json prints a summary instead of the table; say where the table goes with --run or --out";
             return Err(Box::new(Error::Misuse(problem.into())));
         }
+        let in_run = |run: &Path| ["attributes.csv", "config.json"].map(|name| run.join(name));
+        let outputs = self.out.iter().cloned().chain(self.run.as_deref().map(in_run).into_iter().flatten());
+        refuse_overwriting(outputs, images.iter().map(ImageSource::file).chain(self.prediction.files()))?;
         self.out.as_deref().map_or(Ok(()), ensure_writable)?;
         let run = self.run.as_deref().map(RunFolder::create).transpose()?;
         let model = self.prediction.open()?;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use lineament::app::{RunFolder, Trainer, check_training_data, model_path, open_start};
+use lineament::app::{RunFolder, Trainer, check_training_data, model_path, open_start, refuse_overwriting};
 use lineament::data::attributes::paper_attributes;
 use lineament::nn::weights::IMAGENET_MODEL;
 
@@ -42,6 +42,10 @@ pub struct Train {
 impl Train {
     pub fn run(&self, context: &Context) -> Verdict {
         self.training.check()?;
+        let written = ["model.safetensors", "metrics.csv", "history.csv", "config.json", "checkpoints/last.safetensors"];
+        let lists = self.data.labels.files(&self.data.data);
+        let inputs = lists.iter().chain(&self.weights).map(PathBuf::as_path);
+        refuse_overwriting(written.map(|name| self.out.join(name)), inputs)?;
         let labels = self.data.labels.selection();
         let data = labels.open(&self.data.data, &paper_attributes(), self.training.seed, context)?.dataset;
         check_training_data(&self.data.data, &data, context)?;

@@ -194,7 +194,7 @@ fn same_letters(left: &str, right: &str) -> bool {
         while letters.next_if(is_mark).is_some() {
             has_mark = true;
         }
-        base == Some(one) || (has_mark && !one.is_ascii())
+        if has_mark { !one.is_ascii() } else { base == Some(one) }
     }) && letters.next().is_none()
 }
 

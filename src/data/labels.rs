@@ -89,8 +89,8 @@ pub fn open_labelled(folder: &Path, label_file: Option<&Path>, options: &LabelOp
         None => (0..names.len()).collect(),
     };
     if columns.partition.is_none() {
-        let others = (0..names.len()).filter(|place| options.attributes.is_none() || !chosen.contains(place));
-        others.map(|place| column::refuse_misspelt(path, &names[place])).collect::<Result<(), _>>()?;
+        let mut others = (0..names.len()).filter(|place| options.attributes.is_none() || !chosen.contains(place));
+        others.try_for_each(|place| column::refuse_misspelt(path, &names[place]))?;
     }
 
     let mut seen = HashMap::new();

@@ -6,6 +6,7 @@ mod data;
 mod eval;
 mod losses;
 mod network;
+mod photographs_as_stored;
 mod profile;
 mod reproduce;
 #[path = "../../harness/requirements.rs"]

@@ -7,7 +7,7 @@ use super::features::{FeatureCache, FeatureError, FeatureIdentity, FeatureTable,
 use crate::data::prefetch::decoding_threads;
 use crate::data::source::versions;
 use crate::data::{ImageSource, Rgb8Image, StoredOrientation, Unreadable, UnreadableImage, decode_ahead};
-use crate::nn::{ImageRunner, Model, ModelError, Top};
+use crate::nn::{ImageRunner, Model, ModelError, StoredImage, Top};
 use crate::ops::Interpolation;
 use crate::profiles::Device;
 
@@ -93,15 +93,15 @@ pub fn extract_features(
         }
         let batch = decoded.by_ref().take(source.batch as usize).map(|(index, image)| unreadable.admit(first + index, image));
         let batch = batch.collect::<Result<Vec<_>, _>>()?;
-        let first = cache.done() as usize;
-        let values = rows(device, &mut runner, &batch, identity.features as usize)?;
-        cache.append(&values, &versions[first..first + batch.len()])?;
+        let (first, count) = (cache.done() as usize, batch.len());
+        let values = rows(device, &mut runner, batch, identity.features as usize)?;
+        cache.append(&values, &versions[first..first + count])?;
         progress(cache.done());
     }
 
     for row in outdated {
         let image = unreadable.admit(row as usize, source.images[row as usize].decode(source.orientation))?;
-        let values = rows(device, &mut runner, &[image], identity.features as usize)?;
+        let values = rows(device, &mut runner, vec![image], identity.features as usize)?;
         cache.replace(row, &values, &versions[row as usize])?;
     }
     let mut table = cache.read()?;
@@ -110,7 +110,8 @@ pub fn extract_features(
         if !unreadable.has_skipped(row)
             && let Some(image) = unreadable.admit(row, source.images[row].decode(source.orientation))?
         {
-            cache.replace(row as u64, &runner.run(device, &[&image])?, &versions[row])?;
+            let values = rows(device, &mut runner, vec![Some(image)], identity.features as usize)?;
+            cache.replace(row as u64, &values, &versions[row])?;
             recovered = true;
         }
     }
@@ -121,11 +122,18 @@ pub fn extract_features(
 }
 
 /// Returns a row for each image of a batch, in order. The row of a missing image is filled with [`UNREADABLE`].
-fn rows(device: &Device, runner: &mut ImageRunner, batch: &[Option<Rgb8Image>], features: usize) -> Result<Vec<f32>, ModelError> {
-    let images: Vec<&Rgb8Image> = batch.iter().flatten().collect();
-    let computed = if images.is_empty() { Vec::new() } else { runner.run(device, &images)? };
+fn rows(
+    device: &Device,
+    runner: &mut ImageRunner,
+    batch: Vec<Option<Rgb8Image>>,
+    features: usize,
+) -> Result<Vec<f32>, ModelError> {
+    let is_there: Vec<bool> = batch.iter().map(Option::is_some).collect();
+    let images: Vec<StoredImage> = batch.into_iter().flatten().map(|image| runner.stored(image)).collect();
+    let started = runner.start_stored(device, &images)?;
+    let computed = runner.finish(device, started)?;
     let mut computed = computed.chunks_exact(features);
     let blank = vec![f32::from_bits(UNREADABLE); features];
-    let row = |image: &Option<Rgb8Image>| image.as_ref().and_then(|_| computed.next()).unwrap_or(&blank).to_vec();
-    Ok(batch.iter().flat_map(row).collect())
+    let row = |is_there: bool| is_there.then(|| computed.next()).flatten().unwrap_or(&blank).to_vec();
+    Ok(is_there.into_iter().flat_map(row).collect())
 }

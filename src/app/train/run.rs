@@ -203,7 +203,8 @@ impl Trainer<'_, '_> {
         let first = self.checkpoint.steps;
         let batch = self.settings.batch as usize;
         let (data, settings, steps) = (self.data, self.settings, self.batches.steps);
-        let mut stream = data.batches(&order[(first * batch).min(order.len())..], batch, self.run.decoding_threads);
+        let mut stream =
+            data.batches(&order[(first * batch).min(order.len())..], batch, self.run.decoding_threads, self.shape.size);
         for step in first..steps {
             if self.run.stop.load(Ordering::Relaxed) {
                 return Err(self.interrupted(epoch, step));
@@ -243,7 +244,7 @@ impl Trainer<'_, '_> {
         for (index, size) in sizes.iter().enumerate() {
             let images = samples.images(from, *size);
             let part = Part {
-                samples: samples.part(self.data, from, *size, &images, &augmentations),
+                samples: samples.part(self.data, from, *size, images, &augmentations),
                 labels: &labels[from * attributes..(from + size) * attributes],
                 weights: weights.as_deref().map(|weights| &weights[from * attributes..(from + size) * attributes]),
                 mask: None,
@@ -319,7 +320,7 @@ impl Trainer<'_, '_> {
         let rows = data.validation_rows;
         let state = self.checkpoint.state.clone();
         self.session.freeze(&state, size.min(rows.len()) as u32)?;
-        let mut stream = data.batches(rows, size, self.run.decoding_threads);
+        let mut stream = data.batches(rows, size, self.run.decoding_threads, self.shape.size);
         let mut done = 0;
         let sizes: Vec<usize> = rows.chunks(size).map(<[u32]>::len).collect();
         for position in 0..sizes.len() {
@@ -330,7 +331,7 @@ impl Trainer<'_, '_> {
             let count = samples.rows.len();
             let (images, still) = (samples.images(0, count), samples.unaugmented());
             let labels = data.labels_of(samples.rows, 0.0);
-            let given = samples.part(data, 0, count, &images, &still);
+            let given = samples.part(data, 0, count, images, &still);
             self.session.evaluate(&state, given, &labels, position as u32)?;
             done += count;
             (self.run.progress)(Progress::Validation { done, samples: rows.len() });

@@ -330,7 +330,7 @@ mod tests {
         let images = open_celeba(&path, &chosen()).unwrap().images;
         let messages: Vec<String> =
             decode_ahead(images, 2, 2, StoredOrientation::Applied).map(|(_, image)| image.unwrap_err().to_string()).collect();
-        assert!(messages[0].contains("000001.jpg: cannot be extracted from its zip archive"), "{}", messages[0]);
+        assert!(messages[0].contains("000001.jpg: cannot be extracted from its archive"), "{}", messages[0]);
         assert!(messages[1].contains("000002.jpg: not a JPEG"), "{}", messages[1]);
     }
 }
