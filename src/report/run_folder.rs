@@ -226,7 +226,7 @@ mod tests {
             (&[clusters], &["attributes.csv: missing", "lineament predict"]),
             (&[attributes], &["clusters.json: missing", "lineament cluster"]),
             (&[("attributes.csv", ""), clusters], &["attributes.csv", "empty"]),
-            (&[("attributes.csv", "file,Male\na,1\n"), clusters], &["attributes.csv, line 1", "'file'", "'image'"]),
+            (&[("attributes.csv", "picture,Male\na,1\n"), clusters], &["attributes.csv, line 1", "'picture'", "'image'"]),
             (&[("attributes.csv", "image,Male\n"), clusters], &["attributes.csv", "no rows"]),
             (&[("attributes.csv", "image,Male\na,1\nb,yes\n"), clusters], &["line 3", "Male", "'yes'"]),
             (&[("attributes.csv", "image,Male\na,NaN\n"), clusters], &["line 2", "'NaN'"]),

@@ -313,7 +313,7 @@ fn names_with_blanks_settings_by_name_and_lone_pictures_behave_as_expected() {
     fs::write(at("ten.txt"), few).unwrap();
     let face = face(0).to_string_lossy().into_owned();
     refused(
-        &["classify", &face, "--labels", &at("ten.txt"), "--weights", BACKBONE],
+        &["classify", &face, "--labels", &at("ten.txt"), "--weights", "weights/mobilenet_v2_imagenet.safetensors"],
         2,
         &["has 1000 classes", "ten.txt has 10 names", "--labels"],
     );
