@@ -12,7 +12,7 @@ use super::open::default_batch;
 use super::predict::{Pass, run_images, weights_of};
 use super::run_folder::{RunFolder, write_file};
 use super::train::{
-    FeatureSource, FeatureTable, LAST, Run, SampleSource, TrainError, TrainedNetwork, TrainingData, TrainingSettings,
+    FeatureSource, FeatureTable, Run, SampleSource, TrainError, TrainedNetwork, TrainingData, TrainingSettings, checkpoint_in,
     extract_features, predict_rows, train_network, write_model,
 };
 use crate::data::atomic::remove_abandoned;
@@ -108,6 +108,8 @@ pub struct TrainerOptions {
     pub orientation: StoredOrientation,
     /// Whether to continue the run in the folder.
     pub resume: bool,
+    /// Whether to remove the checkpoints of an earlier run in the folder and to start again. The features of the images are kept.
+    pub restart: bool,
     /// Batches, epochs, loss, optimizer and augmentation.
     pub settings: TrainingSettings,
 }
@@ -125,6 +127,7 @@ impl Default for TrainerOptions {
             skip_unreadable: false,
             orientation: StoredOrientation::Applied,
             resume: false,
+            restart: false,
             settings: TrainingSettings::default(),
         }
     }
@@ -189,8 +192,8 @@ impl<'a> Trainer<'a> {
         RunFolder::create(folder)?;
         // These would otherwise fail only after the features of all images were computed.
         self.options.settings.check(&self.shape())?;
-        if !self.options.resume && folder.join(LAST).exists() {
-            return Err(TrainError::EarlierRun { path: folder.join(LAST) }.into());
+        if let (false, false, Some(path)) = (self.options.resume, self.options.restart, checkpoint_in(folder)) {
+            return Err(TrainError::EarlierRun { path }.into());
         }
         let data = self.data;
         let (table, identities);
@@ -353,6 +356,7 @@ impl<'a> Trainer<'a> {
         let mut run = Run {
             folder: Some(folder),
             resume: options.resume,
+            restart: options.restart,
             depends,
             metadata: metadata(model, data, shape),
             decoding_threads: decoding_threads(),

@@ -35,6 +35,9 @@ pub struct Train {
     /// Continue the run in the run folder
     #[arg(long)]
     resume: bool,
+    /// Remove the checkpoints of an earlier run in the run folder and start again. The features of the images are kept
+    #[arg(long, conflicts_with = "resume")]
+    restart: bool,
     #[command(flatten)]
     device: GpuArguments,
 }
@@ -55,6 +58,7 @@ impl Train {
         cancel_on_interrupt(&context.cancellation);
         let mut options = self.training.options(self.skip_unreadable, self.resume);
         options.orientation = self.orientation.stored();
+        options.restart = self.restart;
         let trainer = Trainer::new(&device, &model, &data, options).with_context(context);
         run.record("train", Some(&device), trainer.details(), context)?;
         let training = trainer.train(&self.out)?;

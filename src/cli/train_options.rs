@@ -195,6 +195,7 @@ impl TrainingArguments {
             skip_unreadable,
             orientation: StoredOrientation::Applied,
             resume,
+            restart: false,
             settings: self.settings(),
         }
     }

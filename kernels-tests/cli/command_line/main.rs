@@ -229,7 +229,7 @@ fn a_head_is_trained_resumed_and_used() {
     refused(&base, 1, &["--resume"]);
     refused(&[&base[..], &["--resume", "--seed", "7"]].concat(), 1, &["seed"]);
     refused(
-        &["train", "--data", &data, "--out", &again, "--weights", "weights/mobilenet_v2_imagenet.safetensors"],
+        &["train", "--data", &data, "--out", &again, "--weights", "weights/mobilenet_v2_imagenet.safetensors", "--resume"],
         1,
         &["features.json"],
     );

@@ -95,7 +95,17 @@ fn a_network_that_is_killed_and_resumed_is_the_network_of_an_unbroken_run() {
     refused_with(&["--resume", "--nesterov", "--optimizer", "sgd"], &["optimizer"]);
     let bytes = std::fs::read(&last).unwrap();
     std::fs::write(&last, &bytes[..bytes.len() / 2]).unwrap();
+    // The checkpoint before the last one takes its place. If both are damaged, the run can still be started again.
+    let resumed = lineament(&arguments("killed", &["--resume"]).iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!(resumed.status.code(), Some(0), "{}", text(&resumed.stderr));
+    assert!(text(&resumed.stderr).contains("continuing from the checkpoint before the last"), "{}", text(&resumed.stderr));
+    assert!(std::fs::read(&last).unwrap() == bytes);
+    for name in ["last", "before_last"] {
+        std::fs::write(last.with_file_name(format!("{name}.safetensors")), &bytes[..bytes.len() / 2]).unwrap();
+    }
     refused_with(&["--resume"], &["last.safetensors"]);
+    whole(arguments("killed", &["--restart"]));
+    assert!(std::fs::read(&last).unwrap() == bytes);
 
     // The model is one file. It stores its input size and needs no separate backbone.
     let model = format!("{unbroken}/model.safetensors");

@@ -10,6 +10,7 @@ use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 use sha2::{Digest, Sha256};
 
+use super::checksum;
 use super::convention::Convention;
 use super::error::WeightsError;
 use super::header::{self, LENGTH_FIELD};
@@ -45,7 +46,8 @@ impl WeightsFile {
     /// # Errors
     /// Returns [`WeightsError::Read`] if the file cannot be read. Returns [`WeightsError::Format`] if the file is truncated; if
     /// its header is invalid (a duplicate key, an unknown type, a shape that contradicts its number of bytes); or if its tensors
-    /// overlap, leave a gap, or do not reach exactly to the end of the file.
+    /// overlap, leave a gap, or do not reach exactly to the end of the file; or if its content does not have the checksum that it
+    /// states.
     pub fn open(path: &Path) -> Result<Self, WeightsError> {
         let read = |source| WeightsError::Read { path: path.to_path_buf(), source };
         let malformed = |problem: String| WeightsError::format(path, problem);
@@ -70,6 +72,7 @@ impl WeightsFile {
         if found as u64 != data_length {
             return Err(malformed("it became shorter while it was read".to_owned()));
         }
+        checksum::check(&bytes[LENGTH_FIELD as usize..data_start], &bytes[data_start..]).map_err(malformed)?;
         Ok(Self { path: path.to_path_buf(), bytes, data_start, header })
     }
 

@@ -252,3 +252,27 @@ proptest! {
         prop_assert!(open_content(&fs::read(fixture("good.safetensors")).unwrap()[..end]).is_err());
     }
 }
+
+#[test]
+fn a_flipped_bit_in_a_file_of_ours_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    let values: Vec<f32> = (0..6).map(|value| value as f32 / 7.0).collect();
+    let tensors = [StoredTensor { name: "a", shape: &[2, 3], values: &values }];
+    let metadata = BTreeMap::from([("steps".to_string(), "17".to_string())]);
+    for precision in [StoredPrecision::F32, StoredPrecision::F16] {
+        write_weights(&path, &tensors, &metadata, precision).unwrap();
+        assert_eq!(WeightsFile::open(&path).unwrap().metadata()["steps"], "17");
+        let whole = fs::read(&path).unwrap();
+        for at in 8..whole.len() {
+            for bit in [0, 3, 7] {
+                let mut damaged = whole.clone();
+                damaged[at] ^= 1 << bit;
+                fs::write(&path, &damaged).unwrap();
+                // Only if the key itself is damaged, the file is taken for one of another program.
+                let is_key = WeightsFile::open(&path).is_ok_and(|file| !file.metadata().contains_key("lineament_crc32"));
+                assert!(is_key || WeightsFile::open(&path).is_err(), "bit {bit} of byte {at}");
+            }
+        }
+    }
+}

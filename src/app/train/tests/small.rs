@@ -166,7 +166,8 @@ impl Trial {
         let mut progress = |progress| stop.store(stops(progress), Ordering::Relaxed);
         let (depends, metadata) = (Vec::new(), BTreeMap::new());
         let decoding_threads = self.threads;
-        let mut run = Run { folder, resume, depends, metadata, decoding_threads, stop: &stop, progress: &mut progress };
+        let mut run =
+            Run { folder, resume, restart: false, depends, metadata, decoding_threads, stop: &stop, progress: &mut progress };
         train_network(device, data, &self.shape, initial(&self.shape), &self.settings, &mut run)
     }
 }
