@@ -64,6 +64,12 @@ pub enum Error {
         /// The partitions that the data contain.
         held: String,
     },
+    /// Another process is training in the folder.
+    #[error("{}: another process is training in this folder; wait for it, or choose another folder", path.display())]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A run folder cannot be created.
     #[error("{}: {source}; choose a folder that can be written", path.display())]
     Folder {

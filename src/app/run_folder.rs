@@ -26,6 +26,12 @@ pub struct RunFolder {
     path: PathBuf,
 }
 
+/// A lock on a run folder. Dropping it, or the end of the process, releases it.
+#[derive(Debug)]
+pub struct FolderLock {
+    _file: std::fs::File,
+}
+
 impl RunFolder {
     /// Opens the folder, and creates it and its parents if they are missing. Removes what a killed run left half-written there.
     ///
@@ -38,6 +44,22 @@ impl RunFolder {
         // A damaged record would otherwise be noticed only after the work.
         run.configuration()?;
         Ok(run)
+    }
+
+    /// Keeps other processes from training in this folder as long as the result lives. Only Linux has such locks.
+    ///
+    /// # Errors
+    /// [`Error::InUse`] if another process has the lock, and [`Error::File`] if the folder cannot be opened.
+    pub fn lock(&self) -> Result<FolderLock, Error> {
+        let file = std::fs::File::open(&self.path).map_err(|source| Error::File { path: self.path.clone(), source })?;
+        #[cfg(target_os = "linux")]
+        if rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_err_and(|error| {
+            // Some network file systems have no locks.
+            error == rustix::io::Errno::WOULDBLOCK
+        }) {
+            return Err(Error::InUse { path: self.path.clone() });
+        }
+        Ok(FolderLock { _file: file })
     }
 
     /// Returns the path of a file in the folder.
@@ -211,6 +233,18 @@ mod tests {
         if cfg!(unix) {
             assert!(matches!(ensure_writable(Path::new("/dev/null")), Err(Error::Unwritable { .. })));
         }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_folder_is_locked_once() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let run = RunFolder::create(folder.path()).expect("a run folder");
+        let lock = run.lock().expect("a lock");
+        let message = run.lock().expect_err("locked").to_string();
+        assert!(message.contains("another process is training"), "{message}");
+        drop(lock);
+        run.lock().expect("a lock");
     }
 
     #[test]

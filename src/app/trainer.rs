@@ -189,7 +189,7 @@ impl<'a> Trainer<'a> {
     /// The folder contains another run, an image cannot be read, the loss is no longer finite, a file cannot be written, the
     /// device fails, or the context is cancelled. A run that was cancelled can be resumed.
     pub fn train(&self, folder: &Path) -> Result<Training, Error> {
-        RunFolder::create(folder)?;
+        let _lock = RunFolder::create(folder)?.lock()?;
         // These would otherwise fail only after the features of all images were computed.
         self.options.settings.check(&self.shape())?;
         if let (false, false, Some(path)) = (self.options.resume, self.options.restart, checkpoint_in(folder)) {

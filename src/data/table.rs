@@ -4,6 +4,8 @@ use std::collections::HashSet;
 use std::io::{self, Write};
 use std::path::Path;
 
+use sha2::{Digest, Sha256};
+
 use super::atomic::write_atomically;
 use super::attributes::CELEBA_ATTRIBUTES;
 use super::celeba::{AttributeList, attributes_of};
@@ -30,6 +32,18 @@ impl AttributeTable {
     pub fn row(&self, index: usize) -> &[f32] {
         let width = self.attributes.len();
         &self.values[index * width..(index + 1) * width]
+    }
+
+    /// Returns a hash of names and values, in hexadecimal. Results name the table that they were made from by it.
+    pub fn sha256(&self) -> String {
+        let mut hash = Sha256::new();
+        for name in self.images.iter().chain(&self.attributes) {
+            // Each name is hashed with its length, so that different tables never give the same bytes.
+            hash.update((name.len() as u64).to_le_bytes());
+            hash.update(name.as_bytes());
+        }
+        self.values.iter().for_each(|value| hash.update(value.to_le_bytes()));
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// Returns this table with every value rounded to an integer. A half is rounded to the even neighbour, so that 0.5 becomes 0,

@@ -45,6 +45,7 @@ pub fn load_run(run: &Path, attributes: Option<&Path>, images: Option<&Path>) ->
     };
     let optional = |name: &str| Some(run.join(name)).filter(|path| path.is_file());
     let loss_issue = optional("loss_issue.json").map(|path| LossIssue::read(&path)).transpose()?;
+    let is_other = attributes.is_some();
     let attributes = match attributes.map(Path::to_path_buf).or_else(|| optional("attributes.csv")) {
         None if loss_issue.is_none() => {
             Some(require("attributes.csv", "lineament predict IMAGES… --run RUN`, or pass a table with `--attributes FILE")?)
@@ -68,6 +69,15 @@ pub fn load_run(run: &Path, attributes: Option<&Path>, images: Option<&Path>) ->
     let table = table.unwrap_or(AttributeTable { images: Vec::new(), attributes: Vec::new(), values: Vec::new() });
     let clusters = clusters.map(|path| ClusterResult::read(&path)).transpose()?;
     let weighted = optional("clusters_weighted.json").map(|path| ClusterResult::read(&path)).transpose()?;
+    if !is_other {
+        let of_clusters = |clusters: &Option<ClusterResult>| clusters.as_ref().and_then(|one| one.attributes_sha256.clone());
+        let made_from = [
+            ("clusters.json", "cluster", of_clusters(&clusters)),
+            ("clusters_weighted.json", "cluster", of_clusters(&weighted)),
+            ("comparison.json", "compare", comparison.as_ref().and_then(|one| one.attributes_sha256.clone())),
+        ];
+        made_from.into_iter().try_for_each(|(file, verb, hash)| refuse_stale(&table, file, verb, hash))?;
+    }
     let evaluation = metrics.map(|path| Evaluation::read(&path)).transpose()?;
     let configuration = run.join("config.json");
     let configuration = read_if_present(&configuration, "a JSON object that records a run", "correct the file or remove it")?;
@@ -96,6 +106,20 @@ pub fn load_run(run: &Path, attributes: Option<&Path>, images: Option<&Path>) ->
     };
     input.check()?;
     Ok(input)
+}
+
+/// Refuses a result that was made from other attributes than those in the folder, as after another prediction. The paper's script
+/// rounds the attributes before clustering.
+fn refuse_stale(table: &AttributeTable, file: &str, verb: &str, made_from: Option<String>) -> Result<(), ReportError> {
+    match made_from {
+        Some(hash) if hash != table.sha256() && hash != table.rounded().sha256() => Err(ReportError::Mismatch {
+            problem: format!(
+                "{file} was made from other attributes than those in attributes.csv, which have perhaps been predicted again; run \
+                 `lineament {verb}` again"
+            ),
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// Reads the faces of an evaluation that lies in a folder of its own.

@@ -131,7 +131,11 @@ fn celeba_is_trained_on_from_its_zip_as_from_its_folder() {
     bytes[entry + 16] ^= 1; // its CRC-32 in the directory
     std::fs::write(&archive, &bytes).unwrap();
     let out = path(&runs, "2");
-    refused(&["train", "--data", &sources[2], "--out", &out, "--weights", BACKBONE, "--epochs", "1", "--resume"], 1, &["cannot be extracted", "checksum"]);
+    refused(
+        &["train", "--data", &sources[2], "--out", &out, "--weights", BACKBONE, "--epochs", "1", "--resume"],
+        1,
+        &["cannot be extracted", "checksum"],
+    );
 
     std::fs::write(&archive, &bytes[..bytes.len() / 2]).unwrap();
     let out = path(&runs, "none");

@@ -342,3 +342,24 @@ fn a_bare_shell_sees_no_errors() {
     let output = program.output().expect("the program starts");
     assert!(!text(&output.stderr).contains("XDG_RUNTIME_DIR"), "{}", text(&output.stderr));
 }
+
+/// Clusters are of the attributes that they were made from. After another prediction they would be drawn beside other faces' values.
+#[test]
+fn a_report_refuses_clusters_of_earlier_attributes() {
+    if crate::requirements::lacks_adapter() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().to_string_lossy().into_owned();
+    let table = folder.path().join("attributes.csv");
+    let first = "image,Male,Young\na,0,1\nb,0.75,0\nc,1,1\n";
+    for more in [&[][..], &["--binary"]] {
+        fs::write(&table, first).unwrap();
+        assert!(lineament(&[&["cluster", "--run", &run, "--k", "2"][..], more].concat()).status.success());
+        // The pictures do not exist, so the report is incomplete, but it is written.
+        assert_eq!(lineament(&["report", &run]).status.code(), Some(1));
+        assert!(folder.path().join("report.html").exists());
+        fs::write(&table, first.replace("0.75", "0.25")).unwrap();
+        refused(&["report", &run], 1, &["clusters.json was made from other attributes", "lineament cluster"]);
+    }
+}

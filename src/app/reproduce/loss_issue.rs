@@ -51,6 +51,7 @@ impl LossWork<'_> {
                 TrainerOptions { skip_unreadable, orientation: ORIENTATION, resume, settings, ..TrainerOptions::default() };
             Trainer::new(device, model, data, options).with_context(context)
         };
+        let _lock = RunFolder::create(self.out)?.lock()?;
         let first = trainer(LOSSES[0].1);
         let table = first.features(self.out)?;
         let [train_rows, validation_rows] = rows_of(data).map(|rows| table.readable(&rows));
