@@ -96,7 +96,8 @@ mod tests {
 
     use crate::data::decode;
 
-    /// The PNG files hold the pixels to which Pillow decodes the JPEG files.
+    /// The JPEG files were written by cjpeg 2.1.5 (`-quality 90 -sample 1x1,2x1,2x1` and so on). The PNG files hold the pixels to
+    /// which Pillow 13.0 decodes them.
     #[test]
     fn finely_sampled_chroma_is_decoded_as_by_pillow() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("kernels-tests/golden/io/images");

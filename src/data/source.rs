@@ -104,6 +104,20 @@ fn expected_length(found: &Metadata, longest: u64) -> usize {
     found.len().min(longest).min(MOST) as usize
 }
 
+/// Opens a file for reading, but no named pipe, socket or device in a folder of the user's: that could wait forever. What the shell
+/// passes as a path below `/dev` or `/proc` is opened whatever it is.
+///
+/// # Errors
+/// The path does not exist, is not a file, or cannot be opened.
+pub(crate) fn open_file(path: &Path) -> io::Result<File> {
+    let found = std::fs::metadata(path).map_err(|source| explained(path, source))?;
+    let of_shell = path.starts_with("/dev") || path.starts_with("/proc");
+    match special_file(found.file_type()) {
+        Some(what) if !of_shell => Err(io::Error::new(io::ErrorKind::InvalidInput, format!("it is {what}, not a file"))),
+        _ => File::open(path),
+    }
+}
+
 /// Says what a path leads to that is neither a file nor a link: `a named pipe`, for example. Returns `None` for a file.
 pub(super) fn special_file(found: FileType) -> Option<&'static str> {
     #[cfg(unix)]
@@ -171,6 +185,8 @@ mod tests {
             let message = ImageSource::File(path).read(u64::MAX).unwrap_err().to_string();
             assert!(message.contains(expected), "{message}");
         }
+        assert!(open_file(&folder.path().join("a.jpg")).unwrap_err().to_string().contains("a socket"));
+        assert!(open_file(Path::new("/dev/null")).is_ok() && open_file(Path::new(env!("CARGO_MANIFEST_DIR"))).is_err());
         let link = folder.path().join("link.jpg");
         std::os::unix::fs::symlink("nowhere.jpg", &link).unwrap();
         let message = ImageSource::File(link).read(u64::MAX).unwrap_err().to_string();

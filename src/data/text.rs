@@ -2,7 +2,6 @@
 //! users provide are read here, so that the errors have the same words everywhere.
 
 use std::collections::HashSet;
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -11,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::archive::ArchiveMember;
 use super::error::DataError;
+use super::source::open_file;
 
 /// The largest size of a list in bytes, more than ten times that of CelebA's longest list.
 const LARGEST_LIST: u64 = 1 << 30;
@@ -23,7 +23,7 @@ const LARGEST_LIST: u64 = 1 << 30;
 pub(crate) fn read_text(path: &Path) -> Result<String, DataError> {
     let read = |source: io::Error| DataError::read(path, source);
     let mut bytes = Vec::new();
-    let file = File::open(path).map_err(read)?;
+    let file = open_file(path).map_err(read)?;
     file.take(LARGEST_LIST + 1).read_to_end(&mut bytes).map_err(read)?;
     text_of(path, bytes)
 }

@@ -16,7 +16,7 @@ use zip::{CompressionMethod, ZipArchive, ZipReadOptions};
 use self::tar::TarDirectory;
 use super::content::{self, Content};
 use super::error::DataError;
-use super::source::ImageSource;
+use super::source::{ImageSource, open_file};
 
 /// An open archive: its file and its directory of members. A member of a zip archive is decompressed into memory each time it is
 /// read.
@@ -45,7 +45,7 @@ impl Archive {
     /// When the file cannot be read, is not an archive, or is a truncated one.
     pub fn open(path: &Path) -> Result<Arc<Archive>, DataError> {
         let failed = |source| DataError::read(path, source);
-        let mut file = File::open(path).map_err(failed)?;
+        let mut file = open_file(path).map_err(failed)?;
         let length = file.metadata().map_err(failed)?.len();
         let mut start = Vec::new();
         file.by_ref().take(content::LENGTH as u64).read_to_end(&mut start).map_err(failed)?;

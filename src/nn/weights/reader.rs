@@ -1,7 +1,6 @@
 //! Reads weights files strictly, on top of the `safetensors` crate.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +13,7 @@ use super::checksum;
 use super::convention::Convention;
 use super::error::WeightsError;
 use super::header::{self, LENGTH_FIELD};
+use crate::data::source::open_file;
 
 /// Number of faults that a message lists. It counts the others.
 const LISTED: usize = 4;
@@ -51,7 +51,7 @@ impl WeightsFile {
     pub fn open(path: &Path) -> Result<Self, WeightsError> {
         let read = |source| WeightsError::Read { path: path.to_path_buf(), source };
         let malformed = |problem: String| WeightsError::format(path, problem);
-        let mut file = File::open(path).map_err(read)?;
+        let mut file = open_file(path).map_err(read)?;
         let length = file.metadata().map_err(read)?.len();
         if length < LENGTH_FIELD {
             return Err(malformed(format!("it has {length} bytes, fewer than its length field")));
