@@ -228,7 +228,9 @@ fn a_folder_of_another_run_is_left_alone() {
         let message = refused(other, true);
         assert!(message.contains(what) && message.contains("last.safetensors"), "{message}");
     }
-    std::fs::write(folder.path().join(LAST), b"no checkpoint").unwrap();
+    for name in [LAST, "checkpoints/before_last.safetensors"] {
+        std::fs::write(folder.path().join(name), b"no checkpoint").unwrap();
+    }
     assert!(refused(trial(), true).contains("not a valid safetensors file"));
     assert!(files(folder.path())[1..] == before[1..]);
 }
