@@ -12,7 +12,7 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let device = Device::open(&AdapterRequest::default())?;
 //! let model = Model::open(&model_path(None, "mobilenet_v2_celeba.safetensors")?, None)?;
-//! let images = lineament::data::folder::expand(&["photographs".into()])?.into_iter().map(Into::into).collect::<Vec<_>>();
+//! let images = lineament::data::find_images(&["photographs".into()])?.images;
 //! let predictions = Predictor::new(&device, &model, PredictionOptions::default())?.predict(&images)?;
 //! predictions.table.write("attributes.csv".as_ref())?;
 //! let rows = ClusterRows::new(predictions.table, &RowOptions::default(), &Context::default())?;

@@ -3,5 +3,6 @@
 mod cli;
 
 fn main() -> std::process::ExitCode {
+    lineament::profiles::expect_no_desktop();
     cli::run()
 }

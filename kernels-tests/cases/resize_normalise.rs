@@ -16,6 +16,9 @@ const TESTS: &[(u32, &[[usize; 2]])] = &[
     (13, &[[2, 3], [31, 17], [13, 13], [5, 41]]),
     (32, &[[31, 33], [64, 16]]),
     (50, &[[7, 11]]),
+    // Images so high that only the rows that are read need to be stored.
+    (8, &[[17, 8], [163, 5], [40, 31]]),
+    (13, &[[53, 3]]),
 ];
 
 /// A batch of tiny images that needs more than 65,535 workgroups, so that the grid is folded over two dimensions.
@@ -34,6 +37,10 @@ pub fn cases(context: Context) -> Vec<Case> {
             cases.extend(both.map(|interpolation| case(*shape, interpolation, variant, context.purpose)));
             if context.purpose == Purpose::Test {
                 cases.extend(case(*shape, Interpolation::Nearest, variant, Purpose::Test).folded());
+                let is_high = |[rows, _]: &[usize; 2]| *rows > 2 * shape.0 as usize;
+                if shape.1.iter().all(is_high) {
+                    cases.extend(both.map(|interpolation| case_of(*shape, interpolation, variant, Purpose::Test, true)));
+                }
             }
         }
         if context.purpose == Purpose::Test && suits(&&FOLDED) {
@@ -48,16 +55,23 @@ fn layer((size, images): (u32, &[[usize; 2]]), interpolation: Interpolation) -> 
     ResizeNormalise { batch: images.len() as u32, size, scale, shift, interpolation }
 }
 
-fn case(
+fn case(shape: (u32, &'static [[usize; 2]]), interpolation: Interpolation, variant: &'static Variant, purpose: Purpose) -> Case {
+    case_of(shape, interpolation, variant, purpose, false)
+}
+
+/// Returns a case of images of which all rows are stored, or only three for each row of the output.
+fn case_of(
     (size, images): (u32, &'static [[usize; 2]]),
     interpolation: Interpolation,
     variant: &'static Variant,
     purpose: Purpose,
+    windows: bool,
 ) -> Case {
-    let name = format!("{} to {size}x{size} {interpolation:?}", in_words(images));
+    let stored = if windows { ", rows that are read" } else { "" };
+    let name = format!("{} to {size}x{size} {interpolation:?}{stored}", in_words(images));
     let mut case = Case::new(RESIZE_NORMALISE.name, variant.name, name, purpose);
     let pictures = draw(5, images);
-    let (pixels, records) = packed(&pictures);
+    let (pixels, records) = if windows { packed_windows(&pictures, size as usize) } else { packed(&pictures) };
     let shape = layer((size, images), interpolation);
     let views = [case.input("pixels", &pixels), case.input("images", &records)];
     let elements = images.len() * (size * size * 4) as usize;
@@ -85,13 +99,28 @@ pub fn draw(seed: u64, images: &[[usize; 2]]) -> Vec<Picture> {
     images.iter().enumerate().map(picture).collect()
 }
 
+/// Returns what [`packed`] returns, but with three rows for each row of the output: the nearest one and its neighbours.
+fn packed_windows(pictures: &[Picture], size: usize) -> (Vec<u8>, Vec<ImageRecord>) {
+    let window = |Picture { size: [rows, columns], bytes }: &Picture| {
+        let nearest = |i: usize| (2 * i + 1) * rows / (2 * size);
+        let read = (0..size).flat_map(|i| nearest(i) - 1..nearest(i) + 2);
+        let bytes = read.flat_map(|row| &bytes[3 * columns * row..3 * columns * (row + 1)]).copied().collect();
+        Picture { size: [3 * size, *columns], bytes }
+    };
+    let (pixels, mut records) = packed(&pictures.iter().map(window).collect::<Vec<_>>());
+    for (record, picture) in records.iter_mut().zip(pictures) {
+        *record = ImageRecord { height: picture.size[0] as u32, windows: 1, ..*record };
+    }
+    (pixels, records)
+}
+
 /// Returns the pixels of all images and the place of each image in them, as the kernels take them. Each image starts at a whole
 /// word; the padding before it holds 255, which must not affect the results.
 pub fn packed(pictures: &[Picture]) -> (Vec<u8>, Vec<ImageRecord>) {
     let (mut pixels, mut records) = (Vec::new(), Vec::new());
     for Picture { size: [rows, columns], bytes } in pictures {
         let first_word = pixels.len() as u32 / 4;
-        records.push(ImageRecord { first_word, width: *columns as u32, height: *rows as u32, unused: 0 });
+        records.push(ImageRecord { first_word, width: *columns as u32, height: *rows as u32, windows: 0 });
         pixels.extend_from_slice(bytes);
         pixels.resize(pixels.len().next_multiple_of(4), 255);
     }

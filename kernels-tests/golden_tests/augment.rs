@@ -199,7 +199,7 @@ impl Group<'_> {
                 plan.push(resize.step("resize", resize.variant(self.device.profile()), [pixels, records], y));
             }
         }
-        let record = ImageRecord { first_word: 0, width: image.width, height: image.height, unused: 0 };
+        let record = ImageRecord { first_word: 0, width: image.width, height: image.height, windows: 0 };
         writes.push((records, bytemuck::bytes_of(&record).to_vec()));
         let mut bytes = image.pixels.clone();
         bytes.resize(bytes.len().next_multiple_of(4), 0);

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use lineament::data::{celeba, decode};
+use lineament::data::{ImageSource, StoredOrientation, celeba};
 use lineament::nn::weights::{ExpectedTensor, WeightsFile};
 use safetensors::SafeTensors;
 use serde_json::Value;
@@ -125,7 +125,8 @@ impl<'a> Group<'a> {
     }
 
     fn image(&self, case: &Case) -> Outcome<Vec<CheckResult>> {
-        case.judge(decode(&case.path), |picture| {
+        // The expected pixels are those of Keras, which ignores stored orientations.
+        case.judge(ImageSource::from(case.path.clone()).decode(StoredOrientation::Ignored), |picture| {
             let file = case.name.rsplit('/').next().unwrap_or(case.name);
             let stored = SafeTensors::deserialize(&self.pixels).map_err(|error| error.to_string())?;
             let expected = stored.tensor(&file.replace('.', "_")).map_err(|error| error.to_string())?;

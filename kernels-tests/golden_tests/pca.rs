@@ -150,7 +150,7 @@ fn on_gpu(device: &Device, image: &Rgb8Image, size: u32) -> Result<Vec<f64>, Gol
     let resize = ResizeNormalise { batch: 1, size, scale: [1.0; 3], shift: [0.0; 3], interpolation: Interpolation::Bilinear };
     plan.push(resize.step("resize", resize.variant(device.profile()), [pixels, records], y));
     let program = Program::new(device, &plan, &[])?;
-    let record = ImageRecord { first_word: 0, width: image.width, height: image.height, unused: 0 };
+    let record = ImageRecord { first_word: 0, width: image.width, height: image.height, windows: 0 };
     program.write(device, records, bytemuck::bytes_of(&record));
     let mut bytes = image.pixels.clone();
     bytes.resize(bytes.len().next_multiple_of(4), 0);

@@ -5,7 +5,8 @@
 //                  image. j′ = width − 1 − j if the image is mirrored, else j. (keras_preprocessing 1.1, fill mode nearest)
 //
 // pixels      bytes R G B R G B …, four per word; images of any size, one after the other, each starting at a word
-// images      [batch]                    first word, width and height of each image
+// images      [batch]                    first word, width and height of each image. An image of width 0 is not there: its
+//                                        part of y is left as it is, so that several runs can fill y
 // transforms  [batch]                    M, row by row, from output to input (row, column), and whether the image is mirrored
 // y           [batch, height, width, 4]
 //
@@ -50,6 +51,10 @@ fn resized(image: Image, row: f32, column: f32) -> vec3<f32> {
     if (batch >= params.batch) {
         return;
     }
+    let image = images[batch];
+    if (image.width == 0u) {
+        return;
+    }
     let m = transforms[batch];
     let i = f32(index / params.width % params.height);
     let along = index % params.width;
@@ -58,7 +63,7 @@ fn resized(image: Image, row: f32, column: f32) -> vec3<f32> {
     var column = m.column_by_row * i + m.column_by_column * j + m.column_offset;
     row = clamp(row, 0.0, f32(params.height - 1u));
     column = clamp(column, 0.0, f32(params.width - 1u));
-    let value = resized(images[batch], row, column);
+    let value = resized(image, row, column);
     let scale = vec3<f32>(params.scale_red, params.scale_green, params.scale_blue);
     let shift = vec3<f32>(params.shift_red, params.shift_green, params.shift_blue);
     y[index] = vec4<f32>(value * scale + shift, 0.0);

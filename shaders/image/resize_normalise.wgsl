@@ -1,7 +1,7 @@
 // Resizes and normalises images:  y[b, i, j, c] = resized[i, j, c] · scale[c] + shift[c], and 0 in the fourth channel
 //
 // pixels  bytes R G B R G B …, four per word; images of any size, one after the other, each starting at a word
-// images  [batch]                  first word, width and height of each image
+// images  [batch]                  first word, width and height of each image, and whether only the rows that are read are stored
 // y       [batch, size, size, 4]   f16 if the constant HALF (here $HALF) is 1
 //
 // If BILINEAR is 0, the output takes the nearest source pixel, floor((i + ½) · in / out), as Pillow and load_img of Keras do.
@@ -21,15 +21,15 @@ override BILINEAR: u32 = 0u;
 @group(0) @binding(2) var<storage, read> images: array<Image>;
 @group(0) @binding(3) var<storage, read_write> y: array<Stored>;
 
-fn bilinear(image: Image, i: u32, j: u32, size: u32) -> vec3<f32> {
+fn bilinear(image: Image, nearest: u32, i: u32, j: u32, size: u32) -> vec3<f32> {
     let row = clamp((f32(i) + 0.5) * f32(image.height) / f32(size) - 0.5, 0.0, f32(image.height - 1u));
     let column = clamp((f32(j) + 0.5) * f32(image.width) / f32(size) - 0.5, 0.0, f32(image.width - 1u));
     let top = u32(row);
     let left = u32(column);
     let bottom = min(top + 1u, image.height - 1u);
     let across = column - f32(left);
-    let upper = neighbours(image, top, left);
-    let lower = neighbours(image, bottom, left);
+    let upper = neighbours(image, stored_row(image, top, nearest, i), left);
+    let lower = neighbours(image, stored_row(image, bottom, nearest, i), left);
     return mix(mix(upper.left, upper.right, across), mix(lower.left, lower.right, across), row - f32(top));
 }
 
@@ -39,9 +39,9 @@ fn numbers(image: Image, row: u32, i: u32, j: u32) -> vec4<f32> {
     let shift = vec3<f32>(params.shift_red, params.shift_green, params.shift_blue);
     var value: vec3<f32>;
     if (BILINEAR == 1u) {
-        value = bilinear(image, i, j, params.size);
+        value = bilinear(image, row, i, j, params.size);
     } else {
-        value = pixel(image, row, nearest_index(j, image.width, params.size));
+        value = pixel(image, stored_row(image, row, row, i), nearest_index(j, image.width, params.size));
     }
     return vec4<f32>(value * scale + shift, 0.0);
 }

@@ -1,10 +1,16 @@
 // Reads 8-bit RGB pictures of any size from the binding `pixels`: bytes R G B R G B …, four per word. Each picture starts at a
-// word.
+// word. If `windows` is 1, only three rows are stored for each row of the output: the nearest one and its neighbours.
 struct Image {
     first_word: u32,
     width: u32,
     height: u32,
-    unused: u32,
+    windows: u32,
+}
+
+// Returns the place of a row among the stored rows. `nearest` is the row nearest to row i of the output, and the row is the nearest
+// one or a neighbour of it if `windows` is 1.
+fn stored_row(image: Image, row: u32, nearest: u32, i: u32) -> u32 {
+    return select(row, 3u * i + row + 1u - nearest, image.windows == 1u);
 }
 
 // Returns red, green and blue of the pixel that starts at bit `shift` of `word`. `shift` is 0, 8, 16 or 24. The bytes that do not

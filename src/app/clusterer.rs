@@ -49,6 +49,8 @@ pub struct ClusterRows {
     pub weights: Option<RowWeights>,
     /// Whether equal rows are merged and counted.
     pub compress: bool,
+    /// [Hash](AttributeTable::sha256) of the table that the rows were taken from.
+    pub table_sha256: String,
 }
 
 /// The weights of the columns.
@@ -68,6 +70,7 @@ impl ClusterRows {
     /// # Errors
     /// A column is unknown, selected twice, or has no weight.
     pub fn new(table: AttributeTable, options: &RowOptions, context: &Context) -> Result<ClusterRows, Error> {
+        let table_sha256 = table.sha256();
         let (values, columns) = select_columns(&table, &options.select)?;
         let constant = constant_columns(&values, columns.len());
         if !constant.is_empty() {
@@ -87,6 +90,7 @@ impl ClusterRows {
             columns,
             values,
             compress: options.compress,
+            table_sha256,
         })
     }
 
@@ -193,6 +197,7 @@ impl<'a> Clusterer<'a> {
             silhouette_weighted: scores.weighted,
             distinct_rows: Some(distinct_rows),
             seconds: phases.seconds,
+            attributes_sha256: Some(input.table_sha256),
             adapter: Some(adapter_of(device)),
             command: self.context.command.clone(),
         })
@@ -263,7 +268,12 @@ pub fn compare_methods(
     };
     let comparison = compare(device, compared, settings, context.cancellation.flag(), &mut tell);
     context.finish();
-    let comparison = Comparison { adapter: Some(adapter_of(device)), command: context.command.clone(), ..comparison? };
+    let comparison = Comparison {
+        attributes_sha256: Some(rows.table_sha256.clone()),
+        adapter: Some(adapter_of(device)),
+        command: context.command.clone(),
+        ..comparison?
+    };
     comparison.gaps().iter().for_each(|gap| context.note(gap.to_string()));
     Ok(comparison)
 }

@@ -65,6 +65,12 @@ pub enum Error {
         /// The partitions that the data contain.
         held: String,
     },
+    /// Another process is training in the folder.
+    #[error("{}: another process is training in this folder; wait for it, or choose another folder", path.display())]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A run folder cannot be created.
     #[error("{}: {source}; choose a folder that can be written", path.display())]
     Folder {
@@ -173,10 +179,7 @@ impl Error {
     /// Returns whether the user must change the request: an option, the model or the list of images. Such an error does not
     /// depend on the machine.
     pub fn is_misuse(&self) -> bool {
-        matches!(
-            self,
-            Error::Misuse(_) | Error::NoAttributes { .. } | Error::NoClassifier { .. } | Error::NoImages | Error::Size { .. }
-        )
+        matches!(self, Error::Misuse(_) | Error::NoAttributes { .. } | Error::NoClassifier { .. } | Error::Size { .. })
     }
 }
 

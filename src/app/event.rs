@@ -1,5 +1,6 @@
 //! The events that a use case sends while it works.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use super::train::Progress;
@@ -24,6 +25,8 @@ pub enum Event {
         images: usize,
         /// The reason for each image that cannot be used.
         reasons: Vec<String>,
+        /// Number of images by kind of reason.
+        kinds: BTreeMap<&'static str, usize>,
     },
     /// Counted work begins. It ends with [`Event::Finished`] unless it fails.
     Started {
@@ -57,8 +60,9 @@ impl fmt::Display for Event {
             Event::Note(text) => write!(f, "note: {text}"),
             Event::Warning(text) => write!(f, "warning: {text}"),
             Event::Skipped(reason) => write!(f, "skipped: {reason}"),
-            Event::Unusable { images, reasons } => {
-                write!(f, "{} of {images} images could not be used:", reasons.len())?;
+            Event::Unusable { images, reasons, kinds } => {
+                let kinds: Vec<String> = kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+                write!(f, "{} of {images} images could not be used ({}):", reasons.len(), kinds.join(", "))?;
                 reasons.iter().try_for_each(|reason| write!(f, "\n  {reason}"))
             }
             Event::Started { task, unit, total } if task.is_empty() => write!(f, "{total} {unit}"),

@@ -1,5 +1,6 @@
 //! Predicts attributes for many images, in batches.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
@@ -9,8 +10,9 @@ use super::error::Error;
 use super::event::Event;
 use super::open::default_batch;
 use crate::data::prefetch::decoding_threads;
-use crate::data::{AttributeTable, Crop, ImageSource, Rgb8Image, decode_ahead};
-use crate::nn::{IMAGENET_CLASSES, ImageRunner, Model, ModelError, Started, Top, softmax};
+use crate::data::text::read_text;
+use crate::data::{AttributeTable, Crop, DecodeError, ImageSource, StoredOrientation, decode_ahead, image_name};
+use crate::nn::{IMAGENET_CLASSES, ImageRunner, Model, ModelError, Started, StoredImage, Top, softmax};
 use crate::ops::Interpolation;
 use crate::plan::Precision;
 use crate::profiles::Device;
@@ -24,11 +26,14 @@ pub struct PredictionOptions {
     pub interpolation: Interpolation,
     /// The part of each image that is used; `None` takes the whole image.
     pub crop: Option<Crop>,
+    /// What to do with the orientation that a camera stored.
+    pub orientation: StoredOrientation,
 }
 
 impl Default for PredictionOptions {
     fn default() -> PredictionOptions {
-        PredictionOptions { batch: None, interpolation: Interpolation::Nearest, crop: None }
+        let orientation = StoredOrientation::Applied;
+        PredictionOptions { batch: None, interpolation: Interpolation::Nearest, crop: None, orientation }
     }
 }
 
@@ -39,6 +44,14 @@ pub struct Failure {
     pub index: usize,
     /// The reason; it names the file.
     pub reason: String,
+    /// The kind of the reason, by which failures are counted.
+    pub kind: &'static str,
+}
+
+impl Failure {
+    fn new(index: usize, error: &DecodeError) -> Failure {
+        Failure { index, reason: error.to_string(), kind: error.kind() }
+    }
 }
 
 /// The predictions of a model for a list of images.
@@ -50,6 +63,21 @@ pub struct Predictions {
     pub used: Vec<usize>,
     /// The images that could not be used.
     pub failures: Vec<Failure>,
+}
+
+impl Predictions {
+    /// Returns the number of images that could not be used, by kind of reason.
+    pub fn failures_by_kind(&self) -> BTreeMap<&'static str, usize> {
+        by_kind(&self.failures)
+    }
+}
+
+fn by_kind(failures: &[Failure]) -> BTreeMap<&'static str, usize> {
+    let mut counts = BTreeMap::new();
+    for failure in failures {
+        *counts.entry(failure.kind).or_default() += 1;
+    }
+    counts
 }
 
 /// Predicts the attributes of images.
@@ -93,7 +121,7 @@ impl<'a> Predictor<'a> {
         let mut used = Vec::new();
         for (index, row) in rows.into_iter().enumerate() {
             if let Some(row) = row {
-                table.images.push(images[index].label().to_string_lossy().into_owned());
+                table.images.push(image_name(&images[index].label()));
                 table.values.extend(row);
                 used.push(index);
             }
@@ -110,7 +138,8 @@ impl<'a> Predictor<'a> {
     /// # Errors
     /// The device fails, or the context is cancelled.
     pub fn predict_each(&mut self, images: &[ImageSource], use_row: impl FnMut(usize, &[f32])) -> Result<Vec<Failure>, Error> {
-        let pass = Pass { images: images.to_vec(), batch: self.batch, crop: self.options.crop, task: "" };
+        let (crop, orientation) = (self.options.crop, self.options.orientation);
+        let pass = Pass { images: images.to_vec(), batch: self.batch, crop, orientation, task: "" };
         let failures = run_images(self.device, &mut self.runner, pass, &self.context, use_row)?;
         tell_failures(images.len(), &failures, &self.context);
         Ok(failures)
@@ -125,8 +154,14 @@ impl<'a> Predictor<'a> {
         if let Some(crop) = self.options.crop {
             details.insert("crop".into(), json!(crop.to_string()));
         }
+        if self.options.orientation != StoredOrientation::default() {
+            details.insert("orientation".into(), json!(self.options.orientation));
+        }
         details.insert("images".into(), json!(predictions.used.len()));
         details.insert("unreadable".into(), json!(predictions.failures.len()));
+        if !predictions.failures.is_empty() {
+            details.insert("unreadable_by_reason".into(), json!(predictions.failures_by_kind()));
+        }
         details
     }
 }
@@ -158,32 +193,56 @@ pub struct Classifications {
     pub failures: Vec<Failure>,
 }
 
-/// Returns the `top` most probable ImageNet classes of each image.
+/// Returns the names of a classifier's classes: the lines of the file `labels`, or those of ImageNet's 1,000 classes if no file
+/// is given.
 ///
 /// # Errors
-/// The model has no ImageNet classifier, the batch is 0, the device fails, or the context is cancelled.
+/// The model has no classifier, the file cannot be read, or there are not as many names as classes. The names would then belong
+/// to other classes.
+pub fn class_names(model: &Model, labels: Option<&Path>) -> Result<Vec<String>, Error> {
+    let Top::Classifier(classifier) = &model.top else { return Err(Error::NoClassifier { path: file_of(model) }) };
+    let (text, source) = match labels {
+        Some(path) => (read_text(path)?, path.display().to_string()),
+        None => (IMAGENET_CLASSES.to_string(), "the built-in list of ImageNet's classes".to_string()),
+    };
+    let names: Vec<String> = text.lines().map(|line| line.trim().to_string()).collect();
+    if names.len() != classifier.outputs as usize {
+        let (path, classes, found) = (file_of(model), classifier.outputs, names.len());
+        let path = path.display();
+        return Err(Error::Misuse(format!(
+            "{path}: has {classes} classes, but {source} has {found} names; give a file with a name for each class, one a line, with --labels"
+        )));
+    }
+    Ok(names)
+}
+
+/// Returns the `top` most probable classes of each image. `names` has the name of each class, such as [`class_names`] returns.
+///
+/// # Errors
+/// The model has no classifier or another number of classes, the batch is 0, the device fails, or the context is cancelled.
 pub fn classify(
     device: &Device,
     model: &Model,
     images: &[ImageSource],
-    top: usize,
+    (names, top): (&[String], usize),
     options: &PredictionOptions,
     context: &Context,
 ) -> Result<Classifications, Error> {
-    if !matches!(model.top, Top::Classifier(_)) {
-        return Err(Error::NoClassifier { path: file_of(model) });
+    let Top::Classifier(classifier) = &model.top else { return Err(Error::NoClassifier { path: file_of(model) }) };
+    if names.len() != classifier.outputs as usize {
+        return Err(Error::Misuse(format!("{} names for {} classes", names.len(), classifier.outputs)));
     }
-    let names: Vec<&str> = IMAGENET_CLASSES.lines().collect();
-    let name = |class: usize| names.get(class).map_or_else(|| format!("class {class}"), |name| name.to_string());
     let batch = checked_batch(options.batch.unwrap_or_else(|| default_batch(device).min(images.len() as u32).max(1)))?;
     let mut runner = model.runner(device, batch, options.interpolation);
     let mut classes = vec![None; images.len()];
-    let pass = Pass { images: images.to_vec(), batch, crop: options.crop, task: "" };
+    let PredictionOptions { crop, orientation, .. } = *options;
+    let pass = Pass { images: images.to_vec(), batch, crop, orientation, task: "" };
     let failures = run_images(device, &mut runner, pass, context, |index, logits| {
         let mut ranked: Vec<(usize, f32)> = softmax(logits).into_iter().enumerate().collect();
         ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         let best = ranked.into_iter().take(top);
-        classes[index] = Some(best.map(|(class, probability)| RankedClass { class, name: name(class), probability }).collect());
+        classes[index] =
+            Some(best.map(|(class, probability)| RankedClass { class, name: names[class].clone(), probability }).collect());
     })?;
     tell_failures(images.len(), &failures, context);
     Ok(Classifications { classes, failures })
@@ -201,7 +260,7 @@ fn checked_batch(batch: u32) -> Result<u32, Error> {
 fn tell_failures(images: usize, failures: &[Failure], context: &Context) {
     if !failures.is_empty() {
         let reasons = failures.iter().map(|failure| failure.reason.clone()).collect();
-        context.send(Event::Unusable { images, reasons });
+        context.send(Event::Unusable { images, reasons, kinds: by_kind(failures) });
     }
 }
 
@@ -211,6 +270,7 @@ pub(super) struct Pass<'t> {
     /// Number of images in a batch.
     pub batch: u32,
     pub crop: Option<Crop>,
+    pub orientation: StoredOrientation,
     /// Name of the work, for the observer; may be empty.
     pub task: &'t str,
 }
@@ -221,14 +281,15 @@ pub(super) struct Pass<'t> {
 pub(super) fn run_images(
     device: &Device,
     runner: &mut ImageRunner,
-    Pass { images, batch, crop, task }: Pass,
+    Pass { images, batch, crop, orientation, task }: Pass,
     context: &Context,
     mut use_row: impl FnMut(usize, &[f32]),
 ) -> Result<Vec<Failure>, Error> {
     context.start(task, "images", images.len());
     let (mut failures, mut pending, mut done) = (Vec::new(), Vec::with_capacity(batch as usize), 0);
     let limit = device.capabilities().binding_bytes;
-    let mut decoded = decode_ahead(images.clone(), decoding_threads(), 2 * batch as usize);
+    let mut decoded = decode_ahead(images.clone(), decoding_threads(), 2 * batch as usize, orientation);
+    let mut pending_bytes = 0;
     // The batch that is running on the device, and the indices of its images.
     let mut started: Option<(Started, Vec<usize>)> = None;
     let mut use_rows = |runner: &ImageRunner, (started, indices): (Started, Vec<usize>)| {
@@ -247,19 +308,25 @@ pub(super) fn run_images(
         match next {
             Some((index, Ok(whole))) => {
                 let image = if let Some(crop) = crop { crop.of(&whole) } else { whole };
-                if image.pixels.len() as u64 > limit {
-                    failures.push(Failure { index, reason: too_large(&images[index].label(), &image, limit) });
+                let size = (image.width, image.height);
+                let stored = runner.stored(image);
+                if stored.bytes() > limit {
+                    let path = images[index].label();
+                    failures.push(Failure { index, reason: too_large(&path, size, limit), kind: "too large" });
                 } else {
-                    pending.push((index, image));
+                    pending_bytes += stored.bytes();
+                    pending.push((index, stored));
                 }
             }
-            Some((index, Err(error))) => failures.push(Failure { index, reason: error.to_string() }),
+            Some((index, Err(error))) => failures.push(Failure::new(index, &error)),
             None => {}
         }
-        if pending.len() == batch as usize || (last && !pending.is_empty()) {
-            let borrowed: Vec<_> = pending.iter().map(|(_, image)| image).collect();
-            let next = (runner.start(device, &borrowed)?, pending.iter().map(|(index, _)| *index).collect());
-            pending.clear();
+        // Large images would be run in several parts anyway. Not waiting for the others bounds the memory.
+        let is_full = pending.len() == batch as usize || pending_bytes >= limit;
+        if is_full || (last && !pending.is_empty()) {
+            let (indices, stored): (Vec<usize>, Vec<StoredImage>) = pending.drain(..).unzip();
+            let next = (runner.start_stored(device, &stored)?, indices);
+            pending_bytes = 0;
             if let Some(before) = started.replace(next) {
                 use_rows(runner, before)?;
             }
@@ -274,10 +341,10 @@ pub(super) fn run_images(
     }
 }
 
-fn too_large(path: &Path, image: &Rgb8Image, limit: u64) -> String {
+fn too_large(path: &Path, (width, height): (u32, u32), limit: u64) -> String {
     let (path, most) = (path.display(), limit / 3_000_000);
     format!(
-        "{path}: {} × {} pixels, more than the {most} megapixels that this adapter can process at once; make the image smaller",
-        image.width, image.height
+        "{path}: {width} × {height} pixels, more in its wide rows than the {most} megapixels that this adapter can process at \
+         once; make the image smaller, or use --resize nearest"
     )
 }

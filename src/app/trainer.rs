@@ -12,11 +12,13 @@ use super::open::default_batch;
 use super::predict::{Pass, run_images, weights_of};
 use super::run_folder::{RunFolder, write_file};
 use super::train::{
-    FeatureSource, FeatureTable, Run, SampleSource, TrainedNetwork, TrainingData, TrainingSettings, extract_features,
-    predict_rows, train_network, write_model,
+    FeatureSource, FeatureTable, Run, SampleSource, TrainError, TrainedNetwork, TrainingData, TrainingSettings, checkpoint_in,
+    extract_features, predict_rows, train_network, write_model,
 };
+use crate::data::atomic::remove_abandoned;
 use crate::data::prefetch::decoding_threads;
-use crate::data::{Dataset, Partition, Unreadable, decode_ahead};
+use crate::data::source::versions;
+use crate::data::{Dataset, Partition, StoredOrientation, Unreadable, decode_ahead};
 use crate::evaluation::Metrics;
 use crate::nn::Convolution;
 use crate::nn::random;
@@ -102,8 +104,12 @@ pub struct TrainerOptions {
     pub random_start: bool,
     /// Whether images that cannot be read are reported and left out instead of ending the run.
     pub skip_unreadable: bool,
+    /// What to do with the orientation that a camera stored.
+    pub orientation: StoredOrientation,
     /// Whether to continue the run in the folder.
     pub resume: bool,
+    /// Whether to remove the checkpoints of an earlier run in the folder and to start again. The features of the images are kept.
+    pub restart: bool,
     /// Batches, epochs, loss, optimizer and augmentation.
     pub settings: TrainingSettings,
 }
@@ -119,7 +125,9 @@ impl Default for TrainerOptions {
             dropout: PAPER_DROPOUT,
             random_start: false,
             skip_unreadable: false,
+            orientation: StoredOrientation::Applied,
             resume: false,
+            restart: false,
             settings: TrainingSettings::default(),
         }
     }
@@ -183,9 +191,14 @@ impl<'a> Trainer<'a> {
     pub fn train(&self, folder: &Path) -> Result<Training, Error> {
         let shape = self.shape();
         self.options.settings.check_precision(&shape, self.device.capabilities())?;
-        RunFolder::create(folder)?;
+        let _lock = RunFolder::create(folder)?.lock()?;
+        // These would otherwise fail only after the features of all images were computed.
+        self.options.settings.check(&shape)?;
+        if let (false, false, Some(path)) = (self.options.resume, self.options.restart, checkpoint_in(folder)) {
+            return Err(TrainError::EarlierRun { path }.into());
+        }
         let data = self.data;
-        let table;
+        let (table, identities);
         let (source, [train_rows, validation_rows]) = if self.options.takes_features() {
             table = self.features(folder)?;
             (SampleSource::Features(&table), rows_of(data).map(|rows| table.readable(&rows)))
@@ -193,7 +206,9 @@ impl<'a> Trainer<'a> {
             let readable = self.readable()?;
             let (scale, shift) = self.model.convention.input.multiplier_and_offset();
             let normalisation = Normalisation { scale, shift };
-            let source = SampleSource::Images { images: &data.images, names: &data.names, normalisation };
+            identities = self.identities()?;
+            let orientation = self.options.orientation;
+            let source = SampleSource::Images { images: &data.images, names: &identities, orientation, normalisation };
             (source, rows_of(data).map(|rows| rows.into_iter().filter(|row| readable[*row as usize]).collect()))
         };
         let training = TrainingData {
@@ -219,6 +234,7 @@ impl<'a> Trainer<'a> {
             names: &data.names,
             batch: default_batch(device),
             interpolation: INTERPOLATION,
+            orientation: self.options.orientation,
         };
         let tell = |reason: &str| context.send(Event::Skipped(reason.to_string()));
         let mut unreadable = Unreadable::new(self.options.skip_unreadable, &tell);
@@ -261,7 +277,7 @@ impl<'a> Trainer<'a> {
         context.start("", "images checked", data.len());
         let tell = |reason: &str| context.send(Event::Skipped(reason.to_string()));
         let mut unreadable = Unreadable::new(true, &tell);
-        for (index, image) in decode_ahead(data.images.clone(), decoding_threads(), 64) {
+        for (index, image) in decode_ahead(data.images.clone(), decoding_threads(), 64, self.options.orientation) {
             if context.cancellation.is_cancelled() {
                 return Err(Error::CancelledBeforeTraining);
             }
@@ -271,6 +287,16 @@ impl<'a> Trainer<'a> {
         context.finish();
         self.tell_skipped(unreadable.count());
         Ok(readable)
+    }
+
+    /// Returns the name and the version of each image. They reveal images that were replaced between two sittings of a run.
+    fn identities(&self) -> Result<Vec<String>, Error> {
+        let Trainer { data, ref context, .. } = *self;
+        context.start("", "images read, to notice changes", data.len());
+        let versions = versions(&data.images, context.cancellation.flag(), |done| context.advance(done));
+        context.finish();
+        let versions = versions.ok_or(Error::CancelledBeforeTraining)?;
+        Ok(data.names.iter().zip(versions).map(|(name, version)| format!("{name} {version}")).collect())
     }
 
     fn tell_skipped(&self, count: usize) {
@@ -314,6 +340,7 @@ impl<'a> Trainer<'a> {
         let Trainer { device, model, data, ref options, ref context } = *self;
         let checkpoints = folder.join("checkpoints");
         std::fs::create_dir_all(&checkpoints).map_err(|source| Error::File { path: checkpoints.clone(), source })?;
+        remove_abandoned(&checkpoints);
         let settings = &options.settings;
         if settings.micro_batch < settings.batch {
             let (micro, batch) = (settings.micro_batch, settings.batch);
@@ -325,10 +352,12 @@ impl<'a> Trainer<'a> {
         let hashes = model.files.iter().map(|(_, hash)| hash.as_str()).collect::<Vec<_>>().join(" ");
         let weights = if options.random_start { "random".to_string() } else { hashes };
         let mut depends = vec![("weights", weights), ("attribute_names", data.attributes.join(","))];
+        depends.push(("stored_orientations", format!("{:?}", options.orientation).to_lowercase()));
         depends.extend(device.profile().winners().map(|winners| ("tuning", winners.digest())));
         let mut run = Run {
             folder: Some(folder),
             resume: options.resume,
+            restart: options.restart,
             depends,
             metadata: metadata(model, data, shape),
             decoding_threads: decoding_threads(),
@@ -375,7 +404,7 @@ impl<'a> Trainer<'a> {
         let mut probabilities = Vec::with_capacity(rows.len() * data.attributes.len());
         // A cancellation now would lose a model that is already trained.
         let context = Context { cancellation: Default::default(), ..context.clone() };
-        let pass = Pass { images, batch, crop: None, task: "figures of the model" };
+        let pass = Pass { images, batch, crop: None, orientation: self.options.orientation, task: "figures of the model" };
         let failures = run_images(device, &mut runner, pass, &context, |_, row| probabilities.extend_from_slice(row))?;
         match failures.into_iter().next() {
             Some(failure) => Err(Error::Image(failure.reason)),

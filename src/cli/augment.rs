@@ -6,10 +6,10 @@ use clap::Args;
 use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder};
 use lineament::app::train::{AugmentationRanges, augmented_variants, sheet_of};
-use lineament::app::{ensure_writable, write_file};
-use lineament::data::decode;
+use lineament::app::{ensure_writable, refuse_overwriting, write_file};
+use lineament::data::ImageSource;
 
-use super::arguments::GpuArguments;
+use super::arguments::{GpuArguments, OrientationArguments};
 use super::{Context, Outcome, Verdict};
 
 /// Number of pictures on the sheet, and in each of its rows.
@@ -31,13 +31,16 @@ pub struct Augment {
     #[arg(long, value_name = "SHEET.png")]
     out: PathBuf,
     #[command(flatten)]
+    orientation: OrientationArguments,
+    #[command(flatten)]
     device: GpuArguments,
 }
 
 impl Augment {
     pub fn run(&self, context: &Context) -> Verdict {
+        refuse_overwriting([self.out.clone()], [self.image.as_path()])?;
         ensure_writable(&self.out)?;
-        let image = decode(&self.image)?;
+        let image = ImageSource::File(self.image.clone()).decode(self.orientation.stored())?;
         let device = self.device.open(context)?;
         let variants = augmented_variants(&device, &image, &AugmentationRanges::PAPER, self.seed, self.size, VARIANTS)?;
         let sheet = sheet_of(&variants, COLUMNS);

@@ -3,28 +3,30 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use lineament::app::{Error, PredictionOptions, RankedClass, classify, model_path};
-use lineament::data::ImageSource;
-use lineament::data::folder::expand;
+use lineament::app::{PredictionOptions, RankedClass, class_names, classify, model_path};
+use lineament::data::{FoundImages, ImageSource, find_images, image_name};
+use lineament::nn::Model;
 use lineament::nn::weights::IMAGENET_MODEL;
-use lineament::nn::{Model, Top};
 use lineament::ops::Interpolation;
 use serde_json::json;
 
-use super::arguments::{GpuArguments, PrecisionArguments, RESIZES, one_of};
-use super::output::print_line;
+use super::arguments::{GpuArguments, OrientationArguments, PrecisionArguments, RESIZES, one_of};
+use super::output::{print_line, tell_left_out};
 use super::{Context, Outcome, Verdict};
 
-/// Print the most probable ImageNet classes of images, to check that weights and kernels work
+/// Print the most probable classes of images, to check that weights and kernels work
 #[derive(Args)]
 pub struct Classify {
-    /// Image files, or folders of images
+    /// Image files, folders of images (with all folders below them), or zip or tar archives of images
     #[arg(required = true)]
     images: Vec<PathBuf>,
     /// Weights file with an ImageNet classifier: safetensors with torchvision's tensor names [default: the shipped
     /// mobilenet_v2_imagenet.safetensors]
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
+    /// File with the names of the classes, one a line [default: the names of ImageNet's 1,000 classes]
+    #[arg(long, value_name = "FILE")]
+    labels: Option<PathBuf>,
     /// Number of classes to print for each image
     #[arg(long, value_name = "COUNT", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1000))]
     top: u16,
@@ -35,6 +37,8 @@ pub struct Classify {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    orientation: OrientationArguments,
+    #[command(flatten)]
     precision: PrecisionArguments,
     #[command(flatten)]
     device: GpuArguments,
@@ -42,22 +46,25 @@ pub struct Classify {
 
 impl Classify {
     pub fn run(&self, context: &Context) -> Verdict {
-        let images = expand(&self.images)?;
+        let FoundImages { images, left_out } = find_images(&self.images)?;
+        tell_left_out(&left_out);
         let path = model_path(self.weights.as_deref(), IMAGENET_MODEL)?;
         let model = Model::open(&path, None)?.stored_in(self.precision.precision)?;
-        if !matches!(model.top, Top::Classifier(_)) {
-            return Err(Box::new(Error::NoClassifier { path }));
-        }
+        let names = class_names(&model, self.labels.as_deref())?;
         let device = self.device.open(context)?;
-        let options = PredictionOptions { interpolation: self.resize, ..PredictionOptions::default() };
-        let sources: Vec<ImageSource> = images.iter().cloned().map(Into::into).collect();
-        let result = classify(&device, &model, &sources, usize::from(self.top), &options, context)?;
-        let named = images.iter().zip(&result.classes).filter_map(|(image, ranked)| Some((image, ranked.as_ref()?)));
+        let orientation = self.orientation.stored();
+        let options = PredictionOptions { interpolation: self.resize, orientation, ..PredictionOptions::default() };
+        let result = classify(&device, &model, &images, (&names, usize::from(self.top)), &options, context)?;
+        let named = images
+            .iter()
+            .map(ImageSource::label)
+            .zip(&result.classes)
+            .filter_map(|(image, ranked)| Some((image, ranked.as_ref()?)));
         if self.json {
             let entry = |one: &RankedClass| json!({"class": one.class, "name": one.name, "probability": one.probability});
             let entries = |ranked: &[RankedClass]| ranked.iter().map(entry).collect::<Vec<_>>();
             let array: Vec<_> =
-                named.map(|(image, ranked)| json!({"image": image.display().to_string(), "top": entries(ranked)})).collect();
+                named.map(|(image, ranked)| json!({"image": image_name(&image), "top": entries(ranked)})).collect();
             print_line(serde_json::to_string_pretty(&array)?)?;
         } else {
             for (image, ranked) in named {

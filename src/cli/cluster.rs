@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use lineament::app::{Clusterer, Phases, ensure_writable, json_line, write_file};
+use lineament::app::{Clusterer, Phases, ensure_writable, json_line, refuse_overwriting, write_file};
 
 use super::arguments::GpuArguments;
 use super::cluster_options::{MethodOptions, RowArguments};
@@ -31,6 +31,10 @@ impl Cluster {
     pub fn run(&self, context: &Context) -> Verdict {
         let mut phases = Phases::default();
         self.method.check()?;
+        let in_run = self.rows.run.as_deref().map(|run| ["clusters.json", "config.json"].map(|name| run.join(name)));
+        let outputs = self.out.iter().cloned().chain(in_run.into_iter().flatten());
+        let inputs: Vec<PathBuf> = self.rows.files().into_iter().chain(self.method.file()).collect();
+        refuse_overwriting(outputs, inputs.iter().map(PathBuf::as_path))?;
         let (rows, run) = self.rows.read(context)?;
         self.out.as_deref().map_or(Ok(()), ensure_writable)?;
         let method = self.method.method(rows.columns.len())?;

@@ -10,7 +10,7 @@ use lineament::cluster::{
 use lineament::data::AttributeTable;
 use lineament::report::ReportError;
 
-use super::arguments::{Choices, one_of};
+use super::arguments::{Choices, one_of, require_within};
 
 /// Options that select the rows to cluster.
 #[derive(Args)]
@@ -39,6 +39,16 @@ pub struct RowArguments {
 }
 
 impl RowArguments {
+    /// Returns the files from which the rows are read.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let table = self.attributes.clone().or_else(|| self.run.as_ref().map(|run| run.join("attributes.csv")));
+        let weights = match &self.weights {
+            Some(WeightRule::File(path)) => Some(path.clone()),
+            _ => None,
+        };
+        table.into_iter().chain(weights).collect()
+    }
+
     /// Reads the rows, reports attributes that are the same for every image, and opens the run folder if there is one.
     pub fn read(&self, context: &Context) -> Result<(ClusterRows, Option<RunFolder>), Error> {
         let in_run = || self.run.as_deref().map(attributes_in).transpose();
@@ -108,7 +118,7 @@ pub struct MethodOptions {
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     iterations: Option<u32>,
     /// kmeans: stop when the centres move by no more than this, relative to the variance of the data [default: 1e-4]
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     tolerance: Option<f64>,
     /// kmeans, spectral: seed of the random starts [default: 0]
     #[arg(long, value_name = "NUMBER")]
@@ -121,19 +131,19 @@ pub struct MethodOptions {
     #[arg(long, value_name = "NAME", value_parser = one_of(METRICS))]
     metric: Option<Metric>,
     /// dbscan: largest distance between neighbours [default: 0.5]
-    #[arg(long, value_name = "DISTANCE")]
+    #[arg(long, value_name = "DISTANCE", allow_negative_numbers = true)]
     eps: Option<f32>,
     /// dbscan, optics: number of rows in the neighbourhood of a dense row, itself included [default: 3 and 5 respectively]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     min_samples: Option<u32>,
     /// birch: largest radius of a subcluster [default: 0.36]
-    #[arg(long, value_name = "RADIUS")]
+    #[arg(long, value_name = "RADIUS", allow_negative_numbers = true)]
     threshold: Option<f64>,
     /// optics: relative drop of reachability that counts as steep [default: 0.05]
-    #[arg(long, value_name = "SHARE")]
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
     xi: Option<f64>,
     /// spectral: gamma in the affinity exp(−gamma d²) of two rows at distance d [default: 1]
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     gamma: Option<f64>,
 }
 
@@ -167,10 +177,19 @@ impl MethodOptions {
         if self.k.is_none() && !self.method.finds_clusters() {
             return Err(Error::Misuse("give the number of clusters with --k".into()));
         }
-        if let Some(eps) = self.eps.filter(|eps| !(*eps >= 0.0 && eps.is_finite())) {
-            return Err(Error::Misuse(format!("--eps is {eps}; it must be a number of at least 0")));
-        }
-        Ok(())
+        let ranges = [
+            ("--eps", self.eps.map(f64::from), 0.0..=f64::from(f32::MAX)),
+            ("--tolerance", self.tolerance, 0.0..=f64::MAX),
+            ("--threshold", self.threshold, 0.0..=f64::MAX),
+            ("--xi", self.xi, f64::MIN_POSITIVE..=1.0 - f64::EPSILON),
+            ("--gamma", self.gamma, f64::MIN_POSITIVE..=f64::MAX),
+        ];
+        ranges.into_iter().try_for_each(|(setting, value, range)| require_within(setting, value, range))
+    }
+
+    /// Returns the file of initial centres, if the user named one.
+    pub fn file(&self) -> Option<PathBuf> {
+        self.init.clone()
     }
 
     /// Returns the number of clusters, or 0 if the method finds it itself.

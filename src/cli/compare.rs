@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use clap::Args;
-use lineament::app::{RunFolder, compare_methods, comparison_details, write_comparison};
+use lineament::app::{RunFolder, compare_methods, comparison_details, refuse_overwriting, write_comparison};
 use lineament::cluster::{ComparedMethod, ComparisonSettings};
 
 use super::arguments::{GpuArguments, one_of};
@@ -52,6 +52,11 @@ fn cluster_counts(text: &str) -> Result<RangeInclusive<usize>, String> {
 
 impl Compare {
     pub fn run(&self, context: &Context) -> Verdict {
+        let folders = [self.out.as_deref(), self.rows.run.as_deref()].into_iter().flatten();
+        let written = ["comparison.json", "comparison.csv", "comparison.svg", "config.json"];
+        let outputs = folders.flat_map(|folder| written.map(|name| folder.join(name)));
+        let inputs = self.rows.files();
+        refuse_overwriting(outputs, inputs.iter().map(PathBuf::as_path))?;
         let (rows, run) = self.rows.read(context)?;
         self.out.as_deref().map(RunFolder::create).transpose()?;
         let device = self.device.open(context)?;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use lineament::app::{Evaluator, EvaluatorOptions, celeba_attributes_of};
+use lineament::app::{Evaluator, EvaluatorOptions, celeba_attributes_of, refuse_overwriting};
 use lineament::data::Partition;
 
 use super::arguments::{Choices, DataArguments, PredictionArguments, one_of};
@@ -39,6 +39,10 @@ const PARTITIONS: &Choices<Partition> = &[
 
 impl Eval {
     pub fn run(&self, context: &Context) -> Verdict {
+        let written = ["attributes.csv", "metrics.csv", "metrics.json", "table1.csv", "config.json"];
+        let outputs = self.out.iter().flat_map(|run| written.map(|name| run.join(name)));
+        let lists = self.data.labels.files(&self.data.data);
+        refuse_overwriting(outputs, lists.iter().map(PathBuf::as_path).chain(self.prediction.files()))?;
         let model = self.prediction.open()?;
         let of_celeba = celeba_attributes_of(&model);
         let folder = self.data.labels.selection().open(&self.data.data, &of_celeba, self.seed, context)?;

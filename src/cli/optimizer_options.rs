@@ -7,6 +7,8 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use lineament::app::Error;
 use lineament::ops::{AnyOptimizer, OPTIMIZERS, OptimizerEntry, OptimizerOption, OptionDefault};
 
+use super::arguments::require_within;
+
 /// `--optimizer`, `--learning-rate`, and the options of all optimizers.
 pub struct OptimizerArguments {
     entry: &'static OptimizerEntry,
@@ -16,8 +18,17 @@ pub struct OptimizerArguments {
 }
 
 impl OptimizerArguments {
-    /// Refuses options that belong to other optimizers.
+    /// Refuses options that belong to other optimizers or have no effect, and values out of range.
     pub fn check(&self) -> Result<(), Error> {
+        require_within("--learning-rate", self.learning_rate, f64::MIN_POSITIVE..=1e6)?;
+        for (name, value) in &self.given {
+            // Decay rates and momenta are shares; a switch is 1.
+            require_within(&format!("--{name}"), Some(*value), 0.0..=1.0)?;
+        }
+        if self.given.contains_key("nesterov") && self.given.get("momentum") == Some(&0.0) {
+            let problem = "--nesterov is a form of the momentum, and --momentum 0 turns that off; leave out one of the two";
+            return Err(Error::Misuse(problem.into()));
+        }
         let foreign = |name: &&&str| !self.entry.options.iter().any(|option| option.name == **name);
         self.given.keys().find(foreign).map_or(Ok(()), |name| {
             let (chosen, users) = (self.entry.name, names_of_users(name));
@@ -72,6 +83,7 @@ impl Args for OptimizerArguments {
                     .value_name("RATE")
                     .long("learning-rate")
                     .help(format!("Learning rate, or its peak if the schedule changes it [default: {}]", rates.join(", ")))
+                    .allow_negative_numbers(true)
                     .value_parser(clap::value_parser!(f64)),
             );
         options().into_iter().fold(command, |command, option| command.arg(argument(option)))
@@ -93,7 +105,7 @@ fn argument(option: &'static OptimizerOption) -> Arg {
     };
     let defaults: Vec<String> = users_of(option.name).into_iter().map(default).collect();
     let help = format!("{} [default: {}]", option.about, defaults.join(", "));
-    argument.value_name("NUMBER").value_parser(clap::value_parser!(f64)).help(help)
+    argument.allow_negative_numbers(true).value_name("NUMBER").value_parser(clap::value_parser!(f64)).help(help)
 }
 
 impl FromArgMatches for OptimizerArguments {

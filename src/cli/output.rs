@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io::Write;
 
+use lineament::data::LeftOut;
 use serde::Serialize;
 
 // Unlike `print!`, these functions return an error instead of panicking when the reader of stdout is gone.
@@ -21,6 +22,11 @@ pub fn print_line(line: impl std::fmt::Display) -> std::io::Result<()> {
 pub fn print_result(json: bool, result: &impl Serialize, text: impl FnOnce() -> String) -> Result<(), Box<dyn Error>> {
     let text = if json { serde_json::to_string_pretty(result)? } else { text() };
     Ok(print_line(text.trim_end())?)
+}
+
+/// Says on stderr which files were left out of a search for images, and why.
+pub fn tell_left_out(left_out: &LeftOut) {
+    left_out.sentences().iter().for_each(|sentence| eprintln!("note: {sentence}"));
 }
 
 /// Returns the command line without the folder of the program. Long lists of images are cut.

@@ -3,17 +3,18 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use lineament::app::{Predictor, RunFolder, ensure_writable};
-use lineament::data::ImageSource;
-use lineament::data::folder::expand;
+use lineament::app::{Error, Predictor, RunFolder, ensure_writable, refuse_overwriting};
+use lineament::data::{FoundImages, ImageSource, find_images, image_name};
+use serde_json::json;
 
 use super::arguments::PredictionArguments;
+use super::output::{print_line, tell_left_out};
 use super::{Context, Outcome, Verdict};
 
 /// Predict facial attributes of images and write them as CSV
 #[derive(Args)]
 pub struct Predict {
-    /// Image files, or folders of images
+    /// Image files, folders of images (with all folders below them), or zip or tar archives of images
     #[arg(required = true)]
     images: Vec<PathBuf>,
     /// Write 1 for probabilities above one half and 0 for others, instead of probabilities
@@ -25,13 +26,24 @@ pub struct Predict {
     /// Run folder to write attributes.csv to, with config.json, which records how it was made
     #[arg(long, value_name = "RUN")]
     run: Option<PathBuf>,
+    /// Print how many images were used and why others were not, as JSON. The table then goes to --run or --out
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     prediction: PredictionArguments,
 }
 
 impl Predict {
     pub fn run(&self, context: &Context) -> Verdict {
-        let images: Vec<ImageSource> = expand(&self.images)?.into_iter().map(Into::into).collect();
+        let FoundImages { images, left_out } = find_images(&self.images)?;
+        tell_left_out(&left_out);
+        if self.json && self.run.is_none() && self.out.is_none() {
+            let problem = "--json prints a summary instead of the table; say where the table goes with --run or --out";
+            return Err(Box::new(Error::Misuse(problem.into())));
+        }
+        let in_run = |run: &Path| ["attributes.csv", "config.json"].map(|name| run.join(name));
+        let outputs = self.out.iter().cloned().chain(self.run.as_deref().map(in_run).into_iter().flatten());
+        refuse_overwriting(outputs, images.iter().map(ImageSource::file).chain(self.prediction.files()))?;
         self.out.as_deref().map_or(Ok(()), ensure_writable)?;
         let run = self.run.as_deref().map(RunFolder::create).transpose()?;
         let model = self.prediction.open()?;
@@ -44,10 +56,28 @@ impl Predict {
         match (&run, &self.out) {
             (Some(run), _) => {
                 predictions.table.write(&run.at("attributes.csv"))?;
-                run.record("predict", Some(&device), predictor.details(&predictions), context)?;
+                let mut details = predictor.details(&predictions);
+                if !left_out.is_empty() {
+                    details.insert("left_out".into(), json!(left_out));
+                }
+                run.record("predict", Some(&device), details, context)?;
             }
             (None, Some(path)) => predictions.table.write(path)?,
             (None, None) => predictions.table.write_to(std::io::stdout().lock(), Path::new("standard output"))?,
+        }
+        if self.json {
+            let failures: Vec<_> = predictions
+                .failures
+                .iter()
+                .map(|failure| json!({"image": image_name(&images[failure.index].label()), "reason": failure.reason}))
+                .collect();
+            let summary = json!({
+                "images": predictions.used.len(),
+                "unreadable": predictions.failures_by_kind(),
+                "left_out": left_out,
+                "failures": failures,
+            });
+            print_line(serde_json::to_string_pretty(&summary)?)?;
         }
         Ok(Outcome::complete(predictions.failures.is_empty()))
     }

@@ -29,6 +29,13 @@ pub struct Report {
 
 impl Report {
     pub fn run(&self, context: &Context) -> Verdict {
+        let read =
+            ["attributes.csv", "clusters.json", "clusters_weighted.json", "comparison.json", "metrics.json", "config.json"];
+        let more = ["history.csv", "loss_issue.json", "reproduction.json", "train/history.csv"];
+        let read: Vec<PathBuf> =
+            read.into_iter().chain(more).map(|name| self.run.join(name)).chain(self.attributes.clone()).collect();
+        let out = self.out.clone().unwrap_or_else(|| self.run.join("report.html"));
+        app::refuse_overwriting([out], read.iter().map(PathBuf::as_path))?;
         let mut report = app::Report::new(&self.run, self.attributes.as_deref(), self.images.as_deref())?;
         if let Some(out) = &self.out {
             app::ensure_writable(out)?;

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use lineament::app::Trainable;
 use lineament::app::reproduce::{PaperLoss, Reproduction, ReproductionOptions, Source, Step, reproduce_losses};
+use lineament::app::{Trainable, refuse_overwriting};
 use lineament::data::Crop;
 
 use super::arguments::{Choices, GpuArguments, LabelArguments, one_of};
@@ -13,6 +13,9 @@ use super::output::print_line;
 use super::{Context, Outcome, Verdict};
 
 /// Reproduce the paper step by step, and compare the results with those in the paper
+///
+/// Pictures are taken as they are stored, as Keras did for the paper: their orientation (EXIF) is ignored, as with
+/// --ignore-orientation of the other commands.
 #[derive(Args)]
 pub struct Reproduce {
     /// Do only this step
@@ -114,6 +117,10 @@ const LOSSES: &Choices<PaperLoss> = &[
 
 impl Reproduce {
     pub fn run(&self, context: &Context) -> Verdict {
+        let written = ["train/model.safetensors", "report.html", "attributes.csv", "config.json", "reproduction.json"];
+        let lists = self.data.as_deref().map_or_else(Vec::new, |data| self.labels.files(data));
+        // A model that is named is only read, and nothing is trained then.
+        refuse_overwriting(written.map(|name| self.out.join(name)), lists.iter().chain(&self.weights).map(PathBuf::as_path))?;
         let options = self.options();
         if self.only == Some(Step::LossIssue) {
             cancel_on_interrupt(&context.cancellation);

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use lineament::app::{RunFolder, Trainer, check_training_data, model_path, open_start};
+use lineament::app::{RunFolder, Trainer, check_training_data, model_path, open_start, refuse_overwriting};
 use lineament::data::attributes::paper_attributes;
 use lineament::nn::weights::IMAGENET_MODEL;
 
-use super::arguments::{DataArguments, GpuArguments};
+use super::arguments::{DataArguments, GpuArguments, OrientationArguments};
 use super::display::cancel_on_interrupt;
 use super::output::print_line;
 use super::train_options::TrainingArguments;
@@ -29,10 +29,15 @@ pub struct Train {
     #[arg(long)]
     skip_unreadable: bool,
     #[command(flatten)]
+    orientation: OrientationArguments,
+    #[command(flatten)]
     training: TrainingArguments,
     /// Continue the run in the run folder
     #[arg(long)]
     resume: bool,
+    /// Remove the checkpoints of an earlier run in the run folder and start again. The features of the images are kept
+    #[arg(long, conflicts_with = "resume")]
+    restart: bool,
     #[command(flatten)]
     device: GpuArguments,
 }
@@ -40,6 +45,10 @@ pub struct Train {
 impl Train {
     pub fn run(&self, context: &Context) -> Verdict {
         self.training.check()?;
+        let written = ["model.safetensors", "metrics.csv", "history.csv", "config.json", "checkpoints/last.safetensors"];
+        let lists = self.data.labels.files(&self.data.data);
+        let inputs = lists.iter().chain(&self.weights).map(PathBuf::as_path);
+        refuse_overwriting(written.map(|name| self.out.join(name)), inputs)?;
         let labels = self.data.labels.selection();
         let data = labels.open(&self.data.data, &paper_attributes(), self.training.seed, context)?.dataset;
         check_training_data(&self.data.data, &data, context)?;
@@ -47,7 +56,9 @@ impl Train {
         let run = RunFolder::create(&self.out)?;
         let device = self.device.open(context)?;
         cancel_on_interrupt(&context.cancellation);
-        let options = self.training.options(self.skip_unreadable, self.resume);
+        let mut options = self.training.options(self.skip_unreadable, self.resume);
+        options.orientation = self.orientation.stored();
+        options.restart = self.restart;
         let trainer = Trainer::new(&device, &model, &data, options).with_context(context);
         run.record("train", Some(&device), trainer.details(), context)?;
         let training = trainer.train(&self.out)?;

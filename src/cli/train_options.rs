@@ -3,9 +3,10 @@
 use clap::Args;
 use lineament::app::train::{AugmentationRanges, ClassWeights, TrainingSettings};
 use lineament::app::{Error, PAPER_DROPOUT, PAPER_HIDDEN, Trainable, TrainerOptions};
+use lineament::data::StoredOrientation;
 use lineament::nn::training::{FrozenNorm, Loss, RunningStatistics, Schedule};
 
-use super::arguments::{Choices, one_of};
+use super::arguments::{Choices, one_of, require_within};
 use super::optimizer_options::OptimizerArguments;
 
 /// The options of a training run, without its data and its folder.
@@ -15,16 +16,16 @@ pub struct TrainingArguments {
     /// blocks) or all
     #[arg(long, value_name = "LAYERS", default_value = "head")]
     trainable: Trainable,
-    /// Statistics that batch norm uses in layers that are not trained
-    #[arg(long, value_name = "NAME", value_parser = one_of(FROZEN_NORMS), default_value = "inference")]
-    frozen_batch_norm: FrozenNorm,
+    /// Statistics that batch norm uses in layers that are not trained [default: inference]
+    #[arg(long, value_name = "NAME", value_parser = one_of(FROZEN_NORMS))]
+    frozen_batch_norm: Option<FrozenNorm>,
     /// Share of the backbone's running statistics that is kept in each step. Keras' 0.999 needs thousands of steps to follow the
-    /// weights, and predictions use these statistics; use 0.99 for short runs
-    #[arg(long, value_name = "SHARE", default_value_t = 0.999)]
-    batch_norm_momentum: f32,
-    /// How batches update batch norm's running statistics
-    #[arg(long, value_name = "NAME", value_parser = one_of(RUNNING_STATISTICS), default_value = "tensorflow")]
-    running_statistics: RunningStatistics,
+    /// weights, and predictions use these statistics; use 0.99 for short runs [default: 0.999]
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
+    batch_norm_momentum: Option<f32>,
+    /// How batches update batch norm's running statistics [default: tensorflow]
+    #[arg(long, value_name = "NAME", value_parser = one_of(RUNNING_STATISTICS))]
+    running_statistics: Option<RunningStatistics>,
     /// Height and width of the images in pixels, a multiple of 32 from 96 to 224 [default: the size that the weights were made
     /// for]
     #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(96..=224))]
@@ -49,18 +50,18 @@ pub struct TrainingArguments {
     #[arg(long, value_name = "NAME", value_parser = one_of(CLASS_WEIGHTS), default_value = "none")]
     class_weights: ClassWeights,
     /// Smooth the labels: y becomes y (1 − S) + S / 2
-    #[arg(long, value_name = "S", default_value_t = 0.0)]
+    #[arg(long, value_name = "S", default_value_t = 0.0, allow_negative_numbers = true)]
     label_smoothing: f32,
     #[command(flatten)]
     optimizer: OptimizerArguments,
     /// How the learning rate changes during training
     #[arg(long, value_name = "NAME", value_parser = one_of(SCHEDULES), default_value = "constant")]
     schedule: fn(f64) -> Schedule,
-    /// Share of all steps in which the cosine schedule increases the learning rate
-    #[arg(long, value_name = "SHARE", default_value_t = 0.3)]
-    warm_up: f64,
+    /// Share of all steps in which the cosine schedule increases the learning rate [default: 0.3]
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
+    warm_up: Option<f64>,
     /// Share of the hidden values that dropout sets to zero
-    #[arg(long, value_name = "SHARE", default_value_t = PAPER_DROPOUT)]
+    #[arg(long, value_name = "SHARE", default_value_t = PAPER_DROPOUT, allow_negative_numbers = true)]
     dropout: f32,
     /// Random changes to training images
     #[arg(long, value_name = "NAME", value_parser = one_of(AUGMENTATIONS), default_value = "none")]
@@ -136,8 +137,44 @@ const AUGMENTATIONS: &Choices<Augment> = &[
 ];
 
 impl TrainingArguments {
-    /// Refuses options that contradict each other.
+    /// Refuses options that contradict each other or do not apply, and values out of range.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] names the option.
     pub fn check(&self) -> Result<(), Error> {
+        let refused = |problem: &str| Err(Error::Misuse(problem.to_string()));
+        for (option, value, range) in [
+            ("--batch-norm-momentum", self.batch_norm_momentum.map(f64::from), 0.0..=1.0),
+            ("--label-smoothing", Some(f64::from(self.label_smoothing)), 0.0..=0.99),
+            ("--warm-up", self.warm_up, 0.0..=0.99),
+            ("--dropout", Some(f64::from(self.dropout)), 0.0..=0.99),
+        ] {
+            require_within(option, value, range)?;
+        }
+        // The head has batch norm, and one sample has no variance.
+        let parts = self.micro_batch.unwrap_or(self.batch);
+        if self.batch == 1 || parts == 1 {
+            return refused(
+                "--batch and --micro-batch must be at least 2, because batch norm needs the variance of several images",
+            );
+        }
+        if self.batch % parts == 1 {
+            let (batch, part) = (self.batch, parts);
+            let problem = format!("--micro-batch {part} leaves a part of one image of --batch {batch}, and batch norm needs two");
+            return Err(Error::Misuse(problem));
+        }
+        if self.warm_up.is_some() && matches!((self.schedule)(0.0), Schedule::Constant) {
+            return refused("--warm-up is an option of --schedule cosine only");
+        }
+        if self.frozen_batch_norm.is_some() && self.trainable == Trainable::All {
+            return refused("--frozen-batch-norm does not go with --trainable all, which leaves no layer untrained");
+        }
+        let updates = self.trainable != Trainable::Head;
+        if !updates && (self.batch_norm_momentum.is_some() || self.running_statistics.is_some()) {
+            let problem = "--batch-norm-momentum and --running-statistics are about the backbone's batch norm, which \
+                           --trainable head leaves unchanged; choose --trainable blocks:N or all";
+            return refused(problem);
+        }
         if self.class_weights != ClassWeights::None && !self.loss.takes_label_weights() {
             let problem = "--class-weights balanced does not go with the losses cosine and angle, which have no term for each \
                            attribute; add --loss mse, mae or bce";
@@ -156,7 +193,7 @@ impl TrainingArguments {
             class_weights: self.class_weights,
             optimizer: self.optimizer.optimizer(),
             learning_rate: self.optimizer.learning_rate(),
-            schedule: (self.schedule)(self.warm_up),
+            schedule: (self.schedule)(self.warm_up.unwrap_or(0.3)),
             augmentation: self.augment.0,
             label_smoothing: self.label_smoothing,
             mixed_precision: self.precision == Products::Mixed,
@@ -168,14 +205,16 @@ impl TrainingArguments {
     pub fn options(&self, skip_unreadable: bool, resume: bool) -> TrainerOptions {
         TrainerOptions {
             trainable: self.trainable,
-            frozen_norm: self.frozen_batch_norm,
-            momentum: self.batch_norm_momentum,
-            running_statistics: self.running_statistics,
+            frozen_norm: self.frozen_batch_norm.unwrap_or(FrozenNorm::Inference),
+            momentum: self.batch_norm_momentum.unwrap_or(0.999),
+            running_statistics: self.running_statistics.unwrap_or(RunningStatistics::Tensorflow),
             hidden: self.hidden,
             dropout: self.dropout,
             random_start: false,
             skip_unreadable,
+            orientation: StoredOrientation::Applied,
             resume,
+            restart: false,
             settings: self.settings(),
         }
     }

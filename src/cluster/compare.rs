@@ -208,6 +208,7 @@ pub fn compare(
         curves,
         marks,
         seconds,
+        attributes_sha256: None,
         adapter: None,
         command: None,
     })

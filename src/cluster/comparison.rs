@@ -30,6 +30,9 @@ pub struct Comparison {
     pub marks: Vec<Mark>,
     /// Wall-clock time in seconds that each method took, by the method's name.
     pub seconds: BTreeMap<String, f64>,
+    /// [Hash](crate::data::AttributeTable::sha256) of the table of attributes that was clustered, perhaps after rounding.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attributes_sha256: Option<String>,
     /// Name of the adapter that computed the result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adapter: Option<String>,
@@ -232,6 +235,7 @@ mod tests {
             curves: vec![curve("kmeans", plain), curve("birch", weighted)],
             marks: vec![mark],
             seconds: BTreeMap::new(),
+            attributes_sha256: None,
             adapter: None,
             command: None,
         }

@@ -42,7 +42,8 @@ pub fn optics(distances: &CondensedDistances, settings: OpticsSettings) -> Resul
     let n = distances.n;
     let setting = |name, value: String, expected| Err(ClusterError::Setting { name, value, expected });
     if min_samples < 2 || min_samples > n {
-        return setting("the number of neighbours", min_samples.to_string(), "from 2 to the number of rows");
+        let value = format!("{min_samples} for {n} rows");
+        return setting("the number of neighbours (--min-samples)", value, "from 2 to the number of rows");
     }
     if !(xi > 0.0 && xi < 1.0) {
         return setting("xi", xi.to_string(), "between 0 and 1");

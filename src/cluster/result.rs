@@ -53,6 +53,9 @@ pub struct ClusterResult {
     /// Wall-clock time in seconds that each phase took, such as `read`, `start`, `cluster` or `silhouette`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub seconds: BTreeMap<String, f64>,
+    /// [Hash](crate::data::AttributeTable::sha256) of the table of attributes that was clustered, perhaps after rounding.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attributes_sha256: Option<String>,
     /// Name of the adapter that computed the result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adapter: Option<String>,
@@ -122,11 +125,18 @@ impl ClusterResult {
                 return Err(format!("`sizes`, entry {cluster}: says {stated} faces, but {found} labels name that cluster"));
             }
         }
-        match self.silhouette {
-            Some(value) if !(-1.0..=1.0).contains(&value) => {
-                return Err(format!("`silhouette`: expected a number in [-1, 1], found {value}"));
+        let samples = self.silhouette_samples.iter().map(|value| ("silhouette_samples", Some(f64::from(*value))));
+        let silhouettes = [
+            ("silhouette", self.silhouette),
+            ("silhouette_without_noise", self.silhouette_without_noise),
+            ("silhouette_weighted", self.silhouette_weighted),
+        ];
+        for (name, value) in silhouettes.into_iter().chain(samples) {
+            // The values of single faces are computed in single precision.
+            let rounding = if name == "silhouette_samples" { 1e-5 } else { 0.0 };
+            if let Some(value) = value.filter(|value| value.is_nan() || value.abs() > 1.0 + rounding) {
+                return Err(format!("`{name}`: expected a number in [-1, 1], found {value}"));
             }
-            _ => {}
         }
         match self.inertia {
             Some(value) if value < 0.0 => Err(format!("`inertia`: expected a number of at least 0, found {value}")),

@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::error::DataError;
 
@@ -61,12 +62,42 @@ fn remedy(source: &io::Error) -> &'static str {
 
 fn temporary_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".lineament-").suffix(".partial");
+    let prefix = format!("{PARTIAL_PREFIX}{}-", std::process::id());
+    builder.prefix(&prefix).suffix(PARTIAL_SUFFIX);
     // `tempfile` makes files that only their owner can read. This one becomes the result, so it gets the permissions of an
     // ordinary new file: the operating system applies the umask to them.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     builder.tempfile_in(folder)
+}
+
+/// The names of temporary files: the prefix, the number of the process, random letters, and the suffix.
+const PARTIAL_PREFIX: &str = ".lineament-";
+const PARTIAL_SUFFIX: &str = ".partial";
+/// The age from which a temporary file counts as abandoned if it is unknown whether its process still runs.
+const ABANDONED_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Removes the temporary files in a folder whose programs were killed before they could do so. Files that cannot be removed are
+/// left, because they disturb nothing.
+pub fn remove_abandoned(folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let random = name.to_str().and_then(|name| name.strip_prefix(PARTIAL_PREFIX)?.strip_suffix(PARTIAL_SUFFIX));
+        let Some(random) = random else { continue };
+        let process = random.split_once('-').and_then(|(process, _)| process.parse().ok());
+        let age = entry.metadata().and_then(|found| found.modified()).ok().and_then(|time| time.elapsed().ok());
+        let is_old = age.is_some_and(|age| age > ABANDONED_AFTER);
+        if process.and_then(is_running).map_or(is_old, |running| !running) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// Returns whether a process runs, if the operating system can say so.
+fn is_running(process: u32) -> Option<bool> {
+    let processes = Path::new("/proc/self").exists();
+    processes.then(|| Path::new("/proc").join(process.to_string()).exists())
 }
 
 /// Syncs the folder to the disk, so that the renaming survives a power failure. Windows has no such call and needs none.
@@ -108,6 +139,23 @@ mod tests {
         assert!(failed.unwrap_err().to_string().contains("the GPU went away"));
         assert_eq!(fs::read_to_string(&path).unwrap(), "old");
         assert_eq!(entries(folder.path()), 1);
+    }
+
+    #[test]
+    fn what_killed_programs_left_is_removed_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        // No process has this number: it is above the largest that Linux assigns.
+        let (dead, own) = (".lineament-4194305-Xy9.partial", format!(".lineament-{}-Xy9.partial", std::process::id()));
+        let (unknown, old) = (".lineament-Xy9.partial", ".lineament-old.partial");
+        for name in [dead, &own, unknown, old, "lineament.partial", "a.csv"] {
+            fs::write(folder.path().join(name), "half").unwrap();
+        }
+        let long_ago = std::time::SystemTime::now() - 2 * ABANDONED_AFTER;
+        File::options().write(true).open(folder.path().join(old)).unwrap().set_modified(long_ago).unwrap();
+        remove_abandoned(folder.path());
+        let left = |name: &str| folder.path().join(name).exists();
+        assert!(!left(old) && left(&own) && left(unknown) && left("lineament.partial") && left("a.csv"));
+        assert_eq!(left(dead), !cfg!(target_os = "linux"));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Names of facial attributes: CelebA's 40, the 37 of the paper's model, and the 10 that the paper clusters by.
 
+use std::collections::HashSet;
+
 use super::error::DataError;
 
 /// CelebA's 40 attributes, in the order of `list_attr_celeba.txt`.
@@ -92,7 +94,7 @@ pub fn select(names: &[impl AsRef<str>], known: &[impl AsRef<str>]) -> Result<Ve
     let mut selected = Vec::new();
     for name in names.iter().map(AsRef::as_ref) {
         let at = position(name, &attributes_and_sets)?;
-        match named_set(name).filter(|_| at >= known.len()) {
+        match named_set(name.trim()).filter(|_| at >= known.len()) {
             None => selected.push(at),
             Some(set) => selected.extend(resolve(&set, known).map_err(|error| match error {
                 DataError::UnknownAttribute { name: attribute, .. } => DataError::UnknownAttribute {
@@ -110,11 +112,24 @@ pub fn select(names: &[impl AsRef<str>], known: &[impl AsRef<str>]) -> Result<Ve
 ///
 /// # Errors
 /// [`DataError::UnknownAttribute`] for the first name that is not in `known`; it suggests the most similar attribute.
+/// [`DataError::RepeatedAttribute`] for an attribute that is named twice.
 pub fn resolve(names: &[impl AsRef<str>], known: &[impl AsRef<str>]) -> Result<Vec<usize>, DataError> {
-    names.iter().map(|name| position(name.as_ref(), known)).collect()
+    let positions = names.iter().map(|name| position(name.as_ref(), known)).collect::<Result<Vec<_>, _>>()?;
+    refuse_repeated(&positions, known)?;
+    Ok(positions)
 }
 
+fn refuse_repeated(positions: &[usize], known: &[impl AsRef<str>]) -> Result<(), DataError> {
+    let mut seen = HashSet::new();
+    match positions.iter().find(|position| !seen.insert(**position)) {
+        None => Ok(()),
+        Some(position) => Err(DataError::RepeatedAttribute { name: known[*position].as_ref().to_owned() }),
+    }
+}
+
+/// Returns the position of a name. Blanks around it do not matter, as in `--select "Male, Young"`.
 fn position(name: &str, known: &[impl AsRef<str>]) -> Result<usize, DataError> {
+    let name = name.trim();
     known.iter().position(|candidate| candidate.as_ref() == name).ok_or_else(|| DataError::UnknownAttribute {
         name: name.to_owned(),
         suggestion: match nearest(name, known) {
@@ -158,7 +173,7 @@ mod tests {
     fn a_set_is_selected_by_its_name_and_keeps_its_order() {
         let ten = select(&["paper-ten"], &CELEBA_ATTRIBUTES).unwrap();
         assert_eq!(ten, resolve(&CHOSEN_ATTRIBUTES, &CELEBA_ATTRIBUTES).unwrap());
-        assert_eq!(select(&["Pale_Skin", "paper-37"], &CELEBA_ATTRIBUTES).unwrap()[..2], [26, 0]);
+        assert_eq!(select(&["Pale_Skin", " paper-37"], &CELEBA_ATTRIBUTES).unwrap()[..2], [26, 0]);
         for name in NAMED_SETS {
             assert!(named_set(name).is_some(), "{name}");
         }
@@ -194,7 +209,11 @@ mod tests {
 
     #[test]
     fn resolves_names_in_the_order_given_and_suggests_the_most_similar() {
-        assert_eq!(resolve(&["Young", "Bald"], &CELEBA_ATTRIBUTES).unwrap(), [39, 4]);
+        assert_eq!(resolve(&["Young", " Bald "], &CELEBA_ATTRIBUTES).unwrap(), [39, 4]);
+        for names in [&["Young", "Bald", "Young"][..], &["Young", " Young"]] {
+            let message = resolve(names, &CELEBA_ATTRIBUTES).unwrap_err().to_string();
+            assert!(message.contains("'Young' is named twice"), "{message}");
+        }
         let cases = [
             ("Yuong", "did you mean 'Young'?"),
             ("smiling", "did you mean 'Smiling'?"),

@@ -35,12 +35,12 @@ impl Partition {
     /// The texts that [`parse`](Self::parse) accepts, for messages.
     pub(crate) const SPELLINGS: &'static str = "0, 1, 2 or train, validation, test";
 
-    /// Reads a partition's number or name. Returns `None` for any other text.
+    /// Reads a partition's number or name. Letter case does not matter. Returns `None` for any other text.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        match text {
-            "0" | "train" => Some(Self::Train),
-            "1" | "validation" => Some(Self::Validation),
-            "2" | "test" => Some(Self::Test),
+        match text.trim().to_lowercase().as_str() {
+            "0" | "0.0" | "train" | "training" => Some(Self::Train),
+            "1" | "1.0" | "validation" | "val" | "valid" => Some(Self::Validation),
+            "2" | "2.0" | "test" | "testing" => Some(Self::Test),
             _ => None,
         }
     }
@@ -148,7 +148,54 @@ fn retain<T>(values: &mut Vec<T>, keep: &[bool], width: usize) {
 pub(crate) fn require_images(list: &Path, folder: &Path, names: &[String]) -> Result<(), DataError> {
     let present = listing(folder, names);
     let missing: Vec<&str> = names.iter().map(String::as_str).filter(|name| !present.contains(Path::new(name))).collect();
-    missing_images(list, folder, names.len(), &missing)
+    missing_images(list, folder, names.len(), &missing).map_err(|error| match (error, hint(folder, &missing)) {
+        (DataError::File { path, problem, .. }, Some(remedy)) => DataError::File { path, problem, remedy },
+        (error, _) => error,
+    })
+}
+
+/// Returns what may be wrong with the first of the missing names, if a file in the folder has almost the same name.
+fn hint(folder: &Path, missing: &[&str]) -> Option<String> {
+    let name = missing.first()?;
+    if name.contains('\\') {
+        return Some("write / between folders and names".into());
+    }
+    let unquoted = name.trim_matches(['\'', '"']);
+    let (parent, file) =
+        unquoted.rsplit_once('/').map_or((folder.to_path_buf(), unquoted), |(parent, file)| (folder.join(parent), file));
+    let wanted = file.to_lowercase();
+    let resembles = |present: &str| {
+        let present = present.to_lowercase();
+        present == wanted
+            || present.strip_prefix(&wanted).is_some_and(|rest| rest.starts_with('.'))
+            || same_letters(&present, &wanted)
+    };
+    let entries = fs::read_dir(parent).ok()?.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    let mut found: Vec<String> = entries.filter(|present| resembles(present)).collect();
+    found.sort();
+    let found = found.first()?;
+    let accents = if found.is_ascii() { "" } else { ", with accented letters stored in the same way (composed or decomposed)" };
+    Some(format!("{found} is there: write the name exactly like that{accents}"))
+}
+
+/// Returns whether two names differ only in how they store accented letters: as one character, or as a letter with a combining
+/// mark (Unicode, block 0300).
+fn same_letters(left: &str, right: &str) -> bool {
+    let is_mark = |letter: &char| ('\u{300}'..='\u{36f}').contains(letter);
+    let marks = |name: &str| name.chars().filter(is_mark).count();
+    if marks(left) == marks(right) {
+        return false;
+    }
+    let (composed, decomposed) = if marks(left) < marks(right) { (left, right) } else { (right, left) };
+    let mut letters = decomposed.chars().peekable();
+    composed.chars().all(|one| {
+        let base = letters.next();
+        let mut has_mark = false;
+        while letters.next_if(is_mark).is_some() {
+            has_mark = true;
+        }
+        if has_mark { !one.is_ascii() } else { base == Some(one) }
+    }) && letters.next().is_none()
 }
 
 /// Returns an error if `missing` is not empty. It names the images of the list at the path `list` that are not in the folder or
@@ -187,6 +234,13 @@ fn listing(folder: &Path, names: &[String]) -> HashSet<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn composed_and_decomposed_accents_are_the_same_letters() {
+        assert!(same_letters("\u{e9}t\u{e9}.jpg", "e\u{301}te\u{301}.jpg"));
+        assert!(!same_letters("\u{e9}.jpg", "\u{e9}.jpg") && !same_letters("e.jpg", "e\u{301}.jpg"));
+        assert!(!same_letters("\u{e9}a.jpg", "e\u{301}b.jpg"));
+    }
 
     #[test]
     fn a_name_must_stay_within_its_folder() {

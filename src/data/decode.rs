@@ -1,8 +1,9 @@
-//! Decodes image files to 8-bit RGB. The pixels are those of Keras' `load_img`, but damaged files are refused.
+//! Decodes image files to 8-bit RGB. The pixels are those of Keras' `load_img`, but damaged files are refused, and pictures are
+//! turned upright unless [`StoredOrientation::Ignored`] is asked for.
 //!
-//! The content of a file decides its format, not its name. EXIF orientation is ignored. Alpha is dropped, not blended. Gray
-//! becomes R = G = B. A 16-bit sample becomes its high byte; Pillow instead clips 16-bit gray to white, which is a defect
-//! that is not copied here.
+//! The content of a file decides its format, not its name. Of an animation or a file with several pages the first picture is
+//! taken. Alpha is dropped, not blended. Gray becomes R = G = B. A 16-bit sample becomes its high byte; Pillow instead clips
+//! 16-bit gray to white, which is a defect that is not copied here.
 
 use std::io::{self, Cursor};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,8 +12,10 @@ use std::path::{Path, PathBuf};
 use image::{ColorType, ImageDecoder, ImageError, ImageFormat, ImageReader};
 use libjpeg_turbo_rs::{Decoder as JpegDecoder, JpegError, PixelFormat};
 
+use super::content::{self, Content, FORMATS, format_name};
+use super::orientation::{self, StoredOrientation};
 use super::source::ImageSource;
-use super::whole_png;
+use super::{fine_chroma, whole_png, whole_webp};
 
 /// The largest number of pixels that an image may have: 100 megapixels, which are 300 MB of RGB. It is compared with the size
 /// in the file's header before any memory is allocated.
@@ -39,15 +42,21 @@ pub enum DecodeError {
     /// The operating system refused to open or read the file.
     #[error("{path}: cannot be read: {source}; check the path and its permissions", path = path.display())]
     Read { path: PathBuf, source: io::Error },
-    /// The image is a member of a zip archive, and the archive cannot be read or is damaged at that place.
-    #[error("{path}: cannot be extracted from its zip archive: {source}; download the archive again", path = path.display())]
+    /// The path leads to a named pipe, a device or a socket. It is not opened, because that could wait forever.
+    #[error("{path}: is {what}, not a file; copy its content into a file", path = path.display())]
+    NotAFile { path: PathBuf, what: &'static str },
+    /// The image is a member of an archive, and the archive cannot be read or is damaged at that place.
+    #[error("{path}: cannot be extracted from its archive: {source}; download the archive again", path = path.display())]
     ReadMember { path: PathBuf, source: io::Error },
     /// The file has no bytes.
     #[error("{path}: the file is empty; replace it by an intact copy", path = path.display())]
     Empty { path: PathBuf },
     /// The content is not that of a supported image format.
-    #[error("{path}: not a JPEG, PNG, WebP or BMP picture by its content; convert it to one of these", path = path.display())]
+    #[error("{path}: not a {FORMATS} picture by its content; convert it to one of these", path = path.display())]
     NotAnImage { path: PathBuf },
+    /// The image is in a format, or in a variant of a format, that cannot be decoded. `remedy` tells the user what to do.
+    #[error("{path}: {format} pictures are not supported; {remedy}", path = path.display())]
+    Unsupported { path: PathBuf, format: String, remedy: &'static str },
     /// The image has more than [`LARGEST_IMAGE`] pixels, or the file is too long.
     #[error("{path}: {found}, more than the {limit} megapixels that are supported; scale it down", path = path.display(),
         limit = LARGEST_IMAGE / 1_000_000)]
@@ -57,21 +66,37 @@ pub enum DecodeError {
     Damaged { path: PathBuf, format: &'static str, problem: String },
 }
 
-/// Decodes a JPEG, PNG, WebP or BMP file.
+impl DecodeError {
+    /// Returns the kind of this error in a few words, by which unusable pictures are counted.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            DecodeError::Read { .. } => "cannot be read",
+            DecodeError::NotAFile { .. } => "not a regular file",
+            DecodeError::ReadMember { .. } => "cannot be extracted from its archive",
+            DecodeError::Empty { .. } => "empty",
+            DecodeError::NotAnImage { .. } => "not a picture by its content",
+            DecodeError::Unsupported { .. } => "unsupported format",
+            DecodeError::TooLarge { .. } => "too large",
+            DecodeError::Damaged { .. } => "damaged",
+        }
+    }
+}
+
+/// Decodes a picture and turns it upright.
 ///
 /// # Errors
 /// [`DecodeError`] when the file cannot be read, is in another format, has no pixels or more than [`LARGEST_IMAGE`], is
 /// truncated, or fails a checksum.
 pub fn decode(path: &Path) -> Result<Rgb8Image, DecodeError> {
-    ImageSource::File(path.to_path_buf()).decode()
+    ImageSource::File(path.to_path_buf()).decode(StoredOrientation::Applied)
 }
 
 impl ImageSource {
-    /// Reads this source and decodes it as a JPEG, PNG, WebP or BMP picture.
+    /// Reads this source and decodes it as a picture in any of the supported formats.
     ///
     /// # Errors
-    /// The same as those of [`decode`], and an error when the archive is damaged.
-    pub fn decode(&self) -> Result<Rgb8Image, DecodeError> {
+    /// The same as those of [`decode()`], and an error when the archive is damaged.
+    pub fn decode(&self, orientation: StoredOrientation) -> Result<Rgb8Image, DecodeError> {
         // The decoders are third-party code. If one of them panics on a damaged picture, a run over thousands of intact
         // pictures must go on.
         catch_unwind(AssertUnwindSafe(|| {
@@ -79,7 +104,7 @@ impl ImageSource {
             if bytes.len() as u64 > LONGEST_FILE {
                 return Err(DecodeError::TooLarge { path, found: format!("over {LONGEST_FILE} bytes") });
             }
-            decode_bytes(&path, &bytes)
+            decode_bytes(&path, &bytes, orientation)
         }))
         .unwrap_or_else(|_| {
             let problem = "the decoder failed on it".into();
@@ -88,44 +113,48 @@ impl ImageSource {
     }
 }
 
-fn decode_bytes(path: &Path, bytes: &[u8]) -> Result<Rgb8Image, DecodeError> {
+fn decode_bytes(path: &Path, bytes: &[u8], orientation: StoredOrientation) -> Result<Rgb8Image, DecodeError> {
     if bytes.is_empty() {
         return Err(DecodeError::Empty { path: path.to_path_buf() });
     }
-    let format = image::guess_format(bytes).ok().and_then(|format| Some((format, format_name(format)?)));
-    let Some((format, name)) = format else {
-        return Err(DecodeError::NotAnImage { path: path.to_path_buf() });
+    let (format, name) = match content::recognise(path, &bytes[..bytes.len().min(content::LENGTH)]) {
+        Content::Picture(format) => (format, format_name(format).unwrap_or_default()),
+        Content::Unsupported(format) => {
+            return Err(DecodeError::Unsupported { path: path.to_path_buf(), format: format.name.into(), remedy: format.remedy });
+        }
+        _ => return Err(DecodeError::NotAnImage { path: path.to_path_buf() }),
     };
     let picture = match format {
         ImageFormat::Jpeg => decode_jpeg(bytes),
         _ => decode_other(format, bytes),
     };
-    picture.map_err(|refused| match refused {
+    let stored = picture.map_err(|refused| match refused {
         Refused::TooLarge(found) => DecodeError::TooLarge { path: path.to_path_buf(), found },
         Refused::Damaged(problem) => DecodeError::Damaged { path: path.to_path_buf(), format: name, problem },
+        Refused::Unsupported(variant) => DecodeError::Unsupported {
+            path: path.to_path_buf(),
+            format: format!("{name} ({variant})"),
+            remedy: "save it again as an 8-bit RGB picture",
+        },
+    })?;
+    Ok(match orientation {
+        StoredOrientation::Applied => orientation::upright(stored, orientation::recorded(format, bytes)),
+        StoredOrientation::Ignored => stored,
     })
-}
-
-fn format_name(format: ImageFormat) -> Option<&'static str> {
-    match format {
-        ImageFormat::Jpeg => Some("JPEG"),
-        ImageFormat::Png => Some("PNG"),
-        ImageFormat::WebP => Some("WebP"),
-        ImageFormat::Bmp => Some("BMP"),
-        _ => None,
-    }
 }
 
 /// The reason for refusing an image. The caller adds the path to it.
 enum Refused {
     TooLarge(String),
     Damaged(String),
+    Unsupported(String),
 }
 
 impl From<ImageError> for Refused {
     fn from(error: ImageError) -> Self {
         match error {
             ImageError::Limits(limit) => Self::TooLarge(limit.to_string()),
+            ImageError::Unsupported(variant) => Self::Unsupported(variant.to_string()),
             other => Self::Damaged(other.to_string()),
         }
     }
@@ -135,6 +164,7 @@ impl From<JpegError> for Refused {
     fn from(error: JpegError) -> Self {
         match error {
             JpegError::LimitExceeded { .. } => Self::TooLarge(error.to_string()),
+            JpegError::Unsupported(variant) => Self::Unsupported(variant),
             other => Self::Damaged(other.to_string()),
         }
     }
@@ -155,13 +185,19 @@ fn decode_jpeg(bytes: &[u8]) -> Result<Rgb8Image, Refused> {
     let mut decoder = JpegDecoder::new(bytes)?;
     let (width, height) = (decoder.header().width, decoder.header().height);
     check_size(u64::from(width), u64::from(height))?;
+    if fine_chroma::is_fine(&decoder) {
+        return Ok(fine_chroma::decode(decoder)?);
+    }
     decoder.set_output_format(PixelFormat::Rgb);
     let pixels = decoder.decode_image()?.into_vec();
     Ok(Rgb8Image { width: u32::from(width), height: u32::from(height), pixels })
 }
 
-/// Decodes a PNG, WebP or BMP picture.
+/// Decodes a picture that is no JPEG.
 fn decode_other(format: ImageFormat, bytes: &[u8]) -> Result<Rgb8Image, Refused> {
+    if format == ImageFormat::WebP {
+        whole_webp::check(bytes).map_err(|problem| Refused::Damaged(problem.to_owned()))?;
+    }
     let decoder = ImageReader::with_format(Cursor::new(bytes), format).into_decoder()?;
     let (width, height) = decoder.dimensions();
     check_size(u64::from(width), u64::from(height))?;
@@ -172,7 +208,7 @@ fn decode_other(format: ImageFormat, bytes: &[u8]) -> Result<Rgb8Image, Refused>
     let no_memory = || Refused::TooLarge(format!("{width}×{height} pixels, which do not fit into memory"));
     let mut samples = zeroed(decoder.total_bytes()).ok_or_else(no_memory)?;
     decoder.read_image(&mut samples)?;
-    let pixels = rgb8(samples, colour).ok_or_else(|| Refused::Damaged(format!("the colour type {colour:?} is not supported")))?;
+    let pixels = rgb8(samples, colour).ok_or_else(|| Refused::Unsupported(format!("{colour:?}")))?;
     Ok(Rgb8Image { width, height, pixels })
 }
 
@@ -214,7 +250,7 @@ mod tests {
     }
 
     fn decode_content(content: &[u8]) -> Result<Rgb8Image, DecodeError> {
-        decode_bytes(Path::new("picture"), content)
+        decode_bytes(Path::new("picture"), content, StoredOrientation::Applied)
     }
 
     #[test]
@@ -224,7 +260,7 @@ mod tests {
             ("truncated_header.jpg", "damaged JPEG picture"),
             ("truncated.png", "damaged PNG picture: a chunk extends past the end"),
             ("zero_byte.jpg", "the file is empty"),
-            ("text.jpg", "not a JPEG, PNG, WebP or BMP picture"),
+            ("text.jpg", "not a JPEG, PNG, WebP, TIFF, GIF or BMP picture"),
             ("huge_dimensions.png", "more than the 100 megapixels"),
             ("large_dimensions.png", "60000×60000 pixels, more than the 100 megapixels"),
             ("huge_dimensions.jpg", "65535×65535 pixels, more than the 100 megapixels"),
@@ -238,12 +274,12 @@ mod tests {
         }
     }
 
-    /// Intact pictures in every format. The WebP and BMP pictures are encoded here.
+    /// Intact pictures in every format. The WebP, BMP, GIF and TIFF pictures are encoded here.
     fn pictures() -> Vec<Vec<u8>> {
         let names = ["face_420.jpg", "face_progressive.jpg", "cmyk.jpg", "one_pixel.jpg", "rgb.png", "rgb16.png", "one_bit.png"];
         let mut pictures: Vec<Vec<u8>> = names.iter().map(|name| fs::read(fixture(name)).unwrap()).collect();
         let rgb = decode(&fixture("rgb.png")).unwrap();
-        for format in [ImageFormat::WebP, ImageFormat::Bmp] {
+        for format in [ImageFormat::WebP, ImageFormat::Bmp, ImageFormat::Tiff, ImageFormat::Gif] {
             let mut content = Cursor::new(Vec::new());
             image::write_buffer_with_format(
                 &mut content,
@@ -254,22 +290,27 @@ mod tests {
                 format,
             )
             .unwrap();
-            assert_eq!(decode_content(content.get_ref()).unwrap(), rgb);
+            // A GIF has at most 256 colours.
+            let decoded = decode_content(content.get_ref()).unwrap();
+            assert!(decoded == rgb || (format == ImageFormat::Gif && decoded.width == rgb.width), "{format:?}");
             pictures.push(content.into_inner());
         }
         pictures
     }
 
-    /// A JPEG may lack its end marker, the two bytes after the last pixel: Pillow accepts that, too. No picture may lack more.
+    /// A JPEG may lack its end marker, the two bytes after the last pixel: Pillow accepts that, too. A GIF may lack what follows its
+    /// last pixel: an end code, the end of the block and the trailer. No picture may lack more.
     #[test]
     fn every_truncation_of_every_format_is_an_error() {
         for content in pictures() {
             let (whole, last) = (decode_content(&content).unwrap(), content.len() - 2);
-            for end in (0..last).step_by((content.len() / 150).max(1)).chain([last - 1, last, last + 1]) {
+            let complete = if content.starts_with(b"GIF8") { content.len() - 4 } else { last };
+            let may_lack_its_end = content.starts_with(b"\xff\xd8") || content.starts_with(b"GIF8");
+            for end in (0..last).step_by((content.len() / 150).max(1)).chain([last - 3, last - 1, last, last + 1]) {
                 match decode_content(&content[..end]) {
                     Err(_) => {}
                     Ok(picture) => assert!(
-                        end >= last && content.starts_with(&[0xff, 0xd8]) && picture == whole,
+                        end >= complete && may_lack_its_end && picture == whole,
                         "{end} of {} bytes: {:x?}",
                         content.len(),
                         &content[..4]
@@ -292,7 +333,7 @@ mod tests {
     proptest! {
         #[test]
         fn damaged_pictures_never_panic(
-            picture in 0usize..9,
+            picture in 0usize..11,
             at: prop::sample::Index,
             bytes in prop::collection::vec(any::<u8>(), 1..8),
         ) {

@@ -22,6 +22,9 @@ pub enum DataError {
     /// The attribute `name` does not exist. `suggestion` names the most similar attribute, or all of them.
     #[error("unknown attribute '{name}'; {suggestion}")]
     UnknownAttribute { name: String, suggestion: String },
+    /// An attribute is named twice where each counts once, perhaps by itself and as a member of a set.
+    #[error("the attribute '{name}' is named twice; name it once")]
+    RepeatedAttribute { name: String },
     /// A table was not written because it could not be read back: a name is repeated, or a value is not finite, for example.
     #[error("the attribute table is inconsistent: {0}")]
     Table(String),

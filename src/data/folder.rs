@@ -1,141 +1,201 @@
-//! Finds the images that command-line arguments name.
+//! Finds the images that command-line arguments name: files, folders with all folders below them, and archives.
 
-use std::collections::HashSet;
-use std::fs;
+use std::collections::{HashSet, VecDeque};
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use super::archive::Archive;
+use super::content::{self, Content, FORMATS, PICTURE_EXTENSIONS, has_extension};
 use super::error::DataError;
+use super::left_out::{LeftOut, Reason};
+use super::source::{ImageSource, explained, special_file};
 
-/// The file name extensions that mark a file in a folder as an image. Letter case does not matter.
-pub const IMAGE_EXTENSIONS: [&str; 5] = ["jpg", "jpeg", "png", "webp", "bmp"];
+/// The images that were found, and the files that were left out.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct FoundImages {
+    /// The images. Those of a folder or an archive are sorted by the bytes of their paths.
+    pub images: Vec<ImageSource>,
+    /// The files in folders and archives that are not images.
+    pub left_out: LeftOut,
+}
 
-/// Returns the paths of the images that `arguments` name. A file is taken whatever its extension is. A folder stands for the
-/// images directly in it, sorted by the bytes of their names. A path that is named several times appears once, where it is
-/// named first.
+/// Returns the images that `arguments` name.
+///
+/// - A file is taken whatever it is, except that a zip or tar archive stands for the images in it.
+/// - A folder stands for the images in it and in all folders below it. Links are followed, but a folder is searched only once.
+///   A file is an image if its content is that of a picture, whatever its name is, or if its name ends like that of a picture.
+///   In the latter case decoding may fail, and says why. Everything else is [left out](FoundImages::left_out).
+///
+/// An image that is named several times appears once, where it is named first.
 ///
 /// # Errors
-/// When no argument is given, a path does not exist, or a folder cannot be read or has no images in it.
-pub fn expand(arguments: &[PathBuf]) -> Result<Vec<PathBuf>, DataError> {
+/// When no argument is given, a path does not exist, a folder or archive cannot be read, or one has no images in it.
+pub fn find_images(arguments: &[PathBuf]) -> Result<FoundImages, DataError> {
     if arguments.is_empty() {
-        let remedy = "give the paths of images or of folders with images";
+        let remedy = "give the paths of images, of folders with images or of archives";
         return Err(DataError::file(Path::new("IMAGES"), "no path is given", remedy));
     }
-    let mut images = Vec::new();
+    let mut found = FoundImages::default();
     for argument in arguments {
-        let found = fs::metadata(argument).map_err(|source| DataError::read(argument, source))?;
-        if found.is_dir() {
-            images.extend(images_in(argument)?);
+        let metadata = fs::metadata(argument).map_err(|source| DataError::read(argument, explained(argument, source)))?;
+        if metadata.is_dir() {
+            images_below(argument, &mut found)?;
+        } else if metadata.is_file() && matches!(content_of(argument), Ok(Content::Zip | Content::Tar | Content::Compressed)) {
+            images_in_archive(argument, &mut found)?;
         } else {
-            images.push(argument.clone());
+            found.images.push(ImageSource::File(argument.clone()));
         }
     }
     let mut seen = HashSet::new();
-    images.retain(|image| seen.insert(image.clone()));
-    Ok(images)
+    found.images.retain(|image| seen.insert(image.label()));
+    Ok(found)
 }
 
-/// Returns the paths of the first `count` images in `folder` and all folders below it, sorted by the bytes of their paths. The
-/// LFW data set, for example, has a folder for each person.
-///
-/// # Errors
-/// When a folder cannot be read, or there is no image in any of them.
-pub fn first_images_below(folder: &Path, count: usize) -> Result<Vec<PathBuf>, DataError> {
-    let mut images = Vec::new();
-    let mut folders = vec![folder.to_path_buf()];
-    while let Some(folder) = folders.pop() {
-        let read = |source| DataError::read(&folder, source);
-        for entry in fs::read_dir(&folder).map_err(read)? {
-            let entry = entry.map_err(read)?;
-            // A symbolic link to a folder is not followed, because it could lead back to a folder above it.
-            if entry.file_type().map_err(read)?.is_dir() {
-                folders.push(entry.path());
-            } else if has_image_extension(&entry.path()) {
-                images.push(entry.path());
+/// Returns the error for a folder or archive without images. It says what else was found there.
+fn no_image(path: &Path, left_out: &LeftOut) -> DataError {
+    let also = left_out.sentences().join("; ");
+    let problem = if left_out.is_empty() { "holds no image".to_owned() } else { format!("holds no image ({also})") };
+    DataError::file(path, problem, format!("name a folder or an archive with {FORMATS} pictures"))
+}
+
+/// The search through a folder and the folders below it.
+struct Search<'a> {
+    found: &'a mut FoundImages,
+    images: Vec<PathBuf>,
+    /// The folders that are searched already, without links in their paths.
+    visited: HashSet<PathBuf>,
+    /// Links to folders, which are followed after all folders that are no links.
+    links: VecDeque<PathBuf>,
+}
+
+/// Adds the images in `folder` and below it to `found`.
+fn images_below(folder: &Path, found: &mut FoundImages) -> Result<(), DataError> {
+    let mut search = Search { found, images: Vec::new(), visited: HashSet::new(), links: VecDeque::new() };
+    search.enter(folder).map_err(|source| DataError::read(folder, source))?;
+    while let Some(link) = search.links.pop_front() {
+        search.enter_or_leave_out(&link);
+    }
+    let Search { mut images, found, .. } = search;
+    if images.is_empty() {
+        return Err(no_image(folder, &found.left_out));
+    }
+    images.sort_by(|left, right| left.as_os_str().as_encoded_bytes().cmp(right.as_os_str().as_encoded_bytes()));
+    found.images.extend(images.into_iter().map(ImageSource::File));
+    Ok(())
+}
+
+impl Search<'_> {
+    /// Searches a folder and those below it.
+    fn enter(&mut self, folder: &Path) -> io::Result<()> {
+        if !self.visited.insert(folder.canonicalize()?) {
+            self.found.left_out.add(Reason::RepeatedFolder, folder);
+            return Ok(());
+        }
+        let mut entries = fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
+        // The order of a directory differs between file systems. It decides which link to a folder is followed first.
+        entries.sort_by_key(fs::DirEntry::file_name);
+        for entry in entries {
+            self.examine(&entry.path(), &entry)?;
+        }
+        Ok(())
+    }
+
+    fn enter_or_leave_out(&mut self, folder: &Path) {
+        if self.enter(folder).is_err() {
+            self.found.left_out.add(Reason::Unreadable, folder);
+        }
+    }
+
+    /// Searches an entry of a folder if it is a folder, and otherwise decides whether it is an image.
+    fn examine(&mut self, path: &Path, entry: &fs::DirEntry) -> io::Result<()> {
+        let name = entry.file_name();
+        let mut kind = entry.file_type()?;
+        let is_link = kind.is_symlink();
+        let is_hidden = name.as_encoded_bytes().starts_with(b".") && !name.as_encoded_bytes().starts_with(b"._");
+        if is_hidden {
+            self.found.left_out.add(Reason::Hidden, path);
+            return Ok(());
+        }
+        if is_link {
+            match fs::metadata(path) {
+                Ok(target) => kind = target.file_type(),
+                // The name promises a picture, so the attempt to decode it shall report what is wrong.
+                Err(_) if has_extension(path, &PICTURE_EXTENSIONS) => self.images.push(path.to_path_buf()),
+                Err(error) => {
+                    let missing = error.kind() == io::ErrorKind::NotFound;
+                    self.found.left_out.add(if missing { Reason::DanglingLink } else { Reason::Unreadable }, path);
+                }
+            }
+        }
+        if kind.is_dir() {
+            if is_link {
+                self.links.push_back(path.to_path_buf());
+            } else {
+                self.enter_or_leave_out(path);
+            }
+        } else if special_file(kind).is_some() {
+            self.found.left_out.add(Reason::Special, path);
+        } else if kind.is_file() {
+            match reason_against(path, || content_of(path)) {
+                None => self.images.push(path.to_path_buf()),
+                Some(reason) => self.found.left_out.add(reason, path),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Returns why a file is not an image, or `None` if it is one.
+fn reason_against(path: &Path, content: impl FnOnce() -> io::Result<Content>) -> Option<Reason> {
+    let is_named_like_one = has_extension(path, &PICTURE_EXTENSIONS);
+    let may_hold_attributes = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"._"));
+    // Files that are named like pictures need not be opened here. If they are none, decoding reports them.
+    if is_named_like_one && !may_hold_attributes {
+        return None;
+    }
+    match content() {
+        Ok(Content::Picture(_) | Content::Unsupported(_)) => None,
+        Ok(Content::AppleDouble) => Some(Reason::AppleDouble),
+        _ if is_named_like_one => None,
+        Ok(Content::Zip | Content::Tar | Content::Compressed) => Some(Reason::Archive),
+        Ok(Content::Other) => Some(Reason::NotAPicture),
+        Err(_) => Some(Reason::Unreadable),
+    }
+}
+
+/// Recognises a regular file by its content.
+fn content_of(path: &Path) -> io::Result<Content> {
+    let mut start = Vec::with_capacity(content::LENGTH);
+    File::open(path)?.take(content::LENGTH as u64).read_to_end(&mut start)?;
+    Ok(content::recognise(path, &start))
+}
+
+/// Adds the images in an archive to `found`.
+fn images_in_archive(path: &Path, found: &mut FoundImages) -> Result<(), DataError> {
+    let before = found.images.len();
+    for member in Archive::open(path)?.files() {
+        let label = member.label();
+        let inside = label.strip_prefix(path).unwrap_or(&label);
+        let hidden =
+            |part: &std::ffi::OsStr| part.as_encoded_bytes().starts_with(b".") && !part.as_encoded_bytes().starts_with(b"._");
+        let content = || member.read(content::LENGTH as u64).map(|start| content::recognise(&label, &start));
+        let reason = if inside.iter().any(hidden) { Some(Reason::Hidden) } else { reason_against(&label, content) };
+        match reason {
+            Some(reason) => found.left_out.add(reason, &label),
+            None => {
+                member.check()?;
+                found.images.push(ImageSource::Member(member));
             }
         }
     }
-    if images.is_empty() {
-        return Err(no_image(folder));
-    }
-    sort_by_bytes(&mut images);
-    images.truncate(count);
-    Ok(images)
+    if found.images.len() == before { Err(no_image(path, &found.left_out)) } else { Ok(()) }
 }
 
-fn no_image(folder: &Path) -> DataError {
-    let known = IMAGE_EXTENSIONS.join(", ");
-    DataError::file(folder, "the folder holds no image", format!("the name of an image must end in one of {known}"))
-}
-
-fn sort_by_bytes(paths: &mut [PathBuf]) {
-    paths.sort_by(|left, right| left.as_os_str().as_encoded_bytes().cmp(right.as_os_str().as_encoded_bytes()));
-}
-
-/// Returns the paths of the images directly in `folder`, sorted by the bytes of their names.
-fn images_in(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
-    let read = |source| DataError::read(folder, source);
-    let mut images = Vec::new();
-    for entry in fs::read_dir(folder).map_err(read)? {
-        let path = entry.map_err(read)?.path();
-        if has_image_extension(&path) && !path.is_dir() {
-            images.push(path);
-        }
-    }
-    if images.is_empty() {
-        return Err(no_image(folder));
-    }
-    sort_by_bytes(&mut images);
-    Ok(images)
-}
-
-/// Returns whether the path ends in one of [`IMAGE_EXTENSIONS`].
+/// Returns whether the path ends like that of a picture.
 pub(super) fn has_image_extension(path: &Path) -> bool {
-    let extension = path.extension().and_then(|extension| extension.to_str());
-    extension.is_some_and(|extension| IMAGE_EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known)))
+    has_extension(path, &PICTURE_EXTENSIONS)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_folder_stands_for_its_images_sorted_and_a_file_for_itself() {
-        let folder = tempfile::tempdir().unwrap();
-        let names = ["b.jpg", "a.PNG", "B.webp", "it's \"a\" <b>.bmp", "notes.txt", "raw"];
-        for name in names {
-            fs::write(folder.path().join(name), "").unwrap();
-        }
-        fs::create_dir(folder.path().join("sub.jpg")).unwrap();
-        let expanded = expand(&[folder.path().join("raw"), folder.path().to_path_buf(), folder.path().join("a.PNG")]);
-        let expected = ["raw", "B.webp", "a.PNG", "b.jpg", "it's \"a\" <b>.bmp"].map(|name| folder.path().join(name));
-        assert_eq!(expanded.unwrap(), expected);
-    }
-
-    #[test]
-    fn the_first_images_below_a_folder_are_sorted_by_their_paths() {
-        let folder = tempfile::tempdir().unwrap();
-        let names = ["B/2.jpg", "a.jpg", "B/1.jpg", "B/c/notes.txt", "B/c/0.png"];
-        for path in names.map(|name| folder.path().join(name)) {
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, "").unwrap();
-        }
-        let expected = ["B/1.jpg", "B/2.jpg", "B/c/0.png"].map(|name| folder.path().join(name));
-        assert_eq!(first_images_below(folder.path(), 3).unwrap(), expected);
-        let message = first_images_below(tempfile::tempdir().unwrap().path(), 3).unwrap_err().to_string();
-        assert!(message.contains("holds no image"), "{message}");
-    }
-
-    #[test]
-    fn says_what_is_wrong_with_a_path() {
-        let empty = tempfile::tempdir().unwrap();
-        let cases = [
-            (vec![], "no path is given"),
-            (vec![empty.path().to_path_buf()], "holds no image"),
-            (vec![empty.path().join("missing.jpg")], "missing.jpg: cannot be read"),
-        ];
-        for (arguments, expected) in cases {
-            let message = expand(&arguments).unwrap_err().to_string();
-            assert!(message.contains(expected), "{message}");
-        }
-    }
-}
+mod tests;

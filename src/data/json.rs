@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::de::DeserializeOwned;
 
 use super::error::DataError;
+use super::source::open_file;
 
 /// Reads a JSON file and checks its content with `check`. `command` is the command that writes such a file, for messages.
 ///
@@ -30,7 +31,11 @@ pub(crate) fn read_checked<T: DeserializeOwned>(
 /// # Errors
 /// When the file cannot be read or is not JSON of the form of `T`.
 pub(crate) fn read_if_present<T: DeserializeOwned>(path: &Path, form: &str, remedy: &str) -> Result<Option<T>, DataError> {
-    let bytes = match std::fs::read(path) {
+    let read = |mut file: std::fs::File| {
+        let mut bytes = Vec::new();
+        io::Read::read_to_end(&mut file, &mut bytes).map(|_| bytes)
+    };
+    let bytes = match open_file(path).and_then(read) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(DataError::read(path, source)),

@@ -1,12 +1,14 @@
 //! Reads a folder of images with a label file that the user has made.
 //!
 //! The label file is CSV. Its first column, `image` or `file`, has the path of an image relative to the folder. An optional
-//! column `partition` or `split` has the partition of the image. Every other column is an attribute.
+//! column `partition` or `split` has the partition of the image. Letter case does not matter in these names. Every other column
+//! is an attribute; it must have labels only if the attribute is chosen.
 
 use std::collections::HashMap;
 use std::path::Path;
 
 use super::attributes;
+use super::column::{self, Column};
 use super::dataset::{Dataset, Partition, require_images, stays_inside, unlisted_images};
 use super::error::DataError;
 use super::source::ImageSource;
@@ -51,7 +53,8 @@ pub struct LabelledFolder {
 struct Row {
     line: usize,
     image: String,
-    values: Vec<i8>,
+    /// The labels, or `None` where an attribute that is not chosen has something else.
+    values: Vec<Option<i8>>,
     partition: Option<Partition>,
 }
 
@@ -61,7 +64,7 @@ const VALIDATION_SHARE: f64 = 0.1;
 /// Opens the images of `folder` with the labels of `label_file`. If `label_file` is `None`, the labels are in the file
 /// `labels.csv` of the folder.
 ///
-/// The meaning of the labels is decided for the file as a whole. If the file has no 0, then -1 means no and 1 means yes. If
+/// The meaning of the labels is decided for the file as a whole, by its columns of labels. If it has no 0, then -1 means no and 1 means yes. If
 /// it has a 0, then 0 means no, 1 means yes and -1 means unsure; [`LabelOptions::unknown`] decides what happens to an unsure
 /// row. If the file has no column of partitions, a tenth of the images become validation images and the others training
 /// images. The choice is made by a hash of the seed and the name of the image, so that a new image does not change the
@@ -73,6 +76,10 @@ const VALIDATION_SHARE: f64 = 0.1;
 pub fn open_labelled(folder: &Path, label_file: Option<&Path>, options: &LabelOptions) -> Result<LabelledFolder, DataError> {
     let beside = folder.join("labels.csv");
     let path = label_file.unwrap_or(&beside);
+    if !folder.is_dir() {
+        let problem = if folder.exists() { "is not a folder" } else { "does not exist" };
+        return Err(DataError::file(folder, problem, "name the folder of the images"));
+    }
     let text = read_text(path)?;
     let mut rows = CsvRows::new(path, &text)?;
     let columns = Columns::find(path, rows.header())?;
@@ -81,11 +88,15 @@ pub fn open_labelled(folder: &Path, label_file: Option<&Path>, options: &LabelOp
         Some(wanted) => attributes::resolve(wanted, &names)?,
         None => (0..names.len()).collect(),
     };
+    if columns.partition.is_none() {
+        let mut others = (0..names.len()).filter(|place| options.attributes.is_none() || !chosen.contains(place));
+        others.try_for_each(|place| column::refuse_misspelt(path, &names[place]))?;
+    }
 
     let mut seen = HashMap::new();
     let mut read = Vec::new();
     while let Some((line, row)) = rows.next_row()? {
-        let row = columns.row(path, line, row, &names)?;
+        let row = columns.row(path, line, row, &names, &chosen)?;
         if let Some(before) = seen.insert(row.image.clone(), line) {
             return Err(DataError::repeated_image(path, line, &row.image, before));
         }
@@ -96,8 +107,10 @@ pub fn open_labelled(folder: &Path, label_file: Option<&Path>, options: &LabelOp
     }
     let total = read.len();
     let listed: Vec<String> = read.iter().map(|row| row.image.clone()).collect();
-    let has_zero = read.iter().any(|row| row.values.contains(&0));
-    let unsure = |row: &Row| chosen.iter().copied().find(|&column| has_zero && row.values[column] == -1);
+    // A column of ages, for example, says nothing about the meaning of the labels.
+    let of_labels: Vec<usize> = (0..names.len()).filter(|&column| read.iter().all(|row| row.values[column].is_some())).collect();
+    let has_zero = read.iter().any(|row| of_labels.iter().any(|&column| row.values[column] == Some(0)));
+    let unsure = |row: &Row| chosen.iter().copied().find(|&column| has_zero && row.values[column] == Some(-1));
     if options.unknown == UnknownLabels::Refuse {
         refuse_unsure(path, &read, &names, unsure)?;
     }
@@ -114,7 +127,7 @@ pub fn open_labelled(folder: &Path, label_file: Option<&Path>, options: &LabelOp
     require_images(path, folder, &images)?;
     let dataset = Dataset {
         images: images.iter().map(|name| ImageSource::File(folder.join(name))).collect(),
-        labels: read.iter().flat_map(|row| chosen.iter().map(|&column| u8::from(row.values[column] == 1))).collect(),
+        labels: read.iter().flat_map(|row| chosen.iter().map(|&column| u8::from(row.values[column] == Some(1)))).collect(),
         attributes: chosen.iter().map(|&column| names[column].clone()).collect(),
         partition: read.iter().map(|row| row.partition.unwrap_or_else(|| partition_by_name(options.seed, &row.image))).collect(),
         names: images,
@@ -153,11 +166,8 @@ struct Columns {
 impl Columns {
     /// Finds the columns by the names in the header, and refuses a header without the columns that are needed.
     fn find(path: &Path, header: &[String]) -> Result<Self, DataError> {
-        if !matches!(header[0].as_str(), "image" | "file") {
-            let problem = format!("the first column is '{}'", header[0]);
-            return Err(DataError::line(path, 1, problem, "it must be 'image' or 'file'"));
-        }
-        let is_partition = |column: &usize| matches!(header[*column].as_str(), "partition" | "split");
+        column::require_image(path, header)?;
+        let is_partition = |column: &usize| column::meaning(&header[*column]) == Column::Partition;
         let (partitions, attributes): (Vec<_>, Vec<_>) = (1..header.len()).partition(is_partition);
         if partitions.len() > 1 {
             return Err(DataError::line(path, 1, "the header has both 'partition' and 'split'", "keep one of the two columns"));
@@ -168,22 +178,28 @@ impl Columns {
         Ok(Self { partition: partitions.first().copied(), attributes })
     }
 
-    /// Reads one row. `names` are the names of the attributes.
-    fn row(&self, path: &Path, line: usize, row: &csv::StringRecord, names: &[String]) -> Result<Row, DataError> {
-        let image = row[0].to_owned();
+    /// Reads one row. `names` are the names of the attributes, and `chosen` the places of those that must have labels.
+    fn row(
+        &self,
+        path: &Path,
+        line: usize,
+        row: &csv::StringRecord,
+        names: &[String],
+        chosen: &[usize],
+    ) -> Result<Row, DataError> {
+        let image = row[0].strip_prefix("./").unwrap_or(&row[0]).to_owned();
         if !stays_inside(&image) {
             return Err(DataError::outside_folder(path, line, &image));
         }
-        let values = self.attributes.iter().zip(names).map(|(&column, name)| match row[column].trim() {
-            "1" => Ok(1),
-            "0" => Ok(0),
-            "-1" => Ok(-1),
-            other => {
-                let problem = format!("{name} of {image} is '{other}'");
-                Err(DataError::line(path, line, problem, "a label must be 0 or 1, or -1 or 1"))
+        let values = self.attributes.iter().enumerate().map(|(place, &column)| match column::label(&row[column]) {
+            None if chosen.contains(&place) => {
+                let problem = format!("{} of {image} is '{}'", names[place], &row[column]);
+                let remedy = "a label must be 0 or 1, or -1 or 1; if this is no attribute, choose the others with --attributes";
+                Err(DataError::line(path, line, problem, remedy))
             }
+            label => Ok(label),
         });
-        let values = values.collect::<Result<Vec<i8>, _>>()?;
+        let values = values.collect::<Result<Vec<_>, _>>()?;
         let partition = self.partition.map(|column| {
             let text = row[column].trim();
             Partition::parse(text).ok_or_else(|| {
@@ -256,6 +272,13 @@ mod tests {
             ("image,Bald\na.jpg,1\na.jpg,1\n", "line 3: a.jpg appears twice, first in line 2"),
             ("image,Bald\n../a.jpg,1\n", "line 2: the image name '../a.jpg' leads out"),
             ("image,Bald,split\na.jpg,1,dev\n", "line 2: the partition of a.jpg is 'dev'"),
+            ("image,Bald,Partitions\na.jpg,1,0\n", "line 1: the column 'Partitions' is named almost like 'partition'"),
+            ("image,Bald,notes\na.jpg,1,nice\n", "line 2: notes of a.jpg is 'nice'; a label must be 0 or 1, or -1 or 1; if this"),
+            ("image,Bald\na.jpg,1\n./a.jpg,1\n", "line 3: a.jpg appears twice, first in line 2"),
+            ("image,Bald\nA.JPG,1\n", "a.jpg is there: write the name exactly like that"),
+            ("image,Bald\na,1\n", "a.jpg is there: write the name exactly like that"),
+            ("image,Bald\n'a.jpg',1\n", "a.jpg is there: write the name exactly like that"),
+            ("image,Bald\nsub\\a.jpg,1\n", "write / between folders and names"),
             ("image,Bald\n", "no rows"),
             ("image,Bald\nc.jpg,1\n", "1 of its 1 images are not in"),
             ("image,Bald\na.jpg,-1\nb.jpg,0\n", "line 2: Bald of a.jpg is -1 in a file that also has 0"),
@@ -266,6 +289,28 @@ mod tests {
             let message = failed.unwrap_err().to_string();
             assert!(message.contains(expected) && message.contains("labels.csv"), "{message}");
         }
+    }
+
+    /// Whatever spelling a spreadsheet or a script chose, the labels are the same.
+    #[test]
+    fn other_spellings_mean_the_same() {
+        let texts = [
+            "Image,Bald,Partition\na.jpg,1,0\nb.jpg,0,1\n",
+            "image, Bald, partition\na.jpg, 1, 0\nb.jpg, 0, 1\n",
+            "filename;Bald;Split\n./a.jpg;1.0;Train\nb.jpg;0.0;val\n",
+            ",image_id,Bald,SPLIT\n0,a.jpg,1,training\n1,b.jpg,-1,VALIDATION\n",
+            "image\tBald\tage\tsplit\na.jpg\t1\t0\ttrain\nb.jpg\t-1\t37\tvalid\n",
+        ];
+        for text in texts {
+            let folder = folder(text, &["a.jpg", "b.jpg"]);
+            let read = open_labelled(folder.path(), None, &options(&["Bald"], UnknownLabels::Refuse)).unwrap();
+            let data = read.dataset;
+            assert_eq!((read.partitioned, &data.labels[..]), (true, &[1, 0][..]), "{text:?}");
+            assert_eq!(data.partition, [Partition::Train, Partition::Validation], "{text:?}");
+            assert_eq!(data.names, ["a.jpg", "b.jpg"], "{text:?}");
+        }
+        let missing = open_labelled(Path::new("no/such/folder"), None, &LabelOptions::default()).unwrap_err().to_string();
+        assert!(missing.contains("no/such/folder: does not exist"), "{missing}");
     }
 
     #[test]

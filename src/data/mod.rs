@@ -1,22 +1,29 @@
-//! Reads and writes the user's data: images, label lists, attribute tables and zip archives.
+//! Reads and writes the user's data: images, label lists, attribute tables and archives.
 
 pub mod archive;
 pub mod atomic;
 pub mod attributes;
 pub mod celeba;
+mod column;
+mod content;
 mod crop;
 pub mod dataset;
 pub mod decode;
 pub mod error;
+mod fine_chroma;
 pub mod folder;
+mod image_name;
 pub(crate) mod json;
 pub mod labels;
+mod left_out;
+mod orientation;
 pub mod prefetch;
 pub mod source;
 pub mod table;
 pub(crate) mod text;
 pub mod unreadable;
 mod whole_png;
+mod whole_webp;
 
 pub use atomic::write_atomically;
 pub use celeba::open_celeba;
@@ -24,6 +31,10 @@ pub use crop::Crop;
 pub use dataset::{Dataset, Partition};
 pub use decode::{DecodeError, Rgb8Image, decode};
 pub use error::DataError;
+pub use folder::{FoundImages, find_images};
+pub use image_name::{image_name, image_path};
+pub use left_out::{LeftOut, Reason};
+pub use orientation::StoredOrientation;
 pub use prefetch::{Prefetch, decode_ahead};
 pub use source::ImageSource;
 pub use table::AttributeTable;

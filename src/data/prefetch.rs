@@ -3,20 +3,32 @@
 use std::collections::VecDeque;
 use std::iter::Enumerate;
 use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::vec;
 
 use super::decode::{DecodeError, Rgb8Image};
+use super::orientation::StoredOrientation;
 use super::source::ImageSource;
 
 /// The position of an image in the list, and its pixels or the reason why it could not be decoded.
 pub type Decoded = (usize, Result<Rgb8Image, DecodeError>);
 
-/// Decodes `images` on `threads` threads. At most `ahead` images are decoded or being decoded before the consumer takes them,
-/// so that memory use does not grow with the length of the list. Both numbers are raised to 1 if they are 0.
-pub fn decode_ahead<S: Into<ImageSource>>(images: Vec<S>, threads: usize, ahead: usize) -> Prefetch {
-    Prefetch::new(images.into_iter().map(Into::into).collect(), threads, ahead, ImageSource::decode)
+/// Number of bytes of pixels that may wait for the consumer. No further image is begun while more of them wait. The images that
+/// the threads are working on come on top of that.
+const WAITING_BYTES: usize = 256 << 20;
+
+/// Decodes `images` on `threads` threads. At most `ahead` images are decoded or being decoded before the consumer takes them, and
+/// fewer if they are large, so that memory use grows neither with the length of the list nor with the size of the images. Both
+/// numbers are raised to 1 if they are 0.
+pub fn decode_ahead<S: Into<ImageSource>>(
+    images: Vec<S>,
+    threads: usize,
+    ahead: usize,
+    orientation: StoredOrientation,
+) -> Prefetch {
+    let images = images.into_iter().map(Into::into).collect();
+    Prefetch::new(images, threads, ahead, WAITING_BYTES, move |image| image.decode(orientation))
 }
 
 /// Returns the number of threads to decode with: one less than this machine offers, because one feeds the GPU, but at least 1.
@@ -42,40 +54,85 @@ pub struct Prefetch {
 
 type DecodeResult = Result<Rgb8Image, DecodeError>;
 
-type Decoder = fn(&ImageSource) -> DecodeResult;
-
 /// An image to decode, and where to send the result.
 struct Request {
     image: ImageSource,
     result: SyncSender<DecodeResult>,
 }
 
-/// The receiving end of the requests, which all threads share.
-struct Queue(Mutex<Receiver<Request>>);
+/// The receiving end of the requests, which all threads share, and the bytes of the results that wait for the consumer.
+struct Queue {
+    requests: Mutex<Receiver<Request>>,
+    /// `None` after the iterator was dropped.
+    waiting: Mutex<Option<usize>>,
+    taken: Condvar,
+    most: usize,
+}
 
 impl Queue {
-    /// Waits for the next request. Returns `None` when there will be no more.
-    fn next(&self) -> Option<Request> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
+    fn waiting(&self) -> MutexGuard<'_, Option<usize>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Throws away the requests that no thread has taken.
-    fn clear(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).try_iter().for_each(drop);
+    /// Waits until few enough bytes wait for the consumer, and then for the next request. Returns `None` when there will be no
+    /// more. A thread that waits here has no request, so the consumer never waits for it in turn.
+    fn next(&self) -> Option<Request> {
+        let requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.waiting();
+        while waiting.is_some_and(|bytes| bytes > self.most) {
+            waiting = self.taken.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+        drop(waiting);
+        requests.recv().ok()
+    }
+
+    /// Counts the bytes of a result that begins to wait for the consumer.
+    fn add(&self, result: &DecodeResult) {
+        if let Some(waiting) = &mut *self.waiting() {
+            *waiting += bytes_of(result);
+        }
+    }
+
+    /// Takes the bytes of a result that was consumed off the count.
+    fn subtract(&self, result: &DecodeResult) {
+        if let Some(waiting) = &mut *self.waiting() {
+            *waiting -= bytes_of(result);
+        }
+        self.taken.notify_all();
+    }
+
+    /// Lets waiting threads go on, and throws away the requests that no thread has taken.
+    fn close(&self) {
+        *self.waiting() = None;
+        self.taken.notify_all();
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner).try_iter().for_each(drop);
     }
 }
 
+fn bytes_of(result: &DecodeResult) -> usize {
+    result.as_ref().map_or(0, |image| image.pixels.len())
+}
+
 impl Prefetch {
-    fn new(images: Vec<ImageSource>, threads: usize, ahead: usize, decoder: Decoder) -> Self {
+    fn new(
+        images: Vec<ImageSource>,
+        threads: usize,
+        ahead: usize,
+        most: usize,
+        decoder: impl Fn(&ImageSource) -> DecodeResult + Send + Copy + 'static,
+    ) -> Self {
         let threads = threads.clamp(1, images.len().max(1));
         let (requests, queue) = mpsc::channel();
-        let queue = Arc::new(Queue(Mutex::new(queue)));
+        let (requests_left, waiting, taken) = (Mutex::new(queue), Mutex::new(Some(0)), Condvar::new());
+        let queue = Arc::new(Queue { requests: requests_left, waiting, taken, most });
         let start = |_| {
             let queue = Arc::clone(&queue);
             thread::spawn(move || {
                 while let Some(Request { image, result }) = queue.next() {
+                    let decoded = decoder(&image);
+                    queue.add(&decoded);
                     // This fails if the iterator was dropped, and then nobody needs the result.
-                    let _ = result.send(decoder(&image));
+                    let _ = result.send(decoded);
                 }
             })
         };
@@ -106,6 +163,7 @@ impl Iterator for Prefetch {
     fn next(&mut self) -> Option<Decoded> {
         let (index, received) = self.requested.pop_front()?;
         let decoded = received.recv().expect("a decoding thread answers every request");
+        self.queue.subtract(&decoded);
         self.request_next();
         Some((index, decoded))
     }
@@ -121,7 +179,7 @@ impl ExactSizeIterator for Prefetch {}
 impl Drop for Prefetch {
     fn drop(&mut self) {
         self.requests = None;
-        self.queue.clear();
+        self.queue.close();
         for thread in self.threads.drain(..) {
             // A thread that panicked has printed its message already, and a destructor must not panic as well.
             let _ = thread.join();
@@ -155,7 +213,7 @@ mod tests {
     #[test]
     fn yields_every_image_and_every_error_in_the_order_of_the_list() {
         for (count, threads, ahead) in [(0, 3, 2), (1, 4, 8), (100, 1, 1), (100, 5, 1), (100, 5, 16), (10, 0, 0)] {
-            let decoded: Vec<Decoded> = Prefetch::new(names(count), threads, ahead, uneven).collect();
+            let decoded: Vec<Decoded> = Prefetch::new(names(count), threads, ahead, 8, uneven).collect();
             assert_eq!(decoded.len(), count);
             for (place, (index, result)) in decoded.into_iter().enumerate() {
                 assert_eq!(place, index);
@@ -174,7 +232,7 @@ mod tests {
             STARTED.fetch_add(1, Ordering::SeqCst);
             uneven(source)
         }
-        let mut images = Prefetch::new(names(60), 4, 6, counting);
+        let mut images = Prefetch::new(names(60), 4, 6, usize::MAX, counting);
         for consumed in 0..60 {
             let started = STARTED.load(Ordering::SeqCst);
             assert!(started <= consumed + 6, "{started} started after {consumed} were consumed");
@@ -184,6 +242,26 @@ mod tests {
         assert!(images.next().is_none());
     }
 
+    /// Every image has three bytes, so at most three may wait, and each of the two threads may be working on one more.
+    #[test]
+    fn few_images_wait_for_the_consumer_if_they_are_large() {
+        static STARTED: AtomicUsize = AtomicUsize::new(0);
+        fn counting(_: &ImageSource) -> Result<Rgb8Image, DecodeError> {
+            STARTED.fetch_add(1, Ordering::SeqCst);
+            Ok(Rgb8Image { width: 1, height: 1, pixels: vec![0; 3] })
+        }
+        let mut images = Prefetch::new(names(60), 2, 40, 8, counting);
+        for consumed in 0..60 {
+            thread::sleep(Duration::from_micros(300));
+            let started = STARTED.load(Ordering::SeqCst);
+            assert!(started <= consumed + 3 + 2, "{started} started after {consumed} were consumed");
+            assert_eq!(images.next().map(|(index, _)| index), Some(consumed));
+        }
+        assert!(images.next().is_none());
+        // Threads that wait for the consumer must not keep the iterator from being dropped.
+        drop(Prefetch::new(names(60), 2, 40, 0, counting));
+    }
+
     #[test]
     fn dropping_it_early_stops_the_threads() {
         static STARTED: AtomicUsize = AtomicUsize::new(0);
@@ -191,7 +269,7 @@ mod tests {
             STARTED.fetch_add(1, Ordering::SeqCst);
             uneven(source)
         }
-        let mut images = Prefetch::new(names(10_000), 3, 4, counting);
+        let mut images = Prefetch::new(names(10_000), 3, 4, usize::MAX, counting);
         let queue = Arc::downgrade(&images.queue);
         assert_eq!(images.next().map(|(index, _)| index), Some(0));
         drop(images);
@@ -203,8 +281,9 @@ mod tests {
     fn decodes_files_and_yields_an_error_for_each_unreadable_one() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("kernels-tests/golden/io/images");
         let images = ["rgb.png", "truncated.jpg", "missing.png", "face_420.jpg"].map(|name| folder.join(name)).to_vec();
-        let widths: Vec<Option<u32>> =
-            decode_ahead(images, 2, 2).map(|(_, decoded)| decoded.ok().map(|picture| picture.width)).collect();
+        let widths: Vec<Option<u32>> = decode_ahead(images, 2, 2, StoredOrientation::Applied)
+            .map(|(_, decoded)| decoded.ok().map(|picture| picture.width))
+            .collect();
         assert_eq!(widths, [Some(32), None, None, Some(178)]);
     }
 }

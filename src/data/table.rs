@@ -4,16 +4,19 @@ use std::collections::HashSet;
 use std::io::{self, Write};
 use std::path::Path;
 
+use sha2::{Digest, Sha256};
+
 use super::atomic::write_atomically;
 use super::attributes::CELEBA_ATTRIBUTES;
 use super::celeba::{AttributeList, attributes_of};
+use super::column;
 use super::error::DataError;
 use super::text::{CsvRows, read_text};
 
 /// A table with a value for every attribute of every image. The values are probabilities, or 0 and 1.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AttributeTable {
-    /// The names of the images. No name occurs twice.
+    /// The names of the images, as [`image_name`](super::image_name) writes them. No name occurs twice.
     pub images: Vec<String>,
     /// The names of the attributes. No name occurs twice.
     pub attributes: Vec<String>,
@@ -29,6 +32,18 @@ impl AttributeTable {
     pub fn row(&self, index: usize) -> &[f32] {
         let width = self.attributes.len();
         &self.values[index * width..(index + 1) * width]
+    }
+
+    /// Returns a hash of names and values, in hexadecimal. Results name the table that they were made from by it.
+    pub fn sha256(&self) -> String {
+        let mut hash = Sha256::new();
+        for name in self.images.iter().chain(&self.attributes) {
+            // Each name is hashed with its length, so that different tables never give the same bytes.
+            hash.update((name.len() as u64).to_le_bytes());
+            hash.update(name.as_bytes());
+        }
+        self.values.iter().for_each(|value| hash.update(value.to_le_bytes()));
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// Returns this table with every value rounded to an integer. A half is rounded to the even neighbour, so that 0.5 becomes 0,
@@ -75,13 +90,8 @@ impl AttributeTable {
             return attributes_of(path, &text).map(Self::from);
         }
         let mut rows = CsvRows::new(path, &text)?;
-        let attributes = match rows.header() {
-            [first, attributes @ ..] if first == "image" => attributes.to_vec(),
-            header => {
-                let problem = format!("the first column is '{}'", header.first().map_or("", String::as_str));
-                return Err(DataError::line(path, 1, problem, "it must be 'image'"));
-            }
-        };
+        column::require_image(path, rows.header())?;
+        let attributes = rows.header()[1..].to_vec();
         if attributes.is_empty() {
             return Err(DataError::no_attribute(path));
         }
@@ -153,18 +163,21 @@ impl From<AttributeList> for AttributeTable {
 }
 
 /// Returns whether a text is one of CelebA's lists of labels. The official list begins with the number of images, Kaggle's with
-/// `image_id`.
+/// `image_id` and the 40 attributes.
 fn is_celeba(text: &str) -> bool {
     let first = text.lines().next().unwrap_or_default().trim();
     let number = !first.is_empty() && first.bytes().all(|byte| byte.is_ascii_digit());
-    number || first.split(',').next().is_some_and(|name| name.trim_matches('"') == "image_id")
+    let mut names = first.split(',').map(|name| name.trim_matches(['"', ' ']));
+    let kaggle = || names.next() == Some("image_id") && names.filter(|name| CELEBA_ATTRIBUTES.contains(name)).count() > 1;
+    number || kaggle()
 }
 
 /// Checks that the names of images or attributes differ, are not empty and have no NUL character.
 fn unique<'a>(names: impl IntoIterator<Item = &'a String>) -> Result<(), String> {
     let mut seen = HashSet::new();
     for name in names {
-        if name.is_empty() || name.contains('\0') {
+        // A reader removes blanks around a name.
+        if name.trim().len() != name.len() || name.is_empty() || name.contains('\0') {
             return Err(format!("'{}' cannot be a name", name.escape_debug()));
         }
         if !seen.insert(name) {
@@ -227,7 +240,7 @@ mod tests {
             ("", "empty"),
             ("image,Bald\n", "no rows"),
             ("image\na.jpg\n", "line 1: no column names an attribute"),
-            ("file,Bald\na.jpg,1\n", "line 1: the first column is 'file'"),
+            ("picture,Bald\na.jpg,1\n", "line 1: the first column is 'picture'"),
             ("image,Bald,Bald\na.jpg,1,1\n", "line 1: the column 'Bald' appears twice"),
             ("image,Bald\na.jpg,1\na.jpg,0\n", "line 3: a.jpg appears twice, first in line 2"),
             ("image,Bald\n,1\n", "line 2: the image has no name"),
@@ -256,6 +269,8 @@ mod tests {
             (table(&["a", "a"], &["p"], &[0.0, 1.0]), "'a' appears twice"),
             (table(&["a"], &["image"], &[0.0]), "'image' appears twice"),
             (table(&["a\0"], &["p"], &[0.0]), "cannot be a name"),
+            (table(&["a "], &["p"], &[0.0]), "'a ' cannot be a name"),
+            (table(&["a"], &["\u{a0}p"], &[0.0]), "cannot be a name"),
             (table(&["a"], &["p"], &[f32::NAN]), "p of a is NaN"),
         ];
         let folder = tempfile::tempdir().unwrap();
@@ -274,6 +289,7 @@ mod tests {
             bits in proptest::collection::vec(any::<u32>(), 20),
         ) {
             prop_assume!(!attributes.contains("image"));
+            prop_assume!(images.iter().chain(&attributes).all(|name: &String| name.trim().len() == name.len()));
             let values = bits.into_iter().map(f32::from_bits).map(|value| if value.is_finite() { value } else { 0.25 });
             let values = values.take(images.len() * attributes.len()).collect();
             let (images, attributes) = (images.into_iter().collect(), attributes.into_iter().collect());

@@ -293,6 +293,7 @@ mod tests {
                 silhouette_without_noise: None,
             }],
             seconds: Default::default(),
+            attributes_sha256: None,
             adapter: None,
             command: None,
         };

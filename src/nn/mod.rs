@@ -12,6 +12,7 @@ pub mod network;
 pub mod onnx;
 pub mod random;
 mod runner;
+mod stored_image;
 pub mod training;
 pub mod weights;
 
@@ -23,8 +24,9 @@ pub use head::{HEAD_EPSILON, Head};
 pub use lowering::{Activations, dispatches};
 pub use model::{Model, Top, keys};
 pub use network::{Convolution, ConvolutionKind, Layer, Network};
-pub(crate) use runner::pack;
 pub use runner::{BatchShape, BuildNetwork, ImageRunner, Normalisation, Started};
+pub use stored_image::StoredImage;
+pub(crate) use stored_image::pack;
 
 /// Why a model cannot be read, planned or run.
 #[derive(Debug, thiserror::Error)]

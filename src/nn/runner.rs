@@ -2,6 +2,7 @@
 
 use super::ModelError;
 use super::dense::Upload;
+use super::stored_image::{StoredImage, pack};
 use crate::data::Rgb8Image;
 use crate::device::{DeviceError, PendingRead};
 use crate::ops::{ImageRecord, Interpolation, ResizeNormalise};
@@ -105,15 +106,29 @@ impl<'a> ImageRunner<'a> {
     /// # Errors
     /// Returns the errors of [`ImageRunner::run`].
     pub fn start(&mut self, device: &Device, images: &[&Rgb8Image]) -> Result<Started, ModelError> {
+        let stored: Vec<StoredImage> = images.iter().map(|image| StoredImage::from(*image)).collect();
+        self.start_stored(device, &stored)
+    }
+
+    /// Returns what this runner reads of an image. Large images are smaller in this form.
+    pub(crate) fn stored(&self, image: Rgb8Image) -> StoredImage<'static> {
+        StoredImage::of(image, self.shape.size, self.shape.interpolation)
+    }
+
+    /// Submits the work of [`ImageRunner::start`] for images in the form that [`ImageRunner::stored`] returns.
+    ///
+    /// # Errors
+    /// Returns the errors of [`ImageRunner::run`].
+    pub(crate) fn start_stored(&mut self, device: &Device, images: &[StoredImage]) -> Result<Started, ModelError> {
         if images.is_empty() {
             return Ok(Started { parts: Vec::new() });
         }
         let batch = self.shape.batch as usize;
-        let bytes: u64 = images.iter().map(|image| image.pixels.len().next_multiple_of(4) as u64).sum();
+        let bytes: u64 = images.iter().map(StoredImage::bytes).sum();
         if images.len() > 1 && (images.len() > batch || bytes > device.capabilities().binding_bytes) {
             let (first, second) = images.split_at(images.len() / 2);
-            let mut started = self.start(device, first)?;
-            started.parts.extend(self.start(device, second)?.parts);
+            let mut started = self.start_stored(device, first)?;
+            started.parts.extend(self.start_stored(device, second)?.parts);
             return Ok(started);
         }
         let (records, bytes) = pack(images, batch);
@@ -177,22 +192,6 @@ impl<'a> ImageRunner<'a> {
     }
 }
 
-/// Concatenates the pixels of at most `batch` images, each starting at a multiple of four bytes. Returns one record for each
-/// place in the batch and the bytes. Places without an image get the record of the first image.
-pub(crate) fn pack(images: &[&Rgb8Image], batch: usize) -> (Vec<ImageRecord>, Vec<u8>) {
-    let mut records = Vec::with_capacity(batch);
-    let mut bytes = Vec::with_capacity(images.iter().map(|image| image.pixels.len() + 3).sum());
-    for image in images {
-        records.push(ImageRecord { first_word: (bytes.len() / 4) as u32, width: image.width, height: image.height, unused: 0 });
-        bytes.extend_from_slice(&image.pixels);
-        bytes.resize(bytes.len().next_multiple_of(4), 0);
-    }
-    if let Some(first) = records.first().copied() {
-        records.resize(batch, first);
-    }
-    (records, bytes)
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -221,6 +220,15 @@ mod tests {
             started.into_iter().rev().map(|one| runner.finish(&device, one).expect("attributes")).collect();
         finished.reverse();
         assert_eq!(finished, alone);
+        // A large image is uploaded in part, with the same result.
+        for interpolation in [Interpolation::Nearest, Interpolation::Bilinear] {
+            let mut runner = model.runner(&device, 1, interpolation);
+            let whole = runner.run(&device, &[&images[2]]).expect("attributes");
+            let stored = runner.stored(images[2].clone());
+            assert!(stored.bytes() < images[2].pixels.len() as u64 / 2);
+            let started = runner.start_stored(&device, &[stored]).expect("a submitted image");
+            assert_eq!(runner.finish(&device, started).expect("attributes"), whole, "{interpolation:?}");
+        }
         // Three images exceed the batch of two, so they are run in two parts.
         let together = runner.run(&device, &images.each_ref()).expect("attributes");
         assert_eq!(together, alone.concat());

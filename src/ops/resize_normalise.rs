@@ -56,8 +56,9 @@ pub struct ImageRecord {
     pub width: u32,
     /// Height of the image in pixels.
     pub height: u32,
-    /// Pads the record to 16 bytes.
-    pub unused: u32,
+    /// 0 if all rows of the image are stored. 1 if three rows are stored for each row of the output: the nearest one and its
+    /// neighbours. The image then has more than twice as many rows as the output.
+    pub windows: u32,
 }
 
 /// Converts 8-bit RGB images to a tensor \[batch, size, size, 4\]: resized · scale + shift for each channel, and 0 in the fourth

@@ -12,6 +12,7 @@ mod adreno;
 mod amd;
 mod apple;
 mod class;
+mod desktop;
 mod device;
 mod device_profile;
 mod gpu;
@@ -22,6 +23,7 @@ mod table;
 mod winners;
 
 pub use class::DeviceClass;
+pub use desktop::expect_no_desktop;
 pub use device::Device;
 pub use device_profile::DeviceProfile;
 pub use operation_shape::OperationShape;

@@ -58,7 +58,7 @@ pub(super) fn portraits(input: &ReportInput) -> Result<Vec<Portrait>, ReportErro
     let within = Bounds::of_page(usize::MAX);
     let (images, ..) = evaluated(input);
     let portrait = |mistake: &Mistake| match images.iter().find(|face| face.name == mistake.image) {
-        Some(face) => faces::portrait(face, input.crop, within),
+        Some(face) => faces::portrait(face, input.crop, input.orientation, within),
         None => Ok(Portrait { name: mistake.image.clone(), picture: Err("not in attributes.csv".into()) }),
     };
     mistakes.par_iter().map(portrait).collect()

@@ -3,7 +3,7 @@
 use image::RgbImage;
 use rayon::prelude::*;
 
-use crate::data::{Crop, Rgb8Image, decode};
+use crate::data::{Crop, Rgb8Image, StoredOrientation};
 use crate::profiles::Device;
 
 use super::contact_sheet::Bounds;
@@ -167,17 +167,22 @@ struct Gathered {
 ///
 /// # Errors
 /// Returns [`ReportError::Encode`] if the thumbnail cannot be encoded.
-pub(super) fn portrait(face: &FaceSource, crop: Option<Crop>, within: Bounds) -> Result<Portrait, ReportError> {
-    Portrait::new(&face.name, decode_face(face, crop), within)
+pub(super) fn portrait(
+    face: &FaceSource,
+    crop: Option<Crop>,
+    orientation: StoredOrientation,
+    within: Bounds,
+) -> Result<Portrait, ReportError> {
+    Portrait::new(&face.name, decode_face(face, crop, orientation), within)
 }
 
 /// Decodes the part of a picture that the network received as input. The error says why the picture cannot be shown.
-fn decode_face(face: &FaceSource, crop: Option<Crop>) -> Result<RgbImage, String> {
-    let path = face.file.as_ref().map_err(String::clone)?;
-    let whole = decode(path).map_err(|error| error.to_string())?;
+fn decode_face(face: &FaceSource, crop: Option<Crop>, orientation: StoredOrientation) -> Result<RgbImage, String> {
+    let source = face.file.as_ref().map_err(String::clone)?;
+    let whole = source.decode(orientation).map_err(|error| error.to_string())?;
     let Rgb8Image { width, height, pixels } = if let Some(crop) = crop { crop.of(&whole) } else { whole };
     RgbImage::from_raw(width, height, pixels)
-        .ok_or_else(|| format!("{}: the picture has fewer pixels than its size requires", path.display()))
+        .ok_or_else(|| format!("{}: the picture has fewer pixels than its size requires", source.label().display()))
 }
 
 fn read_group(
@@ -203,7 +208,7 @@ fn read_group(
         .with_min_len(FACES_PER_TASK)
         .try_fold(empty, |mut gathered, (position, &row)| {
             let source = &input.images[row];
-            let decoded = decode_face(source, input.crop);
+            let decoded = decode_face(source, input.crop, input.orientation);
             match &decoded {
                 Ok(face) => {
                     gathered.sum.add(face);

@@ -344,6 +344,7 @@ pub(super) mod tests {
             curves: vec![curve("kmeans", 1.0), curve("birch & <co>", -0.8)],
             marks: vec![mark("dbscan", 41), mark("optics", 77)],
             seconds: BTreeMap::new(),
+            attributes_sha256: None,
             adapter: None,
             command: None,
         }

@@ -32,8 +32,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::cluster::{ClusterResult, Comparison};
-use crate::data::Crop;
 use crate::data::atomic::write_atomically;
+use crate::data::{Crop, ImageSource, StoredOrientation};
 use crate::evaluation::{Evaluation, LossIssue, Reproduction};
 use crate::profiles::Device;
 pub use error::ReportError;
@@ -56,6 +56,8 @@ pub struct ReportInput {
     pub values: Vec<f32>,
     /// The part of each picture that the network received as input. The report shows this part only; `None` shows whole pictures.
     pub crop: Option<Crop>,
+    /// What the prediction did with the orientation that a camera stored. The report shows the pictures in the same way.
+    pub orientation: StoredOrientation,
     /// The clusters of these faces, if the run clustered them.
     pub clusters: Option<ClusterResult>,
     /// The clusters of the same faces by weighted attributes, if the run made such a clustering too.
@@ -88,12 +90,12 @@ pub struct EvaluatedFaces {
 }
 
 /// The name of a face and the file that holds its picture.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct FaceSource {
     /// Name of the face in `attributes.csv`; the report shows it.
     pub name: String,
-    /// Path of the picture, or the reason why no picture was found.
-    pub file: Result<PathBuf, String>,
+    /// Where the picture is, or the reason why no picture was found.
+    pub file: Result<ImageSource, String>,
 }
 
 /// An image that could not be read. The report shows a box with its name in its place.

@@ -11,8 +11,9 @@ use serde_json::{Map, Value};
 
 use super::{EvaluatedFaces, FaceSource, ReportError, ReportInput, history};
 use crate::cluster::{ClusterResult, Comparison};
+use crate::data::archive::OpenArchives;
 use crate::data::json::read_if_present;
-use crate::data::{AttributeTable, Crop, DataError};
+use crate::data::{AttributeTable, Crop, DataError, StoredOrientation, image_path};
 use crate::evaluation::{Evaluation, LossIssue, Reproduction};
 
 /// Folder of a run in which a reproduction keeps its evaluation.
@@ -44,6 +45,7 @@ pub fn load_run(run: &Path, attributes: Option<&Path>, images: Option<&Path>) ->
     };
     let optional = |name: &str| Some(run.join(name)).filter(|path| path.is_file());
     let loss_issue = optional("loss_issue.json").map(|path| LossIssue::read(&path)).transpose()?;
+    let is_other = attributes.is_some();
     let attributes = match attributes.map(Path::to_path_buf).or_else(|| optional("attributes.csv")) {
         None if loss_issue.is_none() => {
             Some(require("attributes.csv", "lineament predict IMAGES… --run RUN`, or pass a table with `--attributes FILE")?)
@@ -67,20 +69,31 @@ pub fn load_run(run: &Path, attributes: Option<&Path>, images: Option<&Path>) ->
     let table = table.unwrap_or(AttributeTable { images: Vec::new(), attributes: Vec::new(), values: Vec::new() });
     let clusters = clusters.map(|path| ClusterResult::read(&path)).transpose()?;
     let weighted = optional("clusters_weighted.json").map(|path| ClusterResult::read(&path)).transpose()?;
+    if !is_other {
+        let of_clusters = |clusters: &Option<ClusterResult>| clusters.as_ref().and_then(|one| one.attributes_sha256.clone());
+        let made_from = [
+            ("clusters.json", "cluster", of_clusters(&clusters)),
+            ("clusters_weighted.json", "cluster", of_clusters(&weighted)),
+            ("comparison.json", "compare", comparison.as_ref().and_then(|one| one.attributes_sha256.clone())),
+        ];
+        made_from.into_iter().try_for_each(|(file, verb, hash)| refuse_stale(&table, file, verb, hash))?;
+    }
     let evaluation = metrics.map(|path| Evaluation::read(&path)).transpose()?;
     let configuration = run.join("config.json");
     let configuration = read_if_present(&configuration, "a JSON object that records a run", "correct the file or remove it")?;
     let configuration = configuration.unwrap_or_default();
-    let evaluated = evaluated.map(|folder| evaluated_faces(&folder, run, images)).transpose()?;
+    let mut places = Places { run, images, archives: OpenArchives::default() };
+    let evaluated = evaluated.map(|folder| evaluated_faces(&folder, &mut places)).transpose()?;
     let reproduction = optional("reproduction.json").map(|path| Reproduction::read(&path)).transpose()?;
     let history = optional("history.csv").or_else(|| optional("train/history.csv"));
     let history = history.map(|path| history::read(&path)).transpose()?.unwrap_or_default();
     let input = ReportInput {
         title: title(run),
-        images: table.images.into_iter().map(|name| find(name, run, images)).collect(),
+        images: places.find_all(table.images),
         attributes: table.attributes,
         values: table.values,
         crop: crop(run, &configuration)?,
+        orientation: orientation(run, &configuration)?,
         clusters,
         weighted,
         comparison,
@@ -95,10 +108,24 @@ pub fn load_run(run: &Path, attributes: Option<&Path>, images: Option<&Path>) ->
     Ok(input)
 }
 
+/// Refuses a result that was made from other attributes than those in the folder, as after another prediction. The paper's script
+/// rounds the attributes before clustering.
+fn refuse_stale(table: &AttributeTable, file: &str, verb: &str, made_from: Option<String>) -> Result<(), ReportError> {
+    match made_from {
+        Some(hash) if hash != table.sha256() && hash != table.rounded().sha256() => Err(ReportError::Mismatch {
+            problem: format!(
+                "{file} was made from other attributes than those in attributes.csv, which have perhaps been predicted again; run \
+                 `lineament {verb}` again"
+            ),
+        }),
+        _ => Ok(()),
+    }
+}
+
 /// Reads the faces of an evaluation that lies in a folder of its own.
-fn evaluated_faces(folder: &Path, run: &Path, images: Option<&Path>) -> Result<EvaluatedFaces, ReportError> {
+fn evaluated_faces(folder: &Path, places: &mut Places) -> Result<EvaluatedFaces, ReportError> {
     let AttributeTable { images: names, attributes, values } = AttributeTable::read(&folder.join("attributes.csv"))?;
-    Ok(EvaluatedFaces { images: names.into_iter().map(|name| find(name, run, images)).collect(), attributes, values })
+    Ok(EvaluatedFaces { images: places.find_all(names), attributes, values })
 }
 
 /// Returns the part of each picture that the network received as input, as recorded by the command that wrote `attributes.csv`.
@@ -112,28 +139,47 @@ fn crop(run: &Path, configuration: &Map<String, Value>) -> Result<Option<Crop>, 
     })
 }
 
+/// Returns what the command that wrote `attributes.csv` did with stored orientations.
+fn orientation(run: &Path, configuration: &Map<String, Value>) -> Result<StoredOrientation, ReportError> {
+    let of_verb = |verb: &str| configuration.get(verb)?.get("orientation");
+    let Some(recorded) = of_verb("predict").or_else(|| of_verb("eval")) else { return Ok(StoredOrientation::default()) };
+    serde_json::from_value(recorded.clone()).map_err(|problem| {
+        let problem = format!("not a JSON object that records a run: orientation: {problem}");
+        DataError::file(&run.join("config.json"), problem, "correct the file or remove it").into()
+    })
+}
+
 /// Returns the name of the run folder, also if its path is `.` or `..`.
 fn title(run: &Path) -> String {
     let named = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
     named(run).or_else(|| run.canonicalize().ok().as_deref().and_then(named)).unwrap_or_else(|| "Faces".into())
 }
 
-/// Searches for an image in the places that [`load_run`] documents.
-fn find(name: String, run: &Path, images: Option<&Path>) -> FaceSource {
-    let path = Path::new(&name);
-    let mut candidates = vec![path.to_path_buf(), run.join(path), run.join(CELEBA_FOLDER).join(path)];
-    if let Some(folder) = images {
-        candidates.extend([folder.join(path), folder.join(CELEBA_FOLDER).join(path)]);
-        candidates.extend(path.file_name().map(|file_name| folder.join(file_name)));
+/// The places in which images are searched, as [`load_run`] documents them.
+struct Places<'a> {
+    run: &'a Path,
+    images: Option<&'a Path>,
+    archives: OpenArchives,
+}
+
+impl Places<'_> {
+    fn find_all(&mut self, names: Vec<String>) -> Vec<FaceSource> {
+        names.into_iter().map(|name| self.find(name)).collect()
     }
-    let found = candidates.into_iter().find(|candidate| candidate.is_file());
-    let file = found.ok_or_else(|| match images {
-        Some(folder) => {
-            format!("not found in the current directory, in {} or in {}", run.display(), folder.display())
+
+    fn find(&mut self, name: String) -> FaceSource {
+        let (run, path) = (self.run, image_path(&name));
+        let mut candidates = vec![path.clone(), run.join(&path), run.join(CELEBA_FOLDER).join(&path)];
+        if let Some(folder) = self.images {
+            candidates.extend([folder.join(&path), folder.join(CELEBA_FOLDER).join(&path)]);
+            candidates.extend(path.file_name().map(|file_name| folder.join(file_name)));
         }
-        None => format!("not found in the current directory or in {}; name its folder with --images", run.display()),
-    });
-    FaceSource { name, file }
+        let file = candidates.iter().find_map(|candidate| self.archives.locate(candidate)).ok_or_else(|| match self.images {
+            Some(folder) => format!("not found in the current directory, in {} or in {}", run.display(), folder.display()),
+            None => format!("not found in the current directory or in {}; name its folder with --images", run.display()),
+        });
+        FaceSource { name, file }
+    }
 }
 
 #[cfg(test)]
@@ -171,9 +217,9 @@ mod tests {
             std::fs::write(path, "").expect("a written file");
         }
         let input = load_run(folder.path(), None, Some(images.path())).expect("a run");
-        let files: Vec<_> = input.images.iter().map(|image| image.file.as_ref().ok()).collect();
+        let files: Vec<_> = input.images.iter().map(|image| image.file.as_ref().ok().map(|file| file.label())).collect();
         let expected = [folder.path().join("a.png"), images.path().join("sub/b.png"), images.path().join("c.png")];
-        assert_eq!(files, [Some(&expected[0]), Some(&expected[1]), Some(&expected[2]), None]);
+        assert_eq!(files, expected.map(Some).into_iter().chain([None]).collect::<Vec<_>>());
         let without = load_run(folder.path(), None, None).expect("a run");
         let reason = without.images[1].file.as_ref().expect_err("not found");
         assert!(reason.contains("--images"), "{reason}");
@@ -204,7 +250,7 @@ mod tests {
             (&[clusters], &["attributes.csv: missing", "lineament predict"]),
             (&[attributes], &["clusters.json: missing", "lineament cluster"]),
             (&[("attributes.csv", ""), clusters], &["attributes.csv", "empty"]),
-            (&[("attributes.csv", "file,Male\na,1\n"), clusters], &["attributes.csv, line 1", "'file'", "'image'"]),
+            (&[("attributes.csv", "picture,Male\na,1\n"), clusters], &["attributes.csv, line 1", "'picture'", "'image'"]),
             (&[("attributes.csv", "image,Male\n"), clusters], &["attributes.csv", "no rows"]),
             (&[("attributes.csv", "image,Male\na,1\nb,yes\n"), clusters], &["line 3", "Male", "'yes'"]),
             (&[("attributes.csv", "image,Male\na,NaN\n"), clusters], &["line 2", "'NaN'"]),

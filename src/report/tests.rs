@@ -15,6 +15,7 @@ pub(super) fn input_of(values: &[&[f32]], labels: &[i64]) -> ReportInput {
         attributes: (0..values[0].len()).map(|attribute| format!("Attribute_{attribute}")).collect(),
         values: values.concat(),
         crop: None,
+        orientation: Default::default(),
         clusters: Some(ClusterResult {
             method: "kmeans".into(),
             k,
@@ -62,7 +63,7 @@ fn run_of(count: usize, attributes: usize, k: usize) -> (tempfile::TempDir, Repo
         image::RgbImage::from_fn(20, 24, |x, y| image::Rgb([colour(3) ^ x as u8, colour(5) ^ y as u8, colour(11)]))
             .save(&path)
             .expect("a written picture");
-        source.file = Ok(path);
+        source.file = Ok(path.into());
     }
     (folder, input)
 }
@@ -236,8 +237,8 @@ fn an_unreadable_image_is_shown_counted_and_listed() {
     let (folder, mut input) = run_of(6, 2, 2);
     let text = folder.path().join("text.jpg");
     std::fs::write(&text, "no picture").expect("a written file");
-    input.images[4].file = Ok(text);
-    input.images[1].file = Ok(folder.path().join("gone.png"));
+    input.images[4].file = Ok(text.into());
+    input.images[1].file = Ok(folder.path().join("gone.png").into());
     let (page, summary) = written(&input);
     let names: Vec<&str> = summary.unreadable.iter().map(|image| image.name.as_str()).collect();
     assert_eq!(names, ["face 1.png", "face 4.png"]);

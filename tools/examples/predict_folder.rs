@@ -5,13 +5,13 @@
 use std::path::PathBuf;
 
 use lineament::app::{Context, DeviceOptions, Event, PredictionOptions, model_path, open_device};
-use lineament::data::{ImageSource, folder};
+use lineament::data::find_images;
 use lineament::nn::weights::CELEBA_MODEL;
 use lineament::{Model, Predictor};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = std::env::args_os().nth(1).map_or_else(|| PathBuf::from("tools/faces"), PathBuf::from);
-    let images: Vec<ImageSource> = folder::expand(&[folder])?.into_iter().map(Into::into).collect();
+    let images = find_images(&[folder])?.images;
 
     // Events tell how far the work is. Here they go to stderr. A `Cancellation` in the context could stop the work.
     let show = |event: Event| eprintln!("{event}");

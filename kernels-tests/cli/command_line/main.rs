@@ -9,6 +9,7 @@ mod export;
 mod losses;
 mod network;
 mod package;
+mod photographs_as_stored;
 mod profile;
 mod reproduce;
 #[path = "../../harness/requirements.rs"]
@@ -232,17 +233,30 @@ fn a_head_is_trained_resumed_and_used() {
     refused(&base, 1, &["--resume"]);
     refused(&[&base[..], &["--resume", "--seed", "7"]].concat(), 1, &["seed"]);
     refused(
-        &["train", "--data", &data, "--out", &again, "--weights", "weights/mobilenet_v2_imagenet.safetensors"],
+        &["train", "--data", &data, "--out", &again, "--weights", "weights/mobilenet_v2_imagenet.safetensors", "--resume"],
         1,
         &["features.json"],
     );
 
-    // If a picture is replaced by another one of the same name, the stored features are refused.
+    // A picture that is replaced by another one is noticed, even if name, length and time stay the same. Its features are
+    // computed again, and the training that used the old ones cannot continue.
     let picture = faces.path().join("05.jpg");
     let original = std::fs::read(&picture).unwrap();
-    std::fs::copy(face(40), &picture).unwrap();
-    refused(&[&base[..], &["--resume"]].concat(), 1, &["features.json", "SHA-256"]);
+    let time = std::fs::metadata(&picture).unwrap().modified().unwrap();
+    let mut other = std::fs::read(face(40)).unwrap();
+    other.resize(original.len().max(other.len()), 0);
+    std::fs::write(&picture, &other).unwrap();
+    std::fs::File::options().write(true).open(&picture).unwrap().set_modified(time).unwrap();
+    let features = read("whole", "features.f32");
+    refused(&[&base[..], &["--resume"]].concat(), 1, &["last.safetensors: was trained with data"]);
+    let row = features.len() / 16;
+    let changed: Vec<bool> =
+        features.chunks(row).zip(read("whole", "features.f32").chunks(row)).map(|(old, new)| old != new).collect();
+    assert_eq!(changed.iter().position(|changed| *changed), Some(5));
+    assert_eq!(changed.iter().filter(|changed| **changed).count(), 1);
     std::fs::write(&picture, original).unwrap();
+    assert_eq!(lineament(&[&base[..], &["--resume"]].concat()).status.code(), Some(0));
+    assert_eq!(read("whole", "features.f32"), features);
 
     let model = format!("{whole}/model.safetensors");
     let predict = ["predict", &data, "--model", &model, "--backbone", BACKBONE, "--run", &whole];

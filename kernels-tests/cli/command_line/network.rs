@@ -95,7 +95,17 @@ fn a_network_that_is_killed_and_resumed_is_the_network_of_an_unbroken_run() {
     refused_with(&["--resume", "--nesterov", "--optimizer", "sgd"], &["optimizer"]);
     let bytes = std::fs::read(&last).unwrap();
     std::fs::write(&last, &bytes[..bytes.len() / 2]).unwrap();
+    // The checkpoint before the last one takes its place. If both are damaged, the run can still be started again.
+    let resumed = lineament(&arguments("killed", &["--resume"]).iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!(resumed.status.code(), Some(0), "{}", text(&resumed.stderr));
+    assert!(text(&resumed.stderr).contains("continuing from the checkpoint before the last"), "{}", text(&resumed.stderr));
+    assert!(std::fs::read(&last).unwrap() == bytes);
+    for name in ["last", "before_last"] {
+        std::fs::write(last.with_file_name(format!("{name}.safetensors")), &bytes[..bytes.len() / 2]).unwrap();
+    }
     refused_with(&["--resume"], &["last.safetensors"]);
+    whole(arguments("killed", &["--restart"]));
+    assert!(std::fs::read(&last).unwrap() == bytes);
 
     // The model is one file. It stores its input size and needs no separate backbone.
     let model = format!("{unbroken}/model.safetensors");
@@ -121,11 +131,11 @@ fn what_a_network_cannot_be_trained_with_is_refused() {
     let out = faces.path().join("run").to_string_lossy().into_owned();
     let base = ["train", "--data", &data, "--out", &out, "--weights", BACKBONE, "--trainable", "blocks:1"];
     let cases: [(&[&str], i32, &[&str]); 5] = [
-        (&["--batch", "1"], 1, &["batch is 1", "one has no variance"]),
+        (&["--batch", "1"], 2, &["--batch", "at least 2", "the variance of several images"]),
         (&["--size", "100"], 2, &["--size 100", "multiple of 32"]),
         (&["--size", "256"], 2, &["96..=224"]),
         (&["--trainable", "blocks:20"], 2, &["blocks:N", "1 to 19"]),
-        (&["--learning-rate=-1"], 1, &["learning rate is -1"]),
+        (&["--learning-rate=-1"], 2, &["--learning-rate is -1"]),
     ];
     for (more, status, parts) in cases {
         let arguments: Vec<&str> = if more[0] == "--trainable" {
@@ -170,13 +180,19 @@ fn a_model_with_its_last_block_trained_predicts_at_the_size_that_it_was_trained_
     let row = predicted(&model);
     assert!(row.starts_with("image,Male,Smiling\n") && row.lines().count() == 2, "{row}");
 
-    // If the file is changed to name another size, the prediction changes. So the size in the file is used.
+    // If the file is changed to name another size, the prediction changes. So the size in the file is used. A change by accident is
+    // refused; one on purpose leaves out the checksum.
     let mut bytes = std::fs::read(&model).unwrap();
     let named = format!("\"{}\":\"96\"", keys::SIZE);
-    let at = bytes.windows(named.len()).position(|part| part == named.as_bytes()).unwrap();
-    bytes[at..at + named.len()].copy_from_slice(named.replace("96", "64").as_bytes());
+    let mut replace = |old: &str, new: &str| {
+        let at = bytes.windows(old.len()).position(|part| part == old.as_bytes()).unwrap();
+        bytes[at..at + old.len()].copy_from_slice(new.as_bytes());
+        bytes.clone()
+    };
     let other = faces.path().join("other.safetensors");
-    std::fs::write(&other, bytes).unwrap();
+    std::fs::write(&other, replace(&named, &named.replace("96", "64"))).unwrap();
+    refused(&["predict", &picture, "--model", &other.to_string_lossy()], 1, &["other.safetensors", "damaged", "lineament_crc32"]);
+    std::fs::write(&other, replace("lineament_crc32", "another_program")).unwrap();
     assert_ne!(predicted(&other), row);
 }
 
@@ -227,4 +243,32 @@ fn a_checkpoint_that_does_not_fit_the_disk_leaves_the_one_before() {
     trained("full", &["--epochs", "2", "--resume"]);
     trained("unbroken", &["--epochs", "2"]);
     assert!(kept("full") == kept("unbroken"));
+}
+
+/// A scheduler stops a job with SIGTERM. The training saves its state as after Ctrl-C, and no second process joins it meanwhile.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_termination_saves_the_state_and_a_second_training_is_refused() {
+    if crate::requirements::lacks_adapter() {
+        return;
+    }
+    let faces = labelled_faces(16);
+    let (data, out) = (faces.path().to_string_lossy().into_owned(), faces.path().join("run"));
+    let run = out.to_string_lossy().into_owned();
+    let base = ["train", "--data", &data, "--out", &run, "--weights", BACKBONE, "--batch", "4", "--checkpoint-every", "1"];
+    let long = [&base[..], &["--epochs", "100000"]].concat();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_lineament")).args(&long).stderr(Stdio::piped()).spawn().unwrap();
+    let start = Instant::now();
+    while !out.join("checkpoints/last.safetensors").exists() && start.elapsed() < Duration::from_secs(120) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    refused(&[&long[..], &["--resume"]].concat(), 1, &["another process is training in this folder"]);
+    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    let status = child.wait().unwrap();
+    let mut message = String::new();
+    std::io::Read::read_to_string(&mut child.stderr.take().unwrap(), &mut message).unwrap();
+    assert_eq!(status.code(), Some(1), "{message}");
+    assert!(message.contains("the state is saved in") && message.contains("continue with --resume"), "{message}");
+    let resumed = lineament(&[&base[..], &["--resume", "--epochs", "1"]].concat());
+    assert_eq!(resumed.status.code(), Some(0), "{}", text(&resumed.stderr));
 }

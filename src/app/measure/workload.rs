@@ -6,7 +6,7 @@ use crate::app::{Error, default_batch};
 use crate::data::Rgb8Image;
 use crate::device::DeviceError;
 use crate::nn::training::{Loss, NetworkShape, NetworkState, StepPlan, StepShape, UpdatePlan};
-use crate::nn::{Model, ModelError, pack};
+use crate::nn::{Model, ModelError, StoredImage, pack};
 use crate::ops::{Adadelta, Interpolation};
 use crate::plan::{Plan, PlanDocument, Precision, TensorId, View};
 use crate::profiles::{Device, DeviceProfile};
@@ -112,7 +112,7 @@ impl Workload {
     /// time.
     pub fn prediction(device: &Device, model: &Model, batch: u32) -> Workload {
         let image = Rgb8Image { width: 178, height: 218, pixels: (0..178 * 218 * 3).map(|at| (at * 31 % 251) as u8).collect() };
-        let (records, pixels) = pack(&vec![&image; batch as usize], batch as usize);
+        let (records, pixels) = pack(&vec![StoredImage::from(&image); batch as usize], batch as usize);
         let runner = model.runner(device, batch, Interpolation::Nearest);
         let (plan, [pixel_view, record_view, _], weights) = runner.plan(pixels.len() as u64);
         let mut uploads = vec![(pixel_view, pixels), (record_view, bytemuck::cast_slice(&records).to_vec())];

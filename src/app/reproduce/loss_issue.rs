@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::json;
 
+use super::ORIENTATION;
 use crate::app::train::{SampleSource, TrainingData, TrainingSettings};
 use crate::app::trainer::rows_of;
 use crate::app::{Context, Error, Event, RunFolder, Trainer, TrainerOptions, write_file, write_json};
@@ -46,9 +47,11 @@ impl LossWork<'_> {
                 ..TrainingSettings::default()
             };
             let (skip_unreadable, resume) = (self.skip_unreadable, self.resume);
-            let options = TrainerOptions { skip_unreadable, resume, settings, ..TrainerOptions::default() };
+            let options =
+                TrainerOptions { skip_unreadable, orientation: ORIENTATION, resume, settings, ..TrainerOptions::default() };
             Trainer::new(device, model, data, options).with_context(context)
         };
+        let _lock = RunFolder::create(self.out)?.lock()?;
         let first = trainer(LOSSES[0].1);
         let table = first.features(self.out)?;
         let [train_rows, validation_rows] = rows_of(data).map(|rows| table.readable(&rows));

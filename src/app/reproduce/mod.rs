@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::{Context, DeviceOptions, Error, LabelSelection, RunFolder, Trainable, check_training_data, model_path, open_device};
 use crate::data::attributes::paper_attributes;
-use crate::data::{Crop, ImageSource};
+use crate::data::{Crop, ImageSource, StoredOrientation, find_images};
 use crate::evaluation;
 use crate::nn::Model;
 use crate::nn::weights::IMAGENET_MODEL;
@@ -22,6 +22,9 @@ use loss_issue::LossWork;
 use state::{Record, State};
 use steps::{Inputs, STEPS, StepPlan};
 use work::Work;
+
+/// What a reproduction does with stored orientations: it ignores them, as Keras' `load_img` did. CelebA's images have none.
+const ORIENTATION: StoredOrientation = StoredOrientation::Ignored;
 
 /// A step of the reproduction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -261,7 +264,11 @@ fn do_step(work: &Work, state: &mut State, step: &StepPlan, what: &str) -> Resul
     state.put(run, name, record(true, started.elapsed().as_secs_f64()))
 }
 
-/// Returns the first images below a folder, in the order of their names.
-fn first_images(folder: &Path, count: usize) -> Result<Vec<ImageSource>, Error> {
-    Ok(crate::data::folder::first_images_below(folder, count)?.into_iter().map(ImageSource::from).collect())
+/// Returns the first images in a folder and all folders below it, in the order of their names. The LFW data set, for example, has
+/// a folder for each person.
+fn first_images(folder: &Path, count: usize, context: &Context) -> Result<Vec<ImageSource>, Error> {
+    let mut found = find_images(&[folder.to_path_buf()])?;
+    found.left_out.sentences().into_iter().for_each(|sentence| context.note(sentence));
+    found.images.truncate(count);
+    Ok(found.images)
 }

@@ -2,10 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::Step;
 use super::choices::{PaperLoss, Trained, choices};
 use super::state::{Record, hash, hash_of, put_aside};
 use super::work::{EVALUATION, REPRODUCTION, TRAIN, Work};
+use super::{ORIENTATION, Step};
 use crate::app::train::TrainingSettings;
 use crate::app::{
     ClusterRows, Clusterer, Error, Evaluator, EvaluatorOptions, Predictor, Report, RowOptions, RunFolder, Trainer,
@@ -235,6 +235,7 @@ fn trainer_options(work: &Work) -> TrainerOptions {
         running_statistics: settings.running_statistics,
         random_start: settings.random_start,
         skip_unreadable: options.skip_unreadable,
+        orientation: ORIENTATION,
         resume: true,
         settings: TrainingSettings {
             batch,

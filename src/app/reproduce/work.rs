@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::choices::{Settings, Trained};
 use super::state::{hash, hash_of};
-use super::{ReproductionOptions, first_images};
+use super::{ORIENTATION, ReproductionOptions, first_images};
 use crate::app::{
     Context, Error, MODEL_FILE, PredictionOptions, RunFolder, celeba_attributes_of, model_path, open_attribute_model,
     open_device, open_start,
@@ -91,7 +91,7 @@ impl<'a> Work<'a> {
         let texts = [dataset.attributes.join("\0"), dataset.names.join("\0")];
         let data_hash = hash(&[texts[0].as_bytes(), b"\0\0", texts[1].as_bytes(), &dataset.labels, &partition].concat());
         let beside = match &options.beside {
-            Some(path) => first_images(path, options.faces as usize / 5)?,
+            Some(path) => first_images(path, options.faces as usize / 5, context)?,
             None => Vec::new(),
         };
         let (context, complete, device) = (context.clone(), Cell::new(true), OnceCell::new());
@@ -155,7 +155,7 @@ impl<'a> Work<'a> {
     pub fn prediction(&self) -> PredictionOptions {
         let portraits = Crop { left: 10, top: 0, width: 80, height: 80 };
         let crop = self.options.crop.or(self.options.data.is_none().then_some(portraits));
-        PredictionOptions { batch: None, interpolation: Interpolation::Nearest, crop }
+        PredictionOptions { batch: None, interpolation: Interpolation::Nearest, crop, orientation: ORIENTATION }
     }
 
     /// Returns the partition that is evaluated and clustered: the test images, or the validation images if there are none.

@@ -17,6 +17,9 @@ pub const BEST: &str = "checkpoints/best.safetensors";
 /// File in the run folder with the history of the run.
 pub const HISTORY: &str = "history.csv";
 
+/// File in the run folder with the checkpoint before the last one, from which a run continues if the last one is damaged.
+pub const BEFORE_LAST: &str = "checkpoints/before_last.safetensors";
+
 const FORMAT: &str = "lineament-checkpoint-2";
 const LOSSES: &str = "progress.losses";
 
@@ -47,13 +50,14 @@ impl Checkpoint {
         Checkpoint { state, updates: 0, history: Vec::new(), steps: 0, losses: Vec::new(), correct }
     }
 
-    /// Writes the checkpoint and the history, each completely or not at all.
+    /// Writes the checkpoint and the history, each completely or not at all. The checkpoint before this one is kept.
     ///
     /// # Errors
     /// A value is not finite, or a file cannot be written. The earlier files are then kept.
     pub(super) fn save(&self, folder: &Path, fingerprint: &Fingerprint, optimizer_states: usize) -> Result<PathBuf, TrainError> {
         let path = folder.join(LAST);
         make_folder(folder)?;
+        keep_last(folder)?;
         self.write_last(&path, fingerprint, optimizer_states)?;
         write_atomically(&folder.join(HISTORY), |writer| writer.write_all(history::to_csv(&self.history).as_bytes()))?;
         Ok(path)
@@ -68,10 +72,12 @@ impl Checkpoint {
         folder: &Path,
         shape: &NetworkShape,
         metadata: &BTreeMap<String, String>,
+        fingerprint: &Fingerprint,
         record: EpochRecord,
     ) -> Result<(), TrainError> {
         make_folder(folder)?;
         let mut metadata = metadata.clone();
+        metadata.insert(RUN.to_string(), identity(fingerprint));
         metadata.insert("epoch".to_string(), record.epoch.to_string());
         metadata.insert("validation_accuracy".to_string(), record.validation_accuracy.to_string());
         write_model(&folder.join(BEST), shape, &self.state, &metadata, StoredPrecision::F32)?;
@@ -102,22 +108,46 @@ impl Checkpoint {
         Ok(write_tensors(path, &tensors, &metadata, StoredPrecision::F32)?)
     }
 
-    /// Reads the checkpoint in a run folder. Returns `None` if there is none.
+    /// Reads the checkpoint in a run folder. Returns `None` if there is none. If the last one is damaged, the one before it is
+    /// read, and the second value is the damage.
     ///
     /// # Errors
-    /// The file is damaged, or belongs to a run with another fingerprint.
+    /// Both files are damaged, or the file belongs to a run with another fingerprint.
     pub(super) fn load(
         folder: &Path,
         shape: &NetworkShape,
         fingerprint: &Fingerprint,
         optimizer_states: usize,
-    ) -> Result<Option<Checkpoint>, TrainError> {
-        let path = folder.join(LAST);
-        if !path.exists() {
-            return Ok(None);
+    ) -> Result<Option<(Checkpoint, Option<TrainError>)>, TrainError> {
+        let read = |name: &str| Checkpoint::read(&folder.join(name), shape, fingerprint, optimizer_states);
+        match (folder.join(LAST).exists(), folder.join(BEFORE_LAST).exists()) {
+            (false, false) => Ok(None),
+            (true, false) => read(LAST).map(|checkpoint| Some((checkpoint, None))),
+            // A run that was killed between keeping the last checkpoint and writing the next leaves only the one before.
+            (false, true) => read(BEFORE_LAST).map(|checkpoint| Some((checkpoint, None))),
+            (true, true) => match read(LAST) {
+                Ok(checkpoint) => Ok(Some((checkpoint, None))),
+                Err(damage @ (TrainError::Weights(_) | TrainError::Metadata { .. })) => match read(BEFORE_LAST) {
+                    Ok(checkpoint) => {
+                        // Otherwise the next checkpoint would keep the damaged one as the one before it.
+                        let _ = std::fs::remove_file(folder.join(LAST));
+                        Ok(Some((checkpoint, Some(damage))))
+                    }
+                    Err(_) => Err(damage),
+                },
+                Err(other) => Err(other),
+            },
         }
-        let file = WeightsFile::open(&path)?;
-        let header = Header { path: &path, metadata: file.metadata() };
+    }
+
+    fn read(
+        path: &Path,
+        shape: &NetworkShape,
+        fingerprint: &Fingerprint,
+        optimizer_states: usize,
+    ) -> Result<Checkpoint, TrainError> {
+        let file = WeightsFile::open(path)?;
+        let header = Header { path, metadata: file.metadata() };
         if header.get("format")? != FORMAT {
             return Err(header.wrong("format", format!("is not {FORMAT}")));
         }
@@ -125,7 +155,7 @@ impl Checkpoint {
             let saved = header.metadata.get(format!("training.{what}").as_str()).copied().unwrap_or("absent");
             if saved != wanted {
                 let (saved, wanted) = (saved.to_string(), wanted.clone());
-                return Err(TrainError::OtherRun { path: path.clone(), what, saved, wanted });
+                return Err(TrainError::OtherRun { path: path.to_path_buf(), what, saved, wanted });
             }
         }
         let history = history::from_csv(header.get("history")?).map_err(|problem| header.wrong("history", problem))?;
@@ -146,16 +176,72 @@ impl Checkpoint {
         let parts: usize = header.count("parts")?;
         let losses = if parts == 0 { Vec::new() } else { file.f32(LOSSES, &[parts])? };
         let (updates, steps) = (header.count("updates")?, header.count("steps")?);
-        Ok(Some(Checkpoint { state, updates, history, steps, losses, correct }))
+        Ok(Checkpoint { state, updates, history, steps, losses, correct })
     }
+}
+
+/// Metadata key of the best model: the identity of the run that wrote it.
+const RUN: &str = "run";
+
+/// Returns a short text that differs between runs with different fingerprints.
+fn identity(fingerprint: &Fingerprint) -> String {
+    let text: Vec<String> = fingerprint.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    format!("{:08x}", crc32fast::hash(text.join("\n").as_bytes()))
+}
+
+/// Keeps the last checkpoint as the one before the last. The file is linked, so that there is a last one at every moment.
+fn keep_last(folder: &Path) -> Result<(), TrainError> {
+    let (last, before) = (folder.join(LAST), folder.join(BEFORE_LAST));
+    if !last.exists() {
+        return Ok(());
+    }
+    let failed = |source| DataError::Write { path: before.clone(), source, remedy: "choose a folder that can be written" };
+    match std::fs::remove_file(&before) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error).into()),
+        _ => {}
+    }
+    // Some file systems have no links.
+    std::fs::hard_link(&last, &before).or_else(|_| std::fs::rename(&last, &before)).map_err(failed)?;
+    Ok(())
+}
+
+/// Returns the checkpoint of a run in a folder, if there is one.
+pub(in crate::app) fn checkpoint_in(folder: &Path) -> Option<PathBuf> {
+    [LAST, BEFORE_LAST].map(|name| folder.join(name)).into_iter().find(|path| path.exists())
+}
+
+/// Removes the checkpoints of a run, so that it can start again.
+///
+/// # Errors
+/// A file cannot be removed.
+pub(super) fn remove_checkpoints(folder: &Path) -> Result<(), TrainError> {
+    for path in [LAST, BEFORE_LAST, BEST, HISTORY].map(|name| folder.join(name)) {
+        match std::fs::remove_file(&path) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                return Err(DataError::Write { path, source, remedy: "remove the file" }.into());
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Reads the model of the best epoch from a run folder.
 ///
 /// # Errors
-/// The file is missing or damaged.
-pub(super) fn load_best(folder: &Path, shape: &NetworkShape, initial: &NetworkState) -> Result<NetworkState, TrainError> {
-    let file = WeightsFile::open(&folder.join(BEST))?;
+/// The file is missing or damaged, or another run wrote it.
+pub(super) fn load_best(
+    folder: &Path,
+    shape: &NetworkShape,
+    initial: &NetworkState,
+    fingerprint: &Fingerprint,
+) -> Result<NetworkState, TrainError> {
+    let path = folder.join(BEST);
+    let file = WeightsFile::open(&path)?;
+    let (saved, wanted) = (file.metadata().get(RUN).map_or("absent".to_string(), |run| run.to_string()), identity(fingerprint));
+    if saved != wanted {
+        return Err(TrainError::OtherRun { path, what: RUN, saved, wanted });
+    }
     let stored: BTreeMap<String, Vec<f32>> = initial.tensors().into_iter().map(|(named, values)| (named.name, values)).collect();
     // If the backbone is not trained, the file has no tensors of it.
     let read = |name: &str, shape: &[usize]| match (file.shape(name), stored.get(name)) {

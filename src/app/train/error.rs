@@ -34,7 +34,7 @@ pub enum TrainError {
         remedy: &'static str,
     },
     /// The folder contains an earlier run.
-    #[error("{}: is the checkpoint of an earlier run; continue it with --resume or choose another folder", path.display())]
+    #[error("{}: is the checkpoint of an earlier run; continue it with --resume, start again with --restart, or choose another folder", path.display())]
     EarlierRun {
         /// The checkpoint of that run.
         path: PathBuf,
@@ -52,7 +52,7 @@ pub enum TrainError {
         wanted: String,
     },
     /// The checkpoint's metadata is invalid.
-    #[error("{}: the header's '{key}' {problem}; the file is damaged or not a checkpoint; delete it to start again", path.display())]
+    #[error("{}: the header's '{key}' {problem}; the file is damaged or not a checkpoint; start again with --restart", path.display())]
     Metadata {
         /// The checkpoint.
         path: PathBuf,

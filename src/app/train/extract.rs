@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::features::{FeatureCache, FeatureError, FeatureIdentity, FeatureTable, UNREADABLE};
 use crate::data::prefetch::decoding_threads;
-use crate::data::{ImageSource, Rgb8Image, Unreadable, UnreadableImage, decode_ahead};
-use crate::nn::{ImageRunner, Model, ModelError, Top};
+use crate::data::source::versions;
+use crate::data::{ImageSource, Rgb8Image, StoredOrientation, Unreadable, UnreadableImage, decode_ahead};
+use crate::nn::{ImageRunner, Model, ModelError, StoredImage, Top};
 use crate::ops::Interpolation;
 use crate::profiles::Device;
 
@@ -44,12 +45,15 @@ pub struct FeatureSource<'a> {
     pub batch: u32,
     /// How images are resized.
     pub interpolation: Interpolation,
+    /// What to do with the orientation that a camera stored.
+    pub orientation: StoredOrientation,
 }
 
 /// Reads the features in `folder` and computes those that are missing. `progress` receives the number of completed rows.
 ///
 /// `unreadable` says what to do with images that cannot be decoded. If they are left out, [`FeatureTable::unreadable`] lists
-/// their rows. Each run tries to decode them again, and computes the rows of those that can now be decoded.
+/// their rows. Each run tries to decode them again, and computes the rows of those that can now be decoded. It also computes the
+/// rows of images whose content has changed, and rows that are damaged.
 ///
 /// # Errors
 /// [`ExtractError`] if the cache belongs to other weights or images, an image cannot be decoded and is not to be left out, the
@@ -63,23 +67,25 @@ pub fn extract_features(
     mut progress: impl FnMut(u64),
 ) -> Result<FeatureTable, ExtractError> {
     let total = source.images.len();
-    // The version also reveals an image that was replaced under the same name.
-    let files: Vec<String> =
-        source.names.iter().zip(source.images).map(|(name, image)| format!("{name} {}", image.version())).collect();
     let identity = FeatureIdentity {
         weights_sha256: source.model.files.first().map_or(String::new(), |(_, hash)| hash.clone()),
-        data_sha256: FeatureIdentity::of_names(files.iter().map(String::as_str)),
+        data_sha256: FeatureIdentity::of_names(source.names.iter().map(String::as_str)),
         images: total as u64,
         features: source.model.backbone.features(),
         size: source.model.size,
         interpolation: format!("{:?}", source.interpolation).to_lowercase(),
+        orientation: source.orientation,
     };
     let mut cache = FeatureCache::open(folder, &identity)?;
+    // Reading all images takes a fraction of the time of computing their features, and reveals images that were replaced.
+    let versions = versions(source.images, stop, |_| ()).ok_or(ExtractError::Interrupted { done: cache.done(), total })?;
+    let outdated = cache.outdated(&versions)?;
     let mut backbone = source.model.clone();
     backbone.top = Top::None;
     let mut runner = backbone.runner(device, source.batch, source.interpolation);
     let first = cache.done() as usize;
-    let mut decoded = decode_ahead(source.images[first..].to_vec(), decoding_threads(), 2 * source.batch as usize);
+    let mut decoded =
+        decode_ahead(source.images[first..].to_vec(), decoding_threads(), 2 * source.batch as usize, source.orientation);
     progress(cache.done());
     while !cache.is_complete() {
         if stop.load(Ordering::SeqCst) {
@@ -87,17 +93,25 @@ pub fn extract_features(
         }
         let batch = decoded.by_ref().take(source.batch as usize).map(|(index, image)| unreadable.admit(first + index, image));
         let batch = batch.collect::<Result<Vec<_>, _>>()?;
-        cache.append(&rows(device, &mut runner, &batch, identity.features as usize)?)?;
+        let (first, count) = (cache.done() as usize, batch.len());
+        let values = rows(device, &mut runner, batch, identity.features as usize)?;
+        cache.append(&values, &versions[first..first + count])?;
         progress(cache.done());
     }
 
+    for row in outdated {
+        let image = unreadable.admit(row as usize, source.images[row as usize].decode(source.orientation))?;
+        let values = rows(device, &mut runner, vec![image], identity.features as usize)?;
+        cache.replace(row, &values, &versions[row as usize])?;
+    }
     let mut table = cache.read()?;
     let mut recovered = false;
     for row in table.unreadable() {
         if !unreadable.has_skipped(row)
-            && let Some(image) = unreadable.admit(row, source.images[row].decode())?
+            && let Some(image) = unreadable.admit(row, source.images[row].decode(source.orientation))?
         {
-            cache.replace(row as u64, &runner.run(device, &[&image])?)?;
+            let values = rows(device, &mut runner, vec![Some(image)], identity.features as usize)?;
+            cache.replace(row as u64, &values, &versions[row])?;
             recovered = true;
         }
     }
@@ -108,11 +122,18 @@ pub fn extract_features(
 }
 
 /// Returns a row for each image of a batch, in order. The row of a missing image is filled with [`UNREADABLE`].
-fn rows(device: &Device, runner: &mut ImageRunner, batch: &[Option<Rgb8Image>], features: usize) -> Result<Vec<f32>, ModelError> {
-    let images: Vec<&Rgb8Image> = batch.iter().flatten().collect();
-    let computed = if images.is_empty() { Vec::new() } else { runner.run(device, &images)? };
+fn rows(
+    device: &Device,
+    runner: &mut ImageRunner,
+    batch: Vec<Option<Rgb8Image>>,
+    features: usize,
+) -> Result<Vec<f32>, ModelError> {
+    let is_there: Vec<bool> = batch.iter().map(Option::is_some).collect();
+    let images: Vec<StoredImage> = batch.into_iter().flatten().map(|image| runner.stored(image)).collect();
+    let started = runner.start_stored(device, &images)?;
+    let computed = runner.finish(device, started)?;
     let mut computed = computed.chunks_exact(features);
     let blank = vec![f32::from_bits(UNREADABLE); features];
-    let row = |image: &Option<Rgb8Image>| image.as_ref().and_then(|_| computed.next()).unwrap_or(&blank).to_vec();
-    Ok(batch.iter().flat_map(row).collect())
+    let row = |is_there: bool| is_there.then(|| computed.next()).flatten().unwrap_or(&blank).to_vec();
+    Ok(is_there.into_iter().flat_map(row).collect())
 }

@@ -1,9 +1,10 @@
 //! The features of all images, computed once: a table in memory, and its cache on disk.
 //!
-//! The cache consists of two files in the run folder. `features.f32` contains rows of little-endian f32 in the order of the data,
-//! appended batch by batch. `features.json` says to which images and weights they belong. So an interrupted extraction can
-//! continue, and rows of other images or weights are refused. An image that could not be decoded and was left out also has a row,
-//! in which every value is the NaN [`UNREADABLE`].
+//! The cache consists of three files in the run folder. `features.f32` contains rows of little-endian f32 in the order of the
+//! data, appended batch by batch. `features.json` says to which images and weights they belong. So an interrupted extraction can
+//! continue, and rows of other images or weights are refused. `features.marks` says from which content of an image each row was
+//! computed, and has a checksum of the row. So the rows of images that were replaced, and damaged rows, can be computed again. An
+//! image that could not be decoded and was left out also has a row, in which every value is the NaN [`UNREADABLE`].
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -12,7 +13,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::data::{DataError, write_atomically};
+use super::row_marks::{MARKS_FILE, RowMarks};
+use crate::data::{DataError, StoredOrientation, write_atomically};
 
 /// File in the run folder with the rows.
 pub const ROWS_FILE: &str = "features.f32";
@@ -20,7 +22,7 @@ pub const ROWS_FILE: &str = "features.f32";
 pub const IDENTITY_FILE: &str = "features.json";
 /// The bits of every value in the row of an image that could not be decoded: a NaN that arithmetic does not produce.
 pub const UNREADABLE: u32 = 0x7fc0_4c4e;
-const FORMAT: &str = "lineament-features-1";
+const FORMAT: &str = "lineament-features-2";
 /// Maximum length of `features.json` that is read.
 const IDENTITY_BYTES: u64 = 1 << 16;
 
@@ -75,7 +77,7 @@ pub enum FeatureError {
 pub struct FeatureIdentity {
     /// SHA-256 of the backbone's weights file, in hexadecimal.
     pub weights_sha256: String,
-    /// [`FeatureIdentity::of_names`] of the images' names and [versions](crate::data::ImageSource::version), in order.
+    /// [`FeatureIdentity::of_names`] of the images' names, in order.
     pub data_sha256: String,
     /// Number of images.
     pub images: u64,
@@ -85,6 +87,8 @@ pub struct FeatureIdentity {
     pub size: u32,
     /// How images are resized to the network's input.
     pub interpolation: String,
+    /// What was done with the orientation that a camera stored.
+    pub orientation: StoredOrientation,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -111,10 +115,15 @@ impl FeatureIdentity {
         let parts = [
             ("the weights' SHA-256", found.weights_sha256.clone(), self.weights_sha256.clone()),
             ("a number of images of", found.images.to_string(), self.images.to_string()),
-            ("the image list's SHA-256", found.data_sha256.clone(), self.data_sha256.clone()),
+            ("names of images with the SHA-256", found.data_sha256.clone(), self.data_sha256.clone()),
             ("values a row of", found.features.to_string(), self.features.to_string()),
             ("an input size of", found.size.to_string(), self.size.to_string()),
             ("interpolation", found.interpolation.clone(), self.interpolation.clone()),
+            (
+                "stored orientations",
+                format!("{:?}", found.orientation).to_lowercase(),
+                format!("{:?}", self.orientation).to_lowercase(),
+            ),
         ];
         parts.into_iter().find(|(_, found, wanted)| found != wanted)
     }
@@ -198,6 +207,7 @@ fn check(features: usize, values: &[f32], first: u64) -> Result<(), String> {
 pub struct FeatureCache {
     path: PathBuf,
     file: File,
+    marks: RowMarks,
     identity: FeatureIdentity,
     done: u64,
 }
@@ -234,8 +244,14 @@ impl FeatureCache {
             let problem = format!("has {done} rows for {} images", identity.images);
             return Err(FeatureError::Damaged { path, problem });
         }
+        // A run that was killed may have written rows without their marks.
+        let of_marks = folder.join(MARKS_FILE);
+        let refused_marks = |source| FeatureError::File { path: of_marks.clone(), source };
+        let mut marks = RowMarks::open(&of_marks).map_err(refused_marks)?;
+        let done = done.min(marks.len() as u64);
+        marks.truncate(done as usize).map_err(refused_marks)?;
         file.set_len(done * row).map_err(refused)?;
-        Ok(FeatureCache { path, file, identity: identity.clone(), done })
+        Ok(FeatureCache { path, file, marks, identity: identity.clone(), done })
     }
 
     /// Returns the number of rows in the cache. The images before this one need not be processed again.
@@ -248,12 +264,32 @@ impl FeatureCache {
         self.done == self.identity.images
     }
 
-    /// Appends the rows of the next images. They are on disk when this returns.
+    /// Returns the rows that were computed from another version of their image than the given one, or whose bytes have changed
+    /// since. `versions` are the [versions](crate::data::ImageSource::version) of all images.
+    ///
+    /// # Errors
+    /// [`FeatureError::File`] if the rows cannot be read.
+    pub fn outdated(&mut self, versions: &[String]) -> Result<Vec<u64>, FeatureError> {
+        let refused = |source| FeatureError::File { path: self.path.clone(), source };
+        let mut file = io::BufReader::new(&self.file);
+        file.seek(SeekFrom::Start(0)).map_err(refused)?;
+        let mut bytes = vec![0; 4 * self.identity.features as usize];
+        let mut outdated = Vec::new();
+        for (row, version) in (0..self.done).zip(versions) {
+            file.read_exact(&mut bytes).map_err(refused)?;
+            if !self.marks.is_of(row as usize, version) || !self.marks.is_whole(row as usize, &bytes) {
+                outdated.push(row);
+            }
+        }
+        Ok(outdated)
+    }
+
+    /// Appends the rows of the next images, which have these versions. They are on disk when this returns.
     ///
     /// # Errors
     /// [`FeatureError::Rows`] if the rows are incomplete, not finite or too many, [`FeatureError::File`] if they cannot be
     /// written.
-    pub fn append(&mut self, values: &[f32]) -> Result<(), FeatureError> {
+    pub fn append(&mut self, values: &[f32], versions: &[String]) -> Result<(), FeatureError> {
         let features = self.identity.features as usize;
         check(features, values, self.done).map_err(|problem| FeatureError::Rows { problem })?;
         let rows = (values.len() / features) as u64;
@@ -261,9 +297,7 @@ impl FeatureCache {
             let problem = format!("{} rows for {} images", self.done + rows, self.identity.images);
             return Err(FeatureError::Rows { problem });
         }
-        let refused = |source| FeatureError::File { path: self.path.clone(), source };
-        self.file.seek(SeekFrom::Start(self.done * 4 * features as u64)).map_err(refused)?;
-        self.write(values)?;
+        self.write(self.done, values, versions)?;
         self.done += rows;
         Ok(())
     }
@@ -272,22 +306,29 @@ impl FeatureCache {
     ///
     /// # Errors
     /// The same as [`append`](Self::append); also if there is no such row.
-    pub fn replace(&mut self, row: u64, values: &[f32]) -> Result<(), FeatureError> {
+    pub fn replace(&mut self, row: u64, values: &[f32], version: &str) -> Result<(), FeatureError> {
         let features = self.identity.features as usize;
         check(features, values, row).map_err(|problem| FeatureError::Rows { problem })?;
         if row >= self.done || values.len() != features {
             let problem = format!("{} values for row {row} of {} with {features} each", values.len(), self.done);
             return Err(FeatureError::Rows { problem });
         }
-        let refused = |source| FeatureError::File { path: self.path.clone(), source };
-        self.file.seek(SeekFrom::Start(row * 4 * features as u64)).map_err(refused)?;
-        self.write(values)
+        self.write(row, values, &[version.to_owned()])
     }
 
-    fn write(&mut self, values: &[f32]) -> Result<(), FeatureError> {
+    /// Writes rows from `first` on, and then their marks.
+    fn write(&mut self, first: u64, values: &[f32], versions: &[String]) -> Result<(), FeatureError> {
+        let refused = |source| FeatureError::File { path: self.path.clone(), source };
+        let row = 4 * self.identity.features as usize;
         let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        let written = self.file.write_all(&bytes).and_then(|()| self.file.sync_data());
-        written.map_err(|source| FeatureError::File { path: self.path.clone(), source })
+        if versions.len() * row != bytes.len() {
+            let problem = format!("{} versions for {} rows", versions.len(), bytes.len() / row);
+            return Err(FeatureError::Rows { problem });
+        }
+        self.file.seek(SeekFrom::Start(first * row as u64)).map_err(refused)?;
+        self.file.write_all(&bytes).and_then(|()| self.file.sync_data()).map_err(refused)?;
+        let marked = self.marks.write(first as usize, versions, bytes.chunks_exact(row));
+        marked.map_err(|source| FeatureError::File { path: self.path.with_file_name(MARKS_FILE), source })
     }
 
     /// Reads the whole table.

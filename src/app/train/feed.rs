@@ -1,9 +1,10 @@
 //! Brings images to the network's input: packs, uploads, resizes, augments and normalises them.
 
+use std::ops::Range;
+
 use super::augmentation::Augmentation;
-use crate::data::Rgb8Image;
 use crate::device::Buffer;
-use crate::nn::{ModelError, Normalisation, pack};
+use crate::nn::{ModelError, Normalisation, StoredImage, pack};
 use crate::ops::{Augment, ImageRecord, TransformRecord};
 use crate::plan::{Plan, View};
 use crate::profiles::Device;
@@ -46,19 +47,28 @@ impl Feed {
         Ok(Feed { shape, input, ready })
     }
 
-    /// Submits the work that fills the input with `images`, each transformed by its entry in `augmentations`.
+    /// Submits the work that fills the input with `images`, each transformed by its entry in `augmentations`. If the images have
+    /// more pixels than the adapter can bind at once, they are uploaded in several parts.
     ///
     /// # Errors
-    /// The images have more pixels than the adapter can bind at once, or the device fails.
-    pub fn run(&mut self, device: &Device, images: &[&Rgb8Image], augmentations: &[Augmentation]) -> Result<(), ModelError> {
-        let (records, bytes) = pack(images, self.shape.batch as usize);
+    /// The device fails.
+    pub fn run(&mut self, device: &Device, images: &[StoredImage], augmentations: &[Augmentation]) -> Result<(), ModelError> {
         let size = [self.shape.size; 2];
         let transforms: Vec<TransformRecord> = augmentations.iter().map(|augmentation| augmentation.record(size)).collect();
-        let Ready { program, views: [pixels, images, given], .. } = self.ready(device, bytes.len() as u64)?;
-        program.write(device, *pixels, &bytes);
-        program.write(device, *images, bytemuck::cast_slice(&records));
-        program.write(device, *given, bytemuck::cast_slice(&transforms));
-        Ok(program.run(device)?)
+        let batch = self.shape.batch as usize;
+        for part in parts(images, device.capabilities().binding_bytes) {
+            let (mut records, bytes) = pack(&images[part.clone()], part.len());
+            // The kernel leaves out images that are not there.
+            let absent = ImageRecord { first_word: 0, width: 0, height: 0, windows: 0 };
+            records.splice(0..0, vec![absent; part.start]);
+            records.resize(batch, absent);
+            let Ready { program, views: [pixels, places, given], .. } = self.ready(device, bytes.len() as u64)?;
+            program.write(device, *pixels, &bytes);
+            program.write(device, *places, bytemuck::cast_slice(&records));
+            program.write(device, *given, bytemuck::cast_slice(&transforms));
+            program.run(device)?;
+        }
+        Ok(())
     }
 
     fn ready(&mut self, device: &Device, bytes: u64) -> Result<&Ready, ModelError> {
@@ -74,6 +84,25 @@ impl Feed {
         }
         self.ready.as_ref().ok_or(ModelError::TooManyPixels { bytes, limit })
     }
+}
+
+/// Divides images into ranges whose pixels have at most `limit` bytes, except that a single image may have more.
+fn parts(images: &[StoredImage], limit: u64) -> Vec<Range<usize>> {
+    let mut parts: Vec<Range<usize>> = Vec::new();
+    let mut bytes = 0;
+    for (index, image) in images.iter().enumerate() {
+        match parts.last_mut() {
+            Some(part) if bytes + image.bytes() <= limit => {
+                part.end = index + 1;
+                bytes += image.bytes();
+            }
+            _ => {
+                parts.push(index..index + 1);
+                bytes = image.bytes();
+            }
+        }
+    }
+    parts
 }
 
 impl FeedShape {
@@ -101,5 +130,22 @@ impl FeedShape {
         let augment = Augment { batch, height: size, width: size, scale, shift };
         plan.push(augment.step("resize, augment and normalise", pixels, images, given, y));
         (plan, [pixels, images, given, y])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Rgb8Image;
+
+    #[test]
+    fn parts_are_filled_up_to_the_limit() {
+        let image = |width: u32| Rgb8Image { width, height: 1, pixels: vec![0; 3 * width as usize] };
+        let images = [4, 4, 4, 1, 40, 1, 1].map(image);
+        let stored: Vec<StoredImage> = images.iter().map(StoredImage::from).collect();
+        assert_eq!(parts(&stored, 24), [0..2, 2..4, 4..5, 5..7]);
+        assert_eq!(parts(&stored, 1), [0..1, 1..2, 2..3, 3..4, 4..5, 5..6, 6..7]);
+        assert_eq!(parts(&stored, 10_000), vec![0..7]);
+        assert!(parts(&[], 24).is_empty());
     }
 }

@@ -15,6 +15,7 @@ mod footprint;
 mod history;
 mod part;
 mod predict;
+mod row_marks;
 mod run;
 mod samples;
 mod session;
@@ -23,6 +24,7 @@ mod settings;
 mod variants;
 
 pub use augmentation::{Augmentation, AugmentationRanges, DRAWS};
+pub(super) use checkpoint::checkpoint_in;
 pub use checkpoint::{BEST, HISTORY, LAST, write_model};
 pub use error::TrainError;
 pub use extract::{ExtractError, FeatureSource, extract_features};

@@ -3,9 +3,8 @@
 use super::augmentation::Augmentation;
 use super::features::FeatureTable;
 use super::feed::Feed;
-use crate::data::Rgb8Image;
-use crate::nn::ModelError;
 use crate::nn::training::NetworkShape;
+use crate::nn::{ModelError, StoredImage};
 use crate::ops::padded_channels;
 use crate::plan::View;
 use crate::profiles::Device;
@@ -19,7 +18,7 @@ pub enum Samples<'a> {
     /// Rows of a table of features.
     Rows(&'a FeatureTable, &'a [u32]),
     /// Images, and the transform of each.
-    Images(&'a [&'a Rgb8Image], &'a [Augmentation]),
+    Images(&'a [StoredImage<'a>], &'a [Augmentation]),
 }
 
 /// A part of a batch.

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::batches::Batches;
-use super::checkpoint::{Checkpoint, Fingerprint, LAST, load_best};
+use super::checkpoint::{Checkpoint, Fingerprint, LAST, checkpoint_in, load_best, remove_checkpoints};
 use super::error::TrainError;
 use super::fingerprint::fingerprint;
 use super::history::{self, EpochRecord};
@@ -23,6 +23,8 @@ pub struct Run<'a> {
     pub folder: Option<&'a Path>,
     /// Whether to continue the run in the folder, if there is one.
     pub resume: bool,
+    /// Whether to remove what an earlier run left in the folder and to start again.
+    pub restart: bool,
     /// Everything that the run depends on apart from its settings, by name, such as the weights it starts from.
     pub depends: Vec<(&'static str, String)>,
     /// Metadata of the best model's file.
@@ -36,8 +38,13 @@ pub struct Run<'a> {
 }
 
 /// The progress of a run.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Progress {
+    /// The last checkpoint is damaged, and the run continues from the one before it.
+    FellBack {
+        /// What is wrong with the last checkpoint.
+        damage: String,
+    },
     /// The planned device memory, reported before anything is allocated.
     Memory {
         /// Bytes on the device.
@@ -79,6 +86,7 @@ pub enum Progress {
 impl std::fmt::Display for Progress {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            Progress::FellBack { damage } => write!(f, "continuing from the checkpoint before the last, because {damage}"),
             Progress::Memory { bytes, micro_batch } => {
                 let gigabytes = *bytes as f64 / 1e9;
                 write!(
@@ -140,9 +148,21 @@ pub fn train_network(
     };
     let states = settings.optimizer.states();
     let saved = match run.folder {
-        Some(folder) if run.resume => Checkpoint::load(folder, shape, &fingerprint, states)?,
-        Some(folder) if folder.join(LAST).exists() => return Err(TrainError::EarlierRun { path: folder.join(LAST) }),
-        _ => None,
+        Some(folder) if run.restart => remove_checkpoints(folder).map(|()| None)?,
+        Some(folder) if run.resume => match Checkpoint::load(folder, shape, &fingerprint, states)? {
+            Some((checkpoint, damage)) => {
+                if let Some(damage) = damage {
+                    (run.progress)(Progress::FellBack { damage: damage.to_string() });
+                }
+                Some(checkpoint)
+            }
+            None => None,
+        },
+        Some(folder) => match checkpoint_in(folder) {
+            Some(path) => return Err(TrainError::EarlierRun { path }),
+            None => None,
+        },
+        None => None,
     };
     let checkpoint =
         saved.unwrap_or_else(|| Checkpoint::new(initial.clone().with_optimizer_states(states), shape.head().attributes));
@@ -171,7 +191,7 @@ pub fn train_network(
         session.prepare_evaluation(&checkpoint.state, batch)?;
     }
     let best = match (run.folder, checkpoint.history.is_empty()) {
-        (Some(folder), false) => Some(load_best(folder, shape, &initial)?),
+        (Some(folder), false) => Some(load_best(folder, shape, &initial, &fingerprint)?),
         _ => None,
     };
     let mut trainer = Trainer { data, shape, settings, class_weights, run, session, checkpoint, best, fingerprint, batches };
@@ -205,7 +225,8 @@ impl Trainer<'_, '_> {
         let first = self.checkpoint.steps;
         let batch = self.settings.batch as usize;
         let (data, settings, steps) = (self.data, self.settings, self.batches.steps);
-        let mut stream = data.batches(&order[(first * batch).min(order.len())..], batch, self.run.decoding_threads);
+        let mut stream =
+            data.batches(&order[(first * batch).min(order.len())..], batch, self.run.decoding_threads, self.shape.size);
         for step in first..steps {
             if self.run.stop.load(Ordering::Relaxed) {
                 return Err(self.interrupted(epoch, step));
@@ -245,7 +266,7 @@ impl Trainer<'_, '_> {
         for (index, size) in sizes.iter().enumerate() {
             let images = samples.images(from, *size);
             let part = Part {
-                samples: samples.part(self.data, from, *size, &images, &augmentations),
+                samples: samples.part(self.data, from, *size, images, &augmentations),
                 labels: &labels[from * attributes..(from + size) * attributes],
                 weights: weights.as_deref().map(|weights| &weights[from * attributes..(from + size) * attributes]),
                 mask: None,
@@ -306,7 +327,7 @@ impl Trainer<'_, '_> {
             // The best model is written before the checkpoint that refers to it. A run that is interrupted between the two trains
             // the end of the epoch again.
             if let Some(folder) = self.run.folder {
-                self.checkpoint.save_best(folder, self.shape, &self.run.metadata, record)?;
+                self.checkpoint.save_best(folder, self.shape, &self.run.metadata, &self.fingerprint, record)?;
             }
             self.best = Some(self.checkpoint.state.clone());
         }
@@ -321,7 +342,7 @@ impl Trainer<'_, '_> {
         let rows = data.validation_rows;
         let state = self.checkpoint.state.clone();
         self.session.freeze(&state, size.min(rows.len()) as u32)?;
-        let mut stream = data.batches(rows, size, self.run.decoding_threads);
+        let mut stream = data.batches(rows, size, self.run.decoding_threads, self.shape.size);
         let mut done = 0;
         let sizes: Vec<usize> = rows.chunks(size).map(<[u32]>::len).collect();
         for position in 0..sizes.len() {
@@ -332,7 +353,7 @@ impl Trainer<'_, '_> {
             let count = samples.rows.len();
             let (images, still) = (samples.images(0, count), samples.unaugmented());
             let labels = data.labels_of(samples.rows, 0.0);
-            let given = samples.part(data, 0, count, &images, &still);
+            let given = samples.part(data, 0, count, images, &still);
             self.session.evaluate(&state, given, &labels, position as u32)?;
             done += count;
             (self.run.progress)(Progress::Validation { done, samples: rows.len() });

@@ -8,9 +8,13 @@ use super::features::FeatureTable;
 use super::part::Samples;
 use super::settings::{ClassWeights, TrainingSettings};
 use crate::data::prefetch::Prefetch;
-use crate::data::{ImageSource, Rgb8Image, UnreadableImage, decode_ahead};
-use crate::nn::Normalisation;
+use crate::data::{ImageSource, StoredOrientation, UnreadableImage, decode_ahead};
 use crate::nn::training::NetworkShape;
+use crate::nn::{Normalisation, StoredImage};
+use crate::ops::Interpolation;
+
+/// How images are resized in training, by the kernel that augments them.
+const INTERPOLATION: Interpolation = Interpolation::Nearest;
 
 /// The source of the samples.
 #[derive(Debug, Clone, Copy)]
@@ -21,8 +25,10 @@ pub enum SampleSource<'a> {
     Images {
         /// The images.
         images: &'a [ImageSource],
-        /// Names of the images, which identify the data.
+        /// Names and [versions](ImageSource::version) of the images, which identify the data.
         names: &'a [String],
+        /// What to do with the orientation that a camera stored.
+        orientation: StoredOrientation,
         /// How pixel values are scaled.
         normalisation: Normalisation,
     },
@@ -90,15 +96,16 @@ impl<'a> TrainingData<'a> {
     }
 
     /// Returns the batches of rows in the given order. Their images are decoded ahead on `threads` threads.
-    pub(super) fn batches<'b>(&self, order: &'b [u32], batch: usize, threads: usize) -> BatchStream<'b> {
+    /// Of large images only what a resize to `size` × `size` pixels reads is kept.
+    pub(super) fn batches<'b>(&self, order: &'b [u32], batch: usize, threads: usize, size: u32) -> BatchStream<'b> {
         let images = match self.source {
             SampleSource::Features(_) => None,
-            SampleSource::Images { images, .. } => {
+            SampleSource::Images { images, orientation, .. } => {
                 let images = order.iter().map(|row| images[*row as usize].clone()).collect();
-                Some(decode_ahead(images, threads, 2 * batch))
+                Some(decode_ahead(images, threads, 2 * batch, orientation))
             }
         };
-        BatchStream { order, batch, images }
+        BatchStream { order, batch, size, images }
     }
 
     /// Refuses data that do not fit the network.
@@ -157,6 +164,7 @@ impl<'a> TrainingData<'a> {
 pub(super) struct BatchStream<'a> {
     order: &'a [u32],
     batch: usize,
+    size: u32,
     images: Option<Prefetch>,
 }
 
@@ -164,7 +172,7 @@ pub(super) struct BatchStream<'a> {
 pub(super) struct Batch<'a> {
     /// Rows of the samples in the data.
     pub rows: &'a [u32],
-    images: Vec<Rgb8Image>,
+    images: Vec<StoredImage<'static>>,
 }
 
 impl<'a> BatchStream<'a> {
@@ -175,7 +183,9 @@ impl<'a> BatchStream<'a> {
         let images = match &mut self.images {
             None => Vec::new(),
             Some(decoded) => {
-                decoded.by_ref().take(rows.len()).map(|(_, image)| image.map_err(UnreadableImage)).collect::<Result<_, _>>()?
+                let stored = |image| StoredImage::of(image, self.size, INTERPOLATION);
+                let images = decoded.by_ref().take(rows.len());
+                images.map(|(_, image)| image.map(stored).map_err(UnreadableImage)).collect::<Result<_, _>>()?
             }
         };
         Ok(Batch { rows, images })
@@ -184,8 +194,8 @@ impl<'a> BatchStream<'a> {
 
 impl Batch<'_> {
     /// Returns some of the images of the batch.
-    pub(super) fn images(&self, from: usize, count: usize) -> Vec<&Rgb8Image> {
-        self.images.iter().skip(from).take(count).collect()
+    pub(super) fn images(&self, from: usize, count: usize) -> &[StoredImage<'static>] {
+        self.images.get(from..from + count).unwrap_or_default()
     }
 
     /// Returns the transform of each image of the batch in an epoch.
@@ -210,7 +220,7 @@ impl Batch<'_> {
         data: &TrainingData<'b>,
         from: usize,
         count: usize,
-        images: &'b [&'b Rgb8Image],
+        images: &'b [StoredImage<'b>],
         augmentations: &'b [Augmentation],
     ) -> Samples<'b> {
         match data.source {
@@ -232,7 +242,12 @@ mod tests {
         let names = vec![String::from("face.png"); 6];
         let normalisation = Normalisation { scale: [1.0; 3], shift: [0.0; 3] };
         let data = TrainingData {
-            source: SampleSource::Images { images: &images, names: &names, normalisation },
+            source: SampleSource::Images {
+                images: &images,
+                names: &names,
+                orientation: StoredOrientation::Applied,
+                normalisation,
+            },
             labels: &labels,
             attributes: 3,
             train_rows: &[0, 2, 4, 5],

@@ -103,7 +103,7 @@ fn train(device: &Device, trial: &Trial, folder: Option<&Path>, resume: bool, st
         device,
         trial,
         &data,
-        &mut Run { folder, resume, depends, metadata, decoding_threads: 1, stop: &flag, progress: &mut progress },
+        &mut Run { folder, resume, restart: false, depends, metadata, decoding_threads: 1, stop: &flag, progress: &mut progress },
     )
 }
 
@@ -228,7 +228,9 @@ fn a_folder_of_another_run_is_left_alone() {
         let message = refused(other, true);
         assert!(message.contains(what) && message.contains("last.safetensors"), "{message}");
     }
-    std::fs::write(folder.path().join(LAST), b"no checkpoint").unwrap();
+    for name in [LAST, "checkpoints/before_last.safetensors"] {
+        std::fs::write(folder.path().join(name), b"no checkpoint").unwrap();
+    }
     assert!(refused(trial(), true).contains("not a valid safetensors file"));
     assert!(files(folder.path())[1..] == before[1..]);
 }
@@ -255,7 +257,8 @@ fn what_makes_no_sense_is_refused() {
         let source = SampleSource::Features(&features);
         let data = TrainingData { source, labels, attributes: ATTRIBUTES, train_rows, validation_rows };
         let (depends, metadata, progress) = (Vec::new(), BTreeMap::new(), &mut |_| {});
-        let mut none = Run { folder: None, resume: false, depends, metadata, decoding_threads: 1, stop: &stop, progress };
+        let mut none =
+            Run { folder: None, resume: false, restart: false, depends, metadata, decoding_threads: 1, stop: &stop, progress };
         run(&device, &trial(), &data, &mut none).unwrap_err().to_string()
     };
     assert!(refused(&labels, &[0, 2], &[1]).contains("image 1 has the label 2 for attribute 2"));
@@ -276,8 +279,16 @@ fn a_loss_that_is_not_finite_ends_the_run_and_names_its_step() {
     let data = TrainingData { source, labels: &[1, 0], attributes: 1, train_rows: &[0, 1], validation_rows: &[0] };
     let (stop, progress) = (AtomicBool::new(false), &mut |_| {});
     let (depends, metadata) = (Vec::new(), BTreeMap::new());
-    let mut none =
-        Run { folder: Some(folder.path()), resume: false, depends, metadata, decoding_threads: 1, stop: &stop, progress };
+    let mut none = Run {
+        folder: Some(folder.path()),
+        resume: false,
+        restart: false,
+        depends,
+        metadata,
+        decoding_threads: 1,
+        stop: &stop,
+        progress,
+    };
     let error = run(&device, &trial(), &data, &mut none).unwrap_err();
     assert!(matches!(error, TrainError::NotFinite { epoch: 1, step: 1, .. }), "{error}");
     let message = error.to_string();

@@ -3,8 +3,8 @@
 use super::augmentation::AugmentationRanges;
 use super::feed::FeedShape;
 use crate::data::Rgb8Image;
-use crate::nn::{ModelError, Normalisation};
-use crate::ops::{ImageRecord, TransformRecord};
+use crate::nn::{ModelError, Normalisation, StoredImage, pack};
+use crate::ops::{Interpolation, TransformRecord};
 use crate::profiles::Device;
 use crate::scheduler::Program;
 
@@ -12,7 +12,7 @@ use crate::scheduler::Program;
 /// `size` pixels, and is computed by the kernel that training uses.
 ///
 /// # Errors
-/// The image has more pixels than the adapter can bind at once, or the device fails.
+/// The device fails.
 pub fn augmented_variants(
     device: &Device,
     image: &Rgb8Image,
@@ -21,15 +21,8 @@ pub fn augmented_variants(
     size: u32,
     count: u32,
 ) -> Result<Vec<Rgb8Image>, ModelError> {
-    let mut bytes = image.pixels.clone();
-    bytes.resize(bytes.len().next_multiple_of(4), 0);
-    let limit = device.capabilities().binding_bytes;
-    if bytes.len() as u64 > limit {
-        return Err(ModelError::TooManyPixels { bytes: bytes.len() as u64, limit });
-    }
     // All images of the batch are the same, so it is uploaded once.
-    let record = ImageRecord { first_word: 0, width: image.width, height: image.height, unused: 0 };
-    let records = vec![record; count as usize];
+    let (records, bytes) = pack(&[StoredImage::of(image.clone(), size, Interpolation::Nearest)], count as usize);
     let transforms: Vec<TransformRecord> =
         (0..count).map(|epoch| ranges.draw(seed, epoch, 0, [size, size]).record([size, size])).collect();
 

@@ -17,6 +17,8 @@ const ATTRIBUTES: (&str, &str) = ("list_attr_celeba", "Anno");
 const PARTITION: (&str, &str) = ("list_eval_partition", "Eval");
 /// The folder of the aligned images.
 const IMAGES: &str = "img_align_celeba";
+/// The folder of the aligned images in the official distribution as PNG. Their names end in `.png` where the lists say `.jpg`.
+const PNG_IMAGES: &str = "img_align_celeba_png";
 /// The archives that are searched for CelebA's images, in a folder without the folder of images. Two are paths of the official
 /// archive. Kaggle names its archive `archive.zip` when a browser downloads it, and `celeba-dataset.zip` when its command line
 /// does.
@@ -24,9 +26,9 @@ const ARCHIVES: [&str; 4] = ["Img/img_align_celeba.zip", "img_align_celeba.zip",
 
 /// Opens CelebA in any of the layouts in which it is distributed.
 ///
-/// `data` is a folder or a zip archive.
+/// `data` is a folder, or a zip or tar archive.
 /// - A folder must hold both lists, as `.txt` or as `.csv`, or have them in its folders `Anno` and `Eval`, as in the official
-///   distribution. The images are in `img_align_celeba` or `Img/img_align_celeba`, in a second folder `img_align_celeba` within
+///   distribution. The images are in `img_align_celeba` or `Img/img_align_celeba` (or `img_align_celeba_png` there), in a second folder `img_align_celeba` within
 ///   either of these, as Kaggle packs them, or in a zip archive in place of that folder.
 /// - An archive must hold the images. The lists are in the archive or in its folders `Anno` and `Eval`, in the folder of the
 ///   archive or in `Anno` and `Eval` there, or in `Anno` and `Eval` one folder further up. The archive is not unpacked.
@@ -49,7 +51,7 @@ pub fn open_celeba(data: &Path, attributes: &[usize]) -> Result<Dataset, DataErr
     let images = match images {
         Some(images) => images.sources(&list.path, &list.images)?,
         None => {
-            let problem = format!("holds neither a folder {IMAGES} nor {IMAGES}.zip");
+            let problem = format!("holds neither a folder {IMAGES} or {PNG_IMAGES} nor {IMAGES}.zip");
             return Err(DataError::file(data, problem, "put CelebA's aligned images there"));
         }
     };
@@ -112,8 +114,11 @@ impl Images {
     fn sources(&self, list: &Path, names: &[String]) -> Result<Vec<ImageSource>, DataError> {
         match self {
             Images::Folder(folder) => {
-                require_images(list, folder, names)?;
-                Ok(names.iter().map(|name| ImageSource::File(folder.join(name))).collect())
+                let of_png = folder.file_name().is_some_and(|name| name == PNG_IMAGES);
+                let file = |name: &String| if of_png { Path::new(name).with_extension("png") } else { PathBuf::from(name) };
+                let files: Vec<String> = names.iter().map(|name| file(name).to_string_lossy().into_owned()).collect();
+                require_images(list, folder, &files)?;
+                Ok(files.iter().map(|name| ImageSource::File(folder.join(name))).collect())
             }
             Images::Zip(archive) => {
                 let nested = format!("{IMAGES}/{IMAGES}/");
@@ -145,10 +150,11 @@ fn find(data: &Path) -> Result<(Option<Images>, Vec<Place>), DataError> {
         return Ok((Some(Images::Zip(archive)), places));
     }
     let mut places = vec![Place::Folder(data.to_path_buf())];
-    let folder = [data.join("Img").join(IMAGES), data.join(IMAGES)].into_iter().find(|path| path.is_dir());
+    let named = |name| [data.join("Img").join(name), data.join(name)];
+    let folder = [named(IMAGES), named(PNG_IMAGES)].into_iter().flatten().find(|path| path.is_dir());
     let images = match (folder, find_archive(data)) {
         (Some(folder), _) => {
-            let nested = folder.join(IMAGES);
+            let nested = folder.join(folder.file_name().unwrap_or_default());
             Some(Images::Folder(if nested.is_dir() { nested } else { folder }))
         }
         (None, Some(path)) => {
@@ -190,7 +196,7 @@ mod tests {
     use super::*;
     use crate::data::archive::samples::{archive, set_last_entry};
     use crate::data::attributes;
-    use crate::data::{Partition, decode_ahead};
+    use crate::data::{Partition, StoredOrientation, decode_ahead};
     use std::fs;
 
     fn fixture(name: &str) -> PathBuf {
@@ -224,7 +230,7 @@ mod tests {
                 fs::copy(fixture("celeba").join(&name), folder.path().join(&name)).unwrap();
             }
             let missing = open_celeba(folder.path(), &chosen()).unwrap_err().to_string();
-            assert!(missing.contains("holds neither a folder img_align_celeba nor"), "{missing}");
+            assert!(missing.contains("holds neither a folder img_align_celeba or"), "{missing}");
             fs::create_dir_all(folder.path().join(images)).unwrap();
             for name in names() {
                 fs::write(folder.path().join(images).join(name), "").unwrap();
@@ -278,7 +284,8 @@ mod tests {
                 assert_eq!(dataset.indices_of(Partition::Validation), (20..25).collect::<Vec<_>>());
                 assert!(dataset.images[6].label().ends_with(format!("{name}/{inside}/000007.jpg")));
                 assert_ne!(dataset.images[6].version(), ImageSource::File(fixture("images/face_420.jpg")).version());
-                let widths = decode_ahead(dataset.images, 3, 4).map(|(_, image)| image.unwrap().width);
+                let widths =
+                    decode_ahead(dataset.images, 3, 4, StoredOrientation::Applied).map(|(_, image)| image.unwrap().width);
                 assert_eq!(widths.collect::<Vec<_>>(), [178; 30]);
             }
         }
@@ -291,7 +298,7 @@ mod tests {
         set_last_entry(&mut encrypted, 8, 1);
         let without_last = archive(&[("img_align_celeba/000001.jpg", b"one"), ("img_align_celeba/", b"")]);
         let cases: [(&[u8], &str); 4] = [
-            (&whole[..whole.len() / 2], "img_align_celeba.zip: not a whole zip archive"),
+            (&whole[..whole.len() / 2], "img_align_celeba.zip: not a whole zip"),
             (&archive(&[("faces/000001.jpg", b"one")]), "img_align_celeba.zip: holds no folder img_align_celeba;"),
             (&without_last, "29 of its 30 images are not in"),
             (&encrypted, "img_align_celeba.zip/img_align_celeba/000030.jpg: is encrypted"),
@@ -321,8 +328,9 @@ mod tests {
         damaged[at] ^= 1;
         fs::write(&path, damaged).unwrap();
         let images = open_celeba(&path, &chosen()).unwrap().images;
-        let messages: Vec<String> = decode_ahead(images, 2, 2).map(|(_, image)| image.unwrap_err().to_string()).collect();
-        assert!(messages[0].contains("000001.jpg: cannot be extracted from its zip archive"), "{}", messages[0]);
+        let messages: Vec<String> =
+            decode_ahead(images, 2, 2, StoredOrientation::Applied).map(|(_, image)| image.unwrap_err().to_string()).collect();
+        assert!(messages[0].contains("000001.jpg: cannot be extracted from its archive"), "{}", messages[0]);
         assert!(messages[1].contains("000002.jpg: not a JPEG"), "{}", messages[1]);
     }
 }

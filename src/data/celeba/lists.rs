@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use crate::data::attributes::{self, CELEBA_ATTRIBUTES};
+use crate::data::column::{self, Column};
 use crate::data::dataset::{Partition, stays_inside};
 use crate::data::error::DataError;
 use crate::data::text::{CsvRows, read_text};
@@ -41,7 +42,7 @@ pub struct PartitionList {
 ///
 /// # Errors
 /// When the file cannot be read or has no rows. Otherwise the error names the line with the fault: a wrong number of images,
-/// wrong names in the header, a row of the wrong width, a label other than -1 and 1, an image that is listed twice or lies
+/// wrong names in the header, a row of the wrong width, a label other than -1 and 1 (or 0 and 1), an image that is listed twice or lies
 /// outside the image folder, a NUL byte, or invalid UTF-8.
 pub fn read_attributes(path: &Path) -> Result<AttributeList, DataError> {
     attributes_of(path, &read_text(path)?)
@@ -50,13 +51,28 @@ pub fn read_attributes(path: &Path) -> Result<AttributeList, DataError> {
 /// Reads the list of labels in `text`. `path` is the name for messages.
 pub(in crate::data) fn attributes_of(path: &Path, text: &str) -> Result<AttributeList, DataError> {
     let mut list = AttributeList { path: path.to_path_buf(), images: Vec::new(), labels: Vec::new(), lines: Vec::new() };
+    // The first lines with a 0 and with a -1. Both mean no, but a list with both may mean "unsure" by one of them.
+    let (mut zero, mut minus) = (None, None);
     let add = |line: usize, columns: &[usize], image: &str, values: &[&str]| {
-        list.images.push(image.to_owned());
+        list.images.push(image.strip_prefix("./").unwrap_or(image).to_owned());
         list.lines.push(line);
         let start = list.labels.len();
         list.labels.resize(start + columns.len(), 0);
         for (&column, value) in columns.iter().zip(values) {
-            list.labels[start + column] = label(path, line, CELEBA_ATTRIBUTES[column], value)?;
+            let attribute = CELEBA_ATTRIBUTES[column];
+            let label = column::label(value).ok_or_else(|| {
+                DataError::line(path, line, format!("{attribute} is '{value}'"), "a label must be -1 or 1, or 0 or 1")
+            })?;
+            match label {
+                0 => zero = zero.or(Some(line)),
+                -1 => minus = minus.or(Some(line)),
+                _ => {}
+            }
+            if zero.is_some() && minus.is_some() {
+                let problem = format!("{attribute} is '{value}' in a list that has both 0 and -1");
+                return Err(DataError::line(path, line, problem, "a label must be -1 or 1, or 0 or 1, everywhere"));
+            }
+            list.labels[start + column] = u8::from(label == 1);
         }
         Ok(())
     };
@@ -83,18 +99,19 @@ pub fn read_partition(path: &Path) -> Result<PartitionList, DataError> {
 pub(super) fn partition_of(path: &Path, text: &str) -> Result<PartitionList, DataError> {
     let mut list = PartitionList { path: path.to_path_buf(), images: Vec::new(), partition: Vec::new(), lines: Vec::new() };
     let mut add = |line: usize, image: &str, number: &str| {
-        let partition = Partition::parse(number).filter(|_| number.len() == 1).ok_or_else(|| {
+        let partition = Partition::parse(number).ok_or_else(|| {
             let problem = format!("the partition is '{number}'");
             DataError::line(path, line, problem, "it must be 0 (training), 1 (validation) or 2 (test)")
         })?;
-        list.images.push(image.to_owned());
+        list.images.push(image.strip_prefix("./").unwrap_or(image).to_owned());
         list.partition.push(partition);
         list.lines.push(line);
         Ok::<(), DataError>(())
     };
     if is_kaggle(text) {
         let mut rows = CsvRows::new(path, text)?;
-        if rows.header() != ["image_id", "partition"] {
+        let meanings: Vec<Column> = rows.header().iter().map(|name| column::meaning(name)).collect();
+        if meanings != [Column::Image, Column::Partition] {
             let problem = format!("the header is '{}'", rows.header().join(","));
             return Err(DataError::line(path, 1, problem, "it must be 'image_id,partition'"));
         }
@@ -144,7 +161,7 @@ pub fn join_partition(attributes: &AttributeList, partition: &PartitionList) -> 
 
 /// Returns whether a list is in Kaggle's format.
 fn is_kaggle(text: &str) -> bool {
-    text.lines().next().is_some_and(|line| line.contains(','))
+    text.lines().next().is_some_and(|line| line.contains([',', ';']))
 }
 
 /// Returns the lines that are not blank, with their numbers, counted from 1.
@@ -192,15 +209,8 @@ fn kaggle_attributes(
     mut add: impl FnMut(usize, &[usize], &str, &[&str]) -> Result<(), DataError>,
 ) -> Result<(), DataError> {
     let mut rows = CsvRows::new(path, text)?;
-    let (first, names) = match rows.header() {
-        [first, names @ ..] => (first.as_str(), names),
-        [] => ("", &[][..]),
-    };
-    if first != "image_id" {
-        let problem = format!("the first column is '{first}'");
-        return Err(DataError::line(path, 1, problem, "it must be 'image_id'"));
-    }
-    let columns = columns(path, 1, names)?;
+    column::require_image(path, rows.header())?;
+    let columns = columns(path, 1, &rows.header()[1..])?;
     while let Some((line, row)) = rows.next_row()? {
         let values: Vec<&str> = row.iter().skip(1).collect();
         add(line, &columns, &row[0], &values)?;
@@ -227,15 +237,6 @@ fn columns(path: &Path, line: usize, names: &[impl AsRef<str>]) -> Result<Vec<us
             let problem = format!("the attribute '{}' is missing from the {} named", CELEBA_ATTRIBUTES[column], names.len());
             Err(wrong(problem, "the header must name CelebA's 40 attributes"))
         }
-    }
-}
-
-/// Reads a label: 1 becomes 1, and -1 becomes 0.
-fn label(path: &Path, line: usize, attribute: &str, value: &str) -> Result<u8, DataError> {
-    match value {
-        "1" => Ok(1),
-        "-1" => Ok(0),
-        _ => Err(DataError::line(path, line, format!("{attribute} is '{value}'"), "a label must be -1 or 1")),
     }
 }
 

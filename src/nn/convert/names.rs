@@ -2,7 +2,7 @@
 
 use crate::nn::mobilenet_v2::{mobilenet_v2, stage_and_repeat};
 use crate::nn::network::{Convolution, ConvolutionKind};
-use crate::nn::weights::{InputScaling, WeightsError, WeightsFile, convention::PartialConvention};
+use crate::nn::weights::{InputScaling, PartialConvention, WeightsError, WeightsFile};
 use crate::ops::{Activation, Padding};
 
 /// Whose names and layouts the tensors of a file have.

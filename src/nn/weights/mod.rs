@@ -1,6 +1,7 @@
 //! Weights files in the safetensors format: finding, reading, checking and writing them.
 
-pub mod convention;
+pub mod checksum;
+mod convention;
 pub mod error;
 pub mod format;
 mod header;

@@ -1,7 +1,6 @@
 //! Reads weights files strictly, on top of the `safetensors` crate.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -10,10 +9,12 @@ use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 use sha2::{Digest, Sha256};
 
+use super::checksum;
 use super::convention::Convention;
 use super::error::WeightsError;
 use super::format::ForeignFormat;
 use super::header::{self, LENGTH_FIELD};
+use crate::data::source::open_file;
 
 /// Number of faults that a message lists. It counts the others.
 pub(in crate::nn) const LISTED: usize = 4;
@@ -47,11 +48,12 @@ impl WeightsFile {
     /// Returns [`WeightsError::Read`] if the file cannot be read, and [`WeightsError::ForeignFormat`] if it has the format of
     /// another program. Returns [`WeightsError::Format`] if the file is truncated; if
     /// its header is invalid (a duplicate key, an unknown type, a shape that contradicts its number of bytes); or if its tensors
-    /// overlap, leave a gap, or do not reach exactly to the end of the file.
+    /// overlap, leave a gap, or do not reach exactly to the end of the file; or if its content does not have the checksum that it
+    /// states.
     pub fn open(path: &Path) -> Result<Self, WeightsError> {
         let read = |source| WeightsError::Read { path: path.to_path_buf(), source };
         let malformed = |problem: String| WeightsError::format(path, problem);
-        let mut file = File::open(path).map_err(read)?;
+        let mut file = open_file(path).map_err(read)?;
         let length = file.metadata().map_err(read)?.len();
         if let Some(format) = ForeignFormat::of(path).map_err(read)? {
             return Err(WeightsError::ForeignFormat { path: path.to_path_buf(), format });
@@ -75,6 +77,7 @@ impl WeightsFile {
         if found as u64 != data_length {
             return Err(malformed("it became shorter while it was read".to_owned()));
         }
+        checksum::check(&bytes[LENGTH_FIELD as usize..data_start], &bytes[data_start..]).map_err(malformed)?;
         Ok(Self { path: path.to_path_buf(), bytes, data_start, header })
     }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use half::f16;
 
+use super::checksum;
 use super::error::WeightsError;
 use crate::data::write_atomically;
 
@@ -59,7 +60,8 @@ impl StoredPrecision {
     }
 }
 
-/// Writes a weights file atomically, with tensors sorted by name and metadata by key. After an error the file is unchanged.
+/// Writes a weights file atomically, with tensors sorted by name and metadata by key, and with a checksum. After an error the file
+/// is unchanged.
 ///
 /// The writer of the `safetensors` crate is not used because its order of metadata differs from run to run.
 ///
@@ -81,7 +83,20 @@ pub fn write_weights(
     if let Some(pair) = sorted.windows(2).find(|pair| pair[0].name == pair[1].name) {
         return Err(unwritable(format!("two tensors are called '{}'", pair[0].name)));
     }
-    let header = header(&sorted, metadata, precision);
+    let mut metadata = metadata.clone();
+    metadata.insert(checksum::KEY.to_string(), checksum::BLANK.to_string());
+    let mut header = header(&sorted, &metadata, precision);
+    let stored = |tensor: &&StoredTensor| {
+        let mut bytes = Vec::with_capacity(tensor.values.len() * precision.bytes());
+        // Writing to memory cannot fail.
+        let _ = tensor.values.iter().try_for_each(|value| precision.write(*value, &mut bytes));
+        bytes
+    };
+    let all = sorted.iter().map(stored);
+    let found = checksum::of(header.as_bytes(), all);
+    if let Some(at) = checksum::position(header.as_bytes()) {
+        header.replace_range(at..at + found.len(), &found);
+    }
     write_atomically(path, |writer| {
         writer.write_all(&(header.len() as u64).to_le_bytes())?;
         writer.write_all(header.as_bytes())?;

@@ -66,6 +66,15 @@ fn a_truncated_checkpoint_is_refused_and_left_as_it_is() {
     resumed().unwrap();
     let last = folder.path().join(LAST);
     let bytes = std::fs::read(&last).unwrap();
+    // With the checkpoint before it, the run gives the same bytes again.
+    let before = folder.path().join("checkpoints/before_last.safetensors");
+    let history = std::fs::read(folder.path().join(HISTORY)).unwrap();
+    for damage in [&bytes[..bytes.len() / 2], &[&bytes[..bytes.len() - 1], &[bytes[bytes.len() - 1] ^ 1]].concat()] {
+        std::fs::write(&last, damage).unwrap();
+        resumed().unwrap();
+        assert!(std::fs::read(&last).unwrap() == bytes && std::fs::read(folder.path().join(HISTORY)).unwrap() == history);
+    }
+    std::fs::remove_file(&before).unwrap();
     for length in [0, 7, 8, 200, bytes.len() / 2, bytes.len() - 1] {
         std::fs::write(&last, &bytes[..length]).unwrap();
         let message = resumed().unwrap_err().to_string();

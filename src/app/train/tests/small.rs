@@ -107,7 +107,8 @@ impl Pictures {
     /// Returns the pictures as the data of a run.
     pub fn data(&self) -> TrainingData<'_> {
         let normalisation = Normalisation { scale: [1.0 / 127.5; 3], shift: [-1.0; 3] };
-        let source = SampleSource::Images { images: &self.images, names: &self.names, normalisation };
+        let source =
+            SampleSource::Images { images: &self.images, names: &self.names, orientation: Default::default(), normalisation };
         let (train_rows, validation_rows) = self.rows.split_at(self.train);
         TrainingData { source, labels: &self.labels, attributes: ATTRIBUTES, train_rows, validation_rows }
     }
@@ -165,7 +166,8 @@ impl Trial {
         let mut progress = |progress| stop.store(stops(progress), Ordering::Relaxed);
         let (depends, metadata) = (Vec::new(), BTreeMap::new());
         let decoding_threads = self.threads;
-        let mut run = Run { folder, resume, depends, metadata, decoding_threads, stop: &stop, progress: &mut progress };
+        let mut run =
+            Run { folder, resume, restart: false, depends, metadata, decoding_threads, stop: &stop, progress: &mut progress };
         train_network(device, data, &self.shape, initial(&self.shape), &self.settings, &mut run)
     }
 }

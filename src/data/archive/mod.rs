@@ -1,5 +1,8 @@
-//! Reads members of zip archives without unpacking the archives. Several threads can read at once.
+//! Reads members of zip and tar archives without unpacking the archives. Several threads can read at once.
 
+mod tar;
+
+use std::collections::HashMap;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -10,13 +13,23 @@ use zip::read::ZipFileEntry;
 use zip::result::ZipResult;
 use zip::{CompressionMethod, ZipArchive, ZipReadOptions};
 
+use self::tar::TarDirectory;
+use super::content::{self, Content};
 use super::error::DataError;
+use super::source::{ImageSource, open_file};
 
-/// An open zip archive: its file and its directory of members. A member is decompressed into memory each time it is read.
+/// An open archive: its file and its directory of members. A member of a zip archive is decompressed into memory each time it is
+/// read.
 pub struct Archive {
     path: PathBuf,
     contents: Positioned,
-    directory: ZipArchive<Positioned>,
+    directory: Directory,
+}
+
+/// The members of an archive.
+enum Directory {
+    Zip(Box<ZipArchive<Positioned>>),
+    Tar(TarDirectory),
 }
 
 impl fmt::Debug for Archive {
@@ -26,19 +39,31 @@ impl fmt::Debug for Archive {
 }
 
 impl Archive {
-    /// Opens a zip archive and reads its directory.
+    /// Opens a zip or tar archive and reads its directory.
     ///
     /// # Errors
-    /// When the file cannot be read, is not a zip archive, or is a truncated one.
+    /// When the file cannot be read, is not an archive, or is a truncated one.
     pub fn open(path: &Path) -> Result<Arc<Archive>, DataError> {
         let failed = |source| DataError::read(path, source);
-        let file = File::open(path).map_err(failed)?;
+        let mut file = open_file(path).map_err(failed)?;
         let length = file.metadata().map_err(failed)?.len();
+        let mut start = Vec::new();
+        file.by_ref().take(content::LENGTH as u64).read_to_end(&mut start).map_err(failed)?;
         let contents = Positioned { file: Arc::new(file), length, at: 0 };
-        let directory = ZipArchive::new(contents.clone()).map_err(|refused| {
-            let problem = format!("not a whole zip archive ({refused})");
-            DataError::file(path, problem, "download it again, or name a folder")
-        })?;
+        let remedy = "download it again, or name a folder";
+        let directory = match content::recognise(path, &start) {
+            Content::Tar => TarDirectory::read(contents.clone())
+                .map(Directory::Tar)
+                .map_err(|refused| DataError::file(path, format!("not a whole tar archive ({refused})"), remedy))?,
+            Content::Compressed => {
+                let problem = "a compressed file, which cannot be read in place";
+                return Err(DataError::file(path, problem, "unpack it, and name the folder or the tar archive"));
+            }
+            _ => ZipArchive::new(contents.clone())
+                .map(Box::new)
+                .map(Directory::Zip)
+                .map_err(|refused| DataError::file(path, format!("not a whole zip or tar archive ({refused})"), remedy))?,
+        };
         Ok(Arc::new(Archive { path: path.to_path_buf(), contents, directory }))
     }
 
@@ -49,13 +74,36 @@ impl Archive {
 
     /// Returns whether the archive has a member in `folder`, whose name must end in `/`.
     pub fn has_folder(&self, folder: &str) -> bool {
-        self.directory.file_names_raw().any(|name| name.len() > folder.len() && name.starts_with(folder.as_bytes()))
+        let inside = |name: &[u8]| name.len() > folder.len() && name.starts_with(folder.as_bytes());
+        match &self.directory {
+            Directory::Zip(directory) => directory.file_names_raw().any(inside),
+            Directory::Tar(directory) => directory.members().iter().any(|member| inside(&member.name)),
+        }
     }
 
     /// Returns the member with this name, or `None`. The folders in the name are separated by `/`.
     pub fn member(self: &Arc<Self>, name: &str) -> Option<ArchiveMember> {
-        let index = self.directory.index_for_name(name)?;
+        let index = match &self.directory {
+            Directory::Zip(directory) => {
+                let raw = || directory.file_names_raw().position(|raw| raw == name.as_bytes());
+                directory.index_for_name(name).or_else(raw)?
+            }
+            Directory::Tar(directory) => directory.index_of(name.as_bytes())?,
+        };
         Some(ArchiveMember { archive: Arc::clone(self), index })
+    }
+
+    /// Returns all members that are files, sorted by the bytes of their names.
+    pub fn files(self: &Arc<Self>) -> Vec<ArchiveMember> {
+        let count = match &self.directory {
+            Directory::Zip(directory) => directory.len(),
+            Directory::Tar(directory) => directory.members().len(),
+        };
+        let member = |index| ArchiveMember { archive: Arc::clone(self), index };
+        let mut files: Vec<(Vec<u8>, ArchiveMember)> =
+            (0..count).map(member).map(|member| (member.name(), member)).filter(|(name, _)| !name.ends_with(b"/")).collect();
+        files.sort_by(|left, right| left.0.cmp(&right.0));
+        files.into_iter().map(|(_, member)| member).collect()
     }
 }
 
@@ -74,16 +122,33 @@ impl PartialEq for ArchiveMember {
 }
 
 impl ArchiveMember {
-    /// Returns the path by which messages name this member: the archive's path followed by the member's name.
-    pub fn label(&self) -> PathBuf {
-        let name = self.entry().map_or_else(|_| String::new(), |entry| String::from_utf8_lossy(entry.name_raw()).into_owned());
-        self.archive.path.join(name)
+    /// Returns the bytes of the member's name.
+    fn name(&self) -> Vec<u8> {
+        match &self.archive.directory {
+            Directory::Zip(directory) => {
+                directory.by_index_data(self.index).map_or_else(|_| Vec::new(), |entry| entry.name_raw().to_vec())
+            }
+            Directory::Tar(directory) => directory.members()[self.index].name.clone(),
+        }
     }
 
-    /// Returns the length in bytes of the decompressed content and its CRC-32. Both come from the archive's directory; the
-    /// content is not read.
-    pub fn length_and_checksum(&self) -> (u64, u32) {
-        self.entry().map_or((0, 0), |entry| (entry.size(), entry.crc32()))
+    /// Returns the path by which messages name this member: the archive's path followed by the member's name.
+    pub fn label(&self) -> PathBuf {
+        self.archive.path.join(path_of_bytes(self.name()))
+    }
+
+    /// Returns the path of the archive.
+    pub fn archive_path(&self) -> &Path {
+        &self.archive.path
+    }
+
+    /// Returns a text that changes when the member is replaced, without reading the content. For a member of a zip archive it is
+    /// the length in bytes of the decompressed content and its CRC-32, which come from the directory. A tar archive has no
+    /// checksums, so there it is `None`.
+    pub fn recorded_version(&self) -> Option<String> {
+        let Directory::Zip(directory) = &self.archive.directory else { return None };
+        let (length, checksum) = directory.by_index_data(self.index).map_or((0, 0), |entry| (entry.size(), entry.crc32()));
+        Some(format!("{length} {checksum:08x}"))
     }
 
     /// Checks that the member is stored in a form that can be read. The content itself is not read.
@@ -91,7 +156,8 @@ impl ArchiveMember {
     /// # Errors
     /// When the member is encrypted, or compressed with a method other than deflate.
     pub fn check(&self) -> Result<(), DataError> {
-        let problem = match self.entry() {
+        let Directory::Zip(directory) = &self.archive.directory else { return Ok(()) };
+        let problem = match directory.by_index_data(self.index) {
             Ok(entry) if entry.encrypted() => "is encrypted".to_owned(),
             Ok(entry) => match entry.compression() {
                 CompressionMethod::Stored | CompressionMethod::Deflated => return Ok(()),
@@ -110,13 +176,47 @@ impl ArchiveMember {
     pub fn read(&self, longest: u64) -> io::Result<Vec<u8>> {
         let mut contents = self.archive.contents.clone();
         let mut bytes = Vec::new();
-        self.entry()?.with_reader(&mut contents, ZipReadOptions::new())?.take(longest).read_to_end(&mut bytes)?;
+        match &self.archive.directory {
+            Directory::Zip(directory) => {
+                let entry: ZipResult<ZipFileEntry> = directory.by_index_data(self.index);
+                entry?.with_reader(&mut contents, ZipReadOptions::new())?.take(longest).read_to_end(&mut bytes)?;
+            }
+            Directory::Tar(directory) => {
+                let member = &directory.members()[self.index];
+                contents.at = member.at;
+                contents.take(member.length.min(longest)).read_to_end(&mut bytes)?;
+                if (bytes.len() as u64) < member.length.min(longest) {
+                    return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the archive ends within the member"));
+                }
+            }
+        }
         Ok(bytes)
     }
+}
 
-    fn entry(&self) -> ZipResult<ZipFileEntry<'_>> {
-        self.archive.directory.by_index_data(self.index)
+/// Archives that were opened to look for images, by their paths.
+#[derive(Debug, Default)]
+pub struct OpenArchives(HashMap<PathBuf, Option<Arc<Archive>>>);
+
+impl OpenArchives {
+    /// Returns the image at `path`, which is a file, or a member of an archive whose path is a part of `path`.
+    pub fn locate(&mut self, path: &Path) -> Option<ImageSource> {
+        if path.is_file() {
+            return Some(ImageSource::File(path.to_path_buf()));
+        }
+        let file = path.ancestors().skip(1).find(|ancestor| ancestor.is_file())?;
+        let archive = self.0.entry(file.to_path_buf()).or_insert_with(|| Archive::open(file).ok()).as_ref()?;
+        let parts: Option<Vec<&str>> = path.strip_prefix(file).ok()?.iter().map(|part| part.to_str()).collect();
+        archive.member(&parts?.join("/")).map(ImageSource::Member)
     }
+}
+
+/// Returns the path that is written as these bytes. On systems whose paths are no bytes, a name that is not UTF-8 is changed.
+fn path_of_bytes(bytes: Vec<u8>) -> PathBuf {
+    #[cfg(unix)]
+    return PathBuf::from(<std::ffi::OsString as std::os::unix::ffi::OsStringExt>::from_vec(bytes));
+    #[cfg(not(unix))]
+    PathBuf::from(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// A reader with a position of its own in a file that other readers use at the same time.
@@ -210,7 +310,7 @@ mod tests {
                         let member = archive.member(name).unwrap();
                         member.check().unwrap();
                         assert_eq!(member.read(u64::MAX).unwrap(), *content);
-                        assert_eq!(member.length_and_checksum().0, content.len() as u64);
+                        assert!(member.recorded_version().unwrap().starts_with(&format!("{} ", content.len())));
                         assert!(member.label().ends_with(format!("faces.zip/{name}")));
                     }
                 });
@@ -218,8 +318,8 @@ mod tests {
         });
         assert_eq!(archive.member("faces/3.jpg").unwrap().read(10).unwrap(), [3; 10]);
         assert_ne!(
-            archive.member("faces/3.jpg").unwrap().length_and_checksum().1,
-            archive.member("faces/4.jpg").unwrap().length_and_checksum().1
+            archive.member("faces/3.jpg").unwrap().recorded_version(),
+            archive.member("faces/4.jpg").unwrap().recorded_version()
         );
     }
 
@@ -228,7 +328,10 @@ mod tests {
         let whole = archive(&[("a.jpg", b"first"), ("b.jpg", b"second")]);
         for bytes in [&b""[..], b"not a zip at all", &whole[..whole.len() - 40], &whole[..20]] {
             let message = opened(bytes).1.unwrap_err().to_string();
-            assert!(message.contains("faces.zip: not a whole zip archive") && message.contains("download it again"), "{message}");
+            assert!(
+                message.contains("faces.zip: not a whole zip or tar archive") && message.contains("download it again"),
+                "{message}"
+            );
         }
         // Offsets of the fields of a directory entry (APPNOTE 4.3.12): the flags, whose bit 0 means encryption, are at 8 and the
         // compression method is at 10.
@@ -241,6 +344,15 @@ mod tests {
             let message = archive.member("b.jpg").unwrap().check().unwrap_err().to_string();
             assert!(message.contains(expected) && message.contains("unpack the archive"), "{message}");
         }
+        let (folder, _) = opened(&whole);
+        let path = folder.path().join("faces.zip");
+        let mut archives = OpenArchives::default();
+        assert!(
+            matches!(archives.locate(&path.join("a.jpg")), Some(ImageSource::Member(member)) if member.label() == path.join("a.jpg"))
+        );
+        assert_eq!(archives.locate(&path), Some(ImageSource::File(path.clone())));
+        assert_eq!((archives.locate(&path.join("c.jpg")), archives.locate(&folder.path().join("none"))), (None, None));
+
         let mut damaged = whole.clone();
         let at = damaged.windows(5).position(|bytes| bytes == b"first").unwrap();
         damaged[at] ^= 1;
