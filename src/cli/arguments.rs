@@ -6,7 +6,8 @@ use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use lineament::app::measure::WorkloadOptions;
 use lineament::app::{
-    Context, DeviceOptions, Error, LabelSelection, PredictionOptions, model_path, open_attribute_model, open_device,
+    Context, DeviceOptions, Error, FaceOptions, FaceSelection, LabelSelection, PredictionOptions, model_path,
+    open_attribute_model, open_device,
 };
 use lineament::data::Crop;
 use lineament::device::{AdapterRequest, DeviceError};
@@ -97,6 +98,32 @@ pub const RESIZES: &Choices<Interpolation> = &[
     ("bilinear", "Interpolate between the four nearest pixels", Interpolation::Bilinear),
 ];
 
+/// What is used of a picture.
+pub const FACE_SELECTIONS: &Choices<FaceSelection> = &[
+    ("as-is", "The whole picture: it is an aligned face already, as CelebA's pictures are", FaceSelection::AsIs),
+    ("largest", "The largest face in it, aligned as in CelebA", FaceSelection::Largest),
+    ("all", "Every face in it, aligned as in CelebA", FaceSelection::All),
+];
+
+/// Options for finding faces in photographs.
+#[derive(Args, Clone, Copy)]
+pub struct FinderArguments {
+    /// Least score of a face, from 0 to 1. A lower one finds more faces and takes more other things for faces
+    #[arg(long, value_name = "SCORE", default_value_t = FaceOptions::default().threshold)]
+    face_score: f32,
+    /// Width in pixels of the smallest face to look for. Small faces in large photographs take time and memory [default: a 64th of
+    /// the photograph's longer side]
+    #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(1..))]
+    smallest_face: Option<u32>,
+}
+
+impl FinderArguments {
+    /// Returns how faces are looked for.
+    pub fn options(&self) -> FaceOptions {
+        FaceOptions { threshold: self.face_score, smallest: self.smallest_face }
+    }
+}
+
 /// Options of a prediction: the model, the adapter, and how images are prepared.
 #[derive(Args)]
 pub struct PredictionArguments {
@@ -114,9 +141,14 @@ pub struct PredictionArguments {
     #[arg(long, value_name = "NAME", value_parser = one_of(RESIZES), default_value = "nearest")]
     resize: Interpolation,
     /// Use only this part of each image, in percent of its width and height. Weights trained on CelebA expect a face that fills
-    /// the picture from hair to chin; for a portrait with shoulders, 10,0,80,80 is about right
+    /// the picture from hair to chin
     #[arg(long, value_name = "LEFT,TOP,WIDTH,HEIGHT")]
     crop: Option<Crop>,
+    /// What is used of each picture. Photographs need `largest` or `all`: weights trained on CelebA expect aligned faces
+    #[arg(long, value_name = "WHICH", value_parser = one_of(FACE_SELECTIONS), default_value = "as-is")]
+    faces: FaceSelection,
+    #[command(flatten)]
+    finder: FinderArguments,
     #[command(flatten)]
     precision: PrecisionArguments,
     #[command(flatten)]
@@ -132,7 +164,14 @@ impl PredictionArguments {
 
     /// Returns how images are prepared for the model.
     pub fn options(&self) -> PredictionOptions {
-        PredictionOptions { batch: self.batch, interpolation: self.resize, crop: self.crop }
+        PredictionOptions {
+            batch: self.batch,
+            interpolation: self.resize,
+            crop: self.crop,
+            faces: self.faces,
+            face_options: self.finder.options(),
+            ..PredictionOptions::default()
+        }
     }
 }
 

@@ -10,6 +10,7 @@ mod compare;
 mod devices;
 mod display;
 mod eval;
+mod faces;
 mod optimizer_options;
 mod output;
 mod plan;
@@ -62,7 +63,7 @@ macro_rules! subcommands {
 
 subcommands! {
     predict::Predict, cluster::Cluster, compare::Compare, report::Report, train::Train, eval::Eval, reproduce::Reproduce,
-    classify::Classify, augment::Augment, devices::Devices, plan::Plan, profile::Profile, tune::Tune, bench::Bench,
+    faces::Faces, classify::Classify, augment::Augment, devices::Devices, plan::Plan, profile::Profile, tune::Tune, bench::Bench,
     shell::Completions, shell::Man,
 }
 
@@ -115,6 +116,8 @@ mod tests {
         Cli::command().debug_assert();
         for line in [
             "predict a.jpg",
+            "predict a.jpg --faces all --landmarks --allow-no-face",
+            "faces a.jpg --out d",
             "classify a.jpg",
             "train --data d --out o",
             "eval --data d --partition test",

@@ -1,10 +1,11 @@
-//! Runs networks on batches of images: packs and uploads the pixels, runs the plan, and reads the results back.
+//! Runs networks on batches of images, or of faces in images: packs and uploads the pixels, runs the plan, and reads the results
+//! back.
 
 use super::ModelError;
 use super::dense::Upload;
 use crate::data::Rgb8Image;
 use crate::device::{DeviceError, PendingRead};
-use crate::ops::{ImageRecord, Interpolation, ResizeNormalise};
+use crate::ops::{Align, AlignmentRecord, ImageRecord, Interpolation, ResizeNormalise};
 use crate::plan::{Plan, PlanError, View};
 use crate::profiles::{Device, DeviceProfile};
 use crate::scheduler::Program;
@@ -27,6 +28,8 @@ pub struct BatchShape {
     pub size: u32,
     /// How pixels are interpolated when an image is resized.
     pub interpolation: Interpolation,
+    /// Height and width of the frame in which faces are aligned before they are resized; `None` for whole images.
+    pub frame: Option<[u32; 2]>,
     /// How pixel values are scaled.
     pub normalisation: Normalisation,
     /// The device that the network runs on. Its precision is that of the input tensor.
@@ -52,6 +55,8 @@ struct Ready {
     pixel_bytes: u64,
     pixels: View,
     images: View,
+    /// The alignments of faces, if the runner takes faces.
+    alignments: Option<View>,
     result: View,
 }
 
@@ -73,17 +78,27 @@ impl<'a> ImageRunner<'a> {
     }
 
     /// Returns the plan for batches with at most `pixel_bytes` bytes of pixels; its views of pixels, image records and result;
-    /// and the data to upload.
-    pub(crate) fn plan(&self, pixel_bytes: u64) -> (Plan, [View; 3], Vec<Upload>) {
-        let BatchShape { batch, size, interpolation, normalisation: Normalisation { scale, shift }, ref profile } = self.shape;
+    /// the view of alignments, if it takes faces; and the data to upload.
+    pub(crate) fn plan(&self, pixel_bytes: u64) -> (Plan, [View; 3], Option<View>, Vec<Upload>) {
+        let BatchShape { batch, size, interpolation, frame, normalisation: Normalisation { scale, shift }, ref profile } =
+            self.shape;
         let mut plan = Plan::new("network");
         let pixels = plan.persistent("pixels", pixel_bytes);
         let images = plan.persistent("image records", u64::from(batch) * size_of::<ImageRecord>() as u64);
         let input = plan.transient("input", u64::from(batch) * u64::from(size * size) * 4 * profile.precision.bytes());
-        let resize = ResizeNormalise { batch, size, scale, shift, interpolation };
-        plan.push(resize.step("resize and normalise", resize.variant(profile), [pixels, images], input));
+        let alignments = frame.map(|frame| {
+            let alignments = plan.persistent("alignments", u64::from(batch) * size_of::<AlignmentRecord>() as u64);
+            let align = Align { batch, size: [size, size], frame, scale, shift, interpolation };
+            let variant = Align::variant(profile.precision);
+            plan.push(align.step("align and normalise", variant, [pixels, images, alignments], input));
+            alignments
+        });
+        if alignments.is_none() {
+            let resize = ResizeNormalise { batch, size, scale, shift, interpolation };
+            plan.push(resize.step("resize and normalise", resize.variant(profile), [pixels, images], input));
+        }
         let (result, uploads) = (self.build)(&mut plan, input);
-        (plan, [pixels, images, result], uploads)
+        (plan, [pixels, images, result], alignments, uploads)
     }
 
     /// Runs the network on images and returns the results \[images, outputs\] without padding.
@@ -105,21 +120,52 @@ impl<'a> ImageRunner<'a> {
     /// # Errors
     /// Returns the errors of [`ImageRunner::run`].
     pub fn start(&mut self, device: &Device, images: &[&Rgb8Image]) -> Result<Started, ModelError> {
+        self.submit(device, images, &[])
+    }
+
+    /// Submits the work on faces without waiting for it: each is a part of an image, and how the face lies in it. The frame of the
+    /// batch's shape must be set.
+    ///
+    /// # Errors
+    /// Returns the errors of [`ImageRunner::run`].
+    ///
+    /// # Panics
+    /// Panics if the numbers of images and alignments differ, or if the shape has no frame.
+    pub fn start_faces(
+        &mut self,
+        device: &Device,
+        images: &[&Rgb8Image],
+        alignments: &[AlignmentRecord],
+    ) -> Result<Started, ModelError> {
+        assert_eq!(images.len(), alignments.len(), "each image has an alignment");
+        assert!(self.shape.frame.is_some(), "a runner of faces has a frame");
+        self.submit(device, images, alignments)
+    }
+
+    /// Submits images with their alignments; whole images have none.
+    fn submit(&mut self, device: &Device, images: &[&Rgb8Image], alignments: &[AlignmentRecord]) -> Result<Started, ModelError> {
         if images.is_empty() {
             return Ok(Started { parts: Vec::new() });
         }
         let batch = self.shape.batch as usize;
         let bytes: u64 = images.iter().map(|image| image.pixels.len().next_multiple_of(4) as u64).sum();
         if images.len() > 1 && (images.len() > batch || bytes > device.capabilities().binding_bytes) {
-            let (first, second) = images.split_at(images.len() / 2);
-            let mut started = self.start(device, first)?;
-            started.parts.extend(self.start(device, second)?.parts);
+            let half = images.len() / 2;
+            let ((first, second), aligned) = (images.split_at(half), alignments.split_at(half.min(alignments.len())));
+            let mut started = self.submit(device, first, aligned.0)?;
+            started.parts.extend(self.submit(device, second, aligned.1)?.parts);
             return Ok(started);
         }
         let (records, bytes) = pack(images, batch);
         let ready = self.ready(device, bytes.len() as u64)?;
         ready.program.write(device, ready.pixels, &bytes);
         ready.program.write(device, ready.images, bytemuck::cast_slice(&records));
+        if let (Some(view), Some(first)) = (ready.alignments, alignments.first()) {
+            // Places without a face show the first one again, as their image records do.
+            let mut alignments = alignments.to_vec();
+            alignments.resize(batch, *first);
+            ready.program.write(device, view, bytemuck::cast_slice(&alignments));
+        }
         ready.program.run(device)?;
         let read = ready.program.read_later(device, ready.result)?;
         Ok(Started { parts: vec![(read, images.len())] })
@@ -170,10 +216,10 @@ impl<'a> ImageRunner<'a> {
             return Err(ModelError::TooManyPixels { bytes, limit });
         }
         let pixel_bytes = bytes.next_power_of_two().clamp(FIRST_PIXEL_BYTES, limit / 4 * 4).max(bytes);
-        let (plan, [pixels, images, result], uploads) = self.plan(pixel_bytes);
+        let (plan, [pixels, images, result], alignments, uploads) = self.plan(pixel_bytes);
         let program = Program::new(device, &plan, &[]).map_err(|error| self.explain(error))?;
         uploads.iter().for_each(|(view, bytes)| program.write(device, *view, bytes));
-        Ok(Ready { program, pixel_bytes, pixels, images, result })
+        Ok(Ready { program, pixel_bytes, pixels, images, alignments, result })
     }
 }
 

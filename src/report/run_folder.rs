@@ -5,7 +5,7 @@
 //! reproduction of the paper also holds `reproduction.json`, and its evaluation and its training lie in the folders
 //! `evaluation` and `train`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
@@ -64,7 +64,7 @@ pub fn load_run(run: &Path, attributes: Option<&Path>, images: Option<&Path>) ->
         found => found,
     };
     let table = attributes.map(|path| AttributeTable::read(&path)).transpose()?;
-    let table = table.unwrap_or(AttributeTable { images: Vec::new(), attributes: Vec::new(), values: Vec::new() });
+    let table = table.unwrap_or_default();
     let clusters = clusters.map(|path| ClusterResult::read(&path)).transpose()?;
     let weighted = optional("clusters_weighted.json").map(|path| ClusterResult::read(&path)).transpose()?;
     let evaluation = metrics.map(|path| Evaluation::read(&path)).transpose()?;
@@ -77,7 +77,7 @@ pub fn load_run(run: &Path, attributes: Option<&Path>, images: Option<&Path>) ->
     let history = history.map(|path| history::read(&path)).transpose()?.unwrap_or_default();
     let input = ReportInput {
         title: title(run),
-        images: table.images.into_iter().map(|name| find(name, run, images)).collect(),
+        images: sources(&table, run, run, images),
         attributes: table.attributes,
         values: table.values,
         crop: crop(run, &configuration)?,
@@ -97,8 +97,9 @@ pub fn load_run(run: &Path, attributes: Option<&Path>, images: Option<&Path>) ->
 
 /// Reads the faces of an evaluation that lies in a folder of its own.
 fn evaluated_faces(folder: &Path, run: &Path, images: Option<&Path>) -> Result<EvaluatedFaces, ReportError> {
-    let AttributeTable { images: names, attributes, values } = AttributeTable::read(&folder.join("attributes.csv"))?;
-    Ok(EvaluatedFaces { images: names.into_iter().map(|name| find(name, run, images)).collect(), attributes, values })
+    let table = AttributeTable::read(&folder.join("attributes.csv"))?;
+    let (images, attributes, values) = (sources(&table, folder, run, images), table.attributes, table.values);
+    Ok(EvaluatedFaces { images, attributes, values })
 }
 
 /// Returns the part of each picture that the network received as input, as recorded by the command that wrote `attributes.csv`.
@@ -119,21 +120,33 @@ fn title(run: &Path) -> String {
 }
 
 /// Searches for an image in the places that [`load_run`] documents.
-fn find(name: String, run: &Path, images: Option<&Path>) -> FaceSource {
-    let path = Path::new(&name);
+fn find(name: &str, run: &Path, images: Option<&Path>) -> Result<PathBuf, String> {
+    let path = Path::new(name);
     let mut candidates = vec![path.to_path_buf(), run.join(path), run.join(CELEBA_FOLDER).join(path)];
     if let Some(folder) = images {
         candidates.extend([folder.join(path), folder.join(CELEBA_FOLDER).join(path)]);
         candidates.extend(path.file_name().map(|file_name| folder.join(file_name)));
     }
     let found = candidates.into_iter().find(|candidate| candidate.is_file());
-    let file = found.ok_or_else(|| match images {
+    found.ok_or_else(|| match images {
         Some(folder) => {
             format!("not found in the current directory, in {} or in {}", run.display(), folder.display())
         }
         None => format!("not found in the current directory or in {}; name its folder with --images", run.display()),
-    });
-    FaceSource { name, file }
+    })
+}
+
+/// Returns the picture of each row of a table: that of the aligned face, in the table's folder, if the table names one, and
+/// otherwise the image.
+fn sources(table: &AttributeTable, folder: &Path, run: &Path, images: Option<&Path>) -> Vec<FaceSource> {
+    let marks = table.faces.iter().map(Some).chain(std::iter::repeat(None));
+    let rows = table.names().into_iter().zip(&table.images).zip(marks);
+    rows.map(|((name, image), mark)| {
+        let aligned = mark.and_then(|mark| mark.aligned.as_ref()).map(|aligned| folder.join(aligned));
+        let file = aligned.filter(|path| path.is_file()).map_or_else(|| find(image, run, images), Ok);
+        FaceSource { name, file }
+    })
+    .collect()
 }
 
 #[cfg(test)]

@@ -17,7 +17,6 @@ use crate::data::labels::LabelledFolder;
 use crate::data::{Crop, ImageSource, Partition};
 use crate::nn::Model;
 use crate::nn::weights::CELEBA_MODEL;
-use crate::ops::Interpolation;
 use crate::plan::Precision;
 use crate::profiles::Device;
 
@@ -155,7 +154,7 @@ impl<'a> Work<'a> {
     pub fn prediction(&self) -> PredictionOptions {
         let portraits = Crop { left: 10, top: 0, width: 80, height: 80 };
         let crop = self.options.crop.or(self.options.data.is_none().then_some(portraits));
-        PredictionOptions { batch: None, interpolation: Interpolation::Nearest, crop }
+        PredictionOptions { crop, ..PredictionOptions::default() }
     }
 
     /// Returns the partition that is evaluated and clustered: the test images, or the validation images if there are none.
