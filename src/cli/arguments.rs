@@ -111,7 +111,7 @@ pub struct FinderArguments {
     /// Least score of a face, from 0 to 1. A lower one finds more faces and takes more other things for faces
     #[arg(long, value_name = "SCORE", default_value_t = FaceOptions::default().threshold)]
     face_score: f32,
-    /// Width in pixels of the smallest face to look for. Small faces in large photographs take time and memory [default: a 64th of
+    /// Width in pixels of the smallest face to look for. Small faces in large photographs take time and memory [default: a 50th of
     /// the photograph's longer side]
     #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(1..))]
     smallest_face: Option<u32>,

@@ -12,12 +12,12 @@ use crate::app::error::Error;
 use crate::app::open::model_path;
 
 /// The smallest face that the detector finds reliably, in pixels of the image that it gets.
-const SMALLEST: u32 = 16;
+const SMALLEST: u32 = 20;
 /// The longer side of the image that the detector gets if no smallest face is asked for.
 const LONGER_SIDE: u32 = 1024;
-/// The longer side from which the photograph is searched once more at a quarter of the size, for faces that are too large. The
-/// detector finds faces of up to about 480 pixels reliably.
-const TOO_LARGE: u32 = 640;
+/// The longer side beyond which the photograph is searched once more at a quarter of the size, for faces that fill it. The detector
+/// finds faces of up to about 400 pixels reliably.
+const FILLED: u32 = 320;
 /// The factor between two sizes at which a photograph is searched.
 const STEP: u32 = 4;
 /// Faces that overlap a better one by more than this share are the same face.
@@ -32,14 +32,14 @@ const BYTES_A_PIXEL: u64 = 16;
 pub struct FaceOptions {
     /// The least score of a face, from 0 to 1.
     pub threshold: f32,
-    /// The width in pixels of the smallest face to look for. `None` looks for faces of at least a 64th of the photograph's longer
-    /// side. Faces of fewer than 16 pixels are not found.
+    /// The width in pixels of the smallest face to look for. `None` looks for faces of at least a 50th of the photograph's longer
+    /// side. Faces of fewer than 20 pixels are often not found.
     pub smallest: Option<u32>,
 }
 
 impl Default for FaceOptions {
     fn default() -> FaceOptions {
-        FaceOptions { threshold: 0.6, smallest: None }
+        FaceOptions { threshold: 0.8, smallest: None }
     }
 }
 
@@ -155,19 +155,26 @@ impl<'a> FaceFinder<'a> {
         }
         sized.detect.run(device)?;
         let mut pending = Vec::new();
-        for (level, results) in inner.iter().zip(&sized.results) {
+        for (index, results) in sized.results.iter().enumerate() {
             for (stride, view) in STRIDES.into_iter().zip(results) {
-                pending.push((*level, stride, sized.detect.read_later(device, *view)?));
+                pending.push((index, stride, sized.detect.read_later(device, *view)?));
             }
         }
-        let mut faces = Vec::new();
-        for (level, stride, read) in pending {
+        let mut of_levels = vec![Vec::new(); inner.len()];
+        for (index, stride, read) in pending {
             let values: Vec<f32> = read.take(device).map_err(ModelError::from)?;
+            let level = inner[index];
             let [down, across] = [0, 1].map(|axis| source[axis] as f32 / level[axis] as f32);
             let found = decode(&values, padded(level)[1] / stride, stride, threshold);
-            faces.extend(found.into_iter().map(|face| face.scaled([across, down])));
+            of_levels[index].extend(found.into_iter().map(|face| face.scaled([across, down])));
         }
-        let mut faces = suppress(faces, MOST_OVERLAP);
+        let mut faces: Vec<Face> = Vec::new();
+        for of_level in of_levels {
+            // A finer level says more exactly where a face lies, so a coarser one only adds what is not found there.
+            let mut more = suppress(of_level, MOST_OVERLAP);
+            more.retain(|face| faces.iter().all(|finer| finer.overlap(face) <= MOST_OVERLAP));
+            faces.append(&mut more);
+        }
         faces.sort_by(|a, b| b.area().total_cmp(&a.area()));
         let aligned = |face: Face| Alignment::of(&face).map(|alignment| FoundFace { face, alignment });
         Ok(faces.into_iter().filter_map(aligned).collect())
@@ -239,7 +246,7 @@ fn padded(size: [u32; 2]) -> [u32; 2] {
     size.map(|size| size.next_multiple_of(MULTIPLE))
 }
 
-/// Returns the sizes, height and width, at which a photograph is searched. At the finest, a face of `smallest` pixels has 16 pixels,
+/// Returns the sizes, height and width, at which a photograph is searched. At the finest, a face of `smallest` pixels has [`SMALLEST`],
 /// but the photograph is never enlarged, and what the detector stores fits `binding` bytes.
 fn levels(source: [u32; 2], smallest: Option<u32>, binding: u64) -> Vec<[u32; 2]> {
     let longer = source[0].max(source[1]);
@@ -260,7 +267,7 @@ fn levels(source: [u32; 2], smallest: Option<u32>, binding: u64) -> Vec<[u32; 2]
         longest *= 0.95;
     }
     let mut levels = vec![at(longest)];
-    while longest > f64::from(TOO_LARGE) {
+    while longest > f64::from(FILLED) {
         longest /= f64::from(STEP);
         levels.push(at(longest));
     }
@@ -274,7 +281,8 @@ mod tests {
     #[test]
     fn a_photograph_is_searched_at_sizes_that_fit() {
         let binding = 128 << 20;
-        assert_eq!(levels([410, 335], None, binding), [[410, 335]]);
+        assert_eq!(levels([218, 178], None, binding), [[218, 178]]);
+        assert_eq!(levels([410, 335], None, binding), [[410, 335], [103, 84]]);
         assert_eq!(levels([3000, 4000], None, binding), [[768, 1024], [192, 256]]);
         assert_eq!(levels([3000, 4000], Some(20), binding).len(), 3);
         assert_eq!(levels([1, 5000], None, binding)[0], [1, 1024]);
