@@ -17,19 +17,6 @@ override FLOATS: u32 = 0u;
 @group(0) @binding(1) var<storage, read> source: array<u32>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
 
-// Returns red, green and blue of a source pixel. A load past the last word returns a value that is not used.
-fn value(row: u32, column: u32) -> vec3<f32> {
-    let at = (row - params.source_row) * params.pitch + column;
-    if (FLOATS == 1u) {
-        return bitcast<vec3<f32>>(vec3<u32>(source[4u * at], source[4u * at + 1u], source[4u * at + 2u]));
-    }
-    let word = 3u * at / 4u;
-    let shift = 8u * (3u * at % 4u);
-    let next = source[word + 1u];
-    let bytes = (source[word] >> shift) | select(next << (32u - shift), 0u, shift == 0u);
-    return vec3<f32>(f32(bytes & 255u), f32((bytes >> 8u) & 255u), f32((bytes >> 16u) & 255u));
-}
-
 // Returns ⌊n · length / parts⌋ and the remainder divided by `parts`: where part n of a source axis starts. n is below 2¹⁶.
 struct Edge {
     whole: u32,
@@ -50,14 +37,44 @@ fn covered(at: u32, start: Edge, end: Edge) -> f32 {
     return 1.0 - before - after;
 }
 
+// Returns the sum over a row of the source, from the first to the last column, of each pixel times the part that is covered.
+fn line(row: u32, left: Edge, right: Edge, last: u32) -> vec3<f32> {
+    let first = (row - params.source_row) * params.pitch + left.whole;
+    var sum = vec3<f32>();
+    if (FLOATS == 1u) {
+        for (var v = left.whole; v <= last; v++) {
+            let at = 4u * (first + v - left.whole);
+            let value = bitcast<vec3<f32>>(vec3<u32>(source[at], source[at + 1u], source[at + 2u]));
+            sum += covered(v, left, right) * value;
+        }
+        return sum;
+    }
+    // A pixel starts at bit `shift` of a word and may end in the next one. A load past the last word returns a value that is not used.
+    var word = 3u * first / 4u;
+    var shift = 8u * (3u * first % 4u);
+    var current = source[word];
+    for (var v = left.whole; v <= last; v++) {
+        let next = source[word + 1u];
+        let bytes = (current >> shift) | select(next << (32u - shift), 0u, shift == 0u);
+        let value = vec3<f32>(f32(bytes & 255u), f32((bytes >> 8u) & 255u), f32((bytes >> 16u) & 255u));
+        sum += covered(v, left, right) * value;
+        // The next pixel starts three bytes later, which is in the next word unless this one started at the first byte.
+        let moves = shift > 0u;
+        word += u32(moves);
+        current = select(current, next, moves);
+        shift = select(24u, shift - 8u, moves);
+    }
+    return sum;
+}
+
 #entry 64 {
     let index = workgroup * 64u + thread;
-    let line = index / params.width;
-    if (line >= params.rows) {
+    let down = index / params.width;
+    if (down >= params.rows) {
         return;
     }
-    let i = params.row + line;
-    let j = index - line * params.width;
+    let i = params.row + down;
+    let j = index - down * params.width;
     let at = i * params.width + j;
     if ((i >= params.inner_height) | (j >= params.inner_width)) {
         y[at] = vec4<f32>();
@@ -70,16 +87,13 @@ fn covered(at: u32, start: Edge, end: Edge) -> f32 {
     let last_row = min(bottom.whole, params.source_height - 1u);
     let last_column = min(right.whole, params.source_width - 1u);
     var sum = vec3<f32>();
-    var weight = 0.0;
     for (var u = top.whole; u <= last_row; u++) {
-        let down = covered(u, top, bottom);
-        if (down > 0.0) {
-            for (var v = left.whole; v <= last_column; v++) {
-                let part = down * covered(v, left, right);
-                sum += part * value(u, v);
-                weight += part;
-            }
+        let part = covered(u, top, bottom);
+        if (part > 0.0) {
+            sum += part * line(u, left, right, last_column);
         }
     }
-    y[at] = vec4<f32>(sum / weight, 0.0);
+    let height = f32(params.source_height) / f32(params.inner_height);
+    let width = f32(params.source_width) / f32(params.inner_width);
+    y[at] = vec4<f32>(sum / (height * width), 0.0);
 }

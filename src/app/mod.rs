@@ -29,7 +29,7 @@ pub use devices::devices_text;
 pub use error::Error;
 pub use evaluator::{Evaluated, Evaluator, EvaluatorOptions};
 pub use event::{Event, Observer, Silent};
-pub use faces::{FaceCutter, FaceFinder, FaceOptions, FaceSelection, FaceSheet, FoundFace};
+pub use faces::{FaceCutter, FaceFinder, FaceOptions, FaceSelection, FaceSheet, FoundFace, align_dataset};
 pub use labelled::{LabelSelection, celeba_attributes_of, check_training_data};
 pub use open::{DeviceOptions, default_batch, model_path, open_attribute_model, open_device, open_start};
 pub use predict::{Classifications, Failure, LeftOut, PredictionOptions, Predictions, Predictor, RankedClass, classify};

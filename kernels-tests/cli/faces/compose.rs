@@ -58,7 +58,7 @@ impl Numbers {
 }
 
 /// Pastes portraits on a photograph of `size` pixels, in a grid of `cells`, and returns where they lie. Each is turned by at most
-/// 35° to either side and leaves the others free.
+/// 30° to either side and leaves the others free.
 pub fn compose(names: &[String], size: [u32; 2], cells: [u32; 2], numbers: &mut Numbers) -> (RgbImage, Vec<Pasted>) {
     let background = WITHOUT_FACES[numbers.between(0.0, WITHOUT_FACES.len() as f64) as usize % WITHOUT_FACES.len()];
     let background = open(&Path::new(PHOTOGRAPHS).join(format!("{background}.png")));
@@ -71,7 +71,7 @@ pub fn compose(names: &[String], size: [u32; 2], cells: [u32; 2], numbers: &mut 
         .enumerate()
         .map(|(index, name)| {
             let scale = numbers.between(0.45 * most, most);
-            let turn = numbers.between(-35.0, 35.0).to_radians().sin_cos();
+            let turn = numbers.between(-30.0, 30.0).to_radians().sin_cos();
             let place = [index as u32 % cells[0], index as u32 / cells[0]];
             let middle = [0, 1].map(|axis| {
                 let free = cell[axis] - scale * diagonal;
@@ -86,9 +86,12 @@ pub fn compose(names: &[String], size: [u32; 2], cells: [u32; 2], numbers: &mut 
     (photograph, pasted)
 }
 
-/// Pastes a portrait, interpolated between its pixels.
+/// Pastes a portrait. It is first brought to its size with a filter that averages, and then turned, interpolated between pixels.
 fn paste(photograph: &mut RgbImage, portrait: &RgbImage, pasted: &Pasted) {
     let (width, height) = photograph.dimensions();
+    let size = PORTRAIT.map(|size| (size * pasted.scale).round() as u32);
+    let portrait = &imageops::resize(portrait, size[0], size[1], imageops::FilterType::CatmullRom);
+    let factor = [0, 1].map(|axis| f64::from(size[axis]) / PORTRAIT[axis]);
     let reach = pasted.scale * PORTRAIT[0].hypot(PORTRAIT[1]) / 2.0;
     let span = |axis: usize, size: u32| {
         let [least, most] = [-reach, reach].map(|reach| (pasted.middle[axis] + reach).clamp(0.0, f64::from(size)) as u32);
@@ -99,7 +102,8 @@ fn paste(photograph: &mut RgbImage, portrait: &RgbImage, pasted: &Pasted) {
         if u < 0.0 || v < 0.0 || u > PORTRAIT[0] - 1.0 || v > PORTRAIT[1] - 1.0 {
             continue;
         }
-        if let Some(colour) = imageops::interpolate_bilinear(portrait, u as f32, v as f32) {
+        let [u, v] = [(u + 0.5) * factor[0] - 0.5, (v + 0.5) * factor[1] - 0.5].map(|place| place.max(0.0) as f32);
+        if let Some(colour) = imageops::interpolate_bilinear(portrait, u, v) {
             photograph.put_pixel(x, y, Rgb(colour.0));
         }
     }

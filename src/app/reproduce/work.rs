@@ -28,6 +28,8 @@ const SURE_LABELS: [&str; 4] = ["Male", "Eyeglasses", "No_Beard", "Wearing_Neckt
 pub(super) const TRAIN: &str = "train";
 /// Folder in a run for the evaluation.
 pub(super) const EVALUATION: &str = "evaluation";
+/// Folder of the run with the aligned faces of `--beside`.
+pub(super) const BESIDE: &str = "beside";
 /// File in a run with the results compared with the paper's.
 pub(super) const REPRODUCTION: &str = "reproduction.json";
 
