@@ -48,16 +48,28 @@ fn cubic(image: Image, row: f32, column: f32, spread: f32) -> vec3<f32> {
     let reach = 2.0 * spread;
     let last_row = i32(image.height) - 1;
     let last_column = i32(image.width) - 1;
+    let first = i32(ceil(column - reach));
+    let last = i32(floor(column + reach));
     var sum = vec3<f32>();
     var total = 0.0;
     for (var u = i32(ceil(row - reach)); u <= i32(floor(row + reach)); u++) {
         let down = keys((f32(u) - row) / spread);
         var line = vec3<f32>();
         var weight = 0.0;
-        for (var v = i32(ceil(column - reach)); v <= i32(floor(column + reach)); v++) {
-            let across = keys((f32(v) - column) / spread);
-            line += across * pixel(image, u32(clamp(u, 0, last_row)), u32(clamp(v, 0, last_column)));
-            weight += across;
+        let inside = u32(clamp(u, 0, last_row)) * image.width;
+        if ((first >= 0) & (last <= last_column)) {
+            var run = run_from(4u * image.first_word + 3u * (inside + u32(first)));
+            for (var v = first; v <= last; v++) {
+                let across = keys((f32(v) - column) / spread);
+                line += across * next_pixel(&run);
+                weight += across;
+            }
+        } else {
+            for (var v = first; v <= last; v++) {
+                let across = keys((f32(v) - column) / spread);
+                line += across * pixel(image, u32(clamp(u, 0, last_row)), u32(clamp(v, 0, last_column)));
+                weight += across;
+            }
         }
         sum += down * line;
         total += down * weight;

@@ -2,19 +2,21 @@
 //   w(u, v) is the part of source pixel (u, v) that output pixel (i, j) covers. Output pixel (i, j) covers the rows from
 //   i · source_height / inner_height to (i + 1) · source_height / inner_height, and the columns likewise.
 //
-// source  the image [source_height, source_width] from row source_row on, in rows of `pitch` pixels: bytes R G B R G B …, four per
+// pixels  the image [source_height, source_width] from row source_row on, in rows of `pitch` pixels: bytes R G B R G B …, four per
 //         word, if the override FLOATS is 0, and vectors of four floats if it is 1
 // y       [height, width, 4]   rows from `row` on; zero below inner_height and right of inner_width; the fourth channel is zero
 //
 // The image is not enlarged: inner_height is at most source_height and inner_width at most source_width. If they are equal, it is
-// copied. The values are not scaled. `rows` rows are computed, and `source` holds all rows that they cover.
+// copied. The values are not scaled. `rows` rows are computed, and `pixels` holds all rows that they cover.
 //
 // One thread computes one output pixel. Cost: at least 6 flops and 3 bytes for each source pixel, and 16 bytes for each output.
+#import picture
+
 #params
 
 override FLOATS: u32 = 0u;
 
-@group(0) @binding(1) var<storage, read> source: array<u32>;
+@group(0) @binding(1) var<storage, read> pixels: array<u32>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
 
 // Returns ⌊n · length / parts⌋ and the remainder divided by `parts`: where part n of a source axis starts. n is below 2¹⁶.
@@ -44,25 +46,14 @@ fn line(row: u32, left: Edge, right: Edge, last: u32) -> vec3<f32> {
     if (FLOATS == 1u) {
         for (var v = left.whole; v <= last; v++) {
             let at = 4u * (first + v - left.whole);
-            let value = bitcast<vec3<f32>>(vec3<u32>(source[at], source[at + 1u], source[at + 2u]));
+            let value = bitcast<vec3<f32>>(vec3<u32>(pixels[at], pixels[at + 1u], pixels[at + 2u]));
             sum += covered(v, left, right) * value;
         }
         return sum;
     }
-    // A pixel starts at bit `shift` of a word and may end in the next one. A load past the last word returns a value that is not used.
-    var word = 3u * first / 4u;
-    var shift = 8u * (3u * first % 4u);
-    var current = source[word];
+    var run = run_from(3u * first);
     for (var v = left.whole; v <= last; v++) {
-        let next = source[word + 1u];
-        let bytes = (current >> shift) | select(next << (32u - shift), 0u, shift == 0u);
-        let value = vec3<f32>(f32(bytes & 255u), f32((bytes >> 8u) & 255u), f32((bytes >> 16u) & 255u));
-        sum += covered(v, left, right) * value;
-        // The next pixel starts three bytes later, which is in the next word unless this one started at the first byte.
-        let moves = shift > 0u;
-        word += u32(moves);
-        current = select(current, next, moves);
-        shift = select(24u, shift - 8u, moves);
+        sum += covered(v, left, right) * next_pixel(&run);
     }
     return sum;
 }

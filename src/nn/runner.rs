@@ -160,10 +160,9 @@ impl<'a> ImageRunner<'a> {
         let ready = self.ready(device, bytes.len() as u64)?;
         ready.program.write(device, ready.pixels, &bytes);
         ready.program.write(device, ready.images, bytemuck::cast_slice(&records));
-        if let (Some(view), Some(first)) = (ready.alignments, alignments.first()) {
-            // Places without a face show the first one again, as their image records do.
+        if let Some(view) = ready.alignments {
             let mut alignments = alignments.to_vec();
-            alignments.resize(batch, *first);
+            alignments.resize(batch, AlignmentRecord::UNUSED);
             ready.program.write(device, view, bytemuck::cast_slice(&alignments));
         }
         ready.program.run(device)?;

@@ -46,6 +46,11 @@ pub struct AlignmentRecord {
     pub unused: u32,
 }
 
+impl AlignmentRecord {
+    /// The record of a place in a batch that shows nothing. It takes hardly any time, and its result is not used.
+    pub const UNUSED: AlignmentRecord = AlignmentRecord { matrix: [[0.0; 3]; 2], spread: 1.0, unused: 0 };
+}
+
 /// Cuts a face out of each image of a batch, with cubic interpolation and repeated edges, and normalises it to a tensor
 /// \[batch, height, width, 4\]. The face is first laid out in a frame, such as CelebA's 178 × 218 pixels. The result shows the
 /// frame at another size: pixel by pixel as [`Interpolation::Nearest`] resizes it, or between the pixels.

@@ -28,7 +28,7 @@ pub static RESIZE_AREA: Kernel = Kernel {
     group: "image",
     source: include_str!("../../shaders/image/resize_area.wgsl"),
     params: ResizeAreaParams::FIELDS,
-    bindings: &[read("source"), read_write("y")],
+    bindings: &[read("pixels"), read_write("y")],
     variants: &[Variant { name: "default", constants: &[], subgroup: false }],
     overrides: &[("FLOATS", &[0, 1])],
 };

@@ -1,6 +1,7 @@
 //! Tests of finding, aligning and predicting the faces in photographs.
 
 mod command_line;
+#[path = "../../../tools/examples/compose.rs"]
 mod compose;
 mod photographs;
 #[path = "../../harness/requirements.rs"]

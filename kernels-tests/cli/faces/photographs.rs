@@ -40,13 +40,14 @@ fn every_face_pasted_on_a_photograph_is_found_and_its_attributes_are_right() {
     let Some(device) = requirements::device() else { return };
     let folder = tempfile::tempdir().unwrap();
     let mut numbers = Numbers::new(2019);
-    let names = portraits();
+    // Every portrait is pasted twice.
+    let names = [portraits(), portraits()].concat();
     let (mut rest, mut photographs) = (&names[..], Vec::new());
     // One to four portraits on each photograph. One in eight photographs is as large as a phone's.
     while !rest.is_empty() {
         let count = (photographs.len() % 4 + 1).min(rest.len());
         let (these, others) = rest.split_at(count);
-        let size = if photographs.len() % 8 == 3 { [4000, 3000] } else { [1400, 1000] };
+        let size = if photographs.len() % 8 == 3 { [4000, 3000] } else { [2000, 1500] };
         let cells = if size[0] == 4000 { [4, 3] } else { [count.min(2) as u32, count.div_ceil(2) as u32] };
         let (photograph, pasted) = compose(these, size, cells, &mut numbers);
         photographs.push((write(&photograph, folder.path(), &format!("{:02}.jpg", photographs.len())), pasted));

@@ -177,19 +177,6 @@ impl<'a> FaceFinder<'a> {
             sized.detect.set_params(device, *step, &coarser.params(&coarser.whole()));
         }
         sized.detect.run(device)?;
-        if std::env::var_os("TIMED").is_some() {
-            let t = std::time::Instant::now();
-            for step in [sized.shrink.run_timed(device)?, sized.detect.run_timed(device)?].iter().flat_map(|run| &run.steps) {
-                eprintln!(
-                    "{:8.3} ms {:6.1} MFLOP {:6.1} MB {}",
-                    step.seconds * 1e3,
-                    step.cost.flops as f64 / 1e6,
-                    step.cost.bytes as f64 / 1e6,
-                    step.label
-                );
-            }
-            eprintln!("{:?}", t.elapsed());
-        }
         let mut pending = Vec::new();
         for (index, results) in sized.results.iter().enumerate() {
             for (stride, view) in STRIDES.into_iter().zip(results) {

@@ -14,6 +14,9 @@ use crate::profiles::Device;
 const FACES: u32 = 4;
 const FACE_HEIGHT: f32 = 400.0;
 
+/// Height and width of the input of the shipped model.
+const INPUT: u32 = 128;
+
 /// Quality of the JPEG, about that of a phone.
 const QUALITY: u8 = 90;
 
@@ -34,10 +37,10 @@ impl<'a> FaceSearch<'a> {
         let finder = FaceFinder::open(device, FaceOptions::default()).map_err(failed)?;
         let photograph = photograph(megapixels);
         let alignments = (0..FACES).filter_map(|index| Alignment::of(&face_at(index, &photograph))).collect();
-        Ok(FaceSearch { device, finder, aligner: FaceAligner::default(), photograph, alignments })
+        Ok(FaceSearch { device, finder, aligner: FaceAligner::new([INPUT; 2]), photograph, alignments })
     }
 
-    /// Finds the faces, cuts the made-up ones out and aligns them.
+    /// Finds the faces, and cuts the made-up ones out and aligns them to the size of the network's input.
     pub fn run(&mut self) -> Result<(), BenchError> {
         self.finder.find(&self.photograph).map_err(|error| BenchError::Faces(error.to_string()))?;
         let cuts: Vec<_> = self.alignments.iter().map(|alignment| alignment.cut(&self.photograph)).collect();

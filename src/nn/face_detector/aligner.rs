@@ -15,10 +15,18 @@ const BATCH: usize = 8;
 /// Initial size in bytes of the buffer for the pixels of a batch.
 const FIRST_PIXEL_BYTES: u64 = 4 << 20;
 
-/// Cuts faces out of photographs as pictures of [`FRAME`] pixels. The program is compiled for the first faces and kept.
-#[derive(Default)]
+/// Cuts faces out of photographs as pictures of one size. The program is compiled for the first faces and kept.
 pub struct FaceAligner {
+    /// Height and width of a picture.
+    size: [u32; 2],
     ready: Option<Ready>,
+}
+
+impl Default for FaceAligner {
+    /// Returns an aligner for pictures of [`FRAME`] pixels.
+    fn default() -> FaceAligner {
+        FaceAligner::new(FRAME)
+    }
 }
 
 struct Ready {
@@ -29,6 +37,11 @@ struct Ready {
 }
 
 impl FaceAligner {
+    /// Returns an aligner for pictures of this height and width. They show the frame of [`FRAME`] pixels, resized by the nearest pixel.
+    pub fn new(size: [u32; 2]) -> FaceAligner {
+        FaceAligner { size, ready: None }
+    }
+
     /// Returns the aligned faces. Each of `faces` is a part of a photograph, and how the face lies in it.
     ///
     /// # Errors
@@ -42,17 +55,19 @@ impl FaceAligner {
             aligned.extend(self.aligned(device, second)?);
             return Ok(aligned);
         }
-        let Some((_, first)) = faces.first() else { return Ok(Vec::new()) };
+        if faces.is_empty() {
+            return Ok(Vec::new());
+        }
         if bytes > limit {
             return Err(ModelError::TooManyPixels { bytes, limit });
         }
         let parts: Vec<&Rgb8Image> = faces.iter().map(|(part, _)| part).collect();
         let (records, pixels) = pack(&parts, BATCH);
         let mut alignments: Vec<AlignmentRecord> = faces.iter().map(|(_, alignment)| *alignment).collect();
-        alignments.resize(BATCH, *first);
+        alignments.resize(BATCH, AlignmentRecord::UNUSED);
         let ready = match self.ready.take().filter(|ready| ready.pixel_bytes >= bytes) {
             Some(ready) => ready,
-            None => compile(device, bytes)?,
+            None => compile(device, self.size, bytes)?,
         };
         let Ready { program, views, .. } = self.ready.insert(ready);
         let [pixels_view, images, alignments_view, result] = *views;
@@ -61,7 +76,7 @@ impl FaceAligner {
         program.write(device, alignments_view, bytemuck::cast_slice(&alignments));
         program.run(device)?;
         let values = program.read(device, result)?;
-        let [height, width] = FRAME;
+        let [height, width] = self.size;
         let pictures = values.chunks_exact(4 * (height * width) as usize).take(faces.len());
         let byte = |value: &f32| value.round().clamp(0.0, 255.0) as u8;
         Ok(pictures
@@ -74,17 +89,17 @@ impl FaceAligner {
 }
 
 /// Compiles the program with room for at least `bytes` bytes of pixels.
-fn compile(device: &Device, bytes: u64) -> Result<Ready, ModelError> {
+fn compile(device: &Device, size: [u32; 2], bytes: u64) -> Result<Ready, ModelError> {
     let limit = device.capabilities().binding_bytes;
     let pixel_bytes = bytes.next_power_of_two().clamp(FIRST_PIXEL_BYTES, limit / 4 * 4).max(bytes);
     let mut plan = Plan::new("aligned faces");
     let pixels = plan.persistent("pixels", pixel_bytes);
     let images = plan.persistent("image records", (BATCH * size_of::<ImageRecord>()) as u64);
     let alignments = plan.persistent("alignments", (BATCH * size_of::<AlignmentRecord>()) as u64);
-    let result = plan.persistent("aligned faces", 16 * BATCH as u64 * u64::from(FRAME[0] * FRAME[1]));
+    let result = plan.persistent("aligned faces", 16 * BATCH as u64 * u64::from(size[0] * size[1]));
     let align = Align {
         batch: BATCH as u32,
-        size: FRAME,
+        size,
         frame: FRAME,
         scale: [1.0; 3],
         shift: [0.0; 3],
