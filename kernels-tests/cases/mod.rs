@@ -6,6 +6,7 @@ mod activation_forward;
 mod adadelta;
 mod adam;
 mod add;
+mod align;
 mod augment;
 mod batch_norm;
 mod batch_norm_backward_input;
@@ -38,10 +39,12 @@ mod kmeans_potential;
 mod kmeans_reduce;
 mod layer_input;
 mod loss_mean;
+mod max_pool;
 mod neighbours;
 mod optimizer;
 mod pairwise;
 mod pointwise;
+mod resize_area;
 mod resize_normalise;
 mod rounded;
 mod sgd;
@@ -52,6 +55,7 @@ mod stem_backward_weight;
 pub mod stream;
 mod sum_of_parts;
 mod transpose;
+mod upsample_add;
 
 use lineament::plan::RowParts;
 
@@ -60,6 +64,8 @@ use crate::harness::case::{Case, Context, Purpose};
 /// Functions that return the cases of each kernel.
 pub const ALL: &[fn(Context) -> Vec<Case>] = &[
     resize_normalise::cases,
+    resize_area::cases,
+    align::cases,
     augment::cases,
     stem::cases,
     depthwise::cases,
@@ -67,6 +73,8 @@ pub const ALL: &[fn(Context) -> Vec<Case>] = &[
     inverted_residual::cases,
     pointwise::cases,
     global_average_pool::cases,
+    max_pool::cases,
+    upsample_add::cases,
     stem_backward_weight::cases,
     stem_backward_input::cases,
     depthwise_backward_weight::cases,

@@ -47,6 +47,31 @@ fn neighbours(image: Image, row: u32, column: u32) -> Neighbours {
     return Neighbours(left, select(right, left, column + 1u >= image.width));
 }
 
+// The place of the next pixel of a run along a row: its word, the bit of the word at which it starts, and the word itself.
+struct Run {
+    word: u32,
+    shift: u32,
+    current: u32,
+}
+
+// Starts a run at a byte of `pixels`.
+fn run_from(byte: u32) -> Run {
+    return Run(byte / 4u, 8u * (byte % 4u), pixels[byte / 4u]);
+}
+
+// Returns the next pixel of a run. This loads one word, where `pixel` loads two. A load past the last word of the last picture
+// returns a value that is not used.
+fn next_pixel(run: ptr<function, Run>) -> vec3<f32> {
+    let next = pixels[(*run).word + 1u];
+    let value = colours((*run).current, next, (*run).shift);
+    // The next pixel starts three bytes later, which is in the next word unless this one started at the first byte.
+    let moves = (*run).shift > 0u;
+    (*run).word += u32(moves);
+    (*run).current = select((*run).current, next, moves);
+    (*run).shift = select(24u, (*run).shift - 8u, moves);
+    return value;
+}
+
 // Returns n / d, rounded down, for quotients below 2²². A division of floats gives the quotient with an error of at most one,
 // and integer products correct it. Many processors divide vectors of integers one lane at a time, which is slower.
 fn quotient(n: u32, d: u32) -> u32 {

@@ -86,7 +86,7 @@ impl ClusterRows {
         Ok(ClusterRows {
             weights: weights.transpose()?,
             select: if options.select.is_empty() { Vec::new() } else { columns.clone() },
-            images: table.images,
+            images: table.names(),
             columns,
             values,
             compress: options.compress,

@@ -37,6 +37,18 @@ pub enum Error {
     /// No image could be decoded.
     #[error("none of the images could be used; nothing was written")]
     NoImages,
+    /// Faces were looked for, and none was found in any image.
+    #[error("no face was found in any of the {images} images; nothing was written")]
+    NoFaces {
+        /// Number of images that were given.
+        images: usize,
+    },
+    /// A folder that is to be filled holds files already.
+    #[error("{}: holds files already; name a folder that is empty or does not exist", path.display())]
+    NotEmpty {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A required image cannot be used.
     #[error("{0}")]
     Image(String),

@@ -28,6 +28,13 @@ pub enum Event {
         /// Number of images by kind of reason.
         kinds: BTreeMap<&'static str, usize>,
     },
+    /// In some of the images no face was found, so they are left out.
+    NoFace {
+        /// Number of images that were given.
+        images: usize,
+        /// The names of the images without a face.
+        names: Vec<String>,
+    },
     /// Counted work begins. It ends with [`Event::Finished`] unless it fails.
     Started {
         /// Name of the work; may be empty.
@@ -64,6 +71,10 @@ impl fmt::Display for Event {
                 let kinds: Vec<String> = kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
                 write!(f, "{} of {images} images could not be used ({}):", reasons.len(), kinds.join(", "))?;
                 reasons.iter().try_for_each(|reason| write!(f, "\n  {reason}"))
+            }
+            Event::NoFace { images, names } => {
+                write!(f, "no face was found in {} of {images} images:", names.len())?;
+                names.iter().try_for_each(|name| write!(f, "\n  {name}"))
             }
             Event::Started { task, unit, total } if task.is_empty() => write!(f, "{total} {unit}"),
             Event::Started { task, unit, total } => write!(f, "{task}: {total} {unit}"),

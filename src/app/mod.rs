@@ -11,6 +11,7 @@ mod error;
 mod evaluator;
 mod event;
 mod export;
+mod faces;
 mod labelled;
 pub mod measure;
 mod open;
@@ -32,9 +33,12 @@ pub use error::Error;
 pub use evaluator::{Evaluated, Evaluator, EvaluatorOptions};
 pub use event::{Event, Observer, Silent};
 pub use export::{OnnxExport, export_onnx};
+pub use faces::{FaceCutter, FaceFinder, FaceOptions, FaceSelection, FaceSheet, FoundFace, align_dataset};
 pub use labelled::{LabelSelection, celeba_attributes_of, check_training_data};
 pub use open::{DeviceOptions, default_batch, model_path, open_attribute_model, open_device, open_start};
-pub use predict::{Classifications, Failure, PredictionOptions, Predictions, Predictor, RankedClass, class_names, classify};
+pub use predict::{
+    Classifications, Failure, LeftOut, PredictionOptions, Predictions, Predictor, RankedClass, class_names, classify,
+};
 pub use report::Report;
 pub use reproduce::{Reproduction, ReproductionOptions};
 pub use run_folder::{RunFolder, ensure_writable, json_line, refuse_overwriting, write_file, write_json};

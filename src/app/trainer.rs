@@ -405,8 +405,8 @@ impl<'a> Trainer<'a> {
         // A cancellation now would lose a model that is already trained.
         let context = Context { cancellation: Default::default(), ..context.clone() };
         let pass = Pass { images, batch, crop: None, orientation: self.options.orientation, task: "figures of the model" };
-        let failures = run_images(device, &mut runner, pass, &context, |_, row| probabilities.extend_from_slice(row))?;
-        match failures.into_iter().next() {
+        let left = run_images(device, &mut runner, None, pass, &context, |_, _, row| probabilities.extend_from_slice(row))?;
+        match left.failures.into_iter().next() {
             Some(failure) => Err(Error::Image(failure.reason)),
             None => Ok(probabilities),
         }

@@ -7,7 +7,8 @@ use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use lineament::app::measure::WorkloadOptions;
 use lineament::app::{
-    Context, DeviceOptions, Error, LabelSelection, PredictionOptions, model_path, open_attribute_model, open_device,
+    Context, DeviceOptions, Error, FaceOptions, FaceSelection, LabelSelection, PredictionOptions, model_path,
+    open_attribute_model, open_device,
 };
 use lineament::data::{Crop, StoredOrientation};
 use lineament::device::{AdapterRequest, DeviceError};
@@ -141,6 +142,32 @@ pub const RESIZES: &Choices<Interpolation> = &[
     ("bilinear", "Interpolate between the four nearest pixels", Interpolation::Bilinear),
 ];
 
+/// What is used of a picture.
+pub const FACE_SELECTIONS: &Choices<FaceSelection> = &[
+    ("as-is", "The whole picture: it is an aligned face already, as CelebA's pictures are", FaceSelection::AsIs),
+    ("largest", "The largest face in it, aligned as in CelebA", FaceSelection::Largest),
+    ("all", "Every face in it, aligned as in CelebA", FaceSelection::All),
+];
+
+/// Options for finding faces in photographs.
+#[derive(Args, Clone, Copy)]
+pub struct FinderArguments {
+    /// Least score of a face, from 0 to 1. A lower one finds more faces and takes more other things for faces
+    #[arg(long, value_name = "SCORE", default_value_t = FaceOptions::default().threshold)]
+    face_score: f32,
+    /// Width in pixels of the smallest face to look for. Small faces in large photographs take time and memory [default: a 50th of
+    /// the photograph's longer side]
+    #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(1..))]
+    smallest_face: Option<u32>,
+}
+
+impl FinderArguments {
+    /// Returns how faces are looked for in photographs that are turned as `orientation` says.
+    pub fn options(&self, orientation: StoredOrientation) -> FaceOptions {
+        FaceOptions { threshold: self.face_score, smallest: self.smallest_face, orientation }
+    }
+}
+
 /// Options of a prediction: the model, the adapter, and how images are prepared.
 #[derive(Args)]
 pub struct PredictionArguments {
@@ -162,6 +189,11 @@ pub struct PredictionArguments {
     /// shoulders, accuracy falls from 95.1 % to 93.5 % with 10,0,80,80
     #[arg(long, value_name = "LEFT,TOP,WIDTH,HEIGHT")]
     crop: Option<Crop>,
+    /// What is used of each picture. Photographs need `largest` or `all`: weights trained on CelebA expect aligned faces
+    #[arg(long, value_name = "WHICH", value_parser = one_of(FACE_SELECTIONS), default_value = "as-is")]
+    faces: FaceSelection,
+    #[command(flatten)]
+    finder: FinderArguments,
     #[command(flatten)]
     orientation: OrientationArguments,
     #[command(flatten)]
@@ -184,8 +216,15 @@ impl PredictionArguments {
 
     /// Returns how images are prepared for the model.
     pub fn options(&self) -> PredictionOptions {
-        let orientation = self.orientation.stored();
-        PredictionOptions { batch: self.batch, interpolation: self.resize, crop: self.crop, orientation }
+        PredictionOptions {
+            batch: self.batch,
+            interpolation: self.resize,
+            crop: self.crop,
+            orientation: self.orientation.stored(),
+            faces: self.faces,
+            face_options: self.finder.options(self.orientation.stored()),
+            ..PredictionOptions::default()
+        }
     }
 }
 

@@ -23,7 +23,7 @@ pub struct Bench {
     /// Task to time
     #[arg(value_parser = one_of(TASKS))]
     task: Task,
-    /// Number of images in a batch, or of rows for kmeans and silhouette
+    /// Number of images in a batch, of rows for kmeans and silhouette, or of megapixels for faces and decode
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     size: u32,
     /// Number of untimed runs before the timed ones
@@ -47,6 +47,8 @@ const TASKS: &Choices<Task> = &[
     ("train-head", "Train the head for one step, on features", Task::TrainHead),
     ("train-head-backbone", "Run the frozen backbone forward and train the head for one step", Task::TrainHeadBackbone),
     ("train-all", "Train all layers for one step", Task::TrainAll),
+    ("faces", "Find the faces in a photograph of SIZE megapixels and align four", Task::Faces),
+    ("decode", "Decode a photograph of SIZE megapixels from JPEG, to compare with faces", Task::Decode),
     ("kmeans", "Run 20 Lloyd iterations of k-means with 16 centres, on rows of 37 numbers", Task::KMeans(RowKind::Noisy)),
     ("kmeans-bits", "Like kmeans, on rows of 0 and 1", Task::KMeans(RowKind::Binary)),
     ("silhouette", "Compute the silhouette of 16 clusters, on rows of 37 numbers", Task::Silhouette(RowKind::Noisy)),

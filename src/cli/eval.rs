@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use lineament::app::{Evaluator, EvaluatorOptions, celeba_attributes_of, refuse_overwriting};
+use lineament::app::{Error, Evaluator, EvaluatorOptions, FaceSelection, celeba_attributes_of, refuse_overwriting};
 use lineament::data::Partition;
 
 use super::arguments::{Choices, DataArguments, PredictionArguments, one_of};
@@ -48,10 +48,14 @@ impl Eval {
         let folder = self.data.labels.selection().open(&self.data.data, &of_celeba, self.seed, context)?;
         let device = self.prediction.device.open(context)?;
         let prediction = self.prediction.options();
+        if prediction.faces == FaceSelection::All {
+            let problem = "--faces all: the labels are those of one face for each image; use --faces largest";
+            return Err(Box::new(Error::Misuse(problem.into())));
+        }
         let options = EvaluatorOptions { partition: self.partition, prediction, run: self.out.clone() };
         let evaluator = Evaluator::new(&device, &model, options).with_context(context);
         let evaluated = evaluator.evaluate(&folder, &self.data.data)?;
         print_result(self.json, &evaluated.evaluation, || evaluated.to_text())?;
-        Ok(Outcome::complete(evaluated.predictions.failures.is_empty()))
+        Ok(Outcome::complete(evaluated.predictions.failures.is_empty() && evaluated.predictions.faceless.is_empty()))
     }
 }

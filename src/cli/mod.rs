@@ -12,6 +12,7 @@ mod devices;
 mod display;
 mod eval;
 mod export;
+mod faces;
 mod optimizer_options;
 mod output;
 mod plan;
@@ -64,7 +65,7 @@ macro_rules! subcommands {
 
 subcommands! {
     predict::Predict, cluster::Cluster, compare::Compare, report::Report, train::Train, eval::Eval, reproduce::Reproduce,
-    classify::Classify, augment::Augment, devices::Devices, plan::Plan, profile::Profile, tune::Tune, bench::Bench,
+    faces::Faces, classify::Classify, augment::Augment, devices::Devices, plan::Plan, profile::Profile, tune::Tune, bench::Bench,
     convert::Convert, export::Export, shell::Completions, shell::Man,
 }
 
@@ -117,6 +118,8 @@ mod tests {
         Cli::command().debug_assert();
         for line in [
             "predict a.jpg",
+            "predict a.jpg --faces all --landmarks --allow-no-face",
+            "faces a.jpg --out d",
             "classify a.jpg",
             "train --data d --out o",
             "eval --data d --partition test",

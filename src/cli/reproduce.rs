@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 use lineament::app::reproduce::{PaperLoss, Reproduction, ReproductionOptions, Source, Step, reproduce_losses};
-use lineament::app::{Trainable, refuse_overwriting};
+use lineament::app::{FaceSelection, Trainable, refuse_overwriting};
 use lineament::data::Crop;
 
 use super::arguments::{Choices, GpuArguments, LabelArguments, one_of};
 use super::display::cancel_on_interrupt;
 use super::output::print_line;
+use super::train::TRAINED_ON;
 use super::{Context, Outcome, Verdict};
 
 /// Reproduce the paper step by step, and compare the results with those in the paper
@@ -77,6 +78,9 @@ pub struct Reproduce {
     /// LFW with 400 of CelebA
     #[arg(long, value_name = "FOLDER")]
     beside: Option<PathBuf>,
+    /// What is used of each picture of --beside. `largest` finds and aligns the largest face, and leaves out pictures without one
+    #[arg(long, value_name = "WHICH", value_parser = one_of(TRAINED_ON), default_value = "as-is", requires = "beside")]
+    beside_faces: FaceSelection,
     /// Number of clusters in figures 6 and 7
     #[arg(long, value_name = "COUNT", default_value_t = 16, value_parser = clap::value_parser!(u32).range(2..=1000))]
     k: u32,
@@ -155,6 +159,7 @@ impl Reproduce {
             micro_batch: self.micro_batch,
             faces: self.faces,
             beside: self.beside.clone(),
+            beside_faces: self.beside_faces,
             k: self.k,
             crop: self.crop,
             seed: self.seed,

@@ -89,6 +89,7 @@ mod tests {
             images: ["a", "b"].map(String::from).to_vec(),
             attributes: ["Male", "Smiling", "Young"].map(String::from).to_vec(),
             values: vec![0.0, 1.0, 2.0, 3.0, 4.0, 5.0],
+            faces: Vec::new(),
         };
         let select = |names: &[&str]| select_columns(&table, &names.iter().map(|name| name.to_string()).collect::<Vec<_>>());
         assert_eq!(select(&[]).unwrap().0, table.values);

@@ -169,6 +169,7 @@ mod tests {
             images: vec!["a".into()],
             attributes: attributes.iter().map(|name| name.to_string()).collect(),
             values: vec![0.0; attributes.len()],
+            faces: Vec::new(),
         }
     }
 

@@ -52,10 +52,21 @@ impl Crop {
         };
         let (left, width) = span(self.left, self.width, image.width);
         let (top, height) = span(self.top, self.height, image.height);
+        image.part([left, top], [width, height])
+    }
+}
+
+impl Rgb8Image {
+    /// Returns a rectangle of the picture, from (left, top) on, with the given width and height.
+    ///
+    /// # Panics
+    /// Panics if the rectangle leaves the picture.
+    pub fn part(&self, [left, top]: [u32; 2], [width, height]: [u32; 2]) -> Rgb8Image {
+        assert!(left + width <= self.width && top + height <= self.height, "the rectangle leaves the picture");
         let mut pixels = Vec::with_capacity(3 * width as usize * height as usize);
         for row in top..top + height {
-            let start = 3 * (row as usize * image.width as usize + left as usize);
-            pixels.extend_from_slice(&image.pixels[start..start + 3 * width as usize]);
+            let start = 3 * (row as usize * self.width as usize + left as usize);
+            pixels.extend_from_slice(&self.pixels[start..start + 3 * width as usize]);
         }
         Rgb8Image { width, height, pixels }
     }

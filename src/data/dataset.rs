@@ -97,13 +97,21 @@ impl Dataset {
     /// Removes the images that have none of the attributes, and returns their number. With the cosine loss a network cannot
     /// learn from them: the cosine of a row of zeros with any prediction is 0.
     pub fn drop_zero(&mut self) -> usize {
-        let width = self.attributes.len();
         let keep: Vec<bool> = (0..self.len()).map(|index| self.labels_of(index).contains(&1)).collect();
-        retain(&mut self.images, &keep, 1);
-        retain(&mut self.names, &keep, 1);
-        retain(&mut self.partition, &keep, 1);
-        retain(&mut self.labels, &keep, width);
+        self.retain(&keep);
         keep.len() - self.len()
+    }
+
+    /// Removes the images whose entry in `keep` is false.
+    ///
+    /// # Panics
+    /// If `keep` has fewer entries than there are images.
+    pub fn retain(&mut self, keep: &[bool]) {
+        let width = self.attributes.len();
+        retain(&mut self.images, keep, 1);
+        retain(&mut self.names, keep, 1);
+        retain(&mut self.partition, keep, 1);
+        retain(&mut self.labels, keep, width);
     }
 
     /// Returns the attributes that have the same label on all images of a partition. A network cannot learn them from it.

@@ -1,4 +1,5 @@
-//! Attribute tables: a CSV file with a column `image` and a column for each attribute.
+//! Attribute tables: a CSV file with a column `image` and a column for each attribute. A table of faces in photographs also has the
+//! columns `face`, `box` and `score`, and may have `landmarks` and `aligned`.
 
 use std::collections::HashSet;
 use std::io::{self, Write};
@@ -11,17 +12,21 @@ use super::attributes::CELEBA_ATTRIBUTES;
 use super::celeba::{AttributeList, attributes_of};
 use super::column;
 use super::error::DataError;
+use super::face_mark::{self, FaceMark};
 use super::text::{CsvRows, read_text};
 
 /// A table with a value for every attribute of every image. The values are probabilities, or 0 and 1.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct AttributeTable {
-    /// The names of the images, as [`image_name`](super::image_name) writes them. No name occurs twice.
+    /// The names of the images, as [`image_name`](super::image_name) writes them. No name occurs twice, unless `faces` tells the rows
+    /// apart.
     pub images: Vec<String>,
     /// The names of the attributes. No name occurs twice.
     pub attributes: Vec<String>,
     /// The values, all of them finite; shape `[images, attributes]`, row-major.
     pub values: Vec<f32>,
+    /// The face of each row, if the rows are faces that were found in photographs; otherwise empty.
+    pub faces: Vec<FaceMark>,
 }
 
 impl AttributeTable {
@@ -37,13 +42,24 @@ impl AttributeTable {
     /// Returns a hash of names and values, in hexadecimal. Results name the table that they were made from by it.
     pub fn sha256(&self) -> String {
         let mut hash = Sha256::new();
-        for name in self.images.iter().chain(&self.attributes) {
+        for name in self.names().iter().chain(&self.attributes) {
             // Each name is hashed with its length, so that different tables never give the same bytes.
             hash.update((name.len() as u64).to_le_bytes());
             hash.update(name.as_bytes());
         }
         self.values.iter().for_each(|value| hash.update(value.to_le_bytes()));
         hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Returns a name for each row that no other row has: that of the image, followed by `#` and the number of the face if the rows
+    /// are faces in photographs.
+    pub fn names(&self) -> Vec<String> {
+        let marks = self.faces.iter().map(Some).chain(std::iter::repeat(None));
+        let named = |(image, mark): (&String, Option<&FaceMark>)| match mark {
+            Some(mark) => format!("{image}#{}", mark.face),
+            None => image.clone(),
+        };
+        self.images.iter().zip(marks).map(named).collect()
     }
 
     /// Returns this table with every value rounded to an integer. A half is rounded to the even neighbour, so that 0.5 becomes 0,
@@ -91,21 +107,33 @@ impl AttributeTable {
         }
         let mut rows = CsvRows::new(path, &text)?;
         column::require_image(path, rows.header())?;
-        let attributes = rows.header()[1..].to_vec();
+        let columns = &rows.header()[1..];
+        let marks = mark_columns(columns);
+        let (marks, attributes) = (columns[..marks].to_vec(), columns[marks..].to_vec());
         if attributes.is_empty() {
             return Err(DataError::no_attribute(path));
         }
-        let mut table = Self { images: Vec::new(), attributes, values: Vec::new() };
+        let mut table = Self { attributes, ..Self::default() };
         let mut seen = std::collections::HashMap::new();
         while let Some((line, row)) = rows.next_row()? {
             let image = row[0].to_owned();
             if image.is_empty() {
                 return Err(DataError::line(path, line, "the image has no name", "name it or remove the row"));
             }
-            if let Some(before) = seen.insert(image.clone(), line) {
-                return Err(DataError::repeated_image(path, line, &image, before));
+            let mut face = None;
+            if !marks.is_empty() {
+                let fields = marks.iter().map(String::as_str).zip(row.iter().skip(1));
+                let mark = FaceMark::parse(fields).map_err(|problem| {
+                    DataError::line(path, line, problem, "correct it, or write the table again with `lineament predict --faces`")
+                })?;
+                face = Some(mark.face);
+                table.faces.push(mark);
             }
-            for (attribute, text) in table.attributes.iter().zip(row.iter().skip(1)) {
+            if let Some(before) = seen.insert((image.clone(), face), line) {
+                let name = face.map_or(image.clone(), |face| format!("face {face} of {image}"));
+                return Err(DataError::repeated_image(path, line, &name, before));
+            }
+            for (attribute, text) in table.attributes.iter().zip(row.iter().skip(1 + marks.len())) {
                 let value = text.trim().parse().ok().filter(|value: &f32| value.is_finite());
                 table.values.push(value.ok_or_else(|| {
                     DataError::line(path, line, format!("{attribute} of {image} is '{text}'"), "it must be a finite number")
@@ -131,8 +159,15 @@ impl AttributeTable {
         if values != rows * columns {
             return Err(format!("{values} values for {rows} images of {columns} attributes"));
         }
-        let header = ["image".to_owned()];
-        unique(&self.images).and_then(|()| unique(header.iter().chain(&self.attributes)))?;
+        if !self.faces.is_empty() && self.faces.len() != rows {
+            return Err(format!("{} faces for {rows} rows", self.faces.len()));
+        }
+        let columns_of = |mark: &FaceMark| (mark.landmarks.is_some(), mark.aligned.is_some());
+        if self.faces.windows(2).any(|pair| columns_of(&pair[0]) != columns_of(&pair[1])) {
+            return Err("some of its faces have landmarks or aligned pictures and others have none".to_owned());
+        }
+        let header: Vec<String> = std::iter::once("image".to_owned()).chain(self.mark_names().map(String::from)).collect();
+        unique(&self.names()).and_then(|()| unique(header.iter().chain(&self.attributes)))?;
         match self.values.iter().position(|value| !value.is_finite()) {
             None => Ok(()),
             Some(at) => {
@@ -142,13 +177,24 @@ impl AttributeTable {
         }
     }
 
+    /// Returns the names of the columns that say where the faces lie.
+    fn mark_names(&self) -> impl Iterator<Item = &'static str> {
+        self.faces.first().map(FaceMark::fields).unwrap_or_default().into_iter().map(|(name, _)| name)
+    }
+
     /// Writes the header and the rows without checking them.
     fn write_rows(&self, writer: impl Write) -> io::Result<()> {
         let mut csv = csv::Writer::from_writer(writer);
         csv.write_field("image")?;
+        for name in self.mark_names() {
+            csv.write_field(name)?;
+        }
         csv.write_record(&self.attributes)?;
         for (index, image) in self.images.iter().enumerate() {
             csv.write_field(image)?;
+            for (_, field) in self.faces.get(index).iter().flat_map(|mark| mark.fields()) {
+                csv.write_field(field)?;
+            }
             csv.write_record(self.row(index).iter().copied().map(number))?;
         }
         csv.flush()
@@ -158,8 +204,18 @@ impl AttributeTable {
 impl From<AttributeList> for AttributeTable {
     fn from(list: AttributeList) -> Self {
         let values = list.labels.iter().map(|label| f32::from(*label)).collect();
-        Self { images: list.images, attributes: CELEBA_ATTRIBUTES.map(String::from).to_vec(), values }
+        Self { images: list.images, attributes: CELEBA_ATTRIBUTES.map(String::from).to_vec(), values, faces: Vec::new() }
     }
+}
+
+/// Returns how many of the columns after the image's name say where a face lies. A table without all of the first three says
+/// nothing of faces, and its columns are attributes.
+fn mark_columns(columns: &[String]) -> usize {
+    if columns.len() < face_mark::COLUMNS.len() || columns.iter().zip(face_mark::COLUMNS).any(|(found, name)| found != name) {
+        return 0;
+    }
+    let optional = |count: usize, name: &&str| count + usize::from(columns.get(count).is_some_and(|found| found == name));
+    face_mark::OPTIONAL_COLUMNS.iter().fold(face_mark::COLUMNS.len(), optional)
 }
 
 /// Returns whether a text is one of CelebA's lists of labels. The official list begins with the number of images, Kaggle's with
@@ -200,7 +256,7 @@ mod tests {
 
     fn table(images: &[&str], attributes: &[&str], values: &[f32]) -> AttributeTable {
         let owned = |names: &[&str]| names.iter().map(|name| name.to_string()).collect();
-        AttributeTable { images: owned(images), attributes: owned(attributes), values: values.to_vec() }
+        AttributeTable { images: owned(images), attributes: owned(attributes), values: values.to_vec(), faces: Vec::new() }
     }
 
     #[test]
@@ -209,6 +265,47 @@ mod tests {
         let mut bytes = Vec::new();
         table.write_to(&mut bytes, Path::new("stdout")).unwrap();
         assert_eq!(String::from_utf8(bytes).unwrap(), "image,Bald,Young\na.jpg,0.5,1\n\"b, \"\"c\"\"\n<d>.jpg\",1e-7,0.1\n");
+    }
+
+    #[test]
+    fn faces_of_one_photograph_are_rows_of_their_own() {
+        let mark = |face| FaceMark {
+            face,
+            bounds: [1.5, -2.25, 30.0, 40.126],
+            score: 0.91,
+            landmarks: Some([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [7.0, 8.0], [9.0, 10.5]]),
+            aligned: None,
+        };
+        let table = AttributeTable {
+            faces: vec![mark(0), mark(1), mark(0)],
+            ..table(&["a.jpg", "a.jpg", "b.jpg"], &["Bald"], &[0.5, 1.0, 0.25])
+        };
+        assert_eq!(table.names(), ["a.jpg#0", "a.jpg#1", "b.jpg#0"]);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("attributes.csv");
+        table.write(&path).unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(
+            text.starts_with("image,face,box,score,landmarks,Bald\na.jpg,0,1.50 -2.25 30.00 40.13,0.9100,1.00 2.00 3.00"),
+            "{text}"
+        );
+        let read = AttributeTable::read(&path).unwrap();
+        assert_eq!((&read.images, &read.attributes, &read.values), (&table.images, &table.attributes, &table.values));
+        assert_eq!(read.faces[1], FaceMark { bounds: [1.5, -2.25, 30.0, 40.13], ..mark(1) });
+        let cases = [
+            ("a.jpg,0,1 2 3 4,1,0\na.jpg,0,1 2 3 4,1,0\n", "line 3: face 0 of a.jpg appears twice, first in line 2"),
+            ("a.jpg,x,1 2 3 4,1,0\n", "line 2: face is 'x'"),
+            ("a.jpg,0,1 2 3,1,0\n", "line 2: box is '1 2 3' where 4 finite numbers"),
+            ("a.jpg,0,1 2 3 4,inf,0\n", "line 2: score is 'inf'"),
+        ];
+        for (rows, expected) in cases {
+            fs::write(&path, format!("image,face,box,score,Bald\n{rows}")).unwrap();
+            let message = AttributeTable::read(&path).unwrap_err().to_string();
+            assert!(message.contains(expected), "{message}");
+        }
+        // Without a box, `face` is an attribute.
+        fs::write(&path, "image,face,Bald\na.jpg,1,0\n").unwrap();
+        assert_eq!(AttributeTable::read(&path).unwrap().attributes, ["face", "Bald"]);
     }
 
     #[test]
@@ -293,7 +390,7 @@ mod tests {
             let values = bits.into_iter().map(f32::from_bits).map(|value| if value.is_finite() { value } else { 0.25 });
             let values = values.take(images.len() * attributes.len()).collect();
             let (images, attributes) = (images.into_iter().collect(), attributes.into_iter().collect());
-            let table = AttributeTable { images, attributes, values };
+            let table = AttributeTable { images, attributes, values, faces: Vec::new() };
             prop_assume!(table.values.len() == table.images.len() * table.attributes.len());
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("attributes.csv");

@@ -244,7 +244,7 @@ impl Backbone {
 
 /// Scales a weight per output channel and converts it to the layout of kernels: \[taps, inputs, outputs\] with channels padded to
 /// multiples of four, and panels for pointwise convolutions.
-fn fold(layer: &Convolution, weight: &[f32], scale: &[f64]) -> Vec<f32> {
+pub(super) fn fold(layer: &Convolution, weight: &[f32], scale: &[f64]) -> Vec<f32> {
     let [taps, inputs] = [layer.taps(), layer.inputs_per_output()].map(|count| count as usize);
     let outputs = layer.outputs as usize;
     let padded_inputs = if layer.kind == ConvolutionKind::Depthwise { 1 } else { padded_channels(layer.inputs) as usize };

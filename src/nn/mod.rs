@@ -4,6 +4,7 @@ mod backbone;
 mod composition;
 pub mod convert;
 mod dense;
+pub mod face_detector;
 mod head;
 pub mod lowering;
 pub mod mobilenet_v2;
@@ -20,6 +21,7 @@ use std::path::PathBuf;
 
 pub use backbone::{Backbone, ReadTensor, expected_tensors};
 pub use dense::{Dense, Upload};
+pub use face_detector::{Face, FaceDetector};
 pub use head::{HEAD_EPSILON, Head};
 pub use lowering::{Activations, dispatches};
 pub use model::{Model, Top, keys};

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::backbone::{self, Backbone};
 use super::convert::check_names;
 use super::dense::DeclaredDense;
+use super::face_detector::FRAME;
 use super::lowering::RunLayer;
 use super::mobilenet_v2::{WIDTHS, mobilenet_v2};
 use super::network::Network;
@@ -119,12 +120,28 @@ impl Model {
 
     /// Returns a runner for batches of `batch` images. A batch has at least one image.
     pub fn runner<'a>(&'a self, device: &Device, batch: u32, interpolation: Interpolation) -> ImageRunner<'a> {
+        self.runner_in(device, batch, interpolation, None)
+    }
+
+    /// Returns a runner for batches of `batch` faces, which it cuts out of photographs and aligns as CelebA's faces are, before it
+    /// resizes them. A batch has at least one face.
+    pub fn face_runner<'a>(&'a self, device: &Device, batch: u32, interpolation: Interpolation) -> ImageRunner<'a> {
+        self.runner_in(device, batch, interpolation, Some(FRAME))
+    }
+
+    fn runner_in<'a>(
+        &'a self,
+        device: &Device,
+        batch: u32,
+        interpolation: Interpolation,
+        frame: Option<[u32; 2]>,
+    ) -> ImageRunner<'a> {
         let batch = batch.max(1);
         let (profile, size, precision) = (device.profile().clone(), self.size, self.precision);
         let stored = profile.with_precision(precision);
         let (scale, shift) = self.convention.input.multiplier_and_offset();
         let normalisation = Normalisation { scale, shift };
-        let shape = BatchShape { batch, size, interpolation, normalisation, profile: stored.clone() };
+        let shape = BatchShape { batch, size, interpolation, frame, normalisation, profile: stored.clone() };
         let build = move |plan: &mut Plan, input| {
             let weights = self.backbone.plan_weights(plan, precision);
             let head = match &self.top {

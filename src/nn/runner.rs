@@ -1,11 +1,12 @@
-//! Runs networks on batches of images: packs and uploads the pixels, runs the plan, and reads the results back.
+//! Runs networks on batches of images, or of faces in images: packs and uploads the pixels, runs the plan, and reads the results
+//! back.
 
 use super::ModelError;
 use super::dense::Upload;
 use super::stored_image::{StoredImage, pack};
 use crate::data::Rgb8Image;
 use crate::device::{DeviceError, PendingRead};
-use crate::ops::{ImageRecord, Interpolation, ResizeNormalise};
+use crate::ops::{Align, AlignmentRecord, ImageRecord, Interpolation, ResizeNormalise};
 use crate::plan::{Plan, PlanError, View};
 use crate::profiles::{Device, DeviceProfile};
 use crate::scheduler::Program;
@@ -28,6 +29,8 @@ pub struct BatchShape {
     pub size: u32,
     /// How pixels are interpolated when an image is resized.
     pub interpolation: Interpolation,
+    /// Height and width of the frame in which faces are aligned before they are resized; `None` for whole images.
+    pub frame: Option<[u32; 2]>,
     /// How pixel values are scaled.
     pub normalisation: Normalisation,
     /// The device that the network runs on. Its precision is that of the input tensor.
@@ -53,6 +56,8 @@ struct Ready {
     pixel_bytes: u64,
     pixels: View,
     images: View,
+    /// The alignments of faces, if the runner takes faces.
+    alignments: Option<View>,
     result: View,
 }
 
@@ -74,17 +79,27 @@ impl<'a> ImageRunner<'a> {
     }
 
     /// Returns the plan for batches with at most `pixel_bytes` bytes of pixels; its views of pixels, image records and result;
-    /// and the data to upload.
-    pub(crate) fn plan(&self, pixel_bytes: u64) -> (Plan, [View; 3], Vec<Upload>) {
-        let BatchShape { batch, size, interpolation, normalisation: Normalisation { scale, shift }, ref profile } = self.shape;
+    /// the view of alignments, if it takes faces; and the data to upload.
+    pub(crate) fn plan(&self, pixel_bytes: u64) -> (Plan, [View; 3], Option<View>, Vec<Upload>) {
+        let BatchShape { batch, size, interpolation, frame, normalisation: Normalisation { scale, shift }, ref profile } =
+            self.shape;
         let mut plan = Plan::new("network");
         let pixels = plan.persistent("pixels", pixel_bytes);
         let images = plan.persistent("image records", u64::from(batch) * size_of::<ImageRecord>() as u64);
         let input = plan.transient("input", u64::from(batch) * u64::from(size * size) * 4 * profile.precision.bytes());
-        let resize = ResizeNormalise { batch, size, scale, shift, interpolation };
-        plan.push(resize.step("resize and normalise", resize.variant(profile), [pixels, images], input));
+        let alignments = frame.map(|frame| {
+            let alignments = plan.persistent("alignments", u64::from(batch) * size_of::<AlignmentRecord>() as u64);
+            let align = Align { batch, size: [size, size], frame, scale, shift, interpolation };
+            let variant = Align::variant(profile.precision);
+            plan.push(align.step("align and normalise", variant, [pixels, images, alignments], input));
+            alignments
+        });
+        if alignments.is_none() {
+            let resize = ResizeNormalise { batch, size, scale, shift, interpolation };
+            plan.push(resize.step("resize and normalise", resize.variant(profile), [pixels, images], input));
+        }
         let (result, uploads) = (self.build)(&mut plan, input);
-        (plan, [pixels, images, result], uploads)
+        (plan, [pixels, images, result], alignments, uploads)
     }
 
     /// Runs the network on images and returns the results \[images, outputs\] without padding.
@@ -107,7 +122,7 @@ impl<'a> ImageRunner<'a> {
     /// Returns the errors of [`ImageRunner::run`].
     pub fn start(&mut self, device: &Device, images: &[&Rgb8Image]) -> Result<Started, ModelError> {
         let stored: Vec<StoredImage> = images.iter().map(|image| StoredImage::from(*image)).collect();
-        self.start_stored(device, &stored)
+        self.start_stored(device, &stored, &[])
     }
 
     /// Returns what this runner reads of an image. Large images are smaller in this form.
@@ -115,26 +130,43 @@ impl<'a> ImageRunner<'a> {
         StoredImage::of(image, self.shape.size, self.shape.interpolation)
     }
 
-    /// Submits the work of [`ImageRunner::start`] for images in the form that [`ImageRunner::stored`] returns.
+    /// Submits the work of [`ImageRunner::start`] for images in the form that [`ImageRunner::stored`] returns. If the images are faces,
+    /// each is a whole part of a photograph with an alignment, which says how the face lies in it.
     ///
     /// # Errors
     /// Returns the errors of [`ImageRunner::run`].
-    pub(crate) fn start_stored(&mut self, device: &Device, images: &[StoredImage]) -> Result<Started, ModelError> {
+    ///
+    /// # Panics
+    /// Panics if there are alignments, but not one for each image, or no frame in the batch's shape.
+    pub(crate) fn start_stored(
+        &mut self,
+        device: &Device,
+        images: &[StoredImage],
+        alignments: &[AlignmentRecord],
+    ) -> Result<Started, ModelError> {
+        assert!(alignments.is_empty() || alignments.len() == images.len(), "each image has an alignment");
+        assert!(alignments.is_empty() || self.shape.frame.is_some(), "a runner of faces has a frame");
         if images.is_empty() {
             return Ok(Started { parts: Vec::new() });
         }
         let batch = self.shape.batch as usize;
         let bytes: u64 = images.iter().map(StoredImage::bytes).sum();
         if images.len() > 1 && (images.len() > batch || bytes > device.capabilities().binding_bytes) {
-            let (first, second) = images.split_at(images.len() / 2);
-            let mut started = self.start_stored(device, first)?;
-            started.parts.extend(self.start_stored(device, second)?.parts);
+            let half = images.len() / 2;
+            let ((first, second), aligned) = (images.split_at(half), alignments.split_at(half.min(alignments.len())));
+            let mut started = self.start_stored(device, first, aligned.0)?;
+            started.parts.extend(self.start_stored(device, second, aligned.1)?.parts);
             return Ok(started);
         }
         let (records, bytes) = pack(images, batch);
         let ready = self.ready(device, bytes.len() as u64)?;
         ready.program.write(device, ready.pixels, &bytes);
         ready.program.write(device, ready.images, bytemuck::cast_slice(&records));
+        if let Some(view) = ready.alignments {
+            let mut alignments = alignments.to_vec();
+            alignments.resize(batch, AlignmentRecord::UNUSED);
+            ready.program.write(device, view, bytemuck::cast_slice(&alignments));
+        }
         ready.program.run(device)?;
         let read = ready.program.read_later(device, ready.result)?;
         Ok(Started { parts: vec![(read, images.len())] })
@@ -185,10 +217,10 @@ impl<'a> ImageRunner<'a> {
             return Err(ModelError::TooManyPixels { bytes, limit });
         }
         let pixel_bytes = bytes.next_power_of_two().clamp(FIRST_PIXEL_BYTES, limit / 4 * 4).max(bytes);
-        let (plan, [pixels, images, result], uploads) = self.plan(pixel_bytes);
+        let (plan, [pixels, images, result], alignments, uploads) = self.plan(pixel_bytes);
         let program = Program::new(device, &plan, &[]).map_err(|error| self.explain(error))?;
         uploads.iter().for_each(|(view, bytes)| program.write(device, *view, bytes));
-        Ok(Ready { program, pixel_bytes, pixels, images, result })
+        Ok(Ready { program, pixel_bytes, pixels, images, alignments, result })
     }
 }
 
@@ -226,7 +258,7 @@ mod tests {
             let whole = runner.run(&device, &[&images[2]]).expect("attributes");
             let stored = runner.stored(images[2].clone());
             assert!(stored.bytes() < images[2].pixels.len() as u64 / 2);
-            let started = runner.start_stored(&device, &[stored]).expect("a submitted image");
+            let started = runner.start_stored(&device, &[stored], &[]).expect("a submitted image");
             assert_eq!(runner.finish(&device, started).expect("attributes"), whole, "{interpolation:?}");
         }
         // Three images exceed the batch of two, so they are run in two parts.

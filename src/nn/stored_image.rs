@@ -23,6 +23,12 @@ impl<'a> From<&'a Rgb8Image> for StoredImage<'a> {
     }
 }
 
+impl From<Rgb8Image> for StoredImage<'static> {
+    fn from(image: Rgb8Image) -> StoredImage<'static> {
+        StoredImage { width: image.width, height: image.height, windows: false, pixels: Cow::Owned(image.pixels) }
+    }
+}
+
 impl StoredImage<'_> {
     /// Returns what a resize of `image` to `size` × `size` pixels reads.
     ///

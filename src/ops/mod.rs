@@ -13,6 +13,7 @@ mod activation_forward;
 mod adadelta;
 mod adam;
 mod add;
+mod align;
 mod augment;
 mod batch_norm;
 mod batch_norm_backward_input;
@@ -48,12 +49,14 @@ mod kmeans_reduce;
 mod layer_input;
 mod loss_mean;
 mod matrix_tile;
+mod max_pool;
 mod neighbours;
 mod operand_scale;
 mod optimizer;
 mod pairwise;
 mod pointwise;
 pub mod reference;
+mod resize_area;
 mod resize_normalise;
 mod sgd;
 #[cfg(test)]
@@ -65,6 +68,7 @@ mod stem_backward_weight;
 mod stream;
 mod sum_of_parts;
 mod transpose;
+mod upsample_add;
 
 pub use accumulate::{ACCUMULATE, Accumulate};
 pub use activation::{Activation, GradientBasis, UnknownActivation};
@@ -73,6 +77,7 @@ pub use activation_forward::{ACTIVATION_FORWARD, ActivationForward};
 pub use adadelta::{ADADELTA, Adadelta};
 pub use adam::{ADAM, Adam, AdamForm};
 pub use add::{ADD, Add};
+pub use align::{ALIGN, Align, AlignmentRecord};
 pub use augment::{AUGMENT, Augment, TransformRecord};
 pub use batch_norm::{BATCH_NORM, BatchNorm};
 pub use batch_norm_backward_input::{BATCH_NORM_BACKWARD_INPUT, BatchNormBackwardInput};
@@ -111,6 +116,7 @@ pub use kmeans_potential::{KMEANS_POTENTIAL, KmeansPotential};
 pub use kmeans_reduce::{KMEANS_REDUCE, KmeansReduce};
 pub use layer_input::{LayerInput, Normalised};
 pub use loss_mean::{LOSS_MEAN, LossMean};
+pub use max_pool::{MAX_POOL, MaxPool};
 pub use neighbours::{NEIGHBOURS, NeighbourSlice};
 pub use operand_scale::OperandScale;
 pub use optimizer::{AnyOptimizer, OPTIMIZERS, Optimizer, OptimizerEntry, OptimizerOption, OptionDefault, OptionValues, Update};
@@ -119,6 +125,7 @@ pub use pointwise::{
     POINTWISE_COLUMNS, POINTWISE_COOPERATIVE, POINTWISE_REGISTERS, POINTWISE_SUBGROUP, POINTWISE_WORKGROUP, Pointwise,
     pointwise_variants,
 };
+pub use resize_area::{PixelFormat, RESIZE_AREA, ResizeArea, RowBand};
 pub use resize_normalise::{ImageRecord, Interpolation, RESIZE_NORMALISE, ResizeNormalise};
 pub use sgd::{SGD, Sgd};
 pub use silhouette::{Metric, SILHOUETTE, SilhouetteSlice};
@@ -128,6 +135,7 @@ pub use stem_backward_weight::{STEM_BACKWARD_WEIGHT, StemBackwardWeight};
 pub use stream::{STREAM, Stream};
 pub use sum_of_parts::{SUM_OF_PARTS, SumOfParts};
 pub use transpose::{TRANSPOSE, Transpose};
+pub use upsample_add::{UPSAMPLE_ADD, UpsampleAdd};
 
 use std::borrow::Cow;
 
@@ -137,6 +145,8 @@ use crate::wgsl::kernel_source;
 /// Every kernel of the engine.
 pub const ALL: &[&Kernel] = &[
     &RESIZE_NORMALISE,
+    &RESIZE_AREA,
+    &ALIGN,
     &AUGMENT,
     &STEM,
     &STEM_STRIP,
@@ -150,6 +160,8 @@ pub const ALL: &[&Kernel] = &[
     &POINTWISE_WORKGROUP,
     &POINTWISE_COOPERATIVE,
     &GLOBAL_AVERAGE_POOL,
+    &MAX_POOL,
+    &UPSAMPLE_ADD,
     &STEM_BACKWARD_WEIGHT,
     &STEM_BACKWARD_INPUT,
     &DEPTHWISE_BACKWARD_WEIGHT,

@@ -163,6 +163,7 @@ fn every_variant_is_the_choice_of_some_profile_for_some_shape() {
         }
     }
     for precision in [Precision::F32, Precision::F16] {
+        shipped.insert(identity((&ALIGN, Align::variant(precision))));
         let view = Plan::new("pool").persistent("tensor", 64);
         let step = GlobalAveragePool { batch: 1, positions: 4, channels: 4 }.step("pool", precision, view, view);
         shipped.insert(VariantId { kernel: step.kernel, variant: step.variant });

@@ -13,7 +13,7 @@ use super::{EvaluatedFaces, FaceSource, ReportError, ReportInput, history};
 use crate::cluster::{ClusterResult, Comparison};
 use crate::data::archive::OpenArchives;
 use crate::data::json::read_if_present;
-use crate::data::{AttributeTable, Crop, DataError, StoredOrientation, image_path};
+use crate::data::{AttributeTable, Crop, DataError, ImageSource, StoredOrientation, image_path};
 use crate::evaluation::{Evaluation, LossIssue, Reproduction};
 
 /// Folder of a run in which a reproduction keeps its evaluation.
@@ -66,7 +66,7 @@ pub fn load_run(run: &Path, attributes: Option<&Path>, images: Option<&Path>) ->
         found => found,
     };
     let table = attributes.map(|path| AttributeTable::read(&path)).transpose()?;
-    let table = table.unwrap_or(AttributeTable { images: Vec::new(), attributes: Vec::new(), values: Vec::new() });
+    let table = table.unwrap_or_default();
     let clusters = clusters.map(|path| ClusterResult::read(&path)).transpose()?;
     let weighted = optional("clusters_weighted.json").map(|path| ClusterResult::read(&path)).transpose()?;
     if !is_other {
@@ -89,7 +89,7 @@ pub fn load_run(run: &Path, attributes: Option<&Path>, images: Option<&Path>) ->
     let history = history.map(|path| history::read(&path)).transpose()?.unwrap_or_default();
     let input = ReportInput {
         title: title(run),
-        images: places.find_all(table.images),
+        images: places.sources(&table, run),
         attributes: table.attributes,
         values: table.values,
         crop: crop(run, &configuration)?,
@@ -124,8 +124,9 @@ fn refuse_stale(table: &AttributeTable, file: &str, verb: &str, made_from: Optio
 
 /// Reads the faces of an evaluation that lies in a folder of its own.
 fn evaluated_faces(folder: &Path, places: &mut Places) -> Result<EvaluatedFaces, ReportError> {
-    let AttributeTable { images: names, attributes, values } = AttributeTable::read(&folder.join("attributes.csv"))?;
-    Ok(EvaluatedFaces { images: places.find_all(names), attributes, values })
+    let table = AttributeTable::read(&folder.join("attributes.csv"))?;
+    let (images, attributes, values) = (places.sources(&table, folder), table.attributes, table.values);
+    Ok(EvaluatedFaces { images, attributes, values })
 }
 
 /// Returns the part of each picture that the network received as input, as recorded by the command that wrote `attributes.csv`.
@@ -163,22 +164,33 @@ struct Places<'a> {
 }
 
 impl Places<'_> {
-    fn find_all(&mut self, names: Vec<String>) -> Vec<FaceSource> {
-        names.into_iter().map(|name| self.find(name)).collect()
+    /// Returns the picture of each row of a table: that of the aligned face, in the table's folder, if the table names one, and
+    /// otherwise the image.
+    fn sources(&mut self, table: &AttributeTable, folder: &Path) -> Vec<FaceSource> {
+        let marks = table.faces.iter().map(Some).chain(std::iter::repeat(None));
+        let rows = table.names().into_iter().zip(&table.images).zip(marks);
+        rows.map(|((name, image), mark)| {
+            let aligned = mark.and_then(|mark| mark.aligned.as_ref()).map(|aligned| folder.join(aligned));
+            let file = match aligned.filter(|path| path.is_file()) {
+                Some(path) => Ok(ImageSource::File(path)),
+                None => self.find(image),
+            };
+            FaceSource { name, file }
+        })
+        .collect()
     }
 
-    fn find(&mut self, name: String) -> FaceSource {
-        let (run, path) = (self.run, image_path(&name));
+    fn find(&mut self, name: &str) -> Result<ImageSource, String> {
+        let (run, path) = (self.run, image_path(name));
         let mut candidates = vec![path.clone(), run.join(&path), run.join(CELEBA_FOLDER).join(&path)];
         if let Some(folder) = self.images {
             candidates.extend([folder.join(&path), folder.join(CELEBA_FOLDER).join(&path)]);
             candidates.extend(path.file_name().map(|file_name| folder.join(file_name)));
         }
-        let file = candidates.iter().find_map(|candidate| self.archives.locate(candidate)).ok_or_else(|| match self.images {
+        candidates.iter().find_map(|candidate| self.archives.locate(candidate)).ok_or_else(|| match self.images {
             Some(folder) => format!("not found in the current directory, in {} or in {}", run.display(), folder.display()),
             None => format!("not found in the current directory or in {}; name its folder with --images", run.display()),
-        });
-        FaceSource { name, file }
+        })
     }
 }
 

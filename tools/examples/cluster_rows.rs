@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // Every method takes a table and gives the same kind of result, which `lineament report` reads.
     let images = (0..300).map(|row| format!("row {row}")).collect();
-    let table = AttributeTable { images, attributes: vec!["x".into(), "y".into()], values };
+    let table = AttributeTable { images, attributes: vec!["x".into(), "y".into()], values, ..Default::default() };
     let rows = ClusterRows::new(table, &RowOptions::default(), &Context::default())?;
     let methods = [
         Method::Kmeans(kmeans),

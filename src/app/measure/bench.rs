@@ -4,9 +4,11 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::profile::run;
+use super::search::{FaceSearch, photograph_file};
 use super::timing::{Spread, repeat, runs, wall_seconds};
 use super::workload::{Extent, Workload};
 use crate::cluster::{ClusterError, CountedRows, KMeans, Metric, SilhouetteScorer};
+use crate::data::decode;
 use crate::device::DeviceError;
 use crate::nn::random::{Stream, unit};
 use crate::nn::training::NetworkShape;
@@ -37,6 +39,10 @@ pub enum Task {
     TrainHeadBackbone,
     /// Trains all layers for one step.
     TrainAll,
+    /// Finds the faces in a photograph and aligns four.
+    Faces,
+    /// Decodes a photograph from JPEG, to compare with [`Task::Faces`]. It needs no device.
+    Decode,
     /// Runs 20 Lloyd iterations from 16 given centres.
     KMeans(RowKind),
     /// Computes the Euclidean silhouette of 16 clusters, without merging equal rows.
@@ -61,6 +67,9 @@ pub enum BenchError {
     /// The device failed.
     #[error(transparent)]
     Gpu(#[from] DeviceError),
+    /// The faces cannot be found.
+    #[error("{0}")]
+    Faces(String),
     /// The clustering failed.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
@@ -96,7 +105,7 @@ pub struct Schedule {
 }
 
 impl Task {
-    /// Times the task at a size, which is the number of images in a batch or the number of rows. Predictions use `model` in the
+    /// Times the task at a size, which is the number of images in a batch, the number of rows, or megapixels. Predictions use `model` in the
     /// given precision. Training steps use the paper's network on images of 224 × 224 pixels, with generated weights; the values
     /// do not affect the time.
     ///
@@ -136,6 +145,14 @@ impl Task {
             Task::TrainAll => of_step(&paper),
             Task::TrainHeadBackbone => of_step(&NetworkShape { first_trained: paper.convolutions(), ..paper }),
             Task::TrainHead => of_step(&paper.without_backbone()),
+            Task::Faces => {
+                let mut search = FaceSearch::new(device, size)?;
+                schedule.time(|| search.run())
+            }
+            Task::Decode => {
+                let file = photograph_file(size)?;
+                schedule.time(|| decode(file.path()).map(drop).map_err(|error| BenchError::Faces(error.to_string())))
+            }
             Task::KMeans(kind) => {
                 // k-means must not converge before its iterations are done.
                 let (rows, _) = generated_rows(size as usize, 0.25, kind);

@@ -5,6 +5,7 @@ mod bench;
 mod ceilings;
 mod profile;
 mod roofline;
+mod search;
 mod table;
 mod timing;
 mod trace;

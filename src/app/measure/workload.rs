@@ -114,7 +114,7 @@ impl Workload {
         let image = Rgb8Image { width: 178, height: 218, pixels: (0..178 * 218 * 3).map(|at| (at * 31 % 251) as u8).collect() };
         let (records, pixels) = pack(&vec![StoredImage::from(&image); batch as usize], batch as usize);
         let runner = model.runner(device, batch, Interpolation::Nearest);
-        let (plan, [pixel_view, record_view, _], weights) = runner.plan(pixels.len() as u64);
+        let (plan, [pixel_view, record_view, _], _, weights) = runner.plan(pixels.len() as u64);
         let mut uploads = vec![(pixel_view, pixels), (record_view, bytemuck::cast_slice(&records).to_vec())];
         uploads.extend(weights);
         let size = model.size;

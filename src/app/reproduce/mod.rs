@@ -11,7 +11,10 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use super::{Context, DeviceOptions, Error, LabelSelection, RunFolder, Trainable, check_training_data, model_path, open_device};
+use super::{
+    Context, DeviceOptions, Error, FaceSelection, LabelSelection, RunFolder, Trainable, check_training_data, model_path,
+    open_device,
+};
 use crate::data::attributes::paper_attributes;
 use crate::data::{Crop, ImageSource, StoredOrientation, find_images};
 use crate::evaluation;
@@ -104,6 +107,8 @@ pub struct ReproductionOptions {
     pub faces: u32,
     /// A folder of further faces: every fifth face to cluster is taken from it.
     pub beside: Option<PathBuf>,
+    /// Whether the pictures below `beside` are used as they are, or their largest faces are found and aligned.
+    pub beside_faces: FaceSelection,
     /// Number of clusters in figures 6 and 7.
     pub k: u32,
     /// The part of each image that is used; `None` takes the whole image, or 10,0,80,80 of the bundled portraits.
@@ -137,6 +142,7 @@ impl ReproductionOptions {
             micro_batch: None,
             faces: 500,
             beside: None,
+            beside_faces: FaceSelection::AsIs,
             k: 16,
             crop: None,
             seed: 0,

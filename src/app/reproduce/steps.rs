@@ -4,13 +4,14 @@ use serde_json::{Map, Value, json};
 
 use super::choices::{PaperLoss, Trained, choices};
 use super::state::{Record, hash, hash_of, put_aside};
-use super::work::{EVALUATION, REPRODUCTION, TRAIN, Work};
+use super::work::{BESIDE, EVALUATION, REPRODUCTION, TRAIN, Work};
 use super::{ORIENTATION, Step};
+use crate::app::faces::largest_faces;
 use crate::app::train::TrainingSettings;
 use crate::app::{
-    ClusterRows, Clusterer, Error, Evaluator, EvaluatorOptions, Predictor, Report, RowOptions, RunFolder, Trainer,
-    TrainerOptions, check_training_data, compare_methods, comparison_details, json_line, write_comparison, write_file,
-    write_json,
+    ClusterRows, Clusterer, Error, Evaluator, EvaluatorOptions, FaceOptions, FaceSelection, Predictor, Report, RowOptions,
+    RunFolder, Trainer, TrainerOptions, check_training_data, compare_methods, comparison_details, json_line, write_comparison,
+    write_file, write_json,
 };
 use crate::cluster::{
     ClusterResult, ComparedMethod, Comparison, ComparisonSettings, CountedRows, KMeans, Method, WeightRule, select_columns,
@@ -94,6 +95,9 @@ pub(super) const STEPS: [StepPlan; 9] = [
             if !work.beside.is_empty() {
                 let versions = work.beside.iter().map(|image| format!("{} {}", image.label().display(), image.version()));
                 inputs["beside"] = json!(hash(versions.collect::<Vec<_>>().join("\0").as_bytes()));
+                if work.options.beside_faces == FaceSelection::Largest {
+                    inputs["beside_faces"] = json!("largest");
+                }
             }
             Ok(Inputs::Of(inputs))
         },
@@ -280,8 +284,14 @@ fn predict(work: &Work, _: Option<&Record>) -> Fallible<()> {
     let model = work.model()?;
     work.context.message(format!("faces: {}", work.clustered_in_words()));
     let of_data = work.faces().into_iter().map(|row| work.folder.dataset.images[row].clone());
-    let images: Vec<ImageSource> = of_data.chain(work.beside.iter().cloned()).collect();
     let device = work.device()?;
+    let mut beside = work.beside.clone();
+    if work.options.beside_faces == FaceSelection::Largest && !beside.is_empty() {
+        let faces = largest_faces(device, &beside, &work.at(BESIDE), FaceOptions::default(), &work.context)?;
+        work.complete.set(work.complete.get() && faces.iter().all(Option::is_some));
+        beside = faces.into_iter().flatten().collect();
+    }
+    let images: Vec<ImageSource> = of_data.chain(beside).collect();
     let mut predictor = Predictor::new(device, &model, work.prediction())?.with_context(&work.context);
     let predictions = predictor.predict(&images)?;
     work.complete.set(work.complete.get() && predictions.failures.is_empty());

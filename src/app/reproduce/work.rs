@@ -17,7 +17,6 @@ use crate::data::labels::LabelledFolder;
 use crate::data::{Crop, ImageSource, Partition};
 use crate::nn::Model;
 use crate::nn::weights::CELEBA_MODEL;
-use crate::ops::Interpolation;
 use crate::plan::Precision;
 use crate::profiles::Device;
 
@@ -29,6 +28,8 @@ const SURE_LABELS: [&str; 4] = ["Male", "Eyeglasses", "No_Beard", "Wearing_Neckt
 pub(super) const TRAIN: &str = "train";
 /// Folder in a run for the evaluation.
 pub(super) const EVALUATION: &str = "evaluation";
+/// Folder of the run with the aligned faces of `--beside`.
+pub(super) const BESIDE: &str = "beside";
 /// File in a run with the results compared with the paper's.
 pub(super) const REPRODUCTION: &str = "reproduction.json";
 
@@ -155,7 +156,7 @@ impl<'a> Work<'a> {
     pub fn prediction(&self) -> PredictionOptions {
         let portraits = Crop { left: 10, top: 0, width: 80, height: 80 };
         let crop = self.options.crop.or(self.options.data.is_none().then_some(portraits));
-        PredictionOptions { batch: None, interpolation: Interpolation::Nearest, crop, orientation: ORIENTATION }
+        PredictionOptions { crop, orientation: ORIENTATION, ..PredictionOptions::default() }
     }
 
     /// Returns the partition that is evaluated and clustered: the test images, or the validation images if there are none.

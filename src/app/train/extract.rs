@@ -130,7 +130,7 @@ fn rows(
 ) -> Result<Vec<f32>, ModelError> {
     let is_there: Vec<bool> = batch.iter().map(Option::is_some).collect();
     let images: Vec<StoredImage> = batch.into_iter().flatten().map(|image| runner.stored(image)).collect();
-    let started = runner.start_stored(device, &images)?;
+    let started = runner.start_stored(device, &images, &[])?;
     let computed = runner.finish(device, started)?;
     let mut computed = computed.chunks_exact(features);
     let blank = vec![f32::from_bits(UNREADABLE); features];

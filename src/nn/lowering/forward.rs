@@ -63,7 +63,10 @@ impl Lowering<'_> {
         match run[at] {
             RunLayer::Folded(folded) => {
                 let layer = folded.layer;
-                let y = self.result(layer, x);
+                let y = match result {
+                    Some(view) => Activations { view, ..self.shape_of_result(layer, x) },
+                    None => self.result(layer, x),
+                };
                 let residual = layer.residual.then_some(value.block_input);
                 self.convolution((layer, layer.activation, layout), (x, None), folded.parameters, residual, y);
                 value.set(y);

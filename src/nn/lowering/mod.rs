@@ -348,8 +348,14 @@ impl<'a> Lowering<'a> {
 
     /// Returns a transient tensor for the result of a convolution.
     fn result(&mut self, layer: &Convolution, x: Activations) -> Activations {
+        let Activations { extent, precision, batch, .. } = self.shape_of_result(layer, x);
+        Activations::transient(self.plan, &layer.name, precision, batch, extent, layer.outputs)
+    }
+
+    /// Returns the shape of the result of a convolution, with the view of its input.
+    fn shape_of_result(&self, layer: &Convolution, x: Activations) -> Activations {
         let extent = x.extent.map(|size| size.div_ceil(layer.stride));
-        Activations::transient(self.plan, &layer.name, x.precision, x.batch, extent, layer.outputs)
+        Activations { extent, channels: layer.padded_outputs(), ..x }
     }
 }
 

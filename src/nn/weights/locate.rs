@@ -13,6 +13,9 @@ pub const CELEBA_MODEL: &str = "mobilenet_v2_celeba.safetensors";
 /// File name of the ImageNet weights that training starts from.
 pub const IMAGENET_MODEL: &str = "mobilenet_v2_imagenet.safetensors";
 
+/// File name of the face detector.
+pub const FACE_DETECTOR: &str = "face_detector.safetensors";
+
 /// Remedy for a model that is not found.
 const NAME_A_MODEL: &str = "name the file with --model or --weights, or the folder that holds it with LINEAMENT_WEIGHTS";
 

@@ -4,6 +4,7 @@ pub mod accumulate;
 pub mod activation_backward;
 pub mod activation_forward;
 pub mod add;
+pub mod align;
 pub mod augment;
 pub mod batch_norm;
 pub mod batch_norm_backward_input;
@@ -35,10 +36,12 @@ pub mod kmeans_move;
 pub mod kmeans_potential;
 pub mod kmeans_reduce;
 pub mod loss_mean;
+pub mod max_pool;
 pub mod neighbours;
 pub mod pairwise;
 pub mod pointwise;
 pub mod random;
+pub mod resize_area;
 pub mod resize_normalise;
 pub mod row_distance;
 pub mod silhouette;
@@ -48,6 +51,7 @@ pub mod stem_backward_weight;
 pub mod stream;
 pub mod sum_of_parts;
 pub mod transpose;
+pub mod upsample_add;
 
 /// Converts values to double precision.
 pub fn widen(values: &[f32]) -> Vec<f64> {
