@@ -49,8 +49,8 @@ pub struct FoundFace {
 /// Finds the faces in photographs. Programs are kept, so that photographs of equal size are compiled for once.
 ///
 /// ```no_run
-/// use lineament::app::{FaceFinder, FaceOptions};
-/// use lineament::{AdapterRequest, Device};
+/// use lineament::app::FaceOptions;
+/// use lineament::{AdapterRequest, Device, FaceFinder};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let device = Device::open(&AdapterRequest::default())?;
