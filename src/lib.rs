@@ -61,7 +61,9 @@ mod layers;
 mod testing;
 
 #[doc(inline)]
-pub use app::{Cancellation, Clusterer, Context, Error, Evaluator, Event, Observer, Predictor, Report, Reproduction, Trainer};
+pub use app::{
+    Cancellation, Clusterer, Context, Error, Evaluator, Event, FaceFinder, Observer, Predictor, Report, Reproduction, Trainer,
+};
 #[doc(inline)]
 pub use cluster::{CountedRows, KMeans, Method, silhouette};
 #[doc(inline)]

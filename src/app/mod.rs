@@ -13,8 +13,10 @@ mod event;
 mod export;
 mod faces;
 mod labelled;
+mod left_out;
 pub mod measure;
 mod open;
+mod pass;
 mod predict;
 mod report;
 pub mod reproduce;
@@ -35,10 +37,9 @@ pub use event::{Event, Observer, Silent};
 pub use export::{OnnxExport, export_onnx};
 pub use faces::{FaceCutter, FaceFinder, FaceOptions, FaceSelection, FaceSheet, FoundFace, align_dataset};
 pub use labelled::{LabelSelection, celeba_attributes_of, check_training_data};
+pub use left_out::{Failure, LeftOut};
 pub use open::{DeviceOptions, default_batch, model_path, open_attribute_model, open_device, open_start};
-pub use predict::{
-    Classifications, Failure, LeftOut, PredictionOptions, Predictions, Predictor, RankedClass, class_names, classify,
-};
+pub use predict::{Classifications, PredictionOptions, Predictions, Predictor, RankedClass, class_names, classify};
 pub use report::Report;
 pub use reproduce::{Reproduction, ReproductionOptions};
 pub use run_folder::{RunFolder, ensure_writable, json_line, refuse_overwriting, write_file, write_json};

@@ -7,16 +7,14 @@ use serde_json::{Map, Value, json};
 
 use super::context::Context;
 use super::error::Error;
-use super::event::Event;
-use super::faces::{Cut, FaceCutter, FaceOptions, FaceSelection, look_at_pictures};
+use super::faces::{FaceCutter, FaceOptions, FaceSelection, look_at_pictures};
+use super::left_out::{Failure, LeftOut, by_kind, tell_left_out};
 use super::open::default_batch;
-use crate::data::prefetch::decoding_threads;
+use super::pass::{Pass, run_images};
 use crate::data::text::read_text;
-use crate::data::{
-    AttributeTable, Crop, DecodeError, FaceMark, ImageSource, Rgb8Image, StoredOrientation, decode_ahead, image_name,
-};
-use crate::nn::{IMAGENET_CLASSES, ImageRunner, Model, ModelError, Started, StoredImage, Top, softmax};
-use crate::ops::{AlignmentRecord, Interpolation};
+use crate::data::{AttributeTable, Crop, FaceMark, ImageSource, StoredOrientation, image_name};
+use crate::nn::{IMAGENET_CLASSES, ImageRunner, Model, Top, softmax};
+use crate::ops::Interpolation;
 use crate::plan::Precision;
 use crate::profiles::Device;
 
@@ -53,23 +51,6 @@ impl Default for PredictionOptions {
     }
 }
 
-/// An image that could not be used.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
-    /// Index of the image in the list.
-    pub index: usize,
-    /// The reason; it names the file.
-    pub reason: String,
-    /// The kind of the reason, by which failures are counted.
-    pub kind: &'static str,
-}
-
-impl Failure {
-    pub(super) fn new(index: usize, error: &DecodeError) -> Failure {
-        Failure { index, reason: error.to_string(), kind: error.kind() }
-    }
-}
-
 /// The predictions of a model for a list of images.
 #[derive(Debug, Clone)]
 pub struct Predictions {
@@ -88,14 +69,6 @@ impl Predictions {
     pub fn failures_by_kind(&self) -> BTreeMap<&'static str, usize> {
         by_kind(&self.failures)
     }
-}
-
-fn by_kind(failures: &[Failure]) -> BTreeMap<&'static str, usize> {
-    let mut counts = BTreeMap::new();
-    for failure in failures {
-        *counts.entry(failure.kind).or_default() += 1;
-    }
-    counts
 }
 
 /// Predicts the attributes of images.
@@ -181,6 +154,9 @@ impl<'a> Predictor<'a> {
         }
         let pass = Pass { images: images.to_vec(), batch: self.batch, crop, orientation, task: "" };
         let left = run_images(self.device, &mut self.runner, self.cutter.as_mut(), pass, &self.context, use_row)?;
+        if let Some(cutter) = &self.cutter {
+            cutter.tell_limits(&self.context);
+        }
         tell_left_out(images, &left, &self.context);
         Ok(left)
     }
@@ -302,155 +278,4 @@ fn file_of(model: &Model) -> PathBuf {
 
 fn checked_batch(batch: u32) -> Result<u32, Error> {
     if batch == 0 { Err(Error::Misuse("the batch is 0; choose at least one image".into())) } else { Ok(batch) }
-}
-
-/// Tells which images were left out.
-pub(super) fn tell_left_out(images: &[ImageSource], left: &LeftOut, context: &Context) {
-    if !left.failures.is_empty() {
-        let reasons = left.failures.iter().map(|failure| failure.reason.clone()).collect();
-        context.send(Event::Unusable { images: images.len(), reasons, kinds: by_kind(&left.failures) });
-    }
-    if !left.faceless.is_empty() {
-        let names = left.faceless.iter().map(|index| images[*index].label().display().to_string()).collect();
-        context.send(Event::NoFace { images: images.len(), names });
-    }
-}
-
-/// The images of a list that a pass left out.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct LeftOut {
-    /// The images that could not be used.
-    pub failures: Vec<Failure>,
-    /// Indices of the images in which no face was found.
-    pub faceless: Vec<usize>,
-}
-
-/// What a place in a batch shows: an image, or a face in it.
-struct Shown {
-    index: usize,
-    /// Width and height of the image before anything was left out.
-    size: (u32, u32),
-    image: StoredImage<'static>,
-    face: Option<(FaceMark, AlignmentRecord)>,
-}
-
-/// The settings of a pass over images.
-pub(super) struct Pass<'t> {
-    pub images: Vec<ImageSource>,
-    /// Number of images in a batch.
-    pub batch: u32,
-    pub crop: Option<Crop>,
-    pub orientation: StoredOrientation,
-    /// Name of the work, for the observer; may be empty.
-    pub task: &'t str,
-}
-
-/// Runs every image, or every face that `cutter` finds, through the network in batches. Images are decoded in parallel ahead of the
-/// GPU, and the next batch is submitted before the results of the last one are read. `use_row` receives the results in order.
-/// Returns the images that were left out.
-pub(super) fn run_images(
-    device: &Device,
-    runner: &mut ImageRunner,
-    mut cutter: Option<&mut FaceCutter>,
-    Pass { images, batch, crop, orientation, task }: Pass,
-    context: &Context,
-    mut use_row: impl FnMut(usize, Option<&FaceMark>, &[f32]),
-) -> Result<LeftOut, Error> {
-    context.start(task, "images", images.len());
-    let batch = batch as usize;
-    let (mut left, mut pending) = (LeftOut::default(), Vec::with_capacity(batch));
-    let limit = device.capabilities().binding_bytes;
-    // A photograph in which faces are looked for can be large, so fewer are decoded ahead.
-    let ahead = if cutter.is_some() { 2 * decoding_threads() } else { 2 * batch };
-    let mut decoded = decode_ahead(images.clone(), decoding_threads(), ahead, orientation);
-    // The batch that is running on the device, and what its places show.
-    let mut started: Option<(Started, Vec<(usize, Option<FaceMark>)>)> = None;
-    let mut use_rows = |runner: &ImageRunner, (started, shown): (Started, Vec<(usize, Option<FaceMark>)>)| {
-        let rows = runner.finish(device, started)?;
-        for ((index, mark), row) in shown.iter().zip(rows.chunks_exact(rows.len() / shown.len())) {
-            use_row(*index, mark.as_ref(), row);
-        }
-        context.advance(shown.last().map_or(0, |(index, _)| index + 1));
-        Ok::<(), ModelError>(())
-    };
-    loop {
-        context.check("predicting")?;
-        let next = decoded.next();
-        let last = next.is_none();
-        match next {
-            Some((index, Ok(whole))) => {
-                for shown in shown(runner, (index, &images[index]), whole, crop, cutter.as_deref_mut(), &mut left)? {
-                    if shown.image.bytes() > limit {
-                        let reason = too_large(&images[index].label(), shown.size, limit);
-                        left.failures.push(Failure { index, reason, kind: "too large" });
-                    } else {
-                        pending.push(shown);
-                    }
-                }
-            }
-            Some((index, Err(error))) => left.failures.push(Failure::new(index, &error)),
-            None => {}
-        }
-        // Large images would be run in several parts anyway. Not waiting for the others bounds the memory.
-        let bytes = |pending: &[Shown]| pending.iter().map(|shown| shown.image.bytes()).sum::<u64>();
-        while pending.len() >= batch || (!pending.is_empty() && (last || bytes(&pending) >= limit)) {
-            let rest = pending.split_off(pending.len().min(batch));
-            let next = submit(device, runner, std::mem::replace(&mut pending, rest))?;
-            if let Some(before) = started.replace(next) {
-                use_rows(runner, before)?;
-            }
-        }
-        if last {
-            if let Some(before) = started.take() {
-                use_rows(runner, before)?;
-            }
-            context.finish();
-            return Ok(left);
-        }
-    }
-}
-
-/// Returns what is shown of an image: the image or a part of it, or the faces that `cutter` finds.
-fn shown(
-    runner: &ImageRunner,
-    (index, source): (usize, &ImageSource),
-    whole: Rgb8Image,
-    crop: Option<Crop>,
-    cutter: Option<&mut FaceCutter>,
-    left: &mut LeftOut,
-) -> Result<Vec<Shown>, Error> {
-    let Some(cutter) = cutter else {
-        let image = if let Some(crop) = crop { crop.of(&whole) } else { whole };
-        let size = (image.width, image.height);
-        return Ok(vec![Shown { index, size, image: runner.stored(image), face: None }]);
-    };
-    let cuts = cutter.cut(&source.label(), &whole)?;
-    if cuts.is_empty() {
-        left.faceless.push(index);
-    }
-    let shown = |Cut { mark, part, alignment }| {
-        let part: Rgb8Image = part;
-        Shown { index, size: (part.width, part.height), image: part.into(), face: Some((mark, alignment)) }
-    };
-    Ok(cuts.into_iter().map(shown).collect())
-}
-
-/// Submits a batch and returns it with what its places show.
-fn submit(
-    device: &Device,
-    runner: &mut ImageRunner,
-    batch: Vec<Shown>,
-) -> Result<(Started, Vec<(usize, Option<FaceMark>)>), ModelError> {
-    let alignments: Vec<AlignmentRecord> = batch.iter().filter_map(|shown| Some(shown.face.as_ref()?.1)).collect();
-    let (images, shown): (Vec<StoredImage>, Vec<_>) =
-        batch.into_iter().map(|shown| (shown.image, (shown.index, shown.face.map(|(mark, _)| mark)))).unzip();
-    Ok((runner.start_stored(device, &images, &alignments)?, shown))
-}
-
-fn too_large(path: &Path, (width, height): (u32, u32), limit: u64) -> String {
-    let (path, most) = (path.display(), limit / 3_000_000);
-    format!(
-        "{path}: {width} × {height} pixels, more in its wide rows than the {most} megapixels that this adapter can process at \
-         once; make the image smaller, or use --resize nearest"
-    )
 }

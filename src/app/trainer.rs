@@ -9,7 +9,8 @@ use super::context::Context;
 use super::error::Error;
 use super::event::Event;
 use super::open::default_batch;
-use super::predict::{Pass, run_images, weights_of};
+use super::pass::{Pass, run_images};
+use super::predict::weights_of;
 use super::run_folder::{RunFolder, write_file};
 use super::train::{
     FeatureSource, FeatureTable, Run, SampleSource, TrainError, TrainedNetwork, TrainingData, TrainingSettings, checkpoint_in,

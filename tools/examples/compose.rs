@@ -60,7 +60,7 @@ impl Numbers {
 }
 
 /// Pastes portraits on a photograph of `size` pixels, in a grid of `cells`, and returns where they lie. Each is turned by at most
-/// 25° to either side and leaves the others free.
+/// 20° to either side and leaves the others free.
 pub fn compose(names: &[String], size: [u32; 2], cells: [u32; 2], numbers: &mut Numbers) -> (RgbImage, Vec<Pasted>) {
     let background = WITHOUT_FACES[numbers.between(0.0, WITHOUT_FACES.len() as f64) as usize % WITHOUT_FACES.len()];
     let background = open(&Path::new(PHOTOGRAPHS).join(format!("{background}.png")));
@@ -73,7 +73,7 @@ pub fn compose(names: &[String], size: [u32; 2], cells: [u32; 2], numbers: &mut 
         .enumerate()
         .map(|(index, name)| {
             let scale = numbers.between(0.4 * most, most);
-            let turn = numbers.between(-25.0, 25.0).to_radians().sin_cos();
+            let turn = numbers.between(-20.0, 20.0).to_radians().sin_cos();
             let place = [index as u32 % cells[0], index as u32 / cells[0]];
             let middle = [0, 1].map(|axis| {
                 let free = cell[axis] - scale * diagonal;
@@ -88,10 +88,11 @@ pub fn compose(names: &[String], size: [u32; 2], cells: [u32; 2], numbers: &mut 
     (photograph, pasted)
 }
 
-/// Pastes a portrait. It is first brought to its size with a filter that averages, and then turned, interpolated between pixels.
+/// Pastes a portrait. It is first brought to twice its size with a filter that averages, and then turned: each pixel is the mean of
+/// four places, interpolated between pixels, so that the portrait stays as sharp as a camera would show it.
 fn paste(photograph: &mut RgbImage, portrait: &RgbImage, pasted: &Pasted) {
     let (width, height) = photograph.dimensions();
-    let size = PORTRAIT.map(|size| (size * pasted.scale).round() as u32);
+    let size = PORTRAIT.map(|size| (2.0 * size * pasted.scale).round() as u32);
     let portrait = &imageops::resize(portrait, size[0], size[1], imageops::FilterType::CatmullRom);
     let factor = [0, 1].map(|axis| f64::from(size[axis]) / PORTRAIT[axis]);
     let reach = pasted.scale * PORTRAIT[0].hypot(PORTRAIT[1]) / 2.0;
@@ -99,14 +100,21 @@ fn paste(photograph: &mut RgbImage, portrait: &RgbImage, pasted: &Pasted) {
         let [least, most] = [-reach, reach].map(|reach| (pasted.middle[axis] + reach).clamp(0.0, f64::from(size)) as u32);
         least..most
     };
-    for (x, y) in span(1, height).flat_map(|y| span(0, width).map(move |x| (x, y))) {
-        let [u, v] = pasted.source([f64::from(x), f64::from(y)]);
+    let colour = |place: [f64; 2]| {
+        let [u, v] = pasted.source(place);
         if u < 0.0 || v < 0.0 || u > PORTRAIT[0] - 1.0 || v > PORTRAIT[1] - 1.0 {
-            continue;
+            return None;
         }
         let [u, v] = [(u + 0.5) * factor[0] - 0.5, (v + 0.5) * factor[1] - 0.5].map(|place| place.max(0.0) as f32);
-        if let Some(colour) = imageops::interpolate_bilinear(portrait, u, v) {
-            photograph.put_pixel(x, y, Rgb(colour.0));
+        imageops::interpolate_bilinear(portrait, u, v)
+    };
+    for (x, y) in span(1, height).flat_map(|y| span(0, width).map(move |x| (x, y))) {
+        let around = [[-0.25, -0.25], [0.25, -0.25], [-0.25, 0.25], [0.25, 0.25]];
+        let colours: Option<Vec<Rgb<u8>>> =
+            around.into_iter().map(|[right, down]| colour([f64::from(x) + right, f64::from(y) + down])).collect();
+        if let Some(colours) = colours {
+            let mean = [0, 1, 2].map(|channel| (colours.iter().map(|colour| u32::from(colour[channel])).sum::<u32>() + 2) / 4);
+            photograph.put_pixel(x, y, Rgb(mean.map(|value| value as u8)));
         }
     }
 }

@@ -124,3 +124,40 @@ fn options_that_make_no_sense_are_refused() {
         assert!(message.contains(expected), "{arguments:?}: {message}");
     }
 }
+
+#[test]
+fn training_takes_the_largest_face_of_each_photograph_and_keeps_its_picture() {
+    if requirements::lacks_adapter() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    let mut labels = "file,Male,Young,partition\n".to_string();
+    let mut numbers = Numbers::new(11);
+    for (index, name) in portraits()[..6].iter().enumerate() {
+        let (photograph, _) = compose(std::slice::from_ref(name), [700, 600], [1, 1], &mut numbers);
+        write(&photograph, &data, &format!("{index}.jpg"));
+        let partition = if index < 4 { "train" } else { "validation" };
+        labels += &format!("{index}.jpg,{},{},{partition}\n", index % 2, index / 2 % 2);
+    }
+    std::fs::copy(WITHOUT_FACE, data.join("6.png")).unwrap();
+    labels += "6.png,1,1,train\n";
+    std::fs::write(data.join("labels.csv"), labels).unwrap();
+    let [data, run] = [data, folder.path().join("run")].map(|path| path.display().to_string());
+    let backbone = "kernels-tests/golden/models/mobilenet_v2_035_imagenet.safetensors";
+    let arguments = ["train", "--data", &data, "--out", &run, "--weights", backbone, "--size", "96", "--hidden", "8"];
+    let arguments = [&arguments[..], &["--batch", "4", "--epochs", "1", "--faces", "largest"]].concat();
+    let output = lineament(&arguments);
+    let message = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(message.contains("no face was found in 1 of 7 images:") && message.contains("6.png"), "{message}");
+    assert!(message.contains("4 training images, 2 validation images"), "{message}");
+    let faces = Path::new(&run).join("faces");
+    for index in 0..6 {
+        let picture = decode(&faces.join(format!("{index}_0.png"))).unwrap();
+        assert_eq!((picture.width, picture.height), (178, 218));
+    }
+    let again = lineament(&[&arguments[..], &["--resume", "--allow-no-face"]].concat());
+    assert!(text(&again.stderr).contains("made before"), "{}", text(&again.stderr));
+}

@@ -7,6 +7,7 @@ use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder};
 
 use super::finder::{FaceFinder, FaceOptions};
+use crate::app::context::Context;
 use crate::app::error::Error;
 use crate::app::run_folder::write_file;
 use crate::data::{FaceMark, Rgb8Image};
@@ -80,6 +81,16 @@ impl<'a> FaceCutter<'a> {
     pub fn keeping_pictures(self, root: &Path, name: &str) -> FaceCutter<'a> {
         let (root, name) = (root.to_path_buf(), name.to_string());
         FaceCutter { pictures: Some(Pictures { aligner: FaceAligner::default(), root, name, used: HashSet::new() }), ..self }
+    }
+
+    /// Tells if smaller faces were asked for than the adapter's limits allow to find.
+    pub(in crate::app) fn tell_limits(&self, context: &Context) {
+        if let Some(least) = self.finder.limited() {
+            context.note(format!(
+                "in the largest photographs only faces of at least {least} pixels were looked for; this adapter's memory limits allow no finer \
+                 search"
+            ));
+        }
     }
 
     /// Returns the path and the SHA-256 of the detector's file.

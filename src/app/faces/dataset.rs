@@ -8,7 +8,7 @@ use super::cut::{FaceCutter, FaceSelection};
 use super::finder::FaceOptions;
 use crate::app::context::Context;
 use crate::app::error::Error;
-use crate::app::predict::{LeftOut, tell_left_out};
+use crate::app::left_out::{LeftOut, tell_left_out};
 use crate::app::run_folder::write_json;
 use crate::data::json::read_if_present;
 use crate::data::prefetch::decoding_threads;
@@ -96,6 +96,7 @@ fn cut_all(
         context.advance(index + 1);
     }
     context.finish();
+    cutter.tell_limits(context);
     Ok(pictures)
 }
 

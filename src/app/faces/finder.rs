@@ -1,25 +1,17 @@
 //! Finds the faces in photographs of any size.
 
 use crate::data::{Rgb8Image, StoredOrientation};
-use crate::nn::face_detector::{Alignment, Face, FaceAligner, FaceDetector, MULTIPLE, STRIDES, decode, suppress};
+use crate::nn::face_detector::{Alignment, Face, FaceAligner, FaceDetector, STRIDES, decode, suppress};
 use crate::nn::{ModelError, weights};
 use crate::ops::{PixelFormat, ResizeArea};
 use crate::plan::{Plan, View};
 use crate::profiles::Device;
 use crate::scheduler::Program;
 
+use super::levels::{BYTES_A_PIXEL, least_face, levels, padded};
 use crate::app::error::Error;
 use crate::app::open::model_path;
 
-/// The smallest face that the detector finds reliably, in pixels of the image that it gets.
-const SMALLEST: u32 = 20;
-/// The longer side of the image that the detector gets if no smallest face is asked for.
-const LONGER_SIDE: u32 = 1024;
-/// The longer side beyond which the photograph is searched once more at a quarter of the size, for faces that fill it. The detector
-/// finds faces of up to about 400 pixels reliably.
-const FILLED: u32 = 320;
-/// The factor between two sizes at which a photograph is searched.
-const STEP: u32 = 4;
 /// Faces that overlap a better one by more than this share are the same face.
 const MOST_OVERLAP: f32 = 0.45;
 /// The angle in degrees from which a face is looked at once more, upright. The detector places eyes and mouth less exactly in turned
@@ -27,8 +19,6 @@ const MOST_OVERLAP: f32 = 0.45;
 const TURNED: f64 = 10.0;
 /// Number of sizes of photographs for which programs are kept.
 const KEPT_PROGRAMS: usize = 4;
-/// Bytes of a value of the detector's input, and of the layer after it, for each pixel: both have as many.
-const BYTES_A_PIXEL: u64 = 16;
 
 /// How faces are looked for.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -61,8 +51,8 @@ pub struct FoundFace {
 /// Finds the faces in photographs. Programs are kept, so that photographs of equal size are compiled for once.
 ///
 /// ```no_run
-/// use lineament::app::{FaceFinder, FaceOptions};
-/// use lineament::{AdapterRequest, Device};
+/// use lineament::app::FaceOptions;
+/// use lineament::{AdapterRequest, Device, FaceFinder};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let device = Device::open(&AdapterRequest::default())?;
@@ -78,6 +68,8 @@ pub struct FaceFinder<'a> {
     detector: FaceDetector,
     options: FaceOptions,
     aligner: FaceAligner,
+    /// The least width of faces that were found, if the adapter allowed no finer search than that.
+    limited: Option<u32>,
     /// The programs by size, the one used last at the end.
     sized: Vec<Sized>,
 }
@@ -118,7 +110,7 @@ impl<'a> FaceFinder<'a> {
             let problem = format!("the least score of a face is {}; choose a number from 0 to 1", options.threshold);
             return Err(Error::Misuse(problem));
         }
-        Ok(FaceFinder { device, detector, options, aligner: FaceAligner::default(), sized: Vec::new() })
+        Ok(FaceFinder { device, detector, options, aligner: FaceAligner::default(), limited: None, sized: Vec::new() })
     }
 
     /// Returns the detector.
@@ -129,6 +121,12 @@ impl<'a> FaceFinder<'a> {
     /// Returns the options.
     pub fn options(&self) -> FaceOptions {
         self.options
+    }
+
+    /// Returns the width in pixels below which faces were not found in some photograph, although the options ask for smaller ones: a
+    /// finer search would exceed the adapter's limits.
+    pub fn limited(&self) -> Option<u32> {
+        self.limited
     }
 
     /// Returns the faces in a photograph, the largest first.
@@ -157,6 +155,13 @@ impl<'a> FaceFinder<'a> {
         let source = [photograph.height, photograph.width];
         let binding = self.device.capabilities().binding_bytes;
         let inner = levels(source, self.options.smallest, binding);
+        if let Some(wanted) = self.options.smallest {
+            let least = least_face(source, inner[0]);
+            // Sizes are whole pixels, so a face can be off by a few percent.
+            if u64::from(least) * 100 > u64::from(wanted.max(least_face(source, source))) * 105 {
+                self.limited = self.limited.max(Some(least));
+            }
+        }
         let row_bytes = 3 * u64::from(photograph.width);
         let bytes = (row_bytes * u64::from(photograph.height)).next_multiple_of(4);
         let pixel_bytes = bytes.next_power_of_two().min(binding / 4 * 4);
@@ -262,59 +267,5 @@ fn write_bytes(device: &Device, program: &Program, view: View, bytes: &[u8]) {
         let mut last = [0; 4];
         last[..bytes.len() - whole].copy_from_slice(&bytes[whole..]);
         program.write(device, View { offset: view.offset + whole as u64, bytes: 4, ..view }, &last);
-    }
-}
-
-/// Returns height and width rounded up to what the detector takes.
-fn padded(size: [u32; 2]) -> [u32; 2] {
-    size.map(|size| size.next_multiple_of(MULTIPLE))
-}
-
-/// Returns the sizes, height and width, at which a photograph is searched. At the finest, a face of `smallest` pixels has [`SMALLEST`],
-/// but the photograph is never enlarged, and what the detector stores fits `binding` bytes.
-fn levels(source: [u32; 2], smallest: Option<u32>, binding: u64) -> Vec<[u32; 2]> {
-    let longer = source[0].max(source[1]);
-    let wanted = match smallest {
-        Some(smallest) => (f64::from(longer) * f64::from(SMALLEST) / f64::from(smallest.max(SMALLEST))).round(),
-        None => f64::from(LONGER_SIDE.min(longer)),
-    };
-    let at = |longest: f64| {
-        let factor = (longest / f64::from(longer)).min(1.0);
-        source.map(|size| ((f64::from(size) * factor).round() as u32).clamp(1, size))
-    };
-    let fits = |size: [u32; 2]| {
-        let [height, width] = padded(size).map(u64::from);
-        BYTES_A_PIXEL * height * width <= binding
-    };
-    let mut longest = wanted.max(1.0);
-    while !fits(at(longest)) {
-        longest *= 0.95;
-    }
-    let mut levels = vec![at(longest)];
-    while longest > f64::from(FILLED) {
-        longest /= f64::from(STEP);
-        levels.push(at(longest));
-    }
-    levels
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_photograph_is_searched_at_sizes_that_fit() {
-        let binding = 128 << 20;
-        assert_eq!(levels([218, 178], None, binding), [[218, 178]]);
-        assert_eq!(levels([410, 335], None, binding), [[410, 335], [103, 84]]);
-        assert_eq!(levels([3000, 4000], None, binding), [[768, 1024], [192, 256]]);
-        assert_eq!(levels([3000, 4000], Some(20), binding).len(), 3);
-        assert_eq!(levels([1, 5000], None, binding)[0], [1, 1024]);
-        for (source, smallest) in [([4000, 6000], Some(1)), ([20_000, 20_000], Some(16)), ([65_535, 9], None)] {
-            for level in levels(source, smallest, binding) {
-                let [height, width] = padded(level).map(u64::from);
-                assert!(16 * height * width <= binding && level[0] <= source[0] && level[1] <= source[1]);
-            }
-        }
     }
 }

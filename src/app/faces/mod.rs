@@ -4,6 +4,7 @@ mod aligned;
 mod cut;
 mod dataset;
 mod finder;
+mod levels;
 mod sheet;
 
 pub(super) use aligned::look_at_pictures;

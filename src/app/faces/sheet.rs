@@ -6,7 +6,7 @@ use super::cut::{FaceCutter, FaceSelection};
 use super::finder::FaceOptions;
 use crate::app::context::Context;
 use crate::app::error::Error;
-use crate::app::predict::{Failure, LeftOut, tell_left_out};
+use crate::app::left_out::{Failure, LeftOut, tell_left_out};
 use crate::data::prefetch::decoding_threads;
 use crate::data::{FaceMark, ImageSource, decode_ahead, image_name, write_face_marks};
 use crate::profiles::Device;
@@ -60,6 +60,7 @@ impl FaceSheet {
             context.advance(index + 1);
         }
         context.finish();
+        cutter.tell_limits(context);
         tell_left_out(photographs, &left, context);
         if faces.is_empty() {
             let images = photographs.len();
