@@ -21,6 +21,9 @@ struct Shown {
     face: Option<(FaceMark, AlignmentRecord)>,
 }
 
+/// A batch that is running on the device: its results, and for each place the index of the image and the face.
+type Running = (Started, Vec<(usize, Option<FaceMark>)>);
+
 /// The settings of a pass over images.
 pub(super) struct Pass<'t> {
     pub images: Vec<ImageSource>,
@@ -50,9 +53,8 @@ pub(super) fn run_images(
     // A photograph in which faces are looked for can be large, so fewer are decoded ahead.
     let ahead = if cutter.is_some() { 2 * decoding_threads() } else { 2 * batch };
     let mut decoded = decode_ahead(images.clone(), decoding_threads(), ahead, orientation);
-    // The batch that is running on the device, and what its places show.
-    let mut started: Option<(Started, Vec<(usize, Option<FaceMark>)>)> = None;
-    let mut use_rows = |runner: &ImageRunner, (started, shown): (Started, Vec<(usize, Option<FaceMark>)>)| {
+    let mut started: Option<Running> = None;
+    let mut use_rows = |runner: &ImageRunner, (started, shown): Running| {
         let rows = runner.finish(device, started)?;
         for ((index, mark), row) in shown.iter().zip(rows.chunks_exact(rows.len() / shown.len())) {
             use_row(*index, mark.as_ref(), row);
@@ -123,11 +125,7 @@ fn shown(
 }
 
 /// Submits a batch and returns it with what its places show.
-fn submit(
-    device: &Device,
-    runner: &mut ImageRunner,
-    batch: Vec<Shown>,
-) -> Result<(Started, Vec<(usize, Option<FaceMark>)>), ModelError> {
+fn submit(device: &Device, runner: &mut ImageRunner, batch: Vec<Shown>) -> Result<Running, ModelError> {
     let alignments: Vec<AlignmentRecord> = batch.iter().filter_map(|shown| Some(shown.face.as_ref()?.1)).collect();
     let (images, shown): (Vec<StoredImage>, Vec<_>) =
         batch.into_iter().map(|shown| (shown.image, (shown.index, shown.face.map(|(mark, _)| mark)))).unzip();

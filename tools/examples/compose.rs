@@ -60,7 +60,7 @@ impl Numbers {
 }
 
 /// Pastes portraits on a photograph of `size` pixels, in a grid of `cells`, and returns where they lie. Each is turned by at most
-/// 20° to either side and leaves the others free.
+/// 25° to either side and leaves the others free.
 pub fn compose(names: &[String], size: [u32; 2], cells: [u32; 2], numbers: &mut Numbers) -> (RgbImage, Vec<Pasted>) {
     let background = WITHOUT_FACES[numbers.between(0.0, WITHOUT_FACES.len() as f64) as usize % WITHOUT_FACES.len()];
     let background = open(&Path::new(PHOTOGRAPHS).join(format!("{background}.png")));
@@ -73,7 +73,7 @@ pub fn compose(names: &[String], size: [u32; 2], cells: [u32; 2], numbers: &mut 
         .enumerate()
         .map(|(index, name)| {
             let scale = numbers.between(0.4 * most, most);
-            let turn = numbers.between(-20.0, 20.0).to_radians().sin_cos();
+            let turn = numbers.between(-25.0, 25.0).to_radians().sin_cos();
             let place = [index as u32 % cells[0], index as u32 / cells[0]];
             let middle = [0, 1].map(|axis| {
                 let free = cell[axis] - scale * diagonal;

@@ -53,8 +53,7 @@ pub fn decode(values: &[f32], columns: u32, stride: u32, threshold: f32) -> Vec<
     let mut faces = Vec::new();
     for (at, place) in values.chunks_exact(VALUES).enumerate() {
         let score = (sigmoid(place[0]) * sigmoid(place[1])).sqrt() as f32;
-        // This also leaves out NaN.
-        if !(score >= threshold) {
+        if score.is_nan() || score < threshold {
             continue;
         }
         let [column, row] = [at % columns as usize, at / columns as usize].map(|index| index as f32);
