@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::context::Context;
 use super::error::Error;
 use super::run_folder::ensure_writable;
 use crate::data::attributes::named_set;
@@ -26,12 +27,15 @@ pub struct Conversion {
     pub outputs: &'static str,
     /// Number of outputs.
     pub output_count: usize,
+    /// What was concluded from the names of the tensors alone, with the option that overrides each.
+    pub assumed: Vec<&'static str>,
     /// The metadata in the header of the new file.
     pub metadata: std::collections::BTreeMap<String, String>,
 }
 
 /// Converts the weights file `source` and writes the result to `out`. In [`ConvertOptions::attributes`], the name of a set of
-/// attributes stands for the attributes in it.
+/// attributes stands for the attributes in it. What is concluded from the
+/// names of the tensors alone is reported.
 ///
 /// # Errors
 /// The source cannot be read or converted, or the result cannot be written. The file `out` is then unchanged.
@@ -40,6 +44,7 @@ pub fn convert_weights(
     out: &Path,
     options: &ConvertOptions,
     precision: StoredPrecision,
+    context: &Context,
 ) -> Result<Conversion, Error> {
     if is_same_file(source, out) {
         return Err(Error::Misuse(format!("{}: is both the source and --out; name another file with --out", out.display())));
@@ -65,6 +70,10 @@ pub fn convert_weights(
         .map(|tensor| StoredTensor { name: &tensor.name, shape: &tensor.shape, values: &tensor.values })
         .collect();
     write_weights(out, &tensors, &metadata, precision)?;
+    if !converted.assumed.is_empty() {
+        let (names, assumed) = (converted.naming.name(), converted.assumed.join(", "));
+        context.note(format!("nothing says otherwise, so these are as in {names}'s network: {assumed}"));
+    }
     let (outputs, output_count) = outputs(&converted);
     Ok(Conversion {
         names: converted.naming.name(),
@@ -73,6 +82,7 @@ pub fn convert_weights(
         values: tensors.iter().map(|tensor| tensor.values.len()).sum(),
         outputs,
         output_count,
+        assumed: converted.assumed,
         metadata,
     })
 }

@@ -69,13 +69,13 @@ fn epsilon(text: &str) -> Result<f32, String> {
 }
 
 impl Convert {
-    pub fn run(&self, _: &Context) -> Verdict {
+    pub fn run(&self, context: &Context) -> Verdict {
         let options = ConvertOptions {
             convention: PartialConvention { padding: self.padding, epsilon: self.epsilon, input: self.input },
             attributes: self.attributes.clone(),
             size: self.size,
         };
-        let done = convert_weights(&self.source, &self.out, &options, self.precision)?;
+        let done = convert_weights(&self.source, &self.out, &options, self.precision, context)?;
         let said = |key: &str| done.metadata.get(key).map_or("", String::as_str);
         print_result(self.json, &done, || {
             format!(

@@ -7,20 +7,39 @@ use crate::nn::network::Network;
 use crate::nn::weights::{Convention, PartialConvention};
 use crate::nn::{HEAD_EPSILON, keys};
 
-/// Decides what the tensors do not say: the convention, the names of the outputs, and the input size.
+/// What the tensors do not say.
+pub(super) struct Decided {
+    /// Padding, the ε of batch norm, and the scaling of the input.
+    pub convention: Convention,
+    /// Names of the outputs of a head.
+    pub attributes: Vec<String>,
+    /// Height and width of the input in pixels.
+    pub size: u32,
+    /// What was concluded from the names of the tensors alone, with the option that overrides each.
+    pub assumed: Vec<&'static str>,
+}
+
+/// Decides what the tensors do not say.
 pub(super) fn decide(
     source: &Source,
     options: &ConvertOptions,
     naming: Naming,
     network: &Network,
     top: ConvertedTop,
-) -> Result<(Convention, Vec<String>, u32), ConvertError> {
+) -> Result<Decided, ConvertError> {
     let contradiction = |problem: String| ConvertError::Contradiction { path: source.path.clone(), problem };
     let metadata: BTreeMap<&str, &str> = source.metadata.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
     let epsilon = epsilon(source, network, top).map_err(contradiction)?;
     let stated = stated(&metadata, options).map_err(contradiction)?;
     let of_architecture = PartialConvention { epsilon, ..PartialConvention::default() };
-    let convention = options.convention.or(stated).or(of_architecture).or(naming.convention());
+    let known = options.convention.or(stated).or(of_architecture);
+    let convention = known.or(naming.convention());
+    let parts = [
+        ("padding (--padding)", known.padding.is_none()),
+        ("the ε of batch norm (--epsilon)", known.epsilon.is_none()),
+        ("the scaling of the input (--input)", known.input.is_none()),
+    ];
+    let assumed = parts.into_iter().filter_map(|(part, is_assumed)| is_assumed.then_some(part)).collect();
 
     let mut attributes = options.attributes.clone();
     if attributes.is_empty() {
@@ -52,7 +71,8 @@ pub(super) fn decide(
     if let Some(twice) = attributes.iter().find(|name| !seen.insert(name.as_str()) || name.trim().is_empty()) {
         return Err(contradiction(format!("the name '{twice}' is empty or given twice; correct --attributes")));
     }
-    Ok((Convention { padding, epsilon, input }, attributes, size(source, options).map_err(contradiction)?))
+    let size = size(source, options).map_err(contradiction)?;
+    Ok(Decided { convention: Convention { padding, epsilon, input }, attributes, size, assumed })
 }
 
 /// Returns the ε that the source states for the batch norms of the convolutions, if it states any. The error says which layer has

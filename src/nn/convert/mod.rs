@@ -59,7 +59,11 @@ pub enum ConvertError {
         listed: String,
     },
     /// Tensors are missing, left over, or have another shape.
-    #[error("{}: {count} tensors do not fit MobileNetV2 with {naming}'s names: {listed}; {remedy}", path.display())]
+    #[error(
+        "{}: {} MobileNetV2 with {naming}'s names: {listed}; {remedy}",
+        path.display(),
+        if *count == 1 { "1 tensor does not fit".to_owned() } else { format!("{count} tensors do not fit") }
+    )]
     Unfit {
         /// The file.
         path: PathBuf,
@@ -129,6 +133,8 @@ pub struct Converted {
     pub attributes: Vec<String>,
     /// Height and width of the input in pixels.
     pub size: u32,
+    /// What was concluded from the names of the tensors alone, with the option that overrides each.
+    pub assumed: Vec<&'static str>,
 }
 
 impl Converted {
@@ -219,9 +225,9 @@ pub fn convert(source: &Source, options: &ConvertOptions) -> Result<Converted, C
         return Err(ConvertError::Unfit { path: path(), count, naming, listed: listed(faults), remedy });
     }
     check_finite(source, &converted)?;
-    let (convention, attributes, size) = decide::decide(source, options, naming, &network, top)?;
+    let decide::Decided { convention, attributes, size, assumed } = decide::decide(source, options, naming, &network, top)?;
     let width = width.unwrap_or(1.0);
-    Ok(Converted { naming, width, top, tensors: converted, convention, attributes, size })
+    Ok(Converted { naming, width, top, tensors: converted, convention, attributes, size, assumed })
 }
 
 /// Joins the first few items, and counts the others.

@@ -99,6 +99,7 @@ fn every_programs_names_and_layouts_give_the_same_tensors() {
         assert_eq!(converted.top, ConvertedTop::Classifier { classes: 3 });
         let convention = Convention { padding, epsilon, input: InputScaling::ZeroToOne };
         assert_eq!(converted.convention, convention);
+        assert_eq!(converted.assumed, ["padding (--padding)", "the ε of batch norm (--epsilon)"]);
         let right = torchvision();
         assert_eq!(converted.tensors.len(), right.len());
         for (found, right) in converted.tensors.iter().zip(&right) {
@@ -128,6 +129,7 @@ fn what_is_known_comes_from_the_options_then_the_header_then_the_file_then_the_n
     (options.convention.epsilon, options.size) = (Some(0.02), Some(64));
     let converted = found(&read, &options);
     assert_eq!((converted.convention.epsilon, converted.size), (0.02, 64));
+    assert_eq!(converted.assumed, ["padding (--padding)"]);
 
     // What the header says and is not understood is not replaced by what is usual.
     for (key, value) in [("padding", "same"), ("bn_eps", "small"), ("size", "100")] {
@@ -195,7 +197,7 @@ fn an_error_names_the_tensors_that_do_not_fit() {
             &|tensors| tensors.retain(|tensor| !tensor.name.contains("features.3.")),
             &["15 tensors", "'features.3.conv.0.0.weight' is missing", "and 11 more"],
         ),
-        ("left over", &|tensors| tensors.push(made_up("extra", &[1])), &["1 tensors", "'extra' belongs to no layer"]),
+        ("left over", &|tensors| tensors.push(made_up("extra", &[1])), &["1 tensor does not fit", "'extra' belongs to no layer"]),
         ("shape", &|tensors| tensors[1].shape = vec![4, 4], &["'features.0.1.weight' is [4, 4] where [16] is wanted"]),
         (
             "twice",
