@@ -17,7 +17,6 @@ enable wgpu_cooperative_matrix;
 // Cost: 2 · rows · inputs · outputs flops; x is read outputs / $(COLUMNS * SIDE) times, w rows / $(ROWS * SIDE) times.
 #import stored
 #import pointwise
-#import scaled_half
 
 // Rows of both tiles are one vector longer than necessary, so that threads that load a column use different memory banks.
 var<workgroup> x_tile: array<Half, $(ROWS * SIDE * (DEPTH / 4 + 1))>;
@@ -25,6 +24,8 @@ var<workgroup> w_tile: array<Half, $(DEPTH * (COLUMNS * SIDE / 4 + 1))>;
 var<workgroup> results: array<vec4<f32>, $(SIDE * SIDE / 4)>;
 
 #if HALF
+alias Half = vec4<f16>;
+
 fn half_of(numbers: Stored) -> Half {
     return numbers;
 }
@@ -38,6 +39,8 @@ fn inverse_scale() -> f32 {
 }
 #end
 #if HALF == 0
+#import scaled_half
+
 fn half_of(numbers: Stored) -> Half {
     return scaled_half(numbers, 1.0);
 }

@@ -44,6 +44,7 @@ fn succeeded(command: &mut Command) -> Output {
 }
 
 #[test]
+#[ignore = "builds the library once more, which takes minutes: `cargo test --release --test command_line wheel -- --ignored`"]
 fn the_wheel_works_in_a_fresh_environment_and_from_any_folder() {
     let Some(python) = python_with(&["maturin", "numpy"], true) else { return };
     if crate::requirements::lacks_adapter() {
