@@ -9,9 +9,9 @@ use super::{ORIENTATION, Step};
 use crate::app::faces::largest_faces;
 use crate::app::train::TrainingSettings;
 use crate::app::{
-    ClusterRows, Clusterer, Error, Evaluator, EvaluatorOptions, FaceOptions, FaceSelection, Predictor, Report, RowOptions,
-    RunFolder, Trainer, TrainerOptions, check_training_data, compare_methods, comparison_details, json_line, write_comparison,
-    write_file, write_json,
+    ClusterRows, Clusterer, Error, Evaluator, EvaluatorOptions, FaceOptions, FaceSelection, PredictionOptions, Predictor, Report,
+    RowOptions, RunFolder, Trainer, TrainerOptions, check_training_data, compare_methods, comparison_details, json_line,
+    write_comparison, write_file, write_json,
 };
 use crate::cluster::{
     ClusterResult, ComparedMethod, Comparison, ComparisonSettings, CountedRows, KMeans, Method, WeightRule, select_columns,
@@ -283,17 +283,27 @@ fn loss_issue(work: &Work, _: Option<&Record>) -> Fallible<()> {
 fn predict(work: &Work, _: Option<&Record>) -> Fallible<()> {
     let model = work.model()?;
     work.context.message(format!("faces: {}", work.clustered_in_words()));
-    let of_data = work.faces().into_iter().map(|row| work.folder.dataset.images[row].clone());
+    let mut images: Vec<ImageSource> = work.faces().into_iter().map(|row| work.folder.dataset.images[row].clone()).collect();
     let device = work.device()?;
-    let mut beside = work.beside.clone();
-    if work.options.beside_faces == FaceSelection::Largest && !beside.is_empty() {
-        let faces = largest_faces(device, &beside, &work.at(BESIDE), FaceOptions::default(), &work.context)?;
+    let mut aligned = Vec::new();
+    if work.options.beside_faces == FaceSelection::Largest && !work.beside.is_empty() {
+        let faces = largest_faces(device, &work.beside, &work.at(BESIDE), FaceOptions::default(), &work.context)?;
         work.complete.set(work.complete.get() && faces.iter().all(Option::is_some));
-        beside = faces.into_iter().flatten().collect();
+        aligned.extend(faces.into_iter().flatten());
+    } else {
+        images.extend(work.beside.iter().cloned());
     }
-    let images: Vec<ImageSource> = of_data.chain(beside).collect();
     let mut predictor = Predictor::new(device, &model, work.prediction())?.with_context(&work.context);
-    let predictions = predictor.predict(&images)?;
+    let mut predictions = predictor.predict(&images)?;
+    if !aligned.is_empty() {
+        // Aligned faces are cropped already.
+        let options = PredictionOptions { crop: None, ..work.prediction() };
+        let more = Predictor::new(device, &model, options)?.with_context(&work.context).predict(&aligned)?;
+        predictions.used.extend(more.used.iter().map(|index| images.len() + index));
+        predictions.failures.extend(more.failures);
+        predictions.table.images.extend(more.table.images);
+        predictions.table.values.extend(more.table.values);
+    }
     work.complete.set(work.complete.get() && predictions.failures.is_empty());
     predictions.table.write(&work.at("attributes.csv"))?;
     work.run()?.record("predict", Some(device), predictor.details(&predictions), &work.context)
