@@ -21,6 +21,7 @@ mod predict;
 mod report;
 pub mod reproduce;
 mod run_folder;
+mod sort;
 pub mod train;
 mod trainer;
 pub mod tune;
@@ -43,4 +44,5 @@ pub use predict::{Classifications, PredictionOptions, Predictions, Predictor, Ra
 pub use report::Report;
 pub use reproduce::{Reproduction, ReproductionOptions};
 pub use run_folder::{RunFolder, ensure_writable, json_line, refuse_overwriting, write_file, write_json};
+pub use sort::{Placement, Sorted, sort_photographs};
 pub use trainer::{MODEL_FILE, PAPER_DROPOUT, PAPER_HIDDEN, Trainable, Trainer, TrainerOptions, Training};

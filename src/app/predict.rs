@@ -117,8 +117,8 @@ impl<'a> Predictor<'a> {
         self
     }
 
-    /// Predicts the attributes of images. Images that cannot be used are reported as [`Event::Unusable`] and those without a face
-    /// as [`Event::NoFace`]; the others are processed.
+    /// Predicts the attributes of images. Images that cannot be used are reported as [`Event::Unusable`](super::Event::Unusable) and those without a face
+    /// as [`Event::NoFace`](super::Event::NoFace); the others are processed.
     ///
     /// # Errors
     /// No image can be used, the device fails, or the context is cancelled.

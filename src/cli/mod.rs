@@ -21,6 +21,7 @@ mod profile;
 mod report;
 mod reproduce;
 mod shell;
+mod sort;
 mod train;
 mod train_options;
 mod tune;
@@ -64,7 +65,7 @@ macro_rules! subcommands {
 }
 
 subcommands! {
-    predict::Predict, cluster::Cluster, compare::Compare, report::Report, train::Train, eval::Eval, reproduce::Reproduce,
+    predict::Predict, cluster::Cluster, compare::Compare, report::Report, sort::Sort, train::Train, eval::Eval, reproduce::Reproduce,
     faces::Faces, classify::Classify, augment::Augment, devices::Devices, plan::Plan, profile::Profile, tune::Tune, bench::Bench,
     convert::Convert, export::Export, shell::Completions, shell::Man,
 }

@@ -35,6 +35,20 @@ pub fn write_atomically<T>(path: &Path, write: impl FnOnce(&mut BufWriter<&mut F
     Ok(value)
 }
 
+/// Writes a file that does not exist yet, completely or not at all.
+///
+/// # Errors
+/// [`DataError::Write`] if the file exists or cannot be written.
+pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), DataError> {
+    let failed = |source: io::Error| DataError::Write { path: path.to_path_buf(), remedy: remedy(&source), source };
+    let folder = path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
+    let mut temporary = temporary_file(folder).map_err(failed)?;
+    temporary.write_all(bytes).map_err(failed)?;
+    temporary.as_file().sync_all().map_err(failed)?;
+    temporary.persist_noclobber(path).map_err(|refused| failed(refused.error))?;
+    sync_folder(folder).map_err(failed)
+}
+
 /// Returns the file to replace: `path` itself, or the file it links to. A device or a pipe is refused, because renaming a file
 /// to its path would destroy it.
 fn target_of(path: &Path) -> io::Result<PathBuf> {

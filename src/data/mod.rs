@@ -26,7 +26,7 @@ pub mod unreadable;
 mod whole_png;
 mod whole_webp;
 
-pub use atomic::write_atomically;
+pub use atomic::{write_atomically, write_new};
 pub use celeba::open_celeba;
 pub use crop::Crop;
 pub use dataset::{Dataset, Partition};

@@ -59,6 +59,14 @@ impl ImageSource {
         recorded.unwrap_or_else(|| hashed().unwrap_or_else(|_| "unreadable".into()))
     }
 
+    /// Reads the whole file.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is none.
+    pub fn bytes(&self) -> Result<Vec<u8>, DecodeError> {
+        self.read(u64::MAX)
+    }
+
     /// Reads the content, but at most `longest` bytes of it.
     pub(super) fn read(&self, longest: u64) -> Result<Vec<u8>, DecodeError> {
         match self {

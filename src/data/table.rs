@@ -18,7 +18,7 @@ use super::text::{CsvRows, read_text};
 /// A table with a value for every attribute of every image. The values are probabilities, or 0 and 1.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct AttributeTable {
-    /// The names of the images, as [`image_name`](super::image_name) writes them. No name occurs twice, unless `faces` tells the rows
+    /// The names of the images, as [`image_name`](super::image_name()) writes them. No name occurs twice, unless `faces` tells the rows
     /// apart.
     pub images: Vec<String>,
     /// The names of the attributes. No name occurs twice.

@@ -40,7 +40,7 @@ pub use error::ReportError;
 pub use figure_five::figure_five_svg;
 pub use history::Epoch;
 pub use resize::resize_bilinear;
-pub use run_folder::load_run;
+pub use run_folder::{ClusteredPhotograph, clustered_photographs, load_run};
 pub use weighting::{PartiallyPresent, partially_present};
 
 /// The data that a report shows, for `n` faces and `a` attributes.

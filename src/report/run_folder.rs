@@ -108,6 +108,47 @@ pub fn load_run(run: &Path, attributes: Option<&Path>, images: Option<&Path>) ->
     Ok(input)
 }
 
+/// A face of a clustered run, and the photograph that shows it.
+#[derive(Debug, Clone)]
+pub struct ClusteredPhotograph {
+    /// The photograph's name in `attributes.csv`.
+    pub name: String,
+    /// The face's cluster; noise has none.
+    pub cluster: Option<usize>,
+    /// The photograph, or the reason why it was not found.
+    pub photograph: Result<ImageSource, String>,
+}
+
+/// Returns the photograph of each face of a run folder with `attributes.csv` and `clusters.json`. Photographs are looked for in the
+/// places that [`load_run`] documents.
+///
+/// # Errors
+/// Returns [`ReportError`] if a file is missing or malformed, or if the two come from different runs.
+pub fn clustered_photographs(run: &Path, images: Option<&Path>) -> Result<Vec<ClusteredPhotograph>, ReportError> {
+    if !run.is_dir() {
+        return Err(ReportError::NoRun { path: run.to_path_buf() });
+    }
+    let require = |name: &str, command| {
+        let path = run.join(name);
+        if path.is_file() { Ok(path) } else { Err(ReportError::Missing { path, command }) }
+    };
+    let table = AttributeTable::read(&require("attributes.csv", "lineament predict IMAGES… --run RUN")?)?;
+    let clusters = ClusterResult::read(&require("clusters.json", "lineament cluster --run RUN --k 8")?)?;
+    refuse_stale(&table, "clusters.json", "cluster", clusters.attributes_sha256.clone())?;
+    let (faces, labels) = (table.images.len(), clusters.labels.len());
+    if faces != labels {
+        let problem =
+            format!("clusters.json has {labels} labels, but attributes.csv has {faces} rows; run `lineament cluster` again");
+        return Err(ReportError::Mismatch { problem });
+    }
+    let mut places = Places { run, images, archives: OpenArchives::default() };
+    let of_row = |(name, label): (String, i64)| {
+        let photograph = places.find(&name);
+        ClusteredPhotograph { name, cluster: usize::try_from(label).ok(), photograph }
+    };
+    Ok(table.images.into_iter().zip(clusters.labels).map(of_row).collect())
+}
+
 /// Refuses a result that was made from other attributes than those in the folder, as after another prediction. The paper's script
 /// rounds the attributes before clustering.
 fn refuse_stale(table: &AttributeTable, file: &str, verb: &str, made_from: Option<String>) -> Result<(), ReportError> {

@@ -1,7 +1,7 @@
 //! The checksum of our own weights files, which catches bits that were flipped on the disk.
 //!
 //! It is the CRC-32 of the header, with zeros in its place, and of the tensors. The header has it as the metadata
-//! [`KEY`], so other programs read such a file as any safetensors file. A file without the key is not checked.
+//! `KEY`, so other programs read such a file as any safetensors file. A file without the key is not checked.
 
 /// The metadata key of the checksum.
 pub(super) const KEY: &str = "lineament_crc32";
