@@ -28,9 +28,9 @@
 //! # Layers
 //!
 //! Modules form layers, and each imports only from layers to its right: `cli` (the program), [`app`], [`report`], [`evaluation`],
-//! [`cluster`], [`nn`], [`data`], [`ops`], [`profiles`], [`scheduler`], [`device`], [`wgsl`], [`plan`]. What this page re-exports,
-//! and what [`app`], [`data`], [`cluster`], [`evaluation`] and [`report`] offer, is meant to stay as it is. [`nn`], [`ops`] and
-//! what stands to the right of [`ops`] are for kernel authors and may change with any version.
+//! [`cluster`], [`nn`], [`data`], [`ops`], [`profiles`], [`scheduler`], [`device`], [`wgsl`], [`plan`]. What this page
+//! re-exports, and what [`app`], [`data`], [`cluster`], [`evaluation`] and [`report`] offer, is meant to stay as it is. [`nn`],
+//! [`ops`] and what stands to the right of [`ops`] are for kernel authors and may change with any version.
 //!
 //! # Features
 //!

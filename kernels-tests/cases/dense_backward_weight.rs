@@ -1,6 +1,8 @@
 //! Cases of the weight gradient of a dense layer, in all three kernels.
 
-use lineament::ops::{Choice, DenseBackwardWeight, OperandScale, dense_backward_weight_variants};
+use lineament::ops::{
+    Choice, DenseBackwardWeight, OperandScale, dense_backward_weight_mixed_variants, dense_backward_weight_variants,
+};
 use lineament::plan::RowParts;
 
 use super::{by_shape, layer_input::normalised, rounded::rounded};
@@ -34,7 +36,9 @@ const BENCHMARKS: &[(u32, u32, u32, u32)] = &[
 ];
 
 pub fn cases(context: Context) -> Vec<Case> {
-    let families = dense_backward_weight_variants().filter(|(_, variant)| context.runs(variant));
+    let families = dense_backward_weight_variants()
+        .chain(dense_backward_weight_mixed_variants())
+        .filter(|(_, variant)| context.runs(variant));
     let of_family = |family| by_shape(context, TESTS, BENCHMARKS, move |shape, purpose| case(shape, family, purpose, context));
     families.flat_map(of_family).collect()
 }

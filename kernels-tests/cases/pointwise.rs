@@ -1,6 +1,6 @@
 //! Cases of pointwise convolution and dense layers, in all five kernels.
 
-use lineament::ops::{Activation, Choice, OperandScale, Pointwise, pointwise_variants};
+use lineament::ops::{Activation, Choice, OperandScale, Pointwise, pointwise_mixed_variants, pointwise_variants};
 use lineament::plan::{Precision, WeightLayout};
 
 use super::rounded::rounded;
@@ -58,7 +58,7 @@ const BENCHMARKS: &[(u32, u32, u32)] = &[
 
 pub fn cases(context: Context) -> Vec<Case> {
     let mut cases = Vec::new();
-    let variants = [Precision::F32, Precision::F16].into_iter().flat_map(pointwise_variants);
+    let variants = [Precision::F32, Precision::F16].into_iter().flat_map(pointwise_variants).chain(pointwise_mixed_variants());
     for family in variants.filter(|(_, variant)| context.runs(variant)) {
         if context.purpose == Purpose::Benchmark {
             for &(rows, inputs, outputs) in BENCHMARKS {
@@ -91,8 +91,8 @@ pub fn cases(context: Context) -> Vec<Case> {
 /// The magnitude of the inputs of variants for mixed precision.
 const SMALL: f32 = 1.0 / (1 << 20) as f32;
 
-/// Returns the scale of the inputs of variants for mixed precision: that of gradients or, in one shape, a scale beyond which half of
-/// the inputs exceed the range of 16-bit floats.
+/// Returns the scale of the inputs of variants for mixed precision: that of gradients or, in one shape, a scale beyond which half
+/// of the inputs exceed the range of 16-bit floats.
 fn scale_of(shape: Pointwise) -> OperandScale {
     if (shape.rows, shape.inputs) == (31, 16) { OperandScale::power(37) } else { OperandScale::GRADIENT }
 }

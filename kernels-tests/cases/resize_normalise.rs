@@ -59,7 +59,7 @@ fn case(shape: (u32, &'static [[usize; 2]]), interpolation: Interpolation, varia
     case_of(shape, interpolation, variant, purpose, false)
 }
 
-/// Returns a case of images of which all rows are stored, or only three for each row of the output.
+/// Returns a case of images. If `windows` is true, each image holds only the three rows that each row of the output reads.
 fn case_of(
     (size, images): (u32, &'static [[usize; 2]]),
     interpolation: Interpolation,

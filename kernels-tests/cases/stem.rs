@@ -7,9 +7,9 @@ use crate::harness::case::{Bounds, Case, Context, Purpose};
 use lineament::ops::reference::random::values;
 use lineament::ops::reference::stem::stem;
 
-/// (batch, height, width, inputs, outputs, activation): one pixel, primes, a tile of 4 pixels × 32 outputs ± 1 pixel or quad, more
-/// pixels and outputs than a subgroup holds, and even widths with one pair of pixels, with one strip of 7 or 8 pixels at stride
-/// 2, and with several strips.
+/// (batch, height, width, inputs, outputs, activation): one pixel, primes, a tile of 4 pixels × 32 outputs ± 1 pixel or quad,
+/// more pixels and outputs than a subgroup holds, and even widths with one pair of pixels, with one strip of 7 or 8 pixels at
+/// stride 2, and with several strips.
 const TESTS: &[(u32, u32, u32, u32, u32, Activation)] = &[
     (1, 1, 1, 4, 4, Activation::None),
     (2, 2, 3, 4, 12, Activation::None),

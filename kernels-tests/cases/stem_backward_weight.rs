@@ -13,8 +13,8 @@ use lineament::ops::reference::{stem_backward_weight::stem_backward_weight, wide
 const TESTS: &[(u32, u32, u32, u32, u32)] =
     &[(1, 1, 1, 4, 4), (2, 2, 3, 4, 12), (1, 5, 7, 8, 8), (1, 9, 9, 4, 20), (2, 13, 17, 8, 16), (1, 16, 15, 4, 32)];
 
-/// Returns the layers of the test shapes, at both strides and with both paddings. Those with four inputs and more than three pixels
-/// in a row are RGB.
+/// Returns the layers of the test shapes, at both strides and with both paddings. Those with four inputs and more than three
+/// pixels in a row are RGB.
 pub fn test_layers() -> Vec<Stem> {
     let paddings = [Padding::TensorflowSame, Padding::Symmetric];
     let options = || [1, 2].into_iter().flat_map(|stride| paddings.map(|padding| (stride, padding)));

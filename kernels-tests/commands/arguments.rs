@@ -63,7 +63,8 @@ pub struct CommonArguments {
     /// Open the adapter with cooperative matrices, which wgpu calls experimental
     #[arg(long)]
     pub tensor_cores: bool,
-    /// Use cooperative matrices of this side, 8 or 16, although the adapter lists others. Mesa's lavapipe lists 8 and multiplies both
+    /// Use cooperative matrices of this side, 8 or 16, although the adapter lists others. Mesa's lavapipe lists 8 and multiplies
+    /// both
     #[arg(long, value_name = "SIDE", requires = "tensor_cores", value_parser = clap::value_parser!(u32).range(8..=16))]
     pub matrix_side: Option<u32>,
     /// Print one JSON object instead of a table

@@ -178,8 +178,8 @@ fn compile(arguments: &IsaArguments, gpu: Option<&Gpu>) -> Result<Report, Error>
     Ok(report)
 }
 
-/// Returns whether some class of GPUs uses a variant: a table names it, or no table names any variant of its kernel. Variants that
-/// need a known subgroup size or 64-bit integers are for software adapters, unless a table of GPUs names them.
+/// Returns whether some class of GPUs uses a variant: a table names it, or no table names any variant of its kernel. Variants
+/// that need a known subgroup size or 64-bit integers are for software adapters, unless a table of GPUs names them.
 fn ships_on_gpus(kernel: &Kernel, variant: &Variant) -> bool {
     let rows = |class: DeviceClass| class.rows().map(|row| &row.variant).filter(|id| id.kernel == kernel.name);
     let gpus = || DeviceClass::ALL.into_iter().filter(|class| *class != DeviceClass::Software);

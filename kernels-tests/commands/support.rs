@@ -68,7 +68,8 @@ fn check(device: &Device, kernel: &'static Kernel, variant: &'static Variant) ->
     CheckResult::new(kernel.name, variant.name, verdict(device, kernel, variant))
 }
 
-/// Returns whether a variant compiles here; skipped where the adapter lacks what it needs, failed where it refuses what it should take.
+/// Returns whether a variant compiles here; skipped where the adapter lacks what it needs, failed where it refuses what it should
+/// take.
 fn verdict(device: &Device, kernel: &'static Kernel, variant: &'static Variant) -> Verdict {
     if let Some(reason) = missing(device, variant) {
         return Verdict::Skipped(reason.to_string());

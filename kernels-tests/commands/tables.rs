@@ -1,8 +1,8 @@
 //! `kernels tables`: makes the table of a device class from the model of time.
 //!
 //! For every shape of the model's plans and every candidate, each GPU of a class predicts a time. The table is a list of rows; a
-//! shape takes the first row whose conditions hold. The list grows by the row that helps most, until no row helps much. So far, this
-//! is done for matrix products alone: the model knows too little of how other kernels load to tell their tiles apart.
+//! shape takes the first row whose conditions hold. The list grows by the row that helps most, until no row helps much. So far,
+//! this is done for matrix products alone: the model knows too little of how other kernels load to tell their tiles apart.
 
 use std::collections::BTreeSet;
 
@@ -100,7 +100,7 @@ fn times(arguments: &TablesArguments, gpu: &Gpu) -> Result<Times, Error> {
         // A GPU of the class may have no subgroup size that is known before compilation, and variants of 64-bit integers are for
         // software adapters.
         let standard = candidates::candidates(shape, device.profile()).into_iter();
-        let standard = standard.filter(|(_, variant)| !variant.is_wide() && !variant.subgroup);
+        let standard = standard.filter(|(_, variant)| !variant.is_native_only() && !variant.subgroup);
         for choice in standard {
             let plan = candidate_plan(device.profile(), shape, choice);
             let (mut seconds, mut spills, mut share, mut shares_loads) = (0.0, 0, 0.0, false);

@@ -1,7 +1,7 @@
 //! What a test needs of the machine. Where it is missing, the test is left out, and a line on stderr says so.
 //!
-//! With `LINEAMENT_TEST_ALL=1`, as `tools/test` sets it, nothing may be left out: what is missing is then a failure. Test programs
-//! of both packages include this file.
+//! With `LINEAMENT_TEST_ALL=1`, as `tools/test` sets it, nothing may be left out: what is missing is then a failure. Test
+//! programs of both packages include this file.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -42,9 +42,9 @@ pub fn lacks_python() -> bool {
     is_left_out(runs("python3"), "Python 3")
 }
 
-/// Returns a Python that has these packages, or says that the test is left out. It is looked for where `LINEAMENT_PYTHON` says, where
-/// `tools/setup --test` makes an environment, and on the path. With `is_required` unset, missing packages are never a failure: some
-/// are too large to be installed for a test.
+/// Returns a Python that has these packages, or says that the test is left out. It is looked for where `LINEAMENT_PYTHON` says,
+/// where `tools/setup --test` makes an environment, and on the path. With `is_required` unset, missing packages are never a
+/// failure: some are too large to be installed for a test.
 #[allow(dead_code, reason = "not every test program needs every function")]
 pub fn python_with(packages: &[&str], is_required: bool) -> Option<PathBuf> {
     const FINDS: &str = "import importlib.util, sys; sys.exit(not all(map(importlib.util.find_spec, sys.argv[1:])))";

@@ -357,7 +357,11 @@ unsafe fn open_device(entry: &ash::Entry, instance: &ash::Instance, wanted: Opti
             robust_buffer_access_2: robustness.robust_buffer_access2 == vk::TRUE,
             shader_float16: vulkan_12.shader_float16 == vk::TRUE && vulkan_11.storage_buffer16_bit_access == vk::TRUE,
             shader_int64: core.shader_int64 == vk::TRUE,
-            matrix_side: if matrices.cooperative_matrix == vk::TRUE { matrix_side(entry, instance, adapter)? } else { None },
+            // Their workgroups have 32 threads.
+            matrix_side: match matrices.cooperative_matrix == vk::TRUE && sizes.min_subgroup_size <= 32 {
+                true => matrix_side(entry, instance, adapter)?,
+                false => None,
+            },
             shader_int8: vulkan_12.shader_int8 == vk::TRUE,
             integer_dot_product: vulkan_13.shader_integer_dot_product == vk::TRUE,
             zero_initialize_workgroup_memory: vulkan_13.shader_zero_initialize_workgroup_memory == vk::TRUE,

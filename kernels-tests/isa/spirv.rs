@@ -1,8 +1,8 @@
 //! Translates a kernel to the SPIR-V that wgpu hands to a Vulkan driver.
 //!
-//! The options repeat those of wgpu-hal 30 (`Adapter::device_from_raw` and `Device::compile_stage`) for a device with the features
-//! that Lineament asks for. A kernel's code depends on them: they decide which indices are checked. Bindings keep their numbers,
-//! because those of every kernel are contiguous from 0.
+//! The options repeat those of wgpu-hal 30 (`Adapter::device_from_raw` and `Device::compile_stage`) for a device with the
+//! features that Lineament asks for. A kernel's code depends on them: they decide which indices are checked. Bindings keep their
+//! numbers, because those of every kernel are contiguous from 0.
 
 use lineament::plan::Name;
 use lineament::wgsl::{ShaderError, reflect};

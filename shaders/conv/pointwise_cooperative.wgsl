@@ -8,12 +8,13 @@ enable wgpu_cooperative_matrix;
 // bias      [outputs]
 // residual  [rows, outputs]     read only if params.residual is 1
 // y         [rows, outputs]
-// inputs and outputs are multiples of four; all arrays are read as vec4. If $HALF is 1, all but bias hold f16. Otherwise, the
-// operands are rounded to f16 when they are copied to workgroup memory, x after it is multiplied by params.scale. Products of f16 are exact, and their sums are f32.
+// inputs and outputs are multiples of four; all arrays are read as vec4. If $HALF is 1, all but bias hold f16. Otherwise, x is
+// multiplied by params.scale, and both operands are rounded to f16 when they are copied to workgroup memory. Products of f16 are
+// exact, and their sums are f32.
 //
-// One workgroup is a single subgroup and computes $(ROWS * SIDE) rows × $(COLUMNS * SIDE) columns. It keeps the sums of $ROWS × $COLUMNS
-// matrices of $SIDE × $SIDE. In every step, it copies x and w for the next $DEPTH inputs to workgroup memory. If its subgroups are
-// smaller than $LANES threads, all of them compute the same sums.
+// One workgroup is a single subgroup and computes $(ROWS * SIDE) rows × $(COLUMNS * SIDE) columns. It keeps the sums of
+// $ROWS × $COLUMNS matrices of $SIDE × $SIDE. In every step, it copies x and w for the next $DEPTH inputs to workgroup memory.
+// If its subgroups are smaller than $LANES threads, all of them compute the same sums.
 // Cost: 2 · rows · inputs · outputs flops; x is read outputs / $(COLUMNS * SIDE) times, w rows / $(ROWS * SIDE) times.
 #import stored
 #import pointwise
@@ -100,10 +101,12 @@ fn inverse_scale() -> f32 {
         workgroupBarrier();
         #for d in 0..DEPTH / SIDE
         #for r in 0..ROWS
-        let a_$(d)_$r = coopLoadT<coop_mat$(SIDE)x$SIDE<f16, A>>(&x_tile[$(r * SIDE * (DEPTH / 4 + 1) + d * SIDE / 4)u], $(DEPTH / 4 + 1)u);
+        let a_$(d)_$r = coopLoadT<coop_mat$(SIDE)x$SIDE<f16, A>>(
+            &x_tile[$(r * SIDE * (DEPTH / 4 + 1) + d * SIDE / 4)u], $(DEPTH / 4 + 1)u);
         #end
         #for c in 0..COLUMNS
-        let b_$(d)_$c = coopLoadT<coop_mat$(SIDE)x$SIDE<f16, B>>(&w_tile[$(d * SIDE * (COLUMNS * SIDE / 4 + 1) + c * SIDE / 4)u], $(COLUMNS * SIDE / 4 + 1)u);
+        let b_$(d)_$c = coopLoadT<coop_mat$(SIDE)x$SIDE<f16, B>>(
+            &w_tile[$(d * SIDE * (COLUMNS * SIDE / 4 + 1) + c * SIDE / 4)u], $(COLUMNS * SIDE / 4 + 1)u);
         #for r in 0..ROWS
         sum_$(r)_$c = coopMultiplyAdd(a_$(d)_$r, b_$(d)_$c, sum_$(r)_$c);
         #end

@@ -9,9 +9,9 @@ enable wgpu_cooperative_matrix;
 // inputs and outputs are multiples of four; all arrays are read as vec4. The operands are rounded to f16 when they are copied to
 // workgroup memory, gy after it is multiplied by params.scale. Products of f16 are exact, and their sums are f32.
 //
-// One workgroup is a single subgroup and computes $(ROWS * SIDE) inputs × $(COLUMNS * SIDE) outputs of a part. It keeps the sums of
-// $ROWS × $COLUMNS matrices of $SIDE × $SIDE. In every step, it copies $DEPTH rows of x and gy to workgroup memory. If its subgroups
-// are smaller than $LANES threads, all of them compute the same sums.
+// One workgroup is a single subgroup and computes $(ROWS * SIDE) inputs × $(COLUMNS * SIDE) outputs of a part. It keeps the sums
+// of $ROWS × $COLUMNS matrices of $SIDE × $SIDE. In every step, it copies $DEPTH rows of x and gy to workgroup memory. If its
+// subgroups are smaller than $LANES threads, all of them compute the same sums.
 // Cost: 2 · rows · inputs · outputs flops; x is read outputs / $(COLUMNS * SIDE) times, gy inputs / $(ROWS * SIDE) times.
 #import layer_input
 #import scaled_half

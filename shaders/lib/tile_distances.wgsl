@@ -8,9 +8,9 @@
 //     fn term(difference: vec4<f32>) -> f32      what the differences of a quad add to the sum
 // With BITS, vec4<f32> is vec2<u32> in these signatures, and a difference is the exclusive or of two quads. With BROADCAST, a
 // workgroup is one subgroup, whose lanes divide the loads of the other rows among them and broadcast the values; a lane loads
-// its own rows. With BROADCAST and WIDE, row_quad and other_quad return two quads at once, as a Stored of
-// lib/stored, and every row has an even number of quads. Without BROADCAST, the threads form $COLUMN_THREADS groups that compare the same rows with different
-// other rows, and both tiles lie in workgroup memory, DEPTH quads of each row at a time.
+// its own rows. With BROADCAST and WIDE, row_quad and other_quad return two quads at once, as a Stored of lib/stored, and every
+// row has an even number of quads. Without BROADCAST, the threads form $COLUMN_THREADS groups that compare the same rows with
+// different other rows, and both tiles lie in workgroup memory, DEPTH quads of each row at a time.
 #if BROADCAST
 const THREADS = $(LANES)u;
 const ROW_THREADS = $(LANES)u;

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::context::Context;
 use super::error::Error;
-use super::run_folder::ensure_writable;
+use super::run_folder::{ensure_writable, refuse_overwriting};
 use crate::data::attributes::named_set;
 use crate::nn::convert::{ConvertOptions, Converted, ConvertedTop, Source, convert};
 use crate::nn::weights::{StoredPrecision, StoredTensor, write_weights};
@@ -34,8 +34,7 @@ pub struct Conversion {
 }
 
 /// Converts the weights file `source` and writes the result to `out`. In [`ConvertOptions::attributes`], the name of a set of
-/// attributes stands for the attributes in it. What is concluded from the
-/// names of the tensors alone is reported.
+/// attributes stands for the attributes in it. What is concluded from the names of the tensors alone is reported.
 ///
 /// # Errors
 /// The source cannot be read or converted, or the result cannot be written. The file `out` is then unchanged.
@@ -46,9 +45,7 @@ pub fn convert_weights(
     precision: StoredPrecision,
     context: &Context,
 ) -> Result<Conversion, Error> {
-    if is_same_file(source, out) {
-        return Err(Error::Misuse(format!("{}: is both the source and --out; name another file with --out", out.display())));
-    }
+    refuse_overwriting([out.to_path_buf()], [source])?;
     ensure_writable(out)?;
     let names = options.attributes.iter();
     let attributes = names.flat_map(|name| match named_set(name) {
@@ -96,8 +93,4 @@ fn outputs(converted: &Converted) -> (&'static str, usize) {
         ConvertedTop::Classifier { classes } => ("classifier", classes),
         ConvertedTop::Head { outputs, .. } => ("attributes", outputs),
     }
-}
-
-fn is_same_file(a: &Path, b: &Path) -> bool {
-    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::error::Error;
-use super::run_folder::{ensure_writable, write_file};
+use super::run_folder::{ensure_writable, refuse_overwriting, write_file};
 use crate::nn::Model;
 use crate::nn::onnx::{OPSET, Part, export};
 
@@ -35,12 +35,10 @@ pub struct OnnxExport {
 /// Writes a part of a model as an ONNX file, completely or not at all.
 ///
 /// # Errors
-/// The model has no layers after its pool but these were asked for, `out` is one of the model's files, or the file cannot be written.
+/// The model has no layers after its pool but these were asked for, `out` is one of the model's files, or the file cannot be
+/// written.
 pub fn export_onnx(model: &Model, part: Part, out: &Path) -> Result<OnnxExport, Error> {
-    let target = out.canonicalize().ok();
-    if target.is_some() && model.files.iter().any(|(path, _)| path.canonicalize().ok() == target) {
-        return Err(Error::Misuse(format!("{}: is the model itself; name another file with --onnx", out.display())));
-    }
+    refuse_overwriting([out.to_path_buf()], model.files.iter().map(|(path, _)| path.as_path()))?;
     ensure_writable(out)?;
     let exported = export(model, part)
         .ok_or_else(|| Error::Misuse("the model has no layers after its features; use --part backbone".to_owned()))?;

@@ -35,8 +35,8 @@ pub(super) struct Pass<'t> {
     pub task: &'t str,
 }
 
-/// Runs every image, or every face that `cutter` finds, through the network in batches. Images are decoded in parallel ahead of the
-/// GPU, and the next batch is submitted before the results of the last one are read. `use_row` receives the results in order.
+/// Runs every image, or every face that `cutter` finds, through the network in batches. Images are decoded in parallel ahead of
+/// the GPU, and the next batch is submitted before the results of the last one are read. `use_row` receives the results in order.
 /// Returns the images that were left out.
 pub(super) fn run_images(
     device: &Device,
@@ -117,9 +117,11 @@ fn shown(
     if cuts.is_empty() {
         left.faceless.push(index);
     }
-    let shown = |Cut { mark, part, alignment }| {
-        let part: Rgb8Image = part;
-        Shown { index, size: (part.width, part.height), image: part.into(), face: Some((mark, alignment)) }
+    let shown = |cut: Cut| Shown {
+        index,
+        size: (cut.part.width, cut.part.height),
+        image: cut.part.into(),
+        face: Some((cut.mark, cut.alignment)),
     };
     Ok(cuts.into_iter().map(shown).collect())
 }

@@ -87,8 +87,8 @@ impl<'a> Predictor<'a> {
     /// Returns a predictor. Its programs are compiled for the first batch and kept.
     ///
     /// # Errors
-    /// [`Error::NoAttributes`] if the model has no head for attributes, [`Error::Misuse`] if the batch is 0 or a crop is given for
-    /// faces that are found and aligned. If faces are looked for, also the errors of [`FaceCutter::open`].
+    /// [`Error::NoAttributes`] if the model has no head for attributes, [`Error::Misuse`] if the batch is 0 or a crop is given
+    /// for faces that are found and aligned. If faces are looked for, also the errors of [`FaceCutter::open`].
     pub fn new(device: &'a Device, model: &'a Model, options: PredictionOptions) -> Result<Predictor<'a>, Error> {
         if !matches!(model.top, Top::Attributes(_)) {
             return Err(Error::NoAttributes { path: file_of(model) });
@@ -117,8 +117,8 @@ impl<'a> Predictor<'a> {
         self
     }
 
-    /// Predicts the attributes of images. Images that cannot be used are reported as [`Event::Unusable`](super::Event::Unusable) and those without a face
-    /// as [`Event::NoFace`](super::Event::NoFace); the others are processed.
+    /// Predicts the attributes of images. Images that cannot be used are reported as [`Event::Unusable`](super::Event::Unusable),
+    /// and those without a face as [`Event::NoFace`](super::Event::NoFace). The others are processed.
     ///
     /// # Errors
     /// No image can be used, the device fails, or the context is cancelled.
@@ -137,9 +137,9 @@ impl<'a> Predictor<'a> {
         Ok(Predictions { table, used, faceless: left.faceless, failures: left.failures })
     }
 
-    /// Calls `use_row` with the index, the face if faces are looked for, and the probabilities, in the order of the list and of the
-    /// faces in an image. Returns the images that were left out. Warns if images that are used as they are do not look like aligned
-    /// faces.
+    /// Calls `use_row` with the index, the face if faces are looked for, and the probabilities, in the order of the list and of
+    /// the faces in an image. Returns the images that were left out. Warns if images that are used as they are do not look like
+    /// aligned faces.
     ///
     /// # Errors
     /// The device fails, or the context is cancelled.

@@ -31,14 +31,15 @@ pub struct Sorted {
     pub missing: Vec<String>,
 }
 
-/// Puts the photographs of a clustered run into the folders `cluster-0`, `cluster-1`, … and `noise` below `into`. A photograph with
-/// faces in several clusters is in several folders. Nothing is overwritten: if a folder holds another file of the same name, a number
-/// is added to the name.
+/// Puts the photographs of a clustered run into the folders `cluster-0`, `cluster-1`, … and `noise` below `into`. A photograph
+/// with faces in several clusters is in several folders. Nothing is overwritten: if a folder holds another file of the same name,
+/// a number is added to the name.
 ///
 /// Photographs are looked for where `attributes.csv` says, and in the folder `images`.
 ///
 /// # Errors
-/// The run has no attributes or no clusters, they do not belong together, a folder cannot be written, or the context is cancelled.
+/// The run has no attributes or no clusters, they do not belong together, a folder cannot be written, or the context is
+/// cancelled.
 pub fn sort_photographs(
     (run, images): (&Path, Option<&Path>),
     into: &Path,
@@ -78,16 +79,16 @@ fn place(source: &ImageSource, folder: &Path, placement: Placement, sorted: &mut
     let mut number = 1;
     let path = loop {
         let path = folder.join(numbered(&label, number));
-        match fs::read(&path) {
-            Ok(there) if there == bytes => {
-                sorted.present += 1;
-                sorted.folders.insert(folder.to_path_buf());
-                return Ok(());
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && path.symlink_metadata().is_err() => break path,
-            // Another file or a folder has this name.
-            _ => number += 1,
+        if path.symlink_metadata().is_err() {
+            break path;
         }
+        // This never opens a pipe, which would wait for a writer.
+        if ImageSource::File(path).bytes().is_ok_and(|there| there == bytes) {
+            sorted.present += 1;
+            sorted.folders.insert(folder.to_path_buf());
+            return Ok(());
+        }
+        number += 1;
     };
     match (placement, source) {
         (Placement::Link, ImageSource::File(file)) => fs::hard_link(file, &path).map_err(|error| {

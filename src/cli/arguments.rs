@@ -155,16 +155,16 @@ pub struct FinderArguments {
     /// Least score of a face, from 0 to 1. A lower one finds more faces and takes more other things for faces
     #[arg(long, value_name = "SCORE", default_value_t = FaceOptions::default().threshold)]
     face_score: f32,
-    /// Width in pixels of the smallest face to look for. Small faces in large photographs take time and memory [default: a 50th of
-    /// the photograph's longer side]
+    /// Width in pixels of the smallest face to look for. Small faces in large photographs take time and memory [default: a 50th
+    /// of the photograph's longer side]
     #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(1..))]
     smallest_face: Option<u32>,
 }
 
 impl FinderArguments {
-    /// Returns how faces are looked for in photographs that are turned as `orientation` says.
-    pub fn options(&self, orientation: StoredOrientation) -> FaceOptions {
-        FaceOptions { threshold: self.face_score, smallest: self.smallest_face, orientation }
+    /// Returns how faces are looked for.
+    pub fn options(&self) -> FaceOptions {
+        FaceOptions { threshold: self.face_score, smallest: self.smallest_face }
     }
 }
 
@@ -222,7 +222,7 @@ impl PredictionArguments {
             crop: self.crop,
             orientation: self.orientation.stored(),
             faces: self.faces,
-            face_options: self.finder.options(self.orientation.stored()),
+            face_options: self.finder.options(),
             ..PredictionOptions::default()
         }
     }

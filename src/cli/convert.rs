@@ -30,8 +30,9 @@ const STORED: &Choices<StoredPrecision> = &[
 
 /// Convert the weights of a MobileNetV2 from Keras, torchvision or timm to the form that this program reads
 ///
-/// SOURCE is an HDF5 file of Keras (.h5, .hdf5), with weights alone or a whole model, or a safetensors file with torchvision's, timm's or
-/// Keras' names. The network may end in ImageNet's classifier, in the paper's head (dense, batch norm, dense), or in neither.
+/// SOURCE is an HDF5 file of Keras (.h5, .hdf5), with weights alone or a whole model, or a safetensors file with torchvision's,
+/// timm's or Keras' names. The network may end in ImageNet's classifier, in the paper's head (dense, batch norm, dense), or in
+/// neither.
 #[derive(Args)]
 pub struct Convert {
     /// The weights file to convert
@@ -39,11 +40,12 @@ pub struct Convert {
     /// The safetensors file to write
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// How RGB values x from 0 to 255 were scaled in training. Keras' files do not say, so it must be given for them [default: what
-    /// the header says, or imagenet for torchvision's and timm's names]
+    /// How RGB values x from 0 to 255 were scaled in training. Keras' files do not say, so it must be given for them [default:
+    /// what the header says, or imagenet for torchvision's and timm's names]
     #[arg(long, value_name = "NAME", value_parser = one_of(SCALINGS))]
     input: Option<InputScaling>,
-    /// Padding of convolutions with stride 2 [default: what the header says, or tf-same for Keras' names and symmetric for others]
+    /// Padding of convolutions with stride 2 [default: what the header says, or tf-same for Keras' names and symmetric for
+    /// others]
     #[arg(long, value_name = "NAME", value_parser = one_of(PADDINGS))]
     padding: Option<Padding>,
     /// The ε that batch norm adds to the variance [default: what the file says, or 0.001 for Keras' names and 0.00001 for others]

@@ -20,8 +20,8 @@ const PARTS: &Choices<Part> = &[
 
 /// Export a model to ONNX, for ONNX Runtime and other programs
 ///
-/// The file uses version 13 of ONNX' operators. Its input `image` is [batch, 3, size, size], scaled as the file's metadata say; the
-/// size of the batch is open. The metadata also hold the names of the outputs and the model card.
+/// The file uses version 13 of ONNX' operators. Its input `image` is [batch, 3, size, size], scaled as the file's metadata say;
+/// the size of the batch is open. The metadata also hold the names of the outputs and the model card.
 #[derive(Args)]
 pub struct Export {
     /// The ONNX file to write

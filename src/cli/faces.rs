@@ -42,8 +42,8 @@ impl Faces {
         let FoundImages { images: photographs, left_out } = find_images(&self.photographs)?;
         tell_left_out(&left_out);
         let device = self.device.open(context)?;
-        let how = (self.faces, self.finder.options(self.orientation.stored()));
-        let sheet = FaceSheet::write(&device, &photographs, &self.out, how, context)?;
+        let how = (self.faces, self.finder.options());
+        let sheet = FaceSheet::write(&device, &photographs, &self.out, how, self.orientation.stored(), context)?;
         eprintln!("{}: {} faces of {} photographs", self.out.display(), sheet.faces.len(), photographs.len());
         let all_show_faces = self.allow_no_face || sheet.left.faceless.is_empty();
         Ok(Outcome::complete(sheet.left.failures.is_empty() && all_show_faces))

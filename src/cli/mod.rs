@@ -44,7 +44,8 @@ struct Cli {
     verb: Verb,
 }
 
-/// Declares the subcommands in the order of the help text, each as the type `$verb` in the module `$module`, and how the chosen one is run.
+/// Declares the subcommands in the order of the help text, each as the type `$verb` in the module `$module`, and how the chosen
+/// one is run.
 macro_rules! subcommands {
     ($($module:ident::$verb:ident),+ $(,)?) => {
         #[derive(Subcommand)]

@@ -26,8 +26,8 @@ pub struct Predict {
     /// Write to this file instead of stdout
     #[arg(long, value_name = "FILE", conflicts_with = "run")]
     out: Option<PathBuf>,
-    /// Run folder to write attributes.csv to, with config.json, which records how it was made. With --faces, the aligned faces are
-    /// written to its folder `faces`, where the report finds them
+    /// Run folder to write attributes.csv to, with config.json, which records how it was made. With --faces, the aligned faces
+    /// are written to its folder `faces`, where the report finds them
     #[arg(long, value_name = "RUN")]
     run: Option<PathBuf>,
     /// Print how many images were used and why others were not, as JSON. The table then goes to --run or --out

@@ -30,8 +30,8 @@ pub struct Train {
     /// Report and leave out images that cannot be read, instead of stopping at the first
     #[arg(long)]
     skip_unreadable: bool,
-    /// What is used of each image. `largest` finds and aligns the largest face, keeps its picture in the run folder, and leaves out
-    /// images without a face
+    /// What is used of each image. `largest` finds and aligns the largest face, keeps its picture in the run folder, and leaves
+    /// out images without a face
     #[arg(long, value_name = "WHICH", value_parser = one_of(TRAINED_ON), default_value = "as-is")]
     faces: FaceSelection,
     #[command(flatten)]
@@ -76,7 +76,7 @@ impl Train {
         let mut faceless = 0;
         if self.faces == FaceSelection::Largest {
             faceless =
-                align_dataset(&device, &mut data, run.at("faces"), self.finder.options(self.orientation.stored()), context)?;
+                align_dataset(&device, &mut data, run.at("faces"), self.finder.options(), self.orientation.stored(), context)?;
             check_training_data(&self.data.data, &data, context)?;
         }
         let mut options = self.training.options(self.skip_unreadable, self.resume);

@@ -66,8 +66,8 @@ pub struct TrainingArguments {
     /// Random changes to training images
     #[arg(long, value_name = "NAME", value_parser = one_of(AUGMENTATIONS), default_value = "none")]
     augment: Augment,
-    /// Precision of the products of pointwise convolutions and their gradients. In mixed precision, weights, activations, gradients
-    /// and sums stay 32-bit floats; operands are rounded to 16 bits, gradients after scaling, and multiplied in tensor cores
+    /// Precision of the products in pointwise convolutions and their gradients. `mixed` rounds the factors of these products to
+    /// 16 bits (it scales gradients first) and multiplies them in tensor cores. All else stays in 32-bit floats
     #[arg(long, value_name = "NAME", value_parser = one_of(PRECISIONS), default_value = "f32", requires_if("mixed", "tensor_cores"))]
     precision: Products,
     /// Number of steps between checkpoints. There is also one at the end of each epoch

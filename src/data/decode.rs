@@ -298,8 +298,8 @@ mod tests {
         pictures
     }
 
-    /// A JPEG may lack its end marker, the two bytes after the last pixel: Pillow accepts that, too. A GIF may lack what follows its
-    /// last pixel: an end code, the end of the block and the trailer. No picture may lack more.
+    /// A JPEG may lack its end marker, the two bytes after the last pixel: Pillow accepts that, too. A GIF may lack what follows
+    /// its last pixel: an end code, the end of the block and the trailer. No picture may lack more.
     #[test]
     fn every_truncation_of_every_format_is_an_error() {
         for content in pictures() {

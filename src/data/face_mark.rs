@@ -14,8 +14,8 @@ pub struct FaceMark {
     pub bounds: [f32; 4],
     /// How sure the detector is, from 0 to 1.
     pub score: f32,
-    /// x and y of the right eye, the left eye, the tip of the nose, and the right and the left corner of the mouth, if they are kept.
-    /// Right and left are the person's own.
+    /// x and y of the right eye, the left eye, the tip of the nose, and the right and the left corner of the mouth, if they are
+    /// kept. Right and left are the person's own.
     pub landmarks: Option<[[f32; 2]; 5]>,
     /// The picture of the aligned face, if it was written: a path relative to the table's folder.
     pub aligned: Option<String>,
@@ -28,8 +28,8 @@ pub(super) const COLUMNS: [&str; 3] = ["face", "box", "score"];
 pub(super) const OPTIONAL_COLUMNS: [&str; 2] = ["landmarks", "aligned"];
 
 impl FaceMark {
-    /// Returns the columns of this face and their names: the five places of `landmarks` and the four numbers of `box` are separated
-    /// by spaces, in hundredths of a pixel.
+    /// Returns the columns of this face and their names: the five places of `landmarks` and the four numbers of `box` are
+    /// separated by spaces, in hundredths of a pixel.
     pub(super) fn fields(&self) -> Vec<(&'static str, String)> {
         let numbers = |numbers: &[f32]| numbers.iter().map(|number| format!("{number:.2}")).collect::<Vec<_>>().join(" ");
         let mut fields = vec![

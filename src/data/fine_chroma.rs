@@ -13,8 +13,7 @@ struct Plane {
     samples: Vec<u8>,
 }
 
-/// Returns whether a file has three components, the second or third of which has more samples than the first. Only such files
-/// whose components are luma and chroma are recognised.
+/// Returns whether a file has a luma and two chroma components, and one of the chroma components has more samples than luma.
 pub(super) fn is_fine(decoder: &Decoder) -> bool {
     let [luma, chroma @ ..] = &decoder.header().components[..] else { return false };
     let finer = chroma

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-/// Returns the name of an image in a table: its path, in which every byte that is not part of UTF-8 text is written as `\xHH`, and
-/// blanks at the start and the end, too, because readers of tables remove these. A backslash that would be taken for the start
-/// of such an escape is written as `\x5C`, so that [`image_path`] always returns the same path.
+/// Returns the name of an image in a table: its path, in which every byte that is not part of UTF-8 text is written as `\xHH`,
+/// and blanks at the start and the end, too, because readers of tables remove these. A backslash that would be taken for the
+/// start of such an escape is written as `\x5C`, so that [`image_path`] always returns the same path.
 ///
 /// ```
 /// use lineament::data::{image_name, image_path};

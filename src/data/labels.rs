@@ -64,11 +64,11 @@ const VALIDATION_SHARE: f64 = 0.1;
 /// Opens the images of `folder` with the labels of `label_file`. If `label_file` is `None`, the labels are in the file
 /// `labels.csv` of the folder.
 ///
-/// The meaning of the labels is decided for the file as a whole, by its columns of labels. If it has no 0, then -1 means no and 1 means yes. If
-/// it has a 0, then 0 means no, 1 means yes and -1 means unsure; [`LabelOptions::unknown`] decides what happens to an unsure
-/// row. If the file has no column of partitions, a tenth of the images become validation images and the others training
-/// images. The choice is made by a hash of the seed and the name of the image, so that a new image does not change the
-/// partition of any other.
+/// The meaning of the labels is decided for the file as a whole, by its columns of labels. If it has no 0, then -1 means no and 1
+/// means yes. If it has a 0, then 0 means no, 1 means yes and -1 means unsure; [`LabelOptions::unknown`] decides what happens to
+/// an unsure row. If the file has no column of partitions, a tenth of the images become validation images and the others training
+/// images. The choice is made by a hash of the seed and the name of the image, so that a new image does not change the partition
+/// of any other.
 ///
 /// # Errors
 /// When the label file has a fault, which the error names with its line. Also when a chosen attribute is not in the file, an

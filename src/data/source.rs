@@ -112,8 +112,8 @@ fn expected_length(found: &Metadata, longest: u64) -> usize {
     found.len().min(longest).min(MOST) as usize
 }
 
-/// Opens a file for reading, but no named pipe, socket or device in a folder of the user's: that could wait forever. What the shell
-/// passes as a path below `/dev` or `/proc` is opened whatever it is.
+/// Opens a file for reading, but no named pipe, socket or device in a folder of the user's: that could wait forever. What the
+/// shell passes as a path below `/dev` or `/proc` is opened whatever it is.
 ///
 /// # Errors
 /// The path does not exist, is not a file, or cannot be opened.

@@ -1,5 +1,5 @@
-//! Attribute tables: a CSV file with a column `image` and a column for each attribute. A table of faces in photographs also has the
-//! columns `face`, `box` and `score`, and may have `landmarks` and `aligned`.
+//! Attribute tables: a CSV file with a column `image` and a column for each attribute. A table of faces in photographs also has
+//! the columns `face`, `box` and `score`, and may have `landmarks` and `aligned`.
 
 use std::collections::HashSet;
 use std::io::{self, Write};
@@ -18,8 +18,8 @@ use super::text::{CsvRows, read_text};
 /// A table with a value for every attribute of every image. The values are probabilities, or 0 and 1.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct AttributeTable {
-    /// The names of the images, as [`image_name`](super::image_name()) writes them. No name occurs twice, unless `faces` tells the rows
-    /// apart.
+    /// The names of the images, as [`image_name`](super::image_name()) writes them. No name occurs twice, unless `faces` tells
+    /// the rows apart.
     pub images: Vec<String>,
     /// The names of the attributes. No name occurs twice.
     pub attributes: Vec<String>,
@@ -51,8 +51,8 @@ impl AttributeTable {
         hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// Returns a name for each row that no other row has: that of the image, followed by `#` and the number of the face if the rows
-    /// are faces in photographs.
+    /// Returns a name for each row that no other row has: that of the image, followed by `#` and the number of the face if the
+    /// rows are faces in photographs.
     pub fn names(&self) -> Vec<String> {
         let marks = self.faces.iter().map(Some).chain(std::iter::repeat(None));
         let named = |(image, mark): (&String, Option<&FaceMark>)| match mark {

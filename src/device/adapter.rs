@@ -42,7 +42,8 @@ pub struct AdapterReport {
     pub shader_f16: bool,
     /// Whether shaders support 64-bit integers.
     pub shader_int64: bool,
-    /// Side of the cooperative matrices of 16-bit floats that the GPU multiplies with sums in 32-bit floats, if it has any: 16, or 8.
+    /// Side of the cooperative matrices of 16-bit floats that the GPU multiplies with sums in 32-bit floats, if it has any: 16,
+    /// or 8.
     pub matrix_side: Option<u32>,
     /// Whether the GPU supports timestamps at the beginning and end of passes.
     pub timestamps: bool,
@@ -127,10 +128,11 @@ pub fn list_adapters(backend: Option<&str>) -> Result<Vec<AdapterReport>, Device
     Ok(enumerate(backend)?.iter().enumerate().map(|(index, adapter)| report(index, adapter)).collect())
 }
 
-/// Returns the side of the cooperative matrices that kernels can use on an adapter.
+/// Returns the side of the cooperative matrices that kernels can use on an adapter. Their workgroups have 32 threads, so the
+/// adapter must have subgroups of at most 32.
 fn matrix_side(adapter: &wgpu::Adapter) -> Option<u32> {
     let needed = wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX | wgpu::Features::SHADER_F16;
-    if !adapter.features().contains(needed) {
+    if !adapter.features().contains(needed) || adapter.get_info().subgroup_min_size > 32 {
         return None;
     }
     let matrices = adapter.cooperative_matrix_properties();

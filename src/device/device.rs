@@ -147,7 +147,7 @@ impl Gpu {
                 store_first(&lost, DeviceError::Lost { reason: message });
             }
         });
-        let capabilities = Capabilities { matrix_side, ..capabilities(&report, &limits) };
+        let capabilities = capabilities(&report, &limits, matrix_side);
         Ok(Gpu {
             pipeline_cache: None,
             device,
@@ -268,8 +268,9 @@ fn store_first(failure: &Mutex<Option<DeviceError>>, error: DeviceError) {
     failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
 }
 
-/// Derives the device's capabilities from the adapter's report and the limits that the device was opened with.
-fn capabilities(report: &AdapterReport, limits: &wgpu::Limits) -> Capabilities {
+/// Derives the device's capabilities from the adapter's report, and from the limits and the side of cooperative matrices that the
+/// device was opened with.
+fn capabilities(report: &AdapterReport, limits: &wgpu::Limits, matrix_side: Option<u32>) -> Capabilities {
     // Subgroup kernels need a subgroup size that is known before they are compiled.
     let known = report.subgroup_size.filter(|[smallest, largest]| smallest == largest && *smallest >= 4);
     Capabilities {
@@ -277,7 +278,7 @@ fn capabilities(report: &AdapterReport, limits: &wgpu::Limits) -> Capabilities {
         subgroup_size: known.map(|[size, _]| size),
         shader_f16: report.shader_f16,
         shader_int64: report.shader_int64,
-        matrix_side: None,
+        matrix_side,
         binding_bytes: limits.max_storage_buffer_binding_size,
         buffer_bytes: limits.max_buffer_size,
         workgroup_memory_bytes: limits.max_compute_workgroup_storage_size,

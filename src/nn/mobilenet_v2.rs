@@ -55,8 +55,8 @@ pub fn mobilenet_v2(width: f32, padding: Padding, epsilon: f32) -> Network {
     network
 }
 
-/// Returns stage and repeat, both from 0, of an inverted residual block. The stem is block 0, and the last convolution follows the
-/// last block; both belong to no stage.
+/// Returns stage and repeat, both from 0, of an inverted residual block. The stem is block 0, and the last convolution follows
+/// the last block; both belong to no stage.
 pub(super) fn stage_and_repeat(block: usize) -> Option<(usize, usize)> {
     let mut places =
         STAGES.iter().enumerate().flat_map(|(stage, (_, _, repeats, _))| (0..*repeats as usize).map(move |n| (stage, n)));

@@ -123,8 +123,8 @@ impl Model {
         self.runner_in(device, batch, interpolation, None)
     }
 
-    /// Returns a runner for batches of `batch` faces, which it cuts out of photographs and aligns as CelebA's faces are, before it
-    /// resizes them. A batch has at least one face.
+    /// Returns a runner for batches of `batch` faces, which it cuts out of photographs and aligns as CelebA's faces are, before
+    /// it resizes them. A batch has at least one face.
     pub fn face_runner<'a>(&'a self, device: &Device, batch: u32, interpolation: Interpolation) -> ImageRunner<'a> {
         self.runner_in(device, batch, interpolation, Some(FRAME))
     }

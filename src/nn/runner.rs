@@ -130,8 +130,8 @@ impl<'a> ImageRunner<'a> {
         StoredImage::of(image, self.shape.size, self.shape.interpolation)
     }
 
-    /// Submits the work of [`ImageRunner::start`] for images in the form that [`ImageRunner::stored`] returns. If the images are faces,
-    /// each is a whole part of a photograph with an alignment, which says how the face lies in it.
+    /// Submits the work of [`ImageRunner::start`] for images in the form that [`ImageRunner::stored`] returns. If the images are
+    /// faces, each is a whole part of a photograph with an alignment, which says how the face lies in it.
     ///
     /// # Errors
     /// Returns the errors of [`ImageRunner::run`].

@@ -32,9 +32,10 @@ impl From<Rgb8Image> for StoredImage<'static> {
 impl StoredImage<'_> {
     /// Returns what a resize of `image` to `size` × `size` pixels reads.
     ///
-    /// The nearest pixel of output row i is in row nᵢ = ⌊(i + ½) · height / size⌋. An image of the rows nᵢ alone is resized to the
-    /// same pixels, because its own nearest row is then i. If even these rows have too many pixels, the columns are taken in the
-    /// same way. Bilinear interpolation reads the rows nᵢ − 1 to nᵢ + 1, which exist if the image has more than 2 · size rows.
+    /// The nearest pixel of output row i is in row nᵢ = ⌊(i + ½) · height / size⌋. An image of the rows nᵢ alone is resized to
+    /// the same pixels, because its own nearest row is then i. If even these rows have too many pixels, the columns are taken in
+    /// the same way. Bilinear interpolation reads the rows nᵢ − 1 to nᵢ + 1, which exist if the image has more than 2 · size
+    /// rows.
     pub fn of(image: Rgb8Image, size: u32, interpolation: Interpolation) -> StoredImage<'static> {
         let rows = size as usize;
         let (width, height) = (image.width, image.height);

@@ -79,8 +79,8 @@ impl Align {
         })
     }
 
-    /// Returns the step that computes `y` at the variant's precision. The views are packed bytes, one [`super::ImageRecord`] per image, and one
-    /// [`AlignmentRecord`] per image.
+    /// Returns the step that computes `y` at the variant's precision. The views are packed bytes, one [`super::ImageRecord`] per
+    /// image, and one [`AlignmentRecord`] per image.
     pub fn step(self, label: &str, variant: &'static Variant, [pixels, images, alignments]: [View; 3], y: View) -> Step {
         let ([scale_red, scale_green, scale_blue], [shift_red, shift_green, shift_blue]) = (self.scale, self.shift);
         let Align { batch, size: [height, width], frame: [frame_height, frame_width], .. } = self;

@@ -11,9 +11,9 @@ use crate::profiles::{DeviceProfile, Operation, OperationShape, Winners};
 /// The padding and the activation of layers that are made from shapes. The choice of a variant does not depend on either.
 const ANY: (Padding, Activation) = (Padding::TensorflowSame, Activation::None);
 
-/// Returns the variants for 32-bit floats that can compute a shape on a device. Variants that round operands to 16 bits are none.
+/// Returns the variants for 32-bit floats that can compute a shape on a device.
 pub fn candidates(shape: OperationShape, profile: &DeviceProfile) -> Vec<Choice> {
-    let runs = |(_, variant): &Choice| variant.lacks(&profile.capabilities).is_none() && !variant.rounds_operands();
+    let runs = |(_, variant): &Choice| variant.lacks(&profile.capabilities).is_none();
     match shape {
         OperationShape::Stem { .. } => {
             let layer = stem_of(shape);
@@ -62,8 +62,8 @@ pub fn measured(shape: OperationShape, profile: &DeviceProfile) -> Vec<Choice> {
     choices
 }
 
-/// Returns winners that run every inverted residual among `shapes` in one kernel, whether or not this pays. Tests compare the results
-/// of whole networks with and without them.
+/// Returns winners that run every inverted residual among `shapes` in one kernel, whether or not this pays. Tests compare the
+/// results of whole networks with and without them.
 pub fn whole_blocks(shapes: impl IntoIterator<Item = OperationShape>, profile: &DeviceProfile) -> Winners {
     let blocks = shapes.into_iter().filter(|shape| shape.operation() == Operation::InvertedResidual);
     let whole = blocks.filter_map(|shape| candidates(shape, profile).first().map(|choice| (shape, identity(*choice))));

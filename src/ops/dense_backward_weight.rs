@@ -5,7 +5,7 @@ use super::activation::INPUT_ACTIVATION;
 use super::choice::choose;
 use super::layer_input::NORMALISE;
 use super::matrix_tile::{self, MatrixTile};
-use super::{Choice, Encoding, LayerInput, OperandScale, params, variants_of};
+use super::{Choice, Encoding, LayerInput, OperandScale, params};
 use crate::plan::{Binding, Cost, Kernel, Precision, RowParts, Step, Variant, View, read, read_write};
 use crate::profiles::{DeviceProfile, OperationShape};
 
@@ -73,10 +73,14 @@ pub static DENSE_BACKWARD_WEIGHT_COOPERATIVE: Kernel = Kernel {
     overrides: OVERRIDES,
 };
 
-/// Iterates over all variants of the three families.
+/// Iterates over the variants of the families that multiply 32-bit floats.
 pub fn dense_backward_weight_variants() -> impl Iterator<Item = Choice> {
-    let families = [&DENSE_BACKWARD_WEIGHT_SUBGROUP, &DENSE_BACKWARD_WEIGHT_REGISTERS, &DENSE_BACKWARD_WEIGHT_COOPERATIVE];
-    variants_of(families, Precision::F32)
+    super::variants_of([&DENSE_BACKWARD_WEIGHT_SUBGROUP, &DENSE_BACKWARD_WEIGHT_REGISTERS], Precision::F32)
+}
+
+/// Iterates over the variants for mixed precision.
+pub fn dense_backward_weight_mixed_variants() -> impl Iterator<Item = Choice> {
+    super::mixed_variants_of(&DENSE_BACKWARD_WEIGHT_COOPERATIVE)
 }
 
 /// Computes dw \[parts, inputs, outputs\] = x \[rows, inputs\]ᵀ · gy \[rows, outputs\] over each part of the rows.
@@ -100,8 +104,8 @@ impl DenseBackwardWeight {
         choose(profile, OperationShape::DenseBackwardWeight { rows, rows_a_part, inputs, outputs }, |_| true)
     }
 
-    /// Returns the step that computes `dw`. `lanes` is the subgroup size, which only the subgroup family needs. Variants for mixed
-    /// precision scale `gy` by [`OperandScale::GRADIENT`].
+    /// Returns the step that computes `dw`. `lanes` is the subgroup size, which only the subgroup family needs. Variants for
+    /// mixed precision scale `gy` by [`OperandScale::GRADIENT`].
     pub fn step(
         self,
         label: &str,

@@ -18,8 +18,8 @@ pub(super) const TILE_32X32: MatrixTile = MatrixTile { matrices: [2, 2], side: 1
 pub(super) const TILE_32X32_IN_8X8: MatrixTile = MatrixTile { matrices: [4, 4], side: 8 };
 
 impl MatrixTile {
-    /// Returns the constants of a variant that stores its numbers at a precision. A workgroup has 32 threads, which is the largest size
-    /// of a subgroup that such a variant supports.
+    /// Returns the constants of a variant that stores its numbers at a precision. A workgroup has 32 threads, which is the
+    /// largest size of a subgroup that such a variant supports.
     pub const fn constants(&self, precision: Precision) -> [(&'static str, i64); 7] {
         let MatrixTile { matrices: [rows, columns], side } = *self;
         let half = matches!(precision, Precision::F16) as i64;

@@ -90,7 +90,7 @@ pub use column_sum::{COLUMN_SUM, ColumnSum};
 pub use cosine_proximity::{COSINE_PROXIMITY, CosineForm, CosineProximity};
 pub use dense_backward_weight::{
     DENSE_BACKWARD_WEIGHT_COOPERATIVE, DENSE_BACKWARD_WEIGHT_REGISTERS, DENSE_BACKWARD_WEIGHT_SUBGROUP, DenseBackwardWeight,
-    dense_backward_weight_variants,
+    dense_backward_weight_mixed_variants, dense_backward_weight_variants,
 };
 pub use depthwise::{DEPTHWISE, DEPTHWISE_STRIP, Depthwise, depthwise_variants};
 pub use depthwise_backward_input::{DEPTHWISE_BACKWARD_INPUT, DepthwiseBackwardInput};
@@ -123,7 +123,7 @@ pub use optimizer::{AnyOptimizer, OPTIMIZERS, Optimizer, OptimizerEntry, Optimiz
 pub use pairwise::{PAIRWISE, PairwiseSlice};
 pub use pointwise::{
     POINTWISE_COLUMNS, POINTWISE_COOPERATIVE, POINTWISE_REGISTERS, POINTWISE_SUBGROUP, POINTWISE_WORKGROUP, Pointwise,
-    pointwise_variants,
+    pointwise_mixed_variants, pointwise_variants,
 };
 pub use resize_area::{PixelFormat, RESIZE_AREA, ResizeArea, RowBand};
 pub use resize_normalise::{ImageRecord, Interpolation, RESIZE_NORMALISE, ResizeNormalise};
@@ -208,10 +208,16 @@ pub const ALL: &[&Kernel] = &[
     &SGD,
 ];
 
-/// Returns the variants of the given kernels that store activations and weights at the given precision.
+/// Returns the variants of the given kernels that store activations and weights at the given precision, except those for mixed
+/// precision, whose results differ.
 fn variants_of<const N: usize>(kernels: [&'static Kernel; N], precision: Precision) -> impl Iterator<Item = Choice> {
     let all = kernels.into_iter().flat_map(|kernel| kernel.variants.iter().map(move |variant| (kernel, variant)));
-    all.filter(move |(_, variant)| variant.precision() == precision)
+    all.filter(move |(_, variant)| variant.precision() == precision && !variant.rounds_operands())
+}
+
+/// Iterates over the variants of a kernel that serve mixed precision: they store 32-bit floats and round the operands of products.
+fn mixed_variants_of(kernel: &'static Kernel) -> impl Iterator<Item = Choice> {
+    kernel.variants.iter().filter(|variant| variant.rounds_operands()).map(move |variant| (kernel, variant))
 }
 
 /// Where a 3×3 convolution adds zeros around its input.

@@ -188,10 +188,16 @@ pub static POINTWISE_COOPERATIVE: Kernel = Kernel {
     overrides: OVERRIDES,
 };
 
-/// Iterates over the variants of the five families that store activations and weights at the given precision.
+/// Iterates over the variants of the five families that store activations and weights at the given precision, except those for
+/// mixed precision.
 pub fn pointwise_variants(precision: Precision) -> impl Iterator<Item = Choice> {
     let families = [&POINTWISE_SUBGROUP, &POINTWISE_COLUMNS, &POINTWISE_REGISTERS, &POINTWISE_WORKGROUP, &POINTWISE_COOPERATIVE];
     super::variants_of(families, precision)
+}
+
+/// Iterates over the variants for mixed precision.
+pub fn pointwise_mixed_variants() -> impl Iterator<Item = Choice> {
+    super::mixed_variants_of(&POINTWISE_COOPERATIVE)
 }
 
 /// Computes y \[rows, outputs\] = activation(x \[rows, inputs\] · w \[inputs, outputs\] + bias \[outputs\]) +

@@ -114,7 +114,8 @@ impl ResizeArea {
         self.step_of(label, &self.whole(), source, y)
     }
 
-    /// Returns the step that computes a band of the rows of `y` from `source`, which begins at the first row of the band's source.
+    /// Returns the step that computes a band of the rows of `y` from `source`, which begins at the first row of the band's
+    /// source.
     pub fn step_of(self, label: &str, band: &RowBand, source: View, y: View) -> Step {
         let outputs = u64::from(band.rows.end - band.rows.start) * u64::from(self.size[1]);
         let pixels = u64::from(band.source.end - band.source.start) * u64::from(self.source[1]);

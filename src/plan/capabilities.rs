@@ -14,8 +14,8 @@ pub struct Capabilities {
     pub shader_f16: bool,
     /// Whether shaders support 64-bit integers. Some variants pack two floats into each, to move eight floats at once.
     pub shader_int64: bool,
-    /// The side of the cooperative matrices that shaders may multiply, 16 or 8: matrices of 16-bit floats with sums in 32-bit floats.
-    /// wgpu calls them experimental, so there is one only if the user asked for it.
+    /// The side of the cooperative matrices that shaders may multiply, 16 or 8: matrices of 16-bit floats with sums in 32-bit
+    /// floats. wgpu calls them experimental, so there is one only if the user asked for it.
     pub matrix_side: Option<u32>,
     /// The largest number of bytes in one storage binding.
     pub binding_bytes: u64,

@@ -125,7 +125,8 @@ impl Row {
         variant: &'static str,
         provenance: Provenance,
     ) -> Row {
-        Row { operation, precision: Precision::F32, mixed: false, when, variant: VariantId::new(kernel, variant), provenance }
+        let variant = VariantId::new(kernel, variant);
+        Row { operation, precision: Precision::F32, mixed: false, when, variant, provenance }
     }
 
     /// Returns a row for 16-bit floats.
@@ -136,7 +137,8 @@ impl Row {
         variant: &'static str,
         provenance: Provenance,
     ) -> Row {
-        Row { operation, precision: Precision::F16, mixed: false, when, variant: VariantId::new(kernel, variant), provenance }
+        let variant = VariantId::new(kernel, variant);
+        Row { operation, precision: Precision::F16, mixed: false, when, variant, provenance }
     }
 
     /// Returns a row for mixed precision: 32-bit floats in memory, products of 16-bit floats.
@@ -147,7 +149,8 @@ impl Row {
         variant: &'static str,
         provenance: Provenance,
     ) -> Row {
-        Row { operation, precision: Precision::F32, mixed: true, when, variant: VariantId::new(kernel, variant), provenance }
+        let variant = VariantId::new(kernel, variant);
+        Row { operation, precision: Precision::F32, mixed: true, when, variant, provenance }
     }
 
     /// Returns whether the row applies to a shape whose numbers are stored at this precision.

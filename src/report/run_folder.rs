@@ -119,8 +119,8 @@ pub struct ClusteredPhotograph {
     pub photograph: Result<ImageSource, String>,
 }
 
-/// Returns the photograph of each face of a run folder with `attributes.csv` and `clusters.json`. Photographs are looked for in the
-/// places that [`load_run`] documents.
+/// Returns the photograph of each face of a run folder with `attributes.csv` and `clusters.json`. Photographs are looked for in
+/// the places that [`load_run`] documents.
 ///
 /// # Errors
 /// Returns [`ReportError`] if a file is missing or malformed, or if the two come from different runs.

@@ -1,7 +1,7 @@
 //! The sources of the kernels and the snippets in `shaders/lib` that kernels can import.
 //!
-//! They are compiled into the program. [`read_shaders_from`] replaces them by the files of a folder, so that a shader can be edited
-//! and tested without building the program again.
+//! They are compiled into the program. [`read_shaders_from`] replaces them by the files of a folder, so that a shader can be
+//! edited and tested without building the program again.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -38,8 +38,8 @@ const SNIPPETS: &[(&str, &str)] = &[
 /// The sources of a folder, by `GROUP/NAME`, if they replace those in the program.
 static REPLACEMENTS: OnceLock<HashMap<String, String>> = OnceLock::new();
 
-/// Replaces the sources of `kernels` and of all snippets by the files of a folder that is laid out like `shaders`. This must happen
-/// before a plan is made, and only once.
+/// Replaces the sources of `kernels` and of all snippets by the files of a folder that is laid out like `shaders`. This must
+/// happen before a plan is made, and only once.
 ///
 /// # Errors
 /// Returns [`ShaderError::Source`] if a file is missing or cannot be read, or if the sources were replaced before.

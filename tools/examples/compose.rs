@@ -1,5 +1,5 @@
-//! Makes photographs to look for faces in: bundled portraits, turned, enlarged or shrunk, and pasted at random on photographs. The
-//! example `group_photographs` and the tests use it.
+//! Makes photographs to look for faces in: bundled portraits, turned, enlarged or shrunk, and pasted at random on photographs.
+//! The example `group_photographs` and the tests use it.
 #![allow(dead_code, reason = "the example does not ask where the faces lie")]
 
 use std::path::{Path, PathBuf};
@@ -88,8 +88,8 @@ pub fn compose(names: &[String], size: [u32; 2], cells: [u32; 2], numbers: &mut 
     (photograph, pasted)
 }
 
-/// Pastes a portrait. It is first brought to twice its size with a filter that averages, and then turned: each pixel is the mean of
-/// four places, interpolated between pixels, so that the portrait stays as sharp as a camera would show it.
+/// Pastes a portrait. It is first brought to twice its size with a filter that averages, and then turned: each pixel is the mean
+/// of four places, interpolated between pixels, so that the portrait stays as sharp as a camera would show it.
 fn paste(photograph: &mut RgbImage, portrait: &RgbImage, pasted: &Pasted) {
     let (width, height) = photograph.dimensions();
     let size = PORTRAIT.map(|size| (2.0 * size * pasted.scale).round() as u32);

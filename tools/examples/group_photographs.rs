@@ -1,5 +1,5 @@
-//! Makes photographs with several faces, to try `lineament predict --faces all` on: the bundled portraits, turned, enlarged or shrunk,
-//! and pasted at random on bundled photographs. Run it from the root of the repository:
+//! Makes photographs with several faces, to try `lineament predict --faces all` on: the bundled portraits, turned, enlarged or
+//! shrunk, and pasted at random on bundled photographs. Run it from the root of the repository:
 //!
 //!     cargo run --release --example group_photographs -- FOLDER
 

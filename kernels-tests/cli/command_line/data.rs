@@ -65,7 +65,8 @@ fn an_unreadable_image_stops_training_or_is_left_out_by_choice() {
     assert_ne!(read("sound", "history.csv"), read("straight", "history.csv"));
 }
 
-/// Returns a folder with the fixtures' CelebA lists of thirty images, and portraits as these images, in a folder or a zip archive.
+/// Returns a folder with the fixtures' CelebA lists of thirty images, and portraits as these images, in a folder or a zip
+/// archive.
 fn celeba(zipped: bool) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for list in ["list_attr_celeba.txt", "list_eval_partition.txt"] {
@@ -123,7 +124,8 @@ fn celeba_is_trained_on_from_its_zip_as_from_its_folder() {
     }
     assert!(!kept.starts_with("20 training"), "{message}");
 
-    // If a picture in the archive is replaced, its features are computed again. This one does not have the checksum that it should.
+    // If a picture in the archive is replaced, its features are computed again. This one does not have the checksum that it
+    // should.
     let archive = zipped.path().join("img_align_celeba.zip");
     let replaced = celeba(true);
     let mut bytes = std::fs::read(replaced.path().join("img_align_celeba.zip")).unwrap();

@@ -1,4 +1,5 @@
-//! Tests of `lineament train` for the whole network and for some of its blocks: runs are killed and resumed, and their models used.
+//! Tests of `lineament train` for the whole network and for some of its blocks: runs are killed and resumed, and their models
+//! used.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -180,8 +181,8 @@ fn a_model_with_its_last_block_trained_predicts_at_the_size_that_it_was_trained_
     let row = predicted(&model);
     assert!(row.starts_with("image,Male,Smiling\n") && row.lines().count() == 2, "{row}");
 
-    // If the file is changed to name another size, the prediction changes. So the size in the file is used. A change by accident is
-    // refused; one on purpose leaves out the checksum.
+    // If the file is changed to name another size, the prediction changes. So the size in the file is used. A change by accident
+    // is refused; one on purpose leaves out the checksum.
     let mut bytes = std::fs::read(&model).unwrap();
     let named = format!("\"{}\":\"96\"", keys::SIZE);
     let mut replace = |old: &str, new: &str| {

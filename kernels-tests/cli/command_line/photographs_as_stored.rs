@@ -55,8 +55,8 @@ fn table(output: &Output) -> lineament::data::AttributeTable {
     lineament::data::AttributeTable::read(&path).unwrap_or_else(|error| panic!("{error}: {}", text(&output.stderr)))
 }
 
-/// A phone stores a picture as its sensor reads it. All eight orientations in three formats must give the attributes of the upright
-/// picture: in PNG and WebP exactly, in JPEG up to its losses.
+/// A phone stores a picture as its sensor reads it. All eight orientations in three formats must give the attributes of the
+/// upright picture: in PNG and WebP exactly, in JPEG up to its losses.
 #[test]
 fn every_orientation_gives_the_upright_pictures_attributes() {
     if crate::requirements::lacks_adapter() {
@@ -343,7 +343,8 @@ fn a_bare_shell_sees_no_errors() {
     assert!(!text(&output.stderr).contains("XDG_RUNTIME_DIR"), "{}", text(&output.stderr));
 }
 
-/// Clusters are of the attributes that they were made from. After another prediction they would be drawn beside other faces' values.
+/// Clusters are of the attributes that they were made from. After another prediction they would be drawn beside other faces'
+/// values.
 #[test]
 fn a_report_refuses_clusters_of_earlier_attributes() {
     if crate::requirements::lacks_adapter() {

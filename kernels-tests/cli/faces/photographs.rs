@@ -27,7 +27,8 @@ fn labels() -> BTreeMap<String, BTreeMap<String, i8>> {
         .collect()
 }
 
-/// Returns whether a box holds the middle of a portrait's face, which OpenCV found in the portrait itself, and has about its size.
+/// Returns whether a box holds the middle of a portrait's face, which OpenCV found in the portrait itself, and has about its
+/// size.
 fn shows(mark: &FaceMark, pasted: &Pasted, of_portrait: &[f64]) -> bool {
     let [left, top, width, height] = mark.bounds.map(f64::from);
     let [x, y] = pasted.place([of_portrait[0] + of_portrait[2] / 2.0, of_portrait[1] + of_portrait[3] / 2.0]);
@@ -83,8 +84,8 @@ fn every_face_pasted_on_a_photograph_is_found_and_its_attributes_are_right() {
     }
     let others: Vec<_> = others.iter().map(|row| (&table.images[*row], &table.faces[*row])).collect();
     assert!(others.is_empty(), "found what is no face, or a face twice: {others:#?}");
-    // The mean over the attributes moves by 0.014 with a single decision, because only five of the portraits are bald or blond. So all
-    // decisions together are bounded more closely than this mean.
+    // The mean over the attributes moves by 0.014 with a single decision, because only five of the portraits are bald or blond.
+    // So all decisions together are bounded more closely than this mean.
     let share = |[right, all]: [u32; 2]| f64::from(right) / f64::from(all);
     let balanced = counts.map(|of_labels| of_labels.map(share).iter().sum::<f64>() / 2.0);
     for (attribute, balanced) in ATTRIBUTES.iter().zip(balanced) {

@@ -10,8 +10,8 @@ use crate::profiles::Device;
 /// Number of pictures that are looked at.
 const SAMPLE: usize = 5;
 
-/// The largest distance of eyes and mouth from where they lie in an aligned face, as a share of the picture's width and height. The
-/// mean over the three is compared. A model still works on portraits that are cropped somewhat wider than CelebA's.
+/// The largest distance of eyes and mouth from where they lie in an aligned face, as a share of the picture's width and height.
+/// The mean over the three is compared. A model still works on portraits that are cropped somewhat wider than CelebA's.
 const FARTHEST: f64 = 0.2;
 
 /// Looks at a few of the pictures and warns if most of those that can be read are not aligned faces.
@@ -44,8 +44,8 @@ pub(in crate::app) fn look_at_pictures(
     }
     if let Some(first) = others.first().filter(|_| 2 * others.len() > seen) {
         context.send(crate::app::event::Event::Warning(format!(
-            "{} of {seen} pictures that were looked at, such as {}, are not aligned faces, and predictions for them are no better than \
-             chance; --faces largest or --faces all finds and aligns the faces in photographs",
+            "{} of {seen} pictures that were looked at, such as {}, are not aligned faces, and predictions for them may be no better \
+             than chance; --faces largest or --faces all finds and aligns the faces in photographs",
             others.len(),
             first.display()
         )));

@@ -76,8 +76,8 @@ impl<'a> FaceCutter<'a> {
         Ok(Some(FaceCutter { finder: FaceFinder::open(device, options)?, device, every, landmarks, pictures: None }))
     }
 
-    /// Returns this cutter so that it writes the picture of every face it cuts out to the folder `name` in `root`. The marks name the
-    /// pictures relative to `root`.
+    /// Returns this cutter so that it writes the picture of every face it cuts out to the folder `name` in `root`. The marks name
+    /// the pictures relative to `root`.
     pub fn keeping_pictures(self, root: &Path, name: &str) -> FaceCutter<'a> {
         let (root, name) = (root.to_path_buf(), name.to_string());
         FaceCutter { pictures: Some(Pictures { aligner: FaceAligner::default(), root, name, used: HashSet::new() }), ..self }

@@ -39,12 +39,13 @@ pub(in crate::app) fn largest_faces(
     photographs: &[ImageSource],
     folder: &Path,
     options: FaceOptions,
+    orientation: StoredOrientation,
     context: &Context,
 ) -> Result<Vec<Option<ImageSource>>, Error> {
     let Some(cutter) = FaceCutter::open(device, FaceSelection::Largest, options, false)? else {
         unreachable!("a cutter of the largest faces cuts")
     };
-    let mut made_from = vec![cutter.detector_file().1.to_owned(), format!("{options:?} {FRAME:?}")];
+    let mut made_from = vec![cutter.detector_file().1.to_owned(), format!("{options:?} {orientation:?} {FRAME:?}")];
     made_from.extend(photographs.iter().map(|one| format!("{} {}", one.label().display(), one.version())));
     let path = folder.join(RECORD);
     let known: Option<Record> = read_if_present(&path, "a record of aligned faces", "remove the folder")?;
@@ -56,7 +57,7 @@ pub(in crate::app) fn largest_faces(
             known.pictures
         }
         None => {
-            let pictures = cut_all(cutter.keeping_pictures(folder, ""), photographs, options.orientation, context)?;
+            let pictures = cut_all(cutter.keeping_pictures(folder, ""), photographs, orientation, context)?;
             write_json(&path, &Record { made_from, pictures: pictures.clone() })?;
             pictures
         }
@@ -100,8 +101,8 @@ fn cut_all(
     Ok(pictures)
 }
 
-/// Replaces the images of a data set by pictures of their largest faces in a folder, and removes the images without a face. Returns
-/// how many were removed.
+/// Replaces the images of a data set by pictures of their largest faces in a folder, and removes the images without a face.
+/// Returns how many were removed.
 ///
 /// # Errors
 /// The folder cannot be written, no face is found, the device fails, or the context is cancelled.
@@ -110,9 +111,10 @@ pub fn align_dataset(
     data: &mut Dataset,
     folder: PathBuf,
     options: FaceOptions,
+    orientation: StoredOrientation,
     context: &Context,
 ) -> Result<usize, Error> {
-    let faces = largest_faces(device, &data.images, &folder, options, context)?;
+    let faces = largest_faces(device, &data.images, &folder, options, orientation, context)?;
     let keep: Vec<bool> = faces.iter().map(Option::is_some).collect();
     data.retain(&keep);
     data.images = faces.into_iter().flatten().collect();

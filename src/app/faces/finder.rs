@@ -1,6 +1,6 @@
 //! Finds the faces in photographs of any size.
 
-use crate::data::{Rgb8Image, StoredOrientation};
+use crate::data::Rgb8Image;
 use crate::nn::face_detector::{Alignment, Face, FaceAligner, FaceDetector, STRIDES, decode, suppress};
 use crate::nn::{ModelError, weights};
 use crate::ops::{PixelFormat, ResizeArea};
@@ -14,8 +14,8 @@ use crate::app::open::model_path;
 
 /// Faces that overlap a better one by more than this share are the same face.
 const MOST_OVERLAP: f32 = 0.45;
-/// The angle in degrees from which a face is looked at once more, upright. The detector places eyes and mouth less exactly in turned
-/// faces.
+/// The angle in degrees from which a face is looked at once more, upright. The detector places eyes and mouth less exactly in
+/// turned faces.
 const TURNED: f64 = 10.0;
 /// Number of sizes of photographs for which programs are kept.
 const KEPT_PROGRAMS: usize = 4;
@@ -28,13 +28,11 @@ pub struct FaceOptions {
     /// The width in pixels of the smallest face to look for. `None` looks for faces of at least a 50th of the photograph's longer
     /// side. Faces of fewer than 20 pixels are often not found.
     pub smallest: Option<u32>,
-    /// What is done with the orientation that a camera stored, where photographs are read only to look for faces in them.
-    pub orientation: StoredOrientation,
 }
 
 impl Default for FaceOptions {
     fn default() -> FaceOptions {
-        FaceOptions { threshold: 0.8, smallest: None, orientation: StoredOrientation::Applied }
+        FaceOptions { threshold: 0.8, smallest: None }
     }
 }
 
@@ -43,8 +41,8 @@ impl Default for FaceOptions {
 pub struct FoundFace {
     /// Box, score and landmarks.
     pub face: Face,
-    /// How the aligned face lies in the photograph. If the face is turned, it follows from a second look at the face upright, and not
-    /// from the landmarks above.
+    /// How the aligned face lies in the photograph. If the face is turned, it follows from a second look at the face upright, and
+    /// not from the landmarks above.
     pub alignment: Alignment,
 }
 
@@ -71,11 +69,11 @@ pub struct FaceFinder<'a> {
     /// The least width of faces that were found, if the adapter allowed no finer search than that.
     limited: Option<u32>,
     /// The programs by size, the one used last at the end.
-    sized: Vec<Sized>,
+    programs: Vec<Programs>,
 }
 
 /// The programs for photographs whose levels have the same sizes.
-struct Sized {
+struct Programs {
     /// Height and width of the detector's inputs, the finest first.
     levels: Vec<[u32; 2]>,
     /// Bytes of pixels that are uploaded at once.
@@ -110,7 +108,7 @@ impl<'a> FaceFinder<'a> {
             let problem = format!("the least score of a face is {}; choose a number from 0 to 1", options.threshold);
             return Err(Error::Misuse(problem));
         }
-        Ok(FaceFinder { device, detector, options, aligner: FaceAligner::default(), limited: None, sized: Vec::new() })
+        Ok(FaceFinder { device, detector, options, aligner: FaceAligner::default(), limited: None, programs: Vec::new() })
     }
 
     /// Returns the detector.
@@ -123,8 +121,8 @@ impl<'a> FaceFinder<'a> {
         self.options
     }
 
-    /// Returns the width in pixels below which faces were not found in some photograph, although the options ask for smaller ones: a
-    /// finer search would exceed the adapter's limits.
+    /// Returns the width in pixels below which faces were not found in some photograph, although the options ask for smaller
+    /// ones: a finer search would exceed the adapter's limits.
     pub fn limited(&self) -> Option<u32> {
         self.limited
     }
@@ -170,24 +168,24 @@ impl<'a> FaceFinder<'a> {
         let bands = finest.bands((pixel_bytes / row_bytes) as u32);
         let threshold = self.options.threshold;
         let device = self.device;
-        let sized = self.sized(&inner, pixel_bytes)?;
+        let programs = self.programs_for(&inner, pixel_bytes)?;
         for band in &bands {
             let rows = band.source.start as usize * row_bytes as usize..band.source.end as usize * row_bytes as usize;
-            write_bytes(device, &sized.shrink, sized.pixels, &photograph.pixels[rows]);
-            sized.shrink.set_params(device, 0, &finest.params(band));
-            sized.shrink.run(device)?;
+            write_bytes(device, &programs.shrink, programs.pixels, &photograph.pixels[rows]);
+            programs.shrink.set_params(device, 0, &finest.params(band));
+            programs.shrink.run(device)?;
         }
-        for (step, level) in sized.steps.iter().zip(&inner[1..]) {
+        for (step, level) in programs.steps.iter().zip(&inner[1..]) {
             // The finest level is padded, so its rows are wider than the photograph in it.
             let (pitch, size) = (finest.size[1], padded(*level));
             let coarser = ResizeArea { source: inner[0], pitch, inner: *level, size, format: PixelFormat::Floats };
-            sized.detect.set_params(device, *step, &coarser.params(&coarser.whole()));
+            programs.detect.set_params(device, *step, &coarser.params(&coarser.whole()));
         }
-        sized.detect.run(device)?;
+        programs.detect.run(device)?;
         let mut pending = Vec::new();
-        for (index, results) in sized.results.iter().enumerate() {
+        for (index, results) in programs.results.iter().enumerate() {
             for (stride, view) in STRIDES.into_iter().zip(results) {
-                pending.push((index, stride, sized.detect.read_later(device, *view)?));
+                pending.push((index, stride, programs.detect.read_later(device, *view)?));
             }
         }
         let mut of_levels = vec![Vec::new(); inner.len()];
@@ -209,23 +207,24 @@ impl<'a> FaceFinder<'a> {
         Ok(faces)
     }
 
-    /// Returns the programs for a photograph with these levels and so many bytes of pixels at once. Compiles them if there are none.
-    fn sized(&mut self, inner: &[[u32; 2]], pixel_bytes: u64) -> Result<&Sized, Error> {
+    /// Returns the programs for a photograph with these levels and so many bytes of pixels at once. Compiles them if there are
+    /// none.
+    fn programs_for(&mut self, inner: &[[u32; 2]], pixel_bytes: u64) -> Result<&Programs, Error> {
         let levels: Vec<[u32; 2]> = inner.iter().copied().map(padded).collect();
-        let known = self.sized.iter().position(|sized| sized.levels == levels && sized.pixel_bytes == pixel_bytes);
-        let sized = match known {
-            Some(at) => self.sized.remove(at),
+        let known = self.programs.iter().position(|programs| programs.levels == levels && programs.pixel_bytes == pixel_bytes);
+        let programs = match known {
+            Some(at) => self.programs.remove(at),
             None => {
                 // The memory of the oldest programs is freed before that of the new ones is allocated.
-                self.sized.drain(..self.sized.len().saturating_sub(KEPT_PROGRAMS - 1));
+                self.programs.drain(..self.programs.len().saturating_sub(KEPT_PROGRAMS - 1));
                 self.compile(levels, pixel_bytes)?
             }
         };
-        self.sized.push(sized);
-        Ok(&self.sized[self.sized.len() - 1])
+        self.programs.push(programs);
+        Ok(&self.programs[self.programs.len() - 1])
     }
 
-    fn compile(&self, levels: Vec<[u32; 2]>, pixel_bytes: u64) -> Result<Sized, Error> {
+    fn compile(&self, levels: Vec<[u32; 2]>, pixel_bytes: u64) -> Result<Programs, Error> {
         let (device, profile) = (self.device, self.device.profile());
         let bytes = |[height, width]: [u32; 2]| BYTES_A_PIXEL * u64::from(height) * u64::from(width);
         let mut plan = Plan::new("shrink photograph");
@@ -250,7 +249,7 @@ impl<'a> FaceFinder<'a> {
         }
         let detect = Program::new(device, &plan, &[(first, buffer)]).map_err(ModelError::from)?;
         detect.write(device, weights, &values);
-        Ok(Sized { levels, pixel_bytes, shrink, pixels, detect, results, steps })
+        Ok(Programs { levels, pixel_bytes, shrink, pixels, detect, results, steps })
     }
 }
 

@@ -6,8 +6,8 @@ use crate::nn::face_detector::MULTIPLE;
 const SMALLEST: u32 = 20;
 /// The longer side of the image that the detector gets if no smallest face is asked for.
 const LONGER_SIDE: u32 = 1024;
-/// The longer side beyond which the photograph is searched once more at a quarter of the size, for faces that fill it. The detector
-/// finds faces of up to about 400 pixels reliably.
+/// The longer side beyond which the photograph is searched once more at a quarter of the size, for faces that fill it. The
+/// detector finds faces of up to about 400 pixels reliably.
 const FILLED: u32 = 320;
 /// The factor between two sizes at which a photograph is searched.
 const STEP: u32 = 4;
@@ -19,8 +19,8 @@ pub(super) fn padded(size: [u32; 2]) -> [u32; 2] {
     size.map(|size| size.next_multiple_of(MULTIPLE))
 }
 
-/// Returns the sizes, height and width, at which a photograph is searched. At the finest, a face of `smallest` pixels has [`SMALLEST`],
-/// but the photograph is never enlarged, and what the detector stores fits `binding` bytes.
+/// Returns the sizes, height and width, at which a photograph is searched. At the finest, a face of `smallest` pixels has
+/// [`SMALLEST`], but the photograph is never enlarged, and what the detector stores fits `binding` bytes.
 pub(super) fn levels(source: [u32; 2], smallest: Option<u32>, binding: u64) -> Vec<[u32; 2]> {
     let longer = source[0].max(source[1]);
     let wanted = match smallest {

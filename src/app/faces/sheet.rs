@@ -8,7 +8,7 @@ use crate::app::context::Context;
 use crate::app::error::Error;
 use crate::app::left_out::{Failure, LeftOut, tell_left_out};
 use crate::data::prefetch::decoding_threads;
-use crate::data::{FaceMark, ImageSource, decode_ahead, image_name, write_face_marks};
+use crate::data::{FaceMark, ImageSource, StoredOrientation, decode_ahead, image_name, write_face_marks};
 use crate::profiles::Device;
 
 /// Name of the table in the folder of aligned faces.
@@ -34,6 +34,7 @@ impl FaceSheet {
         photographs: &[ImageSource],
         folder: &Path,
         (selection, options): (FaceSelection, FaceOptions),
+        orientation: StoredOrientation,
         context: &Context,
     ) -> Result<FaceSheet, Error> {
         refuse_a_full_folder(folder)?;
@@ -44,7 +45,7 @@ impl FaceSheet {
         let (mut faces, mut left) = (Vec::new(), LeftOut::default());
         context.start("", "photographs", photographs.len());
         let threads = decoding_threads();
-        for (index, decoded) in decode_ahead(photographs.to_vec(), threads, 2 * threads, options.orientation) {
+        for (index, decoded) in decode_ahead(photographs.to_vec(), threads, 2 * threads, orientation) {
             context.check("looking for faces")?;
             let label = photographs[index].label();
             match decoded {

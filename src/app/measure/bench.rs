@@ -105,9 +105,9 @@ pub struct Schedule {
 }
 
 impl Task {
-    /// Times the task at a size, which is the number of images in a batch, the number of rows, or megapixels. Predictions use `model` in the
-    /// given precision. Training steps use the paper's network on images of 224 × 224 pixels, with generated weights; the values
-    /// do not affect the time.
+    /// Times the task at a size, which is the number of images in a batch, the number of rows, or megapixels. Predictions use
+    /// `model` in the given precision. Training steps use the paper's network on images of 224 × 224 pixels, with generated
+    /// weights; the values do not affect the time.
     ///
     /// # Errors
     /// The work does not fit the adapter, or the device fails.

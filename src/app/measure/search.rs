@@ -30,8 +30,8 @@ pub(super) struct FaceSearch<'a> {
 }
 
 impl<'a> FaceSearch<'a> {
-    /// Returns the search of a made-up photograph of `megapixels` megapixels. There is no face in it; which faces are found does not
-    /// affect the time of finding them, and the places of those that are aligned are made up.
+    /// Returns the search of a made-up photograph of `megapixels` megapixels. There is no face in it; which faces are found does
+    /// not affect the time of finding them, and the places of those that are aligned are made up.
     pub fn new(device: &'a Device, megapixels: u32) -> Result<FaceSearch<'a>, BenchError> {
         let failed = |error: crate::app::Error| BenchError::Faces(error.to_string());
         let finder = FaceFinder::open(device, FaceOptions::default()).map_err(failed)?;

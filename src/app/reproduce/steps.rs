@@ -17,7 +17,7 @@ use crate::cluster::{
     ClusterResult, ComparedMethod, Comparison, ComparisonSettings, CountedRows, KMeans, Method, WeightRule, select_columns,
 };
 use crate::data::attributes::CHOSEN_ATTRIBUTES;
-use crate::data::{AttributeTable, ImageSource, Partition};
+use crate::data::{AttributeTable, ImageSource, Partition, StoredOrientation};
 use crate::evaluation::{Evaluation, Found, LossIssue, Reproduction};
 use crate::nn::Model;
 use crate::report::{load_run, partially_present};
@@ -287,7 +287,9 @@ fn predict(work: &Work, _: Option<&Record>) -> Fallible<()> {
     let device = work.device()?;
     let mut aligned = Vec::new();
     if work.options.beside_faces == FaceSelection::Largest && !work.beside.is_empty() {
-        let faces = largest_faces(device, &work.beside, &work.at(BESIDE), FaceOptions::default(), &work.context)?;
+        // These are the user's own photographs, in which faces are only found upright.
+        let (folder, orientation) = (work.at(BESIDE), StoredOrientation::Applied);
+        let faces = largest_faces(device, &work.beside, &folder, FaceOptions::default(), orientation, &work.context)?;
         work.complete.set(work.complete.get() && faces.iter().all(Option::is_some));
         aligned.extend(faces.into_iter().flatten());
     } else {

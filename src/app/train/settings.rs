@@ -42,9 +42,9 @@ pub struct TrainingSettings {
     pub augmentation: Option<AugmentationRanges>,
     /// Label smoothing s: labels become y (1 − s) + s / 2.
     pub label_smoothing: f32,
-    /// Whether pointwise convolutions and their gradients round the operands of their products to 16-bit floats and multiply them in
-    /// tensor cores. Weights, activations, gradients and sums stay 32-bit floats, and so does the head. The device must have been
-    /// opened with cooperative matrices.
+    /// Whether pointwise convolutions and their gradients round the operands of their products to 16-bit floats and multiply them
+    /// in tensor cores. Weights, activations, gradients and sums stay 32-bit floats, and so does the head. The device must have
+    /// been opened with cooperative matrices.
     pub mixed_precision: bool,
     /// Number of steps between two checkpoints within an epoch. There is always one at the end of an epoch.
     pub checkpoint_every: usize,

@@ -28,8 +28,8 @@ const ARCHIVES: [&str; 4] = ["Img/img_align_celeba.zip", "img_align_celeba.zip",
 ///
 /// `data` is a folder, or a zip or tar archive.
 /// - A folder must hold both lists, as `.txt` or as `.csv`, or have them in its folders `Anno` and `Eval`, as in the official
-///   distribution. The images are in `img_align_celeba` or `Img/img_align_celeba` (or `img_align_celeba_png` there), in a second folder `img_align_celeba` within
-///   either of these, as Kaggle packs them, or in a zip archive in place of that folder.
+///   distribution. The images are in `img_align_celeba` or `img_align_celeba_png`, which may lie in `Img`. They may also be in
+///   a second folder of that name within this one, as Kaggle packs them, or in a zip archive in its place.
 /// - An archive must hold the images. The lists are in the archive or in its folders `Anno` and `Eval`, in the folder of the
 ///   archive or in `Anno` and `Eval` there, or in `Anno` and `Eval` one folder further up. The archive is not unpacked.
 ///

@@ -42,8 +42,8 @@ pub struct PartitionList {
 ///
 /// # Errors
 /// When the file cannot be read or has no rows. Otherwise the error names the line with the fault: a wrong number of images,
-/// wrong names in the header, a row of the wrong width, a label other than -1 and 1 (or 0 and 1), an image that is listed twice or lies
-/// outside the image folder, a NUL byte, or invalid UTF-8.
+/// wrong names in the header, a row of the wrong width, a label other than -1 and 1 (or 0 and 1), an image that is listed twice
+/// or lies outside the image folder, a NUL byte, or invalid UTF-8.
 pub fn read_attributes(path: &Path) -> Result<AttributeList, DataError> {
     attributes_of(path, &read_text(path)?)
 }

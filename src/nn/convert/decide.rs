@@ -103,8 +103,8 @@ fn epsilon(source: &Source, network: &Network, top: ConvertedTop) -> Result<Opti
     }
 }
 
-/// Returns what the header says of the convention. The error names keys whose values are not known and are not overridden by options:
-/// what was said must not be replaced by what is usual.
+/// Returns what the header says of the convention. The error names keys whose values are not known and are not overridden by
+/// options: what was said must not be replaced by what is usual.
 fn stated(metadata: &BTreeMap<&str, &str>, options: &ConvertOptions) -> Result<PartialConvention, String> {
     let (stated, faults) = PartialConvention::parse(metadata);
     let PartialConvention { padding, epsilon, input } = options.convention.or(stated);

@@ -1,7 +1,7 @@
 //! Converts weights of MobileNetV2 from other programs into Lineament's names, layouts and header.
 //!
-//! torchvision, timm and Keras name the tensors of the same network differently, and Keras also stores them in other layouts. What
-//! the tensors do not say (padding, the ε of batch norm, the scaling of the input, the names of the outputs) comes from the
+//! torchvision, timm and Keras name the tensors of the same network differently, and Keras also stores them in other layouts.
+//! What the tensors do not say (padding, the ε of batch norm, the scaling of the input, the names of the outputs) comes from the
 //! options, from the header of the file, or from the network that the program is known to build. What none of these say is an
 //! error, because a wrong convention silently costs accuracy.
 
@@ -196,8 +196,8 @@ impl<'a> Tensors<'a> {
     }
 }
 
-/// Converts weights. `source` must hold a whole MobileNetV2 of one of the published widths, and may also hold ImageNet's classifier
-/// or the paper's head.
+/// Converts weights. `source` must hold a whole MobileNetV2 of one of the published widths, and may also hold ImageNet's
+/// classifier or the paper's head.
 ///
 /// # Errors
 /// The tensors are not those of such a network, a value is NaN or infinite, or it is not known how the network was trained.

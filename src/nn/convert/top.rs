@@ -74,8 +74,8 @@ fn classifier(
     ConvertedTop::Classifier { classes }
 }
 
-/// Finds the paper's head among the layers that are left: a dense layer, a batch norm and a dense layer, whatever they are called,
-/// since Keras numbers such layers as they are made.
+/// Finds the paper's head among the layers that are left: a dense layer, a batch norm and a dense layer, whatever they are
+/// called, since Keras numbers such layers as they are made.
 fn keras_head(tensors: &Tensors, features: usize) -> Option<HeadNames> {
     let left: Vec<(&str, &str)> = tensors.unused().filter_map(|name| name.split_once('/')).collect();
     let with = |wanted: &str| {

@@ -37,7 +37,8 @@ struct Ready {
 }
 
 impl FaceAligner {
-    /// Returns an aligner for pictures of this height and width. They show the frame of [`FRAME`] pixels, resized by the nearest pixel.
+    /// Returns an aligner for pictures of this height and width. They show the frame of [`FRAME`] pixels, resized by the nearest
+    /// pixel.
     pub fn new(size: [u32; 2]) -> FaceAligner {
         FaceAligner { size, ready: None }
     }
@@ -45,7 +46,8 @@ impl FaceAligner {
     /// Returns the aligned faces. Each of `faces` is a part of a photograph, and how the face lies in it.
     ///
     /// # Errors
-    /// Returns [`ModelError::TooManyPixels`] if the part for a single face exceeds what the adapter can bind, or the device's error.
+    /// Returns [`ModelError::TooManyPixels`] if the part for a single face exceeds what the adapter can bind, or the device's
+    /// error.
     pub fn aligned(&mut self, device: &Device, faces: &[(Rgb8Image, AlignmentRecord)]) -> Result<Vec<Rgb8Image>, ModelError> {
         let bytes: u64 = faces.iter().map(|(part, _)| part.pixels.len().next_multiple_of(4) as u64).sum();
         let limit = device.capabilities().binding_bytes;

@@ -7,8 +7,8 @@ use crate::ops::AlignmentRecord;
 /// Height and width of an aligned face in pixels, as in CelebA.
 pub const FRAME: [u32; 2] = [218, 178];
 
-/// Where the eyes and the middle of the mouth lie in an aligned face: x and y in pixels, the first of which is 0. The eyes are the
-/// person's right one and left one.
+/// The places of the person's right eye, the left eye and the middle of the mouth in an aligned face: x and y in pixels. The
+/// centre of the top left pixel is (0, 0).
 pub const TARGETS: [[f64; 2]; 3] = [[69.745, 111.0], [107.237, 111.0], [88.432, 152.514]];
 
 /// How an aligned face lies in its image: the similarity transform from the frame of [`FRAME`] pixels to the image.
@@ -21,9 +21,9 @@ pub struct Alignment {
 }
 
 impl Alignment {
-    /// Returns the alignment of a face. Of all similarity transforms from the image to the frame, it takes the one that brings both
-    /// eyes and the middle of the corners of the mouth nearest to their places in the frame by least squares (Umeyama, 1991), and
-    /// inverts it. Returns nothing if the three points coincide.
+    /// Returns the alignment of a face. Of all similarity transforms from the image to the frame, it takes the one that brings
+    /// both eyes and the middle of the corners of the mouth nearest to their places in the frame by least squares (Umeyama,
+    /// 1991), and inverts it. Returns nothing if the three points coincide.
     pub fn of(face: &Face) -> Option<Alignment> {
         let point = |index: usize| face.landmarks[index].map(f64::from);
         let ([right, left], mouth) = ([point(0), point(1)], [point(3), point(4)]);
@@ -64,8 +64,8 @@ impl Alignment {
         self.factor[1].atan2(self.factor[0]).to_degrees()
     }
 
-    /// Cuts out the part of an image that the frame shows, with what interpolation needs around it. Returns this part, which has at
-    /// least one pixel, and how the face lies in it. Rows and columns are only cut where nothing but the image's edge repeats.
+    /// Cuts out the part of an image that the frame shows, with what interpolation needs around it. Returns this part, which has
+    /// at least one pixel, and how the face lies in it. Rows and columns are only cut where nothing but the image's edge repeats.
     pub fn cut(&self, image: &Rgb8Image) -> (Rgb8Image, AlignmentRecord) {
         let [height, width] = FRAME.map(|size| f64::from(size) - 1.0);
         let corners = [[0.0, 0.0], [width, 0.0], [0.0, height], [width, height]].map(|corner| self.place(corner));

@@ -39,8 +39,8 @@ pub const HEADS: [(&str, u32); 4] = [("cls", 1), ("obj", 1), ("bbox", 4), ("kps"
 /// Stands for each of the [`HEADS`] in the name of a convolution.
 pub const ALL_HEADS: &str = "{head}";
 
-/// Input and output channels of the two units of each stage, and whether the stage ends with a pool. The results of the last three
-/// stages are the scales.
+/// Input and output channels of the two units of each stage, and whether the stage ends with a pool. The results of the last
+/// three stages are the scales.
 const STAGES: [([u32; 3], bool); 5] =
     [([16, 16, 32], false), ([32, 32, 64], true), ([64, 64, 64], true), ([64, 64, 64], true), ([64, 64, 64], false)];
 

@@ -10,8 +10,8 @@ pub struct Face {
     pub bounds: [f32; 4],
     /// How sure the detector is, from 0 to 1.
     pub score: f32,
-    /// x and y of the right eye, the left eye, the tip of the nose, and the right and the left corner of the mouth. Right and left
-    /// are the person's own.
+    /// x and y of the right eye, the left eye, the tip of the nose, and the right and the left corner of the mouth. Right and
+    /// left are the person's own.
     pub landmarks: [[f32; 2]; 5],
 }
 
@@ -42,8 +42,8 @@ impl Face {
     }
 }
 
-/// Returns the faces with a score of at least `threshold` among the network's values \[rows, `columns`, [`VALUES`]\] at places that
-/// lie `stride` pixels apart.
+/// Returns the faces with a score of at least `threshold` among the network's values \[rows, `columns`, [`VALUES`]\] at places
+/// that lie `stride` pixels apart.
 ///
 /// The score is √(σ(class) · σ(object)). The centre of the box is the place plus offset · stride, and its size e^value · stride;
 /// a landmark is the place plus offset · stride.

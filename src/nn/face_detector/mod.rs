@@ -1,8 +1,8 @@
 //! The face detector: YuNet (Wu, Peng and Yu, "YuNet: A Tiny Millisecond-level Face Detector", 2023), the small model.
 //!
-//! The network looks at an image at three scales. At each it says for every 8th, 16th or 32nd pixel whether a face is centred near
-//! it, and where the face's box, eyes, nose and mouth are. [`decode`] turns this into [`Face`]s, [`suppress`] keeps the best of
-//! those that overlap, and [`Alignment`] says how to cut a face out as CelebA's authors did.
+//! The network looks at an image at three scales. At each it says for every 8th, 16th or 32nd pixel whether a face is centred
+//! near it, and where the face's box, eyes, nose and mouth are. [`decode`] turns this into [`Face`]s, [`suppress`] keeps the best
+//! of those that overlap, and [`Alignment`] says how to cut a face out as CelebA's authors did.
 
 mod aligner;
 mod alignment;
@@ -103,9 +103,9 @@ impl FaceDetector {
         (self.convolutions.plan_weights(plan, Precision::F32), self.convolutions.stored_parameters(Precision::F32))
     }
 
-    /// Appends the network. The image \[height, width, 4\] holds red, green and blue from 0 to 255, and zero in the fourth channel.
-    /// Height and width are multiples of [`MULTIPLE`]. Returns the results at each of the [`STRIDES`]: persistent tensors
-    /// \[height / stride, width / stride, [`VALUES`]\].
+    /// Appends the network. The image \[height, width, 4\] holds red, green and blue from 0 to 255, and zero in the fourth
+    /// channel. Height and width are multiples of [`MULTIPLE`]. Returns the results at each of the [`STRIDES`]: persistent
+    /// tensors \[height / stride, width / stride, [`VALUES`]\].
     ///
     /// # Panics
     /// Panics if height or width is not a multiple of [`MULTIPLE`].

@@ -1,8 +1,8 @@
 //! Exports a model to ONNX, for ONNX Runtime and other programs that read it.
 //!
-//! The graph computes what `predict` computes from a normalised image on: convolutions with batch norm folded in, the global average
-//! pool, and the layers after it. The size of the batch is left open, and padding is stated in numbers, since programs differ in
-//! what they mean by SAME. What else one must know to use the graph is in the metadata.
+//! The graph computes what `predict` computes from a normalised image on: convolutions with batch norm folded in, the global
+//! average pool, and the layers after it. The size of the batch is left open, and padding is stated in numbers, since programs
+//! differ in what they mean by SAME. What else one must know to use the graph is in the metadata.
 
 // The fields are those of `onnx.proto`, which documents them.
 #[allow(missing_docs)]

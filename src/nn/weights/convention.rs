@@ -94,8 +94,8 @@ impl PartialConvention {
         }
     }
 
-    /// Reads the keys `padding`, `bn_eps` and `input` of a header. Returns the values that could be read, and a fault for each key
-    /// that is missing or has an unknown value.
+    /// Reads the keys `padding`, `bn_eps` and `input` of a header. Returns the values that could be read, and a fault for each
+    /// key that is missing or has an unknown value.
     pub fn parse(metadata: &BTreeMap<&str, &str>) -> (Self, Vec<String>) {
         let value = |key: &str| metadata.get(key).copied().unwrap_or_default().trim();
         let mut faults = Vec::new();

@@ -60,8 +60,8 @@ impl StoredPrecision {
     }
 }
 
-/// Writes a weights file atomically, with tensors sorted by name and metadata by key, and with a checksum. After an error the file
-/// is unchanged.
+/// Writes a weights file atomically, with tensors sorted by name and metadata by key, and with a checksum. After an error the
+/// file is unchanged.
 ///
 /// The writer of the `safetensors` crate is not used because its order of metadata differs from run to run.
 ///

@@ -1,5 +1,5 @@
-//! Alignment: y\[b, i, j, c\] is the image at M (i′, j′, 1), interpolated with the cubic kernel of Keys, · scale\[c\] + shift\[c\],
-//! and 0 in the fourth channel. (i′, j′) is the place in the frame that output pixel (i, j) shows
+//! Alignment: y\[b, i, j, c\] is the image at M (i′, j′, 1), interpolated with the cubic kernel of Keys, · scale\[c\] +
+//! shift\[c\], and 0 in the fourth channel. (i′, j′) is the place in the frame that output pixel (i, j) shows.
 
 use crate::ops::{Align, AlignmentRecord, Interpolation};
 

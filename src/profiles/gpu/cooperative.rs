@@ -3,6 +3,7 @@
 //! A device has such matrices only if the user asked for them, so these rows never apply by default. Rows for 16-bit floats serve
 //! predictions, and rows for mixed precision serve training.
 
+use super::reasoned;
 use crate::profiles::Condition::AtLeast;
 use crate::profiles::Operation::{DenseBackwardWeight, Pointwise};
 use crate::profiles::Quantity::{Inputs, Outputs, Results};
@@ -16,11 +17,6 @@ const fn compiled(figure: &'static str) -> Provenance {
         date: "2026-11-30",
         figure,
     }
-}
-
-/// Returns the provenance of a row for matrices of 8 × 8, which no compiler here makes code for.
-const fn reasoned(reason: &'static str) -> Provenance {
-    Provenance { tool: "none", device: "none", date: "2026-11-30", figure: reason }
 }
 
 /// Rows × outputs from which a product takes tiles of 64 × 64.

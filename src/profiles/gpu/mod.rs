@@ -16,8 +16,8 @@ use crate::device::Throughput;
 /// The settings of GPUs.
 ///
 /// Without subgroup operations, the clustering kernels compare tiles of rows that lie in workgroup memory. The compilers named in
-/// [`compiled`] report no spills and these shares of multiply-adds. A share cannot exceed .5, because each difference is subtracted before it is
-/// squared:
+/// [`compiled`] report no spills and these shares of multiply-adds. A share cannot exceed .5, because each difference is
+/// subtracted before it is squared:
 /// `kmeans_assign` and `kmeans_assign_accumulate` "workgroup 192x16" and `silhouette` "workgroup 48x56" .42, .43, .45, .43 and
 /// .45; `neighbours` "workgroup 48x64" .42, .43, .45, .43 and .46; `pairwise` "workgroup 64x64" .43, .44, .46, .44 and .47.
 /// Larger tiles spill on Apple.
@@ -31,7 +31,8 @@ pub const SETTINGS: ClassSettings = ClassSettings {
     throughput: Throughput { flops_a_second: 200_000_000_000, bytes_a_second: 20_000_000_000 },
 };
 
-/// Rows × outputs from which a product takes large tiles: 128 tiles of 128 × 64. With fewer, large tiles leave multiprocessors idle.
+/// Rows × outputs from which a product takes large tiles: 128 tiles of 128 × 64. With fewer, large tiles leave multiprocessors
+/// idle.
 const LARGE: u64 = 1 << 20;
 
 /// Rows × outputs up to which the inputs are shared by the slices of a workgroup of 32 × 32: 256 of its tiles.
@@ -243,10 +244,10 @@ pub const TABLE: &[Row] = &[
             "26.7, 23.4, 79, 64 and 41 cycles for each four channels of a pixel; 9 are multiply-adds; 3 across spills on Apple's GPUs",
         ),
     ),
-    // Whole blocks, where there are enough tiles to fill a GPU: those of 224 × 224 pixels at batch 32 have 299 or more. A static model
-    // of time, from issue slots, latency, launches and memory traffic, estimates for the six blocks that suit at batch 32: 0.77 ms
-    // against 1.08 layer by layer on an RX 7900 XTX, 0.53 against 1.20 on an RTX 3090, 6.7 against 15.9 on an M1, and 9.0 against 16.2
-    // on an Adreno 740. At batch 1, whole blocks would be half as fast on the first two.
+    // Whole blocks, where there are enough tiles to fill a GPU: those of 224 × 224 pixels at batch 32 have 299 or more. A static
+    // model of time, from issue slots, latency, launches and memory traffic, estimates for the six blocks that suit at batch 32:
+    // 0.77 ms against 1.08 layer by layer on an RX 7900 XTX, 0.53 against 1.20 on an RTX 3090, 6.7 against 15.9 on an M1, and 9.0
+    // against 16.2 on an Adreno 740. At batch 1, whole blocks would be half as fast on the first two.
     Row::new(
         InvertedResidual,
         &[Is(Stride, 1), AtMost(Inputs, 24), AtMost(Outputs, 24), AtLeast(Rows, 256 * 6 * 14)],
