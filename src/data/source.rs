@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::archive::ArchiveMember;
 use super::decode::DecodeError;
+use crate::plan::hexadecimal;
 
 /// A file, or a member of a zip or tar archive. Cloning is cheap, because members share their archive.
 #[derive(Debug, Clone, PartialEq)]
@@ -100,10 +101,6 @@ pub fn versions(images: &[ImageSource], stop: &AtomicBool, mut progress: impl Fn
         progress(versions.len());
     }
     Some(versions)
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Returns the number of bytes to make room for.

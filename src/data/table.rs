@@ -14,6 +14,7 @@ use super::column;
 use super::error::DataError;
 use super::face_mark::{self, FaceMark};
 use super::text::{CsvRows, read_text};
+use crate::plan::hexadecimal;
 
 /// A table with a value for every attribute of every image. The values are probabilities, or 0 and 1.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -48,7 +49,7 @@ impl AttributeTable {
             hash.update(name.as_bytes());
         }
         self.values.iter().for_each(|value| hash.update(value.to_le_bytes()));
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        hexadecimal(hash.finalize())
     }
 
     /// Returns a name for each row that no other row has: that of the image, followed by `#` and the number of the face if the

@@ -4,6 +4,7 @@ use sha2::{Digest, Sha256};
 use wgpu::{Backends, DeviceType};
 
 use super::DeviceError;
+use crate::plan::hexadecimal;
 
 /// Which adapter to open. By default, the best one.
 #[derive(Debug, Clone, Default)]
@@ -86,7 +87,7 @@ impl AdapterReport {
     /// names.
     pub fn hash(&self) -> String {
         let words = format!("{}\0{}\0{}", self.name, self.backend, self.driver);
-        Sha256::digest(words).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+        hexadecimal(&Sha256::digest(words)[..8])
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod capabilities;
 mod document;
+mod hexadecimal;
 mod kernel;
 #[expect(clippy::module_inception, reason = "a plan is what this module is about")]
 mod plan;
@@ -14,6 +15,7 @@ mod weight_layout;
 
 pub use capabilities::Capabilities;
 pub use document::{DocumentError, DocumentStep, ExpandedShader, PlanDocument};
+pub use hexadecimal::hexadecimal;
 pub use kernel::{
     Access, Binding, Cost, Kernel, Param, ParamField, ParamKind, VariantId, read, read_stored, read_write, write_stored,
 };

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use sha2::{Digest, Sha256};
 
 use super::OperationShape;
-use crate::plan::VariantId;
+use crate::plan::{VariantId, hexadecimal};
 
 /// The fastest variant for each shape that was measured. It takes precedence over the table of the device class.
 #[derive(Debug, Default)]
@@ -56,7 +56,7 @@ impl Winners {
     pub fn digest(&self) -> String {
         let mut lines: Vec<String> = self.variants.iter().map(|(shape, variant)| format!("{shape:?}: {variant}\n")).collect();
         lines.sort();
-        Sha256::digest(lines.concat()).iter().map(|byte| format!("{byte:02x}")).collect()
+        hexadecimal(Sha256::digest(lines.concat()))
     }
 }
 

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::app::{Error, write_json};
 use crate::data::json::read_if_present;
+use crate::plan::hexadecimal;
 
 /// Name of the file in the run folder.
 const FILE: &str = "reproduce.json";
@@ -59,7 +60,7 @@ impl State {
 
 /// Returns the SHA-256 hash of bytes, in hexadecimal.
 pub fn hash(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    hexadecimal(Sha256::digest(bytes))
 }
 
 /// Returns the SHA-256 hash of a file, or `None` if it cannot be read.

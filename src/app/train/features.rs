@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 
 use super::row_marks::{MARKS_FILE, RowMarks};
 use crate::data::{DataError, StoredOrientation, write_atomically};
+use crate::plan::hexadecimal;
 
 /// File in the run folder with the rows.
 pub const ROWS_FILE: &str = "features.f32";
@@ -107,7 +108,7 @@ impl FeatureIdentity {
             hash.update((name.len() as u64).to_le_bytes());
             hash.update(name.as_bytes());
         }
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        hexadecimal(hash.finalize())
     }
 
     /// Returns the first part in which `found` differs: its name, its value in `found`, and its value in `self`.

@@ -12,6 +12,7 @@ use crate::data::{ImageSource, StoredOrientation, UnreadableImage, decode_ahead}
 use crate::nn::training::NetworkShape;
 use crate::nn::{Normalisation, StoredImage};
 use crate::ops::Interpolation;
+use crate::plan::hexadecimal;
 
 /// How images are resized in training, by the kernel that augments them.
 const INTERPOLATION: Interpolation = Interpolation::Nearest;
@@ -156,7 +157,7 @@ impl<'a> TrainingData<'a> {
         part(self.labels);
         part(bytemuck::cast_slice(self.train_rows));
         part(bytemuck::cast_slice(self.validation_rows));
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        hexadecimal(hash.finalize())
     }
 }
 

@@ -35,7 +35,7 @@ use crate::data::json::read_if_present;
 use crate::data::{DataError, write_atomically};
 use crate::device::AdapterReport;
 use crate::ops::{Choice, candidates, identity};
-use crate::plan::VariantId;
+use crate::plan::{VariantId, hexadecimal};
 use crate::profiles::{DeviceProfile, OperationShape, Winners};
 use crate::wgsl::{expand, kernel_source};
 
@@ -165,7 +165,7 @@ pub fn content(choices: &[Choice], lanes: Option<u32>) -> String {
         hasher.update(expand(kernel_source(kernel), &variant.expansion(lanes), kernel.params).unwrap_or_default());
         hasher.update([0]);
     }
-    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hexadecimal(hasher.finalize())
 }
 
 impl Store {

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use super::ConvertError;
 use super::keras::{self, Architecture};
 use crate::nn::weights::{ForeignFormat, WeightsError, WeightsFile};
+use crate::plan::hexadecimal;
 
 /// A tensor as its file holds it.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,7 +45,7 @@ impl Source {
         let unreadable = |source| WeightsError::Read { path: path.to_path_buf(), source };
         if ForeignFormat::of(path).map_err(unreadable)? == Some(ForeignFormat::Hdf5) {
             let bytes = std::fs::read(path).map_err(unreadable)?;
-            let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+            let sha256 = hexadecimal(Sha256::digest(&bytes));
             let (tensors, architecture) = keras::read(path, bytes)?;
             return Ok(Source { path: path.to_path_buf(), sha256, tensors, metadata: BTreeMap::new(), architecture });
         }

@@ -15,6 +15,7 @@ use super::error::WeightsError;
 use super::format::ForeignFormat;
 use super::header::{self, LENGTH_FIELD};
 use crate::data::source::open_file;
+use crate::plan::hexadecimal;
 
 /// Number of faults that a message lists. It counts the others.
 pub(in crate::nn) const LISTED: usize = 4;
@@ -112,7 +113,7 @@ impl WeightsFile {
 
     /// Returns the SHA-256 of the whole file in lower-case hexadecimal.
     pub fn sha256(&self) -> String {
-        Sha256::digest(&self.bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+        hexadecimal(Sha256::digest(&self.bytes))
     }
 
     /// Returns the values of the tensor `name` in row-major order. Values stored as F16 or BF16 are widened exactly, and F64 is

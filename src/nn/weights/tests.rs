@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::ops::Padding;
+use crate::plan::hexadecimal;
 
 fn project(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
@@ -91,7 +92,7 @@ fn the_shipped_files_match_the_manifest() {
         let name = entry["file"].as_str().unwrap();
         let content = fs::read(project("weights").join(name)).unwrap();
         let digest = <sha2::Sha256 as sha2::Digest>::digest(&content);
-        let hexadecimal: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hexadecimal = hexadecimal(digest);
         assert_eq!(entry["sha256"], *hexadecimal, "{name}");
         assert_eq!(entry["bytes"], content.len(), "{name}");
         if name.ends_with(".safetensors") {
