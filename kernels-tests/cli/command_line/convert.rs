@@ -76,7 +76,7 @@ fn conversion_asks_for_all_that_is_not_known_and_leaves_no_file() {
     refused(&["convert", source, "--out", out], 1, &unknown);
     let arguments = ["convert", source, "--out", out, "--input", "zero-to-one", "--attributes"];
     refused(&[&arguments[..], &["paper-37"]].concat(), 1, &["3 outputs with names, and 37 names"]);
-    refused(&["convert", source, "--out", source, "--input", "zero-to-one"], 2, &["both the source and --out"]);
+    refused(&["convert", source, "--out", source, "--input", "zero-to-one"], 2, &["would be overwritten"]);
     refused(&["convert", source, "--out", "no/such/folder/a.safetensors"], 1, &["no/such/folder"]);
     refused(&["convert", "no/such/file.h5", "--out", out], 1, &["no/such/file.h5"]);
 

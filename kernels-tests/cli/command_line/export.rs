@@ -120,7 +120,7 @@ fn an_export_that_makes_no_sense_is_refused() {
     let copy = folder.path().join("model.safetensors");
     std::fs::copy(BACKBONE, &copy).unwrap();
     let copy = copy.to_str().unwrap();
-    refused(&["export", "--onnx", copy, "--model", copy], 2, &["is the model itself"]);
+    refused(&["export", "--onnx", copy, "--model", copy], 2, &["would be overwritten"]);
     assert_eq!(std::fs::read(copy).unwrap(), std::fs::read(BACKBONE).unwrap());
     assert!(!Path::new(out).exists());
 }
